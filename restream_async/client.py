@@ -1,0 +1,236 @@
+"""`RestreamClient`: one session to the service, for as many tasks as share it."""
+
+from collections.abc import AsyncIterable, Iterable
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+
+from restream_async import codec
+from restream_async.bulk import BulkReport, BulkRun
+from restream_async.calls import Caller, unless_in_doubt, value_or_raise
+from restream_async.config import InDoubt, Settings, check_limits
+from restream_async.creation import Creator
+from restream_async.errors import NotFoundError
+from restream_async.gate import Gate
+from restream_async.model import NewRestream, Restream, Toggled
+from restream_async.policy import RetryPolicy
+from restream_async.stats import Stats
+from restream_async.timing import Timing
+from restream_async.transport import Transport
+from restream_async.verdict import Failure, Verdict
+from restream_async.wire import Api
+
+_TOGGLE_NOTE = (
+    "it may have taken effect, so it was not sent again: list the restreams of the video to see"
+)
+
+
+class RestreamClient:
+    """Creates restreams, and lists, toggles and deletes them.
+
+    Use it as an async context manager, or call `close` at the end. One client may be shared by
+    all tasks of an event loop; they share its connections and its limit.
+
+    Every method below raises, besides what it names itself:
+
+    - `UnauthorizedError`, `ForbiddenError`, `NotFoundError`, `BadRequestError`, or `ApiError` for
+      another refusal: at once;
+    - `InternalServerError`, `BackendFetchFailedError`, `TransportError`, `AttemptTimeoutError`,
+      `MalformedResponseError`, or `ApiError` for 429, 502 and 504: after the retries that the
+      policy allows;
+    - `RuntimeError`: the client, or the session it was given, is closed.
+    """
+
+    def __init__(  # noqa: PLR0913 - one keyword for each setting
+        self,
+        *,
+        base_url: str | None = None,
+        project_id: str | None = None,
+        api_key: str | None = None,
+        auth_scheme: str | None = None,
+        timeout: float = 30.0,
+        retry: RetryPolicy | None = None,
+        in_doubt: InDoubt = "confirm",
+        max_in_flight: int = 64,
+        session: aiohttp.ClientSession | None = None,
+        allow_http: bool = False,
+        timing: Timing | None = None,
+    ) -> None:
+        """Check the settings; nothing is sent yet.
+
+        Args:
+            base_url: scheme, host and perhaps a path of the service; else RESTREAM_BASE_URL.
+            project_id: the project that owns the restreams; else RESTREAM_PROJECT_ID.
+            api_key: the secret of the project; else RESTREAM_API_KEY.
+            auth_scheme: a word before the key in the `Authorization` header, such as "Bearer";
+                None sends the key alone. The service's documentation does not say which it wants.
+            timeout: seconds for one attempt, from when it has its place in the pool.
+            retry: how long to insist; `RetryPolicy()` where None.
+            in_doubt: what to do about an attempt that may have taken effect: "confirm" looks
+                before it sends again, "raise" too, but raises `OutcomeUnknownError` where the
+                look fails, "resend" never looks and can create a restream twice.
+            max_in_flight: ceiling of requests in flight, over all calls of this client.
+            session: your own aiohttp session, for proxies or TLS of your own; it is left open.
+            allow_http: permit plain http:// to an address that is not this machine's own.
+            timing: time, sleep and chance, for tests.
+
+        Raises:
+            ConfigurationError: a value is missing or malformed; says which and how to set it.
+
+        """
+        settings = Settings.resolve(
+            base_url=base_url,
+            project_id=project_id,
+            api_key=api_key,
+            auth_scheme=auth_scheme,
+            allow_http=allow_http,
+        )
+        in_doubt = check_limits(timeout=timeout, max_in_flight=max_in_flight, in_doubt=in_doubt)
+        self._settings = settings
+        self._api = Api(settings.project_id)
+        self._transport = Transport(
+            settings.base_url, settings.authorization, limit=max_in_flight, session=session
+        )
+        self._caller = Caller(
+            exchange=self._transport,
+            gate=Gate(self._transport.pool_size),
+            policy=retry if retry is not None else RetryPolicy(),
+            timing=timing if timing is not None else Timing(),
+            timeout=timeout,
+            secrets=settings.secrets,
+        )
+        self._creator = Creator(self._caller, self._api, in_doubt)
+
+    def __repr__(self) -> str:
+        """Return where the client works, never its key."""
+        where = f"base_url={self._settings.base_url!r}, project_id={self._settings.project_id!r}"
+        return f"RestreamClient({where})"
+
+    async def __aenter__(self) -> Self:
+        """Return the client; the session is opened by the first request."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the client."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections; a session that was handed in stays open."""
+        await self._transport.close()
+
+    async def create(self, new: NewRestream) -> Restream:
+        """Create a restream, and return it as the service has it.
+
+        Where an attempt is in doubt, the restream is looked for before it is sent again, and
+        adopted if it is there.
+
+        Raises:
+            OutcomeUnknownError: an attempt may have taken effect, and looking failed as well.
+
+        """
+        settled = await self._creator.create(new, self._caller.deadline())
+        return settled.restream
+
+    async def ensure(self, new: NewRestream) -> Restream:
+        """Return the restream if it is there, else create it.
+
+        For events that are delivered more than once. It is there if one with the same video id,
+        stream URL and stream key is.
+
+        Raises:
+            OutcomeUnknownError: an attempt may have taken effect, and looking failed as well.
+
+        """
+        settled = await self._creator.create(new, self._caller.deadline(), look_first=True)
+        return settled.restream
+
+    async def list(self, video_id: str) -> list[Restream]:
+        """Return the restreams of one live video, in the service's order.
+
+        Raises:
+            InvalidRestreamError: the id is empty or cannot stand in a path.
+
+        """
+        request = self._api.list(video_id)
+        result = await self._caller.insist(request, codec.restreams, self._caller.deadline())
+        return value_or_raise(result)
+
+    async def toggle(self, restream_id: int | str) -> Toggled:
+        """Turn a restream on if it is off, and off if it is on; return its new status.
+
+        A repeated toggle flips it back, so it is sent again only where it certainly did not
+        arrive. Any other failure is raised at once, and says that the effect is unknown.
+
+        Raises:
+            InvalidRestreamError: the id is empty or cannot stand in a path.
+
+        """
+        request = self._api.toggle(restream_id)
+        result = await self._caller.insist(
+            request, codec.toggled, self._caller.deadline(), heed=unless_in_doubt(_TOGGLE_NOTE)
+        )
+        return value_or_raise(result)
+
+    async def delete(self, restream_id: int | str) -> bool:
+        """Delete a restream; return what the service says: true if it did.
+
+        Deleting again does no harm, so it is retried. If a repeated one finds nothing any more,
+        an earlier one whose answer was lost did the work, and the result is true.
+
+        Raises:
+            InvalidRestreamError: the id is empty or cannot stand in a path.
+
+        """
+        doubted = False
+
+        def heed(failure: Failure) -> Failure:
+            nonlocal doubted
+            doubted = doubted or failure.verdict is Verdict.IN_DOUBT
+            return failure
+
+        result = await self._caller.insist(
+            self._api.delete(restream_id), codec.deleted, self._caller.deadline(), heed=heed
+        )
+        gone = isinstance(result, Failure) and isinstance(result.error, NotFoundError)
+        return True if gone and doubted else value_or_raise(result)
+
+    def stats(self) -> Stats:
+        """Return what this client is doing now."""
+        caller = self._caller
+        return Stats(
+            in_flight=caller.gate.in_flight,
+            limit=caller.gate.limit,
+            waiting=caller.gate.waiting,
+            attempts=caller.tally.attempts,
+            retries=caller.tally.retries,
+        )
+
+    def create_many(self, requests: Iterable[NewRestream] | AsyncIterable[NewRestream]) -> BulkRun:
+        """Create many restreams, and stream the outcomes as they finish.
+
+        Use it as an async context manager and iterate over it:
+
+            async with client.create_many(requests) as run:
+                async for outcome in run:
+                    ...
+
+        Args:
+            requests: what to create. May be endless: it is read only when there is room, and
+                memory stays bounded.
+
+        """
+        return BulkRun(self._creator, self._caller, requests)
+
+    async def create_all(
+        self, requests: Iterable[NewRestream] | AsyncIterable[NewRestream]
+    ) -> BulkReport:
+        """Create many restreams, and return all outcomes at once, in the order of the input."""
+        async with self.create_many(requests) as run:
+            outcomes = [outcome async for outcome in run]
+        return BulkReport.of(outcomes)

@@ -1,0 +1,209 @@
+"""Model ↔ JSON, with cattrs: camelCase on the wire, and strict about types.
+
+cattrs turns `None` into `"None"` and `1` into `True` where it is let; here a value of the wrong
+type is an error that names its path. The fast converter reads every answer; the explaining one
+runs only after a failure, to say where it is.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
+
+import attrs
+import cattrs
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+
+from restream_async.errors import InvalidRestreamError
+from restream_async.model import NewRestream, Restream, Toggled
+
+_T = TypeVar("_T")
+
+_JSON_NAMES: Final[Mapping[type, str]] = {
+    bool: "true or false",
+    dict: "an object",
+    float: "a number",
+    int: "an integer",
+    list: "an array",
+    str: "a string",
+    type(None): "null",
+}
+
+
+class UnreadableError(ValueError):
+    """Bytes or values that are not what the service documents; the text says where and why.
+
+    The text names paths and types, never a value.
+    """
+
+
+class _WrongTypeError(TypeError):
+    pass
+
+
+def _strict(*kinds: type) -> Callable[[object, object], Any]:
+    expected = " or ".join(_JSON_NAMES[kind] for kind in kinds)
+
+    def check(value: object, _: object) -> object:
+        # Not isinstance: in Python, True is an int.
+        if type(value) not in kinds:
+            got = _JSON_NAMES.get(type(value), type(value).__name__)
+            raise _WrongTypeError(f"expected {expected}, got {got}")
+        return value
+
+    return check
+
+
+def wire_name(name: str) -> str:
+    """Return `streamKey` for `stream_key`."""
+    return re.sub(r"_([a-z])", lambda found: found[1].upper(), name)
+
+
+def _converter(*, detailed: bool) -> cattrs.Converter:
+    converter = cattrs.Converter(detailed_validation=detailed)
+    converter.register_structure_hook(str, _strict(str))
+    converter.register_structure_hook(bool, _strict(bool))
+    converter.register_structure_hook(int | str, _strict(int, str))
+    for kind in (NewRestream, Restream, Toggled):
+        names: dict[str, Any] = {
+            field.name: override(rename=wire_name(field.name)) for field in attrs.fields(kind)
+        }
+        converter.register_structure_hook(
+            kind,
+            make_dict_structure_fn(kind, converter, _cattrs_detailed_validation=detailed, **names),
+        )
+        converter.register_unstructure_hook(
+            kind, make_dict_unstructure_fn(kind, converter, **names)
+        )
+    return converter
+
+
+_FAST: Final = _converter(detailed=False)
+_EXPLAINING: Final = _converter(detailed=True)
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
+
+
+def to_json(value: NewRestream | Restream) -> bytes:
+    """Return the JSON object that the service takes, in UTF-8."""
+    return _ENCODER.encode(_FAST.unstructure(value)).encode()
+
+
+def to_dict(value: NewRestream | Restream) -> dict[str, Any]:
+    """Return a model as the wire names it, secrets included."""
+    fields: dict[str, Any] = _FAST.unstructure(value)
+    return fields
+
+
+def parse(data: bytes | str) -> object:
+    """Return the JSON value in `data`.
+
+    Raises:
+        UnreadableError: it is no JSON, or nested or long beyond reason.
+
+    """
+    try:
+        return json.loads(data)
+    except RecursionError:
+        problem = "it is nested too deeply"
+    except ValueError as error:
+        at = f" at position {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+        problem = f"it is not JSON{at}" if data else "it is empty"
+    raise UnreadableError(problem)
+
+
+def new_restream(value: object) -> NewRestream:
+    """Read a `NewRestream` from a decoded JSON object with the wire's names.
+
+    Raises:
+        InvalidRestreamError: a field is missing, of the wrong type or malformed.
+
+    """
+    try:
+        return _FAST.structure(value, NewRestream)
+    except InvalidRestreamError:
+        raise
+    except Exception:  # noqa: BLE001 - cattrs hands on whatever the reading raised
+        problems = _explain(value, NewRestream, "")
+    field, _, reason = problems[0].partition(": ")
+    raise InvalidRestreamError(field, reason)
+
+
+def restream(value: object) -> Restream:
+    """Read the `result` of a creation.
+
+    Raises:
+        UnreadableError: it is not a restream; names the path.
+
+    """
+    return _read(value, Restream)
+
+
+def restreams(value: object) -> list[Restream]:
+    """Read the `result` of a list call: an array, a single object, or null.
+
+    Raises:
+        UnreadableError: it is none of them; names the path.
+
+    """
+    if value is None:
+        return []
+    if isinstance(value, dict):
+        return [_read(value, Restream)]
+    if not isinstance(value, list):
+        raise UnreadableError("result: expected an array, an object or null")
+    return _read(value, list[Restream])
+
+
+def toggled(value: object) -> Toggled:
+    """Read the `result` of a toggle.
+
+    Raises:
+        UnreadableError: it is not an id with a status; names the path.
+
+    """
+    return _read(value, Toggled)
+
+
+def deleted(value: object) -> bool:
+    """Read the `result` of a deletion.
+
+    Raises:
+        UnreadableError: it is neither true nor false.
+
+    """
+    return _read(value, bool)
+
+
+def _read(value: object, kind: type[_T]) -> _T:
+    try:
+        return _FAST.structure(value, kind)
+    except Exception:  # noqa: BLE001 - cattrs hands on whatever the reading raised
+        problems = _explain(value, kind, "result")
+    raise UnreadableError("; ".join(wire_name(problem) for problem in problems[:5]))
+
+
+def _explain(value: object, kind: Any, path: str) -> list[str]:  # noqa: ANN401 - any type form
+    try:
+        _EXPLAINING.structure(value, kind)
+    except Exception as error:  # noqa: BLE001 - as above
+        if isinstance(error, cattrs.BaseValidationError):
+            return [_sentence(text) for text in cattrs.transform_error(error, path, _reason)]
+        return [f"{path or 'the object'}: {_reason(error, None)}"]
+    raise AssertionError("the fast converter refused what the explaining one takes")
+
+
+def _sentence(text: str) -> str:
+    reason, _, path = text.rpartition(" @ ")
+    return f"{path.removeprefix('.')}: {reason}"
+
+
+def _reason(error: BaseException, kind: type | None) -> str:
+    match error:
+        case _WrongTypeError():
+            return str(error)
+        case InvalidRestreamError():
+            return f"{error.field} {error.reason}"
+        case KeyError():
+            return "is missing"
+        case _:
+            return f"expected {_JSON_NAMES.get(kind or dict, 'an object')}"

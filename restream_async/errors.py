@@ -1,0 +1,230 @@
+"""The exception tree. Each error says what was asked, what came back and how often it was tried.
+
+Nothing in here carries a secret, a header or an exception of the HTTP library: the texts arrive
+redacted, and errors are raised outside of any handler, so that they chain to nothing.
+"""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import attrs
+
+from restream_async.redaction import clean
+
+_E = TypeVar("_E", bound="CallError")
+
+# The longest part of a message that somebody else wrote, in characters.
+_LONGEST_QUOTE = 300
+
+
+class RestreamError(Exception):
+    """The base of every error that this library raises on purpose."""
+
+
+class ConfigurationError(RestreamError):
+    """A setting is missing or malformed; the message says which one and how to set it."""
+
+
+class InvalidRestreamError(RestreamError, ValueError):
+    """A value cannot be sent to the service; `field` names it, `reason` says why.
+
+    The value itself is not repeated: it may be a secret.
+    """
+
+    def __init__(self, field: str, reason: str) -> None:
+        """Name the field and the reason, for example `"title"` and `"must not be empty"`."""
+        super().__init__(field, reason)
+        self.field = field
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """Return the field and the reason as one sentence."""
+        return f"{self.field} {self.reason}"
+
+
+@attrs.frozen
+class Call:
+    """What was asked of the service, as far as anyone may see it."""
+
+    method: str
+    route: str
+    video_id: str | None = None
+
+    def __str__(self) -> str:
+        """Return for example `POST /api/v1/p1/restreams (video 'v1')`."""
+        about = f" (video {self.video_id!r})" if self.video_id is not None else ""
+        return f"{self.method} {self.route}{about}"
+
+
+class CallError(RestreamError):
+    """What the failures of a call have in common.
+
+    Attributes:
+        call: the method, the route with its ids, and the video id.
+        attempts: how many times the request was sent, or tried to be sent.
+        note: what the caller should know or do next; may be empty.
+
+    """
+
+    def __init__(self, call: Call, *, attempts: int = 0, note: str = "") -> None:
+        """Describe a failed call."""
+        super().__init__()
+        self.call = call
+        self.attempts = attempts
+        self.note = note
+
+    def __str__(self) -> str:
+        """Return what happened, what was asked, how often, and what to do next."""
+        times = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
+        note = f"; {self.note}" if self.note else ""
+        return f"{self._happened()}: {self.call}, {times}{note}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Keep all that is known when the error travels between processes."""
+        return _rebuild, (type(self), self.__dict__.copy())
+
+    def _happened(self) -> str:
+        return clean(type(self).__doc__ or "", _LONGEST_QUOTE)
+
+
+def _rebuild(kind: type[_E], state: dict[str, Any]) -> _E:
+    error = kind.__new__(kind)
+    error.__dict__.update(state)
+    return error
+
+
+class ApiError(CallError):
+    """The service answered, and the answer is an error.
+
+    Attributes:
+        status: the status to judge by: the envelope's `statusCode` where it says
+            `success: false`, else that of HTTP.
+        errors: the service's own `errors`, without secrets.
+        messages: the service's own `messages`, without secrets.
+        retry_after: seconds that the service asked to wait (`Retry-After`), or None.
+        excerpt: the beginning of a body that is no envelope, without secrets; may be empty.
+
+    """
+
+    def __init__(  # noqa: PLR0913 - one keyword for each fact
+        self,
+        call: Call,
+        *,
+        status: int,
+        reason: str = "",
+        errors: Sequence[object] = (),
+        messages: Sequence[object] = (),
+        retry_after: float | None = None,
+        excerpt: str = "",
+        attempts: int = 0,
+        note: str = "",
+    ) -> None:
+        """Describe an answer that is an error."""
+        super().__init__(call, attempts=attempts, note=note)
+        self.status = status
+        self.reason = reason
+        self.errors = tuple(errors)
+        self.messages = tuple(messages)
+        self.retry_after = retry_after
+        self.excerpt = excerpt
+
+    def _happened(self) -> str:
+        said = [str(item) for item in (*self.errors, *self.messages)]
+        quoted = "; ".join(said) if said else self.excerpt
+        parts = [f"{self.status} {self.reason}".rstrip()]
+        if quoted:
+            parts.append(f"({clean(quoted, _LONGEST_QUOTE)})")
+        if self.retry_after is not None:
+            parts.append(f"[retry after {self.retry_after:g} s]")
+        return " ".join(parts)
+
+
+class BadRequestError(ApiError):
+    """400: the service does not accept the values. Never retried."""
+
+
+class UnauthorizedError(ApiError):
+    """401: the API key is missing or wrong. Never retried."""
+
+
+class ForbiddenError(ApiError):
+    """403: the API key may not do this. Never retried."""
+
+
+class NotFoundError(ApiError):
+    """404: the project, the video or the restream does not exist. Never retried."""
+
+
+class InternalServerError(ApiError):
+    """500: the service failed; it may or may not have done the work."""
+
+
+class BackendFetchFailedError(ApiError):
+    """503: the cache in front of the service got no answer; the work may or may not be done.
+
+    This is Varnish's page for a backend that could not be reached, and the same page for one
+    that did the work and answered too late.
+    """
+
+
+class TransportError(CallError):
+    """No complete answer came: no connection, or one that was lost.
+
+    Attributes:
+        detail: what went wrong, in the words of the operating system or of HTTP.
+        sent: whether the request may have reached the service.
+
+    """
+
+    def __init__(
+        self, call: Call, *, detail: str, sent: bool, attempts: int = 0, note: str = ""
+    ) -> None:
+        """Describe an exchange that brought no answer."""
+        super().__init__(call, attempts=attempts, note=note)
+        self.detail = detail
+        self.sent = sent
+
+    def _happened(self) -> str:
+        return clean(self.detail, _LONGEST_QUOTE)
+
+
+class AttemptTimeoutError(TransportError, TimeoutError):
+    """The time allowed for an attempt, or for all of them, was over before an answer came."""
+
+
+class MalformedResponseError(CallError):
+    """The service reported success, but the answer cannot be read.
+
+    Attributes:
+        problem: where and why it cannot be read, such as `result.id: …`.
+
+    """
+
+    def __init__(self, call: Call, *, problem: str, attempts: int = 0, note: str = "") -> None:
+        """Describe an answer that cannot be read."""
+        super().__init__(call, attempts=attempts, note=note)
+        self.problem = problem
+
+    def _happened(self) -> str:
+        return f"the answer cannot be read ({clean(self.problem, _LONGEST_QUOTE)})"
+
+
+class OutcomeUnknownError(CallError):
+    """An attempt may have taken effect, and looking whether it did failed as well.
+
+    Attributes:
+        doubt: the error of the attempt that left the doubt.
+
+    """
+
+    def __init__(self, call: Call, *, doubt: CallError, attempts: int = 0, note: str = "") -> None:
+        """Describe a creation of which nobody knows whether it happened."""
+        super().__init__(call, attempts=attempts, note=note)
+        self.doubt = doubt
+
+    def _happened(self) -> str:
+        return f"nobody knows whether it took effect, after: {self.doubt._happened()}"  # noqa: SLF001 - of the same tree
+
+
+class OutageError(CallError):
+    """The service has been gone for longer than the client's patience."""

@@ -1,0 +1,212 @@
+"""What goes in and what comes out: `NewRestream`, `Restream` and the outcomes of a bulk run."""
+
+import contextlib
+import enum
+import re
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+import attrs
+
+from restream_async.errors import InvalidRestreamError, RestreamError
+from restream_async.redaction import mask_url, redact, url_secrets
+
+# Control characters, line and paragraph separators, and halves of surrogate pairs (which no
+# UTF-8 can carry).
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def check_text(field: str, value: object) -> str:
+    """Return `value` if it is a string that the service can take, or say what is wrong with it.
+
+    Raises:
+        InvalidRestreamError: it is no string, empty or blank, or holds control characters.
+
+    """
+    if not isinstance(value, str):
+        raise InvalidRestreamError(field, f"must be a string, not {type(value).__name__}")
+    if not value.strip():
+        raise InvalidRestreamError(field, "must not be empty")
+    if _FORBIDDEN.search(value):
+        raise InvalidRestreamError(field, "must not contain control characters or line breaks")
+    return value
+
+
+def check_identifier(field: str, value: object) -> str:
+    """Return an id as a string that can stand in a path, or say what is wrong with it.
+
+    Raises:
+        InvalidRestreamError: it is neither a usable string nor an integer, or a dot segment,
+            which would change the path that it stands in.
+
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    text = check_text(field, value)
+    if text in {".", ".."}:
+        raise InvalidRestreamError(field, f"must not be {text!r}")
+    return text
+
+
+def _check_url(field: str, value: object) -> None:
+    text = check_text(field, value)
+    # The parser's own error may repeat the URL: nothing may chain to it.
+    with contextlib.suppress(ValueError):
+        parts = urlsplit(text)
+        if parts.scheme and parts.hostname and (parts.port is None or parts.port):
+            return
+    raise InvalidRestreamError(
+        field, "must have a scheme and a host, such as rtmps://live.example.com/app"
+    )
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class NewRestream:
+    """A restream to create: where one live video is pushed on to.
+
+    Attributes:
+        video_id: public identifier of the live video.
+        title: what people call the destination.
+        stream_url: where to push to; needs a scheme and a host.
+        stream_key: the destination's secret. It appears in no repr, log line or error.
+        status: true to start active.
+
+    Raises:
+        InvalidRestreamError: a field is empty, of the wrong type or malformed. All five are
+            mandatory in the service's documentation of `POST /restreams`.
+
+    """
+
+    video_id: str
+    title: str
+    stream_url: str
+    stream_key: str
+    status: bool
+
+    def __attrs_post_init__(self) -> None:
+        """Check every field, the first wrong one is named."""
+        check_identifier("video_id", self.video_id)
+        check_text("title", self.title)
+        _check_url("stream_url", self.stream_url)
+        check_text("stream_key", self.stream_key)
+        if not isinstance(self.status, bool):
+            kind = type(self.status).__name__
+            raise InvalidRestreamError("status", f"must be true or false, not {kind}")
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no text may repeat: the stream key, and what the stream URL can hide."""
+        return (self.stream_key, *url_secrets(self.stream_url))
+
+    def __repr__(self) -> str:
+        """Return all that anyone may see."""
+        return redact(
+            f"NewRestream(video_id={self.video_id!r}, title={self.title!r}, "
+            f"stream_url={mask_url(self.stream_url)!r}, status={self.status!r})",
+            self.secrets,
+        )
+
+
+@attrs.frozen(kw_only=True, repr=False)
+class Restream:
+    """A restream as the service has it.
+
+    Attributes:
+        id: integer or string, as the service sent it.
+        title: what people call the destination.
+        stream_key: the destination's secret, as the service sent it.
+        stream_url: where it pushes to.
+        status: true while it is active.
+        video_id: public identifier of the live video.
+
+    """
+
+    id: int | str
+    title: str
+    stream_key: str
+    stream_url: str
+    status: bool
+    video_id: str
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no text may repeat: the stream key, and what the stream URL can hide."""
+        return (self.stream_key, *url_secrets(self.stream_url))
+
+    def __repr__(self) -> str:
+        """Return all that anyone may see."""
+        return redact(
+            f"Restream(id={self.id!r}, video_id={self.video_id!r}, title={self.title!r}, "
+            f"stream_url={mask_url(self.stream_url)!r}, status={self.status!r})",
+            self.secrets,
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Toggled:
+    """What a toggle left behind.
+
+    Attributes:
+        id: integer or string, as the service sent it.
+        status: true if the restream is active now.
+
+    """
+
+    id: int | str
+    status: bool
+
+
+class Origin(enum.Enum):
+    """How a restream came to be known."""
+
+    POSTED = "posted"
+    """The service answered the POST."""
+    CONFIRMED = "confirmed"
+    """The answer was lost; the restream was found by looking."""
+    EXISTING = "existing"
+    """It was there before."""
+    JOURNAL = "journal"
+    """An earlier run created it."""
+
+
+@attrs.frozen(kw_only=True)
+class Created:
+    """A restream of a bulk run that exists.
+
+    Attributes:
+        index: its place in the input, from 0.
+        request: what was asked for.
+        restream: what the service has.
+        attempts: how many times the POST was sent, or tried to be sent.
+        origin: how it came to be known.
+        maybe_duplicate: true if an attempt in doubt was resent without knowing its outcome.
+
+    """
+
+    index: int
+    request: NewRestream
+    restream: Restream
+    attempts: int
+    origin: Origin = Origin.POSTED
+    maybe_duplicate: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Failed:
+    """A restream of a bulk run that was not created.
+
+    Attributes:
+        index: its place in the input, from 0.
+        request: what was asked for.
+        error: why not.
+        attempts: how many times the POST was sent, or tried to be sent.
+
+    """
+
+    index: int
+    request: NewRestream
+    error: RestreamError
+    attempts: int
+
+
+Outcome: TypeAlias = Created | Failed

@@ -1,0 +1,137 @@
+"""Whether and when to try again: `RetryPolicy`, carried out by tenacity."""
+
+import logging
+import math
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+import attrs
+from tenacity import RetryCallState, retry_if_result
+from tenacity.asyncio import AsyncRetrying
+
+from restream_async.config import is_count, is_positive
+from restream_async.errors import ConfigurationError
+from restream_async.timing import Timing
+from restream_async.verdict import Failure
+
+_T = TypeVar("_T")
+
+RETRY_AFTER_CAP: Final = 60.0
+"""Seconds; a `Retry-After` beyond it is taken for this long."""
+
+_log: Final = logging.getLogger("restream_async")
+
+
+def _positive(policy: object, field: "attrs.Attribute[float]", value: object) -> None:
+    del policy
+    if not is_positive(value):
+        raise ConfigurationError(f"RetryPolicy: {field.name} must be a number of seconds above 0")
+
+
+def _whole(policy: object, field: "attrs.Attribute[int]", value: object) -> None:
+    del policy
+    if not is_count(value):
+        raise ConfigurationError(f"RetryPolicy: {field.name} must be a whole number from 1")
+
+
+@attrs.frozen(kw_only=True)
+class RetryPolicy:
+    """How long to insist: full-jitter exponential back-off, under one deadline.
+
+    Before the n-th repetition the wait is a random time between 0 and
+    `min(cap, base * 2 ** (n - 1))` seconds ("full jitter", which spreads the clients of a service
+    in trouble best). A `Retry-After` is a floor under it, up to 60 seconds.
+
+    Attributes:
+        attempts: how often a request is sent at most, the first time included.
+        base: seconds; the longest first wait.
+        cap: seconds; the longest wait.
+        deadline: seconds for everything: attempts, waits, looks. No wait begins that would pass
+            it, and the last attempt is cut at it.
+
+    Raises:
+        ConfigurationError: a value is not positive.
+
+    """
+
+    attempts: int = attrs.field(default=5, validator=_whole)
+    base: float = attrs.field(default=0.5, validator=_positive)
+    cap: float = attrs.field(default=20.0, validator=_positive)
+    deadline: float = attrs.field(default=120.0, validator=_positive)
+
+    def wait(self, failures: int, retry_after: float | None, chance: float) -> float:
+        """Return the seconds to wait after so many failures.
+
+        Args:
+            failures: how many attempts have failed, from 1.
+            retry_after: seconds that the service asked for, or None.
+            chance: a random number from 0 up to 1.
+
+        """
+        # Beyond the exponent of a float there is nothing to double.
+        longest = min(self.cap, math.ldexp(self.base, min(failures - 1, 1000)))
+        return chance * longest + min(retry_after or 0.0, RETRY_AFTER_CAP)
+
+
+async def pursue(
+    first: Failure,
+    again: Callable[[], Awaitable[_T | Failure]],
+    *,
+    policy: RetryPolicy,
+    timing: Timing,
+    until: float,
+) -> _T | Failure:
+    """Try again after a first failure, as the policy says.
+
+    tenacity is entered here and nowhere else, so a request that succeeds at once pays nothing
+    for it. It sees values only: an exception, a cancellation above all, passes straight through.
+
+    Args:
+        first: how the first attempt failed.
+        again: makes one more attempt.
+        policy: how long to insist.
+        timing: time, sleep and chance.
+        until: the moment on `timing.now` that no wait may pass.
+
+    Returns:
+        The value, or the last failure.
+
+    """
+    pending: list[Failure] = [first]
+
+    async def attempt() -> _T | Failure:
+        return pending.pop() if pending else await again()
+
+    def wait(state: RetryCallState) -> float:
+        return policy.wait(state.attempt_number, _failure(state).retry_after, timing.random())
+
+    def stop(state: RetryCallState) -> bool:
+        tired = state.attempt_number >= policy.attempts
+        return tired or timing.now() + state.upcoming_sleep >= until
+
+    def tell(state: RetryCallState) -> None:
+        _log.debug(
+            "attempt %d failed, again in %.3g s: %s",
+            state.attempt_number,
+            state.upcoming_sleep,
+            _failure(state).error,
+        )
+
+    # One of its own per call: shared between tasks it mixes up their states.
+    retrying = AsyncRetrying(
+        sleep=timing.sleep,
+        wait=wait,
+        stop=stop,
+        retry=retry_if_result(lambda value: isinstance(value, Failure) and not value.final),
+        before_sleep=tell,
+        retry_error_callback=_failure,
+    )
+    result: _T | Failure = await retrying(attempt)
+    return result
+
+
+def _failure(state: RetryCallState) -> Failure:
+    # Asked only about attempts that `retry` found to have failed.
+    if state.outcome is None or not isinstance(failure := state.outcome.result(), Failure):
+        raise AssertionError("not a failure")
+    return failure

@@ -1,0 +1,226 @@
+"""One exchange over aiohttp. Nothing of aiohttp leaves this room: no exception, no response.
+
+It decides nothing; it only notes what matters to the verdict: whether the request may have left.
+"""
+
+import asyncio
+from http import HTTPStatus
+from typing import Final
+
+import aiohttp
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_exceptions import HttpProcessingError
+from yarl import URL
+
+from restream_async.errors import ConfigurationError
+from restream_async.wire import NoReply, Reply, Request
+
+LARGEST_ANSWER: Final = 2**20
+"""Bytes; an answer beyond them is not read to its end."""
+
+_USER_AGENT: Final = "restream-async"
+# No time-out of aiohttp's own: one clock rules an attempt, and it starts when the place in the
+# pool is sure.
+_NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None)
+
+
+class _Body(aiohttp.BytesPayload):
+    """A request body that knows whether its writing began.
+
+    aiohttp holds the headers back until the body is written, so before that nothing has left.
+    It also resends a PUT or DELETE by itself when a kept-alive connection turns out to be closed;
+    a body that says it is consumed keeps it from doing so.
+    """
+
+    started = False
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        """Note the start, then write."""
+        self.started = True
+        self._consumed = True
+        await super().write_with_length(writer, content_length)
+
+
+class Transport:
+    """Sends requests to one service over one aiohttp session."""
+
+    def __init__(
+        self,
+        base_url: str,
+        authorization: str,
+        *,
+        limit: int,
+        session: aiohttp.ClientSession | None = None,
+    ) -> None:
+        """Remember where to send to; the session is opened by the first request.
+
+        Args:
+            base_url: scheme, host and perhaps a path.
+            authorization: the value of the header of that name.
+            limit: the size of the connection pool.
+            session: somebody else's session; it is left open.
+
+        Raises:
+            ConfigurationError: the base URL or the session cannot be used.
+
+        """
+        try:
+            self._base = URL(base_url)
+        except ValueError:
+            self._base = URL()
+        if not self._base.host:
+            raise ConfigurationError("base_url has a host that no DNS name or address can be")
+        if session is not None and session.auth is not None:
+            raise ConfigurationError(
+                "the session has an auth of its own, which contradicts the API key: pass one "
+                "without"
+            )
+        self._prefix = str(self._base)
+        self._headers = {
+            "Authorization": authorization,
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "User-Agent": _USER_AGENT,
+        }
+        self._limit = limit
+        self._session = session
+        self._owned = session is None
+        self._closed = False
+
+    @property
+    def pool_size(self) -> int:
+        """How many requests can be on connections at once."""
+        connector = self._session.connector if self._session is not None else None
+        if self._owned or connector is None:
+            return self._limit
+        sizes = (self._limit, connector.limit, connector.limit_per_host)
+        return min(size for size in sizes if size > 0)
+
+    async def send(self, request: Request, timeout: float) -> Reply | NoReply:  # noqa: ASYNC109 - of one attempt, and only handed on
+        """Send a request and bring back what came of it.
+
+        Args:
+            request: what to send.
+            timeout: seconds for all of it: connecting, sending, reading the answer.
+
+        Raises:
+            RuntimeError: the client, or the session it was given, is closed.
+            asyncio.CancelledError: at once; the connection is closed.
+
+        """
+        session = self._open()
+        body = None if request.method == "GET" else _Body(request.body or b"")
+        started = asyncio.get_running_loop().time()
+        reply: Reply | None = None
+        try:
+            async with (
+                asyncio.timeout(timeout),
+                session.request(
+                    request.method,
+                    URL(f"{self._prefix}{request.path}", encoded=True),
+                    data=body,
+                    headers=self._headers_for(request),
+                    allow_redirects=False,
+                    raise_for_status=False,
+                    timeout=_NO_TIMEOUT,
+                ) as response,
+            ):
+                reply = _head(response)
+                return await _read(response, reply)
+        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
+            lost = _lost(error)
+            timed_out = isinstance(error, TimeoutError)
+        except RuntimeError:
+            # aiohttp says so when a session is closed under a request.
+            if not session.closed:
+                raise
+            lost, timed_out = "the client was closed during the request", False
+        sent = body is None or body.started
+        if timed_out:
+            took = asyncio.get_running_loop().time() - started
+            phase = "answer" if sent else "connection"
+            lost = f"no {phase} within {took:.3g} s"
+        if reply is not None and (not timed_out or reply.status >= HTTPStatus.BAD_REQUEST):
+            # The status is known, and may say enough.
+            return _broken(reply, lost)
+        return NoReply(detail=lost, sent=sent, timed_out=timed_out)
+
+    async def close(self) -> None:
+        """Close the session, unless it is somebody else's. Nothing can be sent afterwards."""
+        self._closed = True
+        if self._owned and self._session is not None:
+            await self._session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise RuntimeError("the client is closed")
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._limit),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        if self._session.closed:
+            raise RuntimeError("the session that the client was given is closed")
+        return self._session
+
+    def _headers_for(self, request: Request) -> dict[str, str]:
+        if request.body is None:
+            return self._headers
+        return {**self._headers, "Content-Type": "application/json"}
+
+
+def _head(response: aiohttp.ClientResponse) -> Reply:
+    return Reply(status=response.status, reason=response.reason or "", headers=response.headers)
+
+
+def _broken(reply: Reply, defect: str) -> Reply:
+    return Reply(status=reply.status, reason=reply.reason, headers=reply.headers, defect=defect)
+
+
+async def _read(response: aiohttp.ClientResponse, head: Reply) -> Reply:
+    chunks: list[bytes] = []
+    room = LARGEST_ANSWER - (response.content_length or 0)
+    if room >= 0:
+        room = LARGEST_ANSWER
+        async for chunk in response.content.iter_any():
+            room -= len(chunk)
+            if room < 0:
+                break
+            chunks.append(chunk)
+    if room < 0:
+        # Not to be read on, nor to be used again.
+        response.close()
+        return _broken(head, f"it is larger than {LARGEST_ANSWER} bytes")
+    return Reply(
+        status=head.status, reason=head.reason, headers=head.headers, body=b"".join(chunks)
+    )
+
+
+def _lost(error: Exception) -> str:
+    """Say what happened without what aiohttp's own texts may carry: URLs and headers."""
+    for kind, text in _LOST:
+        if isinstance(error, kind):
+            return text
+    why = error.strerror if isinstance(error, OSError) else None
+    return f"the connection was lost ({why or type(error).__name__})"
+
+
+# The narrower kind before the wider.
+_LOST: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (
+        aiohttp.ClientConnectorCertificateError,
+        "the certificate of the service could not be verified",
+    ),
+    (aiohttp.ServerFingerprintMismatch, "the certificate of the service is not the expected one"),
+    (aiohttp.ClientSSLError, "the TLS connection failed"),
+    (aiohttp.ClientConnectorDNSError, "the name of the host could not be resolved"),
+    (aiohttp.ClientPayloadError, "the connection was lost in the middle of the answer"),
+    (aiohttp.ServerDisconnectedError, "the service closed the connection without an answer"),
+    (aiohttp.ClientHttpProxyError, "the proxy refused the connection"),
+    (aiohttp.ClientResponseError, "the answer is not HTTP"),
+    (HttpProcessingError, "the answer is not HTTP"),
+    (aiohttp.InvalidURL, "the URL cannot be used"),
+    (aiohttp.NonHttpUrlClientError, "the URL cannot be used"),
+)

@@ -1,0 +1,205 @@
+"""What an answer means: the value, or refused, not done, in doubt. Pure.
+
+The whole library rests on the third: a 503 of the cache, a 500, a read time-out and a lost
+connection all come both when nothing happened and when everything happened, and the POST has no
+idempotency key.
+"""
+
+import enum
+import html
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final, TypeVar
+
+import attrs
+
+from restream_async import codec
+from restream_async.errors import (
+    ApiError,
+    AttemptTimeoutError,
+    BackendFetchFailedError,
+    BadRequestError,
+    CallError,
+    ForbiddenError,
+    InternalServerError,
+    MalformedResponseError,
+    NotFoundError,
+    TransportError,
+    UnauthorizedError,
+)
+from restream_async.redaction import clean, may_hold_foreign_secrets, redact, redact_value
+from restream_async.wire import NoReply, Reply, Request, retry_after
+
+_T = TypeVar("_T")
+
+_ERRORS: Final[dict[int, type[ApiError]]] = {
+    400: BadRequestError,
+    401: UnauthorizedError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    500: InternalServerError,
+    503: BackendFetchFailedError,
+}
+_NOTES: Final[dict[int, str]] = {
+    401: "check the API key and the auth_scheme",
+    403: "check that the API key is allowed to do this in the project",
+    404: "check the project id and the ids in the route",
+}
+_TOO_MANY_REQUESTS: Final = 429
+_NOT_IMPLEMENTED: Final = 501
+# Of a body that is no envelope: how much is looked at, and how much is shown.
+_EXCERPT_READ: Final = 4096
+_EXCERPT_SHOWN: Final = 160
+_HIDDEN: Final = re.compile(
+    r"<(script|style)\b.*?(</\1\s*>|$)|<!--.*?(-->|$)", re.IGNORECASE | re.DOTALL
+)
+_TAG: Final = re.compile(r"<[^>]*(>|$)")
+
+
+class Verdict(enum.Enum):
+    """What a failed attempt says about the effect."""
+
+    REFUSED = "refused"
+    """Final: the service does not want it."""
+    NOT_DONE = "not done"
+    """Nothing happened: it can be sent again."""
+    IN_DOUBT = "in doubt"
+    """It may have happened: look before sending again."""
+
+
+@attrs.frozen
+class Failure:
+    """A failed attempt: what it means and how to tell it."""
+
+    verdict: Verdict
+    error: CallError
+
+    @property
+    def final(self) -> bool:
+        """Whether sending again can't help."""
+        return self.verdict is Verdict.REFUSED
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that the service asked to wait."""
+        return self.error.retry_after if isinstance(self.error, ApiError) else None
+
+
+def judge(
+    request: Request,
+    answer: Reply | NoReply,
+    read: Callable[[object], _T],
+    *,
+    secrets: tuple[str, ...],
+    wall_clock: Callable[[], float],
+) -> _T | Failure:
+    """Return the value that `read` finds in the answer's `result`, or why there is none.
+
+    Args:
+        request: what was asked.
+        answer: what came back.
+        read: makes the value from the envelope's `result`; raises `UnreadableError`.
+        secrets: what no text may repeat, besides what the request itself knows.
+        wall_clock: for a `Retry-After` that names a date.
+
+    """
+    if isinstance(answer, NoReply):
+        return _unanswered(request, answer, secrets)
+    try:
+        envelope = None if answer.defect else codec.parse(answer.body)
+        problem = answer.defect
+        if 200 <= answer.status < 300 and not problem:  # noqa: PLR2004 - HTTP's own classes
+            if isinstance(envelope, dict) and envelope.get("success") is True:
+                return read(envelope.get("result"))
+            problem = "" if _denies(envelope) else "it is not the documented envelope"
+    except codec.UnreadableError as unreadable:
+        envelope, problem = None, str(unreadable)
+    return _Telling(request, answer, (*secrets, *request.secrets), wall_clock).failure(
+        envelope, problem
+    )
+
+
+def _unanswered(request: Request, answer: NoReply, secrets: tuple[str, ...]) -> Failure:
+    kind = AttemptTimeoutError if answer.timed_out else TransportError
+    detail = redact(answer.detail, (*secrets, *request.secrets))
+    error = kind(request.call, detail=detail, sent=answer.sent)
+    return Failure(Verdict.IN_DOUBT if answer.sent else Verdict.NOT_DONE, error)
+
+
+def _denies(envelope: object) -> bool:
+    return isinstance(envelope, dict) and envelope.get("success") is False
+
+
+@attrs.frozen
+class _Telling:
+    """How a reply that brought no value is told."""
+
+    request: Request
+    reply: Reply
+    secrets: tuple[str, ...]
+    wall_clock: Callable[[], float]
+
+    def failure(self, envelope: object, problem: str) -> Failure:
+        reply = self.reply
+        status, denied = reply.status, _denies(envelope)
+        if denied and isinstance(envelope, dict):
+            inside = envelope.get("statusCode")
+            # A code that contradicts `success: false` settles nothing: HTTP's own stands.
+            if type(inside) is int and 400 <= inside < 600:  # noqa: PLR2004 - HTTP's own classes
+                status = inside
+        if 200 <= status < 300 and not denied:  # noqa: PLR2004 - HTTP's own classes
+            return Failure(Verdict.IN_DOUBT, self._malformed(problem))
+        return Failure(_verdict(status), self._api_error(status, envelope))
+
+    def _malformed(self, problem: str) -> MalformedResponseError:
+        excerpt = self._excerpt()
+        shown = f"{problem}: {excerpt}" if excerpt and not problem.startswith("result") else problem
+        return MalformedResponseError(self.request.call, problem=redact(shown, self.secrets))
+
+    def _api_error(self, status: int, envelope: object) -> ApiError:
+        lists = envelope if isinstance(envelope, dict) else {}
+        errors = self._said(lists.get("errors"))
+        messages = self._said(lists.get("messages"))
+        note = _NOTES.get(status, "")
+        if 300 <= status < 400:  # noqa: PLR2004 - HTTP's own classes
+            note = "redirects are not followed: check the base URL"
+        return _ERRORS.get(status, ApiError)(
+            self.request.call,
+            status=status,
+            reason=self._reason(status),
+            errors=errors,
+            messages=messages,
+            retry_after=retry_after(self.reply.headers, self.wall_clock),
+            excerpt="" if errors or messages else self._excerpt(),
+            note=note,
+        )
+
+    def _reason(self, status: int) -> str:
+        if status == self.reply.status and self.reply.reason:
+            return clean(redact(self.reply.reason, self.secrets), _EXCERPT_SHOWN)
+        try:
+            return HTTPStatus(status).phrase
+        except ValueError:
+            return ""
+
+    def _said(self, value: object) -> tuple[object, ...]:
+        items = value if isinstance(value, list) else [value] if value else []
+        return tuple(redact_value(item, self.secrets) for item in items)
+
+    def _excerpt(self) -> str:
+        text = self.reply.body[:_EXCERPT_READ].decode("utf-8", "replace")
+        if may_hold_foreign_secrets(text):
+            return "[body withheld: it may hold stream keys]"
+        if text.lstrip().startswith("<"):
+            text = html.unescape(_TAG.sub(" ", _HIDDEN.sub(" ", text)))
+        # Cut only after the secrets are out: half a secret is one as well.
+        return clean(redact(" ".join(text.split()), self.secrets), _EXCERPT_SHOWN)
+
+
+def _verdict(status: int) -> Verdict:
+    if status == _TOO_MANY_REQUESTS:
+        return Verdict.NOT_DONE
+    if 300 <= status < 500 or status == _NOT_IMPLEMENTED:  # noqa: PLR2004 - HTTP's own classes
+        return Verdict.REFUSED
+    return Verdict.IN_DOUBT

@@ -1,0 +1,158 @@
+"""What travels: requests out, replies in. Paths and headers, no network.
+
+Routes and envelope: the service's documentation of `POST /restreams` and its sibling pages.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import Final
+from urllib.parse import quote
+
+import attrs
+
+from restream_async import codec
+from restream_async.errors import Call
+from restream_async.model import NewRestream, check_identifier
+
+_SECONDS: Final = re.compile(r"\d{1,10}(\.\d{1,10})?", re.ASCII)
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """One request, ready to be sent.
+
+    Attributes:
+        method: the HTTP method.
+        path: absolute and escaped.
+        video_id: the live video that it is about, if one is named.
+        new: the restream that it would create.
+        body: JSON in UTF-8, or None.
+
+    """
+
+    method: str
+    path: str
+    video_id: str | None = None
+    new: NewRestream | None = None
+    body: bytes | None = attrs.field(default=None, repr=False)
+
+    @property
+    def call(self) -> Call:
+        """What is asked, as errors show it."""
+        return Call(self.method, self.path, self.video_id)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What a text about this request must not repeat."""
+        return self.new.secrets if self.new is not None else ()
+
+
+@attrs.frozen(kw_only=True)
+class Reply:
+    """What the service answered.
+
+    Attributes:
+        status: the HTTP status code.
+        reason: the reason phrase; HTTP/2 has none.
+        headers: found by any case of their names.
+        body: as much as arrived.
+        defect: why the body is not whole, or empty.
+
+    """
+
+    status: int
+    reason: str = ""
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    body: bytes = attrs.field(default=b"", repr=False)
+    defect: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class NoReply:
+    """Why no answer came.
+
+    Attributes:
+        detail: what went wrong, without names of secrets.
+        sent: whether the request may have reached the service.
+        timed_out: whether it was the time-out that ended it.
+
+    """
+
+    detail: str
+    sent: bool
+    timed_out: bool = False
+
+
+@attrs.frozen
+class Api:
+    """The requests of one project.
+
+    Raises:
+        InvalidRestreamError: from each method, for an id that cannot stand in a path.
+
+    """
+
+    project_id: str
+    _root: str = attrs.field(init=False, repr=False)
+    _restreams: str = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Escape the project id once."""
+        root = f"/api/v1/{quote(self.project_id, safe='')}"
+        object.__setattr__(self, "_root", root)
+        object.__setattr__(self, "_restreams", f"{root}/restreams")
+
+    def create(self, new: NewRestream) -> Request:
+        """Return the request that creates a restream."""
+        return Request(
+            method="POST",
+            path=self._restreams,
+            video_id=new.video_id,
+            new=new,
+            body=codec.to_json(new),
+        )
+
+    def list(self, video_id: str, *, about: NewRestream | None = None) -> Request:
+        """Return the request that lists the restreams of one live video."""
+        video = check_identifier("video_id", video_id)
+        path = f"{self._root}/live-video/{quote(video, safe='')}/restreams"
+        return Request(method="GET", path=path, video_id=video, new=about)
+
+    def toggle(self, restream_id: int | str) -> Request:
+        """Return the request that turns a restream on or off."""
+        return Request(method="PUT", path=f"{self._one(restream_id)}/toggle")
+
+    def delete(self, restream_id: int | str) -> Request:
+        """Return the request that deletes a restream."""
+        return Request(method="DELETE", path=self._one(restream_id))
+
+    def _one(self, restream_id: int | str) -> str:
+        identifier = check_identifier("restream_id", restream_id)
+        return f"{self._restreams}/{quote(identifier, safe='')}"
+
+
+def retry_after(headers: Mapping[str, str], wall_clock: Callable[[], float]) -> float | None:
+    """Return the seconds that `Retry-After` asks to wait, or None where it says nothing usable.
+
+    Both forms of RFC 9110, section 10.2.3. A date is measured against the reply's own `Date`
+    where it has one, so that a wrong clock on either side does not matter.
+    """
+    value = headers.get("Retry-After", "").strip()
+    if _SECONDS.fullmatch(value):
+        return float(value)
+    then = _date(value)
+    if then is None:
+        return None
+    now = _date(headers.get("Date", ""))
+    return max(0.0, then - (now if now is not None else wall_clock()))
+
+
+def _date(value: str) -> float | None:
+    try:
+        date = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    # RFC 9110, section 5.6.7: a date is in GMT, whatever it forgot to say.
+    return (date if date.tzinfo is not None else date.replace(tzinfo=UTC)).timestamp()
