@@ -1,6 +1,5 @@
 """Create restreams on the VP live-video platform: one or a million, each exactly once."""
 
-from restream_async.bulk import BulkReport
 from restream_async.client import RestreamClient
 from restream_async.errors import (
     ApiError,
@@ -11,6 +10,7 @@ from restream_async.errors import (
     ForbiddenError,
     InternalServerError,
     InvalidRestreamError,
+    JournalError,
     MalformedResponseError,
     NotFoundError,
     OutageError,
@@ -21,6 +21,7 @@ from restream_async.errors import (
 )
 from restream_async.model import Created, Failed, NewRestream, Origin, Outcome, Restream
 from restream_async.policy import RetryPolicy
+from restream_async.report import BulkReport
 
 __all__ = [
     "ApiError",
@@ -34,6 +35,7 @@ __all__ = [
     "ForbiddenError",
     "InternalServerError",
     "InvalidRestreamError",
+    "JournalError",
     "MalformedResponseError",
     "NewRestream",
     "NotFoundError",

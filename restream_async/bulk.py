@@ -1,107 +1,110 @@
 """Many creations as a stream of outcomes, in bounded memory.
 
-A run owns a few tasks ("lanes"). Each takes a place in the gate, then an item from the input, and
+A run owns a few tasks ("lanes"). Each takes a place in the gate and an item from the input, and
 sees that item to its end. A lane that waits for a retry holds no place; a further lane is started
 only when every other one is busy, up to a bound, so that the items under way are bounded too.
 """
 
 import asyncio
-import inspect
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterable, Iterable
+from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
 import attrs
 
+from restream_async.aftercare import Aftercare, Case
+from restream_async.bookkeeping import Bookkeeper, Page, Repeats
 from restream_async.calls import Caller
-from restream_async.creation import Creator
-from restream_async.errors import CallError, RestreamError
-from restream_async.gate import Gate
+from restream_async.creation import IN_PLACE, Beginning, Creator, Doubt, Settled, Unsettled
+from restream_async.errors import JournalError
+from restream_async.intake import intake
+from restream_async.journal import Journal
 from restream_async.model import Created, Failed, NewRestream, Outcome
+from restream_async.report import BulkCounts, BulkReport, Duplicate, Tally, sort_outcomes
+from restream_async.wire import Api
 
-# Items under way for each that may be in flight: the others wait for a retry.
+# Intents that are written ahead of their requests, so that requests need not wait for the disk.
+_AHEAD: Final = 256
+# Items that may wait for a retry, for each that may be in flight.
 _WAITING_SHARE: Final = 4
 
 
 @attrs.frozen(kw_only=True)
-class BulkReport:
-    """What a bulk run did.
+class _Job:
+    """An item on its way.
 
     Attributes:
-        created: the restreams that exist, in the order of the input.
-        failed: those that were not created, in the order of the input.
+        index: its number in the input.
+        new: what to create.
+        beginning: how to begin; a place in the gate is taken for it.
+        page: its place in the journal, if there is one.
 
     """
 
-    created: tuple[Created, ...]
-    failed: tuple[Failed, ...]
-
-    @classmethod
-    def of(cls, outcomes: Iterable[Outcome]) -> "BulkReport":
-        """Sort outcomes into a report."""
-        ordered = sorted(outcomes, key=lambda outcome: outcome.index)
-        return cls(
-            created=tuple(outcome for outcome in ordered if isinstance(outcome, Created)),
-            failed=tuple(outcome for outcome in ordered if isinstance(outcome, Failed)),
-        )
-
-    def raise_for_failures(self) -> None:
-        """Do nothing if all were created.
-
-        Raises:
-            ExceptionGroup: of the errors of all that failed, each with a note that says which
-                item of the input it was.
-
-        """
-        if not self.failed:
-            return
-        for failure in self.failed:
-            failure.error.add_note(f"item {failure.index} of the input: {failure.request!r}")
-        total = len(self.failed) + len(self.created)
-        raise ExceptionGroup(
-            f"{len(self.failed)} of {total} restreams were not created",
-            [failure.error for failure in self.failed],
-        )
+    index: int
+    new: NewRestream
+    beginning: Beginning = IN_PLACE
+    page: Page | None = None
 
 
 class BulkRun:
     """A bulk run: an async context manager, and an async iterator over its outcomes.
 
     Leaving the block early cancels what is under way and waits until it has stopped. An exception
-    from the input surfaces from the iteration, after the outcomes of all that was read before it.
+    from the input surfaces from the iteration, after the outcomes of all that was read before it;
+    so does a `JournalError`, for a journal that cannot be written any more.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one keyword for each setting
         self,
-        creator: Creator,
         caller: Caller,
+        api: Api,
+        creator: Creator,
         requests: Iterable[NewRestream] | AsyncIterable[NewRestream],
+        *,
+        journal: Journal | None = None,
+        repair: bool = False,
+        ensure: bool = False,
+        repeats: Repeats = "existing",
     ) -> None:
         """Prepare a run; nothing is read or sent before the block is entered."""
-        self._creator = creator
         self._caller = caller
-        self._source = _source(requests, caller.gate)
-        self._most_lanes = caller.gate.limit * (1 + _WAITING_SHARE)
+        self._creator = creator
+        self._intake = intake(requests, caller.gate)
+        self._ensure = ensure
+        self._plain = Beginning(in_place=True, look_first=ensure, another=repeats == "create")
+        self._journal = journal
+        self._books = Bookkeeper(journal, repeats) if journal is not None else None
+        self._ahead = asyncio.Semaphore(_AHEAD)
+        self._aftercare = Aftercare(caller, api, repair=repair)
+        self._tally = Tally()
+        self._most_lanes = caller.gate.limit * (1 + _WAITING_SHARE) + _AHEAD * (journal is not None)
         self._lanes: set[asyncio.Task[None]] = set()
         self._idle = 0
         self._outcomes: deque[Outcome] = deque()
         self._news = asyncio.Event()
         self._drained = asyncio.Event()
         self._group = asyncio.TaskGroup()
+        self._stack = AsyncExitStack()
         self._entered = False
 
     async def __aenter__(self) -> Self:
         """Begin to read and to create.
 
         Raises:
+            JournalError: the journal cannot be used.
             RuntimeError: the run was entered before.
 
         """
         if self._entered:
             raise RuntimeError("a bulk run can be entered once; call create_many again")
         self._entered = True
-        await self._group.__aenter__()
+        self._stack.push_async_callback(self._intake.close)
+        if self._journal is not None:
+            await self._stack.enter_async_context(self._journal)
+        await self._stack.enter_async_context(self._group)
         self._start_lane()
         return self
 
@@ -114,10 +117,7 @@ class BulkRun:
         """Cancel what is still under way, and wait until it has stopped."""
         for lane in self._lanes:
             lane.cancel()
-        try:
-            await self._group.__aexit__(kind, error, trace)
-        finally:
-            await self._source.close()
+        await self._stack.__aexit__(kind, error, trace)
 
     def __aiter__(self) -> Self:
         """Return the run itself."""
@@ -135,7 +135,8 @@ class BulkRun:
             raise RuntimeError("enter the run first: async with client.create_many(…) as run")
         while not self._outcomes:
             if not self._lanes:
-                self._source.raise_error()
+                await self._finish()
+                self._intake.raise_error()
                 raise StopAsyncIteration
             self._news.clear()
             await self._news.wait()
@@ -143,9 +144,35 @@ class BulkRun:
         self._drained.set()
         return outcome
 
+    @property
+    def counts(self) -> BulkCounts:
+        """The outcomes so far, in numbers."""
+        return self._tally.counts
+
+    @property
+    def duplicates(self) -> tuple[Duplicate, ...]:
+        """What turned up after doubt; complete when the iteration has ended."""
+        return tuple(self._aftercare.duplicates)
+
+    @property
+    def unchecked(self) -> int:
+        """How many creations after doubt could not be looked for again at the end."""
+        return self._aftercare.unchecked
+
     def stop(self) -> None:
         """Read no more input. What is under way is finished, and the iteration ends after it."""
-        self._source.stop()
+        self._intake.stop()
+
+    async def report(self) -> BulkReport:
+        """Wait for the end, and return all outcomes that were not iterated over yet."""
+        created, failed = sort_outcomes([outcome async for outcome in self])
+        return BulkReport(
+            created=created,
+            failed=failed,
+            counts=self.counts,
+            duplicates=self.duplicates,
+            unchecked=self.unchecked,
+        )
 
     def _start_lane(self) -> None:
         lane = self._group.create_task(self._lane())
@@ -157,173 +184,98 @@ class BulkRun:
         self._news.set()
 
     async def _lane(self) -> None:
-        while not self._source.ended:
+        take = self._take if self._books is None else self._take_noted
+        while not self._intake.ended:
             self._idle += 1
             try:
-                item = await self._next_item()
+                # A consumer that is slower than the service is waited for.
+                while len(self._outcomes) >= self._most_lanes:
+                    self._drained.clear()
+                    await self._drained.wait()
+                job = await take()
             finally:
                 self._idle -= 1
-            if item is None:
-                return
+            if job is None:
+                continue
             if not self._idle and len(self._lanes) < self._most_lanes:
                 self._start_lane()
-            self._outcomes.append(await self._create(*item))
-            self._news.set()
+            await self._see_through(job)
 
-    async def _next_item(self) -> tuple[int, NewRestream] | None:
-        """Return the next item, with a place in the gate taken for it."""
-        # A consumer that is slower than the service is waited for.
-        while len(self._outcomes) >= self._most_lanes:
-            self._drained.clear()
-            await self._drained.wait()
-        return await self._source.take()
+    async def _take(self) -> _Job | None:
+        item = await self._intake.next_in_place()
+        if item is None:
+            return None
+        index, new = item
+        return _Job(index=index, new=new, beginning=self._plain)
 
-    async def _create(self, index: int, new: NewRestream) -> Outcome:
-        try:
-            settled = await self._creator.create(new, self._caller.deadline(), in_place=True)
-        except RestreamError as error:
-            attempts = error.attempts if isinstance(error, CallError) else 0
-            # Kept as a value: the frames it passed would keep the run's memory alive.
-            return Failed(
-                index=index, request=new, error=error.with_traceback(None), attempts=attempts
-            )
-        return Created(
-            index=index,
-            request=new,
-            restream=settled.restream,
-            attempts=settled.attempts,
-            origin=settled.origin,
-            maybe_duplicate=settled.maybe_duplicate,
-        )
-
-
-class _Source(Protocol):
-    """Where items come from."""
-
-    ended: bool
-
-    async def take(self) -> tuple[int, NewRestream] | None:
-        """Take a place in the gate and the next item; None, and no place, at the end."""
-        ...
-
-    def stop(self) -> None:
-        """Give no more items."""
-        ...
-
-    def raise_error(self) -> None:
-        """Raise what the input raised, if it did."""
-        ...
-
-    async def close(self) -> None:
-        """Let go of the input."""
-        ...
-
-
-class _Numbered:
-    """Counts items, and remembers how the input ended."""
-
-    def __init__(self) -> None:
-        self.ended = False
-        self._count = 0
-        self._error: Exception | None = None
-
-    def stop(self) -> None:
-        self.ended = True
-
-    def raise_error(self) -> None:
-        error, self._error = self._error, None
-        if error is not None:
-            raise error
-
-    def _number(self, item: object) -> tuple[int, NewRestream]:
-        index = self._count
-        if not isinstance(item, NewRestream):
-            raise TypeError(f"item {index} of the input is a {type(item).__name__}, no NewRestream")
-        self._count += 1
-        return index, item
-
-    def _end(self, error: Exception | None) -> None:
-        self.ended = True
-        self._error = error
-
-
-class _SyncSource(_Numbered):
-    """An ordinary iterable: read at the very moment when a place is free."""
-
-    def __init__(self, requests: Iterable[NewRestream], gate: Gate) -> None:
-        super().__init__()
-        self._items: Iterator[NewRestream] = iter(requests)
-        self._gate = gate
-
-    async def take(self) -> tuple[int, NewRestream] | None:
-        await self._gate.enter()
-        if not self.ended:
+    async def _take_noted(self) -> _Job | None:
+        """Take an item whose intent is durable; one that is done already is only reported."""
+        if self._books is None:
+            raise AssertionError("no journal")
+        async with self._ahead:
+            item = await self._intake.next()
+            if item is None:
+                return None
+            index, new = item
             try:
-                return self._number(next(self._items))
-            except StopIteration:
-                self._end(None)
-            except Exception as error:  # noqa: BLE001 - whatever the input raises is handed on
-                self._end(error)
-        self._gate.leave()
-        return None
-
-    async def close(self) -> None:
-        """Nothing to let go of."""
-
-
-class _AsyncSource(_Numbered):
-    """An async iterable: one lane reads at a time, and holds no place while it waits."""
-
-    def __init__(self, requests: AsyncIterable[NewRestream], gate: Gate) -> None:
-        super().__init__()
-        self._items: AsyncIterator[NewRestream] = aiter(requests)
-        self._gate = gate
-        self._turn = asyncio.Lock()
-        self._reader: asyncio.Task[object] | None = None
-
-    def stop(self) -> None:
-        super().stop()
-        if self._reader is not None:
-            # It may be waiting for an item that comes in an hour.
-            self._reader.cancel()
-
-    async def take(self) -> tuple[int, NewRestream] | None:
-        async with self._turn:
-            # Wait for room before reading, but let others use it meanwhile: the input may take
-            # an hour.
-            await self._gate.enter()
-            self._gate.leave()
-            if self.ended:
+                page = await self._books.begin(new)
+            except JournalError as error:
+                # Without a durable intent nothing may be sent any more.
+                self._intake.fail(error)
+                failed = Failed(index=index, request=new, error=error, attempts=0)
+                self._deliver(failed, None)
                 return None
-            try:
-                item = self._number(await self._read())
-            except StopAsyncIteration:
-                self._end(None)
+            done = self._books.done(index, new, page)
+            if done is not None:
+                self._remember(index, new, done.restream.id, page.doubt, page)
+                self._deliver(done, page.doubt)
                 return None
-            except Exception as error:  # noqa: BLE001 - whatever the input raises is handed on
-                self._end(error)
-                return None
-        await self._gate.enter()
-        return item
+            beginning = self._books.beginning(page, ensure=self._ensure)
+            await self._caller.gate.enter()
+        beginning = attrs.evolve(beginning, in_place=True)
+        return _Job(index=index, new=new, beginning=beginning, page=page)
 
-    async def _read(self) -> NewRestream:
-        reader = self._reader = asyncio.current_task()
-        try:
-            return await anext(self._items)
-        except asyncio.CancelledError:
-            # Cancelled by `stop` alone, the lane itself goes on to its end.
-            if self.ended and reader is not None and not reader.uncancel():
-                raise StopAsyncIteration from None
-            raise
-        finally:
-            self._reader = None
+    async def _see_through(self, job: _Job) -> None:
+        end = await self._creator.create(job.new, self._caller.deadline(), job.beginning)
+        if self._books is not None and job.page is not None:
+            self._books.end(job.page, end)
+        kept = end.restream.id if isinstance(end, Settled) else None
+        self._remember(job.index, job.new, kept, end.doubt, job.page)
+        self._deliver(_outcome(job, end), end.doubt)
 
-    async def close(self) -> None:
-        if inspect.isasyncgen(self._items):
-            await self._items.aclose()
+    def _remember(
+        self,
+        index: int,
+        new: NewRestream,
+        kept: int | str | None,
+        doubt: Doubt | None,
+        page: Page | None,
+    ) -> None:
+        if doubt is not None:
+            case = Case(index=index, new=new, kept=kept, doubt=doubt, page=page)
+            self._aftercare.remember(case)
+
+    def _deliver(self, outcome: Outcome, doubt: Doubt | None) -> None:
+        self._tally.add(outcome, in_doubt=doubt is not None)
+        self._outcomes.append(outcome)
+        self._news.set()
+
+    async def _finish(self) -> None:
+        await self._aftercare.look_again()
+        if self._books is not None:
+            for case in self._aftercare.checked:
+                if case.page is not None:
+                    self._books.checked(case.page)
 
 
-def _source(requests: Iterable[NewRestream] | AsyncIterable[NewRestream], gate: Gate) -> _Source:
-    if isinstance(requests, AsyncIterable):
-        return _AsyncSource(requests, gate)
-    return _SyncSource(requests, gate)
+def _outcome(job: _Job, end: Settled | Unsettled) -> Outcome:
+    if isinstance(end, Unsettled):
+        return Failed(index=job.index, request=job.new, error=end.error, attempts=end.attempts)
+    return Created(
+        index=job.index,
+        request=job.new,
+        restream=end.restream,
+        attempts=end.attempts,
+        origin=end.origin,
+        maybe_duplicate=end.maybe_duplicate,
+    )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import attrs
 
@@ -14,6 +14,9 @@ from restream_async.verdict import Failure, Verdict, judge
 from restream_async.wire import NoReply, Reply, Request
 
 _T = TypeVar("_T")
+
+_LEAST_TIME: Final = 0.001
+"""Seconds; an attempt that is cut sooner could bring nothing but a doubt."""
 
 
 class Exchange(Protocol):
@@ -73,10 +76,15 @@ class Caller:
         self, request: Request, read: Callable[[object], _T], until: float
     ) -> _T | Failure:
         """Send once, judge what came back. The caller has a place; it is given back here."""
+        left = until - self.timing.now()
+        if left < _LEAST_TIME:
+            self.gate.leave()
+            detail = "no time was left before the deadline"
+            error = AttemptTimeoutError(request.call, detail=detail, sent=False)
+            return Failure(Verdict.NOT_DONE, error)
         self.tally.attempts += 1
         try:
-            allowed = min(self.timeout, until - self.timing.now())
-            answer = await self.exchange.send(request, allowed)
+            answer = await self.exchange.send(request, min(self.timeout, left))
         finally:
             self.gate.leave()
         return judge(request, answer, read, secrets=self.secrets, wall_clock=self.timing.wall_clock)
@@ -104,13 +112,14 @@ class Caller:
             nonlocal attempts
             attempts += 1
             result = await self.attempt(request, read, until)
-            return heed(result) if isinstance(result, Failure) else result
+            if not isinstance(result, Failure):
+                return result
+            result.error.attempts = attempts
+            return heed(result)
 
         result = await once()
         if isinstance(result, Failure):
-            result = await pursue(result, once, policy=self.policy, timing=self.timing, until=until)
-        if isinstance(result, Failure):
-            result.error.attempts = attempts
+            result = await self.pursue(result, once, until)
         return result
 
     async def pursue(

@@ -1,5 +1,6 @@
 """`RestreamClient`: one session to the service, for as many tasks as share it."""
 
+import os
 from collections.abc import AsyncIterable, Iterable
 from types import TracebackType
 from typing import Self
@@ -7,18 +8,20 @@ from typing import Self
 import aiohttp
 
 from restream_async import codec
-from restream_async.bulk import BulkReport, BulkRun
+from restream_async.bookkeeping import Repeats
+from restream_async.bulk import BulkRun
 from restream_async.calls import Caller, unless_in_doubt, value_or_raise
 from restream_async.config import InDoubt, Settings, check_limits
-from restream_async.creation import Creator
-from restream_async.errors import NotFoundError
+from restream_async.creation import LOOK_FIRST, Creator, restream_or_raise
+from restream_async.deletion import delete
 from restream_async.gate import Gate
+from restream_async.journal import Identity, Journal
 from restream_async.model import NewRestream, Restream, Toggled
 from restream_async.policy import RetryPolicy
+from restream_async.report import BulkReport
 from restream_async.stats import Stats
 from restream_async.timing import Timing
 from restream_async.transport import Transport
-from restream_async.verdict import Failure, Verdict
 from restream_async.wire import Api
 
 _TOGGLE_NOTE = (
@@ -134,8 +137,8 @@ class RestreamClient:
             OutcomeUnknownError: an attempt may have taken effect, and looking failed as well.
 
         """
-        settled = await self._creator.create(new, self._caller.deadline())
-        return settled.restream
+        end = await self._creator.create(new, self._caller.deadline())
+        return restream_or_raise(end)
 
     async def ensure(self, new: NewRestream) -> Restream:
         """Return the restream if it is there, else create it.
@@ -147,8 +150,8 @@ class RestreamClient:
             OutcomeUnknownError: an attempt may have taken effect, and looking failed as well.
 
         """
-        settled = await self._creator.create(new, self._caller.deadline(), look_first=True)
-        return settled.restream
+        end = await self._creator.create(new, self._caller.deadline(), LOOK_FIRST)
+        return restream_or_raise(end)
 
     async def list(self, video_id: str) -> list[Restream]:
         """Return the restreams of one live video, in the service's order.
@@ -187,18 +190,7 @@ class RestreamClient:
             InvalidRestreamError: the id is empty or cannot stand in a path.
 
         """
-        doubted = False
-
-        def heed(failure: Failure) -> Failure:
-            nonlocal doubted
-            doubted = doubted or failure.verdict is Verdict.IN_DOUBT
-            return failure
-
-        result = await self._caller.insist(
-            self._api.delete(restream_id), codec.deleted, self._caller.deadline(), heed=heed
-        )
-        gone = isinstance(result, Failure) and isinstance(result.error, NotFoundError)
-        return True if gone and doubted else value_or_raise(result)
+        return value_or_raise(await delete(self._caller, self._api, restream_id))
 
     def stats(self) -> Stats:
         """Return what this client is doing now."""
@@ -211,26 +203,75 @@ class RestreamClient:
             retries=caller.tally.retries,
         )
 
-    def create_many(self, requests: Iterable[NewRestream] | AsyncIterable[NewRestream]) -> BulkRun:
+    def create_many(
+        self,
+        requests: Iterable[NewRestream] | AsyncIterable[NewRestream],
+        *,
+        journal: str | os.PathLike[str] | None = None,
+        repair: bool = False,
+        ensure: bool = False,
+        repeats: Repeats = "existing",
+    ) -> BulkRun:
         """Create many restreams, and stream the outcomes as they finish.
 
         Use it as an async context manager and iterate over it:
 
-            async with client.create_many(requests) as run:
+            async with client.create_many(requests, journal="run.db") as run:
                 async for outcome in run:
                     ...
 
         Args:
             requests: what to create. May be endless: it is read only when there is room, and
                 memory stays bounded.
+            journal: a file that makes the run resumable. Run again with the same input after
+                any end, `kill -9` included: what is done is reported at once, what was under way
+                is looked for first, what failed is tried again. It holds no stream key, no stream
+                URL and no API key.
+            repair: at the end of the run, delete the extra copies that this run itself made.
+                Extra copies come from commits later than the look before a resend. A copy is
+                known to be the run's own where that look had found none: then nothing was there
+                before. Where no look said so, nothing is deleted, only reported.
+            ensure: look for every restream before creating it.
+            repeats: what the same restream again in the input is, to a run with a journal (and
+                to any run while the first one is under way): "existing" reports it as existing,
+                "create" creates it once more.
+
+        Raises:
+            JournalError: on entering, the journal cannot be opened, is damaged, is in use, or
+                belongs to another project or service; from the iteration, it cannot be written
+                any more, which stops the run.
 
         """
-        return BulkRun(self._creator, self._caller, requests)
+        settings = self._settings
+        identity = Identity(
+            base_url=settings.base_url, project_id=settings.project_id, api_key=settings.secrets[0]
+        )
+        return BulkRun(
+            self._caller,
+            self._api,
+            self._creator,
+            requests,
+            journal=Journal(journal, identity) if journal is not None else None,
+            repair=repair,
+            ensure=ensure,
+            repeats=repeats,
+        )
 
     async def create_all(
-        self, requests: Iterable[NewRestream] | AsyncIterable[NewRestream]
+        self,
+        requests: Iterable[NewRestream] | AsyncIterable[NewRestream],
+        *,
+        journal: str | os.PathLike[str] | None = None,
+        repair: bool = False,
+        ensure: bool = False,
+        repeats: Repeats = "existing",
     ) -> BulkReport:
-        """Create many restreams, and return all outcomes at once, in the order of the input."""
-        async with self.create_many(requests) as run:
-            outcomes = [outcome async for outcome in run]
-        return BulkReport.of(outcomes)
+        """Create many restreams, and return all outcomes at once, in the order of the input.
+
+        The arguments are those of `create_many`.
+        """
+        run = self.create_many(
+            requests, journal=journal, repair=repair, ensure=ensure, repeats=repeats
+        )
+        async with run:
+            return await run.report()

@@ -54,6 +54,16 @@ def _strict(*kinds: type) -> Callable[[object, object], Any]:
     return check
 
 
+def _of_object(read: Callable[[Any, Any], Any]) -> Callable[[object, object], Any]:
+    expect_object = _strict(dict)
+
+    def check(value: object, kind: object) -> object:
+        # Else something else would be reported once for each field.
+        return read(expect_object(value, kind), kind)
+
+    return check
+
+
 def wire_name(name: str) -> str:
     """Return `streamKey` for `stream_key`."""
     return re.sub(r"_([a-z])", lambda found: found[1].upper(), name)
@@ -68,10 +78,10 @@ def _converter(*, detailed: bool) -> cattrs.Converter:
         names: dict[str, Any] = {
             field.name: override(rename=wire_name(field.name)) for field in attrs.fields(kind)
         }
-        converter.register_structure_hook(
-            kind,
-            make_dict_structure_fn(kind, converter, _cattrs_detailed_validation=detailed, **names),
+        read = make_dict_structure_fn(
+            kind, converter, _cattrs_detailed_validation=detailed, **names
         )
+        converter.register_structure_hook(kind, _of_object(read) if detailed else read)
         converter.register_unstructure_hook(
             kind, make_dict_unstructure_fn(kind, converter, **names)
         )
@@ -197,13 +207,6 @@ def _sentence(text: str) -> str:
     return f"{path.removeprefix('.')}: {reason}"
 
 
-def _reason(error: BaseException, kind: type | None) -> str:
-    match error:
-        case _WrongTypeError():
-            return str(error)
-        case InvalidRestreamError():
-            return f"{error.field} {error.reason}"
-        case KeyError():
-            return "is missing"
-        case _:
-            return f"expected {_JSON_NAMES.get(kind or dict, 'an object')}"
+def _reason(error: BaseException, _: type | None) -> str:
+    # Nothing else comes: a model checks itself only after all its fields have the right types.
+    return "is missing" if isinstance(error, KeyError) else str(error)

@@ -1,9 +1,9 @@
 """The settings of a client: from arguments, else from the environment; checked before use."""
 
 import ipaddress
-import math
 import os
 import re
+import sys
 from typing import Final, Literal, TypeAlias, cast, get_args
 from urllib.parse import SplitResult, urlsplit
 
@@ -52,7 +52,7 @@ class Settings:
 
         """
         key = _visible("api_key", _given("api_key", api_key))
-        if auth_scheme is not None and not _TOKEN.fullmatch(auth_scheme):
+        if auth_scheme is not None and not _is_token(auth_scheme):
             raise ConfigurationError('auth_scheme must be one word, such as "Bearer", or None')
         return cls(
             base_url=_base_url(_given("base_url", base_url), allow_http=allow_http),
@@ -83,12 +83,17 @@ def is_positive(value: object) -> bool:
     """Say whether a value is a finite number above 0."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
-    return math.isfinite(value) and value > 0
+    # Compared, not asked: `math.isfinite` cannot take an integer beyond every float.
+    return 0 < value <= sys.float_info.max
 
 
 def is_count(value: object) -> bool:
     """Say whether a value is a whole number from 1."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_token(value: object) -> bool:
+    return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
 
 
 def _given(name: str, value: object) -> str:

@@ -16,10 +16,16 @@ import attrs
 from restream_async import codec
 from restream_async.calls import Caller
 from restream_async.config import InDoubt
-from restream_async.errors import ApiError, CallError, OutcomeUnknownError
+from restream_async.errors import (
+    ApiError,
+    CallError,
+    OutcomeUnknownError,
+    RestreamError,
+    TransportError,
+)
 from restream_async.model import NewRestream, Origin, Restream
 from restream_async.verdict import Failure, Verdict
-from restream_async.wire import Api, Request
+from restream_async.wire import Api
 
 LAST_LOOK: Final = 5.0
 """Seconds that the look before reporting a failure may take, even beyond the deadline."""
@@ -38,6 +44,19 @@ def key_of(restream: NewRestream | Restream) -> Key:
 
 
 @attrs.frozen(kw_only=True)
+class Doubt:
+    """What was uncertain on the way of a creation.
+
+    Attributes:
+        absent_before: whether a look before the last POST showed that the restream was not
+            there, so that every copy that turns up later comes from this creation.
+
+    """
+
+    absent_before: bool
+
+
+@attrs.frozen(kw_only=True)
 class Settled:
     """A creation that came to a good end.
 
@@ -46,7 +65,7 @@ class Settled:
         attempts: how many times the POST was sent, or tried to be sent.
         origin: how the restream came to be known.
         maybe_duplicate: whether it was resent without knowing the outcome of an attempt.
-        doubted: whether an attempt was in doubt on the way.
+        doubt: what was uncertain on the way, or None.
 
     """
 
@@ -54,7 +73,48 @@ class Settled:
     attempts: int
     origin: Origin
     maybe_duplicate: bool = False
-    doubted: bool = False
+    doubt: Doubt | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Unsettled:
+    """A creation that failed, or of which nobody knows.
+
+    Attributes:
+        error: why.
+        attempts: how many times the POST was sent, or tried to be sent.
+        doubt: what was uncertain on the way, or None.
+
+    """
+
+    error: RestreamError
+    attempts: int
+    doubt: Doubt | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Beginning:
+    """What is known of a creation before its first POST.
+
+    Attributes:
+        in_place: a place in the gate is already taken for its first request.
+        look_first: create only if it is absent.
+        in_doubt: an earlier run may have created it.
+        another: it is wanted though an equal one may exist.
+        others: ids of equal ones that it must not be taken for.
+
+    """
+
+    in_place: bool = False
+    look_first: bool = False
+    in_doubt: bool = False
+    another: bool = False
+    others: frozenset[int | str] = frozenset()
+
+
+PLAIN: Final = Beginning()
+IN_PLACE: Final = Beginning(in_place=True)
+LOOK_FIRST: Final = Beginning(look_first=True)
 
 
 class Creator:
@@ -66,38 +126,48 @@ class Creator:
         self._api = api
         self._in_doubt: InDoubt = in_doubt
         self._busy: dict[Key, asyncio.Event | None] = {}
+        self._known: dict[Key, set[int | str]] = {}
 
     async def create(
-        self, new: NewRestream, until: float, *, look_first: bool = False, in_place: bool = False
-    ) -> Settled:
+        self, new: NewRestream, until: float, beginning: Beginning = PLAIN
+    ) -> Settled | Unsettled:
         """Create a restream, or find it.
+
+        Two with the same key take turns, and the second one looks before it creates.
 
         Args:
             new: what to create.
             until: the moment on the caller's clock at which all ends.
-            look_first: whether to look before the first POST and create only if absent.
-            in_place: whether a place in the gate is already taken for the first request.
-
-        Raises:
-            RestreamError: it was not created, or nobody knows.
+            beginning: what is known before the first POST.
 
         """
         key = key_of(new)
         if key in self._busy:
-            if in_place:
+            if beginning.in_place:
                 self._caller.gate.leave()
-                in_place = False
             await self._turn(key)
-            look_first = True
+            beginning = attrs.evolve(beginning, in_place=False, look_first=not beginning.another)
         self._busy[key] = None
         try:
-            return await _Course(self._caller, self._api, self._in_doubt, new, until).run(
-                look_first=look_first, in_place=in_place
-            )
+            return await self._create(new, until, key, beginning)
         finally:
             waiting = self._busy.pop(key)
             if waiting is not None:
                 waiting.set()
+
+    async def _create(
+        self, new: NewRestream, until: float, key: Key, beginning: Beginning
+    ) -> Settled | Unsettled:
+        if not beginning.another:
+            return await _Course(
+                self._caller, self._api, self._in_doubt, new, until, beginning
+            ).run()
+        known = self._known.setdefault(key, set())
+        beginning = attrs.evolve(beginning, others=beginning.others | known)
+        end = await _Course(self._caller, self._api, self._in_doubt, new, until, beginning).run()
+        if isinstance(end, Settled):
+            known.add(end.restream.id)
+        return end
 
     async def _turn(self, key: Key) -> None:
         while key in self._busy:
@@ -110,38 +180,55 @@ class Creator:
 class _Course:
     """The course of one creation."""
 
-    def __init__(
-        self, caller: Caller, api: Api, in_doubt: InDoubt, new: NewRestream, until: float
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of a creation, handed over once
+        self,
+        caller: Caller,
+        api: Api,
+        in_doubt: InDoubt,
+        new: NewRestream,
+        until: float,
+        beginning: Beginning,
     ) -> None:
         self._caller = caller
         self._api = api
         self._in_doubt = in_doubt
         self._new = new
         self._until = until
-        self._request: Request = api.create(new)
+        self._beginning = beginning
+        self._request = api.create(new)
         self._attempts = 0
         self._doubt: CallError | None = None
+        self._absent = False
         self._resent_blindly = False
 
-    async def run(self, *, look_first: bool, in_place: bool) -> Settled:
-        if look_first:
-            if in_place:
-                self._caller.gate.leave()
-            found = await self._look(self._until)
-            if isinstance(found, Failure):
-                raise found.error
-            if found is not None:
-                return self._settle(found, Origin.EXISTING)
-            in_place = False
-        result = await self._post(in_place=in_place)
+    async def run(self) -> Settled | Unsettled:
+        result = await self._first()
         if isinstance(result, Failure):
             result = await self._caller.pursue(result, self._again, self._until)
-            if isinstance(result, Failure):
-                result = await self._before_giving_up(result)
+        if isinstance(result, Failure):
+            result = await self._before_giving_up(result)
         if isinstance(result, Failure):
             result.error.attempts = self._attempts
-            raise result.error
+            return Unsettled(error=result.error, attempts=self._attempts, doubt=self._doubts())
         return result
+
+    async def _first(self) -> Settled | Failure:
+        beginning = self._beginning
+        if beginning.in_doubt:
+            self._doubt = TransportError(
+                self._request.call, detail="an earlier run ended before its answer came", sent=True
+            )
+        if not (beginning.look_first or beginning.in_doubt):
+            return await self._post(in_place=beginning.in_place)
+        if beginning.in_place:
+            self._caller.gate.leave()
+        if beginning.in_doubt:
+            return await self._again()
+        found = await self._look(self._until)
+        if isinstance(found, Failure):
+            # Whether it is there is the question: without the answer nothing is sent.
+            return Failure(Verdict.REFUSED, found.error)
+        return self._settle(found, Origin.EXISTING) if found else await self._post()
 
     async def _post(self, *, in_place: bool = False) -> Settled | Failure:
         send = self._caller.attempt_in_place if in_place else self._caller.attempt
@@ -154,25 +241,23 @@ class _Course:
         return result
 
     async def _again(self) -> Settled | Failure:
-        if self._doubt is not None:
-            if self._in_doubt == "resend":
-                self._resent_blindly = True
-            else:
-                found = await self._look(self._until)
-                if isinstance(found, Restream):
-                    return self._settle(found, Origin.CONFIRMED)
-                if isinstance(found, Failure):
-                    if self._in_doubt == "raise":
-                        return self._unknown(self._doubt, found)
-                    self._resent_blindly = True
+        doubt = self._doubt
+        if doubt is not None and self._in_doubt == "resend":
+            self._resent_blindly = True
+        elif doubt is not None:
+            found = await self._look(self._until)
+            if isinstance(found, Restream):
+                return self._settle(found, Origin.CONFIRMED)
+            if isinstance(found, Failure) and self._in_doubt == "raise":
+                return self._unknown(doubt, found)
+            self._resent_blindly = self._resent_blindly or isinstance(found, Failure)
         return await self._post()
 
     async def _before_giving_up(self, failure: Failure) -> Settled | Failure:
         """Look once more, so that nothing is called failed that exists."""
         doubt = self._doubt
-        if doubt is None or self._in_doubt == "resend":
-            return failure
-        if isinstance(failure.error, OutcomeUnknownError):
+        known = isinstance(failure.error, OutcomeUnknownError)
+        if doubt is None or known or self._in_doubt == "resend":
             return failure
         grace = self._caller.timing.now() + min(LAST_LOOK, self._caller.timeout)
         found = await self._look(max(self._until, grace), once=True)
@@ -189,12 +274,12 @@ class _Course:
         if isinstance(found, Failure):
             gone = isinstance(found.error, ApiError) and found.error.status in _NOTHING_THERE
             return None if gone else found
-        return self._pick(found)
-
-    def _pick(self, restreams: Sequence[Restream]) -> Restream | None:
-        wanted = key_of(self._new)
-        matches = [restream for restream in restreams if key_of(restream) == wanted]
+        matches = copies_of(self._new, found, self._beginning.others)
+        self._absent = self._absent or not matches
         return matches[0] if matches else None
+
+    def _doubts(self) -> Doubt | None:
+        return Doubt(absent_before=self._absent) if self._doubt is not None else None
 
     def _settle(self, restream: Restream, origin: Origin) -> Settled:
         return Settled(
@@ -202,7 +287,7 @@ class _Course:
             attempts=self._attempts,
             origin=origin,
             maybe_duplicate=self._resent_blindly,
-            doubted=self._doubt is not None,
+            doubt=self._doubts(),
         )
 
     def _unknown(self, doubt: CallError, look: Failure) -> Failure:
@@ -212,3 +297,23 @@ class _Course:
         )
         error = OutcomeUnknownError(self._request.call, doubt=doubt, note=note)
         return Failure(Verdict.REFUSED, error)
+
+
+def copies_of(
+    new: NewRestream, restreams: Sequence[Restream], others: frozenset[int | str] = frozenset()
+) -> list[Restream]:
+    """Return those restreams that are the wanted one, except `others`, which are not."""
+    wanted = key_of(new)
+    return [item for item in restreams if key_of(item) == wanted and item.id not in others]
+
+
+def restream_or_raise(end: Settled | Unsettled) -> Restream:
+    """Return the restream, or raise what kept it from being created.
+
+    Raises:
+        RestreamError: it was not created, or nobody knows.
+
+    """
+    if isinstance(end, Unsettled):
+        raise end.error
+    return end.restream

@@ -25,6 +25,10 @@ class ConfigurationError(RestreamError):
     """A setting is missing or malformed; the message says which one and how to set it."""
 
 
+class JournalError(RestreamError):
+    """A journal cannot be used, or not any more; the message says why and what to do."""
+
+
 class InvalidRestreamError(RestreamError, ValueError):
     """A value cannot be sent to the service; `field` names it, `reason` says why.
 

@@ -43,11 +43,12 @@ class Gate:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.cancelled():
-                self._waiting.remove(turn)
-            else:
+            if not turn.cancelled():
                 # The place was handed over in the same moment: on to the next one.
                 self.leave()
+            elif turn in self._waiting:
+                # Else `leave` has already passed over it.
+                self._waiting.remove(turn)
             raise
 
     def leave(self) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from restream_async.errors import InvalidRestreamError, RestreamError
-from restream_async.redaction import mask_url, redact, url_secrets
+from restream_async.redaction import mask_url, redact_values, url_secrets
 
 # Control characters, line and paragraph separators, and halves of surrogate pairs (which no
 # UTF-8 can carry).
@@ -53,7 +53,8 @@ def _check_url(field: str, value: object) -> None:
     # The parser's own error may repeat the URL: nothing may chain to it.
     with contextlib.suppress(ValueError):
         parts = urlsplit(text)
-        if parts.scheme and parts.hostname and (parts.port is None or parts.port):
+        host = (parts.hostname or "").strip()
+        if parts.scheme and host and (parts.port is None or parts.port):
             return
     raise InvalidRestreamError(
         field, "must have a scheme and a host, such as rtmps://live.example.com/app"
@@ -85,7 +86,7 @@ class NewRestream:
 
     def __attrs_post_init__(self) -> None:
         """Check every field, the first wrong one is named."""
-        check_identifier("video_id", self.video_id)
+        check_identifier("video_id", check_text("video_id", self.video_id))
         check_text("title", self.title)
         _check_url("stream_url", self.stream_url)
         check_text("stream_key", self.stream_key)
@@ -100,10 +101,12 @@ class NewRestream:
 
     def __repr__(self) -> str:
         """Return all that anyone may see."""
-        return redact(
-            f"NewRestream(video_id={self.video_id!r}, title={self.title!r}, "
-            f"stream_url={mask_url(self.stream_url)!r}, status={self.status!r})",
-            self.secrets,
+        return _repr(
+            self,
+            video_id=self.video_id,
+            title=self.title,
+            stream_url=mask_url(self.stream_url),
+            status=self.status,
         )
 
 
@@ -135,11 +138,21 @@ class Restream:
 
     def __repr__(self) -> str:
         """Return all that anyone may see."""
-        return redact(
-            f"Restream(id={self.id!r}, video_id={self.video_id!r}, title={self.title!r}, "
-            f"stream_url={mask_url(self.stream_url)!r}, status={self.status!r})",
-            self.secrets,
+        return _repr(
+            self,
+            id=self.id,
+            video_id=self.video_id,
+            title=self.title,
+            stream_url=mask_url(self.stream_url),
+            status=self.status,
         )
+
+
+def _repr(restream: NewRestream | Restream, **visible: object) -> str:
+    # Redacted before they are quoted: quotes around a secret can change its spelling.
+    values = redact_values(visible.values(), restream.secrets)
+    fields = (f"{name}={value!r}" for name, value in zip(visible, values, strict=True))
+    return f"{type(restream).__name__}({', '.join(fields)})"
 
 
 @attrs.frozen(kw_only=True)

@@ -1,7 +1,6 @@
 """Whether and when to try again: `RetryPolicy`, carried out by tenacity."""
 
 import logging
-import math
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
@@ -68,8 +67,8 @@ class RetryPolicy:
             chance: a random number from 0 up to 1.
 
         """
-        # Beyond the exponent of a float there is nothing to double.
-        longest = min(self.cap, math.ldexp(self.base, min(failures - 1, 1000)))
+        # Multiplied, not raised: beyond the floats a product is infinite, a power an error.
+        longest = min(self.cap, self.base * 2.0 ** min(failures - 1, 1000))
         return chance * longest + min(retry_after or 0.0, RETRY_AFTER_CAP)
 
 

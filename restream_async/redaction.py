@@ -8,8 +8,8 @@ outside passes through `redact` before it reaches an error, a log line or a repo
 import html
 import json
 import re
-from collections.abc import Iterable, Mapping
-from urllib.parse import quote, unquote, urlsplit
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 MASK = "***"
 
@@ -23,8 +23,18 @@ _DEEPEST = 8
 _SECRET_NAMES = re.compile(r"stream_?-?(key|url)|authorization|api_?-?key", re.IGNORECASE)
 # The sign that a text may hold secrets of other people's restreams.
 _TELLTALE = re.compile(r"stream_?-?(key|url)|rtmps?:|srt:|authorization", re.IGNORECASE)
-# Characters that could steer a terminal or forge a log line.
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a0-\u02ff\u0370-\ud7ff\uf900-\uffef]+")
+# Characters that could steer a terminal, forge a log line, or turn what is read around: controls,
+# invisible spaces and joiners, marks that change the writing direction.
+_UNPRINTABLE = re.compile(
+    r"[^\x20-\x7e\u00a0-\u00ac\u00ae-\u02ff\u0370-\u061b\u061d-\u180d\u180f-\u200a"
+    r"\u2010-\u2027\u202f-\u205f\u2070-\ud7ff\uf900-\ufefe\uff00-\uffef]+"
+)
+# What JSON, URLs, HTML and Python all spell alike; most keys are of this kind.
+_UNMISTAKABLE = re.compile(r"[\w.~-]+", re.ASCII)
+# What .NET's JSON escapes although it need not.
+_ESCAPED_BY_DOTNET = re.compile(r"\\\"|[&'+<>`]")
+# Escapes whose hexadecimal digits may come in either case.
+_HEXADECIMAL = re.compile(r"%[0-9A-F]{2}|\\u[0-9a-f]{4}")
 
 
 def mask_url(url: str) -> str:
@@ -51,11 +61,11 @@ def url_secrets(url: str) -> tuple[str, ...]:
     except ValueError:
         return (url,)
     user_info = parts.netloc.rpartition("@")[0]
-    password = user_info.partition(":")[2]
+    user, _, password = user_info.partition(":")
     # A short first path segment ("live2", "app") is no secret; what follows it can be.
     segments = [piece for piece in parts.path.split("/")[2:] if piece]
     values = [piece.partition("=")[2] or piece for piece in parts.query.split("&")]
-    return (url, user_info, password, parts.query, parts.fragment, *segments, *values)
+    return (url, user_info, user, password, parts.query, parts.fragment, *segments, *values)
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
@@ -63,41 +73,23 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
     A secret that the text was cut off in the middle of is taken out too.
     """
-    for secret in sorted(_spellings(secrets), key=len, reverse=True):
-        text = text.replace(secret, MASK)
-        for length in range(len(secret) - 1, _SHORTEST_CUT - 1, -1):
-            if text.endswith(secret[:length]):
-                text = text[:-length] + MASK
-                break
-    return text
+    return _mask(text, _spellings(secrets))
 
 
-def redact_value(value: object, secrets: Iterable[str], depth: int = _DEEPEST) -> object:
-    """Return a decoded JSON value without the secrets, and without the fields named for them."""
-    secrets = tuple(secrets)
-    if depth == 0:
-        return "…"
-    if isinstance(value, str):
-        return redact(value, secrets)
-    if isinstance(value, Mapping):
-        return {
-            redact(str(name), secrets): MASK
-            if _SECRET_NAMES.search(str(name))
-            else redact_value(item, secrets, depth - 1)
-            for name, item in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return [redact_value(item, secrets, depth - 1) for item in value]
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        # A key of digits may come back as a number.
-        shown = redact(str(value), secrets)
-        return shown if MASK in shown else value
-    return value
+def redact_values(values: Iterable[object], secrets: Iterable[str]) -> list[object]:
+    """Return decoded JSON values without the secrets, and without the fields named for them."""
+    spellings = _spellings(secrets)
+    return [_mask_value(value, spellings, _DEEPEST) for value in values]
+
+
+def one_line(text: str) -> str:
+    """Return `text` on one printable line."""
+    return " ".join(_UNPRINTABLE.sub(" ", text).split())
 
 
 def clean(text: str, longest: int) -> str:
     """Return `text` on one printable line of at most `longest` characters."""
-    line = " ".join(_UNPRINTABLE.sub(" ", text).split())
+    line = one_line(text)
     return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
 
 
@@ -106,19 +98,68 @@ def may_hold_foreign_secrets(text: str) -> bool:
     return _TELLTALE.search(text) is not None
 
 
-def _spellings(secrets: Iterable[str]) -> set[str]:
+def _mask(text: str, spellings: Sequence[str]) -> str:
+    for spelling in spellings:
+        text = text.replace(spelling, MASK)
+    cut = max((_cut(text, spelling) for spelling in spellings), default=0)
+    return text[:-cut] + MASK if cut else text
+
+
+def _cut(text: str, secret: str) -> int:
+    """Return how many characters of a secret a text that was cut off in it ends with."""
+    start = secret[:_SHORTEST_CUT]
+    at = text.find(start, max(0, len(text) - len(secret) + 1))
+    while at >= 0:
+        if secret.startswith(text[at:]):
+            return len(text) - at
+        at = text.find(start, at + 1)
+    return 0
+
+
+def _mask_value(value: object, spellings: Sequence[str], depth: int) -> object:
+    if depth == 0:
+        return "…"
+    if isinstance(value, str):
+        return _mask(value, spellings)
+    if isinstance(value, Mapping):
+        return {
+            _mask(str(name), spellings): MASK
+            if _SECRET_NAMES.search(str(name))
+            else _mask_value(item, spellings, depth - 1)
+            for name, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_mask_value(item, spellings, depth - 1) for item in value]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        # A key of digits may come back as a number.
+        shown = _mask(str(value), spellings)
+        return shown if MASK in shown else value
+    return value
+
+
+def _spellings(secrets: Iterable[str]) -> list[str]:
+    """Return the secrets as a text may spell them, the longest first."""
     plain = {secret for secret in secrets if len(secret) >= _SHORTEST}
     plain |= {part for part in map(unquote, plain) if len(part) >= _SHORTEST}
-    spelled = set(plain)
-    for secret in plain:
-        spelled.add(json.dumps(secret)[1:-1])
-        spelled.add(json.dumps(secret, ensure_ascii=False)[1:-1])
-        spelled.add(json.dumps(secret)[1:-1].replace("/", "\\/"))
-        spelled.add(quote(secret, safe=""))
-        spelled.add(quote(secret))
-        spelled.add(html.escape(secret))
-        # A Python repr, as an object among the service's messages is shown.
-        spelled.add(repr(secret)[1:-1])
-        # A text is cleaned before it is cut to length.
-        spelled.add(" ".join(_UNPRINTABLE.sub(" ", secret).split()))
-    return {secret for secret in spelled if len(secret) >= _SHORTEST}
+    spelled = {spelling for secret in plain for spelling in _spelled(secret)}
+    # A text may be put on one line before it is searched.
+    spelled |= set(map(one_line, spelled))
+    return sorted(
+        (spelling for spelling in spelled if len(spelling) >= _SHORTEST), key=len, reverse=True
+    )
+
+
+def _spelled(secret: str) -> Iterator[str]:
+    yield secret
+    if _UNMISTAKABLE.fullmatch(secret):
+        return
+    in_json = json.dumps(secret)[1:-1]
+    yield json.dumps(secret, ensure_ascii=False)[1:-1]
+    yield in_json.replace("/", "\\/")
+    yield html.escape(secret)
+    # A Python repr, as an object among the service's messages is shown.
+    yield repr(secret)[1:-1]
+    by_dotnet = _ESCAPED_BY_DOTNET.sub(lambda found: f"\\u{ord(found[0][-1]):04x}", in_json)
+    for escaped in (in_json, by_dotnet, quote(secret, safe=""), quote(secret), quote_plus(secret)):
+        yield _HEXADECIMAL.sub(lambda found: found[0].lower(), escaped)
+        yield _HEXADECIMAL.sub(lambda found: found[0].upper().replace("U", "u"), escaped)

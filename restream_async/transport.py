@@ -68,6 +68,8 @@ class Transport:
         """
         try:
             self._base = URL(base_url)
+            # What looking the name up begins with; a label may be too long for it.
+            (self._base.raw_host or "").encode("idna")
         except ValueError:
             self._base = URL()
         if not self._base.host:
@@ -129,7 +131,7 @@ class Transport:
             ):
                 reply = _head(response)
                 return await _read(response, reply)
-        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
+        except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
             lost = _lost(error)
             timed_out = isinstance(error, TimeoutError)
         except RuntimeError:
@@ -223,4 +225,10 @@ _LOST: Final[tuple[tuple[type[Exception], str], ...]] = (
     (HttpProcessingError, "the answer is not HTTP"),
     (aiohttp.InvalidURL, "the URL cannot be used"),
     (aiohttp.NonHttpUrlClientError, "the URL cannot be used"),
+    # aiohttp's own check, of settings that only a session from outside can have.
+    (
+        ValueError,
+        "aiohttp refuses the session's settings: it must have no malformed header and no "
+        "credentials of its own for this host, which trust_env takes from .netrc",
+    ),
 )

@@ -28,7 +28,13 @@ from restream_async.errors import (
     TransportError,
     UnauthorizedError,
 )
-from restream_async.redaction import clean, may_hold_foreign_secrets, redact, redact_value
+from restream_async.redaction import (
+    clean,
+    may_hold_foreign_secrets,
+    one_line,
+    redact,
+    redact_values,
+)
 from restream_async.wire import NoReply, Reply, Request, retry_after
 
 _T = TypeVar("_T")
@@ -51,6 +57,8 @@ _NOT_IMPLEMENTED: Final = 501
 # Of a body that is no envelope: how much is looked at, and how much is shown.
 _EXCERPT_READ: Final = 4096
 _EXCERPT_SHOWN: Final = 160
+# Bytes; an error beyond them is no message, and going through all of it would hold up the loop.
+_LARGEST_TOLD: Final = 2**16
 _HIDDEN: Final = re.compile(
     r"<(script|style)\b.*?(</\1\s*>|$)|<!--.*?(-->|$)", re.IGNORECASE | re.DOTALL
 )
@@ -158,7 +166,8 @@ class _Telling:
         return MalformedResponseError(self.request.call, problem=redact(shown, self.secrets))
 
     def _api_error(self, status: int, envelope: object) -> ApiError:
-        lists = envelope if isinstance(envelope, dict) else {}
+        told = len(self.reply.body) <= _LARGEST_TOLD
+        lists = envelope if told and isinstance(envelope, dict) else {}
         errors = self._said(lists.get("errors"))
         messages = self._said(lists.get("messages"))
         note = _NOTES.get(status, "")
@@ -185,16 +194,18 @@ class _Telling:
 
     def _said(self, value: object) -> tuple[object, ...]:
         items = value if isinstance(value, list) else [value] if value else []
-        return tuple(redact_value(item, self.secrets) for item in items)
+        return tuple(redact_values(items, self.secrets)) if items else ()
 
     def _excerpt(self) -> str:
-        text = self.reply.body[:_EXCERPT_READ].decode("utf-8", "replace")
+        # Without what a cut leaves of a character, and the zeros of a wider encoding: both would
+        # hide a secret from the search.
+        text = self.reply.body[:_EXCERPT_READ].decode("utf-8-sig", "ignore").replace("\0", "")
         if may_hold_foreign_secrets(text):
             return "[body withheld: it may hold stream keys]"
         if text.lstrip().startswith("<"):
             text = html.unescape(_TAG.sub(" ", _HIDDEN.sub(" ", text)))
         # Cut only after the secrets are out: half a secret is one as well.
-        return clean(redact(" ".join(text.split()), self.secrets), _EXCERPT_SHOWN)
+        return clean(redact(one_line(text), self.secrets), _EXCERPT_SHOWN)
 
 
 def _verdict(status: int) -> Verdict:

@@ -15,6 +15,7 @@ import attrs
 from restream_async import codec
 from restream_async.errors import Call
 from restream_async.model import NewRestream, check_identifier
+from restream_async.redaction import redact
 
 _SECONDS: Final = re.compile(r"\d{1,10}(\.\d{1,10})?", re.ASCII)
 
@@ -41,7 +42,9 @@ class Request:
     @property
     def call(self) -> Call:
         """What is asked, as errors show it."""
-        return Call(self.method, self.path, self.video_id)
+        secrets = self.secrets
+        video_id = redact(self.video_id, secrets) if self.video_id is not None else None
+        return Call(self.method, redact(self.path, secrets), video_id)
 
     @property
     def secrets(self) -> tuple[str, ...]:

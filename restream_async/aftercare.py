@@ -1,0 +1,126 @@
+"""The look at the end of a run: what a slow service stored after it had given up answering.
+
+A backend may store a restream after the cache said 503, and after the look that found nothing.
+The resend then makes a second copy that no look before it could have seen. So at the end of a run
+all creations that were in doubt are looked for once more.
+"""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from typing import Final
+
+import attrs
+
+from restream_async import codec
+from restream_async.bookkeeping import Page
+from restream_async.calls import Caller
+from restream_async.creation import Doubt, copies_of
+from restream_async.deletion import delete
+from restream_async.model import NewRestream, Restream
+from restream_async.report import Duplicate
+from restream_async.verdict import Failure
+from restream_async.wire import Api
+
+GRACE: Final = 1.0
+"""Seconds that a late commit is waited for after the last doubt of a run."""
+
+
+@attrs.frozen(kw_only=True)
+class Case:
+    """A creation that was in doubt.
+
+    Attributes:
+        index: the item of the input.
+        new: what was asked for.
+        kept: the id that its outcome carries; None where it was reported as failed.
+        doubt: what was uncertain.
+        page: its place in the journal, if there is one.
+
+    """
+
+    index: int
+    new: NewRestream
+    kept: int | str | None
+    doubt: Doubt
+    page: Page | None = None
+
+
+class Aftercare:
+    """Remembers what was in doubt, looks again, and repairs if asked to."""
+
+    def __init__(self, caller: Caller, api: Api, *, repair: bool) -> None:
+        """Work with a caller on one project.
+
+        Args:
+            caller: makes the calls.
+            api: knows their requests.
+            repair: whether to delete the copies that the run itself made.
+
+        """
+        self._caller = caller
+        self._api = api
+        self._repair = repair
+        self._cases: defaultdict[str, list[Case]] = defaultdict(list)
+        self._last_doubt = 0.0
+        self.checked: list[Case] = []
+        self.duplicates: list[Duplicate] = []
+        self.unchecked = 0
+
+    def remember(self, case: Case) -> None:
+        """Look for this one again at the end."""
+        self._cases[case.new.video_id].append(case)
+        self._last_doubt = self._caller.timing.now()
+
+    async def look_again(self) -> None:
+        """Look for all that was in doubt, and repair if asked to."""
+        if not self._cases:
+            return
+        timing = self._caller.timing
+        await timing.sleep(max(0.0, self._last_doubt + GRACE - timing.now()))
+        videos = deque(self._cases.items())
+        self._cases = defaultdict(list)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(len(videos), self._caller.gate.limit)):
+                group.create_task(self._look_at(videos))
+
+    async def _look_at(self, videos: deque[tuple[str, list[Case]]]) -> None:
+        while videos:
+            video_id, cases = videos.popleft()
+            found = await self._caller.insist(
+                self._api.list(video_id, about=cases[0].new),
+                codec.restreams,
+                self._caller.deadline(),
+            )
+            if isinstance(found, Failure):
+                self.unchecked += len(cases)
+                continue
+            kept = {case.kept for case in cases if case.kept is not None}
+            for case in cases:
+                await self._check(case, found, kept)
+                self.checked.append(case)
+
+    async def _check(
+        self, case: Case, restreams: list[Restream], kept: Iterable[int | str]
+    ) -> None:
+        others = frozenset(kept) - {case.kept}
+        ids = [copy.id for copy in copies_of(case.new, restreams, others)]
+        if not ids or ids == [case.kept]:
+            return
+        keep = case.kept if case.kept is not None else ids[0]
+        extra = tuple(identifier for identifier in ids if identifier != keep)
+        ours = self._repair and case.doubt.absent_before and keep in ids
+        deleted = [identifier for identifier in extra if ours and await self._gone(identifier)]
+        self.duplicates.append(
+            Duplicate(
+                index=case.index,
+                video_id=case.new.video_id,
+                kept=keep,
+                extra=extra,
+                deleted=tuple(deleted),
+                reported_failed=case.kept is None,
+            )
+        )
+
+    async def _gone(self, restream_id: int | str) -> bool:
+        return await delete(self._caller, self._api, restream_id) is True

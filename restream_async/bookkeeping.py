@@ -1,0 +1,119 @@
+"""How a run and its journal speak: what to do about an item, and what to note of its end."""
+
+from typing import Literal, TypeAlias
+
+import attrs
+
+from restream_async.creation import Beginning, Doubt, Settled, Unsettled, key_of
+from restream_async.journal import Entry, Journal, State
+from restream_async.model import Created, NewRestream, Origin, Restream
+
+Repeats: TypeAlias = Literal["existing", "create"]
+
+
+@attrs.frozen(kw_only=True)
+class Page:
+    """The place of one item in the journal.
+
+    Attributes:
+        fingerprint: which creation.
+        entry: what was known of it.
+
+    """
+
+    fingerprint: str
+    entry: Entry
+
+    @property
+    def doubt(self) -> Doubt | None:
+        """What an earlier run left uncertain of a creation that is done."""
+        absent_before = self.entry.absent_before
+        return None if absent_before is None else Doubt(absent_before=absent_before)
+
+
+class Bookkeeper:
+    """Asks the journal before an item begins, and tells it how the item ended."""
+
+    def __init__(self, journal: Journal, repeats: Repeats) -> None:
+        """Keep `journal`; `repeats` says whether the same restream again is a new one."""
+        self._journal = journal
+        self._another = repeats == "create"
+
+    async def begin(self, new: NewRestream) -> Page:
+        """Make the intent durable, and return what was known before.
+
+        Raises:
+            JournalError: it could not be made durable: nothing may be sent.
+
+        """
+        fingerprint = self._journal.fingerprint(*key_of(new))
+        entry = await self._journal.begin(fingerprint, repeat=self._another)
+        return Page(fingerprint=fingerprint, entry=entry)
+
+    def done(self, index: int, new: NewRestream, page: Page) -> Created | None:
+        """Return the outcome of an item that needs no request, or None."""
+        entry = page.entry
+        if entry.state not in {State.CREATED, State.FOUND} or entry.restream_id is None:
+            return None
+        restream = Restream(
+            id=entry.restream_id,
+            title=new.title,
+            stream_key=new.stream_key,
+            stream_url=new.stream_url,
+            status=new.status,
+            video_id=new.video_id,
+        )
+        return Created(
+            index=index,
+            request=new,
+            restream=restream,
+            attempts=0,
+            origin=Origin.EXISTING if entry.this_run else Origin.JOURNAL,
+        )
+
+    def beginning(self, page: Page, *, ensure: bool) -> Beginning:
+        """Return how an item with this past is to be begun."""
+        begun = page.entry.state is State.INTENDED
+        return Beginning(
+            look_first=ensure or (begun and page.entry.this_run),
+            in_doubt=begun and not page.entry.this_run,
+            another=self._another,
+            others=frozenset(page.entry.others),
+        )
+
+    def end(self, page: Page, end: Settled | Unsettled) -> None:
+        """Note how an item ended.
+
+        What failed after doubt stays an intent, so that a later run looks for it first.
+        """
+        absent_before = end.doubt.absent_before if end.doubt is not None else None
+        if isinstance(end, Unsettled):
+            if end.doubt is None:
+                self._note(page, State.FAILED)
+            return
+        if end.origin is Origin.EXISTING and page.entry.this_run:
+            # Another item of this run created it, and has noted so.
+            return
+        ours = end.origin is Origin.POSTED or (
+            end.origin is Origin.CONFIRMED and absent_before is True
+        )
+        self._note(page, State.CREATED if ours else State.FOUND, end.restream.id, absent_before)
+
+    def checked(self, page: Page) -> None:
+        """Note that an item in doubt was looked for again at the end of the run."""
+        self._journal.clear_doubt(page.fingerprint, page.entry.occurrence)
+
+    def _note(
+        self,
+        page: Page,
+        state: State,
+        restream_id: int | str | None = None,
+        absent_before: bool | None = None,  # noqa: FBT001 - a fact, handed on
+    ) -> None:
+        self._journal.end(
+            page.fingerprint,
+            page.entry.occurrence,
+            state,
+            restream_id=restream_id,
+            absent_before=absent_before,
+        )

@@ -1,0 +1,30 @@
+"""One deletion. Deleting again does no harm, so it is sent again after doubt."""
+
+from restream_async import codec
+from restream_async.calls import Caller
+from restream_async.errors import NotFoundError
+from restream_async.verdict import Failure, Verdict
+from restream_async.wire import Api
+
+
+async def delete(caller: Caller, api: Api, restream_id: int | str) -> bool | Failure:
+    """Return what the service says: true if it deleted the restream.
+
+    If a repeated request finds nothing any more, an earlier one whose answer was lost did the
+    work, and the result is true.
+
+    Raises:
+        InvalidRestreamError: the id is empty or cannot stand in a path.
+
+    """
+    doubted = False
+
+    def heed(failure: Failure) -> Failure:
+        nonlocal doubted
+        doubted = doubted or failure.verdict is Verdict.IN_DOUBT
+        return failure
+
+    request = api.delete(restream_id)
+    result = await caller.insist(request, codec.deleted, caller.deadline(), heed=heed)
+    gone = isinstance(result, Failure) and isinstance(result.error, NotFoundError)
+    return True if gone and doubted else result

@@ -1,0 +1,159 @@
+"""What comes in: the input of a bulk run, read item by item, sync or async."""
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+
+from restream_async.gate import Gate
+from restream_async.model import NewRestream
+
+
+class Intake:
+    """Numbers the items, and remembers how the input ended.
+
+    What the input raises ends it, and is kept until all that it gave before is reported.
+    """
+
+    def __init__(self, gate: Gate) -> None:
+        """Begin at item 0; places are taken in `gate`."""
+        self._gate = gate
+        self._ended = False
+        self._count = 0
+        self._error: Exception | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether no more items come."""
+        return self._ended
+
+    async def next(self) -> tuple[int, NewRestream] | None:
+        """Return the next item and its number; None at the end."""
+        raise NotImplementedError
+
+    async def next_in_place(self) -> tuple[int, NewRestream] | None:
+        """Return the next item and a place in the gate for it; None, and no place, at the end."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Give no more items."""
+        self._ended = True
+
+    def fail(self, error: Exception) -> None:
+        """Give no more items, because of `error`."""
+        self._error = self._error or error
+        self.stop()
+
+    def raise_error(self) -> None:
+        """Raise what the input raised, if it did, once."""
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    async def close(self) -> None:
+        """Let go of the input."""
+
+    def _number(self, item: object) -> tuple[int, NewRestream]:
+        if not isinstance(item, NewRestream):
+            kind = type(item).__name__
+            raise TypeError(f"item {self._count} of the input is a {kind}, not a NewRestream")
+        index = self._count
+        self._count += 1
+        return index, item
+
+    def _end(self, error: Exception | None = None) -> None:
+        self._ended = True
+        self._error = self._error or error
+
+
+class SyncIntake(Intake):
+    """An ordinary iterable."""
+
+    def __init__(self, requests: Iterable[NewRestream], gate: Gate) -> None:
+        """Read from `requests`."""
+        super().__init__(gate)
+        self._items: Iterator[NewRestream] = iter(requests)
+
+    async def next(self) -> tuple[int, NewRestream] | None:
+        """Return the next item at once."""
+        if self._ended:
+            return None
+        try:
+            return self._number(next(self._items))
+        except StopIteration:
+            self._end()
+        except Exception as error:  # noqa: BLE001 - whatever the input raises is handed on
+            self._end(error)
+        return None
+
+    async def next_in_place(self) -> tuple[int, NewRestream] | None:
+        """Wait for a place, and read at the moment when it is free."""
+        await self._gate.enter()
+        item = await self.next()
+        if item is None:
+            self._gate.leave()
+        return item
+
+
+class AsyncIntake(Intake):
+    """An async iterable, read by one task at a time, and only while the gate has room."""
+
+    def __init__(self, requests: AsyncIterable[NewRestream], gate: Gate) -> None:
+        """Read from `requests`."""
+        super().__init__(gate)
+        self._items: AsyncIterator[NewRestream] = aiter(requests)
+        self._turn = asyncio.Lock()
+        self._reader: asyncio.Task[object] | None = None
+
+    async def next(self) -> tuple[int, NewRestream] | None:
+        """Wait for room and for the next item."""
+        async with self._turn:
+            # Room is waited for, but not taken: the next item may come in an hour, and others
+            # can use it meanwhile.
+            await self._gate.enter()
+            self._gate.leave()
+            if self._ended:
+                return None
+            try:
+                return self._number(await self._read())
+            except StopAsyncIteration:
+                self._end()
+            except Exception as error:  # noqa: BLE001 - whatever the input raises is handed on
+                self._end(error)
+            return None
+
+    async def next_in_place(self) -> tuple[int, NewRestream] | None:
+        """Read, and then wait for a place."""
+        item = await self.next()
+        if item is not None:
+            await self._gate.enter()
+        return item
+
+    def stop(self) -> None:
+        """Give no more items, and do not wait for the one that is awaited."""
+        super().stop()
+        if self._reader is not None:
+            self._reader.cancel()
+
+    async def close(self) -> None:
+        """Close an async generator; anything else belongs to whoever made it."""
+        if inspect.isasyncgen(self._items):
+            await self._items.aclose()
+
+    async def _read(self) -> NewRestream:
+        reader = self._reader = asyncio.current_task()
+        try:
+            return await anext(self._items)
+        except asyncio.CancelledError:
+            # Cancelled by `stop` alone, the reading task itself goes on to its end.
+            if self._ended and reader is not None and not reader.uncancel():
+                raise StopAsyncIteration from None
+            raise
+        finally:
+            self._reader = None
+
+
+def intake(requests: Iterable[NewRestream] | AsyncIterable[NewRestream], gate: Gate) -> Intake:
+    """Return what reads `requests`."""
+    if isinstance(requests, AsyncIterable):
+        return AsyncIntake(requests, gate)
+    return SyncIntake(requests, gate)

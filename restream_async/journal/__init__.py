@@ -1,0 +1,172 @@
+"""What a run has done, in SQLite, so that it can be resumed after any end, `kill -9` included.
+
+An intent is durable before its request leaves. Whoever finds an intent without an end later knows
+that the restream may be there, and looks. Nothing secret is at rest: a creation is known by a
+fingerprint, keyed with the API key and a salt of the journal's own.
+
+All database work is done by one thread. What has gathered while it was committing goes into the
+next commit, so the cost of making things durable is shared by all creations in flight.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from restream_async.errors import JournalError
+from restream_async.journal.entries import Batch, Entry, Identity, State
+from restream_async.journal.store import Store
+
+__all__ = ["Entry", "Identity", "Journal", "State"]
+
+_T = TypeVar("_T")
+
+
+class Journal:
+    """A journal that is open. Only one at a time can be open on the same file.
+
+    Every method raises `JournalError` where the file cannot be written or read any more.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], identity: Identity) -> None:
+        """Prepare; nothing is opened before the block is entered."""
+        self._path = Path(path)
+        self._identity = identity
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="restream-journal")
+        self._batch = Batch()
+        self._writer: asyncio.Task[None] | None = None
+        self._store: Store | None = None
+        self._broken: JournalError | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open the file, or create it.
+
+        Raises:
+            JournalError: it cannot be opened, is in use, is damaged, or belongs to another
+                project or service; says what to do.
+
+        """
+        try:
+            self._store = await self._in_thread(lambda: Store.open(self._path, self._identity))
+        except BaseException:
+            self._thread.shutdown(wait=False)
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Write what is left, and close the file."""
+        store, self._store = self._store, None
+        try:
+            if self._writer is not None:
+                await asyncio.shield(self._writer)
+        finally:
+            if store is not None:
+                await asyncio.shield(self._in_thread(store.close))
+            self._thread.shutdown(wait=False)
+
+    def fingerprint(self, *key: str) -> str:
+        """Return what a creation is known by; it does not give the key away."""
+        return self._opened().fingerprint(key)
+
+    async def begin(self, fingerprint: str, *, repeat: bool = False) -> Entry:
+        """Note that a creation is about to begin, and return what was known of it before.
+
+        When this returns, the intent is durable. A creation that is done already keeps its state.
+
+        Args:
+            fingerprint: which creation.
+            repeat: whether another one like those of this run is a new one.
+
+        """
+        reply: asyncio.Future[Entry] = self._reply()
+        self._batch.begins.append((fingerprint, repeat, reply))
+        return await reply
+
+    def end(
+        self,
+        fingerprint: str,
+        occurrence: int,
+        state: State,
+        *,
+        restream_id: int | str | None = None,
+        absent_before: bool | None = None,
+    ) -> None:
+        """Note how a creation ended.
+
+        It need not be waited for: an intent without an end is looked for. A journal that cannot
+        be written says so to the next one who begins.
+        """
+        self._schedule()
+        self._batch.ends.append((fingerprint, occurrence, state, restream_id, absent_before))
+
+    def clear_doubt(self, fingerprint: str, occurrence: int) -> None:
+        """Note that a creation after doubt was looked for again."""
+        self._schedule()
+        self._batch.cleared.append((fingerprint, occurrence))
+
+    async def flush(self) -> None:
+        """Return when all that was noted is durable."""
+        await self._ask(lambda _: None)
+
+    async def count(self, state: State) -> int:
+        """Return how many creations are in a state."""
+        return await self._ask(lambda store: store.count(state))
+
+    async def ids(self, state: State) -> AsyncIterator[tuple[str, int, int | str]]:
+        """Yield fingerprint, occurrence and restream id of the creations in a state."""
+        after: tuple[str, int] = ("", -1)
+        while page := await self._page(state, after):
+            for row in page:
+                yield row
+            after = page[-1][:2]
+
+    async def _page(self, state: State, after: tuple[str, int]) -> list[tuple[str, int, int | str]]:
+        return await self._ask(lambda store: store.page(state, after))
+
+    def _opened(self) -> Store:
+        if self._store is None:
+            raise RuntimeError("the journal is not open")
+        return self._store
+
+    def _ask(self, question: Callable[[Store], _T]) -> asyncio.Future[_T]:
+        reply: asyncio.Future[_T] = self._reply()
+        self._batch.questions.append((question, reply))
+        return reply
+
+    def _reply(self) -> asyncio.Future[Any]:
+        self._schedule()
+        return asyncio.get_running_loop().create_future()
+
+    def _schedule(self) -> None:
+        store = self._opened()
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._commit_all(store))
+
+    async def _commit_all(self, store: Store) -> None:
+        try:
+            while self._batch:
+                batch, self._batch = self._batch, Batch()
+                await self._commit(store, batch)
+        finally:
+            self._writer = None
+
+    async def _commit(self, store: Store, batch: Batch) -> None:
+        try:
+            # What broke once does not heal by itself: no intent is trusted to it any more.
+            if self._broken is not None:
+                raise self._broken
+            replies = await self._in_thread(lambda: store.commit(batch))
+        except JournalError as error:
+            self._broken = error
+            for reply in batch.replies:
+                if not reply.done():
+                    reply.set_exception(error)
+            return
+        for reply, value in replies:
+            if not reply.done():
+                reply.set_result(value)
+
+    async def _in_thread(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)

@@ -1,0 +1,302 @@
+"""The journal's file: SQLite, as the one thread that touches it sees it."""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import sqlite3
+import stat
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import attrs
+
+from restream_async.errors import JournalError
+from restream_async.journal.entries import Batch, Entry, Identity, State
+
+_FORMAT: Final = "restream-async journal 1"
+_PAGE: Final = 500
+_SCHEMA: Final = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE creation (
+    fingerprint TEXT NOT NULL,
+    occurrence INTEGER NOT NULL,
+    run INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    restream_id TEXT,
+    absent_before INTEGER,
+    PRIMARY KEY (fingerprint, occurrence)
+) WITHOUT ROWID;
+"""
+_MET: Final = """
+SELECT json_group_array(
+    json_array(fingerprint, occurrence, run, state, restream_id, absent_before)
+) FROM (
+    SELECT * FROM creation WHERE fingerprint IN (SELECT value FROM json_each(?))
+    ORDER BY fingerprint, occurrence
+)
+"""
+_PUT: Final = """
+INSERT OR REPLACE INTO creation
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
+FROM json_each(?)
+"""
+# A row of `creation`, the restream id as the service sent it.
+_Row: TypeAlias = tuple[str, int, int, str, int | str | None, bool | None]
+_RUN: Final = 2
+_ID: Final = 4
+
+
+_NEW: Final = Entry(state=None, this_run=False, restream_id=None, occurrence=0)
+
+
+class Store:
+    """The file, open. Its methods raise `JournalError` with a sentence that says what to do."""
+
+    def __init__(self, path: Path, database: sqlite3.Connection) -> None:
+        """Work on an open database."""
+        self._path = path
+        self._database = database
+        self._run = 0
+        self._key = b""
+
+    @classmethod
+    def open(cls, path: Path, identity: Identity) -> "Store":
+        """Open the file, or create it."""
+        with _explained(path):
+            _create_private(path)
+            database = sqlite3.connect(path, timeout=0.2, isolation_level=None)
+        store = cls(path, database)
+        try:
+            with _explained(path):
+                store.prepare(identity)
+        except BaseException:
+            database.close()
+            raise
+        return store
+
+    def prepare(self, identity: Identity) -> None:
+        """Take the file for this run alone, and check whose it is."""
+        execute = self._database.execute
+        # Held from the first write to the end: a second process is refused.
+        execute("PRAGMA locking_mode=EXCLUSIVE")
+        execute("PRAGMA journal_mode=WAL")
+        # A commit has reached the disk, not only the operating system.
+        execute("PRAGMA synchronous=FULL")
+        with self._transaction():
+            tables = {name for (name,) in execute("SELECT name FROM sqlite_master")}
+            if not tables:
+                self._found(identity)
+            elif not {"meta", "creation"} <= tables:
+                raise JournalError(f"{self._path} is an SQLite file, but no journal: name another")
+            self._check(dict(execute("SELECT name, value FROM meta")), identity)
+            execute("UPDATE meta SET value = value + 1 WHERE name = 'run'")
+            (self._run,) = execute("SELECT value FROM meta WHERE name = 'run'").fetchone()
+
+    def fingerprint(self, key: Sequence[str]) -> str:
+        """Return what a creation is known by."""
+        data = json.dumps(key).encode()
+        return hashlib.blake2b(data, key=self._key, digest_size=16).hexdigest()
+
+    def commit(self, batch: Batch) -> list[tuple[asyncio.Future[Any], Any]]:
+        """Do all of `batch` in one transaction; return each who waits with the answer."""
+        with _explained(self._path), self._transaction():
+            self._put(
+                [
+                    (fingerprint, occurrence, self._run, state.value, known, absent_before)
+                    for fingerprint, occurrence, state, known, absent_before in batch.ends
+                ]
+            )
+            self._clear_doubts(batch.cleared)
+            replies = self._begin(batch.begins)
+            replies += [(reply, question(self)) for question, reply in batch.questions]
+        return replies
+
+    def _begin(
+        self, begins: Sequence[tuple[str, bool, asyncio.Future[Entry]]]
+    ) -> list[tuple[asyncio.Future[Any], Any]]:
+        if not begins:
+            return []
+        met = self._met([fingerprint for fingerprint, *_ in begins])
+        replies: list[tuple[asyncio.Future[Any], Any]] = []
+        changed: dict[tuple[str, int], _Row] = {}
+        for fingerprint, repeat, reply in begins:
+            rows = met[fingerprint]
+            entry = self._entry(rows, repeat=repeat)
+            row = self._row(fingerprint, entry)
+            rows[entry.occurrence] = changed[fingerprint, entry.occurrence] = row
+            replies.append((reply, entry))
+        self._put(list(changed.values()))
+        return replies
+
+    def _entry(self, rows: dict[int, _Row], *, repeat: bool) -> Entry:
+        free = [row for row in rows.values() if row[_RUN] < self._run]
+        if not rows or (repeat and not free):
+            return attrs.evolve(_NEW, occurrence=len(rows), others=_ids(rows.values()))
+        _, occurrence, run, state, known, absent_before = row = free[0] if free else rows[0]
+        return Entry(
+            state=State(state),
+            this_run=run == self._run,
+            restream_id=known,
+            occurrence=occurrence,
+            absent_before=None if absent_before is None else bool(absent_before),
+            others=_ids(other for other in rows.values() if other is not row),
+        )
+
+    def _row(self, fingerprint: str, entry: Entry) -> _Row:
+        done = entry.state in {State.CREATED, State.FOUND}
+        # Of one that is done, only that this run has met it is noted.
+        if entry.state is None or not done:
+            return (fingerprint, entry.occurrence, self._run, State.INTENDED.value, None, None)
+        state, known = entry.state.value, entry.restream_id
+        return (fingerprint, entry.occurrence, self._run, state, known, entry.absent_before)
+
+    # Each statement that Python runs gives the interpreter away and must win it back from a busy
+    # event loop, which takes up to 5 ms. So a batch is one statement, whatever its size.
+
+    def _met(self, fingerprints: Sequence[str]) -> defaultdict[str, dict[int, _Row]]:
+        (found,) = self._database.execute(_MET, (json.dumps(fingerprints),)).fetchone()
+        met: defaultdict[str, dict[int, _Row]] = defaultdict(dict)
+        for fingerprint, occurrence, run, state, known, absent_before in json.loads(found):
+            identifier = None if known is None else json.loads(known)
+            row = (fingerprint, occurrence, run, state, identifier, absent_before)
+            met[fingerprint][occurrence] = row
+        return met
+
+    def _put(self, rows: Sequence[_Row]) -> None:
+        if rows:
+            written = [
+                (*row[:_ID], None if row[_ID] is None else json.dumps(row[_ID]), row[-1])
+                for row in rows
+            ]
+            self._database.execute(_PUT, (json.dumps(written),))
+
+    def _clear_doubts(self, cleared: Sequence[tuple[str, int]]) -> None:
+        self._database.executemany(
+            "UPDATE creation SET absent_before = NULL WHERE fingerprint = ? AND occurrence = ?",
+            cleared,
+        )
+
+    def count(self, state: State) -> int:
+        """Return how many creations are in a state."""
+        query = "SELECT count(*) FROM creation WHERE state = ?"
+        (number,) = self._database.execute(query, (state.value,)).fetchone()
+        return int(number)
+
+    def page(self, state: State, after: tuple[str, int]) -> list[tuple[str, int, int | str]]:
+        """Return the next creations in a state that have an id."""
+        rows = self._database.execute(
+            "SELECT fingerprint, occurrence, restream_id FROM creation"
+            " WHERE state = ? AND restream_id IS NOT NULL AND (fingerprint, occurrence) > (?, ?)"
+            " ORDER BY fingerprint, occurrence LIMIT ?",
+            (state.value, *after, _PAGE),
+        )
+        return [
+            (fingerprint, occurrence, json.loads(known)) for fingerprint, occurrence, known in rows
+        ]
+
+    def close(self) -> None:
+        """Close the file."""
+        with _explained(self._path):
+            self._database.close()
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._database.execute("COMMIT")
+        except BaseException:
+            # SQLite has rolled back by itself after some errors, such as a full disk.
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            raise
+
+    def _found(self, identity: Identity) -> None:
+        salt = os.urandom(16)
+        for statement in _SCHEMA.strip().split(";"):
+            self._database.execute(statement)
+        meta = {
+            "format": _FORMAT,
+            "base_url": identity.base_url,
+            "project_id": identity.project_id,
+            "salt": salt,
+            "check": _key_check(_key(identity, salt)),
+            "run": 0,
+        }
+        self._database.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+
+    def _check(self, meta: dict[str, Any], identity: Identity) -> None:
+        if meta.get("format") != _FORMAT:
+            raise JournalError(
+                f"{self._path} was written by another version of restream-async: finish its run "
+                "with that one, or name a new journal"
+            )
+        for name in ("base_url", "project_id"):
+            if meta.get(name) != getattr(identity, name):
+                raise JournalError(
+                    f"{self._path} belongs to {name} {meta.get(name)!r}, not to "
+                    f"{getattr(identity, name)!r}: name another journal for this one"
+                )
+        self._key = _key(identity, meta.get("salt", b""))
+        if meta.get("check") != _key_check(self._key):
+            raise JournalError(
+                f"{self._path} was begun with another API key, which its fingerprints need: use "
+                "that key to resume it, or name another journal"
+            )
+
+
+def _key(identity: Identity, salt: bytes) -> bytes:
+    return hashlib.blake2b(identity.api_key.encode(), key=salt, digest_size=32).digest()
+
+
+def _key_check(key: bytes) -> bytes:
+    return hashlib.blake2b(b"check", key=key, digest_size=16).digest()
+
+
+def _ids(rows: Iterable[_Row]) -> tuple[int | str, ...]:
+    return tuple(row[_ID] for row in rows if row[_ID] is not None)
+
+
+def _create_private(path: Path) -> None:
+    # Before SQLite sees it: its side files take on the mode of the main one.
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
+            os.fchmod(descriptor, 0o600)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn the errors of the operating system and of SQLite into sentences."""
+    try:
+        yield
+    except OSError as error:
+        problem = f"cannot be opened ({error.strerror}): check its folder and its permissions"
+    except sqlite3.Error as error:
+        problem = _explain(error)
+    else:
+        return
+    raise JournalError(f"the journal {path} {problem}")
+
+
+def _explain(error: sqlite3.Error) -> str:
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return "is in use by another run: wait for its end, or name another journal"
+        case sqlite3.SQLITE_FULL:
+            return "is on a disk that is full: make room and run again, nothing is lost"
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN:
+            return "cannot be written: check its permissions, and those of its folder"
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return (
+                "is damaged, or no journal: move it away and run again with ensure=True (on the "
+                "command line: --ensure), which looks for every restream before it creates it"
+            )
+        case _:
+            return f"cannot be used any more ({error}): run again to resume, nothing is lost"

@@ -1,0 +1,235 @@
+"""The sandbox: the service on a loopback port."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Final, Self
+
+from aiohttp import web
+
+from .answer import Answer
+from .calls import read_call
+from .capacity import Capacity
+from .faults import Faults
+from .service import Service
+from .timers import Timers
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from .calls import Call
+    from .capacity import Place
+    from .counts import Counts
+    from .replies import Reply
+    from .store import Ids, Stored
+
+Latency = float | Callable[[random.Random], float]
+
+# Everything that waits is cancelled before aiohttp is asked to stop, so it hardly waits at all;
+# it must be positive, as aiohttp takes 0 for "as long as it takes".
+_SHUTDOWN_SECONDS = 0.05
+# Turns of the loop until cancelled handlers and closed transports have run to their end.
+_TURNS_TO_CLOSE = 5
+# Room for a benchmark that opens its whole pool at once.
+_BACKLOG = 2048
+_NO_FAULTS = Faults()
+
+
+class Sandbox:
+    """The service in miniature, on a loopback port, inside this process.
+
+    Use it as an asynchronous context manager::
+
+        async with Sandbox(faults=Faults.demo(), seed=1) as sandbox:
+            ...  # send requests to sandbox.base_url
+
+    It knows every endpoint of one project, and fails as `faults` and `seed` say: whether a
+    request meets a fault depends on the seed, on what it asks for and on how often that was
+    asked before, never on order or time, so that different clients meet the same faults.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is a knob of its own, keyword-only and with a default
+        self,
+        *,
+        faults: Faults = _NO_FAULTS,
+        seed: int = 0,
+        latency: Latency = 0.0,
+        capacity: int | None = None,
+        queue: int | None = 0,
+        api_key: str = "sandbox-key",
+        project_id: str = "sandbox",
+        ids: Ids = "int",
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        """Describe a sandbox; it opens on entering the context.
+
+        - `latency`: seconds that serving takes, or a function that draws them.
+        - `capacity`: requests served at once; `queue`: how many more may wait for a place
+          (None: no bound). Beyond, a request is shed with the 503 page and has no effect.
+        - `ids`: whether ids are JSON integers or strings; the documentation shows both.
+        - `port`: 0 takes a free one.
+
+        Raises `ValueError` for a latency below 0, a capacity below 1, a queue below 0.
+        """
+        self.api_key: Final = api_key
+        self.project_id: Final = project_id
+        self.latency = latency
+        self._service = Service(
+            faults=faults, seed=seed, api_key=api_key, project_id=project_id, ids=ids
+        )
+        self._capacity = Capacity(capacity, queue)
+        self._timers = Timers()
+        self._random = random.Random(seed)  # noqa: S311 - it draws latencies, not secrets
+        self._host = host
+        self._port = port
+        self._base_url: str | None = None
+        self._opened = AsyncExitStack()
+
+    @property
+    def base_url(self) -> str:
+        """`http://host:port`. Raises `RuntimeError` before the sandbox has been opened."""
+        if self._base_url is None:
+            raise RuntimeError("the sandbox has no address yet: enter it with `async with`")
+        return self._base_url
+
+    @property
+    def stored(self) -> tuple[Stored, ...]:
+        """Every restream that exists now, in order of creation."""
+        return self._service.store.all()
+
+    @property
+    def counts(self) -> Counts:
+        """What has happened so far, in numbers."""
+        return self._service.tally.snapshot(stored=len(self._service.store))
+
+    def duplicates(self) -> tuple[tuple[Stored, ...], ...]:
+        """Return the groups of restreams that share video, stream URL and stream key."""
+        return self._service.store.duplicates()
+
+    @property
+    def outage(self) -> bool:
+        """Whether every request gets the 503 page and has no effect; False at first."""
+        return self._service.outage
+
+    @outage.setter
+    def outage(self, outage: bool) -> None:
+        self._service.outage = outage
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong, and how often; may be replaced at any time."""
+        return self._service.plan.faults
+
+    @faults.setter
+    def faults(self, faults: Faults) -> None:
+        self._service.plan.faults = faults
+
+    @property
+    def latency(self) -> Latency:
+        """Seconds that serving takes, or a function that draws them; may be replaced."""
+        return self._latency
+
+    @latency.setter
+    def latency(self, latency: Latency) -> None:
+        if not callable(latency) and latency < 0:
+            raise ValueError(f"latency must be >= 0 seconds, not {latency!r}")
+        self._latency = latency
+
+    @property
+    def capacity(self) -> int | None:
+        """How many requests are served at once (None: no bound); may be replaced."""
+        return self._capacity.limit
+
+    @capacity.setter
+    def capacity(self, capacity: int | None) -> None:
+        self._capacity.limit = capacity
+
+    @property
+    def queue(self) -> int | None:
+        """How many requests may wait for a place (None: no bound); may be replaced."""
+        return self._capacity.queue
+
+    @queue.setter
+    def queue(self, queue: int | None) -> None:
+        self._capacity.queue = queue
+
+    async def settle(self) -> None:
+        """Wait until all that clients gave up on is done: late commits, abandoned work.
+
+        Who counts `duplicates()` while the sandbox is still open needs this first.
+        """
+        await self._timers.settled()
+
+    async def __aenter__(self) -> Self:
+        """Open the port. Raises `RuntimeError` the second time, `OSError` if it is taken."""
+        if self._base_url is not None:
+            raise RuntimeError("a sandbox opens only once: make another one")
+        server = web.Server(self._handle, handler_cancellation=True, access_log=None)
+        runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
+        await runner.setup()
+        site = web.TCPSite(runner, self._host, self._port, backlog=_BACKLOG)
+        await site.start()
+        self._base_url = site.name
+        self._opened.push_async_callback(runner.cleanup)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the port and every connection; what is still to be committed is committed."""
+        self._end_waiting()
+        await self._opened.aclose()
+        # For requests that came in while aiohttp was still closing connections.
+        self._end_waiting()
+        for _ in range(_TURNS_TO_CLOSE):
+            await asyncio.sleep(0)
+
+    def _end_waiting(self) -> None:
+        self._timers.close()
+        self._capacity.dismiss()
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        call = read_call(request.method, request.raw_path)
+        body = await request.read()
+        authorization = request.headers.get("Authorization", "")
+        self._service.tally.arrived(call.endpoint)
+        try:
+            reply = await self._serve(call, authorization, body)
+        finally:
+            self._service.tally.left()
+        return Answer(reply, keep_alive=request.keep_alive)
+
+    async def _serve(self, call: Call, authorization: str, body: bytes) -> Reply:
+        if self.outage:
+            return self._service.unavailable()
+        place = await self._capacity.enter()
+        if place is None:
+            self._service.tally.shed += 1
+            return self._service.unavailable()
+        try:
+            reply = await self._answer(call, authorization, body, place)
+            if reply.hangs:
+                await self._timers.pause(self.faults.hang_seconds)
+        finally:
+            place.let_go()
+        return reply
+
+    async def _answer(self, call: Call, authorization: str, body: bytes, place: Place) -> Reply:
+        seconds = self._latency(self._random) if callable(self._latency) else self._latency
+        if not seconds:
+            return self._service.answer(call, authorization, body, self._timers.commit)
+
+        def work() -> Reply:
+            place.let_go()
+            return self._service.answer(call, authorization, body, self._timers.commit)
+
+        # The service does not see its clients leave: what it has begun, it finishes.
+        place.hold()
+        return await self._timers.work(seconds, work)

@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from restream_async.sandbox import Fault, Faults, Sandbox
+from restream_async.sandbox.capacity import Capacity
+
+from .caller import calling, occupied, raw_connection, raw_request, until, wish
+
+if TYPE_CHECKING:
+    import random
+
+WISH = raw_request(json.dumps(wish("left")).encode())
+
+
+async def test_requests_beyond_capacity_and_queue_are_shed_and_have_no_effect() -> None:
+    sandbox = Sandbox(capacity=2, queue=1)
+    async with calling(sandbox) as caller:
+        async with occupied(sandbox, places=2):
+            waiting = asyncio.create_task(caller.fate("waiting"))
+            await until(sandbox, in_flight=3)
+            assert await caller.fate("shed") == "page"
+            assert await caller.fate("shed") == "page"
+        assert await waiting == "201"
+
+    assert [stored.video_id for stored in sandbox.stored] == ["waiting"]
+    assert sandbox.counts.shed == 2
+
+
+async def test_without_a_queue_whatever_finds_no_place_is_shed() -> None:
+    sandbox = Sandbox(capacity=1)
+    async with calling(sandbox) as caller, occupied(sandbox):
+        assert await caller.fate() == "page"
+
+
+async def test_an_unbounded_queue_sheds_nothing_and_serves_first_come_first_served() -> None:
+    sandbox = Sandbox(capacity=1, queue=None)
+    sent: list[asyncio.Task[str]] = []
+    async with calling(sandbox) as caller:
+        async with occupied(sandbox):
+            for number in range(20):
+                sent.append(asyncio.create_task(caller.fate(f"v{number}")))
+                await until(sandbox, in_flight=number + 2)
+        fates = await asyncio.gather(*sent)
+
+    assert fates == ["201"] * 20
+    assert [stored.video_id for stored in sandbox.stored] == [f"v{number}" for number in range(20)]
+
+
+async def test_no_more_are_served_at_once_than_there_are_places() -> None:
+    sandbox = Sandbox(capacity=2, queue=None, latency=0.005)
+    loop = asyncio.get_running_loop()
+    async with calling(sandbox) as caller:
+        started = loop.time()
+        fates = await asyncio.gather(*(caller.fate(f"v{number}") for number in range(8)))
+
+    assert fates == ["201"] * 8
+    assert loop.time() - started >= 8 / 2 * 0.005
+
+
+async def test_without_a_capacity_all_are_served_at_once() -> None:
+    sandbox = Sandbox()
+    async with calling(sandbox) as caller, occupied(sandbox, places=50):
+        assert await caller.fate() == "201"
+
+
+async def test_the_effect_comes_after_the_latency() -> None:
+    sandbox = Sandbox(latency=0.02)
+    loop = asyncio.get_running_loop()
+    async with calling(sandbox) as caller:
+        started = loop.time()
+        creation = asyncio.create_task(caller.create())
+        while not sandbox.stored:  # noqa: ASYNC110 - the sandbox tells nobody
+            await asyncio.sleep(0)
+        assert loop.time() - started >= 0.02
+        await creation
+
+
+async def test_a_latency_can_be_drawn_and_is_drawn_alike_for_the_same_seed() -> None:
+    async def drawn(seed: int) -> list[float]:
+        numbers: list[float] = []
+
+        def latency(rng: random.Random) -> float:
+            numbers.append(rng.uniform(0.0001, 0.001))
+            return numbers[-1]
+
+        async with calling(Sandbox(latency=latency, seed=seed)) as caller:
+            for _ in range(3):
+                await caller.create()
+        return numbers
+
+    assert await drawn(1) == await drawn(1) != await drawn(2)
+
+
+async def test_a_client_that_leaves_the_queue_makes_room_and_leaves_nothing_behind() -> None:
+    sandbox = Sandbox(capacity=1, queue=1)
+    async with calling(sandbox) as caller:
+        async with occupied(sandbox):
+            async with raw_connection(sandbox) as (_, writer):
+                writer.write(WISH)
+                await until(sandbox, in_flight=2)
+            await until(sandbox, in_flight=1)
+            waiting = asyncio.create_task(caller.fate("next"))
+            await until(sandbox, in_flight=2)
+        assert await waiting == "201"
+
+    assert [stored.video_id for stored in sandbox.stored] == ["next"]
+    assert sandbox.counts.shed == 0
+
+
+async def test_a_client_that_leaves_a_hanging_request_frees_its_place() -> None:
+    sandbox = Sandbox(capacity=1, faults=Faults(before={Fault.HANG: 1.0}))
+    async with calling(sandbox) as caller:
+        async with raw_connection(sandbox) as (_, writer):
+            writer.write(WISH)
+            await until(sandbox, in_flight=1)
+            assert await caller.fate() == "page"
+            assert sandbox.counts.shed == 1
+        await until(sandbox, in_flight=0)
+        sandbox.faults = Faults()
+        assert await caller.fate() == "201"
+
+
+async def test_what_the_service_has_begun_it_finishes_although_the_client_leaves() -> None:
+    sandbox = Sandbox(capacity=1, latency=0.1)
+    async with calling(sandbox) as caller:
+        async with raw_connection(sandbox) as (_, writer):
+            writer.write(WISH)
+            await until(sandbox, in_flight=1)
+        await until(sandbox, in_flight=0)
+        assert await caller.fate("meanwhile") == "page"
+        await sandbox.settle()
+        assert await caller.fate("afterwards") == "201"
+
+    assert [stored.video_id for stored in sandbox.stored] == ["left", "afterwards"]
+
+
+async def test_a_request_that_hangs_after_its_client_left_frees_its_place_all_the_same() -> None:
+    sandbox = Sandbox(capacity=1, latency=0.05, faults=Faults(after={Fault.HANG: 1.0}))
+    async with calling(sandbox) as caller:
+        async with raw_connection(sandbox) as (_, writer):
+            writer.write(WISH)
+            await until(sandbox, in_flight=1)
+        await sandbox.settle()
+        sandbox.faults = Faults()
+        assert await caller.fate("afterwards") == "201"
+
+
+async def test_a_client_that_leaves_before_its_request_is_complete_is_forgotten() -> None:
+    sandbox = Sandbox()
+    async with calling(sandbox) as caller:
+        async with raw_connection(sandbox) as (_, writer):
+            writer.write(WISH[:-5])
+            await writer.drain()
+            await caller.list("v1")
+        await caller.list("v1")
+
+    assert (sandbox.stored, sandbox.counts.posts) == ((), 0)
+
+
+async def test_raising_the_capacity_lets_the_next_in_the_queue_in() -> None:
+    sandbox = Sandbox(capacity=1, queue=None)
+    async with calling(sandbox) as caller, occupied(sandbox):
+        waiting = asyncio.create_task(caller.fate())
+        await until(sandbox, in_flight=2)
+        sandbox.capacity = 2
+        assert await waiting == "201"
+        assert sandbox.capacity == 2
+
+
+async def test_lowering_the_capacity_drives_nobody_out_and_lets_fewer_in() -> None:
+    sandbox = Sandbox()
+    async with calling(sandbox) as caller, occupied(sandbox), occupied(sandbox):
+        sandbox.capacity = 1
+        assert sandbox.counts.in_flight == 2
+        assert await caller.fate() == "page"
+
+
+async def test_the_queue_can_be_replaced_while_the_sandbox_is_open() -> None:
+    sandbox = Sandbox(capacity=1, queue=0)
+    async with calling(sandbox) as caller:
+        async with occupied(sandbox):
+            sandbox.queue = 1
+            waiting = asyncio.create_task(caller.fate())
+            await until(sandbox, in_flight=2)
+            assert await caller.fate() == "page"
+        assert await waiting == "201"
+        assert sandbox.queue == 1
+
+
+async def test_the_latency_can_be_replaced_while_the_sandbox_is_open() -> None:
+    sandbox = Sandbox(latency=60)
+    async with calling(sandbox) as caller:
+        sandbox.latency = 0
+        assert await caller.fate() == "201"
+        assert sandbox.latency == 0
+
+
+def test_a_capacity_below_one_is_refused() -> None:
+    sandbox = Sandbox()
+    with pytest.raises(ValueError, match=r"^capacity must be None or >= 1, not 0"):
+        sandbox.capacity = 0
+    with pytest.raises(ValueError, match=r"^capacity must be None or >= 1, not 0"):
+        Sandbox(capacity=0)
+
+
+def test_a_queue_below_nought_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^queue must be None or >= 0, not -1"):
+        Sandbox(queue=-1)
+
+
+def test_a_latency_below_nought_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"^latency must be >= 0 seconds, not -1"):
+        Sandbox(latency=-1)
+
+
+async def enter(capacity: Capacity) -> asyncio.Task[object]:
+    waiting: asyncio.Task[object] = asyncio.create_task(capacity.enter())
+    await asyncio.sleep(0)
+    return waiting
+
+
+async def test_a_turn_that_comes_while_its_client_leaves_goes_to_the_next() -> None:
+    capacity = Capacity(limit=1, queue=None)
+    place = await capacity.enter()
+    assert place is not None
+    leaving, next_in_line = await enter(capacity), await enter(capacity)
+
+    place.let_go()
+    leaving.cancel()
+
+    assert await asyncio.wait_for(next_in_line, 1) is not None
+    assert leaving.cancelled()
+
+
+async def test_a_turn_is_not_given_to_a_client_that_has_just_left() -> None:
+    capacity = Capacity(limit=1, queue=None)
+    place = await capacity.enter()
+    assert place is not None
+    leaving, next_in_line = await enter(capacity), await enter(capacity)
+
+    leaving.cancel()
+    place.let_go()
+
+    assert await asyncio.wait_for(next_in_line, 1) is not None

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from restream_async.sandbox.timers import Timers
+
+
+async def test_work_and_commits_bring_what_they_bring_when_they_are_due() -> None:
+    timers, done = Timers(), list[str]()
+    timers.commit(0.002, lambda: done.append("commit"))
+
+    assert await timers.work(0.001, lambda: "work") == "work"
+    assert done == []
+    await timers.settled()
+    assert done == ["commit"]
+
+
+async def test_nothing_is_settled_while_work_is_still_due() -> None:
+    timers, done = Timers(), list[str]()
+    timers.work(0.02, lambda: done.append("work"))
+    timers.commit(0.001, lambda: done.append("commit"))
+    await timers.settled()
+
+    assert done == ["commit", "work"]
+
+
+async def test_work_is_done_although_nobody_wants_its_result_any_more() -> None:
+    timers, done = Timers(), list[str]()
+    timers.work(0.001, lambda: done.append("work")).cancel()
+    await timers.settled()
+
+    assert done == ["work"]
+
+
+async def test_closing_commits_at_once_drops_work_and_leaves_no_timer_behind() -> None:
+    timers, done = Timers(), list[str]()
+    work = timers.work(0.001, lambda: done.append("work"))
+    timers.commit(0.001, lambda: done.append("commit"))
+    timers.close()
+
+    assert done == ["commit"]
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    await asyncio.sleep(0.003)
+    assert done == ["commit"]
+
+
+async def test_closing_ends_a_pause() -> None:
+    timers = Timers()
+    pause = asyncio.create_task(timers.pause(60))
+    await asyncio.sleep(0)
+    timers.close()
+
+    with pytest.raises(asyncio.CancelledError):
+        await pause
