@@ -17,6 +17,7 @@ from restream_async.bookkeeping import Page
 from restream_async.calls import Caller
 from restream_async.creation import Doubt, copies_of
 from restream_async.deletion import delete
+from restream_async.errors import NotFoundError
 from restream_async.model import NewRestream, Restream
 from restream_async.report import Duplicate
 from restream_async.verdict import Failure
@@ -80,6 +81,8 @@ class Aftercare:
         await timing.sleep(max(0.0, self._last_doubt + GRACE - timing.now()))
         videos = deque(self._cases.items())
         self._cases = defaultdict(list)
+        # Until they are looked for.
+        self.unchecked += sum(len(cases) for _, cases in videos)
         async with asyncio.TaskGroup() as group:
             for _ in range(min(len(videos), self._caller.gate.limit)):
                 group.create_task(self._look_at(videos))
@@ -93,12 +96,14 @@ class Aftercare:
                 self._caller.deadline(),
             )
             if isinstance(found, Failure):
-                self.unchecked += len(cases)
-                continue
+                if not isinstance(found.error, NotFoundError):
+                    continue
+                found = []
             kept = {case.kept for case in cases if case.kept is not None}
             for case in cases:
                 await self._check(case, found, kept)
                 self.checked.append(case)
+                self.unchecked -= 1
 
     async def _check(
         self, case: Case, restreams: list[Restream], kept: Iterable[int | str]
@@ -109,6 +114,8 @@ class Aftercare:
             return
         keep = case.kept if case.kept is not None else ids[0]
         extra = tuple(identifier for identifier in ids if identifier != keep)
+        # Another case of the same restream need not tell of them again.
+        restreams[:] = [copy for copy in restreams if copy.id not in extra]
         ours = self._repair and case.doubt.absent_before and keep in ids
         deleted = [identifier for identifier in extra if ours and await self._gone(identifier)]
         self.duplicates.append(

@@ -1,5 +1,6 @@
 """How a run and its journal speak: what to do about an item, and what to note of its end."""
 
+from collections import Counter
 from typing import Literal, TypeAlias
 
 import attrs
@@ -28,7 +29,10 @@ class Page:
     def doubt(self) -> Doubt | None:
         """What an earlier run left uncertain of a creation that is done."""
         absent_before = self.entry.absent_before
-        return None if absent_before is None else Doubt(absent_before=absent_before)
+        # What this run left uncertain, the item that did so looks after.
+        if absent_before is None or self.entry.this_run:
+            return None
+        return Doubt(absent_before=absent_before)
 
 
 class Bookkeeper:
@@ -38,6 +42,8 @@ class Bookkeeper:
         """Keep `journal`; `repeats` says whether the same restream again is a new one."""
         self._journal = journal
         self._another = repeats == "create"
+        self._under_way: Counter[str] = Counter()
+        self._shared: set[str] = set()
 
     async def begin(self, new: NewRestream) -> Page:
         """Make the intent durable, and return what was known before.
@@ -47,7 +53,12 @@ class Bookkeeper:
 
         """
         fingerprint = self._journal.fingerprint(*key_of(new))
-        entry = await self._journal.begin(fingerprint, repeat=self._another)
+        self._arrive(fingerprint)
+        try:
+            entry = await self._journal.begin(fingerprint, repeat=self._another)
+        except BaseException:
+            self._leave(fingerprint)
+            raise
         return Page(fingerprint=fingerprint, entry=entry)
 
     def done(self, index: int, new: NewRestream, page: Page) -> Created | None:
@@ -55,6 +66,7 @@ class Bookkeeper:
         entry = page.entry
         if entry.state not in {State.CREATED, State.FOUND} or entry.restream_id is None:
             return None
+        self._leave(page.fingerprint)
         restream = Restream(
             id=entry.restream_id,
             title=new.title,
@@ -75,6 +87,7 @@ class Bookkeeper:
         """Return how an item with this past is to be begun."""
         begun = page.entry.state is State.INTENDED
         return Beginning(
+            in_place=True,
             look_first=ensure or (begun and page.entry.this_run),
             in_doubt=begun and not page.entry.this_run,
             another=self._another,
@@ -84,11 +97,14 @@ class Bookkeeper:
     def end(self, page: Page, end: Settled | Unsettled) -> None:
         """Note how an item ended.
 
-        What failed after doubt stays an intent, so that a later run looks for it first.
+        What failed after doubt stays an intent, so that a later run looks for it first. So does
+        what failed beside an equal item, whose intent or end stands in the same place.
         """
+        alone = page.fingerprint not in self._shared
+        self._leave(page.fingerprint)
         absent_before = end.doubt.absent_before if end.doubt is not None else None
         if isinstance(end, Unsettled):
-            if end.doubt is None:
+            if end.doubt is None and alone and page.entry.state is not State.INTENDED:
                 self._note(page, State.FAILED)
             return
         if end.origin is Origin.EXISTING and page.entry.this_run:
@@ -102,6 +118,17 @@ class Bookkeeper:
     def checked(self, page: Page) -> None:
         """Note that an item in doubt was looked for again at the end of the run."""
         self._journal.clear_doubt(page.fingerprint, page.entry.occurrence)
+
+    def _arrive(self, fingerprint: str) -> None:
+        if fingerprint in self._under_way and not self._another:
+            self._shared.add(fingerprint)
+        self._under_way[fingerprint] += 1
+
+    def _leave(self, fingerprint: str) -> None:
+        self._under_way[fingerprint] -= 1
+        if not self._under_way[fingerprint]:
+            del self._under_way[fingerprint]
+            self._shared.discard(fingerprint)
 
     def _note(
         self,

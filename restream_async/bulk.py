@@ -1,8 +1,9 @@
 """Many creations as a stream of outcomes, in bounded memory.
 
 A run owns a few tasks ("lanes"). Each takes a place in the gate and an item from the input, and
-sees that item to its end. A lane that waits for a retry holds no place; a further lane is started
-only when every other one is busy, up to a bound, so that the items under way are bounded too.
+sees that item to its end. A lane that waits for a retry holds no place, so a further one is started
+to use it, up to a bound, so that the items under way are bounded too; and a lane that finds another
+one already waiting ends.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ _AHEAD: Final = 256
 _WAITING_SHARE: Final = 4
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define
 class _Job:
     """An item on its way.
 
@@ -45,7 +46,7 @@ class _Job:
 
     index: int
     new: NewRestream
-    beginning: Beginning = IN_PLACE
+    beginning: Beginning
     page: Page | None = None
 
 
@@ -74,7 +75,8 @@ class BulkRun:
         self._creator = creator
         self._intake = intake(requests, caller.gate)
         self._ensure = ensure
-        self._plain = Beginning(in_place=True, look_first=ensure, another=repeats == "create")
+        beginning = Beginning(in_place=True, look_first=ensure, another=repeats == "create")
+        self._beginning = IN_PLACE if beginning == IN_PLACE else beginning
         self._journal = journal
         self._books = Bookkeeper(journal, repeats) if journal is not None else None
         self._ahead = asyncio.Semaphore(_AHEAD)
@@ -82,7 +84,9 @@ class BulkRun:
         self._tally = Tally()
         self._most_lanes = caller.gate.limit * (1 + _WAITING_SHARE) + _AHEAD * (journal is not None)
         self._lanes: set[asyncio.Task[None]] = set()
+        # How many lanes wait for an item or a place, and how many of them are worth keeping.
         self._idle = 0
+        self._spare = 1 if self._intake.waits or journal is not None else 0
         self._outcomes: deque[Outcome] = deque()
         self._news = asyncio.Event()
         self._drained = asyncio.Event()
@@ -105,6 +109,7 @@ class BulkRun:
         if self._journal is not None:
             await self._stack.enter_async_context(self._journal)
         await self._stack.enter_async_context(self._group)
+        self._caller.on_wait.add(self._use_room)
         self._start_lane()
         return self
 
@@ -115,8 +120,12 @@ class BulkRun:
         trace: TracebackType | None,
     ) -> None:
         """Cancel what is still under way, and wait until it has stopped."""
+        self._caller.on_wait.discard(self._use_room)
         for lane in self._lanes:
             lane.cancel()
+        if not isinstance(error, asyncio.CancelledError):
+            # No concern of the tasks: the group would only wrap it in a group of exceptions.
+            kind = error = trace = None
         await self._stack.__aexit__(kind, error, trace)
 
     def __aiter__(self) -> Self:
@@ -141,7 +150,8 @@ class BulkRun:
             self._news.clear()
             await self._news.wait()
         outcome = self._outcomes.popleft()
-        self._drained.set()
+        if not self._drained.is_set():
+            self._drained.set()
         return outcome
 
     @property
@@ -183,82 +193,81 @@ class BulkRun:
         self._lanes.discard(lane)
         self._news.set()
 
+    def _use_room(self) -> None:
+        """Start a lane where there is work for one that nobody waits to do."""
+        room = self._books is not None or self._caller.gate.has_room
+        if room and not self._idle and len(self._lanes) < self._most_lanes and self._lanes:
+            self._start_lane()
+
     async def _lane(self) -> None:
-        take = self._take if self._books is None else self._take_noted
-        while not self._intake.ended:
+        try:
+            await self._work()
+        except Exception as error:  # noqa: BLE001 - a closed client's, say: the iteration raises it
+            self._intake.fail(error)
+
+    async def _work(self) -> None:
+        while not self._intake.ended and self._idle <= self._spare:
             self._idle += 1
             try:
                 # A consumer that is slower than the service is waited for.
                 while len(self._outcomes) >= self._most_lanes:
                     self._drained.clear()
                     await self._drained.wait()
-                job = await take()
+                job = await self._take()
             finally:
                 self._idle -= 1
-            if job is None:
-                continue
-            if not self._idle and len(self._lanes) < self._most_lanes:
-                self._start_lane()
-            await self._see_through(job)
+            if job is not None:
+                self._use_room()
+                await self._see_through(job)
 
     async def _take(self) -> _Job | None:
+        """Take the next item and a place in the gate; None where there is nothing to send."""
+        if self._books is not None:
+            async with self._ahead:
+                return await self._take_noted(self._books)
         item = await self._intake.next_in_place()
+        return None if item is None else _Job(*item, self._beginning)
+
+    async def _take_noted(self, books: Bookkeeper) -> _Job | None:
+        """Take an item whose intent is durable; one that is done already is only reported."""
+        item = await self._intake.next()
         if item is None:
             return None
         index, new = item
-        return _Job(index=index, new=new, beginning=self._plain)
-
-    async def _take_noted(self) -> _Job | None:
-        """Take an item whose intent is durable; one that is done already is only reported."""
-        if self._books is None:
-            raise AssertionError("no journal")
-        async with self._ahead:
-            item = await self._intake.next()
-            if item is None:
-                return None
-            index, new = item
-            try:
-                page = await self._books.begin(new)
-            except JournalError as error:
-                # Without a durable intent nothing may be sent any more.
-                self._intake.fail(error)
-                failed = Failed(index=index, request=new, error=error, attempts=0)
-                self._deliver(failed, None)
-                return None
-            done = self._books.done(index, new, page)
-            if done is not None:
-                self._remember(index, new, done.restream.id, page.doubt, page)
-                self._deliver(done, page.doubt)
-                return None
-            beginning = self._books.beginning(page, ensure=self._ensure)
-            await self._caller.gate.enter()
-        beginning = attrs.evolve(beginning, in_place=True)
-        return _Job(index=index, new=new, beginning=beginning, page=page)
+        try:
+            page = await books.begin(new)
+        except JournalError as error:
+            # Without a durable intent nothing may be sent any more.
+            self._intake.fail(error)
+            self._deliver(Failed(index=index, request=new, error=error, attempts=0), None)
+            return None
+        done = books.done(index, new, page)
+        if done is not None:
+            self._remember(_Job(index, new, self._beginning, page), done.restream.id, page.doubt)
+            self._deliver(done, page.doubt)
+            return None
+        beginning = books.beginning(page, ensure=self._ensure)
+        await self._caller.gate.enter()
+        return _Job(index, new, beginning, page)
 
     async def _see_through(self, job: _Job) -> None:
         end = await self._creator.create(job.new, self._caller.deadline(), job.beginning)
         if self._books is not None and job.page is not None:
             self._books.end(job.page, end)
-        kept = end.restream.id if isinstance(end, Settled) else None
-        self._remember(job.index, job.new, kept, end.doubt, job.page)
+        if end.doubt is not None:
+            self._remember(job, end.restream.id if isinstance(end, Settled) else None, end.doubt)
         self._deliver(_outcome(job, end), end.doubt)
 
-    def _remember(
-        self,
-        index: int,
-        new: NewRestream,
-        kept: int | str | None,
-        doubt: Doubt | None,
-        page: Page | None,
-    ) -> None:
+    def _remember(self, job: _Job, kept: int | str | None, doubt: Doubt | None) -> None:
         if doubt is not None:
-            case = Case(index=index, new=new, kept=kept, doubt=doubt, page=page)
+            case = Case(index=job.index, new=job.new, kept=kept, doubt=doubt, page=job.page)
             self._aftercare.remember(case)
 
     def _deliver(self, outcome: Outcome, doubt: Doubt | None) -> None:
         self._tally.add(outcome, in_doubt=doubt is not None)
         self._outcomes.append(outcome)
-        self._news.set()
+        if not self._news.is_set():
+            self._news.set()
 
     async def _finish(self) -> None:
         await self._aftercare.look_again()

@@ -47,6 +47,7 @@ class Caller:
         timeout: seconds for one attempt, from when it has its place.
         secrets: what no text may repeat.
         tally: counts what was sent.
+        on_wait: told whenever somebody begins to wait without a place in the gate.
 
     """
 
@@ -57,6 +58,7 @@ class Caller:
     timeout: float
     secrets: tuple[str, ...] = attrs.field(repr=False)
     tally: Tally = attrs.field(factory=Tally)
+    on_wait: set[Callable[[], None]] = attrs.field(factory=set)
 
     def deadline(self) -> float:
         """Return the moment, on the clock of `timing`, at which a call that begins now ends."""
@@ -131,11 +133,16 @@ class Caller:
             self.tally.retries += 1
             return await again()
 
+        self.tell_of_wait()
         return await pursue(first, retry, policy=self.policy, timing=self.timing, until=until)
 
+    def tell_of_wait(self) -> None:
+        """Tell that somebody waits without a place, which others may use meanwhile."""
+        for tell in self.on_wait:
+            tell()
+
     async def _enter(self, until: float) -> bool:
-        if self.gate.has_room:
-            await self.gate.enter()
+        if self.gate.try_enter():
             return True
         try:
             async with asyncio.timeout(until - self.timing.now()):

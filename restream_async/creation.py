@@ -25,7 +25,7 @@ from restream_async.errors import (
 )
 from restream_async.model import NewRestream, Origin, Restream
 from restream_async.verdict import Failure, Verdict
-from restream_async.wire import Api
+from restream_async.wire import Api, Request
 
 LAST_LOOK: Final = 5.0
 """Seconds that the look before reporting a failure may take, even beyond the deadline."""
@@ -145,6 +145,7 @@ class Creator:
         if key in self._busy:
             if beginning.in_place:
                 self._caller.gate.leave()
+                self._caller.tell_of_wait()
             await self._turn(key)
             beginning = attrs.evolve(beginning, in_place=False, look_first=not beginning.another)
         self._busy[key] = None
@@ -158,15 +159,22 @@ class Creator:
     async def _create(
         self, new: NewRestream, until: float, key: Key, beginning: Beginning
     ) -> Settled | Unsettled:
-        if not beginning.another:
-            return await _Course(
-                self._caller, self._api, self._in_doubt, new, until, beginning
-            ).run()
-        known = self._known.setdefault(key, set())
-        beginning = attrs.evolve(beginning, others=beginning.others | known)
-        end = await _Course(self._caller, self._api, self._in_doubt, new, until, beginning).run()
-        if isinstance(end, Settled):
-            known.add(end.restream.id)
+        caller, request = self._caller, self._api.create(new)
+        first: Failure | None = None
+        if beginning is IN_PLACE or beginning is PLAIN:
+            # Nearly all need no more than this.
+            send = caller.attempt_in_place if beginning.in_place else caller.attempt
+            result = await send(request, codec.restream, until)
+            if not isinstance(result, Failure):
+                return Settled(restream=result, attempts=1, origin=Origin.POSTED)
+            first = result
+        elif beginning.another:
+            known = self._known.setdefault(key, set())
+            beginning = attrs.evolve(beginning, others=beginning.others | known)
+        course = _Course(caller, self._api, self._in_doubt, request, new, until, beginning)
+        end = await course.run(first)
+        if beginning.another and isinstance(end, Settled):
+            self._known[key].add(end.restream.id)
         return end
 
     async def _turn(self, key: Key) -> None:
@@ -185,6 +193,7 @@ class _Course:
         caller: Caller,
         api: Api,
         in_doubt: InDoubt,
+        request: Request,
         new: NewRestream,
         until: float,
         beginning: Beginning,
@@ -195,20 +204,20 @@ class _Course:
         self._new = new
         self._until = until
         self._beginning = beginning
-        self._request = api.create(new)
+        self._request = request
         self._attempts = 0
         self._doubt: CallError | None = None
         self._absent = False
         self._resent_blindly = False
 
-    async def run(self) -> Settled | Unsettled:
-        result = await self._first()
+    async def run(self, first: Failure | None) -> Settled | Unsettled:
+        """See the creation to its end; `first` is how a first POST failed, if one was made."""
+        result = await self._first() if first is None else self._posted(first)
         if isinstance(result, Failure):
             result = await self._caller.pursue(result, self._again, self._until)
         if isinstance(result, Failure):
             result = await self._before_giving_up(result)
         if isinstance(result, Failure):
-            result.error.attempts = self._attempts
             return Unsettled(error=result.error, attempts=self._attempts, doubt=self._doubts())
         return result
 
@@ -222,6 +231,7 @@ class _Course:
             return await self._post(in_place=beginning.in_place)
         if beginning.in_place:
             self._caller.gate.leave()
+            self._caller.tell_of_wait()
         if beginning.in_doubt:
             return await self._again()
         found = await self._look(self._until)
@@ -230,28 +240,34 @@ class _Course:
             return Failure(Verdict.REFUSED, found.error)
         return self._settle(found, Origin.EXISTING) if found else await self._post()
 
-    async def _post(self, *, in_place: bool = False) -> Settled | Failure:
+    async def _post(self, *, in_place: bool = False, blindly: bool = False) -> Settled | Failure:
         send = self._caller.attempt_in_place if in_place else self._caller.attempt
-        self._attempts += 1
         result = await send(self._request, codec.restream, self._until)
+        if not (isinstance(result, Failure) and result.verdict is Verdict.NOT_DONE):
+            self._resent_blindly = self._resent_blindly or blindly
+        return self._posted(result)
+
+    def _posted(self, result: Restream | Failure) -> Settled | Failure:
+        self._attempts += 1
         if not isinstance(result, Failure):
             return self._settle(result, Origin.POSTED)
+        result.error.attempts = self._attempts
         if result.verdict is Verdict.IN_DOUBT:
             self._doubt = result.error
         return result
 
     async def _again(self) -> Settled | Failure:
         doubt = self._doubt
-        if doubt is not None and self._in_doubt == "resend":
-            self._resent_blindly = True
-        elif doubt is not None:
-            found = await self._look(self._until)
-            if isinstance(found, Restream):
-                return self._settle(found, Origin.CONFIRMED)
-            if isinstance(found, Failure) and self._in_doubt == "raise":
-                return self._unknown(doubt, found)
-            self._resent_blindly = self._resent_blindly or isinstance(found, Failure)
-        return await self._post()
+        if doubt is None:
+            return await self._post()
+        if self._in_doubt == "resend":
+            return await self._post(blindly=True)
+        found = await self._look(self._until)
+        if isinstance(found, Restream):
+            return self._settle(found, Origin.CONFIRMED)
+        if isinstance(found, Failure) and self._in_doubt == "raise":
+            return self._unknown(doubt, found)
+        return await self._post(blindly=isinstance(found, Failure))
 
     async def _before_giving_up(self, failure: Failure) -> Settled | Failure:
         """Look once more, so that nothing is called failed that exists."""
@@ -272,6 +288,7 @@ class _Course:
         call = self._caller.attempt if once else self._caller.insist
         found = await call(request, codec.restreams, until)
         if isinstance(found, Failure):
+            found.error.attempts = found.error.attempts or 1
             gone = isinstance(found.error, ApiError) and found.error.status in _NOTHING_THERE
             return None if gone else found
         matches = copies_of(self._new, found, self._beginning.others)
@@ -295,7 +312,9 @@ class _Course:
             f"looking for it failed too ({look.error}); list the restreams of the video before "
             "creating it again"
         )
-        error = OutcomeUnknownError(self._request.call, doubt=doubt, note=note)
+        error = OutcomeUnknownError(
+            self._request.call, doubt=doubt, attempts=self._attempts, note=note
+        )
         return Failure(Verdict.REFUSED, error)
 
 

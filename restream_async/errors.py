@@ -88,7 +88,7 @@ class CallError(RestreamError):
         return _rebuild, (type(self), self.__dict__.copy())
 
     def _happened(self) -> str:
-        return clean(type(self).__doc__ or "", _LONGEST_QUOTE)
+        return type(self).__name__
 
 
 def _rebuild(kind: type[_E], state: dict[str, Any]) -> _E:
@@ -232,3 +232,6 @@ class OutcomeUnknownError(CallError):
 
 class OutageError(CallError):
     """The service has been gone for longer than the client's patience."""
+
+    def _happened(self) -> str:
+        return "the service has been gone for longer than the client's patience"

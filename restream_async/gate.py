@@ -30,13 +30,19 @@ class Gate:
 
     @property
     def has_room(self) -> bool:
-        """Whether `enter` would return at once."""
+        """Whether a place is free, and nobody waits for it."""
         return self._in_flight < self._limit and not self._waiting
+
+    def try_enter(self) -> bool:
+        """Take a place if there is one. Each is given back with `leave`."""
+        if self._in_flight >= self._limit or self._waiting:
+            return False
+        self._in_flight += 1
+        return True
 
     async def enter(self) -> None:
         """Take a place; wait for one if there is none. Each is given back with `leave`."""
-        if self.has_room:
-            self._in_flight += 1
+        if self.try_enter():
             return
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)

@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from typing import ClassVar
 
 from restream_async.gate import Gate
 from restream_async.model import NewRestream
@@ -12,14 +13,20 @@ class Intake:
     """Numbers the items, and remembers how the input ended.
 
     What the input raises ends it, and is kept until all that it gave before is reported.
+
+    Attributes:
+        waits: whether an item may be waited for, so that it pays to have somebody wait.
+
     """
+
+    waits: ClassVar[bool]
 
     def __init__(self, gate: Gate) -> None:
         """Begin at item 0; places are taken in `gate`."""
         self._gate = gate
         self._ended = False
         self._count = 0
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
 
     @property
     def ended(self) -> bool:
@@ -60,13 +67,15 @@ class Intake:
         self._count += 1
         return index, item
 
-    def _end(self, error: Exception | None = None) -> None:
+    def _end(self, error: BaseException | None = None) -> None:
         self._ended = True
         self._error = self._error or error
 
 
 class SyncIntake(Intake):
     """An ordinary iterable."""
+
+    waits = False
 
     def __init__(self, requests: Iterable[NewRestream], gate: Gate) -> None:
         """Read from `requests`."""
@@ -75,20 +84,24 @@ class SyncIntake(Intake):
 
     async def next(self) -> tuple[int, NewRestream] | None:
         """Return the next item at once."""
+        return self._next()
+
+    def _next(self) -> tuple[int, NewRestream] | None:
         if self._ended:
             return None
         try:
             return self._number(next(self._items))
         except StopIteration:
             self._end()
-        except Exception as error:  # noqa: BLE001 - whatever the input raises is handed on
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - all is handed on
             self._end(error)
         return None
 
     async def next_in_place(self) -> tuple[int, NewRestream] | None:
         """Wait for a place, and read at the moment when it is free."""
-        await self._gate.enter()
-        item = await self.next()
+        if not self._gate.try_enter():
+            await self._gate.enter()
+        item = self._next()
         if item is None:
             self._gate.leave()
         return item
@@ -96,6 +109,8 @@ class SyncIntake(Intake):
 
 class AsyncIntake(Intake):
     """An async iterable, read by one task at a time, and only while the gate has room."""
+
+    waits = True
 
     def __init__(self, requests: AsyncIterable[NewRestream], gate: Gate) -> None:
         """Read from `requests`."""
@@ -117,6 +132,11 @@ class AsyncIntake(Intake):
                 return self._number(await self._read())
             except StopAsyncIteration:
                 self._end()
+            except asyncio.CancelledError as error:
+                if _is_cancelled():
+                    raise
+                # The input's own: it waited for something that was cancelled.
+                self._end(error)
             except Exception as error:  # noqa: BLE001 - whatever the input raises is handed on
                 self._end(error)
             return None
@@ -131,7 +151,8 @@ class AsyncIntake(Intake):
     def stop(self) -> None:
         """Give no more items, and do not wait for the one that is awaited."""
         super().stop()
-        if self._reader is not None:
+        # The input itself may say so: then what it gives next is its last.
+        if self._reader is not None and self._reader is not asyncio.current_task():
             self._reader.cancel()
 
     async def close(self) -> None:
@@ -150,6 +171,11 @@ class AsyncIntake(Intake):
             raise
         finally:
             self._reader = None
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def intake(requests: Iterable[NewRestream] | AsyncIterable[NewRestream], gate: Gate) -> Intake:

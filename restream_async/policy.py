@@ -97,12 +97,17 @@ async def pursue(
 
     """
     pending: list[Failure] = [first]
+    last = first
 
     async def attempt() -> _T | Failure:
-        return pending.pop() if pending else await again()
+        nonlocal last
+        result = pending.pop() if pending else await again()
+        if isinstance(result, Failure):
+            last = result
+        return result
 
     def wait(state: RetryCallState) -> float:
-        return policy.wait(state.attempt_number, _failure(state).retry_after, timing.random())
+        return policy.wait(state.attempt_number, last.retry_after, timing.random())
 
     def stop(state: RetryCallState) -> bool:
         tired = state.attempt_number >= policy.attempts
@@ -113,7 +118,7 @@ async def pursue(
             "attempt %d failed, again in %.3g s: %s",
             state.attempt_number,
             state.upcoming_sleep,
-            _failure(state).error,
+            last.error,
         )
 
     # One of its own per call: shared between tasks it mixes up their states.
@@ -123,14 +128,7 @@ async def pursue(
         stop=stop,
         retry=retry_if_result(lambda value: isinstance(value, Failure) and not value.final),
         before_sleep=tell,
-        retry_error_callback=_failure,
+        retry_error_callback=lambda _: last,
     )
     result: _T | Failure = await retrying(attempt)
     return result
-
-
-def _failure(state: RetryCallState) -> Failure:
-    # Asked only about attempts that `retry` found to have failed.
-    if state.outcome is None or not isinstance(failure := state.outcome.result(), Failure):
-        raise AssertionError("not a failure")
-    return failure

@@ -5,6 +5,7 @@ shows. A service may echo any of them back, whole or cut off, so every text that
 outside passes through `redact` before it reaches an error, a log line or a report.
 """
 
+import functools
 import html
 import json
 import re
@@ -73,12 +74,12 @@ def redact(text: str, secrets: Iterable[str]) -> str:
 
     A secret that the text was cut off in the middle of is taken out too.
     """
-    return _mask(text, _spellings(secrets))
+    return _mask(text, _spellings(tuple(secrets)))
 
 
 def redact_values(values: Iterable[object], secrets: Iterable[str]) -> list[object]:
     """Return decoded JSON values without the secrets, and without the fields named for them."""
-    spellings = _spellings(secrets)
+    spellings = _spellings(tuple(secrets))
     return [_mask_value(value, spellings, _DEEPEST) for value in values]
 
 
@@ -137,16 +138,17 @@ def _mask_value(value: object, spellings: Sequence[str], depth: int) -> object:
     return value
 
 
-def _spellings(secrets: Iterable[str]) -> list[str]:
+# One failure is told in several texts, all with the same secrets.
+@functools.lru_cache(maxsize=8)
+def _spellings(secrets: tuple[str, ...]) -> tuple[str, ...]:
     """Return the secrets as a text may spell them, the longest first."""
     plain = {secret for secret in secrets if len(secret) >= _SHORTEST}
     plain |= {part for part in map(unquote, plain) if len(part) >= _SHORTEST}
     spelled = {spelling for secret in plain for spelling in _spelled(secret)}
     # A text may be put on one line before it is searched.
     spelled |= set(map(one_line, spelled))
-    return sorted(
-        (spelling for spelling in spelled if len(spelling) >= _SHORTEST), key=len, reverse=True
-    )
+    long_enough = (spelling for spelling in spelled if len(spelling) >= _SHORTEST)
+    return tuple(sorted(long_enough, key=len, reverse=True))
 
 
 def _spelled(secret: str) -> Iterator[str]:
@@ -160,6 +162,9 @@ def _spelled(secret: str) -> Iterator[str]:
     # A Python repr, as an object among the service's messages is shown.
     yield repr(secret)[1:-1]
     by_dotnet = _ESCAPED_BY_DOTNET.sub(lambda found: f"\\u{ord(found[0][-1]):04x}", in_json)
-    for escaped in (in_json, by_dotnet, quote(secret, safe=""), quote(secret), quote_plus(secret)):
+    # Half a surrogate pair, which only the service could send, has no form in a URL.
+    in_url = secret.encode(errors="replace")
+    forms = quote(in_url, safe=""), quote(in_url), quote_plus(in_url)
+    for escaped in (in_json, by_dotnet, *forms):
         yield _HEXADECIMAL.sub(lambda found: found[0].lower(), escaped)
         yield _HEXADECIMAL.sub(lambda found: found[0].upper().replace("U", "u"), escaped)

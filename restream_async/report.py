@@ -104,28 +104,32 @@ class Tally:
 
     def __init__(self) -> None:
         """Begin at nothing."""
-        self._origins: Counter[Origin] = Counter()
+        self._posted = 0
+        self._others: Counter[Origin] = Counter()
         self._failed: Counter[str] = Counter()
         self._in_doubt = 0
         self._maybe_duplicate = 0
 
     def add(self, outcome: Outcome, *, in_doubt: bool) -> None:
         """Count one."""
-        if isinstance(outcome, Created):
-            self._origins[outcome.origin] += 1
-            self._maybe_duplicate += outcome.maybe_duplicate
-        else:
+        if isinstance(outcome, Failed):
             self._failed[type(outcome.error).__name__] += 1
-        self._in_doubt += in_doubt
+        elif outcome.origin is Origin.POSTED:
+            self._posted += 1
+        else:
+            self._others[outcome.origin] += 1
+        if in_doubt:
+            self._in_doubt += 1
+            self._maybe_duplicate += isinstance(outcome, Created) and outcome.maybe_duplicate
 
     @property
     def counts(self) -> BulkCounts:
         """The numbers so far."""
         return BulkCounts(
-            posted=self._origins[Origin.POSTED],
-            confirmed=self._origins[Origin.CONFIRMED],
-            existing=self._origins[Origin.EXISTING],
-            from_journal=self._origins[Origin.JOURNAL],
+            posted=self._posted,
+            confirmed=self._others[Origin.CONFIRMED],
+            existing=self._others[Origin.EXISTING],
+            from_journal=self._others[Origin.JOURNAL],
             failed=dict(self._failed),
             in_doubt=self._in_doubt,
             maybe_duplicate=self._maybe_duplicate,

@@ -12,6 +12,7 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
+from restream_async.alarms import Alarms
 from restream_async.errors import ConfigurationError
 from restream_async.wire import NoReply, Reply, Request
 
@@ -33,6 +34,10 @@ class _Body(aiohttp.BytesPayload):
     """
 
     started = False
+
+    def __init__(self, data: bytes | None) -> None:
+        """Hold JSON, or nothing."""
+        super().__init__(data or b"", content_type="application/json")
 
     async def write_with_length(
         self, writer: AbstractStreamWriter, content_length: int | None
@@ -80,7 +85,7 @@ class Transport:
                 "without"
             )
         self._prefix = str(self._base)
-        self._headers = {
+        self._headers: dict[str, str] | None = {
             "Authorization": authorization,
             "Accept": "application/json",
             "Accept-Encoding": "identity",
@@ -90,6 +95,9 @@ class Transport:
         self._session = session
         self._owned = session is None
         self._closed = False
+        self._alarms: Alarms | None = None
+        self._last_path = ""
+        self._last_url = self._base
 
     @property
     def pool_size(self) -> int:
@@ -112,41 +120,46 @@ class Transport:
             asyncio.CancelledError: at once; the connection is closed.
 
         """
-        session = self._open()
-        body = None if request.method == "GET" else _Body(request.body or b"")
-        started = asyncio.get_running_loop().time()
-        reply: Reply | None = None
+        session, alarms = self._session, self._alarms
+        if session is None or alarms is None or session.closed or self._closed:
+            session, alarms = self._open()
+        body = None if request.method == "GET" else _Body(request.body)
+        response: aiohttp.ClientResponse | None = None
+        timed_out, connected = False, True
+        alarm = alarms.set(timeout)
         try:
-            async with (
-                asyncio.timeout(timeout),
-                session.request(
-                    request.method,
-                    URL(f"{self._prefix}{request.path}", encoded=True),
-                    data=body,
-                    headers=self._headers_for(request),
-                    allow_redirects=False,
-                    raise_for_status=False,
-                    timeout=_NO_TIMEOUT,
-                ) as response,
-            ):
-                reply = _head(response)
-                return await _read(response, reply)
+            response = await session.request(
+                request.method,
+                self._url(request.path),
+                data=body,
+                headers=self._headers,
+                allow_redirects=False,
+                raise_for_status=False,
+                timeout=_NO_TIMEOUT,
+            )
+            return await _read(response)
+        except asyncio.CancelledError:
+            if not alarm.rang():
+                raise
+            lost, timed_out = "", True
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
-            lost = _lost(error)
-            timed_out = isinstance(error, TimeoutError)
+            lost, timed_out = _lost(error), isinstance(error, TimeoutError)
+            connected = not isinstance(error, aiohttp.ClientConnectorError)
         except RuntimeError:
             # aiohttp says so when a session is closed under a request.
             if not session.closed:
                 raise
-            lost, timed_out = "the client was closed during the request", False
-        sent = body is None or body.started
+            lost = "the client was closed during the request"
+        finally:
+            alarm.stop()
+            if response is not None:
+                response.release()
+        sent = connected if body is None else body.started
         if timed_out:
-            took = asyncio.get_running_loop().time() - started
-            phase = "answer" if sent else "connection"
-            lost = f"no {phase} within {took:.3g} s"
-        if reply is not None and (not timed_out or reply.status >= HTTPStatus.BAD_REQUEST):
+            lost = f"no {'answer' if sent else 'connection'} within {timeout:.3g} s"
+        if response is not None and (not timed_out or response.status >= HTTPStatus.BAD_REQUEST):
             # The status is known, and may say enough.
-            return _broken(reply, lost)
+            return _reply(response, defect=lost)
         return NoReply(detail=lost, sent=sent, timed_out=timed_out)
 
     async def close(self) -> None:
@@ -155,38 +168,49 @@ class Transport:
         if self._owned and self._session is not None:
             await self._session.close()
 
-    def _open(self) -> aiohttp.ClientSession:
+    def _open(self) -> tuple[aiohttp.ClientSession, Alarms]:
         if self._closed:
             raise RuntimeError("the client is closed")
         if self._session is None:
+            # What every request carries is merged once; the jar keeps no cookies.
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=self._limit),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                headers=self._headers,
             )
+            self._headers = None
         if self._session.closed:
             raise RuntimeError("the session that the client was given is closed")
-        return self._session
+        self._alarms = Alarms(asyncio.get_running_loop())
+        return self._session, self._alarms
 
-    def _headers_for(self, request: Request) -> dict[str, str]:
-        if request.body is None:
-            return self._headers
-        return {**self._headers, "Content-Type": "application/json"}
-
-
-def _head(response: aiohttp.ClientResponse) -> Reply:
-    return Reply(status=response.status, reason=response.reason or "", headers=response.headers)
+    def _url(self, path: str) -> URL:
+        if path != self._last_path:
+            self._last_path = path
+            self._last_url = URL(f"{self._prefix}{path}", encoded=True)
+        return self._last_url
 
 
-def _broken(reply: Reply, defect: str) -> Reply:
-    return Reply(status=reply.status, reason=reply.reason, headers=reply.headers, defect=defect)
+def _reply(response: aiohttp.ClientResponse, *, body: bytes = b"", defect: str = "") -> Reply:
+    return Reply(
+        status=response.status,
+        reason=response.reason or "",
+        headers=response.headers,
+        body=body,
+        defect=defect,
+    )
 
 
-async def _read(response: aiohttp.ClientResponse, head: Reply) -> Reply:
+async def _read(response: aiohttp.ClientResponse) -> Reply:
+    content = response.content
+    if content.is_eof() and content.exception() is None:
+        # All of it came along with the headers, as a short answer does.
+        return _reply(response, body=content.read_nowait())
     chunks: list[bytes] = []
     room = LARGEST_ANSWER - (response.content_length or 0)
     if room >= 0:
         room = LARGEST_ANSWER
-        async for chunk in response.content.iter_any():
+        async for chunk in content.iter_any():
             room -= len(chunk)
             if room < 0:
                 break
@@ -194,10 +218,8 @@ async def _read(response: aiohttp.ClientResponse, head: Reply) -> Reply:
     if room < 0:
         # Not to be read on, nor to be used again.
         response.close()
-        return _broken(head, f"it is larger than {LARGEST_ANSWER} bytes")
-    return Reply(
-        status=head.status, reason=head.reason, headers=head.headers, body=b"".join(chunks)
-    )
+        return _reply(response, defect=f"it is larger than {LARGEST_ANSWER} bytes")
+    return _reply(response, body=b"".join(chunks))
 
 
 def _lost(error: Exception) -> str:
@@ -228,7 +250,6 @@ _LOST: Final[tuple[tuple[type[Exception], str], ...]] = (
     # aiohttp's own check, of settings that only a session from outside can have.
     (
         ValueError,
-        "aiohttp refuses the session's settings: it must have no malformed header and no "
-        "credentials of its own for this host, which trust_env takes from .netrc",
+        "aiohttp refuses the session's settings, such as a header or credentials from .netrc",
     ),
 )

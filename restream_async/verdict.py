@@ -7,6 +7,7 @@ idempotency key.
 
 import enum
 import html
+import json
 import re
 from collections.abc import Callable
 from http import HTTPStatus
@@ -197,9 +198,10 @@ class _Telling:
         return tuple(redact_values(items, self.secrets)) if items else ()
 
     def _excerpt(self) -> str:
-        # Without what a cut leaves of a character, and the zeros of a wider encoding: both would
-        # hide a secret from the search.
-        text = self.reply.body[:_EXCERPT_READ].decode("utf-8-sig", "ignore").replace("\0", "")
+        head = self.reply.body[:_EXCERPT_READ]
+        # In the right encoding, and without what a cut leaves of a character: else a secret would
+        # not be found.
+        text = head.decode(json.detect_encoding(head), "ignore").replace("\0", "")
         if may_hold_foreign_secrets(text):
             return "[body withheld: it may hold stream keys]"
         if text.lstrip().startswith("<"):

@@ -10,7 +10,7 @@ next commit, so the cost of making things durable is shared by all creations in 
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -49,22 +49,15 @@ class Journal:
 
         """
         try:
-            self._store = await self._in_thread(lambda: Store.open(self._path, self._identity))
+            await _to_the_end(self._open())
         except BaseException:
-            self._thread.shutdown(wait=False)
+            await _to_the_end(self._close())
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Write what is left, and close the file."""
-        store, self._store = self._store, None
-        try:
-            if self._writer is not None:
-                await asyncio.shield(self._writer)
-        finally:
-            if store is not None:
-                await asyncio.shield(self._in_thread(store.close))
-            self._thread.shutdown(wait=False)
+        await _to_the_end(self._close())
 
     def fingerprint(self, *key: str) -> str:
         """Return what a creation is known by; it does not give the key away."""
@@ -125,6 +118,19 @@ class Journal:
     async def _page(self, state: State, after: tuple[str, int]) -> list[tuple[str, int, int | str]]:
         return await self._ask(lambda store: store.page(state, after))
 
+    async def _open(self) -> None:
+        self._store = await self._in_thread(lambda: Store.open(self._path, self._identity))
+
+    async def _close(self) -> None:
+        store, self._store = self._store, None
+        try:
+            if self._writer is not None:
+                await self._writer
+            if store is not None:
+                await self._in_thread(store.close)
+        finally:
+            self._thread.shutdown(wait=False)
+
     def _opened(self) -> Store:
         if self._store is None:
             raise RuntimeError("the journal is not open")
@@ -170,3 +176,13 @@ class Journal:
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await what must not be left half done; a cancellation takes effect after it."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

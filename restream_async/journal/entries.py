@@ -3,7 +3,7 @@
 import asyncio
 import enum
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
@@ -66,6 +66,11 @@ class Identity:
     api_key: str = attrs.field(repr=False)
 
 
+End: TypeAlias = tuple[str, int, State, int | str | None, bool | None]
+Begin: TypeAlias = tuple[str, bool, asyncio.Future[Entry]]
+Question: TypeAlias = tuple[Callable[["Store"], Any], asyncio.Future[Any]]
+
+
 @attrs.define
 class Batch:
     """What is written in one commit: first the ends, then the beginnings, then the questions.
@@ -73,12 +78,10 @@ class Batch:
     The futures that come with them are only carried along.
     """
 
-    ends: list[tuple[str, int, State, int | str | None, bool | None]] = attrs.field(factory=list)
-    cleared: list[tuple[str, int]] = attrs.field(factory=list)
-    begins: list[tuple[str, bool, asyncio.Future[Entry]]] = attrs.field(factory=list)
-    questions: list[tuple[Callable[["Store"], Any], asyncio.Future[Any]]] = attrs.field(
-        factory=list
-    )
+    ends: list[End] = attrs.field(factory=list[End])
+    cleared: list[tuple[str, int]] = attrs.field(factory=list[tuple[str, int]])
+    begins: list[Begin] = attrs.field(factory=list[Begin])
+    questions: list[Question] = attrs.field(factory=list[Question])
 
     def __bool__(self) -> bool:
         """Say whether there is anything to write."""

@@ -8,14 +8,14 @@ import os
 import sqlite3
 import stat
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import attrs
 
 from restream_async.errors import JournalError
-from restream_async.journal.entries import Batch, Entry, Identity, State
+from restream_async.journal.entries import Batch, Begin, Entry, Identity, State
 
 _FORMAT: Final = "restream-async journal 1"
 _PAGE: Final = 500
@@ -41,7 +41,8 @@ SELECT json_group_array(
 """
 _PUT: Final = """
 INSERT OR REPLACE INTO creation
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
+SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+    json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]')
 FROM json_each(?)
 """
 # A row of `creation`, the restream id as the service sent it.
@@ -50,6 +51,10 @@ _RUN: Final = 2
 _ID: Final = 4
 
 
+_DAMAGED: Final = (
+    "is damaged, or no journal: move it away and run again with ensure=True (on the command line: "
+    "--ensure), which looks for every restream before it creates it"
+)
 _NEW: Final = Entry(state=None, this_run=False, restream_id=None, occurrence=0)
 
 
@@ -68,7 +73,8 @@ class Store:
         """Open the file, or create it."""
         with _explained(path):
             _create_private(path)
-            database = sqlite3.connect(path, timeout=0.2, isolation_level=None)
+            # A path, whatever it is called: SQLite has another idea of ":memory:".
+            database = sqlite3.connect(path.absolute(), timeout=0.2, isolation_level=None)
         store = cls(path, database)
         try:
             with _explained(path):
@@ -83,15 +89,17 @@ class Store:
         execute = self._database.execute
         # Held from the first write to the end: a second process is refused.
         execute("PRAGMA locking_mode=EXCLUSIVE")
+        tables = {name for (name,) in execute("SELECT name FROM sqlite_master")}
+        if tables and not {"meta", "creation"} <= tables:
+            # Somebody else's: left as it was.
+            raise JournalError(f"{self._path} is an SQLite file, but no journal: name another")
+        _make_private(self._path)
         execute("PRAGMA journal_mode=WAL")
         # A commit has reached the disk, not only the operating system.
         execute("PRAGMA synchronous=FULL")
         with self._transaction():
-            tables = {name for (name,) in execute("SELECT name FROM sqlite_master")}
             if not tables:
                 self._found(identity)
-            elif not {"meta", "creation"} <= tables:
-                raise JournalError(f"{self._path} is an SQLite file, but no journal: name another")
             self._check(dict(execute("SELECT name, value FROM meta")), identity)
             execute("UPDATE meta SET value = value + 1 WHERE name = 'run'")
             (self._run,) = execute("SELECT value FROM meta WHERE name = 'run'").fetchone()
@@ -115,9 +123,7 @@ class Store:
             replies += [(reply, question(self)) for question, reply in batch.questions]
         return replies
 
-    def _begin(
-        self, begins: Sequence[tuple[str, bool, asyncio.Future[Entry]]]
-    ) -> list[tuple[asyncio.Future[Any], Any]]:
+    def _begin(self, begins: Sequence[Begin]) -> list[tuple[asyncio.Future[Any], Any]]:
         if not begins:
             return []
         met = self._met([fingerprint for fingerprint, *_ in begins])
@@ -204,7 +210,7 @@ class Store:
             self._database.close()
 
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self) -> Generator[None]:
         self._database.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -258,21 +264,29 @@ def _key_check(key: bytes) -> bytes:
 
 
 def _ids(rows: Iterable[_Row]) -> tuple[int | str, ...]:
-    return tuple(row[_ID] for row in rows if row[_ID] is not None)
+    return tuple(known for row in rows if (known := row[_ID]) is not None)
 
 
 def _create_private(path: Path) -> None:
-    # Before SQLite sees it: its side files take on the mode of the main one.
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    # Before SQLite sees it: its side files take on the mode of the main one. Only a new file may
+    # be opened here: closing one that is open as a journal would drop that one's lock (POSIX).
     try:
-        if stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077:
-            os.fchmod(descriptor, 0o600)
-    finally:
-        os.close(descriptor)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise JournalError(f"{path} is no file: name another journal") from None
+
+
+def _make_private(path: Path) -> None:
+    for name in (path, Path(f"{path.resolve()}-wal")):
+        with contextlib.suppress(FileNotFoundError):
+            mode = stat.S_IMODE(name.stat().st_mode)
+            if mode & 0o077:
+                name.chmod(mode & 0o700)
 
 
 @contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _explained(path: Path) -> Generator[None]:
     """Turn the errors of the operating system and of SQLite into sentences."""
     try:
         yield
@@ -280,9 +294,13 @@ def _explained(path: Path) -> Iterator[None]:
         problem = f"cannot be opened ({error.strerror}): check its folder and its permissions"
     except sqlite3.Error as error:
         problem = _explain(error)
+    except (ValueError, TypeError):
+        # What was read is not what was ever written.
+        problem = _DAMAGED
     else:
         return
-    raise JournalError(f"the journal {path} {problem}")
+    # contextlib throws the error into this block, so leaving the handler is not enough.
+    raise JournalError(f"the journal {path} {problem}") from None
 
 
 def _explain(error: sqlite3.Error) -> str:
@@ -293,10 +311,9 @@ def _explain(error: sqlite3.Error) -> str:
             return "is on a disk that is full: make room and run again, nothing is lost"
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN:
             return "cannot be written: check its permissions, and those of its folder"
-        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return (
-                "is damaged, or no journal: move it away and run again with ensure=True (on the "
-                "command line: --ensure), which looks for every restream before it creates it"
-            )
+        # The statements are right: what they (or Python, which gives no code) cannot take is not
+        # what they wrote.
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_ERROR | 0:
+            return _DAMAGED
         case _:
             return f"cannot be used any more ({error}): run again to resume, nothing is lost"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -31,8 +30,6 @@ Latency = float | Callable[[random.Random], float]
 # Everything that waits is cancelled before aiohttp is asked to stop, so it hardly waits at all;
 # it must be positive, as aiohttp takes 0 for "as long as it takes".
 _SHUTDOWN_SECONDS = 0.05
-# Turns of the loop until cancelled handlers and closed transports have run to their end.
-_TURNS_TO_CLOSE = 5
 # Room for a benchmark that opens its whole pool at once.
 _BACKLOG = 2048
 _NO_FAULTS = Faults()
@@ -67,7 +64,9 @@ class Sandbox:
     ) -> None:
         """Describe a sandbox; it opens on entering the context.
 
-        - `latency`: seconds that serving takes, or a function that draws them.
+        - `latency`: seconds that serving takes, or a function that draws them from the random
+          numbers it is handed. The effect comes at their end, even if the client has left by
+          then; a client that leaves while it still waits for a place leaves no effect.
         - `capacity`: requests served at once; `queue`: how many more may wait for a place
           (None: no bound). Beyond, a request is shed with the 503 page and has no effect.
         - `ids`: whether ids are JSON integers or strings; the documentation shows both.
@@ -188,8 +187,6 @@ class Sandbox:
         await self._opened.aclose()
         # For requests that came in while aiohttp was still closing connections.
         self._end_waiting()
-        for _ in range(_TURNS_TO_CLOSE):
-            await asyncio.sleep(0)
 
     def _end_waiting(self) -> None:
         self._timers.close()

@@ -7,14 +7,18 @@ import pytest
 from restream_async.sandbox.timers import Timers
 
 
-async def test_work_and_commits_bring_what_they_bring_when_they_are_due() -> None:
-    timers, done = Timers(), list[str]()
-    timers.commit(0.002, lambda: done.append("commit"))
+async def test_work_brings_its_result() -> None:
+    assert await Timers().work(0.001, lambda: "work") == "work"
 
-    assert await timers.work(0.001, lambda: "work") == "work"
+
+async def test_nothing_is_settled_while_a_commit_is_still_due() -> None:
+    timers, done = Timers(), list[str]()
+    timers.work(0.001, lambda: done.append("work"))
+    timers.commit(0.02, lambda: done.append("commit"))
     assert done == []
     await timers.settled()
-    assert done == ["commit"]
+
+    assert done == ["work", "commit"]
 
 
 async def test_nothing_is_settled_while_work_is_still_due() -> None:

@@ -1,0 +1,130 @@
+"""A real Varnish in front of a backend: the cache whose 503 this library is about."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Never
+
+import pytest
+
+# Seconds. Varnish compiles its configuration first, which takes a busy machine a while.
+_LONGEST_START = 30.0
+_BETWEEN_LOOKS = 0.02
+
+_VCL = """\
+vcl 4.1;
+
+backend default {{
+    .host = "127.0.0.1";
+    .port = "{port}";
+    .first_byte_timeout = {first_byte_timeout}s;
+}}
+"""
+
+
+def find_varnishd() -> str:
+    """Return the path of `varnishd`; without one skip the test, and fail it in CI."""
+    # Debian has it where only root's PATH looks.
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
+    found = shutil.which("varnishd", path=path)
+    if found is not None:
+        return found
+    missing = "varnishd is not installed: `apt-get install varnish` brings it"
+    if os.environ.get("CI", "").lower() not in {"", "0", "false"}:
+        pytest.fail(f"{missing}, and in CI these tests must run", pytrace=False)
+    pytest.skip(missing)
+
+
+@contextmanager
+def closed_port() -> Generator[int]:
+    """Hold a loopback port on which nobody listens, so that connections to it are refused.
+
+    As long as it is held nobody gets it by chance; who asks for it by number can listen on it.
+    """
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind(("127.0.0.1", 0))
+        port: int = holder.getsockname()[1]
+        yield port
+
+
+@asynccontextmanager
+async def varnish(
+    varnishd: str, home: Path, *, backend: int, first_byte_timeout: float = 60.0
+) -> AsyncGenerator[str]:
+    """Run Varnish with its own built-in rules, and bring its base URL.
+
+    Args:
+        varnishd: the program.
+        home: an empty directory for all its files.
+        backend: the loopback port of the service behind it.
+        first_byte_timeout: seconds until it gives the service up; 60 is its own default.
+
+    """
+    vcl = home / "default.vcl"
+    vcl.write_text(_VCL.format(port=backend, first_byte_timeout=first_byte_timeout))
+    log = home / "log"
+    with closed_port() as port, log.open("wb") as output:
+        options = {
+            "-j": "none",  # the jail's user could not read pytest's directories
+            "-n": str(home / "work"),
+            "-f": str(vcl),
+            "-a": f"127.0.0.1:{port}",
+            "-s": "malloc,8m",
+            "-T": "none",  # nobody manages it
+            # As by default, but not optimized, which would take longer than the tests do.
+            "-p": "cc_command=exec cc -w -fpic -shared -O0 -o %o %s",
+        }
+        process = await asyncio.create_subprocess_exec(
+            varnishd,
+            "-F",
+            *(word for option in options.items() for word in option),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        try:
+            await _accepting(process, port, log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            await _end(process)
+
+
+async def _accepting(process: asyncio.subprocess.Process, port: int, log: Path) -> None:
+    try:
+        async with asyncio.timeout(_LONGEST_START):
+            while not await _accepts(port):
+                if process.returncode is not None:
+                    _fail(f"varnishd ended with {process.returncode}", log)
+                await asyncio.sleep(_BETWEEN_LOOKS)
+    except TimeoutError:
+        _fail(f"varnishd does not accept after {_LONGEST_START} s", log)
+
+
+def _fail(what: str, log: Path) -> Never:
+    pytest.fail(f"{what}:\n{log.read_text()}", pytrace=False)
+
+
+async def _accepts(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return True
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    # The session is the manager's and its worker's own. Neither has anything worth saving, and
+    # asked politely they take their time.
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()

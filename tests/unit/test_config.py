@@ -1,0 +1,317 @@
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pytest
+
+from restream_async import ConfigurationError, RestreamClient, RetryPolicy
+from restream_async.config import Settings, is_count, is_positive
+
+COMPLETE: Final[Mapping[str, Any]] = {
+    "base_url": "https://api.example.com",
+    "project_id": "p1",
+    "api_key": "key-0c3f9a1d",
+}
+VARIABLES: Final = {name: f"RESTREAM_{name.upper()}" for name in COMPLETE}
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(  # pyright: ignore[reportUnusedFunction] - autouse
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for variable in VARIABLES.values():
+        monkeypatch.delenv(variable, raising=False)
+
+
+def settings(**changes: Any) -> Settings:  # noqa: ANN401 - right or wrong
+    values: dict[str, Any] = {**COMPLETE, "auth_scheme": None, "allow_http": False, **changes}
+    return Settings.resolve(**values)
+
+
+def client(**changes: Any) -> RestreamClient:  # noqa: ANN401 - right or wrong
+    values: dict[str, Any] = {**COMPLETE, **changes}
+    return RestreamClient(**values)
+
+
+def wrong(**changes: Any) -> str:  # noqa: ANN401 - wrong, mostly
+    """Return what a client says of a wrong setting."""
+    with pytest.raises(ConfigurationError) as caught:
+        client(**changes)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", COMPLETE)
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_missing_setting_is_named_with_both_ways_to_set_it(
+    name: str, value: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = f"{name} is missing: pass {name}=… to RestreamClient or set {VARIABLES[name]}"
+    assert wrong(**{name: value}) == expected
+    monkeypatch.setenv(VARIABLES[name], "")
+    assert wrong(**{name: value}) == expected
+
+
+@pytest.mark.parametrize("name", COMPLETE)
+@pytest.mark.parametrize(("value", "kind"), [(5, "int"), (b"p1", "bytes"), (["p1"], "list")])
+def test_a_setting_is_a_string(name: str, value: object, kind: str) -> None:
+    assert wrong(**{name: value}) == f"{name} must be a string, not {kind}"
+
+
+@pytest.mark.parametrize("name", COMPLETE)
+def test_the_environment_stands_in_for_an_argument(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLES[name], COMPLETE[name])
+    assert settings(**{name: None}) == settings()
+    client(**{name: None})
+
+
+def test_an_argument_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, variable in VARIABLES.items():
+        monkeypatch.setenv(variable, f"https://{name}.example.com")
+    assert settings() == Settings(
+        base_url="https://api.example.com",
+        project_id="p1",
+        authorization="key-0c3f9a1d",
+        secrets=("key-0c3f9a1d",),
+    )
+
+
+def test_an_empty_argument_is_missing_whatever_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RESTREAM_API_KEY", "key-0c3f9a1d")
+    assert "api_key is missing" in wrong(api_key="")
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "key-0c3f9a1d\n",
+        "\nkey-0c3f9a1d",
+        "key-0c3f9a1d\r\nX-Admin: 1",
+        " key-0c3f9a1d",
+        "key 0c3f9a1d",
+        "key\t0c3f9a1d",
+        "key-0c3f9a1d\x00",
+        "key-0c3f9a1d\x7f",
+        "kéy-0c3f9a1d",
+        "key\u00a00c3f9a1d",
+        "key-0c3f9a1d\u200b",
+        "\ufeffkey-0c3f9a1d",
+        "key-0c3f9a1d\ud800",
+        "   ",
+    ],
+    ids=ascii,
+)
+def test_an_api_key_that_cannot_stand_in_a_header_is_refused_and_not_repeated(key: str) -> None:
+    said = wrong(api_key=key)
+    assert said.startswith("api_key contains a line break, a space or another character")
+    assert said.endswith("(set it with api_key=… or RESTREAM_API_KEY)")
+    assert "0c3f9a1d" not in said
+
+
+def test_an_api_key_from_the_environment_is_checked_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESTREAM_API_KEY", "key-0c3f9a1d\n")
+    said = wrong(api_key=None)
+    assert said.startswith("api_key contains a line break")
+    assert "0c3f9a1d" not in said
+
+
+@pytest.mark.parametrize(
+    "key", ["k", "eyJ0.eyJz-_.c2ln", "a+b/c==", "!#$%&'()*,:;<>?@[]^`{|}~\"\\"]
+)
+def test_any_visible_ascii_is_an_api_key(key: str) -> None:
+    assert settings(api_key=key).authorization == key
+
+
+@pytest.mark.parametrize(
+    ("scheme", "authorization"),
+    [
+        (None, "key-0c3f9a1d"),
+        ("Bearer", "Bearer key-0c3f9a1d"),
+        ("ApiKey", "ApiKey key-0c3f9a1d"),
+        ("X-Key_1.0", "X-Key_1.0 key-0c3f9a1d"),
+    ],
+)
+def test_an_auth_scheme_stands_before_the_key(scheme: str | None, authorization: str) -> None:
+    assert settings(auth_scheme=scheme).authorization == authorization
+
+
+@pytest.mark.parametrize(
+    "scheme", ["", " ", "Bearer ", "Bearer:", "Bearer\n", "two words", "Bärer", 5, True, b"Bearer"]
+)
+def test_an_auth_scheme_is_one_word(scheme: object) -> None:
+    assert wrong(auth_scheme=scheme) == ('auth_scheme must be one word, such as "Bearer", or None')
+
+
+@pytest.mark.parametrize("project", [" ", "\u3000", "p1\n", "p\t1", "p\x00", "p\ud800", ".", ".."])
+def test_a_project_id_that_cannot_stand_in_a_path_is_refused(project: str) -> None:
+    said = wrong(project_id=project)
+    assert said.startswith("project_id must be")
+    assert said.endswith("(set it with project_id=… or RESTREAM_PROJECT_ID)")
+
+
+@pytest.mark.parametrize("project", ["p1", "a/b", "a b", "проект", "..."])
+def test_any_other_project_id_is_kept(project: str) -> None:
+    assert settings(project_id=project).project_id == project
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://api.example.com", "https://api.example.com"),
+        ("https://api.example.com/", "https://api.example.com"),
+        ("https://api.example.com///", "https://api.example.com"),
+        ("https://api.example.com/vp", "https://api.example.com/vp"),
+        ("https://api.example.com/vp/v2/", "https://api.example.com/vp/v2"),
+        ("https://api.example.com:8443", "https://api.example.com:8443"),
+        ("HTTPS://API.example.com", "HTTPS://API.example.com"),
+        ("https://[2001:db8::1]:8443/vp", "https://[2001:db8::1]:8443/vp"),
+        ("https://bücher.example", "https://bücher.example"),
+        ("https://xn--bcher-kva.example", "https://xn--bcher-kva.example"),
+        ("https://10.0.0.1", "https://10.0.0.1"),
+    ],
+)
+def test_a_base_url_is_kept_without_slashes_at_its_end(url: str, kept: str) -> None:
+    assert settings(base_url=url).base_url == kept
+    assert kept in repr(client(base_url=url))
+
+
+NO_URL: Final = "must be an http(s) URL with a scheme and a host"
+NO_USER: Final = "must not contain a user name or password"
+NO_QUERY: Final = "must end with its path, without a query or fragment"
+NO_TLS: Final = "is plain http://, which would send the API key unencrypted"
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("api.example.com", NO_URL),
+        ("//api.example.com", NO_URL),
+        ("api.example.com:443", NO_URL),
+        ("ftp://api.example.com", NO_URL),
+        ("wss://api.example.com", NO_URL),
+        ("file:///etc/passwd", NO_URL),
+        ("https://", NO_URL),
+        ("https:///vp", NO_URL),
+        ("https://:443", NO_URL),
+        ("https:api.example.com", NO_URL),
+        ("/vp", NO_URL),
+        (" ", NO_URL),
+        ("https://api.example.com\n", NO_URL),
+        ("https://api.exam\nple.com", NO_URL),
+        ("https://api.example.com\r\n/vp", NO_URL),
+        ("https://api.example.com\t", NO_URL),
+        (" https://api.example.com", NO_URL),
+        ("https://api.example.com/a b", NO_URL),
+        ("https://api.example.com/\x00", NO_URL),
+        ("https://api.example.com\u2028", NO_URL),
+        ("https://api.example.com:65536", NO_URL),
+        ("https://api.example.com:-1", NO_URL),
+        ("https://api.example.com:https", NO_URL),
+        ("https://[2001:db8::1", NO_URL),
+        ("https://[nonsense]", NO_URL),
+        ("https://user:sEcReT@api.example.com", NO_USER),
+        ("https://sEcReT@api.example.com", NO_USER),
+        ("https://@api.example.com", NO_USER),
+        ("http://localhost@api.example.com", NO_USER),
+        ("https://api.example.com?key=sEcReT", NO_QUERY),
+        ("https://api.example.com/vp?", NO_QUERY),
+        ("https://api.example.com/vp#top", NO_QUERY),
+        ("https://api.example.com/vp#", NO_QUERY),
+        ("http://localhost#@api.example.com", NO_QUERY),
+        ("http://api.example.com", NO_TLS),
+        ("HTTP://api.example.com", NO_TLS),
+        ("http://localhost.example.com", NO_TLS),
+        ("http://127.0.0.1.example.com", NO_TLS),
+        ("http://10.0.0.1", NO_TLS),
+        ("http://0.0.0.0", NO_TLS),
+        ("http://[2001:db8::1]", NO_TLS),
+        ("https://exa_mple..com", "has a host that no DNS name or address can be"),
+        ("https://api\\.example.com", "has a host that no DNS name or address can be"),
+    ],
+    ids=ascii,
+)
+def test_a_malformed_base_url_is_refused_and_not_repeated(url: str, problem: str) -> None:
+    said = wrong(base_url=url)
+    assert said.startswith(f"base_url {problem}")
+    assert "sEcReT" not in said
+
+
+@pytest.mark.parametrize("problem_url", ["api.example.com", "http://api.example.com"])
+def test_a_malformed_base_url_comes_with_both_ways_to_set_it(
+    problem_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESTREAM_BASE_URL", problem_url)
+    assert wrong(base_url=None).endswith("(set it with base_url=… or RESTREAM_BASE_URL)")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://localhost",
+        "http://LOCALHOST:8080",
+        "http://127.0.0.1:8080/vp",
+        "http://127.8.9.10",
+        "http://[::1]:8080",
+    ],
+)
+def test_plain_http_is_for_this_machine(url: str) -> None:
+    assert settings(base_url=url).base_url == url
+
+
+def test_plain_http_elsewhere_has_to_be_allowed() -> None:
+    url = "http://api.internal:8080"
+    assert settings(base_url=url, allow_http=True).base_url == url
+    client(base_url=url, allow_http=True)
+
+
+def test_allowing_http_allows_nothing_else() -> None:
+    for url in ("ftp://api.example.com", "http://user@api.example.com", "http://h?x"):
+        with pytest.raises(ConfigurationError):
+            settings(base_url=url, allow_http=True)
+
+
+@pytest.mark.parametrize(
+    "value", [0, -1, -0.5, float("nan"), float("inf"), 10**400, True, None, "30"], ids=repr
+)
+def test_a_timeout_is_a_number_of_seconds_above_0(value: object) -> None:
+    assert wrong(timeout=value) == "timeout must be a number of seconds above 0"
+    assert not is_positive(value)
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.0, 2.5, float("nan"), True, None, "64"], ids=repr)
+def test_max_in_flight_is_a_whole_number_from_1(value: object) -> None:
+    assert wrong(max_in_flight=value) == "max_in_flight must be a whole number from 1"
+    assert not is_count(value)
+
+
+@pytest.mark.parametrize("value", ["", "Confirm", "retry", None, True, ["confirm"]], ids=repr)
+def test_in_doubt_is_one_of_three(value: object) -> None:
+    assert wrong(in_doubt=value) == "in_doubt must be one of 'confirm', 'resend', 'raise'"
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"timeout": 0.001},
+        {"timeout": 1},
+        {"timeout": 1e9},
+        {"max_in_flight": 1},
+        {"max_in_flight": 100_000},
+        {"in_doubt": "confirm"},
+        {"in_doubt": "resend"},
+        {"in_doubt": "raise"},
+        {"retry": RetryPolicy(attempts=1)},
+    ],
+    ids=repr,
+)
+def test_a_setting_in_range_is_taken(setting: dict[str, Any]) -> None:
+    client(**setting)
+
+
+def test_nothing_that_holds_settings_shows_the_key() -> None:
+    told = "(base_url='https://api.example.com', project_id='p1')"
+    assert repr(client(auth_scheme="Bearer")) == f"RestreamClient{told}"
+    assert repr(settings(auth_scheme="Bearer")) == f"Settings{told}"

@@ -1,0 +1,208 @@
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from restream_async.gate import Gate
+from tests.unit.strategies import quick
+
+
+async def settle() -> None:
+    """Let every task go as far as it can."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+class Crowd:
+    """People who go through a gate when told to, and are remembered in the order of entering."""
+
+    def __init__(self, limit: int) -> None:
+        """Stand in front of a gate with so many places."""
+        self.gate = Gate(limit)
+        self.asked: list[asyncio.Task[None]] = []
+        self.entered: list[int] = []
+        self.inside: list[int] = []
+
+    def ask(self) -> None:
+        self.asked.append(asyncio.create_task(self._enter(len(self.asked))))
+
+    def leave(self, which: int) -> None:
+        if self.inside:
+            del self.inside[which % len(self.inside)]
+            self.gate.leave()
+
+    def cancel(self, which: int) -> None:
+        """Send somebody away who may wait, may have just been let in, or may be through."""
+        if self.asked:
+            self.asked[which % len(self.asked)].cancel()
+
+    async def _enter(self, number: int) -> None:
+        await self.gate.enter()
+        self.entered.append(number)
+        self.inside.append(number)
+        assert len(self.inside) <= self.gate.limit
+
+
+@given(
+    st.integers(1, 4),
+    st.lists(
+        st.tuples(
+            st.sampled_from(["ask", "ask", "leave", "cancel", "cancel", "settle", "step"]),
+            st.integers(0, 100),
+        ),
+        max_size=60,
+    ),
+)
+@quick
+def test_however_people_come_and_go_no_place_is_lost_and_none_invented(
+    limit: int, happenings: Sequence[tuple[str, int]]
+) -> None:
+    async def scenario() -> None:
+        crowd = Crowd(limit)
+        gate = crowd.gate
+        for what, which in happenings:
+            match what:
+                case "ask":
+                    crowd.ask()
+                case "leave":
+                    crowd.leave(which)
+                case "cancel":
+                    crowd.cancel(which)
+                case "step":
+                    await asyncio.sleep(0)
+                case _:
+                    await settle()
+                    # Nobody waits beside a free place.
+                    assert gate.in_flight == len(crowd.inside)
+                    assert gate.in_flight == limit or gate.waiting == 0
+            assert gate.in_flight <= limit
+            assert len(crowd.inside) <= limit
+        for _ in range(len(crowd.asked) + 1):
+            await settle()
+            crowd.leave(0)
+        results = await asyncio.gather(*crowd.asked, return_exceptions=True)
+        # Sent away or let in, in the order of asking; nobody met anything else.
+        let_in = [number for number, result in enumerate(results) if result is None]
+        assert crowd.entered == let_in
+        assert all(isinstance(result, asyncio.CancelledError | None) for result in results)
+        assert (gate.in_flight, gate.waiting) == (0, 0)
+
+    asyncio.run(scenario())
+
+
+async def test_as_many_as_the_limit_are_through_at_once() -> None:
+    crowd = Crowd(3)
+    for _ in range(10):
+        crowd.ask()
+    await settle()
+    gate = crowd.gate
+    assert crowd.inside == [0, 1, 2]
+    assert (gate.limit, gate.in_flight, gate.waiting) == (3, 3, 7)
+    for _ in range(10):
+        crowd.leave(0)
+        await settle()
+    assert crowd.entered == list(range(10))
+
+
+async def test_who_comes_while_others_wait_does_not_overtake_them() -> None:
+    crowd = Crowd(1)
+    crowd.ask()
+    crowd.ask()
+    await settle()
+    crowd.leave(0)
+    crowd.ask()
+    await settle()
+    crowd.leave(0)
+    await settle()
+    assert crowd.entered == [0, 1, 2]
+
+
+async def test_with_room_nobody_waits_even_for_the_event_loop() -> None:
+    gate = Gate(1)
+    with pytest.raises(StopIteration):
+        gate.enter().send(None)
+    assert gate.in_flight == 1
+
+
+async def test_who_only_tries_enters_where_there_is_room() -> None:
+    gate = Gate(2)
+    assert [gate.try_enter() for _ in range(4)] == [True, True, False, False]
+    assert (gate.in_flight, gate.waiting) == (2, 0)
+    gate.leave()
+    assert gate.try_enter()
+
+
+async def test_who_only_tries_does_not_overtake_those_who_wait() -> None:
+    crowd = Crowd(1)
+    crowd.ask()
+    crowd.ask()
+    await settle()
+    crowd.leave(0)
+    assert not crowd.gate.try_enter()
+    await settle()
+    assert crowd.inside == [1]
+
+
+async def test_a_place_that_is_left_goes_to_who_has_waited_longest() -> None:
+    crowd = Crowd(1)
+    for _ in range(3):
+        crowd.ask()
+    await settle()
+    crowd.leave(0)
+    # Handed over at once: nobody can snatch it in between.
+    assert (crowd.gate.in_flight, crowd.gate.waiting) == (1, 1)
+    await settle()
+    assert crowd.inside == [1]
+
+
+async def test_who_waits_and_is_cancelled_is_forgotten() -> None:
+    crowd = Crowd(1)
+    for _ in range(3):
+        crowd.ask()
+    await settle()
+    crowd.cancel(1)
+    await settle()
+    assert crowd.gate.waiting == 1
+    crowd.leave(0)
+    await settle()
+    assert crowd.entered == [0, 2]
+
+
+async def test_who_is_cancelled_in_the_moment_of_being_let_in_hands_the_place_on() -> None:
+    crowd = Crowd(1)
+    for _ in range(3):
+        crowd.ask()
+    await settle()
+    crowd.leave(0)
+    crowd.cancel(1)
+    await settle()
+    assert crowd.entered == [0, 2]
+    assert crowd.asked[1].cancelled()
+
+
+async def test_who_is_cancelled_right_before_a_place_gets_free_does_not_take_it() -> None:
+    crowd = Crowd(1)
+    for _ in range(3):
+        crowd.ask()
+    await settle()
+    crowd.cancel(1)
+    crowd.leave(0)
+    await settle()
+    assert crowd.entered == [0, 2]
+    assert crowd.asked[1].cancelled()
+
+
+async def test_when_all_who_wait_are_cancelled_the_place_is_free() -> None:
+    crowd = Crowd(1)
+    for _ in range(3):
+        crowd.ask()
+    await settle()
+    crowd.cancel(1)
+    crowd.cancel(2)
+    crowd.leave(0)
+    await settle()
+    assert [task.cancelled() for task in crowd.asked] == [False, True, True]
+    assert (crowd.gate.in_flight, crowd.gate.waiting) == (0, 0)
+    assert crowd.gate.try_enter()

@@ -1,0 +1,316 @@
+"""What each answer means: the tables of the design and of the service, a row for each line."""
+
+import json
+from typing import Final
+
+import pytest
+
+from restream_async import (
+    ApiError,
+    AttemptTimeoutError,
+    BackendFetchFailedError,
+    BadRequestError,
+    ForbiddenError,
+    InternalServerError,
+    MalformedResponseError,
+    NotFoundError,
+    RestreamError,
+    TransportError,
+    UnauthorizedError,
+    codec,
+)
+from restream_async.model import Toggled
+from restream_async.verdict import Failure, Verdict
+from restream_async.wire import NoReply, Reply
+from tests.unit.examples import API, RESULT, denial, envelope, failure, judged, stored
+from tests.unit.samples import sample
+
+REFUSED: Final = Verdict.REFUSED
+NOT_DONE: Final = Verdict.NOT_DONE
+IN_DOUBT: Final = Verdict.IN_DOUBT
+
+
+def without_status_code() -> bytes:
+    fields = json.loads(denial())
+    del fields["statusCode"]
+    return json.dumps(fields).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict", "kind"),
+    [
+        (300, REFUSED, ApiError),
+        (301, REFUSED, ApiError),
+        (302, REFUSED, ApiError),
+        (304, REFUSED, ApiError),
+        (307, REFUSED, ApiError),
+        (308, REFUSED, ApiError),
+        (400, REFUSED, BadRequestError),
+        (401, REFUSED, UnauthorizedError),
+        (402, REFUSED, ApiError),
+        (403, REFUSED, ForbiddenError),
+        (404, REFUSED, NotFoundError),
+        (405, REFUSED, ApiError),
+        (408, REFUSED, ApiError),
+        (409, REFUSED, ApiError),
+        (413, REFUSED, ApiError),
+        (415, REFUSED, ApiError),
+        (418, REFUSED, ApiError),
+        (422, REFUSED, ApiError),
+        (428, REFUSED, ApiError),
+        (429, NOT_DONE, ApiError),
+        (430, REFUSED, ApiError),
+        (499, REFUSED, ApiError),
+        (500, IN_DOUBT, InternalServerError),
+        # A service that does not know the method has not done it.
+        (501, REFUSED, ApiError),
+        (502, IN_DOUBT, ApiError),
+        (503, IN_DOUBT, BackendFetchFailedError),
+        (504, IN_DOUBT, ApiError),
+        (505, IN_DOUBT, ApiError),
+        (511, IN_DOUBT, ApiError),
+        (520, IN_DOUBT, ApiError),
+        (599, IN_DOUBT, ApiError),
+        (600, IN_DOUBT, ApiError),
+        (999, IN_DOUBT, ApiError),
+        (199, IN_DOUBT, ApiError),
+        (100, IN_DOUBT, ApiError),
+    ],
+)
+def test_a_status_is_judged_whatever_the_body_is(
+    status: int, verdict: Verdict, kind: type[ApiError]
+) -> None:
+    for body in (
+        b"",
+        b"<html><h1>No</h1></html>",
+        b'{"detail": "no"}',
+        b"[]",
+        b"\xff\x00",
+        b'"no"',
+        b"no",
+        # Another thing than HTTP's status says, but no denial either.
+        envelope(),
+    ):
+        failed = failure(Reply(status=status, body=body))
+        assert failed.verdict is verdict
+        assert failed.final is (verdict is REFUSED)
+        assert type(failed.error) is kind
+        assert isinstance(failed.error, ApiError)
+        assert failed.error.status == status
+
+
+@pytest.mark.parametrize(
+    ("inside", "verdict", "kind"),
+    [
+        (400, REFUSED, BadRequestError),
+        (401, REFUSED, UnauthorizedError),
+        (403, REFUSED, ForbiddenError),
+        (404, REFUSED, NotFoundError),
+        (409, REFUSED, ApiError),
+        (429, NOT_DONE, ApiError),
+        (500, IN_DOUBT, InternalServerError),
+        (501, REFUSED, ApiError),
+        (502, IN_DOUBT, ApiError),
+        (503, IN_DOUBT, BackendFetchFailedError),
+        (599, IN_DOUBT, ApiError),
+    ],
+)
+def test_a_denial_is_judged_by_the_status_code_inside(
+    inside: int, verdict: Verdict, kind: type[ApiError]
+) -> None:
+    for http in (200, 201, 400, 404, 429, 500, 503):
+        failed = failure(Reply(status=http, body=denial(statusCode=inside)))
+        assert (failed.verdict, type(failed.error)) == (verdict, kind)
+        assert isinstance(failed.error, ApiError)
+        assert failed.error.status == inside
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        without_status_code(),
+        denial(statusCode=None),
+        denial(statusCode="400"),
+        denial(statusCode=400.0),
+        denial(statusCode=True),
+        denial(statusCode=[400]),
+        # A code that contradicts the denial.
+        denial(statusCode=200),
+        denial(statusCode=201),
+        denial(statusCode=302),
+        denial(statusCode=0),
+        denial(statusCode=-400),
+        denial(statusCode=399),
+        denial(statusCode=600),
+        denial(statusCode=10**30),
+    ],
+)
+@pytest.mark.parametrize(
+    ("http", "verdict", "kind"),
+    [
+        (200, IN_DOUBT, ApiError),
+        (201, IN_DOUBT, ApiError),
+        (400, REFUSED, BadRequestError),
+        (429, NOT_DONE, ApiError),
+        (500, IN_DOUBT, InternalServerError),
+        (503, IN_DOUBT, BackendFetchFailedError),
+    ],
+)
+def test_a_denial_without_a_usable_status_code_is_judged_by_that_of_http(
+    http: int, body: bytes, verdict: Verdict, kind: type[ApiError]
+) -> None:
+    failed = failure(Reply(status=http, body=body))
+    assert (failed.verdict, type(failed.error)) == (verdict, kind)
+    assert isinstance(failed.error, ApiError)
+    assert failed.error.status == http
+
+
+@pytest.mark.parametrize("status", [200, 201])
+def test_success_brings_the_result(status: int) -> None:
+    answer = Reply(status=status, body=envelope(statusCode=status))
+    assert judged(answer, codec.restream) == stored()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        envelope(statusCode=500),
+        envelope(statusCode=None),
+        envelope(resultInfo="page 1"),
+        envelope(errors=["a warning"], messages=[{"text": "created"}]),
+        json.dumps({"success": True, "result": dict(RESULT)}).encode(),
+        b"\xef\xbb\xbf" + envelope(),
+        envelope().decode().encode("utf-16"),
+    ],
+)
+def test_success_is_success_whatever_stands_beside_it(body: bytes) -> None:
+    assert judged(Reply(status=200, body=body), codec.restream) == stored()
+
+
+def test_every_call_reads_its_own_result() -> None:
+    both = Reply(status=200, body=envelope([RESULT, RESULT]))
+    assert judged(both, codec.restreams, request=API.list("v1")) == [stored(), stored()]
+    none = Reply(status=200, body=envelope(None))
+    assert judged(none, codec.restreams, request=API.list("v1")) == []
+    off = Reply(status=200, body=envelope({"id": "r", "status": False}))
+    assert judged(off, codec.toggled, request=API.toggle("r")) == Toggled(id="r", status=False)
+    for done in (True, False):
+        answer = Reply(status=200, body=envelope(done))
+        assert judged(answer, codec.deleted, request=API.delete(7)) is done
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"", "it is empty"),
+        (b"<html><body>Welcome</body></html>", "it is not JSON at position 0: Welcome"),
+        (b"OK", "it is not JSON at position 0: OK"),
+        (b"\xff\xfe\xfd", "it is not JSON"),
+        (envelope()[:-1], "it is not JSON at position 2"),
+        (b"[" * 100_000, "it is nested too deeply: [[["),
+        (b"null", "it is not the documented envelope: null"),
+        (b"[]", "it is not the documented envelope: []"),
+        (b"{}", "it is not the documented envelope: {}"),
+        (b'{"id": 7}', 'it is not the documented envelope: {"id": 7}'),
+        (envelope(success=None), "it is not the documented envelope"),
+        (envelope(success="true"), "it is not the documented envelope"),
+        (envelope(success=1), "it is not the documented envelope"),
+        (envelope(success=0), "it is not the documented envelope"),
+        (envelope(None), "result: expected an object, got null"),
+        (envelope([]), "result: expected an object, got an array"),
+        (envelope({**RESULT, "id": None}), "result.id: expected an integer or a string, got null"),
+        (envelope({**RESULT, "status": "yes"}), "result.status: expected true or false"),
+        (b'{"success": true}', "result: expected an object, got null"),
+    ],
+    ids=range(19),
+)
+def test_a_success_that_cannot_be_read_is_in_doubt(body: bytes, problem: str) -> None:
+    for status in (200, 201, 202, 204, 206, 299):
+        failed = failure(Reply(status=status, body=body))
+        assert failed.verdict is IN_DOUBT
+        assert type(failed.error) is MalformedResponseError
+        assert failed.error.problem.startswith(problem)
+        assert str(failed.error).startswith(f"the answer cannot be read ({problem}")
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict", "kind"),
+    [
+        (200, IN_DOUBT, MalformedResponseError),
+        (201, IN_DOUBT, MalformedResponseError),
+        (400, REFUSED, BadRequestError),
+        (429, NOT_DONE, ApiError),
+        (503, IN_DOUBT, BackendFetchFailedError),
+    ],
+)
+def test_of_an_answer_that_is_not_whole_only_the_status_counts(
+    status: int, verdict: Verdict, kind: type[RestreamError]
+) -> None:
+    # What arrived may look complete, and say the opposite.
+    for body in (b"", envelope(), denial(statusCode=404)):
+        failed = failure(Reply(status=status, body=body, defect="it is larger than 9 bytes"))
+        assert (failed.verdict, type(failed.error)) == (verdict, kind)
+
+
+def test_a_success_that_is_not_whole_says_why() -> None:
+    failed = failure(Reply(status=200, defect="the connection was lost\nin the middle"))
+    assert "(the connection was lost in the middle)" in str(failed.error)
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "kind"),
+    [
+        (NoReply(detail="refused", sent=False), NOT_DONE, TransportError),
+        (NoReply(detail="reset", sent=True), IN_DOUBT, TransportError),
+        (
+            NoReply(detail="no connection", sent=False, timed_out=True),
+            NOT_DONE,
+            AttemptTimeoutError,
+        ),
+        (NoReply(detail="no answer", sent=True, timed_out=True), IN_DOUBT, AttemptTimeoutError),
+    ],
+)
+def test_without_an_answer_it_counts_whether_the_request_was_sent(
+    answer: NoReply, verdict: Verdict, kind: type[TransportError]
+) -> None:
+    failed = failure(answer)
+    assert (failed.verdict, type(failed.error)) == (verdict, kind)
+    assert isinstance(failed.error, TransportError)
+    assert (failed.error.detail, failed.error.sent) == (answer.detail, answer.sent)
+    assert failed.retry_after is None
+    assert str(failed.error).startswith(f"{answer.detail}: POST ")
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict", "kind", "retry_after", "told"),
+    [
+        ("varnish-503", IN_DOUBT, BackendFetchFailedError, 5.0, "503 Backend fetch failed"),
+        ("nginx-502", IN_DOUBT, ApiError, None, "502 Bad Gateway"),
+        ("nginx-504", IN_DOUBT, ApiError, None, "504 Gateway Time-out"),
+        ("nginx-429", NOT_DONE, ApiError, None, "429 Too Many Requests"),
+        ("nginx-301", REFUSED, ApiError, None, "301 Moved Permanently"),
+    ],
+)
+def test_the_pages_of_real_servers(
+    name: str, verdict: Verdict, kind: type[ApiError], retry_after: float | None, told: str
+) -> None:
+    failed = failure(sample(name))
+    assert (failed.verdict, type(failed.error)) == (verdict, kind)
+    assert failed.retry_after == retry_after
+    assert str(failed.error).startswith(told)
+    assert "<" not in str(failed.error)
+
+
+def test_a_retry_after_is_read_from_any_refusal_or_doubt() -> None:
+    for status in (301, 429, 500, 503):
+        failed = failure(Reply(status=status, headers={"Retry-After": "7"}))
+        assert failed.retry_after == 7
+    denied = failure(Reply(status=200, headers={"Retry-After": "7"}, body=denial(statusCode=429)))
+    assert denied.retry_after == 7
+    assert failure(Reply(status=200, headers={"Retry-After": "7"})).retry_after is None
+
+
+def test_a_failure_shows_its_verdict() -> None:
+    failed = failure(Reply(status=429))
+    assert failed == Failure(NOT_DONE, failed.error)
+    assert "NOT_DONE" in repr(failed)
