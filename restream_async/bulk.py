@@ -213,20 +213,17 @@ class BulkRun:
                 while len(self._outcomes) >= self._most_lanes:
                     self._drained.clear()
                     await self._drained.wait()
-                job = await self._take()
+                if self._books is None:
+                    item = await self._intake.next_in_place()
+                    job = None if item is None else _Job(*item, self._beginning)
+                else:
+                    async with self._ahead:
+                        job = await self._take_noted(self._books)
             finally:
                 self._idle -= 1
             if job is not None:
                 self._use_room()
                 await self._see_through(job)
-
-    async def _take(self) -> _Job | None:
-        """Take the next item and a place in the gate; None where there is nothing to send."""
-        if self._books is not None:
-            async with self._ahead:
-                return await self._take_noted(self._books)
-        item = await self._intake.next_in_place()
-        return None if item is None else _Job(*item, self._beginning)
 
     async def _take_noted(self, books: Bookkeeper) -> _Job | None:
         """Take an item whose intent is durable; one that is done already is only reported."""

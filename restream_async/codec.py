@@ -96,14 +96,15 @@ _AS_RESTREAMS: Final = _FAST.get_structure_hook(list[Restream])
 _AS_TOGGLED: Final = _FAST.get_structure_hook(Toggled)
 _AS_BOOL: Final = _FAST.get_structure_hook(bool)
 _UNSTRUCTURE: Final = {kind: _FAST.get_unstructure_hook(kind) for kind in (NewRestream, Restream)}
-_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
+_ENCODE: Final = json.JSONEncoder(separators=(",", ":")).encode
+_DECODE: Final = json.JSONDecoder().decode
 
 
 def to_json(value: NewRestream | Restream) -> bytes:
     """Return the JSON object that the service takes, in UTF-8."""
     # Somebody's own subclass takes the longer way.
     unstructure = _UNSTRUCTURE.get(type(value), _FAST.unstructure)
-    return _ENCODER.encode(unstructure(value)).encode()
+    return _ENCODE(unstructure(value)).encode()
 
 
 def to_dict(value: NewRestream | Restream) -> dict[str, Any]:
@@ -120,7 +121,8 @@ def parse(data: bytes | str) -> object:
 
     """
     try:
-        return json.loads(data)
+        # UTF-8, says RFC 8259, section 8.1.
+        return _DECODE(data if isinstance(data, str) else data.decode())
     except RecursionError:
         problem = "it is nested too deeply"
     except ValueError as error:

@@ -7,9 +7,9 @@ failure, because a slow service may still be storing what it has already given u
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from http import HTTPStatus
-from typing import Final, TypeAlias
+from typing import Any, Final
 
 import attrs
 
@@ -25,7 +25,7 @@ from restream_async.errors import (
 )
 from restream_async.model import NewRestream, Origin, Restream
 from restream_async.verdict import Failure, Verdict
-from restream_async.wire import Api, Request
+from restream_async.wire import Api
 
 LAST_LOOK: Final = 5.0
 """Seconds that the look before reporting a failure may take, even beyond the deadline."""
@@ -35,12 +35,20 @@ _NOTHING_THERE: Final = frozenset(
     {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
 )
 
-Key: TypeAlias = tuple[str, str, str]
+
+class Key(tuple[str, str, str]):
+    """What makes two restreams the same one: video, stream URL and stream key."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Return nothing of it: it is a local where a traceback may be printed with its locals."""
+        return "Key(***)"
 
 
 def key_of(restream: NewRestream | Restream) -> Key:
-    """Return what makes two restreams the same one: video, stream URL and stream key."""
-    return (restream.video_id, restream.stream_url, restream.stream_key)
+    """Return the key of a restream."""
+    return Key((restream.video_id, restream.stream_url, restream.stream_key))
 
 
 @attrs.frozen(kw_only=True)
@@ -150,31 +158,37 @@ class Creator:
             beginning = attrs.evolve(beginning, in_place=False, look_first=not beginning.another)
         self._busy[key] = None
         try:
-            return await self._create(new, until, key, beginning)
+            first: Failure | None = None
+            if beginning is IN_PLACE or beginning is PLAIN:
+                # Nearly all need no more than this.
+                result = await self._post(new, until, in_place=beginning.in_place)
+                if not isinstance(result, Failure):
+                    return Settled(restream=result, attempts=1, origin=Origin.POSTED)
+                first = result
+            return await self._pursue(new, until, beginning, first)
         finally:
             waiting = self._busy.pop(key)
             if waiting is not None:
                 waiting.set()
 
-    async def _create(
-        self, new: NewRestream, until: float, key: Key, beginning: Beginning
+    def _post(
+        self, new: NewRestream, until: float, *, in_place: bool
+    ) -> Coroutine[Any, Any, Restream | Failure]:
+        caller = self._caller
+        send = caller.attempt_in_place if in_place else caller.attempt
+        return send(self._api.create(new), codec.restream, until)
+
+    async def _pursue(
+        self, new: NewRestream, until: float, beginning: Beginning, first: Failure | None
     ) -> Settled | Unsettled:
-        caller, request = self._caller, self._api.create(new)
-        first: Failure | None = None
-        if beginning is IN_PLACE or beginning is PLAIN:
-            # Nearly all need no more than this.
-            send = caller.attempt_in_place if beginning.in_place else caller.attempt
-            result = await send(request, codec.restream, until)
-            if not isinstance(result, Failure):
-                return Settled(restream=result, attempts=1, origin=Origin.POSTED)
-            first = result
-        elif beginning.another:
-            known = self._known.setdefault(key, set())
+        known: set[int | str] = set()
+        if beginning.another:
+            known = self._known.setdefault(key_of(new), known)
             beginning = attrs.evolve(beginning, others=beginning.others | known)
-        course = _Course(caller, self._api, self._in_doubt, request, new, until, beginning)
+        course = _Course(self._caller, self._api, self._in_doubt, new, until, beginning)
         end = await course.run(first)
-        if beginning.another and isinstance(end, Settled):
-            self._known[key].add(end.restream.id)
+        if isinstance(end, Settled):
+            known.add(end.restream.id)
         return end
 
     async def _turn(self, key: Key) -> None:
@@ -193,7 +207,6 @@ class _Course:
         caller: Caller,
         api: Api,
         in_doubt: InDoubt,
-        request: Request,
         new: NewRestream,
         until: float,
         beginning: Beginning,
@@ -204,7 +217,7 @@ class _Course:
         self._new = new
         self._until = until
         self._beginning = beginning
-        self._request = request
+        self._request = api.create(new)
         self._attempts = 0
         self._doubt: CallError | None = None
         self._absent = False

@@ -138,9 +138,10 @@ class Transport:
                 timeout=_NO_TIMEOUT,
             )
             return await _read(response)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             if not alarm.rang():
-                raise
+                # Without the frames of aiohttp: their locals hold the header.
+                raise error.with_traceback(None) from None
             lost, timed_out = "", True
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
             lost, timed_out = _lost(error), isinstance(error, TimeoutError)
