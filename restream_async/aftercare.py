@@ -84,7 +84,7 @@ class Aftercare:
         # Until they are looked for.
         self.unchecked += sum(len(cases) for _, cases in videos)
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(len(videos), self._caller.gate.limit)):
+            for _ in range(min(len(videos), self._caller.gate.ceiling)):
                 group.create_task(self._look_at(videos))
 
     async def _look_at(self, videos: deque[tuple[str, list[Case]]]) -> None:

@@ -20,7 +20,7 @@ from restream_async.bookkeeping import Bookkeeper, Page, Repeats
 from restream_async.calls import Caller
 from restream_async.creation import IN_PLACE, Beginning, Creator, Doubt, Settled, Unsettled
 from restream_async.errors import JournalError
-from restream_async.intake import intake
+from restream_async.intake import enter, intake
 from restream_async.journal import Journal
 from restream_async.model import Created, Failed, NewRestream, Outcome
 from restream_async.report import BulkCounts, BulkReport, Duplicate, Tally, sort_outcomes
@@ -82,7 +82,9 @@ class BulkRun:
         self._ahead = asyncio.Semaphore(_AHEAD)
         self._aftercare = Aftercare(caller, api, repair=repair)
         self._tally = Tally()
-        self._most_lanes = caller.gate.limit * (1 + _WAITING_SHARE) + _AHEAD * (journal is not None)
+        self._most_lanes = caller.gate.ceiling * (1 + _WAITING_SHARE) + _AHEAD * (
+            journal is not None
+        )
         self._lanes: set[asyncio.Task[None]] = set()
         # How many lanes wait for an item or a place, and how many of them are worth keeping.
         self._idle = 0
@@ -109,7 +111,7 @@ class BulkRun:
         if self._journal is not None:
             await self._stack.enter_async_context(self._journal)
         await self._stack.enter_async_context(self._group)
-        self._caller.on_wait.add(self._use_room)
+        self._caller.gate.on_room.add(self._use_room)
         self._start_lane()
         return self
 
@@ -120,7 +122,7 @@ class BulkRun:
         trace: TracebackType | None,
     ) -> None:
         """Cancel what is still under way, and wait until it has stopped."""
-        self._caller.on_wait.discard(self._use_room)
+        self._caller.gate.on_room.discard(self._use_room)
         for lane in self._lanes:
             lane.cancel()
         if not isinstance(error, asyncio.CancelledError):
@@ -215,7 +217,7 @@ class BulkRun:
                     await self._drained.wait()
                 if self._books is None:
                     item = await self._intake.next_in_place()
-                    job = None if item is None else _Job(*item, self._beginning)
+                    job = None if item is None else self._job(*item)
                 else:
                     async with self._ahead:
                         job = await self._take_noted(self._books)
@@ -244,11 +246,15 @@ class BulkRun:
             self._deliver(done, page.doubt)
             return None
         beginning = books.beginning(page, ensure=self._ensure)
-        await self._caller.gate.enter()
-        return _Job(index, new, beginning, page)
+        placed = await enter(self._caller.gate)
+        return _Job(index, new, attrs.evolve(beginning, in_place=placed), page)
+
+    def _job(self, index: int, new: NewRestream, placed: bool) -> _Job:  # noqa: FBT001 - as it comes
+        beginning = self._beginning
+        return _Job(index, new, beginning if placed else attrs.evolve(beginning, in_place=False))
 
     async def _see_through(self, job: _Job) -> None:
-        end = await self._creator.create(job.new, self._caller.deadline(), job.beginning)
+        end = await self._creator.create(job.new, self._caller.patient_deadline(), job.beginning)
         if self._books is not None and job.page is not None:
             self._books.end(job.page, end)
         if end.doubt is not None:

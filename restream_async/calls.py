@@ -6,8 +6,11 @@ from typing import Final, Protocol, TypeVar
 
 import attrs
 
-from restream_async.errors import AttemptTimeoutError
-from restream_async.gate import Gate
+from restream_async.budget import RetryBudget
+from restream_async.deadline import Deadline
+from restream_async.errors import AttemptTimeoutError, OutageError
+from restream_async.gate import Gate, GivenUpError
+from restream_async.limit import Signal
 from restream_async.policy import RetryPolicy, pursue
 from restream_async.timing import Timing
 from restream_async.verdict import Failure, Verdict, judge
@@ -17,6 +20,10 @@ _T = TypeVar("_T")
 
 _LEAST_TIME: Final = 0.001
 """Seconds; an attempt that is cut sooner could bring nothing but a doubt."""
+
+# Seconds between two looks whether the retry budget allows one more.
+_BUDGET_PAUSE: Final = 0.1
+_OUTAGE_NOTE: Final = "nothing has succeeded for a long time; try again when the service is back"
 
 
 class Exchange(Protocol):
@@ -42,60 +49,83 @@ class Caller:
     Attributes:
         exchange: sends.
         gate: says how many may be in flight.
+        budget: says how many retries the service can be asked to bear.
         policy: says when to try again.
         timing: time, sleep and chance.
         timeout: seconds for one attempt, from when it has its place.
         secrets: what no text may repeat.
         tally: counts what was sent.
-        on_wait: told whenever somebody begins to wait without a place in the gate.
 
     """
 
     exchange: Exchange
     gate: Gate
+    budget: RetryBudget
     policy: RetryPolicy
     timing: Timing
     timeout: float
     secrets: tuple[str, ...] = attrs.field(repr=False)
     tally: Tally = attrs.field(factory=Tally)
-    on_wait: set[Callable[[], None]] = attrs.field(factory=set)
 
-    def deadline(self) -> float:
-        """Return the moment, on the clock of `timing`, at which a call that begins now ends."""
-        return self.timing.now() + self.policy.deadline
+    def deadline(self) -> Deadline:
+        """Return when a call that begins now has to end."""
+        return Deadline(self.timing.now, self.policy.deadline)
+
+    def patient_deadline(self) -> Deadline:
+        """Return the same on a clock that stands still during an outage."""
+        return Deadline(self.gate.active_time, self.policy.deadline, patient=True)
 
     async def attempt(
-        self, request: Request, read: Callable[[object], _T], until: float
+        self, request: Request, read: Callable[[object], _T], deadline: Deadline
     ) -> _T | Failure:
         """Wait for a place, send once, judge what came back."""
-        if not await self._enter(until):
-            detail = f"no free place among {self.gate.in_flight} in flight before the deadline"
-            error = AttemptTimeoutError(request.call, detail=detail, sent=False)
-            return Failure(Verdict.NOT_DONE, error)
-        return await self.attempt_in_place(request, read, until)
+        if not self.gate.try_enter():
+            refused = await self._enter(request, deadline)
+            if refused is not None:
+                return refused
+        return await self.attempt_in_place(request, read, deadline)
 
     async def attempt_in_place(
-        self, request: Request, read: Callable[[object], _T], until: float
+        self, request: Request, read: Callable[[object], _T], deadline: Deadline
     ) -> _T | Failure:
         """Send once, judge what came back. The caller has a place; it is given back here."""
-        left = until - self.timing.now()
+        left = deadline.left()
         if left < _LEAST_TIME:
             self.gate.leave()
-            detail = "no time was left before the deadline"
-            error = AttemptTimeoutError(request.call, detail=detail, sent=False)
-            return Failure(Verdict.NOT_DONE, error)
+            return self._no_time(request, "no time was left before the deadline")
         self.tally.attempts += 1
+        self.budget.earn()
+        now = self.timing.now
+        started = now()
         try:
             answer = await self.exchange.send(request, min(self.timeout, left))
-        finally:
+        except BaseException:
+            # A cancellation says nothing about the load.
             self.gate.leave()
-        return judge(request, answer, read, secrets=self.secrets, wall_clock=self.timing.wall_clock)
+            raise
+        result = judge(
+            request, answer, read, secrets=self.secrets, wall_clock=self.timing.wall_clock
+        )
+        if not isinstance(result, Failure):
+            self.gate.succeeded()
+            self.gate.leave(Signal.GOOD, now() - started)
+        else:
+            self._learn(result, now() - started)
+        return result
+
+    def _learn(self, failure: Failure, latency: float) -> None:
+        if failure.final:
+            # The service dealt with it, whatever it thought of it.
+            self.gate.succeeded()
+        else:
+            self.gate.failed()
+        self.gate.leave(failure.signal, latency)
 
     async def insist(
         self,
         request: Request,
         read: Callable[[object], _T],
-        until: float,
+        deadline: Deadline,
         *,
         heed: Callable[[Failure], Failure] = lambda failure: failure,
     ) -> _T | Failure:
@@ -104,7 +134,7 @@ class Caller:
         Args:
             request: what to send.
             read: makes the value from the envelope's `result`.
-            until: the moment on the clock of `timing` at which all ends.
+            deadline: when all ends.
             heed: sees every failure, and may return what it means for this call.
 
         """
@@ -113,7 +143,7 @@ class Caller:
         async def once() -> _T | Failure:
             nonlocal attempts
             attempts += 1
-            result = await self.attempt(request, read, until)
+            result = await self.attempt(request, read, deadline)
             if not isinstance(result, Failure):
                 return result
             result.error.attempts = attempts
@@ -121,35 +151,54 @@ class Caller:
 
         result = await once()
         if isinstance(result, Failure):
-            result = await self.pursue(result, once, until)
+            result = await self.pursue(result, once, deadline)
         return result
 
     async def pursue(
-        self, first: Failure, again: Callable[[], Awaitable[_T | Failure]], until: float
+        self, first: Failure, again: Callable[[], Awaitable[_T | Failure]], deadline: Deadline
     ) -> _T | Failure:
-        """Go on after a first failure, as the policy says; each further attempt is a retry."""
+        """Go on after a first failure, as the policy says and the retry budget allows."""
+        last = first
 
         async def retry() -> _T | Failure:
+            nonlocal last
+            while not self.budget.spend():
+                if deadline.left() <= _BUDGET_PAUSE:
+                    return Failure(Verdict.REFUSED, last.error)
+                await self.timing.sleep(_BUDGET_PAUSE * (0.5 + self.timing.random() / 2))
             self.tally.retries += 1
-            return await again()
+            result = await again()
+            if isinstance(result, Failure):
+                last = result
+            return result
 
-        self.tell_of_wait()
-        return await pursue(first, retry, policy=self.policy, timing=self.timing, until=until)
+        self.gate.tell_of_room()
+        return await pursue(first, retry, policy=self.policy, timing=self.timing, deadline=deadline)
 
-    def tell_of_wait(self) -> None:
-        """Tell that somebody waits without a place, which others may use meanwhile."""
-        for tell in self.on_wait:
-            tell()
-
-    async def _enter(self, until: float) -> bool:
-        if self.gate.try_enter():
-            return True
+    async def _enter(self, request: Request, deadline: Deadline) -> Failure | None:
+        """Wait for a place; return why there is none."""
         try:
-            async with asyncio.timeout(until - self.timing.now()):
+            if deadline.patient:
                 await self.gate.enter()
+            else:
+                async with asyncio.timeout(deadline.left()):
+                    await self.gate.enter()
+        except GivenUpError:
+            return self.out(request)
         except TimeoutError:
-            return False
-        return True
+            if self.gate.state == "outage":
+                return self.out(request)
+            detail = f"no free place among {self.gate.in_flight} in flight before the deadline"
+            return self._no_time(request, detail)
+        return None
+
+    def out(self, request: Request) -> Failure:
+        """Return the failure of a request that an outage kept from being sent."""
+        return Failure(Verdict.REFUSED, OutageError(request.call, note=_OUTAGE_NOTE))
+
+    def _no_time(self, request: Request, detail: str) -> Failure:
+        error = AttemptTimeoutError(request.call, detail=detail, sent=False)
+        return Failure(Verdict.NOT_DONE, error)
 
 
 def unless_in_doubt(note: str) -> Callable[[Failure], Failure]:

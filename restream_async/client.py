@@ -9,6 +9,7 @@ import aiohttp
 
 from restream_async import codec
 from restream_async.bookkeeping import Repeats
+from restream_async.budget import RetryBudget
 from restream_async.bulk import BulkRun
 from restream_async.calls import Caller, unless_in_doubt, value_or_raise
 from restream_async.config import InDoubt, Settings, check_limits
@@ -16,7 +17,9 @@ from restream_async.creation import LOOK_FIRST, Creator, restream_or_raise
 from restream_async.deletion import delete
 from restream_async.gate import Gate
 from restream_async.journal import Identity, Journal
+from restream_async.limit import AdaptiveLimit
 from restream_async.model import NewRestream, Restream, Toggled
+from restream_async.outage import Outage
 from restream_async.policy import RetryPolicy
 from restream_async.report import BulkReport
 from restream_async.stats import Stats
@@ -56,6 +59,7 @@ class RestreamClient:
         retry: RetryPolicy | None = None,
         in_doubt: InDoubt = "confirm",
         max_in_flight: int = 64,
+        patience: float = 300.0,
         session: aiohttp.ClientSession | None = None,
         allow_http: bool = False,
         timing: Timing | None = None,
@@ -73,7 +77,10 @@ class RestreamClient:
             in_doubt: what to do about an attempt that may have taken effect: "confirm" looks
                 before it sends again, "raise" too, but raises `OutcomeUnknownError` where the
                 look fails, "resend" never looks and can create a restream twice.
-            max_in_flight: ceiling of requests in flight, over all calls of this client.
+            max_in_flight: ceiling of the requests in flight, over all calls of this client. The
+                limit itself is learnt from the service's answers.
+            patience: seconds of an outage after which a bulk run gives up what is left, with
+                `OutageError`. A single call waits within its own deadline only.
             session: your own aiohttp session, for proxies or TLS of your own; it is left open.
             allow_http: permit plain http:// to an address that is not this machine's own.
             timing: time, sleep and chance, for tests.
@@ -89,7 +96,10 @@ class RestreamClient:
             auth_scheme=auth_scheme,
             allow_http=allow_http,
         )
-        in_doubt = check_limits(timeout=timeout, max_in_flight=max_in_flight, in_doubt=in_doubt)
+        in_doubt = check_limits(
+            timeout=timeout, patience=patience, max_in_flight=max_in_flight, in_doubt=in_doubt
+        )
+        timing = timing if timing is not None else Timing()
         self._settings = settings
         self._api = Api(settings.project_id)
         self._transport = Transport(
@@ -97,9 +107,13 @@ class RestreamClient:
         )
         self._caller = Caller(
             exchange=self._transport,
-            gate=Gate(self._transport.pool_size),
+            gate=Gate(
+                AdaptiveLimit(self._transport.pool_size),
+                Outage(patience, timing.now, timing.random),
+            ),
+            budget=RetryBudget(timing.now),
             policy=retry if retry is not None else RetryPolicy(),
-            timing=timing if timing is not None else Timing(),
+            timing=timing,
             timeout=timeout,
             secrets=settings.secrets,
         )
@@ -201,6 +215,8 @@ class RestreamClient:
             waiting=caller.gate.waiting,
             attempts=caller.tally.attempts,
             retries=caller.tally.retries,
+            budget_left=caller.budget.left,
+            state=caller.gate.state,
         )
 
     def create_many(

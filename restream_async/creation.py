@@ -16,9 +16,11 @@ import attrs
 from restream_async import codec
 from restream_async.calls import Caller
 from restream_async.config import InDoubt
+from restream_async.deadline import Deadline
 from restream_async.errors import (
     ApiError,
     CallError,
+    OutageError,
     OutcomeUnknownError,
     RestreamError,
     TransportError,
@@ -137,7 +139,7 @@ class Creator:
         self._known: dict[Key, set[int | str]] = {}
 
     async def create(
-        self, new: NewRestream, until: float, beginning: Beginning = PLAIN
+        self, new: NewRestream, deadline: Deadline, beginning: Beginning = PLAIN
     ) -> Settled | Unsettled:
         """Create a restream, or find it.
 
@@ -145,7 +147,7 @@ class Creator:
 
         Args:
             new: what to create.
-            until: the moment on the caller's clock at which all ends.
+            deadline: when all ends.
             beginning: what is known before the first POST.
 
         """
@@ -153,7 +155,7 @@ class Creator:
         if key in self._busy:
             if beginning.in_place:
                 self._caller.gate.leave()
-                self._caller.tell_of_wait()
+                self._caller.gate.tell_of_room()
             await self._turn(key)
             beginning = attrs.evolve(beginning, in_place=False, look_first=not beginning.another)
         self._busy[key] = None
@@ -161,31 +163,31 @@ class Creator:
             first: Failure | None = None
             if beginning is IN_PLACE or beginning is PLAIN:
                 # Nearly all need no more than this.
-                result = await self._post(new, until, in_place=beginning.in_place)
+                result = await self._post(new, deadline, in_place=beginning.in_place)
                 if not isinstance(result, Failure):
                     return Settled(restream=result, attempts=1, origin=Origin.POSTED)
                 first = result
-            return await self._pursue(new, until, beginning, first)
+            return await self._pursue(new, deadline, beginning, first)
         finally:
             waiting = self._busy.pop(key)
             if waiting is not None:
                 waiting.set()
 
     def _post(
-        self, new: NewRestream, until: float, *, in_place: bool
+        self, new: NewRestream, deadline: Deadline, *, in_place: bool
     ) -> Coroutine[Any, Any, Restream | Failure]:
         caller = self._caller
         send = caller.attempt_in_place if in_place else caller.attempt
-        return send(self._api.create(new), codec.restream, until)
+        return send(self._api.create(new), codec.restream, deadline)
 
     async def _pursue(
-        self, new: NewRestream, until: float, beginning: Beginning, first: Failure | None
+        self, new: NewRestream, deadline: Deadline, beginning: Beginning, first: Failure | None
     ) -> Settled | Unsettled:
         known: set[int | str] = set()
         if beginning.another:
             known = self._known.setdefault(key_of(new), known)
             beginning = attrs.evolve(beginning, others=beginning.others | known)
-        course = _Course(self._caller, self._api, self._in_doubt, new, until, beginning)
+        course = _Course(self._caller, self._api, self._in_doubt, new, deadline, beginning)
         end = await course.run(first)
         if isinstance(end, Settled):
             known.add(end.restream.id)
@@ -208,14 +210,14 @@ class _Course:
         api: Api,
         in_doubt: InDoubt,
         new: NewRestream,
-        until: float,
+        deadline: Deadline,
         beginning: Beginning,
     ) -> None:
         self._caller = caller
         self._api = api
         self._in_doubt = in_doubt
         self._new = new
-        self._until = until
+        self._deadline = deadline
         self._beginning = beginning
         self._request = api.create(new)
         self._attempts = 0
@@ -227,7 +229,7 @@ class _Course:
         """See the creation to its end; `first` is how a first POST failed, if one was made."""
         result = await self._first() if first is None else self._posted(first)
         if isinstance(result, Failure):
-            result = await self._caller.pursue(result, self._again, self._until)
+            result = await self._caller.pursue(result, self._again, self._deadline)
         if isinstance(result, Failure):
             result = await self._before_giving_up(result)
         if isinstance(result, Failure):
@@ -244,10 +246,10 @@ class _Course:
             return await self._post(in_place=beginning.in_place)
         if beginning.in_place:
             self._caller.gate.leave()
-            self._caller.tell_of_wait()
+            self._caller.gate.tell_of_room()
         if beginning.in_doubt:
             return await self._again()
-        found = await self._look(self._until)
+        found = await self._look(self._deadline)
         if isinstance(found, Failure):
             # Whether it is there is the question: without the answer nothing is sent.
             return Failure(Verdict.REFUSED, found.error)
@@ -255,7 +257,7 @@ class _Course:
 
     async def _post(self, *, in_place: bool = False, blindly: bool = False) -> Settled | Failure:
         send = self._caller.attempt_in_place if in_place else self._caller.attempt
-        result = await send(self._request, codec.restream, self._until)
+        result = await send(self._request, codec.restream, self._deadline)
         if not (isinstance(result, Failure) and result.verdict is Verdict.NOT_DONE):
             self._resent_blindly = self._resent_blindly or blindly
         return self._posted(result)
@@ -275,7 +277,7 @@ class _Course:
             return await self._post()
         if self._in_doubt == "resend":
             return await self._post(blindly=True)
-        found = await self._look(self._until)
+        found = await self._look(self._deadline)
         if isinstance(found, Restream):
             return self._settle(found, Origin.CONFIRMED)
         if isinstance(found, Failure) and self._in_doubt == "raise":
@@ -288,18 +290,23 @@ class _Course:
         known = isinstance(failure.error, OutcomeUnknownError)
         if doubt is None or known or self._in_doubt == "resend":
             return failure
-        grace = self._caller.timing.now() + min(LAST_LOOK, self._caller.timeout)
-        found = await self._look(max(self._until, grace), once=True)
+        if isinstance(failure.error, OutageError):
+            return self._unknown(doubt, failure)
+        grace = min(LAST_LOOK, self._caller.timeout)
+        deadline = self._deadline
+        if deadline.left() < grace:
+            deadline = Deadline(self._caller.timing.now, grace)
+        found = await self._look(deadline, once=True)
         if found is None:
             return failure
         if isinstance(found, Failure):
             return self._unknown(doubt, found)
         return self._settle(found, Origin.CONFIRMED)
 
-    async def _look(self, until: float, *, once: bool = False) -> Restream | Failure | None:
+    async def _look(self, deadline: Deadline, *, once: bool = False) -> Restream | Failure | None:
         request = self._api.list(self._new.video_id, about=self._new)
         call = self._caller.attempt if once else self._caller.insist
-        found = await call(request, codec.restreams, until)
+        found = await call(request, codec.restreams, deadline)
         if isinstance(found, Failure):
             found.error.attempts = found.error.attempts or 1
             gone = isinstance(found.error, ApiError) and found.error.status in _NOTHING_THERE

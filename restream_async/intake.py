@@ -5,7 +5,7 @@ import inspect
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import ClassVar
 
-from restream_async.gate import Gate
+from restream_async.gate import Gate, GivenUpError
 from restream_async.model import NewRestream
 
 
@@ -37,8 +37,11 @@ class Intake:
         """Return the next item and its number; None at the end."""
         raise NotImplementedError
 
-    async def next_in_place(self) -> tuple[int, NewRestream] | None:
-        """Return the next item and a place in the gate for it; None, and no place, at the end."""
+    async def next_in_place(self) -> tuple[int, NewRestream, bool] | None:
+        """Return the next item, and whether there is a place in the gate for it.
+
+        There is none at the end, which is None, nor in an outage that nobody waits for any more.
+        """
         raise NotImplementedError
 
     def stop(self) -> None:
@@ -97,14 +100,15 @@ class SyncIntake(Intake):
             self._end(error)
         return None
 
-    async def next_in_place(self) -> tuple[int, NewRestream] | None:
+    async def next_in_place(self) -> tuple[int, NewRestream, bool] | None:
         """Wait for a place, and read at the moment when it is free."""
-        if not self._gate.try_enter():
-            await self._gate.enter()
+        placed = self._gate.try_enter() or await enter(self._gate)
         item = self._next()
-        if item is None:
+        if item is not None:
+            return *item, placed
+        if placed:
             self._gate.leave()
-        return item
+        return None
 
 
 class AsyncIntake(Intake):
@@ -124,8 +128,8 @@ class AsyncIntake(Intake):
         async with self._turn:
             # Room is waited for, but not taken: the next item may come in an hour, and others
             # can use it meanwhile.
-            await self._gate.enter()
-            self._gate.leave()
+            if await enter(self._gate):
+                self._gate.leave()
             if self._ended:
                 return None
             try:
@@ -141,12 +145,10 @@ class AsyncIntake(Intake):
                 self._end(error)
             return None
 
-    async def next_in_place(self) -> tuple[int, NewRestream] | None:
+    async def next_in_place(self) -> tuple[int, NewRestream, bool] | None:
         """Read, and then wait for a place."""
         item = await self.next()
-        if item is not None:
-            await self._gate.enter()
-        return item
+        return None if item is None else (*item, await enter(self._gate))
 
     def stop(self) -> None:
         """Give no more items, and do not wait for the one that is awaited."""
@@ -176,6 +178,15 @@ class AsyncIntake(Intake):
 def _is_cancelled() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+async def enter(gate: Gate) -> bool:
+    """Take a place in the gate; return False in an outage that nobody waits for any more."""
+    try:
+        await gate.enter()
+    except GivenUpError:
+        return False
+    return True
 
 
 def intake(requests: Iterable[NewRestream] | AsyncIterable[NewRestream], gate: Gate) -> Intake:

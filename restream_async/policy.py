@@ -9,6 +9,7 @@ from tenacity import RetryCallState, retry_if_result
 from tenacity.asyncio import AsyncRetrying
 
 from restream_async.config import is_count, is_positive
+from restream_async.deadline import Deadline
 from restream_async.errors import ConfigurationError
 from restream_async.timing import Timing
 from restream_async.verdict import Failure
@@ -78,7 +79,7 @@ async def pursue(
     *,
     policy: RetryPolicy,
     timing: Timing,
-    until: float,
+    deadline: Deadline,
 ) -> _T | Failure:
     """Try again after a first failure, as the policy says.
 
@@ -90,7 +91,7 @@ async def pursue(
         again: makes one more attempt.
         policy: how long to insist.
         timing: time, sleep and chance.
-        until: the moment on `timing.now` that no wait may pass.
+        deadline: the moment that no wait may pass.
 
     Returns:
         The value, or the last failure.
@@ -111,7 +112,7 @@ async def pursue(
 
     def stop(state: RetryCallState) -> bool:
         tired = state.attempt_number >= policy.attempts
-        return tired or timing.now() + state.upcoming_sleep >= until
+        return tired or state.upcoming_sleep >= deadline.left()
 
     def tell(state: RetryCallState) -> None:
         _log.debug(
