@@ -72,8 +72,8 @@ class Caller:
         return Deadline(self.timing.now, self.policy.deadline)
 
     def patient_deadline(self) -> Deadline:
-        """Return the same on a clock that stands still during an outage."""
-        return Deadline(self.gate.active_time, self.policy.deadline, patient=True)
+        """Return the same, moving on for as long as an outage holds the client."""
+        return Deadline(self.timing.now, self.policy.deadline, self.gate.held)
 
     async def attempt(
         self, request: Request, read: Callable[[object], _T], deadline: Deadline

@@ -37,10 +37,14 @@ class Gate:
         self._limit = limit
         self._outage = outage
         self._later = later
+        # What may be in flight now: the limit, less the places that rest; none in an outage.
+        self._room = limit.value
         self._in_flight = 0
         self._resting = 0
         self._probing = False
         self._armed = False
+        # Whether an attempt has failed since the last success.
+        self._failing = False
         self.on_room: set[Callable[[], None]] = set()
         """Told when a place may be free that nobody waits for."""
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -73,14 +77,16 @@ class Gate:
     @property
     def has_room(self) -> bool:
         """Whether a place is free, and nobody waits for it."""
-        return not self._waiting and self._is_free()
+        return self._in_flight < self._room and not self._waiting
 
     def try_enter(self) -> bool:
         """Take a place if there is one. Each is given back with `leave`."""
-        if self._waiting or not self._is_free():
+        if self._waiting:
             return False
-        self._let_in()
-        return True
+        if self._in_flight < self._room:
+            self._in_flight += 1
+            return True
+        return self._try_probe()
 
     async def enter(self) -> None:
         """Take a place; wait for one if there is none. Each is given back with `leave`.
@@ -117,62 +123,86 @@ class Gate:
 
         """
         if signal is not None:
-            self._limit.record(signal, latency, self._in_flight)
+            self._learn(signal, latency)
         self._in_flight -= 1
         self._probing = False
-        idle = self._limit.idle_latency
-        if signal is Signal.SHED and idle is not None and latency < idle:
-            # A service that says no at once would be asked again at once, ever so often.
-            self._resting += 1
-            self._later(min(_LONGEST_REST, idle - latency), self._rested)
         if self._waiting:
             self._admit()
             self._arm()
 
     def succeeded(self) -> None:
         """Note that the service dealt with a request."""
-        if self._outage.succeeded():
-            self._limit.restart()
-            self._admit()
-            self.tell_of_room()
+        if self._failing:
+            self._failing = False
+            if self._outage.succeeded():
+                self._limit.restart()
+                self._set_room()
+                self._admit()
+                self.tell_of_room()
 
     def failed(self) -> None:
         """Note that the service did not deal with a request."""
+        self._failing = True
         if self._outage.failed():
+            self._set_room()
             self._arm()
             self._later(self._outage.until_given_up, self._give_up)
 
-    def active_time(self) -> float:
-        """Return seconds on a clock that stands still during an outage."""
-        return self._outage.active_time()
-
-    def _is_free(self) -> bool:
-        if self._outage.on:
-            return not self._probing and self._outage.until_probe <= 0
-        return self._in_flight + self._resting < self._limit.value
-
-    def _let_in(self) -> None:
-        self._in_flight += 1
-        if self._outage.on:
-            self._probing = True
-            self._outage.probing()
-
-    def _admit(self) -> None:
-        while self._waiting and self._is_free():
-            turn = self._waiting.popleft()
-            if not turn.done():
-                self._let_in()
-                turn.set_result(None)
+    def held(self) -> float:
+        """Return the seconds of all outages so far."""
+        return self._outage.held()
 
     def tell_of_room(self) -> None:
         """Tell whoever wants to know that a place may be free that nobody waits for."""
         for tell in self.on_room:
             tell()
 
+    def _learn(self, signal: Signal, latency: float) -> None:
+        limit = self._limit
+        changed = limit.record(signal, latency, self._in_flight)
+        idle = limit.idle_latency
+        if signal is Signal.SHED and idle is not None and latency < idle:
+            # A service that says no at once would be asked again at once, ever so often.
+            self._resting += 1
+            self._later(min(_LONGEST_REST, idle - latency), self._rested)
+            changed = True
+        if changed:
+            self._set_room()
+
+    def _set_room(self) -> None:
+        self._room = 0 if self._outage.on else max(0, self._limit.value - self._resting)
+
     def _rested(self) -> None:
         self._resting -= 1
+        self._set_room()
         self._admit()
         self.tell_of_room()
+
+    def _try_probe(self) -> bool:
+        if not self._outage.on or self._probing or self._outage.until_probe > 0:
+            return False
+        self._in_flight += 1
+        self._probing = True
+        self._outage.probing()
+        return True
+
+    def _admit(self) -> None:
+        while self._waiting:
+            if self._in_flight < self._room:
+                self._in_flight += 1
+            elif not self._try_probe():
+                return
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Give a place that is taken to whoever has waited longest."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._in_flight -= 1
+        self._probing = False
 
     def _arm(self) -> None:
         """See to it that somebody who waits in an outage is let through when a probe is due."""

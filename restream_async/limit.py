@@ -88,8 +88,8 @@ class AdaptiveLimit:
         """Seconds that an answer takes while the service has little to do, if it is known."""
         return self._idle_latency
 
-    def record(self, signal: Signal, latency: float, in_flight: int) -> None:
-        """Learn from an answer.
+    def record(self, signal: Signal, latency: float, in_flight: int) -> bool:
+        """Learn from an answer; return whether the limit has changed.
 
         Args:
             signal: what it says about the load.
@@ -99,18 +99,22 @@ class AdaptiveLimit:
         """
         if self._stale:
             self._stale -= 1
-            return
+            return False
         if signal is Signal.SHED:
             self._shed += 1
         else:
             self._latencies.append(latency)
-        if in_flight >= self.value:
+        limit = self._limit
+        if in_flight > limit - 1.0:
             self._full = True
-        if len(self._latencies) + self._shed >= max(_ROUND, self.value):
-            before = self._limit
-            self._end_round()
-            if self._limit != before:
-                self._stale = in_flight - 1
+        answers = len(self._latencies) + self._shed
+        if answers < _ROUND or answers + 1.0 <= limit:
+            return False
+        self._end_round()
+        if self._limit == limit:
+            return False
+        self._stale = in_flight - 1
+        return True
 
     def restart(self) -> None:
         """Begin with one request again, after an outage; what an idle answer takes is kept."""

@@ -61,10 +61,9 @@ class Outage:
         since = self._since if self._since is not None else self._now()
         return max(0.0, since + self._patience - self._now())
 
-    def active_time(self) -> float:
-        """Return seconds on a clock that stands still during an outage."""
-        now = self._now()
-        return now - self._past - (now - self._since if self._since is not None else 0.0)
+    def held(self) -> float:
+        """Return the seconds of all outages so far."""
+        return self._past if self._since is None else self._past + self._now() - self._since
 
     def probing(self) -> None:
         """Note that a probe is sent; the next one comes after twice the interval."""
