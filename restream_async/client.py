@@ -25,6 +25,7 @@ from restream_async.report import BulkReport
 from restream_async.stats import Stats
 from restream_async.timing import Timing
 from restream_async.transport import Transport
+from restream_async.undo import Undo
 from restream_async.wire import Api
 
 _TOGGLE_NOTE = (
@@ -258,16 +259,12 @@ class RestreamClient:
                 any more, which stops the run.
 
         """
-        settings = self._settings
-        identity = Identity(
-            base_url=settings.base_url, project_id=settings.project_id, api_key=settings.secrets[0]
-        )
         return BulkRun(
             self._caller,
             self._api,
             self._creator,
             requests,
-            journal=Journal(journal, identity) if journal is not None else None,
+            journal=self._journal(journal) if journal is not None else None,
             repair=repair,
             ensure=ensure,
             repeats=repeats,
@@ -291,3 +288,27 @@ class RestreamClient:
         )
         async with run:
             return await run.report()
+
+    def undo(self, journal: str | os.PathLike[str], *, include_found: bool = False) -> Undo:
+        """Delete what the runs of a journal have created.
+
+            async with client.undo("run.db") as undo:
+                await undo.carry_out(print)
+
+        Args:
+            journal: the file that `create_many` was given.
+            include_found: delete also what the runs found: what was there before, and what was
+                found after doubt and may have been there before.
+
+        Raises:
+            JournalError: on entering, the journal cannot be used.
+
+        """
+        return Undo(self._caller, self._api, self._journal(journal), include_found=include_found)
+
+    def _journal(self, path: str | os.PathLike[str]) -> Journal:
+        settings = self._settings
+        identity = Identity(
+            base_url=settings.base_url, project_id=settings.project_id, api_key=settings.secrets[0]
+        )
+        return Journal(path, identity)

@@ -106,7 +106,8 @@ class NewRestream:
         )
 
     def _check(self) -> None:
-        check_identifier("video_id", self.video_id)
+        # As a text first: an identifier may be an integer, a video id may not.
+        check_identifier("video_id", check_text("video_id", self.video_id))
         check_text("title", self.title)
         _check_url("stream_url", self.stream_url)
         check_text("stream_key", self.stream_key)

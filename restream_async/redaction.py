@@ -131,7 +131,7 @@ def _mask_value(value: object, spellings: Sequence[str], depth: int) -> object:
         }
     if isinstance(value, list | tuple):
         return [_mask_value(item, spellings, depth - 1) for item in value]
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float):
         # A key of digits may come back as a number.
         shown = _mask(str(value), spellings)
         return shown if MASK in shown else value

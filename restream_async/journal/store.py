@@ -51,6 +51,7 @@ _RUN: Final = 2
 _ID: Final = 4
 
 
+_FORBIDDEN: Final = "cannot be written: check its permissions, and those of its folder"
 _DAMAGED: Final = (
     "is damaged, or no journal: move it away and run again with ensure=True (on the command line: "
     "--ensure), which looks for every restream before it creates it"
@@ -275,6 +276,9 @@ def _create_private(path: Path) -> None:
     except FileExistsError:
         if not stat.S_ISREG(path.stat().st_mode):
             raise JournalError(f"{path} is no file: name another journal") from None
+        # SQLite would open it for reading, and fail at its locks in an obscure way.
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise JournalError(f"the journal {path} {_FORBIDDEN}") from None
 
 
 def _make_private(path: Path) -> None:
@@ -310,7 +314,7 @@ def _explain(error: sqlite3.Error) -> str:
         case sqlite3.SQLITE_FULL:
             return "is on a disk that is full: make room and run again, nothing is lost"
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN:
-            return "cannot be written: check its permissions, and those of its folder"
+            return _FORBIDDEN
         # The statements are right: what they (or Python, which gives no code) cannot take is not
         # what they wrote.
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_ERROR | 0:

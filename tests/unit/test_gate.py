@@ -128,9 +128,15 @@ async def test_with_room_nobody_waits_even_for_the_event_loop() -> None:
 
 async def test_who_only_tries_enters_where_there_is_room() -> None:
     gate = Gate(2)
-    assert [gate.try_enter() for _ in range(4)] == [True, True, False, False]
+    assert [(gate.has_room, gate.try_enter()) for _ in range(4)] == [
+        (True, True),
+        (True, True),
+        (False, False),
+        (False, False),
+    ]
     assert (gate.in_flight, gate.waiting) == (2, 0)
     gate.leave()
+    assert gate.has_room
     assert gate.try_enter()
 
 
@@ -140,9 +146,23 @@ async def test_who_only_tries_does_not_overtake_those_who_wait() -> None:
     crowd.ask()
     await settle()
     crowd.leave(0)
+    assert not crowd.gate.has_room
     assert not crowd.gate.try_enter()
     await settle()
     assert crowd.inside == [1]
+
+
+async def test_a_place_that_somebody_waits_for_is_no_room() -> None:
+    crowd = Crowd(1)
+    crowd.ask()
+    crowd.ask()
+    await settle()
+    crowd.cancel(1)
+    # Sent away, but not gone yet.
+    assert not crowd.gate.has_room
+    await settle()
+    crowd.leave(0)
+    assert crowd.gate.has_room
 
 
 async def test_a_place_that_is_left_goes_to_who_has_waited_longest() -> None:

@@ -1,0 +1,141 @@
+"""Disks that are full and files that may not be written: real ones, no simulation."""
+
+import asyncio
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from restream_async.errors import JournalError
+from restream_async.journal import Journal, State
+from tests.journal import victims
+from tests.journal.backend import IDENTITY
+from tests.journal.disk import mode
+from tests.journal.processes import Other, words_of
+
+FORBIDDEN = (
+    "the journal {} cannot be written: check its permissions, and those of its folder".format
+)
+UNOPENED = "the journal {} cannot be opened ({}): check its folder and its permissions".format
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """Give a folder that everybody can reach, unlike those of pytest."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Iterator[Path]:
+    """Give a disk of 256 kB that is nearly full."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:  # noqa: S603
+        pytest.skip("mounting is not permitted")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)  # noqa: S603, S607
+
+
+def fill(folder: Path, size: int) -> Path:
+    filler = folder / "filler"
+    filler.write_bytes(bytes(size))
+    return filler
+
+
+def journal_in(folder: Path, *, file_mode: int, folder_mode: int) -> Path:
+    """Make a journal that belongs to whoever the stranger is."""
+    folder.mkdir()
+    path = folder / "run.db"
+    asyncio.run(_begin(path, "a"))
+    if os.getuid() == 0:
+        os.chown(path, victims.NOBODY, victims.NOBODY)
+    path.chmod(file_mode)
+    folder.chmod(folder_mode)
+    return path
+
+
+async def _begin(path: Path, *items: str) -> None:
+    async with Journal(path, IDENTITY) as journal:
+        for item in items:
+            await journal.begin(journal.fingerprint(item))
+
+
+def told(*paths: Path) -> list[str]:
+    """Let somebody who is not root open journals; return what came of it."""
+    stranger = Other.start(victims.strangers, paths)
+    try:
+        return stranger.words()
+    finally:
+        stranger.end()
+
+
+def test_a_journal_that_may_not_be_written_is_refused_and_stays_as_it_was(public: Path) -> None:
+    read_only = journal_in(public / "file", file_mode=0o444, folder_mode=0o777)
+    fixed = journal_in(public / "folder", file_mode=0o600, folder_mode=0o555)
+    missing = public / "folder" / "new.db"
+    assert told(read_only, fixed, missing) == [
+        FORBIDDEN(read_only),
+        FORBIDDEN(fixed),
+        UNOPENED(missing, "Permission denied"),
+    ]
+    assert mode(read_only) == 0o444
+    assert not missing.exists()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs two users")
+def test_somebody_elses_journal_is_refused(public: Path) -> None:
+    private = journal_in(public / "private", file_mode=0o600, folder_mode=0o777)
+    shared = journal_in(public / "shared", file_mode=0o666, folder_mode=0o777)
+    for path in (private, shared):
+        os.chown(path, 0, 0)
+    assert told(private, shared) == [
+        FORBIDDEN(private),
+        UNOPENED(shared, "Operation not permitted"),
+    ]
+
+
+async def test_a_full_disk_is_told_and_all_that_was_begun_is_there_when_there_is_room(
+    tiny: Path,
+) -> None:
+    path = tiny / "run.db"
+    filler = fill(tiny, 100_000)
+    begun = 0
+
+    async def begin_for_ever(journal: Journal) -> None:
+        nonlocal begun
+        while True:
+            await journal.begin(journal.fingerprint(str(begun)))
+            begun += 1
+
+    async with Journal(path, IDENTITY) as journal:
+        with pytest.raises(JournalError) as caught:
+            await begin_for_ever(journal)
+    assert str(caught.value) == (
+        f"the journal {path} is on a disk that is full: make room and run again, nothing is lost"
+    )
+    filler.unlink()
+    async with Journal(path, IDENTITY) as journal:
+        assert begun
+        assert await journal.count(State.INTENDED) == begun
+
+
+async def test_a_disk_that_is_full_from_the_beginning_is_told(tiny: Path) -> None:
+    fill(tiny, 256 * 1024 - 4096)
+    with pytest.raises(JournalError, match="on a disk that is full: make room and run again"):
+        await Journal(tiny / "run.db", IDENTITY).__aenter__()
+
+
+async def test_a_quota_is_told_and_all_that_was_begun_is_there_afterwards(path: Path) -> None:
+    *begun, problem = await words_of(victims.has_a_quota, path, 100_000)
+    assert set(begun) == {"begun"}
+    assert problem.startswith(f"the journal {path} cannot be used any more (")
+    assert problem.endswith("): run again to resume, nothing is lost")
+    async with Journal(path, IDENTITY) as journal:
+        assert await journal.count(State.INTENDED) == len(begun)
