@@ -49,22 +49,24 @@ class Caller:
     Attributes:
         exchange: sends.
         gate: says how many may be in flight.
-        budget: says how many retries the service can be asked to bear.
         policy: says when to try again.
         timing: time, sleep and chance.
         timeout: seconds for one attempt, from when it has its place.
         secrets: what no text may repeat.
+        budget: says how many retries the service can be asked to bear.
         tally: counts what was sent.
 
     """
 
     exchange: Exchange
     gate: Gate
-    budget: RetryBudget
     policy: RetryPolicy
     timing: Timing
     timeout: float
     secrets: tuple[str, ...] = attrs.field(repr=False)
+    budget: RetryBudget = attrs.Factory(
+        lambda caller: RetryBudget(caller.timing.now), takes_self=True
+    )
     tally: Tally = attrs.field(factory=Tally)
 
     def deadline(self) -> Deadline:

@@ -9,7 +9,6 @@ import aiohttp
 
 from restream_async import codec
 from restream_async.bookkeeping import Repeats
-from restream_async.budget import RetryBudget
 from restream_async.bulk import BulkRun
 from restream_async.calls import Caller, unless_in_doubt, value_or_raise
 from restream_async.config import InDoubt, Settings, check_limits
@@ -17,9 +16,7 @@ from restream_async.creation import LOOK_FIRST, Creator, restream_or_raise
 from restream_async.deletion import delete
 from restream_async.gate import Gate
 from restream_async.journal import Identity, Journal
-from restream_async.limit import AdaptiveLimit
 from restream_async.model import NewRestream, Restream, Toggled
-from restream_async.outage import Outage
 from restream_async.policy import RetryPolicy
 from restream_async.report import BulkReport
 from restream_async.stats import Stats
@@ -108,11 +105,7 @@ class RestreamClient:
         )
         self._caller = Caller(
             exchange=self._transport,
-            gate=Gate(
-                AdaptiveLimit(self._transport.pool_size),
-                Outage(patience, timing.now, timing.random),
-            ),
-            budget=RetryBudget(timing.now),
+            gate=Gate.learning(self._transport.pool_size, patience, timing),
             policy=retry if retry is not None else RetryPolicy(),
             timing=timing,
             timeout=timeout,

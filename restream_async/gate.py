@@ -7,10 +7,11 @@ The limit is learnt (`limit`), and in an outage nobody is let through but a prob
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Self, TypeAlias
 
 from restream_async.limit import AdaptiveLimit, Signal
 from restream_async.outage import Outage
+from restream_async.timing import Timing
 
 State: TypeAlias = Literal["open", "outage"]
 
@@ -48,6 +49,18 @@ class Gate:
         self.on_room: set[Callable[[], None]] = set()
         """Told when a place may be free that nobody waits for."""
         self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @classmethod
+    def learning(cls, ceiling: int, patience: float, timing: Timing) -> Self:
+        """Return a gate that learns its limit, up to `ceiling`.
+
+        Args:
+            ceiling: how many may be through at once when all goes well.
+            patience: seconds of an outage after which who waits is sent away.
+            timing: time and chance.
+
+        """
+        return cls(AdaptiveLimit(ceiling), Outage(patience, timing.now, timing.random))
 
     @property
     def ceiling(self) -> int:
