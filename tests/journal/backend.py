@@ -70,16 +70,16 @@ class Backend:
     def __init__(self) -> None:
         self.stored: list[Restream] = []
         self.sent: list[Request] = []
-        self.fates: defaultdict[str, deque[Fate]] = defaultdict(deque)
+        self.fates: defaultdict[tuple[str, str | None], deque[Fate]] = defaultdict(deque)
         self.choose: Callable[[Request], Fate] = self._next
         self.watch: Callable[[str], None] = lambda _: None
         self.turns = 1
         self._numbers = count(1)
         self._late: list[Request] = []
 
-    def meets(self, method: str, *fates: Fate) -> None:
+    def meets(self, method: str, *fates: Fate, video: str | None = None) -> None:
         """Let the next requests of a method end like this, and all after them well."""
-        self.fates[method].extend(fates)
+        self.fates[method, video].extend(fates)
 
     def add(self, wanted: NewRestream) -> Restream:
         """Have a restream that nobody here asked for."""
@@ -126,8 +126,10 @@ class Backend:
         return Reply(status=_STATUS.get(fate, HTTPStatus.SERVICE_UNAVAILABLE))
 
     def _next(self, request: Request) -> Fate:
-        fates = self.fates[request.method]
-        return fates.popleft() if fates else Fate.DONE
+        for video in (request.video_id, None):
+            if fates := self.fates[request.method, video]:
+                return fates.popleft()
+        return Fate.DONE
 
     def _do(self, request: Request) -> Reply:
         if request.method == "POST" and request.new is not None:
