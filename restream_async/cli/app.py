@@ -6,13 +6,14 @@ from typing import Annotated, Final
 
 import typer
 
-from restream_async import RestreamError, TransportError
+from restream_async import JournalError, RestreamError, TransportError
 from restream_async.cli.bulk import bulk
 from restream_async.cli.demo import demo
 from restream_async.cli.one import create, delete, list_, toggle
 from restream_async.cli.sandbox import sandbox
 from restream_async.cli.screen import let_go_of_closed_pipes, say_error
 from restream_async.cli.trouble import ExitCode, Trouble
+from restream_async.cli.undo import undo
 
 PROGRAM: Final = "restream-async"
 
@@ -59,6 +60,7 @@ app.command()(bulk)
 app.command("list")(list_)
 app.command()(toggle)
 app.command()(delete)
+app.command()(undo)
 app.command()(sandbox)
 
 
@@ -78,6 +80,9 @@ def _run(arguments: Sequence[str]) -> int:
     except Trouble as trouble:
         say_error(str(trouble))
         return trouble.code
+    except JournalError as error:
+        say_error(str(error))
+        return ExitCode.USAGE
     except RestreamError as error:
         say_error(f"{error}{_next_step(error)}")
     return ExitCode.FAILED

@@ -33,6 +33,7 @@ from restream_async.cli.trouble import ExitCode, Trouble, why
 from restream_async.config import InDoubt
 
 _INSISTING: Final = "How long to insist"
+_NEVER_TWICE: Final = "Never twice, never lost"
 
 
 @connected
@@ -62,6 +63,31 @@ def bulk(  # noqa: PLR0913 - one for each option
     ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No progress and no summary, only errors.")
+    ] = False,
+    journal: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="A file that remembers what is done. Run the same command again to resume; "
+            "restream-async undo takes back what it created. It holds no keys and no URLs.",
+            rich_help_panel=_NEVER_TWICE,
+        ),
+    ] = None,
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair",
+            help="At the end, delete the extra copies that this run itself made.",
+            rich_help_panel=_NEVER_TWICE,
+        ),
+    ] = False,
+    ensure: Annotated[
+        bool,
+        typer.Option(
+            "--ensure",
+            help="Look for every restream before creating it.",
+            rich_help_panel=_NEVER_TWICE,
+        ),
     ] = False,
     max_in_flight: Annotated[
         int,
@@ -111,7 +137,8 @@ def bulk(  # noqa: PLR0913 - one for each option
     ("created" or "failed"), id, videoId, title, status, origin, attempts, maybeDuplicate; of
     failed ones errorType, error and httpStatus. They hold no stream keys and no stream URLs.
 
-    Ctrl-C finishes what is in flight; a second one stops at once.
+    Ctrl-C finishes what is in flight; a second one stops at once. With --journal, the same
+    command resumes it after any end.
     """
     console = console_on(sys.stderr)
     # Whatever can be wrong before the input is read is found before: that may take minutes.
@@ -143,6 +170,7 @@ def bulk(  # noqa: PLR0913 - one for each option
         job = _Job(
             client=client,
             requests=Requests(reader.read(source.same_lines())),
+            care=Care(journal=journal, repair=repair, ensure=ensure),
             total=checked.restreams,
             input_name=source.name,
             output_name="standard output" if output is None else str(output),
@@ -155,11 +183,21 @@ def bulk(  # noqa: PLR0913 - one for each option
 
 
 @attrs.frozen(kw_only=True)
+class Care:
+    """What a run does so as to create nothing twice and to lose nothing."""
+
+    journal: Path | None
+    repair: bool
+    ensure: bool
+
+
+@attrs.frozen(kw_only=True)
 class _Job:
     """A checked input on its way to the service."""
 
     client: RestreamClient
     requests: Requests
+    care: Care
     total: int
     input_name: str
     output_name: str
@@ -187,7 +225,12 @@ class _Job:
         async with self.client:
             return await drive(
                 self.client,
-                self.client.create_many(self.requests),
+                self.client.create_many(
+                    self.requests,
+                    journal=self.care.journal,
+                    repair=self.care.repair,
+                    ensure=self.care.ensure,
+                ),
                 total=self.total,
                 display=display,
                 heed=heed,
@@ -203,6 +246,11 @@ class _Job:
             *self._not_written(writer),
         ):
             say_error(sentence)
+        if self.care.journal is not None and not ride.is_perfect:
+            say(
+                self.console,
+                "To resume, run the same command again: what is done is not sent again.",
+            )
         if ride.signal_code is not None:
             return ride.signal_code
         if self.requests.trouble is not None:

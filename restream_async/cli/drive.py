@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 import attrs
 
-from restream_async import Created, Origin, Outcome, RestreamClient
+from restream_async import Created, JournalError, Origin, Outcome, RestreamClient
 from restream_async.bulk import BulkRun
 from restream_async.cli.interrupts import Interrupts
 from restream_async.cli.pace import Meter
@@ -29,6 +29,7 @@ class Ride:
         seconds: how long it took.
         signal_code: the exit code that a signal asks for, or None.
         cut_short: whether a second signal came, and what was in flight was dropped.
+        journal_error: why the journal could not be written any more, or None.
 
     """
 
@@ -41,6 +42,7 @@ class Ride:
     seconds: float
     signal_code: int | None
     cut_short: bool
+    journal_error: JournalError | None = None
 
     @property
     def failed(self) -> int:
@@ -50,7 +52,8 @@ class Ride:
     @property
     def is_perfect(self) -> bool:
         """Whether all were created, and none of them turned up twice."""
-        return self.counts.created == self.total and not self.duplicates
+        extra = sum(len(each.extra) - len(each.deleted) for each in self.duplicates)
+        return self.counts.created == self.total and not extra and self.journal_error is None
 
 
 def at_first_go(outcome: Outcome) -> bool:
@@ -87,15 +90,19 @@ async def drive(
         display.note(_STOPPING)
         run.stop()
 
+    journal_error: JournalError | None = None
     async with Ticker(display, meter), Interrupts(stop) as interrupts, run:
-        async for outcome in run:
-            if isinstance(outcome, Created):
-                at_once += at_first_go(outcome)
-            else:
-                name = type(outcome.error).__name__
-                examples[name] = examples.get(name) or str(outcome.error)
-            if not await heed(outcome):
-                run.stop()
+        try:
+            async for outcome in run:
+                if isinstance(outcome, Created):
+                    at_once += at_first_go(outcome)
+                else:
+                    name = type(outcome.error).__name__
+                    examples[name] = examples.get(name) or str(outcome.error)
+                if not await heed(outcome):
+                    run.stop()
+        except JournalError as error:
+            journal_error = error
     return Ride(
         total=total,
         counts=run.counts,
@@ -106,4 +113,5 @@ async def drive(
         seconds=time.monotonic() - start,
         signal_code=interrupts.exit_code,
         cut_short=interrupts.cut_short,
+        journal_error=journal_error,
     )

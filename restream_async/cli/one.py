@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from restream_async import InvalidRestreamError, NewRestream, Restream, RestreamClient
+from restream_async.cli.ask import agreed
 from restream_async.cli.connection import client_for
 from restream_async.cli.loop import run_async
 from restream_async.cli.options import ConnectionOptions, connected
@@ -148,7 +149,7 @@ def delete(
 ) -> None:
     """Delete a restream, after asking."""
     client = client_for(connection)
-    if not yes and not _agreed(f"Delete restream {safe(restream_id)}? [y/N] "):
+    if not yes and not agreed(f"Delete restream {safe(restream_id)}? [y/N] "):
         raise Trouble("nothing was deleted", ExitCode.FAILED)
     deleted = _call(
         client,
@@ -214,12 +215,3 @@ def _table(restreams: list[Restream]) -> Table:
             Text(safe(mask_url(each.stream_url))),
         )
     return table
-
-
-def _agreed(question: str) -> bool:
-    """Ask on the terminal."""
-    if not sys.stdin.isatty():
-        raise Trouble("there is no terminal to ask on: pass --yes")
-    sys.stderr.write(question)
-    sys.stderr.flush()
-    return sys.stdin.readline().strip().casefold() in {"y", "yes"}

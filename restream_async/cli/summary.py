@@ -56,7 +56,7 @@ def complaints(ride: Ride, place: Callable[[int], str]) -> Iterator[str]:
     more = len(ride.duplicates) - _MOST_DUPLICATES
     if more > 0:
         yield f"{plural(more, 'more restream')} turned up once too often: list those of the videos"
-    if any(duplicate.extra for duplicate in ride.duplicates):
+    if any(len(duplicate.extra) > len(duplicate.deleted) for duplicate in ride.duplicates):
         yield (
             "the service stored these copies after it had said that it failed, or they were there "
             "before: delete what is too much"
@@ -66,13 +66,19 @@ def complaints(ride: Ride, place: Callable[[int], str]) -> Iterator[str]:
             f"{plural(ride.unchecked, 'restream')} could not be looked for once more after a lost "
             "answer: list those of the videos to see whether one is there twice"
         )
+    if ride.journal_error is not None:
+        yield str(ride.journal_error)
 
 
 def _complaint(duplicate: Duplicate, place: str) -> str:
     where = f"{place} (video {duplicate.video_id})"
-    ids = ", ".join(map(str, (duplicate.kept, *duplicate.extra)))
+    there = (each for each in duplicate.extra if each not in duplicate.deleted)
+    ids = ", ".join(map(str, (duplicate.kept, *there)))
     if duplicate.reported_failed:
         return f"{where} was called failed, but turned up later: id {ids}"
+    if set(duplicate.deleted) == set(duplicate.extra):
+        deleted = ", ".join(map(str, duplicate.deleted))
+        return f"{where} was there more than once: id {duplicate.kept} stays, deleted {deleted}"
     return f"{where} is there more than once: ids {ids}"
 
 

@@ -40,7 +40,7 @@ print(time.process_time_ns() - begun)
 """
 # The ratio that is allowed, and how often the measurement may be spoilt by noise.
 _MOST: Final = 1.15
-_ROUNDS: Final = 5
+_ROUNDS: Final = 4
 _TRIES: Final = 3
 
 
