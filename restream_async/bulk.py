@@ -274,10 +274,9 @@ class BulkRun:
 
     async def _finish(self) -> None:
         await self._aftercare.look_again()
-        if self._books is not None:
-            for case in self._aftercare.checked:
-                if case.page is not None:
-                    self._books.checked(case.page)
+        for case in self._aftercare.checked:
+            if self._books is not None and case.page is not None:
+                self._books.checked(case.page)
 
 
 def _outcome(job: _Job, end: Settled | Unsettled) -> Outcome:

@@ -59,7 +59,9 @@ def _names_a_host(url: str) -> bool:
 
 
 def _check_url(field: str, value: object) -> None:
-    if not _names_a_host(check_text(field, value)):
+    if " " in (text := check_text(field, value)):
+        raise InvalidRestreamError(field, "must not contain spaces")
+    if not _names_a_host(text):
         raise InvalidRestreamError(
             field, "must have a scheme and a host, such as rtmps://live.example.com/app"
         )
@@ -102,6 +104,7 @@ class NewRestream:
             and f"{video_id}{title}{url}{key}".isprintable()
             and bool(video_id.strip(".") and title.strip() and key.strip())
             and not video_id.isspace()
+            and " " not in url
             and _names_a_host(url)
         )
 

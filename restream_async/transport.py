@@ -4,6 +4,7 @@ It decides nothing; it only notes what matters to the verdict: whether the reque
 """
 
 import asyncio
+import os
 from http import HTTPStatus
 from typing import Final
 
@@ -228,7 +229,9 @@ def _lost(error: Exception) -> str:
     for kind, text in _LOST:
         if isinstance(error, kind):
             return text
-    why = error.strerror if isinstance(error, OSError) else None
+    why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else None
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"no connection ({why or 'refused'})"
     return f"the connection was lost ({why or type(error).__name__})"
 
 

@@ -99,7 +99,8 @@ async def test_the_commands_run_as_they_stand(sandbox: Sandbox, tmp_path: Path) 
     for command in commands:
         await run("bash", "-c", command, folder=tmp_path, sandbox=sandbox)
 
-    assert len(sandbox.stored) == 2
+    assert sandbox.counts.posts == 2
+    assert not sandbox.stored, "the last command takes back what the second created"
     assert len((tmp_path / "outcomes.jsonl").read_text().splitlines()) == 2
 
 

@@ -94,9 +94,9 @@ def drip(head: bytes, drop: bytes, pause: float = 0.003) -> Act:
 
     async def act(peer: Peer, _: Seen) -> None:
         await peer.write(head)
-        while True:
-            await asyncio.sleep(pause)
+        while not peer.writer.is_closing():
             await peer.write(drop)
+            await asyncio.sleep(pause)
 
     return act
 

@@ -22,7 +22,7 @@ from restream_async import (
 from restream_async.transport import LARGEST_ANSWER
 
 from .calls import CALLS, METHODS, failure_of
-from .raw import TASK_NAME, RawServer, pour
+from .raw import TASK_NAME, RawServer, pour, then_hang
 from .samples import (
     answer,
     created,
@@ -64,6 +64,18 @@ async def test_a_too_large_answer_is_not_read_to_its_end(name: str) -> None:
     if name != "with a length beyond every integer":
         assert type(caught.value) is MalformedResponseError
         assert "larger than 1048576 bytes" in str(caught.value)
+
+
+async def test_an_answer_that_says_it_is_too_large_is_not_even_waited_for() -> None:
+    async with (
+        RawServer(get=then_hang(_WITH_LENGTH % _MOST)) as server,
+        client_of(server, attempts=1, timeout=5.0) as client,
+    ):
+        async with asyncio.timeout(1):
+            error = await failure_of(client.list("v1"), MalformedResponseError)
+        await assert_nothing_left(client)
+
+    assert "larger than 1048576 bytes" in str(error)
 
 
 async def test_a_too_large_error_keeps_its_status() -> None:

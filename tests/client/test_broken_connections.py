@@ -211,7 +211,7 @@ async def test_a_refused_connection_was_not_sent_so_everything_is_tried_again(
         await assert_nothing_left(client)
 
     assert (error.attempts, len(clock.sleeps)) == (3, 2)
-    assert "Connect call failed" in str(error)
+    assert "no connection (Connection refused)" in str(error)
     assert str(error).endswith("3 attempts")
     assert error.sent is False
 

@@ -257,7 +257,7 @@ async def test_a_body_that_breaks_off_after_a_success_is_an_answer_that_cannot_b
         ("ConnectionResetError", "(Connection reset by peer)"),
         ("ClientConnectionError", "(ClientConnectionError)"),
         ("OSError without a number", "(OSError)"),
-        ("OSError with the key", "(broken ***)"),
+        ("OSError with the key", "(Input/output error)"),
         ("ValueError", "credentials from .netrc"),
     ],
 )

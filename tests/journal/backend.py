@@ -70,16 +70,17 @@ class Backend:
     def __init__(self) -> None:
         self.stored: list[Restream] = []
         self.sent: list[Request] = []
-        self.fates: defaultdict[str, deque[Fate]] = defaultdict(deque)
+        self.fates: defaultdict[tuple[str, str | None], deque[Fate]] = defaultdict(deque)
         self.choose: Callable[[Request], Fate] = self._next
         self.watch: Callable[[str], None] = lambda _: None
         self.turns = 1
+        self.arrived: list[Request] = []
         self._numbers = count(1)
         self._late: list[Request] = []
 
-    def meets(self, method: str, *fates: Fate) -> None:
+    def meets(self, method: str, *fates: Fate, video: str | None = None) -> None:
         """Let the next requests of a method end like this, and all after them well."""
-        self.fates[method].extend(fates)
+        self.fates[method, video].extend(fates)
 
     def add(self, wanted: NewRestream) -> Restream:
         """Have a restream that nobody here asked for."""
@@ -87,6 +88,12 @@ class Backend:
         restream = codec.restream({"id": next(self._numbers), **fields})
         self.stored.append(restream)
         return restream
+
+    def deliver(self) -> None:
+        """Do what has arrived from somebody who waits for no answer any more."""
+        arrived, self.arrived = self.arrived, []
+        for request in arrived:
+            self._do(request)
 
     def settle(self) -> None:
         """Do what was promised late."""
@@ -110,15 +117,19 @@ class Backend:
     async def send(self, request: Request, timeout: float) -> Reply | NoReply:  # noqa: ASYNC109 - the protocol's
         del timeout
         self.sent.append(request)
+        self.arrived.append(request)
         for _ in range(self.turns):
             await asyncio.sleep(0)
         self.watch(request.method)
+        # What a crash or a cancellation keeps from coming here stays among those that arrived.
+        self.arrived.remove(request)
         fate = self.choose(request)
         if fate is Fate.UNSENT:
             return NoReply(detail="connection refused", sent=False)
         if fate is Fate.LATE:
             self._late.append(request)
         reply = self._do(request) if fate in _HAPPENS else None
+        self.watch(request.method)
         for _ in range(self.turns):
             await asyncio.sleep(0)
         if reply is not None and fate is Fate.DONE:
@@ -126,8 +137,10 @@ class Backend:
         return Reply(status=_STATUS.get(fate, HTTPStatus.SERVICE_UNAVAILABLE))
 
     def _next(self, request: Request) -> Fate:
-        fates = self.fates[request.method]
-        return fates.popleft() if fates else Fate.DONE
+        for video in (request.video_id, None):
+            if fates := self.fates[request.method, video]:
+                return fates.popleft()
+        return Fate.DONE
 
     def _do(self, request: Request) -> Reply:
         if request.method == "POST" and request.new is not None:

@@ -1,5 +1,7 @@
 """A journal's file seen from outside, and a SQLite that does as a test tells it."""
 
+import errno
+import os
 import shutil
 import sqlite3
 import stat
@@ -76,6 +78,7 @@ class Disk:
         self.commits = 0
         self.synchronous: int | None = None
         self.pages: int | None = None
+        self.failing: str | None = None
         self.before: Hook = lambda _: None
 
     def connect(self, *args: Any, **options: Any) -> sqlite3.Connection:  # noqa: ANN401 - handed on
@@ -84,6 +87,8 @@ class Disk:
         class Connection(sqlite3.Connection):
             def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:  # noqa: ANN401 - handed on
                 disk.before(sql)
+                if sql == disk.failing:
+                    raise OSError(errno.EIO, os.strerror(errno.EIO))
                 cursor = super().execute(sql, *values)
                 if sql == "COMMIT":
                     disk.commits += 1

@@ -112,11 +112,7 @@ async def test_what_is_in_flight_when_the_journal_breaks_is_seen_to_its_end(
 
     def break_it(method: str) -> None:
         if backend.count(method) >= 4:
-            disk.before = fail
-
-    def fail(sql: str) -> None:
-        if sql == "COMMIT":
-            raise OSError(28, "No space left on device")
+            disk.failing = "COMMIT"
 
     backend.watch = break_it
     async with client_in_memory(backend, limit=4).run(*WANTED, journal=path) as run:

@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import resource
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from restream_async.journal import Journal, State
 from tests.journal import victims
 from tests.journal.backend import IDENTITY
 from tests.journal.disk import mode
-from tests.journal.processes import Other, words_of
+from tests.journal.processes import Other
 
 FORBIDDEN = (
     "the journal {} cannot be written: check its permissions, and those of its folder".format
@@ -41,6 +43,15 @@ def tiny(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("mounting is not permitted")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)  # noqa: S603, S607
+
+
+@pytest.fixture
+def read_only(tiny: Path) -> Path:
+    """Give a journal on a disk that can only be read."""
+    path = tiny / "run.db"
+    asyncio.run(_begin(path, "a"))
+    subprocess.run(["mount", "-o", "remount,ro", str(tiny)], check=True)  # noqa: S603, S607
+    return path
 
 
 def fill(folder: Path, size: int) -> Path:
@@ -101,23 +112,27 @@ def test_somebody_elses_journal_is_refused(public: Path) -> None:
     ]
 
 
+async def test_a_disk_that_is_read_only_is_told(read_only: Path) -> None:
+    with pytest.raises(JournalError) as caught:
+        await Journal(read_only, IDENTITY).__aenter__()
+    assert str(caught.value) == FORBIDDEN(read_only)
+
+
+async def test_a_journal_beside_which_nothing_can_be_written_is_told(path: Path) -> None:
+    await _begin(path, "a")
+    os.mkdir(f"{path}-wal")  # noqa: PTH102 - not in the event loop's way
+    with pytest.raises(JournalError) as caught:
+        await Journal(path, IDENTITY).__aenter__()
+    assert str(caught.value) == FORBIDDEN(path)
+
+
 async def test_a_full_disk_is_told_and_all_that_was_begun_is_there_when_there_is_room(
     tiny: Path,
 ) -> None:
     path = tiny / "run.db"
     filler = fill(tiny, 100_000)
-    begun = 0
-
-    async def begin_for_ever(journal: Journal) -> None:
-        nonlocal begun
-        while True:
-            await journal.begin(journal.fingerprint(str(begun)))
-            begun += 1
-
-    async with Journal(path, IDENTITY) as journal:
-        with pytest.raises(JournalError) as caught:
-            await begin_for_ever(journal)
-    assert str(caught.value) == (
+    begun, told = await begin_for_ever(path)
+    assert told == (
         f"the journal {path} is on a disk that is full: make room and run again, nothing is lost"
     )
     filler.unlink()
@@ -132,10 +147,34 @@ async def test_a_disk_that_is_full_from_the_beginning_is_told(tiny: Path) -> Non
         await Journal(tiny / "run.db", IDENTITY).__aenter__()
 
 
-async def test_a_quota_is_told_and_all_that_was_begun_is_there_afterwards(path: Path) -> None:
-    *begun, problem = await words_of(victims.has_a_quota, path, 100_000)
-    assert set(begun) == {"begun"}
-    assert problem.startswith(f"the journal {path} cannot be used any more (")
-    assert problem.endswith("): run again to resume, nothing is lost")
+async def test_a_quota_is_told_and_all_that_was_begun_is_there_without_it(path: Path) -> None:
+    with quota(100_000):
+        begun, told = await begin_for_ever(path)
+    assert told.startswith(f"the journal {path} cannot be used any more (")
+    assert told.endswith("): run again to resume, nothing is lost")
     async with Journal(path, IDENTITY) as journal:
-        assert await journal.count(State.INTENDED) == len(begun)
+        assert begun
+        assert await journal.count(State.INTENDED) == begun
+
+
+@contextmanager
+def quota(size: int) -> Generator[None]:
+    """Let no file of this process grow beyond so many bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+async def begin_for_ever(path: Path) -> tuple[int, str]:
+    """Begin creations until that fails; return how many were begun, and what was said."""
+    begun = 0
+    try:
+        async with Journal(path, IDENTITY) as journal:
+            while True:
+                await journal.begin(journal.fingerprint(str(begun)))
+                begun += 1
+    except JournalError as error:
+        return begun, str(error)

@@ -256,6 +256,20 @@ async def test_a_commit_that_fails_fails_all_who_wait_for_it(path: Path, disk: D
         assert {str(end) for end in ends} == {FULL.format(path)}
 
 
+async def test_cancelling_one_of_those_whose_commit_fails_does_not_disturb_the_others(
+    path: Path, disk: Disk
+) -> None:
+    async with journal_at(path) as journal:
+        barrier = Barrier(disk)
+        tasks = [asyncio.create_task(begun(journal, item)) for item in "abc"]
+        await asyncio.to_thread(barrier.reached.wait)
+        disk.failing = "COMMIT"
+        tasks[1].cancel()
+        barrier.open.set()
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(end) for end in ends] == [JournalError, asyncio.CancelledError, JournalError]
+
+
 FULL = "the journal {} is on a disk that is full: make room and run again, nothing is lost"
 
 

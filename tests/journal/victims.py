@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import resource
 import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -53,13 +52,7 @@ def strangers(say: "Connection[Any, Any]", paths: Sequence[Path]) -> None:
 
 def kills_itself(say: "Connection[Any, Any]", path: Path) -> None:
     """Begin some creations, and die at the moment when the last beginning has returned."""
-    asyncio.run(_begin(say, path, 3, signal.SIGKILL))
-
-
-def has_a_quota(say: "Connection[Any, Any]", path: Path, size: int) -> None:
-    """Begin creations until files may not grow any more."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-    asyncio.run(_begin(say, path, 10_000))
+    asyncio.run(_die(say, path))
 
 
 def creates(say: "Connection[Any, Any]", address: Address, path: Path, number: int) -> None:
@@ -102,15 +95,9 @@ async def _open(say: "Connection[Any, Any]", path: Path, *, keep: bool = False) 
         say.send(str(error))
 
 
-async def _begin(
-    say: "Connection[Any, Any]", path: Path, number: int, last: signal.Signals | None = None
-) -> None:
-    try:
-        async with Journal(path, IDENTITY) as journal:
-            for item in range(number):
-                await journal.begin(journal.fingerprint(str(item)))
-                say.send("begun")
-            if last is not None:
-                os.kill(os.getpid(), last)
-    except JournalError as error:
-        say.send(str(error))
+async def _die(say: "Connection[Any, Any]", path: Path) -> None:
+    async with Journal(path, IDENTITY) as journal:
+        for item in range(3):
+            await journal.begin(journal.fingerprint(str(item)))
+            say.send("begun")
+        os.kill(os.getpid(), signal.SIGKILL)
