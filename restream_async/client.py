@@ -133,6 +133,7 @@ class RestreamClient:
 
     async def close(self) -> None:
         """Close the connections; a session that was handed in stays open."""
+        await self._caller.gate.close()
         await self._transport.close()
 
     async def create(self, new: NewRestream) -> Restream:

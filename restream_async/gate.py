@@ -6,7 +6,7 @@ The limit is learnt (`limit`), and in an outage nobody is let through but a prob
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final, Literal, Self, TypeAlias
 
 from restream_async.limit import AdaptiveLimit, Signal
@@ -14,9 +14,6 @@ from restream_async.outage import Outage
 from restream_async.timing import Timing
 
 State: TypeAlias = Literal["open", "outage"]
-
-Later: TypeAlias = Callable[[float, Callable[[], None]], object]
-"""Calls a function after so many seconds."""
 
 # Nobody is made to wait longer than this for a place at which the service had no room, in seconds.
 _LONGEST_REST: Final = 5.0
@@ -26,18 +23,20 @@ class GivenUpError(Exception):
     """The outage lasts for longer than the patience of the client. Stays inside the library."""
 
 
-def _later(seconds: float, call: Callable[[], None]) -> object:
-    return asyncio.get_running_loop().call_later(seconds, call)
-
-
 class Gate:
     """Lets requests through in the order in which they asked, as many as the limit allows."""
 
-    def __init__(self, limit: AdaptiveLimit, outage: Outage, later: Later = _later) -> None:
-        """Open with nothing in flight."""
+    def __init__(
+        self,
+        limit: AdaptiveLimit,
+        outage: Outage,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Open with nothing in flight; `sleep` waits on the clock of `outage`."""
         self._limit = limit
         self._outage = outage
-        self._later = later
+        self._sleep = sleep
+        self._timers: set[asyncio.Task[None]] = set()
         # What may be in flight now: the limit, less the places that rest; none in an outage.
         self._room = limit.value
         self._in_flight = 0
@@ -60,7 +59,8 @@ class Gate:
             timing: time and chance.
 
         """
-        return cls(AdaptiveLimit(ceiling), Outage(patience, timing.now, timing.random))
+        outage = Outage(patience, timing.now, timing.random)
+        return cls(AdaptiveLimit(ceiling), outage, timing.sleep)
 
     @property
     def ceiling(self) -> int:
@@ -159,7 +159,6 @@ class Gate:
         if self._outage.failed():
             self._set_room()
             self._arm()
-            self._later(self._outage.until_given_up, self._give_up)
 
     def held(self) -> float:
         """Return the seconds of all outages so far."""
@@ -177,7 +176,7 @@ class Gate:
         if signal is Signal.SHED and idle is not None and latency < idle:
             # A service that says no at once would be asked again at once, ever so often.
             self._resting += 1
-            self._later(min(_LONGEST_REST, idle - latency), self._rested)
+            self._after(min(_LONGEST_REST, idle - latency), self._rested)
             changed = True
         if changed:
             self._set_room()
@@ -221,20 +220,35 @@ class Gate:
         """See to it that somebody who waits in an outage is let through when a probe is due."""
         if self._waiting and self._outage.on and not self._armed:
             self._armed = True
-            self._later(self._outage.until_probe, self._probe)
+            self._after(self._outage.until_probe, self._probe)
 
     def _probe(self) -> None:
         self._armed = False
+        if self._outage.given_up:
+            self._send_all_away()
+            return
         self._admit()
         if not self._probing:
             self._arm()
 
-    def _give_up(self) -> None:
-        if not self._outage.given_up:
-            if self._outage.on:
-                self._later(self._outage.until_given_up, self._give_up)
-            return
+    def _send_all_away(self) -> None:
         waiting, self._waiting = self._waiting, deque()
         for turn in waiting:
             if not turn.done():
                 turn.set_exception(GivenUpError())
+
+    def _after(self, seconds: float, call: Callable[[], None]) -> None:
+        async def wait() -> None:
+            await self._sleep(seconds)
+            call()
+
+        timer = asyncio.create_task(wait())
+        self._timers.add(timer)
+        timer.add_done_callback(self._timers.discard)
+
+    async def close(self) -> None:
+        """Stop all timers, and send everybody away who waits in an outage."""
+        self._send_all_away()
+        for timer in self._timers:
+            timer.cancel()
+        await asyncio.gather(*self._timers, return_exceptions=True)

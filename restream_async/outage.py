@@ -55,12 +55,6 @@ class Outage:
         """Seconds until the next probe may be sent."""
         return max(0.0, self._next_probe - self._now())
 
-    @property
-    def until_given_up(self) -> float:
-        """Seconds until what waits is given up."""
-        since = self._since if self._since is not None else self._now()
-        return max(0.0, since + self._patience - self._now())
-
     def held(self) -> float:
         """Return the seconds of all outages so far."""
         return self._past if self._since is None else self._past + self._now() - self._since
