@@ -374,7 +374,7 @@ class TestABroughtSession:
         async with (
             RawServer(get=then_hang(), post=created()) as server,
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as session,
-            client_of(server, session=session, timeout=0.03, attempts=1) as client,
+            client_of(server, session=session, timeout=0.1, attempts=1) as client,
         ):
             other = asyncio.ensure_future(session.get(server.base_url))
             await server.arrived()
