@@ -3,27 +3,29 @@
 import os
 from collections.abc import AsyncIterable, Iterable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import aiohttp
 
 from restream_async import codec
-from restream_async.bookkeeping import Repeats
-from restream_async.bulk import BulkRun
 from restream_async.calls import Caller, unless_in_doubt, value_or_raise
 from restream_async.config import InDoubt, Settings, check_limits
 from restream_async.creation import LOOK_FIRST, Creator, restream_or_raise
 from restream_async.deletion import delete
 from restream_async.gate import Gate
-from restream_async.journal import Identity, Journal
 from restream_async.model import NewRestream, Restream, Toggled
 from restream_async.policy import RetryPolicy
-from restream_async.report import BulkReport
 from restream_async.stats import Stats
 from restream_async.timing import Timing
 from restream_async.transport import Transport
-from restream_async.undo import Undo
 from restream_async.wire import Api
+
+if TYPE_CHECKING:
+    from restream_async.bookkeeping import Repeats
+    from restream_async.bulk import BulkRun
+    from restream_async.journal import Journal
+    from restream_async.report import BulkReport
+    from restream_async.undo import Undo
 
 _TOGGLE_NOTE = (
     "it may have taken effect, so it was not sent again: list the restreams of the video to see"
@@ -211,8 +213,8 @@ class RestreamClient:
         journal: str | os.PathLike[str] | None = None,
         repair: bool = False,
         ensure: bool = False,
-        repeats: Repeats = "existing",
-    ) -> BulkRun:
+        repeats: "Repeats" = "existing",
+    ) -> "BulkRun":
         """Create many restreams, and stream the outcomes as they finish.
 
         Use it as an async context manager and iterate over it:
@@ -243,6 +245,8 @@ class RestreamClient:
                 any more, which stops the run.
 
         """
+        from restream_async.bulk import BulkRun  # noqa: PLC0415 - start-up waits for no bulk run
+
         return BulkRun(
             self._caller,
             self._api,
@@ -261,8 +265,8 @@ class RestreamClient:
         journal: str | os.PathLike[str] | None = None,
         repair: bool = False,
         ensure: bool = False,
-        repeats: Repeats = "existing",
-    ) -> BulkReport:
+        repeats: "Repeats" = "existing",
+    ) -> "BulkReport":
         """Create many restreams, and return all outcomes at once, in the order of the input.
 
         The arguments are those of `create_many`.
@@ -273,7 +277,7 @@ class RestreamClient:
         async with run:
             return await run.report()
 
-    def undo(self, journal: str | os.PathLike[str], *, include_found: bool = False) -> Undo:
+    def undo(self, journal: str | os.PathLike[str], *, include_found: bool = False) -> "Undo":
         """Delete what the runs of a journal have created.
 
             async with client.undo("run.db") as undo:
@@ -288,9 +292,13 @@ class RestreamClient:
             JournalError: on entering, the journal cannot be used.
 
         """
+        from restream_async.undo import Undo  # noqa: PLC0415 - as above
+
         return Undo(self._caller, self._api, self._journal(journal), include_found=include_found)
 
-    def _journal(self, path: str | os.PathLike[str]) -> Journal:
+    def _journal(self, path: str | os.PathLike[str]) -> "Journal":
+        from restream_async.journal import Identity, Journal  # noqa: PLC0415 - as above
+
         settings = self._settings
         identity = Identity(
             base_url=settings.base_url, project_id=settings.project_id, api_key=settings.secrets[0]

@@ -2,16 +2,17 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
-from tenacity import RetryCallState, retry_if_result
-from tenacity.asyncio import AsyncRetrying
 
 from restream_async.config import is_count, is_positive
 from restream_async.errors import ConfigurationError
 from restream_async.timing import Timing
 from restream_async.verdict import Failure
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 _T = TypeVar("_T")
 
@@ -96,6 +97,9 @@ async def pursue(
         The value, or the last failure.
 
     """
+    from tenacity import retry_if_result  # noqa: PLC0415 - paid for by the first failure only
+    from tenacity.asyncio import AsyncRetrying  # noqa: PLC0415 - as above
+
     pending: list[Failure] = [first]
     last = first
 
@@ -106,14 +110,14 @@ async def pursue(
             last = result
         return result
 
-    def wait(state: RetryCallState) -> float:
+    def wait(state: "RetryCallState") -> float:
         return policy.wait(state.attempt_number, last.retry_after, timing.random())
 
-    def stop(state: RetryCallState) -> bool:
+    def stop(state: "RetryCallState") -> bool:
         tired = state.attempt_number >= policy.attempts
         return tired or timing.now() + state.upcoming_sleep >= until
 
-    def tell(state: RetryCallState) -> None:
+    def tell(state: "RetryCallState") -> None:
         _log.debug(
             "attempt %d failed, again in %.3g s: %s",
             state.attempt_number,
