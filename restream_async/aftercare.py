@@ -7,7 +7,7 @@ all creations that were in doubt are looked for once more.
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import attrs
@@ -25,6 +25,10 @@ from restream_async.wire import Api
 
 GRACE: Final = 1.0
 """Seconds that a late commit is waited for after the last doubt of a run."""
+
+MOST_CASES: Final = 5000
+"""Creations after doubt that are remembered for the end; beyond it the oldest are looked for at
+once, so that memory stays bounded."""
 
 
 @attrs.frozen(kw_only=True)
@@ -50,28 +54,40 @@ class Case:
 class Aftercare:
     """Remembers what was in doubt, looks again, and repairs if asked to."""
 
-    def __init__(self, caller: Caller, api: Api, *, repair: bool) -> None:
+    def __init__(
+        self, caller: Caller, api: Api, *, repair: bool, checked: Callable[[Case], None]
+    ) -> None:
         """Work with a caller on one project.
 
         Args:
             caller: makes the calls.
             api: knows their requests.
             repair: whether to delete the copies that the run itself made.
+            checked: told of each creation that was looked for again.
 
         """
         self._caller = caller
         self._api = api
         self._repair = repair
+        self._checked = checked
         self._cases: defaultdict[str, list[Case]] = defaultdict(list)
+        self._count = 0
         self._last_doubt = 0.0
-        self.checked: list[Case] = []
         self.duplicates: list[Duplicate] = []
         self.unchecked = 0
 
-    def remember(self, case: Case) -> None:
-        """Look for this one again at the end."""
+    async def remember(self, case: Case) -> None:
+        """Look for this one again at the end, or as soon as there are too many to remember."""
         self._cases[case.new.video_id].append(case)
+        self._count += 1
         self._last_doubt = self._caller.timing.now()
+        if self._count > MOST_CASES:
+            # Those of the video that has waited longest.
+            video_id = next(iter(self._cases))
+            cases = self._cases.pop(video_id)
+            self._count -= len(cases)
+            self.unchecked += len(cases)
+            await self._look_at(deque([(video_id, cases)]))
 
     async def look_again(self) -> None:
         """Look for all that was in doubt, and repair if asked to."""
@@ -80,7 +96,7 @@ class Aftercare:
         timing = self._caller.timing
         await timing.sleep(max(0.0, self._last_doubt + GRACE - timing.now()))
         videos = deque(self._cases.items())
-        self._cases = defaultdict(list)
+        self._cases, self._count = defaultdict(list), 0
         # Until they are looked for.
         self.unchecked += sum(len(cases) for _, cases in videos)
         async with asyncio.TaskGroup() as group:
@@ -102,13 +118,13 @@ class Aftercare:
             kept = {case.kept for case in cases if case.kept is not None}
             for case in cases:
                 await self._check(case, found, kept)
-                self.checked.append(case)
+                self._checked(case)
                 self.unchecked -= 1
 
     async def _check(
         self, case: Case, restreams: list[Restream], kept: Iterable[int | str]
     ) -> None:
-        others = frozenset(kept) - {case.kept}
+        others = (frozenset(kept) | case.doubt.others) - {case.kept}
         ids = [copy.id for copy in copies_of(case.new, restreams, others)]
         if not ids or ids == [case.kept]:
             return
@@ -116,7 +132,9 @@ class Aftercare:
         extra = tuple(identifier for identifier in ids if identifier != keep)
         # Another case of the same restream need not tell of them again.
         restreams[:] = [copy for copy in restreams if copy.id not in extra]
-        ours = self._repair and case.doubt.absent_before and keep in ids
+        # More copies than attempts in doubt: somebody else creates them too.
+        all_ours = case.doubt.absent_before and len(extra) <= case.doubt.posts
+        ours = self._repair and all_ours and keep in ids
         deleted = [identifier for identifier in extra if ours and await self._gone(identifier)]
         self.duplicates.append(
             Duplicate(

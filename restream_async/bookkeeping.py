@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-from restream_async.creation import Beginning, Doubt, Settled, Unsettled, key_of
+from restream_async.creation import IN_PLACE, Beginning, Doubt, Settled, Unsettled, key_of
 from restream_async.journal import Entry, Journal, State
 from restream_async.model import Created, NewRestream, Origin, Restream
 
@@ -86,6 +86,8 @@ class Bookkeeper:
     def beginning(self, page: Page, *, ensure: bool) -> Beginning:
         """Return how an item with this past is to be begun."""
         begun = page.entry.state is State.INTENDED
+        if not (begun or ensure or self._another or page.entry.others):
+            return IN_PLACE
         return Beginning(
             in_place=True,
             look_first=ensure or (begun and page.entry.this_run),

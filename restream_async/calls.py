@@ -58,7 +58,7 @@ class Caller:
     timeout: float
     secrets: tuple[str, ...] = attrs.field(repr=False)
     tally: Tally = attrs.field(factory=Tally)
-    on_wait: set[Callable[[], None]] = attrs.field(factory=set)
+    on_wait: set[Callable[[], None]] = attrs.field(factory=set[Callable[[], None]])
 
     def deadline(self) -> float:
         """Return the moment, on the clock of `timing`, at which a call that begins now ends."""

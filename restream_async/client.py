@@ -171,7 +171,9 @@ class RestreamClient:
         """Turn a restream on if it is off, and off if it is on; return its new status.
 
         A repeated toggle flips it back, so it is sent again only where it certainly did not
-        arrive. Any other failure is raised at once, and says that the effect is unknown.
+        arrive. Any other failure is raised at once, and says that the effect is unknown. What
+        stands between the client and the service may repeat it all the same: Varnish sends a
+        request without a body again when a kept connection to its backend turns out to be closed.
 
         Raises:
             InvalidRestreamError: the id is empty or cannot stand in a path.
@@ -230,14 +232,18 @@ class RestreamClient:
                 any end, `kill -9` included: what is done is reported at once, what was under way
                 is looked for first, what failed is tried again. It holds no stream key, no stream
                 URL and no API key.
-            repair: at the end of the run, delete the extra copies that this run itself made.
-                Extra copies come from commits later than the look before a resend. A copy is
-                known to be the run's own where that look had found none: then nothing was there
-                before. Where no look said so, nothing is deleted, only reported.
+            repair: at the end of the run, delete the extra copies that this run made. Extra
+                copies come from commits later than the look before a resend. A copy counts as
+                the run's own where that look had found none, so that nothing was there before,
+                and where no more copies turned up than attempts were in doubt. What cannot be
+                told from it is an equal restream that somebody else creates between that look
+                and the end of the run: set it only where nobody does. Everything else is only
+                reported.
             ensure: look for every restream before creating it.
             repeats: what the same restream again in the input is, to a run with a journal (and
                 to any run while the first one is under way): "existing" reports it as existing,
-                "create" creates it once more.
+                "create" creates it once more, and remembers the ids of all that it created for
+                as long as the client lives.
 
         Raises:
             JournalError: on entering, the journal cannot be opened, is damaged, is in use, or
@@ -301,6 +307,6 @@ class RestreamClient:
 
         settings = self._settings
         identity = Identity(
-            base_url=settings.base_url, project_id=settings.project_id, api_key=settings.secrets[0]
+            base_url=settings.base_url, project_id=settings.project_id, api_key=settings.api_key
         )
         return Journal(path, identity)

@@ -83,6 +83,10 @@ class CallError(RestreamError):
         note = f"; {self.note}" if self.note else ""
         return f"{self._happened()}: {self.call}, {times}{note}"
 
+    def __repr__(self) -> str:
+        """Return the kind and the text."""
+        return f"{type(self).__name__}({str(self)!r})"
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep all that is known when the error travels between processes."""
         return _rebuild, (type(self), self.__dict__.copy())

@@ -1,9 +1,8 @@
 """What comes in: the input of a bulk run, read item by item, sync or async."""
 
 import asyncio
-import inspect
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from typing import ClassVar
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
+from typing import ClassVar, cast
 
 from restream_async.gate import Gate
 from restream_async.model import NewRestream
@@ -157,8 +156,9 @@ class AsyncIntake(Intake):
 
     async def close(self) -> None:
         """Close an async generator; anything else belongs to whoever made it."""
-        if inspect.isasyncgen(self._items):
-            await self._items.aclose()
+        items: object = self._items
+        if isinstance(items, AsyncGenerator):
+            await cast("AsyncGenerator[object, None]", items).aclose()
 
     async def _read(self) -> NewRestream:
         reader = self._reader = asyncio.current_task()

@@ -47,7 +47,8 @@ class RetryPolicy:
         base: seconds; the longest first wait.
         cap: seconds; the longest wait.
         deadline: seconds for everything: attempts, waits, looks. No wait begins that would pass
-            it, and the last attempt is cut at it.
+            it, and the last attempt is cut at it. Only the last look, which keeps a restream that
+            exists from being called failed, may take up to 5 seconds more.
 
     Raises:
         ConfigurationError: a value is not positive.

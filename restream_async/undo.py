@@ -60,6 +60,11 @@ class Undo:
         """How many restreams are to be deleted; known inside the block."""
         self.left_alone = 0
         """How many were merely found and stay; known inside the block."""
+        self.unsure = 0
+        """How many were under way when their run ended, and may exist; known inside the block.
+
+        A run that is resumed finds out about them.
+        """
 
     async def __aenter__(self) -> Self:
         """Open the journal and count.
@@ -71,6 +76,7 @@ class Undo:
         await self._journal.__aenter__()
         try:
             counts = {state: await self._journal.count(state) for state in _TAKEN_BACK_TOO}
+            self.unsure = await self._journal.count(State.INTENDED)
         except BaseException as error:
             await self._journal.__aexit__(type(error), error, error.__traceback__)
             raise

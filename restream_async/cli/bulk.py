@@ -151,6 +151,8 @@ def bulk(  # noqa: PLR0913 - one for each option
             in_doubt=in_doubt,
             max_in_flight=max_in_flight,
         )
+    # A run that is resumed reports every outcome again.
+    force = force or (journal is not None and journal.exists())
     if output is not None:
         refuse_to_overwrite(output, force=force)
     with contextlib.ExitStack() as stack:

@@ -57,9 +57,15 @@ async def _undo(client: RestreamClient, journal: Path, *, yes: bool, include_fou
     console = console_on(sys.stderr)
     async with client, client.undo(journal, include_found=include_found) as undoing:
         stay = _staying(undoing)
+        if undoing.unsure:
+            what = plural(undoing.unsure, "restream")
+            say_error(
+                f"{what} under way when the run ended may exist too: run the bulk command again "
+                "to find out, and undo after that"
+            )
         if not undoing.total:
             say(console, f"There is nothing to delete.{stay}")
-            return ExitCode.DONE
+            return ExitCode.FAILED if undoing.unsure else ExitCode.DONE
         what = plural(undoing.total, "restream")
         if not yes and not agreed(f"Delete {what} that {journal} has created?{stay} [y/N] "):
             raise Trouble("nothing was deleted", ExitCode.FAILED)
@@ -71,7 +77,9 @@ async def _undo(client: RestreamClient, journal: Path, *, yes: bool, include_fou
 
         async with Interrupts(stop) as interrupts:
             await undoing.carry_out(count.add)
-    return count.end(journal, interrupts.exit_code)
+        unsure = bool(undoing.unsure)
+    code = count.end(journal, interrupts.exit_code)
+    return ExitCode.FAILED if code == ExitCode.DONE and unsure else code
 
 
 def _staying(undoing: Undo) -> str:

@@ -93,16 +93,15 @@ async def test_a_repeat_whose_look_fails_does_not_make_the_next_run_create_it_tw
     assert backend.count("POST") == 1
 
 
-@pytest.mark.parametrize("apart", [0, FAR])
 async def test_a_repeat_that_fails_leaves_the_doubt_about_the_first_to_the_next_run(
-    path: Path, apart: int
+    path: Path,
 ) -> None:
     backend = Backend()
     backend.meets("POST", *[Fate.LATE] * 3)
     backend.meets("GET", *[Fate.DONE] * 3, *[Fate.LOST_BEFORE] * 3)
     client = client_in_memory(backend, limit=1)
-    first = await report(client, new(), *between(apart), new(), journal=path)
-    assert [item.index for item in first.failed] == [0, apart + 1]
+    first = await report(client, new(), new(), journal=path)
+    assert [item.index for item in first.failed] == [0, 1]
     posts = backend.count("POST")
     second = await report(client_in_memory(backend), new(), journal=path)
     assert origins(second.created) == [Origin.CONFIRMED]

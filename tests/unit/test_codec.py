@@ -227,7 +227,7 @@ def test_a_new_restream_that_cannot_be_read_is_invalid(
         (b"\xff\xfe\x00", "it is not JSON"),
         ("{}".encode("utf-16"), "it is not JSON"),
         ("{}".encode("utf-32-be"), "it is not JSON at position 0"),
-        (b"\xef\xbb\xbf{}", "it is not JSON at position 0"),
+        (b"\xef\xbb\xbf{", "it is not JSON at position 1"),
         (b"[" * 500_000, "it is nested too deeply"),
         (b'{"a":' * 200_000, "it is nested too deeply"),
         (b"1" * 5000, "it is not JSON"),
