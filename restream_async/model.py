@@ -161,6 +161,11 @@ class Restream:
     status: bool
     video_id: str
 
+    def __attrs_post_init__(self) -> None:
+        """Check the id: without one, a restream can be neither toggled nor deleted."""
+        if self.id == "":
+            raise InvalidRestreamError("id", "must not be empty")
+
     @property
     def secrets(self) -> tuple[str, ...]:
         """What no text may repeat: the stream key, and what the stream URL can hide."""
