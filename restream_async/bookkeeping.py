@@ -32,7 +32,7 @@ class Page:
         # What this run left uncertain, the item that did so looks after.
         if absent_before is None or self.entry.this_run:
             return None
-        return Doubt(absent_before=absent_before)
+        return Doubt(absent_before=absent_before, others=frozenset(self.entry.others))
 
 
 class Bookkeeper:

@@ -1,5 +1,6 @@
 """What comes in: the input of a bulk run, read item by item, sync or async."""
 
+import abc
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import ClassVar, cast
@@ -8,7 +9,7 @@ from restream_async.gate import Gate
 from restream_async.model import NewRestream
 
 
-class Intake:
+class Intake(abc.ABC):
     """Numbers the items, and remembers how the input ended.
 
     What the input raises ends it, and is kept until all that it gave before is reported.
@@ -32,13 +33,13 @@ class Intake:
         """Whether no more items come."""
         return self._ended
 
+    @abc.abstractmethod
     async def next(self) -> tuple[int, NewRestream] | None:
         """Return the next item and its number; None at the end."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     async def next_in_place(self) -> tuple[int, NewRestream] | None:
         """Return the next item and a place in the gate for it; None, and no place, at the end."""
-        raise NotImplementedError
 
     def stop(self) -> None:
         """Give no more items."""
@@ -55,7 +56,7 @@ class Intake:
         if error is not None:
             raise error
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027 - an ordinary iterable needs nothing
         """Let go of the input."""
 
     def _number(self, item: object) -> tuple[int, NewRestream]:

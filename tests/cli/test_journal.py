@@ -95,7 +95,7 @@ def test_a_journal_that_fails_on_the_way_stops_the_run_and_says_so(
 
     def prepare_small(store: Store, *arguments: object) -> None:
         prepare(store, *arguments)  # type: ignore[arg-type]
-        store._database.execute("PRAGMA max_page_count = 1")  # noqa: SLF001
+        store._database.execute("PRAGMA max_page_count = 1")  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 
     with monkeypatch.context() as patch:
         patch.setattr(Store, "prepare", prepare_small)
@@ -174,7 +174,11 @@ def test_undo_on_a_terminal_takes_yes_for_an_answer(
     left: int,
 ) -> None:
     cli("bulk", file, "--journal", journal)
-    monkeypatch.setattr("restream_async.cli.undo.agreed", lambda _: answer.startswith("y"))
+
+    def agreed(_: str) -> bool:
+        return answer.startswith("y")
+
+    monkeypatch.setattr("restream_async.cli.undo.agreed", agreed)
     assert cli("undo", journal).code == code
     assert len(sandbox.stored) == left
 

@@ -81,7 +81,7 @@ def test_using_needs_no_extra() -> None:
 
 def test_a_name_that_does_not_exist_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'NoSuchThing'"):
-        _ = restream_async.NoSuchThing  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+        _ = restream_async.NoSuchThing  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_every_public_name_is_listed_and_can_be_had() -> None:

@@ -71,7 +71,7 @@ def test_a_subclass_is_sent_like_what_it_is() -> None:
     assert codec.to_json(Channel(**FIELDS)) == codec.to_json(new())
 
 
-@pytest.mark.parametrize("kept", [7, "7", "r-7", 0, -1, 10**30, ""])
+@pytest.mark.parametrize("kept", [7, "7", "r-7", 0, -1, 10**30])
 def test_an_id_is_kept_as_it_was_sent(kept: object) -> None:
     read = codec.restream(codec.parse(json.dumps({**RESULT, "id": kept})))
     assert (read.id, type(read.id)) == (kept, type(kept))
