@@ -7,7 +7,7 @@ all creations that were in doubt are looked for once more.
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 import attrs
@@ -15,7 +15,7 @@ import attrs
 from restream_async import codec
 from restream_async.bookkeeping import Page
 from restream_async.calls import Caller
-from restream_async.creation import Doubt, copies_of
+from restream_async.creation import Doubt, Key, copies_of, key_of
 from restream_async.deletion import delete
 from restream_async.errors import NotFoundError
 from restream_async.model import NewRestream, Restream
@@ -72,12 +72,23 @@ class Aftercare:
         self._checked = checked
         self._cases: defaultdict[str, list[Case]] = defaultdict(list)
         self._count = 0
+        # What the run has told of for the keys in doubt, whichever item it was for.
+        self._told: dict[Key, set[int | str]] = {}
         self._last_doubt = 0.0
         self.duplicates: list[Duplicate] = []
         self.unchecked = 0
 
+    def note(self, new: NewRestream, restream_id: int | str) -> None:
+        """Note what an outcome tells of: it is wanted, and no extra copy of another one."""
+        # Nearly always there is nothing in doubt.
+        if self._told and (told := self._told.get(key_of(new))) is not None:
+            told.add(restream_id)
+
     async def remember(self, case: Case) -> None:
         """Look for this one again at the end, or as soon as there are too many to remember."""
+        told = self._told.setdefault(key_of(case.new), set())
+        if case.kept is not None:
+            told.add(case.kept)
         self._cases[case.new.video_id].append(case)
         self._count += 1
         self._last_doubt = self._caller.timing.now()
@@ -113,18 +124,22 @@ class Aftercare:
             )
             if isinstance(found, Failure):
                 if not isinstance(found.error, NotFoundError):
+                    self._forget(cases)
                     continue
                 found = []
-            kept = {case.kept for case in cases if case.kept is not None}
             for case in cases:
-                await self._check(case, found, kept)
+                await self._check(case, found)
                 self._checked(case)
                 self.unchecked -= 1
+            self._forget(cases)
 
-    async def _check(
-        self, case: Case, restreams: list[Restream], kept: Iterable[int | str]
-    ) -> None:
-        others = (frozenset(kept) | case.doubt.others) - {case.kept}
+    def _forget(self, cases: list[Case]) -> None:
+        for case in cases:
+            self._told.pop(key_of(case.new), None)
+
+    async def _check(self, case: Case, restreams: list[Restream]) -> None:
+        told = self._told.get(key_of(case.new), set())
+        others = (told | case.doubt.others) - {case.kept}
         ids = [copy.id for copy in copies_of(case.new, restreams, others)]
         if not ids or ids == [case.kept]:
             return

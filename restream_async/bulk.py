@@ -95,6 +95,7 @@ class BulkRun:
         self._group = asyncio.TaskGroup()
         self._stack = AsyncExitStack()
         self._entered = False
+        self._over = False
 
     async def __aenter__(self) -> Self:
         """Begin to read and to create.
@@ -122,6 +123,7 @@ class BulkRun:
         trace: TracebackType | None,
     ) -> None:
         """Cancel what is still under way, and wait until it has stopped."""
+        self._over = True
         self._caller.on_wait.discard(self._use_room)
         for lane in self._lanes:
             lane.cancel()
@@ -146,7 +148,8 @@ class BulkRun:
             raise RuntimeError("enter the run first: async with client.create_many(…) as run")
         while not self._outcomes:
             if not self._lanes:
-                await self._finish()
+                if not self._over:
+                    await self._finish()
                 self._intake.raise_error()
                 raise StopAsyncIteration
             self._news.clear()
@@ -276,6 +279,8 @@ class BulkRun:
 
     def _deliver(self, outcome: Outcome, doubt: Doubt | None) -> None:
         self._tally.add(outcome, in_doubt=doubt is not None)
+        if isinstance(outcome, Created):
+            self._aftercare.note(outcome.request, outcome.restream.id)
         self._outcomes.append(outcome)
         if not self._news.is_set():
             self._news.set()

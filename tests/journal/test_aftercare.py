@@ -349,7 +349,6 @@ async def test_a_repair_never_deletes_what_another_item_of_the_run_was_given(
     assert [len(item.deleted) for item in run.duplicates] == [1]
 
 
-@pytest.mark.xfail(reason="aftercare is not told of later items without doubt (bulk.py)")
 async def test_a_repair_never_deletes_what_a_later_item_was_given() -> None:
     backend = Backend()
     backend.meets("POST", Fate.LOST_BEFORE)
@@ -374,7 +373,6 @@ async def test_a_resumed_repair_deletes_nothing_that_the_journal_knows_to_be_wan
     assert len(backend.ids_of(new())) == 2
 
 
-@pytest.mark.xfail(reason="the end of a run is looked into again after its block (bulk.py)")
 async def test_a_report_may_be_asked_for_after_the_block(path: Path) -> None:
     async with client_of(Backend()).run(new(), journal=path) as run:
         assert [outcome async for outcome in run]
