@@ -138,13 +138,17 @@ class Aftercare:
             self._told.pop(key_of(case.new), None)
 
     async def _check(self, case: Case, restreams: list[Restream]) -> None:
-        told = self._told.get(key_of(case.new), set())
-        others = (told | case.doubt.others) - {case.kept}
+        told = self._told.get(key_of(case.new), set()) - {case.kept}
+        others = frozenset(case.doubt.others - {case.kept})
         ids = [copy.id for copy in copies_of(case.new, restreams, others)]
-        if not ids or ids == [case.kept]:
+        strays = [identifier for identifier in ids if identifier not in told | {case.kept}]
+        if not strays:
             return
-        keep = case.kept if case.kept is not None else ids[0]
-        extra = tuple(identifier for identifier in ids if identifier != keep)
+        keep = case.kept
+        if keep is None:
+            # What an equal item was given stands for this one too.
+            keep = next((identifier for identifier in ids if identifier in told), strays[0])
+        extra = tuple(identifier for identifier in strays if identifier != keep)
         # Another case of the same restream need not tell of them again.
         restreams[:] = [copy for copy in restreams if copy.id not in extra]
         # More copies than attempts in doubt: somebody else creates them too.

@@ -270,6 +270,25 @@ async def test_a_copy_is_told_of_once_however_often_its_restream_is_in_the_input
     assert run.counts.in_doubt == 1
 
 
+@pytest.mark.parametrize("noted", [False, True])
+async def test_a_late_copy_of_one_that_failed_is_extra_where_a_repeat_was_created(
+    path: Path, *, noted: bool
+) -> None:
+    backend = Backend()
+    backend.meets("POST", Fate.LATE, Fate.LOST_BEFORE, Fate.LOST_BEFORE, video="v9")
+    wanted = new(video="v9")
+    between = [new(str(number)) for number in range(400)]
+    client = client_of(backend, limit=1)
+    journal = path if noted else None
+    run = await report(client, wanted, *between, wanted, journal=journal, repair=True)
+    assert [item.index for item in run.failed] == [0]
+    given = run.created[-1].restream.id
+    assert [(item.index, item.kept, item.deleted) for item in run.duplicates] == [
+        (0, given, (402,))
+    ]
+    assert backend.ids_of(wanted) == [given]
+
+
 async def test_failures_of_the_same_restream_do_not_tell_of_the_same_copies() -> None:
     backend = Backend()
     backend.meets("POST", *[Fate.LATE] * 2)
