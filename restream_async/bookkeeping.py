@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-from restream_async.creation import Beginning, Doubt, Settled, Unsettled, key_of
+from restream_async.creation import IN_PLACE, Beginning, Doubt, Settled, Unsettled, key_of
 from restream_async.journal import Entry, Journal, State
 from restream_async.model import Created, NewRestream, Origin, Restream
 
@@ -32,7 +32,7 @@ class Page:
         # What this run left uncertain, the item that did so looks after.
         if absent_before is None or self.entry.this_run:
             return None
-        return Doubt(absent_before=absent_before)
+        return Doubt(absent_before=absent_before, others=frozenset(self.entry.others))
 
 
 class Bookkeeper:
@@ -86,6 +86,8 @@ class Bookkeeper:
     def beginning(self, page: Page, *, ensure: bool) -> Beginning:
         """Return how an item with this past is to be begun."""
         begun = page.entry.state is State.INTENDED
+        if not (begun or ensure or self._another or page.entry.others):
+            return IN_PLACE
         return Beginning(
             in_place=True,
             look_first=ensure or (begun and page.entry.this_run),

@@ -26,8 +26,9 @@ from restream_async.model import Created, Failed, NewRestream, Outcome
 from restream_async.report import BulkCounts, BulkReport, Duplicate, Tally, sort_outcomes
 from restream_async.wire import Api
 
-# Intents that are written ahead of their requests, so that requests need not wait for the disk.
-_AHEAD: Final = 256
+# Intents that are written ahead, for each request that may be in flight, so that requests need not
+# wait for the disk.
+_AHEAD_SHARE: Final = 4
 # Items that may wait for a retry, for each that may be in flight.
 _WAITING_SHARE: Final = 4
 
@@ -79,10 +80,11 @@ class BulkRun:
         self._beginning = IN_PLACE if beginning == IN_PLACE else beginning
         self._journal = journal
         self._books = Bookkeeper(journal, repeats) if journal is not None else None
-        self._ahead = asyncio.Semaphore(_AHEAD)
-        self._aftercare = Aftercare(caller, api, repair=repair)
+        ahead = caller.gate.ceiling * _AHEAD_SHARE
+        self._ahead = asyncio.Semaphore(ahead)
+        self._aftercare = Aftercare(caller, api, repair=repair, checked=self._note_checked)
         self._tally = Tally()
-        self._most_lanes = caller.gate.ceiling * (1 + _WAITING_SHARE) + _AHEAD * (
+        self._most_lanes = caller.gate.ceiling * (1 + _WAITING_SHARE) + ahead * (
             journal is not None
         )
         self._lanes: set[asyncio.Task[None]] = set()
@@ -95,6 +97,7 @@ class BulkRun:
         self._group = asyncio.TaskGroup()
         self._stack = AsyncExitStack()
         self._entered = False
+        self._over = False
 
     async def __aenter__(self) -> Self:
         """Begin to read and to create.
@@ -122,6 +125,7 @@ class BulkRun:
         trace: TracebackType | None,
     ) -> None:
         """Cancel what is still under way, and wait until it has stopped."""
+        self._over = True
         self._caller.gate.on_room.discard(self._use_room)
         for lane in self._lanes:
             lane.cancel()
@@ -146,7 +150,8 @@ class BulkRun:
             raise RuntimeError("enter the run first: async with client.create_many(…) as run")
         while not self._outcomes:
             if not self._lanes:
-                await self._finish()
+                if not self._over:
+                    await self._finish()
                 self._intake.raise_error()
                 raise StopAsyncIteration
             self._news.clear()
@@ -202,6 +207,8 @@ class BulkRun:
             self._start_lane()
 
     async def _lane(self) -> None:
+        # Started from the midst of another one, also where tasks are begun eagerly.
+        await asyncio.sleep(0)
         try:
             await self._work()
         except Exception as error:  # noqa: BLE001 - a closed client's, say: the iteration raises it
@@ -217,10 +224,13 @@ class BulkRun:
                     await self._drained.wait()
                 if self._books is None:
                     item = await self._intake.next_in_place()
-                    job = None if item is None else self._job(*item)
+                    if item is None:
+                        job = None
+                    else:
+                        index, new, placed = item
+                        job = _Job(index, new, _begun(self._beginning, placed=placed))
                 else:
-                    async with self._ahead:
-                        job = await self._take_noted(self._books)
+                    job = await self._take_noted(self._books)
             finally:
                 self._idle -= 1
             if job is not None:
@@ -229,10 +239,19 @@ class BulkRun:
 
     async def _take_noted(self, books: Bookkeeper) -> _Job | None:
         """Take an item whose intent is durable; one that is done already is only reported."""
-        item = await self._intake.next()
-        if item is None:
-            return None
-        index, new = item
+        async with self._ahead:
+            item = await self._intake.next()
+            if item is None:
+                return None
+            # While this intent is on its way to the disk, others can be written along with it.
+            self._idle -= 1
+            try:
+                self._use_room()
+                return await self._begin(books, *item)
+            finally:
+                self._idle += 1
+
+    async def _begin(self, books: Bookkeeper, index: int, new: NewRestream) -> _Job | None:
         try:
             page = await books.begin(new)
         except JournalError as error:
@@ -241,42 +260,54 @@ class BulkRun:
             self._deliver(Failed(index=index, request=new, error=error, attempts=0), None)
             return None
         done = books.done(index, new, page)
-        if done is not None:
-            self._remember(_Job(index, new, self._beginning, page), done.restream.id, page.doubt)
-            self._deliver(done, page.doubt)
-            return None
-        beginning = books.beginning(page, ensure=self._ensure)
-        placed = await enter(self._caller.gate)
-        return _Job(index, new, attrs.evolve(beginning, in_place=placed), page)
-
-    def _job(self, index: int, new: NewRestream, placed: bool) -> _Job:  # noqa: FBT001 - as it comes
-        beginning = self._beginning
-        return _Job(index, new, beginning if placed else attrs.evolve(beginning, in_place=False))
+        if done is None:
+            beginning = books.beginning(page, ensure=self._ensure)
+            placed = await enter(self._caller.gate)
+            return _Job(index, new, _begun(beginning, placed=placed), page)
+        job = _Job(index, new, self._beginning, page)
+        await self._remember(job, done.restream.id, page.doubt)
+        self._deliver(done, page.doubt)
+        return None
 
     async def _see_through(self, job: _Job) -> None:
-        end = await self._creator.create(job.new, self._caller.patient_deadline(), job.beginning)
+        end = await self._creator.create(job.new, self._caller.begin_patiently(), job.beginning)
         if self._books is not None and job.page is not None:
             self._books.end(job.page, end)
         if end.doubt is not None:
-            self._remember(job, end.restream.id if isinstance(end, Settled) else None, end.doubt)
+            kept = end.restream.id if isinstance(end, Settled) else None
+            await self._remember(job, kept, end.doubt)
         self._deliver(_outcome(job, end), end.doubt)
 
-    def _remember(self, job: _Job, kept: int | str | None, doubt: Doubt | None) -> None:
+    async def _remember(self, job: _Job, kept: int | str | None, doubt: Doubt | None) -> None:
         if doubt is not None:
             case = Case(index=job.index, new=job.new, kept=kept, doubt=doubt, page=job.page)
-            self._aftercare.remember(case)
+            await self._aftercare.remember(case)
 
     def _deliver(self, outcome: Outcome, doubt: Doubt | None) -> None:
         self._tally.add(outcome, in_doubt=doubt is not None)
+        if isinstance(outcome, Created):
+            self._aftercare.note(outcome.request, outcome.restream.id)
         self._outcomes.append(outcome)
         if not self._news.is_set():
             self._news.set()
 
+    def _note_checked(self, case: Case) -> None:
+        if self._books is not None and case.page is not None:
+            self._books.checked(case.page)
+
     async def _finish(self) -> None:
         await self._aftercare.look_again()
-        for case in self._aftercare.checked:
-            if self._books is not None and case.page is not None:
-                self._books.checked(case.page)
+        if self._journal is not None:
+            try:
+                await self._journal.flush()
+            except JournalError as error:
+                # What cannot be noted any more is looked for by the next run; say so all the same.
+                self._intake.fail(error)
+
+
+def _begun(beginning: Beginning, *, placed: bool) -> Beginning:
+    # In an outage that nobody waits for any more there are no places to begin in.
+    return beginning if placed else attrs.evolve(beginning, in_place=False)
 
 
 def _outcome(job: _Job, end: Settled | Unsettled) -> Outcome:

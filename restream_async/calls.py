@@ -23,7 +23,7 @@ _LEAST_TIME: Final = 0.001
 
 # Seconds between two looks whether the retry budget allows one more.
 _BUDGET_PAUSE: Final = 0.1
-_OUTAGE_NOTE: Final = "nothing has succeeded for a long time; try again when the service is back"
+_OUTAGE_NOTE: Final = "try again when the service is back"
 
 
 class Exchange(Protocol):
@@ -69,12 +69,14 @@ class Caller:
     )
     tally: Tally = attrs.field(factory=Tally)
 
-    def deadline(self) -> Deadline:
-        """Return when a call that begins now has to end."""
+    def begin(self) -> Deadline:
+        """Note that a call begins, and return when it has to end."""
+        self.budget.earn()
         return Deadline(self.timing.now, self.policy.deadline)
 
-    def patient_deadline(self) -> Deadline:
-        """Return the same, moving on for as long as an outage holds the client."""
+    def begin_patiently(self) -> Deadline:
+        """Note the same; its end moves on for as long as an outage holds the client."""
+        self.budget.earn()
         return Deadline(self.timing.now, self.policy.deadline, self.gate.held)
 
     async def attempt(
@@ -96,7 +98,6 @@ class Caller:
             self.gate.leave()
             return self._no_time(request, "no time was left before the deadline")
         self.tally.attempts += 1
-        self.budget.earn()
         now = self.timing.now
         started = now()
         try:
@@ -161,21 +162,37 @@ class Caller:
     ) -> _T | Failure:
         """Go on after a first failure, as the policy says and the retry budget allows."""
         last = first
+        gate = self.gate
+        excused = 0
+
+        def note(failure: Failure) -> None:
+            nonlocal last, excused
+            last = failure
+            # What waits for the service to come back does not burn its attempts on asking.
+            excused += deadline.patient and gate.state == "outage"
 
         async def retry() -> _T | Failure:
-            nonlocal last
-            while not self.budget.spend():
+            # Of a service that is given up nothing is sent, and nothing need be saved up for.
+            while not (gate.given_up or self.budget.spend()):
                 if deadline.left() <= _BUDGET_PAUSE:
                     return Failure(Verdict.REFUSED, last.error)
                 await self.timing.sleep(_BUDGET_PAUSE * (0.5 + self.timing.random() / 2))
             self.tally.retries += 1
             result = await again()
             if isinstance(result, Failure):
-                last = result
+                note(result)
             return result
 
-        self.gate.tell_of_room()
-        return await pursue(first, retry, policy=self.policy, timing=self.timing, deadline=deadline)
+        note(first)
+        gate.tell_of_room()
+        return await pursue(
+            first,
+            retry,
+            policy=self.policy,
+            timing=self.timing,
+            deadline=deadline,
+            excused=lambda: excused,
+        )
 
     async def _enter(self, request: Request, deadline: Deadline) -> Failure | None:
         """Wait for a place; return why there is none."""

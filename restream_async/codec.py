@@ -8,7 +8,7 @@ runs only after a failure, to say where it is.
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 import cattrs
@@ -121,14 +121,25 @@ def parse(data: bytes | str) -> object:
 
     """
     try:
-        # UTF-8, says RFC 8259, section 8.1.
-        return _DECODE(data if isinstance(data, str) else data.decode())
+        # UTF-8, says RFC 8259, section 8.1, which also allows to ignore a byte order mark.
+        text = data if isinstance(data, str) else data.decode()
+        return _DECODE(text.removeprefix("\ufeff"))
     except RecursionError:
         problem = "it is nested too deeply"
     except ValueError as error:
         at = f" at position {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
         problem = f"it is not JSON{at}" if data else "it is empty"
     raise UnreadableError(problem)
+
+
+def as_object(value: object) -> dict[str, object] | None:
+    """Return a decoded JSON value if it is an object."""
+    return cast("dict[str, object]", value) if isinstance(value, dict) else None
+
+
+def as_array(value: object) -> list[object] | None:
+    """Return a decoded JSON value if it is an array."""
+    return cast("list[object]", value) if isinstance(value, list) else None
 
 
 def new_restream(value: object) -> NewRestream:
@@ -167,9 +178,9 @@ def restreams(value: object) -> list[Restream]:
     """
     if value is None:
         return []
-    if isinstance(value, dict):
+    if as_object(value) is not None:
         return [restream(value)]
-    if not isinstance(value, list):
+    if as_array(value) is None:
         raise UnreadableError("result: expected an array, an object or null")
     return _read(value, list[Restream], _AS_RESTREAMS)
 

@@ -25,6 +25,7 @@ class Settings:
     Attributes:
         base_url: scheme, host and perhaps a path, without a slash at the end.
         project_id: the project that owns the restreams.
+        api_key: the secret of the project.
         authorization: the value of the `Authorization` header.
         secrets: what no text may repeat.
 
@@ -32,6 +33,7 @@ class Settings:
 
     base_url: str
     project_id: str
+    api_key: str = attrs.field(repr=False)
     authorization: str = attrs.field(repr=False)
     secrets: tuple[str, ...] = attrs.field(repr=False)
 
@@ -57,6 +59,7 @@ class Settings:
         return cls(
             base_url=_base_url(_given("base_url", base_url), allow_http=allow_http),
             project_id=_project_id(_given("project_id", project_id)),
+            api_key=key,
             authorization=f"{auth_scheme} {key}" if auth_scheme else key,
             secrets=(key,),
         )

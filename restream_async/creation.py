@@ -8,6 +8,7 @@ failure, because a slow service may still be storing what it has already given u
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from collections.abc import Set as AbstractSet
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -59,11 +60,16 @@ class Doubt:
 
     Attributes:
         absent_before: whether a look before the last POST showed that the restream was not
-            there, so that every copy that turns up later comes from this creation.
+            there, so that a copy that turns up later was not there before.
+        posts: how many attempts were in doubt: so many copies can come from this creation, besides
+            the one that its outcome tells of.
+        others: ids of equal restreams that are wanted as well; it may still grow.
 
     """
 
     absent_before: bool
+    posts: int = 1
+    others: AbstractSet[int | str] = frozenset()
 
 
 @attrs.frozen(kw_only=True)
@@ -119,7 +125,7 @@ class Beginning:
     look_first: bool = False
     in_doubt: bool = False
     another: bool = False
-    others: frozenset[int | str] = frozenset()
+    others: AbstractSet[int | str] = frozenset()
 
 
 PLAIN: Final = Beginning()
@@ -186,7 +192,8 @@ class Creator:
         known: set[int | str] = set()
         if beginning.another:
             known = self._known.setdefault(key_of(new), known)
-            beginning = attrs.evolve(beginning, others=beginning.others | known)
+            known |= beginning.others
+            beginning = attrs.evolve(beginning, others=known)
         course = _Course(self._caller, self._api, self._in_doubt, new, deadline, beginning)
         end = await course.run(first)
         if isinstance(end, Settled):
@@ -222,6 +229,7 @@ class _Course:
         self._request = api.create(new)
         self._attempts = 0
         self._doubt: CallError | None = None
+        self._doubtful = 0
         self._absent = False
         self._resent_blindly = False
 
@@ -239,6 +247,7 @@ class _Course:
     async def _first(self) -> Settled | Failure:
         beginning = self._beginning
         if beginning.in_doubt:
+            self._doubtful = 1
             self._doubt = TransportError(
                 self._request.call, detail="an earlier run ended before its answer came", sent=True
             )
@@ -269,6 +278,7 @@ class _Course:
         result.error.attempts = self._attempts
         if result.verdict is Verdict.IN_DOUBT:
             self._doubt = result.error
+            self._doubtful += 1
         return result
 
     async def _again(self) -> Settled | Failure:
@@ -280,7 +290,9 @@ class _Course:
         found = await self._look(self._deadline)
         if isinstance(found, Restream):
             return self._settle(found, Origin.CONFIRMED)
-        if isinstance(found, Failure) and self._in_doubt == "raise":
+        if isinstance(found, Failure) and (
+            self._in_doubt == "raise" or isinstance(found.error, OutageError)
+        ):
             return self._unknown(doubt, found)
         return await self._post(blindly=isinstance(found, Failure))
 
@@ -316,7 +328,11 @@ class _Course:
         return matches[0] if matches else None
 
     def _doubts(self) -> Doubt | None:
-        return Doubt(absent_before=self._absent) if self._doubt is not None else None
+        if self._doubt is None:
+            return None
+        return Doubt(
+            absent_before=self._absent, posts=self._doubtful, others=self._beginning.others
+        )
 
     def _settle(self, restream: Restream, origin: Origin) -> Settled:
         return Settled(
@@ -339,7 +355,7 @@ class _Course:
 
 
 def copies_of(
-    new: NewRestream, restreams: Sequence[Restream], others: frozenset[int | str] = frozenset()
+    new: NewRestream, restreams: Sequence[Restream], others: AbstractSet[int | str] = frozenset()
 ) -> list[Restream]:
     """Return those restreams that are the wanted one, except `others`, which are not."""
     wanted = key_of(new)

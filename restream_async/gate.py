@@ -5,6 +5,7 @@ The limit is learnt (`limit`), and in an outage nobody is let through but a prob
 """
 
 import asyncio
+import sys
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final, Literal, Self, TypeAlias
@@ -43,6 +44,7 @@ class Gate:
         self._resting = 0
         self._probing = False
         self._armed = False
+        self._closed = False
         # Whether an attempt has failed since the last success.
         self._failing = False
         self.on_room: set[Callable[[], None]] = set()
@@ -86,6 +88,11 @@ class Gate:
     def state(self) -> State:
         """Whether the service is there."""
         return "outage" if self._outage.on else "open"
+
+    @property
+    def given_up(self) -> bool:
+        """Whether there is an outage that lasts too long to be waited for."""
+        return self._outage.given_up
 
     @property
     def has_room(self) -> bool:
@@ -182,7 +189,12 @@ class Gate:
             self._set_room()
 
     def _set_room(self) -> None:
-        self._room = 0 if self._outage.on else max(0, self._limit.value - self._resting)
+        if self._closed:
+            self._room = sys.maxsize
+        elif self._outage.on:
+            self._room = 0
+        else:
+            self._room = max(0, self._limit.value - self._resting)
 
     def _rested(self) -> None:
         self._resting -= 1
@@ -220,7 +232,7 @@ class Gate:
         """See to it that somebody who waits in an outage is let through when a probe is due."""
         if self._waiting and self._outage.on and not self._armed:
             self._armed = True
-            self._after(self._outage.until_probe, self._probe)
+            self._after(min(self._outage.until_probe, self._outage.patience_left), self._probe)
 
     def _probe(self) -> None:
         self._armed = False
@@ -242,13 +254,17 @@ class Gate:
             await self._sleep(seconds)
             call()
 
+        if self._closed:
+            return
         timer = asyncio.create_task(wait())
         self._timers.add(timer)
         timer.add_done_callback(self._timers.discard)
 
     async def close(self) -> None:
-        """Stop all timers, and send everybody away who waits in an outage."""
-        self._send_all_away()
+        """Stop all timers, and let everybody through."""
+        self._closed = True
+        self._set_room()
+        self._admit()
         for timer in self._timers:
             timer.cancel()
         await asyncio.gather(*self._timers, return_exceptions=True)

@@ -1,15 +1,15 @@
 """What comes in: the input of a bulk run, read item by item, sync or async."""
 
+import abc
 import asyncio
-import inspect
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from typing import ClassVar
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
+from typing import ClassVar, cast
 
 from restream_async.gate import Gate, GivenUpError
 from restream_async.model import NewRestream
 
 
-class Intake:
+class Intake(abc.ABC):
     """Numbers the items, and remembers how the input ended.
 
     What the input raises ends it, and is kept until all that it gave before is reported.
@@ -33,16 +33,16 @@ class Intake:
         """Whether no more items come."""
         return self._ended
 
+    @abc.abstractmethod
     async def next(self) -> tuple[int, NewRestream] | None:
         """Return the next item and its number; None at the end."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     async def next_in_place(self) -> tuple[int, NewRestream, bool] | None:
         """Return the next item, and whether there is a place in the gate for it.
 
         There is none at the end, which is None, nor in an outage that nobody waits for any more.
         """
-        raise NotImplementedError
 
     def stop(self) -> None:
         """Give no more items."""
@@ -59,7 +59,7 @@ class Intake:
         if error is not None:
             raise error
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027 - an ordinary iterable needs nothing
         """Let go of the input."""
 
     def _number(self, item: object) -> tuple[int, NewRestream]:
@@ -159,8 +159,9 @@ class AsyncIntake(Intake):
 
     async def close(self) -> None:
         """Close an async generator; anything else belongs to whoever made it."""
-        if inspect.isasyncgen(self._items):
-            await self._items.aclose()
+        items: object = self._items
+        if isinstance(items, AsyncGenerator):
+            await cast("AsyncGenerator[object, None]", items).aclose()
 
     async def _read(self) -> NewRestream:
         reader = self._reader = asyncio.current_task()

@@ -67,6 +67,11 @@ def _check_url(field: str, value: object) -> None:
         )
 
 
+def _check_flag(field: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise InvalidRestreamError(field, f"must be true or false, not {type(value).__name__}")
+
+
 @attrs.frozen(kw_only=True, repr=False)
 class NewRestream:
     """A restream to create: where one live video is pushed on to.
@@ -114,9 +119,7 @@ class NewRestream:
         check_text("title", self.title)
         _check_url("stream_url", self.stream_url)
         check_text("stream_key", self.stream_key)
-        if not isinstance(self.status, bool):
-            kind = type(self.status).__name__
-            raise InvalidRestreamError("status", f"must be true or false, not {kind}")
+        _check_flag("status", self.status)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -138,8 +141,11 @@ class NewRestream:
 class Restream:
     """A restream as the service has it.
 
+    Only its id is checked, and the types of what the service sends: what it accepted is not for
+    the client to refuse, as a restream that exists would then be called unreadable.
+
     Attributes:
-        id: integer or string, as the service sent it.
+        id: integer or string, as the service sent it; never empty.
         title: what people call the destination.
         stream_key: the destination's secret, as the service sent it.
         stream_url: where it pushes to.
@@ -154,6 +160,11 @@ class Restream:
     stream_url: str
     status: bool
     video_id: str
+
+    def __attrs_post_init__(self) -> None:
+        """Check the id: without one, a restream can be neither toggled nor deleted."""
+        if self.id == "":
+            raise InvalidRestreamError("id", "must not be empty")
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -213,7 +224,8 @@ class Created:
     Attributes:
         index: its place in the input, from 0.
         request: what was asked for.
-        restream: what the service has.
+        restream: what the service has; of one that an earlier run created, its id, and else what
+            was asked for.
         attempts: how many times the POST was sent, or tried to be sent.
         origin: how it came to be known.
         maybe_duplicate: true if an attempt in doubt was resent without knowing its outcome.

@@ -48,7 +48,12 @@ class Outage:
     @property
     def given_up(self) -> bool:
         """Whether there is one that lasts for longer than anybody waits."""
-        return self._since is not None and self._now() - self._since >= self._patience
+        return self._since is not None and self.patience_left <= 0.0
+
+    @property
+    def patience_left(self) -> float:
+        """Seconds until what waits is given up; all of the patience without an outage."""
+        return self._patience - (0.0 if self._since is None else self._now() - self._since)
 
     @property
     def until_probe(self) -> float:

@@ -60,6 +60,11 @@ class Undo:
         """How many restreams are to be deleted; known inside the block."""
         self.left_alone = 0
         """How many were merely found and stay; known inside the block."""
+        self.unsure = 0
+        """How many were under way when their run ended, and may exist; known inside the block.
+
+        A run that is resumed finds out about them.
+        """
 
     async def __aenter__(self) -> Self:
         """Open the journal and count.
@@ -71,6 +76,7 @@ class Undo:
         await self._journal.__aenter__()
         try:
             counts = {state: await self._journal.count(state) for state in _TAKEN_BACK_TOO}
+            self.unsure = await self._journal.count(State.INTENDED)
         except BaseException as error:
             await self._journal.__aexit__(type(error), error, error.__traceback__)
             raise
@@ -105,7 +111,7 @@ class Undo:
         turn = asyncio.Lock()
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(min(self.total, self._caller.gate.limit)):
+                for _ in range(min(self.total, self._caller.gate.ceiling)):
                     group.create_task(self._work(rows, turn, heed))
         except ExceptionGroup as errors:
             first = errors.exceptions[0]
@@ -137,7 +143,7 @@ class Undo:
             heed(undone)
 
     async def _delete(self, restream_id: int | str) -> Undone:
-        result = await delete(self._caller, self._api, restream_id)
+        result = await delete(self._caller, self._api, restream_id, self._caller.begin_patiently())
         if not isinstance(result, Failure):
             return Undone(restream_id=restream_id, refused=not result)
         if isinstance(result.error, NotFoundError):

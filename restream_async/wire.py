@@ -67,7 +67,7 @@ class Reply:
 
     status: int
     reason: str = ""
-    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
     body: bytes = attrs.field(default=b"", repr=False)
     defect: str = ""
 

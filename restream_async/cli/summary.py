@@ -84,9 +84,10 @@ def _complaint(duplicate: Duplicate, place: str) -> str:
 
 def _origins(ride: Ride) -> Iterator[Count]:
     counts = ride.counts
-    yield ride.at_once, "by the first attempt"
-    yield counts.posted - ride.at_once, "by a further attempt, after one that failed"
-    yield counts.confirmed, "whose answer was lost: looked for, and found"
+    if counts.posted or counts.confirmed:
+        yield ride.at_once, "by the first attempt"
+        yield counts.posted - ride.at_once, "by a further attempt, after one that failed"
+        yield counts.confirmed, "whose answer was lost: looked for, and found"
     if counts.existing:
         yield counts.existing, "that were there already"
     if counts.from_journal:

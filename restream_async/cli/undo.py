@@ -14,7 +14,7 @@ from restream_async.cli.ask import agreed
 from restream_async.cli.connection import client_for
 from restream_async.cli.interrupts import Interrupts
 from restream_async.cli.loop import run_async
-from restream_async.cli.options import ConnectionOptions, connected
+from restream_async.cli.options import ConnectionOptions, Patience, connected
 from restream_async.cli.screen import console_on, lasting, plural, safe, say, say_error
 from restream_async.cli.trouble import ExitCode, Trouble
 from restream_async.undo import Undo, Undone
@@ -40,13 +40,14 @@ def undo(
             "after a lost answer and may have been there before.",
         ),
     ] = False,
+    patience: Patience = 300.0,
 ) -> None:
     """Delete what the runs of a journal have created, after asking.
 
     What they merely found stays. It can be interrupted and run again: what is gone is noted in
     the journal.
     """
-    client = client_for(connection)
+    client = client_for(connection, patience=patience)
     if not journal.exists():
         raise Trouble(f"there is no journal {journal}")
     code = run_async(_undo(client, journal, yes=yes, include_found=include_found))
@@ -57,9 +58,15 @@ async def _undo(client: RestreamClient, journal: Path, *, yes: bool, include_fou
     console = console_on(sys.stderr)
     async with client, client.undo(journal, include_found=include_found) as undoing:
         stay = _staying(undoing)
+        if undoing.unsure:
+            what = plural(undoing.unsure, "restream")
+            say_error(
+                f"{what} under way when the run ended may exist too: run the bulk command again "
+                "to find out, and undo after that"
+            )
         if not undoing.total:
             say(console, f"There is nothing to delete.{stay}")
-            return ExitCode.DONE
+            return ExitCode.FAILED if undoing.unsure else ExitCode.DONE
         what = plural(undoing.total, "restream")
         if not yes and not agreed(f"Delete {what} that {journal} has created?{stay} [y/N] "):
             raise Trouble("nothing was deleted", ExitCode.FAILED)
@@ -71,7 +78,9 @@ async def _undo(client: RestreamClient, journal: Path, *, yes: bool, include_fou
 
         async with Interrupts(stop) as interrupts:
             await undoing.carry_out(count.add)
-    return count.end(journal, interrupts.exit_code)
+        unsure = bool(undoing.unsure)
+    code = count.end(journal, interrupts.exit_code)
+    return ExitCode.FAILED if code == ExitCode.DONE and unsure else code
 
 
 def _staying(undoing: Undo) -> str:

@@ -159,17 +159,19 @@ class Journal:
             self._writer = None
 
     async def _commit(self, store: Store, batch: Batch) -> None:
-        try:
-            # What broke once does not heal by itself: no intent is trusted to it any more.
-            if self._broken is not None:
-                raise self._broken
-            replies = await self._in_thread(lambda: store.commit(batch))
-        except JournalError as error:
-            self._broken = error
-            for reply in batch.replies:
-                if not reply.done():
-                    reply.set_exception(error)
-            return
+        # What broke once does not heal by itself: no intent is trusted to it any more.
+        broken: Exception | None = self._broken
+        replies: list[tuple[asyncio.Future[Any], Any]] = []
+        if broken is None:
+            try:
+                replies = await self._in_thread(lambda: store.commit(batch))
+            except JournalError as error:
+                self._broken = broken = error
+            except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
+                broken = error
+        for reply in batch.replies if broken is not None else ():
+            if not reply.done() and broken is not None:
+                reply.set_exception(broken)
         for reply, value in replies:
             if not reply.done():
                 reply.set_result(value)

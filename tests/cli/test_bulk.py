@@ -390,6 +390,26 @@ def test_a_reader_that_hangs_does_not_hold_up_a_second_signal(
     assert "restreams not sent" in end.err
 
 
+def test_a_reader_that_goes_away_stops_the_run(
+    cli: Cli, sandbox: Sandbox, file: Path, tmp_path: Path
+) -> None:
+    file.write_text(csv_of(5000))
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+
+    def go_away() -> None:
+        wait_until(lambda: sandbox.counts.posts > 1)
+        os.close(reading)
+
+    with meanwhile(go_away):
+        end = cli("bulk", file, "--output", pipe)
+    assert end.code == 1
+    assert f"could not be written to {pipe}: broken pipe" in end.err
+    assert "restreams not sent" in end.err
+    assert len(sandbox.stored) < 5000
+
+
 def test_on_one_terminal_the_outcomes_stand_above_the_progress(
     file: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,7 @@ from restream_async.cli.pace import Meter, Snapshot
 from restream_async.report import BulkCounts
 from restream_async.stats import Stats
 
-STATS = Stats(in_flight=3, limit=64, waiting=0, attempts=9, retries=2)
+STATS = Stats(in_flight=3, limit=64, waiting=0, attempts=9, retries=2, budget_left=19, state="open")
 
 
 class Run:

@@ -20,11 +20,14 @@ from restream_async.report import BulkCounts
 from restream_async.stats import Stats
 from tests.cli.kit import Terminal
 
+STATS = Stats(
+    in_flight=63, limit=64, waiting=0, attempts=800, retries=88, budget_left=57, state="open"
+)
 MIDWAY = Snapshot(
     total=1000,
     created=640,
     failed=2,
-    stats=Stats(in_flight=63, limit=64, waiting=0, attempts=800, retries=88),
+    stats=STATS,
     elapsed=3.1,
     rate=212.4,
     left=1.69,

@@ -255,7 +255,7 @@ async def test_after_a_time_out_within_another_one_the_outer_one_still_works() -
     """A time-out of ours must leave no mark of a cancellation on the task."""
     async with (
         RawServer(get=[then_hang(), listed()]) as server,
-        client_of(server, timeout=0.03, attempts=2) as client,
+        client_of(server, timeout=0.1, attempts=2) as client,
     ):
 
         async def time_out_and_wait() -> None:
@@ -266,7 +266,7 @@ async def test_after_a_time_out_within_another_one_the_outer_one_still_works() -
             await asyncio.Event().wait()
 
         with pytest.raises(TimeoutError) as caught:
-            async with asyncio.timeout(0.3):
+            async with asyncio.timeout(0.4):
                 await time_out_and_wait()
 
     assert type(caught.value) is TimeoutError

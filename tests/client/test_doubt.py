@@ -430,7 +430,8 @@ class TestEnsure:
 @pytest.mark.parametrize("phase", ["before", "after"])
 async def test_whatever_happens_and_whenever_it_exists_once(fault: Fault, phase: str) -> None:
     faults = Faults(**{phase: {fault: 1.0}}, max_faults=2, retry_after=None)  # type: ignore[arg-type]
-    async with Sandbox(faults=faults) as sandbox, client_of(sandbox, timeout=0.05) as client:
+    timeout = 0.1 if fault is Fault.HANG else 5.0
+    async with Sandbox(faults=faults) as sandbox, client_of(sandbox, timeout=timeout) as client:
         restream = await client.create(NEW)
 
     [stored] = sandbox.stored

@@ -167,7 +167,8 @@ async def test_closing_during_a_bulk_run_ends_it() -> None:
     async with RawServer(post=then_hang()) as server, client_of(server) as client:
         outcomes: list[Outcome] = []
         run = asyncio.create_task(collect(client, many(10), outcomes))
-        await server.arrived(10)
+        # As many as the limit begins with; the others wait.
+        await server.arrived(8)
         await client.close()
         with pytest.raises(RuntimeError, match="the client is closed"):
             await asyncio.wait_for(run, 1)
@@ -209,15 +210,21 @@ async def test_a_request_is_made_from_a_task() -> None:
 async def test_the_pool_is_as_large_as_the_requests_in_flight() -> None:
     """aiohttp's own pool holds 100: the 101st request would wait within its time-out."""
     together = asyncio.Barrier(150)
+    wait = False
 
     async def meet(peer: Peer, _: Seen) -> None:
-        await together.wait()
+        if wait:
+            await together.wait()
         await peer.write(created())
 
     async with (
         RawServer(post=meet) as server,
         client_of(server, max_in_flight=150, attempts=1) as client,
     ):
+        # All goes well, and on this clock at once: the limit grows as far as it may.
+        while client.stats().limit < 150:
+            await asyncio.gather(*map(client.create, many(150)))
+        wait = True
         await asyncio.gather(*map(client.create, many(150)))
 
     assert len(server.peers) == 150
@@ -374,7 +381,7 @@ class TestABroughtSession:
         async with (
             RawServer(get=then_hang(), post=created()) as server,
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as session,
-            client_of(server, session=session, timeout=0.03, attempts=1) as client,
+            client_of(server, session=session, timeout=0.1, attempts=1) as client,
         ):
             other = asyncio.ensure_future(session.get(server.base_url))
             await server.arrived()

@@ -74,7 +74,7 @@ class Backend:
         self.choose: Callable[[Request], Fate] = self._next
         self.watch: Callable[[str], None] = lambda _: None
         self.turns = 1
-        self.arrived: list[Request] = []
+        self.arrived: dict[object, Request] = {}
         self._numbers = count(1)
         self._late: list[Request] = []
 
@@ -89,10 +89,10 @@ class Backend:
         self.stored.append(restream)
         return restream
 
-    def deliver(self) -> None:
-        """Do what has arrived from somebody who waits for no answer any more."""
-        arrived, self.arrived = self.arrived, []
-        for request in arrived:
+    def abandon(self, *, served: bool) -> None:
+        """Have the senders of all that has arrived gone; do it all the same, or lose it."""
+        arrived, self.arrived = self.arrived, {}
+        for request in arrived.values() if served else ():
             self._do(request)
 
     def settle(self) -> None:
@@ -117,12 +117,14 @@ class Backend:
     async def send(self, request: Request, timeout: float) -> Reply | NoReply:  # noqa: ASYNC109 - the protocol's
         del timeout
         self.sent.append(request)
-        self.arrived.append(request)
+        ticket = object()
+        self.arrived[ticket] = request
         for _ in range(self.turns):
             await asyncio.sleep(0)
         self.watch(request.method)
-        # What a crash or a cancellation keeps from coming here stays among those that arrived.
-        self.arrived.remove(request)
+        if self.arrived.pop(ticket, None) is None:
+            # Its sender is gone, and will be told so in a moment.
+            await asyncio.Event().wait()
         fate = self.choose(request)
         if fate is Fate.UNSENT:
             return NoReply(detail="connection refused", sent=False)

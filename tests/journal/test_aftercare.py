@@ -7,6 +7,7 @@ import pytest
 
 from restream_async import BulkReport, NewRestream, Origin
 from restream_async.aftercare import GRACE
+from restream_async.bookkeeping import Repeats
 from restream_async.report import Duplicate
 from restream_async.sandbox import Faults, Sandbox
 from tests.journal.backend import Backend, Client, Fate, client_of, new
@@ -19,9 +20,13 @@ LATE_ONCE = Faults(late=1.0, late_by=0.4, max_faults=1, retry_after=None)
 
 
 async def report(
-    client: Client, *wanted: NewRestream, journal: Path | None = None, repair: bool = False
+    client: Client,
+    *wanted: NewRestream,
+    journal: Path | None = None,
+    repair: bool = False,
+    repeats: Repeats = "existing",
 ) -> BulkReport:
-    async with client.run(*wanted, journal=journal, repair=repair) as run:
+    async with client.run(*wanted, journal=journal, repair=repair, repeats=repeats) as run:
         return await run.report()
 
 
@@ -265,6 +270,25 @@ async def test_a_copy_is_told_of_once_however_often_its_restream_is_in_the_input
     assert run.counts.in_doubt == 1
 
 
+@pytest.mark.parametrize("noted", [False, True])
+async def test_a_late_copy_of_one_that_failed_is_extra_where_a_repeat_was_created(
+    path: Path, *, noted: bool
+) -> None:
+    backend = Backend()
+    backend.meets("POST", Fate.LATE, Fate.LOST_BEFORE, Fate.LOST_BEFORE, video="v9")
+    wanted = new(video="v9")
+    between = [new(str(number)) for number in range(400)]
+    client = client_of(backend, limit=1)
+    journal = path if noted else None
+    run = await report(client, wanted, *between, wanted, journal=journal, repair=True)
+    assert [item.index for item in run.failed] == [0]
+    given = run.created[-1].restream.id
+    assert [(item.index, item.kept, item.deleted) for item in run.duplicates] == [
+        (0, given, (402,))
+    ]
+    assert backend.ids_of(wanted) == [given]
+
+
 async def test_failures_of_the_same_restream_do_not_tell_of_the_same_copies() -> None:
     backend = Backend()
     backend.meets("POST", *[Fate.LATE] * 2)
@@ -331,3 +355,44 @@ async def test_a_look_that_is_cancelled_leaves_what_it_had_not_seen_unchecked() 
             await asyncio.wait_for(anext(run), 0.01)
         backend.turns = 1
         assert (await run.report()).unchecked == 1
+
+
+@pytest.mark.parametrize("fates", [[Fate.LATE, Fate.DONE], [Fate.DONE, Fate.LATE]])
+async def test_a_repair_never_deletes_what_another_item_of_the_run_was_given(
+    fates: list[Fate],
+) -> None:
+    backend = Backend()
+    backend.meets("POST", *fates)
+    run = await report(client_of(backend), new(), new(), repair=True, repeats="create")
+    assert [item.restream.id for item in run.created] == backend.ids_of(new())
+    assert [len(item.deleted) for item in run.duplicates] == [1]
+
+
+async def test_a_repair_never_deletes_what_a_later_item_was_given() -> None:
+    backend = Backend()
+    backend.meets("POST", Fate.LOST_BEFORE)
+    between = [new(str(number)) for number in range(400)]
+    run = await report(client_of(backend, limit=1), new(), *between, new(), repair=True)
+    assert {item.restream.id for item in run.created} <= {item.id for item in backend.stored}
+
+
+async def test_a_resumed_repair_deletes_nothing_that_the_journal_knows_to_be_wanted(
+    path: Path,
+) -> None:
+    backend = Backend()
+    backend.meets("POST", Fate.LOST_BEFORE)
+    async with client_of(backend).run(new(), new(), journal=path, repeats="create") as crashed:
+        outcomes = [await anext(crashed), await anext(crashed)]
+    assert len(outcomes) == 2
+    resumed = await report(
+        client_of(backend), new(), new(), journal=path, repair=True, repeats="create"
+    )
+    assert (resumed.counts.from_journal, resumed.counts.in_doubt) == (2, 1)
+    assert resumed.duplicates == ()
+    assert len(backend.ids_of(new())) == 2
+
+
+async def test_a_report_may_be_asked_for_after_the_block(path: Path) -> None:
+    async with client_of(Backend()).run(new(), journal=path) as run:
+        assert [outcome async for outcome in run]
+    assert (await run.report()).counts.posted == 1

@@ -93,20 +93,43 @@ async def test_a_repeat_whose_look_fails_does_not_make_the_next_run_create_it_tw
     assert backend.count("POST") == 1
 
 
-@pytest.mark.parametrize("apart", [0, FAR])
 async def test_a_repeat_that_fails_leaves_the_doubt_about_the_first_to_the_next_run(
-    path: Path, apart: int
+    path: Path,
 ) -> None:
     backend = Backend()
     backend.meets("POST", *[Fate.LATE] * 3)
     backend.meets("GET", *[Fate.DONE] * 3, *[Fate.LOST_BEFORE] * 3)
     client = client_in_memory(backend, limit=1)
-    first = await report(client, new(), *between(apart), new(), journal=path)
-    assert [item.index for item in first.failed] == [0, apart + 1]
+    first = await report(client, new(), new(), journal=path)
+    assert [item.index for item in first.failed] == [0, 1]
     posts = backend.count("POST")
     second = await report(client_in_memory(backend), new(), journal=path)
     assert origins(second.created) == [Origin.CONFIRMED]
     assert backend.count("POST") == posts
+
+
+async def test_a_repeat_much_later_that_fails_leaves_the_doubt_about_the_first_as_well(
+    path: Path,
+) -> None:
+    backend = Backend()
+    backend.meets("POST", *[Fate.LATE] * 3, video="v9")
+    backend.meets("GET", *[Fate.DONE] * 3, *[Fate.LOST_BEFORE] * 3, video="v9")
+    doubtful = new(video="v9")
+    client = client_in_memory(backend, limit=1)
+    first = await report(client, doubtful, *between(), doubtful, journal=path)
+    assert [item.index for item in first.failed] == [0, FAR + 1]
+    posts = backend.count("POST")
+    second = await report(client_in_memory(backend), doubtful, journal=path)
+    assert origins(second.created) == [Origin.CONFIRMED]
+    assert backend.count("POST") == posts
+
+
+async def test_a_repeat_that_is_found_does_not_hide_that_the_run_created_it(path: Path) -> None:
+    backend = Backend()
+    run = await report(client_in_memory(backend), new(), new(), journal=path)
+    assert of(run, new()) == [(Origin.POSTED, 1), (Origin.EXISTING, 1)]
+    assert backend.count("GET") == 1
+    assert states(path) == [(0, "created")]
 
 
 async def test_a_crash_during_a_repeat_whose_first_failed_is_looked_into(path: Path) -> None:

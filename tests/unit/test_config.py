@@ -73,6 +73,7 @@ def test_an_argument_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) 
         base_url="https://api.example.com",
         project_id="p1",
         authorization="key-0c3f9a1d",
+        api_key="key-0c3f9a1d",
         secrets=("key-0c3f9a1d",),
     )
 
