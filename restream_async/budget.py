@@ -12,6 +12,9 @@ TRICKLE: Final = 10.0
 as many as Finagle's `RetryBudget` gives."""
 MOST: Final = 200.0
 """Retries that may be saved up from a lot of calls."""
+# Seconds between two looks whether there is a token: the less, the fewer wait.
+_SHORTEST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 2.0
 
 
 class RetryBudget:
@@ -19,10 +22,15 @@ class RetryBudget:
 
     Of all calls of a client, in whatever time: at most `SHARE` retries for each call, besides the
     reserve and its trickle.
+
+    Attributes:
+        waiting: how many wait for a token.
+
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
         """Begin with the reserve."""
+        self.waiting = 0
         self._now = now
         self._tokens = RESERVE
         self._filled_at = now()
@@ -32,6 +40,11 @@ class RetryBudget:
         """How many retries could be made at once."""
         self._trickle()
         return int(self._tokens)
+
+    @property
+    def pause(self) -> float:
+        """Seconds after which one more who waits for a token had better look again."""
+        return min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, self.waiting / TRICKLE))
 
     def earn(self) -> None:
         """Note a call."""

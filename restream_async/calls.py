@@ -21,8 +21,6 @@ _T = TypeVar("_T")
 _LEAST_TIME: Final = 0.001
 """Seconds; an attempt that is cut sooner could bring nothing but a doubt."""
 
-# Seconds between two looks whether the retry budget allows one more.
-_BUDGET_PAUSE: Final = 0.1
 _OUTAGE_NOTE: Final = "try again when the service is back"
 
 
@@ -96,33 +94,33 @@ class Caller:
         left = deadline.left()
         if left < _LEAST_TIME:
             self.gate.leave()
-            return self._no_time(request, "no time was left before the deadline")
+            return self.late(request, "no time was left before the deadline")
         self.tally.attempts += 1
         now = self.timing.now
         started = now()
         try:
             answer = await self.exchange.send(request, min(self.timeout, left))
+            result = judge(
+                request, answer, read, secrets=self.secrets, wall_clock=self.timing.wall_clock
+            )
         except BaseException:
             # A cancellation says nothing about the load.
             self.gate.leave()
             raise
-        result = judge(
-            request, answer, read, secrets=self.secrets, wall_clock=self.timing.wall_clock
-        )
         if not isinstance(result, Failure):
             self.gate.succeeded()
-            self.gate.leave(Signal.GOOD, now() - started)
+            self.gate.leave(Signal.GOOD, now() - started, request.method)
         else:
-            self._learn(result, now() - started)
+            self._learn(result, now() - started, request.method)
         return result
 
-    def _learn(self, failure: Failure, latency: float) -> None:
+    def _learn(self, failure: Failure, latency: float, kind: str) -> None:
         if failure.final:
             # The service dealt with it, whatever it thought of it.
             self.gate.succeeded()
         else:
             self.gate.failed()
-        self.gate.leave(failure.signal, latency)
+        self.gate.leave(failure.signal, latency, kind)
 
     async def insist(
         self,
@@ -172,11 +170,8 @@ class Caller:
             excused += deadline.patient and gate.state == "outage"
 
         async def retry() -> _T | Failure:
-            # Of a service that is given up nothing is sent, and nothing need be saved up for.
-            while not (gate.given_up or self.budget.spend()):
-                if deadline.left() <= _BUDGET_PAUSE:
-                    return Failure(Verdict.REFUSED, last.error)
-                await self.timing.sleep(_BUDGET_PAUSE * (0.5 + self.timing.random() / 2))
+            if not await self._afford(deadline):
+                return Failure(Verdict.REFUSED, last.error)
             self.tally.retries += 1
             result = await again()
             if isinstance(result, Failure):
@@ -194,6 +189,21 @@ class Caller:
             excused=lambda: excused,
         )
 
+    async def _afford(self, deadline: Deadline) -> bool:
+        """Wait until the budget allows one more retry; return False if it does so too late."""
+        budget = self.budget
+        # Of a service that is given up nothing is sent, and nothing need be saved up for.
+        while not (self.gate.given_up or budget.spend()):
+            pause = budget.pause
+            if pause >= deadline.left():
+                return False
+            budget.waiting += 1
+            try:
+                await self.timing.sleep(pause * (0.5 + self.timing.random() / 2))
+            finally:
+                budget.waiting -= 1
+        return True
+
     async def _enter(self, request: Request, deadline: Deadline) -> Failure | None:
         """Wait for a place; return why there is none."""
         try:
@@ -203,21 +213,22 @@ class Caller:
                 async with asyncio.timeout(deadline.left()):
                     await self.gate.enter()
         except GivenUpError:
-            return self.out(request)
+            return _gone(request)
         except TimeoutError:
-            if self.gate.state == "outage":
-                return self.out(request)
             detail = f"no free place among {self.gate.in_flight} in flight before the deadline"
-            return self._no_time(request, detail)
+            return self.late(request, detail)
         return None
 
-    def out(self, request: Request) -> Failure:
-        """Return the failure of a request that an outage kept from being sent."""
-        return Failure(Verdict.REFUSED, OutageError(request.call, note=_OUTAGE_NOTE))
-
-    def _no_time(self, request: Request, detail: str) -> Failure:
+    def late(self, request: Request, detail: str) -> Failure:
+        """Return the failure of a request that was not sent before the deadline, and why."""
+        if self.gate.state == "outage":
+            return _gone(request)
         error = AttemptTimeoutError(request.call, detail=detail, sent=False)
         return Failure(Verdict.NOT_DONE, error)
+
+
+def _gone(request: Request) -> Failure:
+    return Failure(Verdict.REFUSED, OutageError(request.call, note=_OUTAGE_NOTE))
 
 
 def unless_in_doubt(note: str) -> Callable[[Failure], Failure]:

@@ -33,6 +33,7 @@ from restream_async.wire import Api
 LAST_LOOK: Final = 5.0
 """Seconds that the look before reporting a failure may take, even beyond the deadline."""
 
+_SAME_UNDER_WAY: Final = "an equal restream was being created until the deadline"
 # What a service answers that has nothing to list, or cannot list.
 _NOTHING_THERE: Final = frozenset(
     {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
@@ -162,7 +163,11 @@ class Creator:
             if beginning.in_place:
                 self._caller.gate.leave()
                 self._caller.gate.tell_of_room()
-            await self._turn(key)
+            try:
+                await self._turn(key, deadline)
+            except TimeoutError:
+                late = self._caller.late(self._api.create(new), _SAME_UNDER_WAY)
+                return Unsettled(error=late.error, attempts=0)
             beginning = attrs.evolve(beginning, in_place=False, look_first=not beginning.another)
         self._busy[key] = None
         try:
@@ -200,12 +205,14 @@ class Creator:
             known.add(end.restream.id)
         return end
 
-    async def _turn(self, key: Key) -> None:
-        while key in self._busy:
-            done = self._busy[key]
-            if done is None:
-                done = self._busy[key] = asyncio.Event()
-            await done.wait()
+    async def _turn(self, key: Key, deadline: Deadline) -> None:
+        # One that is patient may wait for an outage to end, which is no reason for others to.
+        async with asyncio.timeout(None if deadline.patient else deadline.left()):
+            while key in self._busy:
+                done = self._busy[key]
+                if done is None:
+                    done = self._busy[key] = asyncio.Event()
+                await done.wait()
 
 
 class _Course:

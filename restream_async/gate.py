@@ -133,17 +133,18 @@ class Gate:
                 self._waiting.remove(turn)
             raise
 
-    def leave(self, signal: Signal | None = None, latency: float = 0.0) -> None:
+    def leave(self, signal: Signal | None = None, latency: float = 0.0, kind: str = "") -> None:
         """Give the place back.
 
         Args:
             signal: what the answer said about the load; None if there was none, or nothing was
                 sent.
             latency: seconds until the answer.
+            kind: of the request; latencies of one kind are alike.
 
         """
         if signal is not None:
-            self._learn(signal, latency)
+            self._learn(signal, latency, kind)
         self._in_flight -= 1
         self._probing = False
         if self._waiting:
@@ -176,11 +177,11 @@ class Gate:
         for tell in self.on_room:
             tell()
 
-    def _learn(self, signal: Signal, latency: float) -> None:
+    def _learn(self, signal: Signal, latency: float, kind: str) -> None:
         limit = self._limit
-        changed = limit.record(signal, latency, self._in_flight)
-        idle = limit.idle_latency
-        if signal is Signal.SHED and idle is not None and latency < idle:
+        changed = limit.record(signal, latency, self._in_flight, kind)
+        idle = limit.idle_latency(kind) if signal is Signal.SHED else None
+        if idle is not None and latency < idle:
             # A service that says no at once would be asked again at once, ever so often.
             self._resting += 1
             self._after(min(_LONGEST_REST, idle - latency), self._rested)
