@@ -20,7 +20,8 @@ from restream_async.bookkeeping import Bookkeeper, Page, Repeats
 from restream_async.calls import Caller
 from restream_async.creation import IN_PLACE, Beginning, Creator, Doubt, Settled, Unsettled
 from restream_async.errors import JournalError
-from restream_async.intake import enter, intake
+from restream_async.intake import intake
+from restream_async.intents import Intent, Intents, Reports, Work
 from restream_async.journal import Journal
 from restream_async.model import Created, Failed, NewRestream, Outcome
 from restream_async.report import BulkCounts, BulkReport, Duplicate, Tally, sort_outcomes
@@ -80,17 +81,14 @@ class BulkRun:
         self._beginning = IN_PLACE if beginning == IN_PLACE else beginning
         self._journal = journal
         self._books = Bookkeeper(journal, repeats) if journal is not None else None
-        ahead = caller.gate.ceiling * _AHEAD_SHARE
-        self._ahead = asyncio.Semaphore(ahead)
+        self._intents = self._intents_of(self._books) if self._books is not None else None
         self._aftercare = Aftercare(caller, api, repair=repair, checked=self._note_checked)
         self._tally = Tally()
-        self._most_lanes = caller.gate.ceiling * (1 + _WAITING_SHARE) + ahead * (
-            journal is not None
-        )
-        self._lanes: set[asyncio.Task[None]] = set()
+        self._most_lanes = caller.gate.ceiling * (1 + _WAITING_SHARE)
+        self._tasks: set[asyncio.Task[None]] = set()
         # How many lanes wait for an item or a place, and how many of them are worth keeping.
         self._idle = 0
-        self._spare = 1 if self._intake.waits or journal is not None else 0
+        self._spare = 1 if self._intake.waits and journal is None else 0
         self._outcomes: deque[Outcome] = deque()
         self._news = asyncio.Event()
         self._drained = asyncio.Event()
@@ -115,7 +113,10 @@ class BulkRun:
             await self._stack.enter_async_context(self._journal)
         await self._stack.enter_async_context(self._group)
         self._caller.gate.on_room.add(self._use_room)
-        self._start_lane()
+        if self._intents is not None:
+            for work in self._intents.work:
+                self._start(work)
+        self._start(self._work)
         return self
 
     async def __aexit__(
@@ -127,8 +128,8 @@ class BulkRun:
         """Cancel what is still under way, and wait until it has stopped."""
         self._over = True
         self._caller.gate.on_room.discard(self._use_room)
-        for lane in self._lanes:
-            lane.cancel()
+        for task in self._tasks:
+            task.cancel()
         if not isinstance(error, asyncio.CancelledError):
             # No concern of the tasks: the group would only wrap it in a group of exceptions.
             kind = error = trace = None
@@ -149,7 +150,7 @@ class BulkRun:
         if not self._entered:
             raise RuntimeError("enter the run first: async with client.create_many(…) as run")
         while not self._outcomes:
-            if not self._lanes:
+            if not self._tasks:
                 if not self._over:
                     await self._finish()
                 self._intake.raise_error()
@@ -191,83 +192,86 @@ class BulkRun:
             unchecked=self.unchecked,
         )
 
-    def _start_lane(self) -> None:
-        lane = self._group.create_task(self._lane())
-        self._lanes.add(lane)
-        lane.add_done_callback(self._lane_ended)
+    def _intents_of(self, books: Bookkeeper) -> Intents:
+        gate = self._caller.gate
+        reports = Reports(arrived=self._use_room, done=self._skip, refused=self._refuse)
+        return Intents(self._intake, books, gate, most=gate.ceiling * _AHEAD_SHARE, reports=reports)
 
-    def _lane_ended(self, lane: asyncio.Task[None]) -> None:
-        self._lanes.discard(lane)
+    def _start(self, work: Work) -> None:
+        task = self._group.create_task(self._guarded(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
         self._news.set()
 
     def _use_room(self) -> None:
         """Start a lane where there is work for one that nobody waits to do."""
-        room = self._books is not None or self._caller.gate.has_room
-        if room and not self._idle and len(self._lanes) < self._most_lanes and self._lanes:
-            self._start_lane()
+        room = self._caller.gate.has_room and (self._intents is None or self._intents.any_ready)
+        if room and not self._idle and self._tasks and len(self._tasks) < self._most_lanes:
+            self._start(self._work)
 
-    async def _lane(self) -> None:
+    async def _guarded(self, work: Work) -> None:
         # Started from the midst of another one, also where tasks are begun eagerly.
         await asyncio.sleep(0)
         try:
-            await self._work()
+            await work()
         except Exception as error:  # noqa: BLE001 - a closed client's, say: the iteration raises it
             self._intake.fail(error)
 
     async def _work(self) -> None:
-        while not self._intake.ended and self._idle <= self._spare:
+        while self._wants_lane():
             self._idle += 1
             try:
-                # A consumer that is slower than the service is waited for.
-                while len(self._outcomes) >= self._most_lanes:
-                    self._drained.clear()
-                    await self._drained.wait()
-                if self._books is None:
-                    item = await self._intake.next_in_place()
-                    if item is None:
-                        job = None
-                    else:
-                        index, new, placed = item
-                        job = _Job(index, new, _begun(self._beginning, placed=placed))
-                else:
-                    job = await self._take_noted(self._books)
+                await self._room_for_outcomes()
+                job = await self._next()
             finally:
                 self._idle -= 1
             if job is not None:
                 self._use_room()
                 await self._see_through(job)
 
-    async def _take_noted(self, books: Bookkeeper) -> _Job | None:
-        """Take an item whose intent is durable; one that is done already is only reported."""
-        async with self._ahead:
-            item = await self._intake.next()
+    def _wants_lane(self) -> bool:
+        """Say whether a lane that is free has something to do, or to wait for."""
+        if self._intents is None:
+            ended, at_once = self._intake.ended, not self._intake.waits
+        else:
+            ended, at_once = self._intents.ended, self._intents.any_ready
+        # The idle one may have got its place already, and leave another one free.
+        enough = self._idle > self._spare and not (at_once and self._caller.gate.has_room)
+        return not (ended or enough)
+
+    async def _next(self) -> _Job | None:
+        if self._intents is None or self._books is None:
+            item = await self._intake.next_in_place()
             if item is None:
                 return None
-            # While this intent is on its way to the disk, others can be written along with it.
-            self._idle -= 1
-            try:
-                self._use_room()
-                return await self._begin(books, *item)
-            finally:
-                self._idle += 1
-
-    async def _begin(self, books: Bookkeeper, index: int, new: NewRestream) -> _Job | None:
-        try:
-            page = await books.begin(new)
-        except JournalError as error:
-            # Without a durable intent nothing may be sent any more.
-            self._intake.fail(error)
-            self._deliver(Failed(index=index, request=new, error=error, attempts=0), None)
+            index, new, placed = item
+            return _Job(index, new, _begun(self._beginning, placed=placed))
+        intent = await self._intents.next_in_place()
+        if intent is None:
             return None
-        done = books.done(index, new, page)
-        if done is None:
-            beginning = books.beginning(page, ensure=self._ensure)
-            placed = await enter(self._caller.gate)
-            return _Job(index, new, _begun(beginning, placed=placed), page)
-        job = _Job(index, new, self._beginning, page)
-        await self._remember(job, done.restream.id, page.doubt)
+        (index, new, page), placed = intent
+        beginning = self._books.beginning(page, ensure=self._ensure)
+        return _Job(index, new, _begun(beginning, placed=placed), page)
+
+    async def _room_for_outcomes(self) -> None:
+        """Wait for a consumer that is slower than the service."""
+        while len(self._outcomes) >= self._most_lanes:
+            self._drained.clear()
+            await self._drained.wait()
+
+    async def _skip(self, intent: Intent, done: Created) -> None:
+        """Report an item that needs no request."""
+        index, new, page = intent
+        await self._room_for_outcomes()
+        await self._remember(_Job(index, new, self._beginning, page), done.restream.id, page.doubt)
         self._deliver(done, page.doubt)
-        return None
+
+    def _refuse(self, index: int, new: NewRestream, error: JournalError) -> None:
+        """Report an item that could not be noted, and so is not sent."""
+        self._deliver(Failed(index=index, request=new, error=error, attempts=0), None)
 
     async def _see_through(self, job: _Job) -> None:
         end = await self._creator.create(job.new, self._caller.begin_patiently(), job.beginning)

@@ -281,21 +281,21 @@ class TestJournal:
 
         begin = Journal.begin
 
-        async def full(self: Journal, fingerprint: str, *, repeat: bool = False) -> Any:  # noqa: ANN401 - an entry
-            if len(seen) == 5:
+        async def full(self: Journal, *fingerprints: str, repeat: bool = False) -> Any:  # noqa: ANN401 - entries
+            if seen:
                 raise JournalError("the disk is full")
-            seen.append(fingerprint)
-            return await begin(self, fingerprint, repeat=repeat)
+            seen.extend(fingerprints)
+            return await begin(self, *fingerprints, repeat=repeat)
 
         seen: list[str] = []
         monkeypatch.setattr(Journal, "begin", full)
         async with Sandbox() as sandbox, client_of(sandbox) as client:
             with pytest.raises(JournalError, match="the disk is full"):
-                await client.create_all(many(50), journal=tmp_path / "run.db")
+                await client.create_all(many(500), journal=tmp_path / "run.db")
             await assert_nothing_left(client)
 
         # Nothing was sent without an intent on the disk.
-        assert sandbox.counts.posts == 5
+        assert sandbox.counts.posts == len(seen) < 500
 
     async def test_its_file_is_for_its_owner_alone(self, tmp_path: Path) -> None:
         async with Sandbox() as sandbox:

@@ -24,7 +24,7 @@ def commits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     commit = Store.commit
 
     def counted(store: Store, batch: Batch) -> object:
-        sizes.append(len(batch.begins))
+        sizes.append(sum(len(fingerprints) for fingerprints, *_ in batch.begins))
         return commit(store, batch)
 
     monkeypatch.setattr(Store, "commit", counted)

@@ -19,7 +19,7 @@ def journal_at(path: Path) -> Journal:
 
 
 async def begun(journal: Journal, item: str = "a", *, repeat: bool = False) -> Entry:
-    return await journal.begin(journal.fingerprint(item), repeat=repeat)
+    return (await journal.begin(journal.fingerprint(item), repeat=repeat))[0]
 
 
 async def waiting(tasks: int) -> None:
