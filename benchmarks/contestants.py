@@ -1,9 +1,9 @@
 """The clients that are compared, each configured as its documentation tells its users to.
 
-All have the same 64 requests in flight, the same time-out, and about the same patience: five
-attempts, the first wait up to 0.2 s, each further one up to twice as long. Only the SDK of Gcore
-keeps its own patience, which its users get without asking for it: three attempts, a wait of 0.38 s
-to 0.5 s, then one of 0.75 s to 1 s.
+All have as many requests in flight, the same time-out, and about the same patience: five attempts,
+the first wait up to 0.2 s, each further one up to twice as long. Only the SDK of Gcore keeps its
+own patience, which its users get without asking for it: three attempts, a wait of 0.38 s to 0.5 s,
+then one of 0.75 s to 1 s.
 """
 
 import asyncio
@@ -40,8 +40,25 @@ ATTEMPTS: Final = 5
 FIRST_WAIT: Final = 0.2
 LONGEST_WAIT: Final = 2.0
 
+
+@attrs.frozen(kw_only=True)
+class Terms:
+    """What all contestants of a trial have in common.
+
+    Attributes:
+        in_flight: how many requests may be in flight.
+        timeout: seconds for one attempt.
+
+    """
+
+    in_flight: int = IN_FLIGHT
+    timeout: float = TIMEOUT
+
+
+TERMS: Final = Terms()
+
 Create: TypeAlias = Callable[[NewRestream], Awaitable[Id]]
-Opening: TypeAlias = Callable[[Address], AbstractAsyncContextManager[Create]]
+Opening: TypeAlias = Callable[[Address, Terms], AbstractAsyncContextManager[Create]]
 Run: TypeAlias = Callable[[Address, Iterable[NewRestream], Account], Coroutine[None, None, None]]
 
 
@@ -62,13 +79,13 @@ class Contestant:
 
 
 @asynccontextmanager
-async def aiohttp_with_tenacity(address: Address) -> AsyncIterator[Create]:
+async def aiohttp_with_tenacity(address: Address, terms: Terms) -> AsyncIterator[Create]:
     """Open aiohttp, with tenacity's decorator around the whole exchange.
 
     `retry_if_exception_type` over aiohttp's errors and time-outs is how tenacity's documentation
     has it; `raise_for_status` makes 4xx and 5xx such errors.
     """
-    async with _session(address) as session:
+    async with _session(address, terms) as session:
 
         @retry(
             stop=stop_after_attempt(ATTEMPTS),
@@ -85,7 +102,7 @@ async def aiohttp_with_tenacity(address: Address) -> AsyncIterator[Create]:
 
 
 @asynccontextmanager
-async def aiohttp_retry(address: Address) -> AsyncIterator[Create]:
+async def aiohttp_retry(address: Address, terms: Terms) -> AsyncIterator[Create]:
     """Open aiohttp-retry with its exponential back-off.
 
     It retries 5xx by default, and POST too. 429 and exceptions must be named: without `exceptions`
@@ -100,7 +117,7 @@ async def aiohttp_retry(address: Address) -> AsyncIterator[Create]:
         exceptions={aiohttp.ClientError, TimeoutError},
     )
     async with (
-        _session(address) as session,
+        _session(address, terms) as session,
         RetryClient(session, retry_options=options, raise_for_status=True) as client,
     ):
 
@@ -112,7 +129,7 @@ async def aiohttp_retry(address: Address) -> AsyncIterator[Create]:
 
 
 @asynccontextmanager
-async def httpx_retries(address: Address) -> AsyncIterator[Create]:
+async def httpx_retries(address: Address, terms: Terms) -> AsyncIterator[Create]:
     """Open httpx with the transport of httpx-retries.
 
     Connection errors and time-outs are retried by default; POST and 500 must be named.
@@ -128,7 +145,7 @@ async def httpx_retries(address: Address) -> AsyncIterator[Create]:
     async with httpx.AsyncClient(
         transport=RetryTransport(retry=policy),
         headers={"Authorization": address.api_key},
-        timeout=TIMEOUT,
+        timeout=terms.timeout,
     ) as client:
 
         async def create(new: NewRestream) -> Id:
@@ -140,13 +157,13 @@ async def httpx_retries(address: Address) -> AsyncIterator[Create]:
 
 
 @asynccontextmanager
-async def gcore(address: Address) -> AsyncIterator[Create]:
+async def gcore(address: Address, terms: Terms) -> AsyncIterator[Create]:
     """Open Gcore's SDK as it is: two retries of 408, 409, 429, 5xx and whatever breaks in httpx.
 
     Only the address and the time-out are not its own. It sends no idempotency key.
     """
     async with AsyncGcore(
-        api_key=address.api_key, base_url=address.gcore_url, timeout=TIMEOUT
+        api_key=address.api_key, base_url=address.gcore_url, timeout=terms.timeout
     ) as client:
 
         async def create(new: NewRestream) -> Id:
@@ -163,7 +180,7 @@ async def gcore(address: Address) -> AsyncIterator[Create]:
         yield create
 
 
-def ours(*, repair: bool = False) -> Run:
+def ours(terms: Terms = TERMS, *, repair: bool = False) -> Run:
     """Return a run of `create_many`, with everything else as it is by default."""
 
     async def run(address: Address, requests: Iterable[NewRestream], account: Account) -> None:
@@ -171,9 +188,9 @@ def ours(*, repair: bool = False) -> Run:
             base_url=address.base_url,
             project_id=address.project_id,
             api_key=address.api_key,
-            timeout=TIMEOUT,
+            timeout=terms.timeout,
             retry=RetryPolicy(attempts=ATTEMPTS, base=FIRST_WAIT, cap=LONGEST_WAIT),
-            max_in_flight=IN_FLIGHT,
+            max_in_flight=terms.in_flight,
         ) as client:
             async with client.create_many(requests, repair=repair) as creations:
                 async for outcome in creations:
@@ -190,18 +207,18 @@ def ours(*, repair: bool = False) -> Run:
     return run
 
 
-def pooled(opening: Opening) -> Run:
+def pooled(opening: Opening, terms: Terms = TERMS) -> Run:
     """Return a run of a client that creates one at a time, with so many tasks that share it."""
 
     async def run(address: Address, requests: Iterable[NewRestream], account: Account) -> None:
         waiting = enumerate(requests)
-        async with opening(address) as create, asyncio.TaskGroup() as group:
+        async with opening(address, terms) as create, asyncio.TaskGroup() as group:
 
             async def work() -> None:
                 for index, new in waiting:
                     account.say(await _attempt(create, index, new))
 
-            for _ in range(IN_FLIGHT):
+            for _ in range(terms.in_flight):
                 group.create_task(work())
 
     return run
@@ -237,10 +254,11 @@ async def _attempt(create: Create, index: int, new: NewRestream) -> Report:
     return Report(index=index, id=restream_id)
 
 
-def _session(address: Address) -> aiohttp.ClientSession:
+def _session(address: Address, terms: Terms) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         headers={"Authorization": address.api_key},
-        timeout=aiohttp.ClientTimeout(total=TIMEOUT),
+        timeout=aiohttp.ClientTimeout(total=terms.timeout),
+        connector=aiohttp.TCPConnector(limit=terms.in_flight),
     )
 
 

@@ -45,12 +45,14 @@ class Panel:
     Attributes:
         title: the question.
         values: the answers, in the order of the rows.
+        form: how to write them.
         notes: what to say after each.
 
     """
 
     title: str
-    values: Sequence[int]
+    values: Sequence[float]
+    form: str = ","
     notes: Sequence[str] = ()
 
 
@@ -117,7 +119,7 @@ def _draw_panel(axis: Axes, panel: Panel, ours: int) -> None:
     axis.tick_params(length=0, labelbottom=False)
     for row, value in enumerate(panel.values):
         axis.annotate(
-            f"{value:,}{panel.notes[row] if panel.notes else ''}",
+            f"{value:{panel.form}}{panel.notes[row] if panel.notes else ''}",
             (value, row),
             (3, 0),
             textcoords="offset points",
