@@ -8,7 +8,7 @@ then one of 0.75 s to 1 s.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Final, TypeAlias
 
 import aiohttp
@@ -48,11 +48,13 @@ class Terms:
     Attributes:
         in_flight: how many requests may be in flight.
         timeout: seconds for one attempt.
+        traces: who watches the requests of those that are made of aiohttp.
 
     """
 
     in_flight: int = IN_FLIGHT
     timeout: float = TIMEOUT
+    traces: tuple[aiohttp.TraceConfig, ...] = ()
 
 
 TERMS: Final = Terms()
@@ -184,14 +186,22 @@ def ours(terms: Terms = TERMS, *, repair: bool = False) -> Run:
     """Return a run of `create_many`, with everything else as it is by default."""
 
     async def run(address: Address, requests: Iterable[NewRestream], account: Account) -> None:
-        async with RestreamClient(
-            base_url=address.base_url,
-            project_id=address.project_id,
-            api_key=address.api_key,
-            timeout=terms.timeout,
-            retry=RetryPolicy(attempts=ATTEMPTS, base=FIRST_WAIT, cap=LONGEST_WAIT),
-            max_in_flight=terms.in_flight,
-        ) as client:
+        async with AsyncExitStack() as stack:
+            # Without anybody who watches, a client makes its own.
+            session = (
+                await stack.enter_async_context(_session(address, terms)) if terms.traces else None
+            )
+            client = await stack.enter_async_context(
+                RestreamClient(
+                    base_url=address.base_url,
+                    project_id=address.project_id,
+                    api_key=address.api_key,
+                    timeout=terms.timeout,
+                    retry=RetryPolicy(attempts=ATTEMPTS, base=FIRST_WAIT, cap=LONGEST_WAIT),
+                    max_in_flight=terms.in_flight,
+                    session=session,
+                )
+            )
             async with client.create_many(requests, repair=repair) as creations:
                 async for outcome in creations:
                     if isinstance(outcome, Created):
@@ -259,6 +269,7 @@ def _session(address: Address, terms: Terms) -> aiohttp.ClientSession:
         headers={"Authorization": address.api_key},
         timeout=aiohttp.ClientTimeout(total=terms.timeout),
         connector=aiohttp.TCPConnector(limit=terms.in_flight),
+        trace_configs=list(terms.traces),
     )
 
 

@@ -1,14 +1,19 @@
 """The sandbox in a process of its own: it takes no time from the client that is measured."""
 
+import json
 import pickle
 import subprocess
 import sys
+from collections.abc import Sequence
 from types import TracebackType
-from typing import IO, Final, Self, cast
+from typing import IO, Final, Self, TypeAlias, cast
 
 import attrs
 
 from restream_async.sandbox import Counts, Faults, Stored
+
+Change: TypeAlias = tuple[float, str, object]
+"""So many seconds after the beginning, an attribute of the sandbox gets a value."""
 
 _SECONDS_TO_CLOSE: Final = 10.0
 
@@ -42,9 +47,9 @@ class Books:
 class Service:
     """A sandbox in another process; a context manager. It ends with this process at the latest."""
 
-    def __init__(self, *, faults: Faults, seed: int) -> None:
-        """Describe it; it opens on entering."""
-        self._settings = {"faults": faults, "seed": seed}
+    def __init__(self, *, faults: Faults, seed: int, **settings: object) -> None:
+        """Describe it, also with further settings of `Sandbox`; it opens on entering."""
+        self._settings = {"faults": faults, "seed": seed, **settings}
 
     def __enter__(self) -> Self:
         """Open it, and wait until it listens."""
@@ -71,9 +76,13 @@ class Service:
             except subprocess.TimeoutExpired:
                 process.kill()
 
+    def begin(self, changes: Sequence[Change]) -> None:
+        """Let the changes happen, counted from now."""
+        self._say(json.dumps(changes).encode() + b"\n")
+
     def books(self) -> Books:
         """Wait until late commits are in, and return what is stored and what has happened."""
-        self._say(b"books\n")
+        self._say(b"\n")
         return cast("Books", self._hear())
 
     def _say(self, message: bytes) -> None:

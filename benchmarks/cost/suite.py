@@ -12,7 +12,7 @@ from typing import Final
 
 from benchmarks import progress
 from benchmarks.cost.callgrind import instructions
-from benchmarks.cost.clients import ALL, BARE, IN_FLIGHT, OURS
+from benchmarks.cost.clients import ALL, BARE, IN_FLIGHT, OURS, QUICK
 from benchmarks.drawing import Bars, Panel, draw
 from benchmarks.fixed_answer import FixedAnswer
 from benchmarks.suite import Figures, Suite
@@ -21,25 +21,24 @@ from benchmarks.tables import table
 _FEW: Final = 300
 _MANY: Final = 1300
 _ROUNDS: Final = 3
-_QUICK: Final = (100, 300, 1)
 
 
 def measure(quick: bool) -> Figures:  # noqa: FBT001 - the one question of all suites
     """Count the instructions of each client, in turns."""
-    few, many, rounds = _QUICK if quick else (_FEW, _MANY, _ROUNDS)
-    found: dict[str, list[float]] = {client.name: [] for client in ALL}
+    rounds, clients = (1, QUICK) if quick else (_ROUNDS, ALL)
+    found: dict[str, list[float]] = {client.name: [] for client in clients}
     with FixedAnswer() as address:
         for turn in range(1, rounds + 1):
-            for client in ALL:
+            for client in clients:
                 arguments = ["-m", "benchmarks.cost.measured", client.name]
                 counts = [
                     instructions([*arguments, str(count), address.base_url])
-                    for count in (few, many)
+                    for count in (_FEW, _MANY)
                 ]
-                each = (counts[1] - counts[0]) / (many - few)
+                each = (counts[1] - counts[0]) / (_MANY - _FEW)
                 found[client.name].append(round(each))
                 progress.say(f"cost, round {turn} of {rounds}, {client.name}: {each:,.0f}")
-    return {"in_flight": IN_FLIGHT, "creations": [few, many], "instructions": found}
+    return {"in_flight": IN_FLIGHT, "creations": [_FEW, _MANY], "instructions": found}
 
 
 def text(figures: Figures) -> str:
