@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from benchmarks.service import Address
 from benchmarks.suite import find
@@ -88,7 +88,7 @@ class FixedAnswer:
             _CONFIGURATION.format(folder=folder, port=port, envelope=_ENVELOPE, gcore=_GCORE),
             "utf-8",
         )
-        self._process = subprocess.Popen(
+        self._process = subprocess.Popen(  # noqa: S603 - our own configuration
             [self._nginx, "-p", folder, "-e", folder / "error.log", "-c", folder / "nginx.conf"],
             stderr=subprocess.DEVNULL,
         )

@@ -23,7 +23,7 @@ def instructions(arguments: Sequence[str]) -> int:
     command = [find("valgrind"), "--tool=callgrind", "--callgrind-out-file=/dev/null"]
     # One seed for all hashes: else the same dict costs more in one run than in another.
     environment = {**os.environ, "PYTHONHASHSEED": "0"}
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - our own program
         [*command, sys.executable, *arguments],
         check=False,
         env=environment,

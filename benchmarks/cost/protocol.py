@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from typing import Final
+from typing import Final, cast
 from urllib.parse import urlsplit
 
 from benchmarks.service import Address
@@ -25,8 +25,7 @@ class _Conversation(asyncio.Protocol):
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         self._next()
 
     def data_received(self, data: bytes) -> None:
@@ -54,6 +53,7 @@ class _Conversation(asyncio.Protocol):
 async def exchange(address: Address, body: dict[str, str | bool], count: int, lanes: int) -> None:
     """Send so many requests on so many connections."""
     parts = urlsplit(address.base_url)
+    host, port = str(parts.hostname), int(parts.port or 80)
     payload = json.dumps(body).encode()
     request = (
         f"POST /api/v1/{address.project_id}/restreams HTTP/1.1\r\n"
@@ -67,7 +67,7 @@ async def exchange(address: Address, body: dict[str, str | bool], count: int, la
     conversations: list[_Conversation] = []
     for _ in range(lanes):
         _, conversation = await loop.create_connection(
-            lambda: _Conversation(request, left), parts.hostname, parts.port
+            lambda: _Conversation(request, left), host, port
         )
         conversations.append(conversation)
     await asyncio.gather(*(conversation.over for conversation in conversations))

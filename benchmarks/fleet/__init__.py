@@ -1,1 +1,1 @@
-"""A thousand clients of one service, in simulated time: what each learns, and what all of them do."""
+"""A thousand clients of one service, in simulated time: what they do together."""

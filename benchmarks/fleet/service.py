@@ -58,9 +58,7 @@ class Service:
     gone: bool = False
     arrived: list[float] = attrs.field(factory=list[float])
     _busy: int = 0
-    _waiting: "deque[asyncio.Future[None]]" = attrs.field(
-        factory=lambda: deque[asyncio.Future[None]]()
-    )
+    _waiting: deque[asyncio.Future[None]] = attrs.field(factory=deque["asyncio.Future[None]"])
 
     @property
     def capacity(self) -> float:

@@ -8,6 +8,7 @@ and know nothing of each other. In the middle the service is gone for a while.
 import asyncio
 import random
 from collections.abc import Iterator
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -59,8 +60,8 @@ def measure(quick: bool) -> Figures:  # noqa: FBT001 - the one question of all s
 async def _simulate(service: Service, wires: list[Wire]) -> None:
     chance = random.Random(_SEED)
     loop = asyncio.get_running_loop()
-    loop.call_later(_GONE, setattr, service, "gone", True)
-    loop.call_later(_BACK, setattr, service, "gone", False)
+    loop.call_later(_GONE, partial(setattr, service, "gone", True))
+    loop.call_later(_BACK, partial(setattr, service, "gone", False))
     for second in range(10, int(_END) + 1, 10):
         loop.call_later(second, progress.say, f"fleet, {second} s of {_END:.0f} s simulated")
     tasks = [
@@ -76,9 +77,7 @@ async def _simulate(service: Service, wires: list[Wire]) -> None:
 async def _client(wire: Wire, begins: float, seed: int) -> None:
     """Create without end, as a `RestreamClient` does with its defaults."""
     await asyncio.sleep(begins)
-    timing = Timing(
-        now=now, wall_clock=now, sleep=asyncio.sleep, random=random.Random(seed).random
-    )
+    timing = Timing(now=now, wall_clock=now, sleep=asyncio.sleep, random=random.Random(seed).random)
     api = Api("p1")
     caller = Caller(
         exchange=wire,
@@ -111,7 +110,7 @@ def _figures(service: Service, wires: list[Wire]) -> Figures:
     created = [moment for wire in wires for moment in wire.created]
     usual = [sum(_USUAL <= moment < _GONE for moment in wire.created) for wire in wires]
     after = [sum(moment >= _BACK for moment in wire.created) for wire in wires]
-    asked = [moment for moment in service.arrived if _BACK <= moment]
+    asked = [moment for moment in service.arrived if moment >= _BACK]
     done = rates(created, _END, _STEP)
     capacity = service.capacity
     return {

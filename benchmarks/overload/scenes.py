@@ -17,6 +17,7 @@ LATENCY: Final = 0.05
 
 _SLOTS: Final = 16
 _COUNT: Final = 4000
+_TERMS: Final = Terms(in_flight=256, timeout=2.0)
 _PLAIN: Final = Faults(retry_after=None)
 _FREE: Final[Mapping[str, object]] = {"latency": LATENCY}
 _SHEDDING: Final[Mapping[str, object]] = {**_FREE, "capacity": _SLOTS, "queue": _SLOTS}
@@ -44,7 +45,7 @@ class Scene:
     title: str
     count: int = _COUNT
     ideal: float = _COUNT * LATENCY / _SLOTS
-    terms: Terms = Terms(in_flight=256, timeout=2.0)
+    terms: Terms = _TERMS
     faults: Faults = _PLAIN
     settings: Mapping[str, object] = _SHEDDING
     changes: tuple[Change, ...] = ()

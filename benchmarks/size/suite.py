@@ -124,7 +124,7 @@ def uses(figures: Figures) -> Sequence[Use]:
 
 
 def _run(count: int, base_url: str) -> Mapping[str, float]:
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-m", "benchmarks.size.measured", str(count), base_url],
         check=True,
         stdout=subprocess.PIPE,
