@@ -49,14 +49,19 @@ class Alarms:
         """Use the clock and the timers of `loop`."""
         self._loop = loop
         self._groups: dict[float, set[Alarm]] = {}
+        # Of the last time-out; nearly all are equal.
+        self._seconds = self._width = 0.0
 
     def set(self, seconds: float) -> Alarm:
         """Set an alarm for the running task, in so many seconds or up to a 64th part later."""
         task = asyncio.current_task(self._loop)
         if task is None:
             raise RuntimeError("a request must be made from a task")
-        # A power of two, so that time-outs of nearly the same length share their moments.
-        width = math.ldexp(1.0, math.frexp(seconds)[1] - _FINENESS)
+        if seconds != self._seconds:
+            self._seconds = seconds
+            # A power of two, so that time-outs of nearly the same length share their moments.
+            self._width = math.ldexp(1.0, math.frexp(seconds)[1] - _FINENESS)
+        width = self._width
         when = (int((self._loop.time() + seconds) / width) + 1) * width
         group = self._groups.get(when)
         if group is None:

@@ -70,7 +70,8 @@ class Doubt:
     others: AbstractSet[int | str] = frozenset()
 
 
-@attrs.frozen(kw_only=True)
+# Not frozen: one is made for each creation, and that takes three times as long.
+@attrs.define(kw_only=True)
 class Settled:
     """A creation that came to a good end.
 

@@ -20,7 +20,8 @@ from restream_async.redaction import redact
 _SECONDS: Final = re.compile(r"\d{1,10}(\.\d{1,10})?", re.ASCII)
 
 
-@attrs.frozen(kw_only=True)
+# Not frozen, as little else is, because that takes three times as long to make.
+@attrs.define(kw_only=True)
 class Request:
     """One request, ready to be sent.
 
@@ -52,7 +53,8 @@ class Request:
         return self.new.secrets if self.new is not None else ()
 
 
-@attrs.frozen(kw_only=True)
+# As above.
+@attrs.define(kw_only=True)
 class Reply:
     """What the service answered.
 
