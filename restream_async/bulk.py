@@ -57,7 +57,9 @@ class BulkRun:
 
     Leaving the block early cancels what is under way and waits until it has stopped. An exception
     from the input surfaces from the iteration, after the outcomes of all that was read before it;
-    so does a `JournalError`, for a journal that cannot be written any more.
+    so does a `JournalError`, for a journal that cannot be written any more, and a `RuntimeError`
+    where the client is closed during the run: what was under way is reported as failed, with
+    `OutcomeUnknownError` where nobody knows whether it was created.
     """
 
     def __init__(  # noqa: PLR0913 - one keyword for each setting
@@ -217,7 +219,7 @@ class BulkRun:
         await asyncio.sleep(0)
         try:
             await work()
-        except Exception as error:  # noqa: BLE001 - a closed client's, say: the iteration raises it
+        except Exception as error:  # noqa: BLE001 - of somebody's own session, say: the iteration raises it
             self._intake.fail(error)
 
     async def _work(self) -> None:
@@ -273,6 +275,9 @@ class BulkRun:
         end = await self._creator.create(job.new, self._caller.deadline(), job.beginning)
         if self._books is not None and job.page is not None:
             self._books.end(job.page, end)
+        if isinstance(end, Unsettled) and (why := self._caller.exchange.closed):
+            # No further item could be sent; the iteration raises it after the last outcome.
+            self._intake.fail(RuntimeError(why))
         if end.doubt is not None:
             kept = end.restream.id if isinstance(end, Settled) else None
             await self._remember(job, kept, end.doubt)

@@ -22,6 +22,11 @@ _LEAST_TIME: Final = 0.001
 class Exchange(Protocol):
     """Whoever can send a request and bring back what came of it."""
 
+    @property
+    def closed(self) -> str:
+        """Why nothing can be sent any more; empty while it can."""
+        ...
+
     async def send(self, request: Request, timeout: float) -> Reply | NoReply:  # noqa: ASYNC109 - of one attempt
         """Send once; `timeout` seconds for all of it."""
         ...

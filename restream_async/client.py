@@ -45,7 +45,8 @@ class RestreamClient:
     - `InternalServerError`, `BackendFetchFailedError`, `TransportError`, `AttemptTimeoutError`,
       `MalformedResponseError`, or `ApiError` for 429, 502 and 504: after the retries that the
       policy allows;
-    - `RuntimeError`: the client, or the session it was given, is closed.
+    - `ClientClosedError`, a `RuntimeError`: the client, or the session it was given, is closed. A
+      creation that was in doubt then ends as `OutcomeUnknownError`.
     """
 
     def __init__(  # noqa: PLR0913 - one keyword for each setting
@@ -127,7 +128,10 @@ class RestreamClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections; a session that was handed in stays open."""
+        """Close the connections; a session that was handed in stays open.
+
+        What is under way ends: a request at once, a wait for a retry at its end.
+        """
         await self._transport.close()
 
     async def create(self, new: NewRestream) -> Restream:

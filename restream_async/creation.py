@@ -20,6 +20,7 @@ from restream_async.config import InDoubt
 from restream_async.errors import (
     ApiError,
     CallError,
+    ClientClosedError,
     OutcomeUnknownError,
     RestreamError,
     TransportError,
@@ -229,6 +230,7 @@ class _Course:
         self._attempts = 0
         self._doubt: CallError | None = None
         self._doubtful = 0
+        self._repeats = caller.policy.attempts - 1
         self._absent = False
         self._resent_blindly = False
 
@@ -297,7 +299,9 @@ class _Course:
         """Look once more, so that nothing is called failed that exists."""
         doubt = self._doubt
         known = isinstance(failure.error, OutcomeUnknownError)
-        if doubt is None or known or self._in_doubt == "resend":
+        # That nobody knows says more than that the client is closed.
+        blind = self._in_doubt == "resend" and not isinstance(failure.error, ClientClosedError)
+        if doubt is None or known or blind:
             return failure
         grace = self._caller.timing.now() + min(LAST_LOOK, self._caller.timeout)
         found = await self._look(max(self._until, grace), once=True)
@@ -309,8 +313,10 @@ class _Course:
 
     async def _look(self, until: float, *, once: bool = False) -> Restream | Failure | None:
         request = self._api.list(self._new.video_id, about=self._new)
-        call = self._caller.attempt if once else self._caller.insist
-        found = await call(request, codec.restreams, until)
+        if once:
+            found = await self._caller.attempt(request, codec.restreams, until)
+        else:
+            found = await self._caller.insist(request, codec.restreams, until, heed=self._tire)
         if isinstance(found, Failure):
             found.error.attempts = found.error.attempts or 1
             gone = isinstance(found.error, ApiError) and found.error.status in _NOTHING_THERE
@@ -318,6 +324,17 @@ class _Course:
         matches = copies_of(self._new, found, self._beginning.others)
         self._absent = self._absent or not matches
         return matches[0] if matches else None
+
+    def _tire(self, failure: Failure) -> Failure:
+        """Repeat failed looks only so often over the whole creation: they are retries in retries.
+
+        The first look may use up all repetitions, because it is the one that matters most: what
+        is sent again without a look that succeeded may be made twice.
+        """
+        if not self._repeats:
+            return Failure(Verdict.REFUSED, failure.error)
+        self._repeats -= 1
+        return failure
 
     def _doubts(self) -> Doubt | None:
         if self._doubt is None:

@@ -82,12 +82,14 @@ class NoReply:
         detail: what went wrong, without names of secrets.
         sent: whether the request may have reached the service.
         timed_out: whether it was the time-out that ended it.
+        closed: whether nothing can be sent any more, because the client is closed.
 
     """
 
     detail: str
     sent: bool
     timed_out: bool = False
+    closed: bool = False
 
 
 @attrs.frozen
