@@ -18,9 +18,17 @@ import attrs
 from restream_async.aftercare import Aftercare, Case
 from restream_async.bookkeeping import Bookkeeper, Page, Repeats
 from restream_async.calls import Caller
-from restream_async.creation import IN_PLACE, Beginning, Creator, Doubt, Settled, Unsettled
+from restream_async.creation import (
+    IN_PLACE,
+    Beginning,
+    Creator,
+    Doubt,
+    Settled,
+    Unsettled,
+    key_of,
+)
 from restream_async.errors import JournalError
-from restream_async.intake import intake
+from restream_async.intake import Recent, intake
 from restream_async.intents import Intent, Intents, Reports, Work
 from restream_async.journal import Journal
 from restream_async.model import Created, Failed, NewRestream, Outcome
@@ -32,6 +40,8 @@ from restream_async.wire import Api
 _AHEAD_SHARE: Final = 4
 # Items that may wait for a retry, for each that may be in flight.
 _WAITING_SHARE: Final = 4
+
+_AGAIN: Final = Beginning(in_place=True, look_first=True)
 
 
 @attrs.define
@@ -79,8 +89,11 @@ class BulkRun:
         self._creator = creator
         self._intake = intake(requests, caller.gate)
         self._ensure = ensure
-        beginning = Beginning(in_place=True, look_first=ensure, another=repeats == "create")
+        another = repeats == "create"
+        beginning = Beginning(in_place=True, look_first=ensure, another=another)
         self._beginning = IN_PLACE if beginning == IN_PLACE else beginning
+        # A journal remembers better, and who looks first anyway need not.
+        self._recent = None if another or ensure or journal is not None else Recent()
         self._journal = journal
         self._books = Bookkeeper(journal, repeats) if journal is not None else None
         self._intents = self._intents_of(self._books) if self._books is not None else None
@@ -184,8 +197,25 @@ class BulkRun:
         self._intake.stop()
 
     async def report(self) -> BulkReport:
-        """Wait for the end, and return all outcomes that were not iterated over yet."""
-        created, failed = sort_outcomes([outcome async for outcome in self])
+        """Wait for the end, and return all outcomes that were not iterated over yet.
+
+        Raises:
+            Exception: whatever the iteration raises, with a note of how many outcomes there were;
+                the outcomes themselves are lost.
+
+        """
+        outcomes: list[Outcome] = []
+        try:
+            async for outcome in self:
+                outcomes.append(outcome)  # noqa: PERF401 - a comprehension would lose their number
+        except Exception as error:
+            created, failed = sort_outcomes(outcomes)
+            error.add_note(
+                f"before that, {len(created)} restreams were created or found and {len(failed)} "
+                "failed; iterate over create_many to keep such outcomes, or resume with a journal"
+            )
+            raise
+        created, failed = sort_outcomes(outcomes)
         return BulkReport(
             created=created,
             failed=failed,
@@ -247,12 +277,16 @@ class BulkRun:
     async def _next(self) -> _Job | None:
         if self._intents is None or self._books is None:
             item = await self._intake.next_in_place()
-            return None if item is None else _Job(*item, self._beginning)
+            return None if item is None else self._plain_job(*item)
         intent = await self._intents.next_in_place()
         if intent is None:
             return None
         index, new, page = intent
         return _Job(index, new, self._books.beginning(page, ensure=self._ensure), page)
+
+    def _plain_job(self, index: int, new: NewRestream) -> _Job:
+        again = self._recent is not None and self._recent.knows(key_of(new))
+        return _Job(index, new, _AGAIN if again else self._beginning)
 
     async def _room_for_outcomes(self) -> None:
         """Wait for a consumer that is slower than the service."""

@@ -10,6 +10,8 @@ from restream_async import NewRestream
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .raw import Peer, Seen
+
 API_KEY: Final = "api-key-7hV2qLz9"
 STREAM_KEY: Final = "stream-key-Xk81mPq4"
 USER_INFO: Final = "streamer-Ab3x:password-Qw9Zr"
@@ -83,6 +85,16 @@ def answer(
 def created(new: NewRestream | None = None, restream_id: int | str = 7) -> bytes:
     wire = on_the_wire(new or new_restream(), restream_id)
     return answer(envelope(wire, status=201), "201 Created")
+
+
+def created_for(seen: Seen, restream_id: int | str = 7) -> bytes:
+    """Return the answer that creates what a request asks for."""
+    return answer(envelope({**json.loads(seen.body), "id": restream_id}, status=201), "201 Created")
+
+
+async def as_asked(peer: Peer, seen: Seen) -> None:
+    """Create what a request asks for: a step of a raw server."""
+    await peer.write(created_for(seen))
 
 
 def listed(*restreams: dict[str, object]) -> bytes:

@@ -18,11 +18,12 @@ from restream_async import (
     TransportError,
     UnauthorizedError,
 )
+from restream_async.model import LONGEST_TEXT
 from restream_async.sandbox import Sandbox
 
 from .calls import failure_of
 from .raw import Peer, RawServer, Seen, then_hang
-from .samples import API_KEY, answer, created, listed, many, new_restream
+from .samples import API_KEY, answer, as_asked, created, listed, many, new_restream
 from .watch import assert_nothing_left, client_of, connections_in_use, settle
 
 if TYPE_CHECKING:
@@ -122,6 +123,21 @@ async def test_closing_while_a_connection_is_made_sends_nothing() -> None:
     assert server.requests == []
 
 
+async def test_the_largest_restream_is_sent_and_its_answer_read() -> None:
+    """aiohttp warns of bodies beyond 1 MiB, and of an answer no more than that is read."""
+    widest = "\U0001f4fa"  # Twelve bytes in JSON.
+    new = new_restream(
+        widest * LONGEST_TEXT,
+        title=widest * LONGEST_TEXT,
+        stream_url="rtmp://a/" + widest * (LONGEST_TEXT - 9),
+        stream_key=widest * LONGEST_TEXT,
+    )
+    async with Sandbox() as sandbox, client_of(sandbox, attempts=1) as client:
+        restream = await client.create(new)
+
+    assert restream.title == new.title
+
+
 async def test_one_client_serves_a_hundred_tasks() -> None:
     async with Sandbox(latency=0.002) as sandbox, client_of(sandbox, max_in_flight=10) as client:
         restreams = await asyncio.gather(*map(client.create, many(100)))
@@ -156,9 +172,9 @@ async def test_the_pool_is_as_large_as_the_requests_in_flight() -> None:
     """aiohttp's own pool holds 100: the 101st request would wait within its time-out."""
     together = asyncio.Barrier(150)
 
-    async def meet(peer: Peer, _: Seen) -> None:
+    async def meet(peer: Peer, seen: Seen) -> None:
         await together.wait()
-        await peer.write(created())
+        await as_asked(peer, seen)
 
     async with (
         RawServer(post=meet) as server,
