@@ -394,12 +394,15 @@ def _answers(restream: Restream, new: NewRestream) -> bool:
     """Say whether an answer is to this request, not to another one on the same connection.
 
     A gateway that mixes up its answers is rare, but then each id would go to somebody else. The
-    video id tells; and where two destinations of one video are mixed up, URL and key, of which a
-    service may write one its own way, or mask it, but hardly both.
+    video id tells; and among the destinations of one video, title, URL and key, of which a service
+    may write one its own way, or mask it, but hardly two.
     """
-    return restream.video_id == new.video_id and (
-        restream.stream_key == new.stream_key or restream.stream_url == new.stream_url
+    differing = (
+        (restream.title != new.title)
+        + (restream.stream_url != new.stream_url)
+        + (restream.stream_key != new.stream_key)
     )
+    return restream.video_id == new.video_id and differing <= 1
 
 
 def restream_or_raise(end: Settled | Unsettled) -> Restream:

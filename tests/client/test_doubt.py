@@ -215,9 +215,11 @@ class TestAnAnswerToAnotherRequest:
     OTHERS: Final = (
         new_restream("v2"),
         new_restream(stream_key="another-key", stream_url="rtmps://elsewhere.example.com/app"),
+        new_restream(stream_key="another-key", title="Second channel"),
+        new_restream(stream_url="rtmps://elsewhere.example.com/app", title="Backup"),
     )
 
-    @pytest.mark.parametrize("other", OTHERS, ids=["of another video", "of another destination"])
+    @pytest.mark.parametrize("other", OTHERS, ids=["video", "platform", "channel", "ingest"])
     @pytest.mark.parametrize("bulk", [False, True])
     async def test_is_not_adopted(self, other: NewRestream, bulk: bool) -> None:  # noqa: FBT001 - a parameter
         async with (
