@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from restream_async import NewRestream
+from restream_async.model import LONGEST_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +45,15 @@ def new_restream(video_id: str = "v1", **changes: Any) -> NewRestream:  # noqa: 
 
 def many(count: int, *, first: int = 0) -> list[NewRestream]:
     return [new_restream(f"v{number}") for number in range(first, first + count)]
+
+
+def largest() -> NewRestream:
+    """Return one whose JSON is as long as any can be."""
+    longest = "\U0001f4fa" * LONGEST_TEXT  # Twelve bytes in JSON for each.
+    url = "rtmp://a/"
+    return new_restream(
+        longest, title=longest, stream_url=url + longest[len(url) :], stream_key=longest
+    )
 
 
 def on_the_wire(new: NewRestream, restream_id: int | str = 7) -> dict[str, object]:

@@ -18,12 +18,11 @@ from restream_async import (
     TransportError,
     UnauthorizedError,
 )
-from restream_async.model import LONGEST_TEXT
 from restream_async.sandbox import Sandbox
 
 from .calls import failure_of
 from .raw import Peer, RawServer, Seen, then_hang
-from .samples import API_KEY, answer, as_asked, created, listed, many, new_restream
+from .samples import API_KEY, answer, as_asked, created, largest, listed, many, new_restream
 from .watch import assert_nothing_left, client_of, connections_in_use, settle
 
 if TYPE_CHECKING:
@@ -125,13 +124,7 @@ async def test_closing_while_a_connection_is_made_sends_nothing() -> None:
 
 async def test_the_largest_restream_is_sent_and_its_answer_read() -> None:
     """aiohttp warns of bodies beyond 1 MiB, and of an answer no more than that is read."""
-    widest = "\U0001f4fa"  # Twelve bytes in JSON.
-    new = new_restream(
-        widest * LONGEST_TEXT,
-        title=widest * LONGEST_TEXT,
-        stream_url="rtmp://a/" + widest * (LONGEST_TEXT - 9),
-        stream_key=widest * LONGEST_TEXT,
-    )
+    new = largest()
     async with Sandbox() as sandbox, client_of(sandbox, attempts=1) as client:
         restream = await client.create(new)
 
