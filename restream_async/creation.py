@@ -75,8 +75,8 @@ class Doubt:
     others: AbstractSet[int | str] = frozenset()
 
 
-# Not frozen: one is made for each creation, and that takes three times as long.
-@attrs.define(kw_only=True)
+# Neither frozen nor by keyword: one is made for each creation, and that takes three times as long.
+@attrs.define
 class Settled:
     """A creation that came to a good end.
 
@@ -175,7 +175,7 @@ class Creator:
                 # Nearly all need no more than this.
                 first = await self._post(new, until, in_place=beginning.in_place)
                 if not isinstance(first, Failure) and _answers(first, new):
-                    return Settled(restream=first, attempts=1, origin=Origin.POSTED)
+                    return Settled(first, 1, Origin.POSTED)
             return await self._pursue(new, until, beginning, first)
         finally:
             waiting = self._busy.pop(key)

@@ -204,13 +204,7 @@ class Transport:
 
 
 def _reply(response: aiohttp.ClientResponse, *, body: bytes = b"", defect: str = "") -> Reply:
-    return Reply(
-        status=response.status,
-        reason=response.reason or "",
-        headers=response.headers,
-        body=body,
-        defect=defect,
-    )
+    return Reply(response.status, response.reason or "", response.headers, body, defect)
 
 
 async def _read(response: aiohttp.ClientResponse) -> Reply:
