@@ -247,8 +247,8 @@ class RestreamClient:
             repeats: what the same restream (video id, stream URL and stream key) again in the
                 input is: "existing" looks for it and reports it as existing, "create" creates it
                 once more, and remembers the ids of all that it created for as long as the client
-                lives. Without a journal, all of an input of up to 500,000 different restreams are
-                known again, and of a longer one the latest 250,000 or more, so that memory stays
+                lives. Without a journal, all of an input of up to 30,000 different restreams are
+                known again, and of a longer one the latest 15,000 or more, so that memory stays
                 bounded; with a journal, all of every run.
 
         Raises:

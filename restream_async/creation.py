@@ -21,7 +21,6 @@ from restream_async.errors import (
     ApiError,
     CallError,
     ClientClosedError,
-    MalformedResponseError,
     OutcomeUnknownError,
     RestreamError,
     TransportError,
@@ -37,9 +36,6 @@ LAST_LOOK: Final = 5.0
 _NOTHING_THERE: Final = frozenset(
     {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
 )
-
-
-_ANOTHERS: Final = "result: is another restream than the one that was asked for"
 
 
 class Key(tuple[str, str, str]):
@@ -170,12 +166,13 @@ class Creator:
             beginning = attrs.evolve(beginning, in_place=False, look_first=not beginning.another)
         self._busy[key] = None
         try:
-            first: Restream | Failure | None = None
+            first: Failure | None = None
             if beginning is IN_PLACE or beginning is PLAIN:
                 # Nearly all need no more than this.
-                first = await self._post(new, until, in_place=beginning.in_place)
-                if not isinstance(first, Failure) and _answers(first, new):
-                    return Settled(first, 1, Origin.POSTED)
+                result = await self._post(new, until, in_place=beginning.in_place)
+                if not isinstance(result, Failure):
+                    return Settled(result, 1, Origin.POSTED)
+                first = result
             return await self._pursue(new, until, beginning, first)
         finally:
             waiting = self._busy.pop(key)
@@ -190,11 +187,7 @@ class Creator:
         return send(self._api.create(new), codec.restream, until)
 
     async def _pursue(
-        self,
-        new: NewRestream,
-        until: float,
-        beginning: Beginning,
-        first: Restream | Failure | None,
+        self, new: NewRestream, until: float, beginning: Beginning, first: Failure | None
     ) -> Settled | Unsettled:
         known: set[int | str] = set()
         if beginning.another:
@@ -240,10 +233,9 @@ class _Course:
         self._repeats = caller.policy.attempts - 1
         self._absent = False
         self._resent_blindly = False
-        self._misanswered = False
 
-    async def run(self, first: Restream | Failure | None) -> Settled | Unsettled:
-        """See the creation to its end; `first` is what a first POST brought, if one was made."""
+    async def run(self, first: Failure | None) -> Settled | Unsettled:
+        """See the creation to its end; `first` is how a first POST failed, if one was made."""
         result = await self._first() if first is None else self._posted(first)
         if isinstance(result, Failure):
             result = await self._caller.pursue(result, self._again, self._until)
@@ -283,11 +275,7 @@ class _Course:
     def _posted(self, result: Restream | Failure) -> Settled | Failure:
         self._attempts += 1
         if not isinstance(result, Failure):
-            if _answers(result, self._new):
-                return self._settle(result, Origin.POSTED)
-            self._misanswered = True
-            error = MalformedResponseError(self._request.call, problem=_ANOTHERS)
-            result = Failure(Verdict.IN_DOUBT, error)
+            return self._settle(result, Origin.POSTED)
         result.error.attempts = self._attempts
         if result.verdict is Verdict.IN_DOUBT:
             self._doubt = result.error
@@ -298,15 +286,11 @@ class _Course:
         doubt = self._doubt
         if doubt is None:
             return await self._post()
-        # A service that writes ids its own way misanswers each resend too, and no look finds them.
-        final = Failure(Verdict.REFUSED, doubt) if self._misanswered else None
         if self._in_doubt == "resend":
-            return final or await self._post(blindly=True)
+            return await self._post(blindly=True)
         found = await self._look(self._until)
         if isinstance(found, Restream):
             return self._settle(found, Origin.CONFIRMED)
-        if final is not None:
-            return final
         if isinstance(found, Failure) and self._in_doubt == "raise":
             return self._unknown(doubt, found)
         return await self._post(blindly=isinstance(found, Failure))
@@ -337,9 +321,6 @@ class _Course:
             found.error.attempts = found.error.attempts or 1
             gone = isinstance(found.error, ApiError) and found.error.status in _NOTHING_THERE
             return None if gone else found
-        if found and all(item.video_id != self._new.video_id for item in found):
-            error = MalformedResponseError(request.call, problem=_ANOTHERS, attempts=1)
-            return Failure(Verdict.IN_DOUBT, error)
         matches = copies_of(self._new, found, self._beginning.others)
         self._absent = self._absent or not matches
         return matches[0] if matches else None
@@ -388,21 +369,6 @@ def copies_of(
     """Return those restreams that are the wanted one, except `others`, which are not."""
     wanted = key_of(new)
     return [item for item in restreams if key_of(item) == wanted and item.id not in others]
-
-
-def _answers(restream: Restream, new: NewRestream) -> bool:
-    """Say whether an answer is to this request, not to another one on the same connection.
-
-    A gateway that mixes up its answers is rare, but then each id would go to somebody else. The
-    video id tells; and among the destinations of one video, title, URL and key, of which a service
-    may write one its own way, or mask it, but hardly two.
-    """
-    differing = (
-        (restream.title != new.title)
-        + (restream.stream_url != new.stream_url)
-        + (restream.stream_key != new.stream_key)
-    )
-    return restream.video_id == new.video_id and differing <= 1
 
 
 def restream_or_raise(end: Settled | Unsettled) -> Restream:

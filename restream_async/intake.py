@@ -9,9 +9,9 @@ from restream_async.creation import Key
 from restream_async.gate import Gate
 from restream_async.model import NewRestream
 
-REMEMBERED: Final = 250_000
+REMEMBERED: Final = 15_000
 """How many of the latest different restreams of an input are surely known again. Up to twice as
-many are kept, each in some 70 bytes: 35 MB at most."""
+many are kept, each in some 100 bytes: 3 MB at most."""
 
 
 class Recent:

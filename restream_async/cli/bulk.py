@@ -95,7 +95,7 @@ def bulk(  # noqa: PLR0913 - one for each option
         typer.Option(
             help="The same restream (videoId, streamUrl, streamKey) on a further line: existing "
             "creates it once and reports the further ones as existing; create creates one for "
-            "each line. In files of more than 500,000 lines, only --journal remembers all of them.",
+            "each line. In files of more than 30,000 lines, only --journal remembers all of them.",
             rich_help_panel=_NEVER_TWICE,
         ),
     ] = "existing",
