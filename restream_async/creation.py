@@ -309,8 +309,6 @@ class _Course:
         known = isinstance(failure.error, OutcomeUnknownError)
         if doubt is None or known or self._in_doubt == "resend":
             return failure
-        if isinstance(failure.error, OutageError):
-            return self._unknown(doubt, failure)
         grace = min(LAST_LOOK, self._caller.timeout)
         deadline = self._deadline
         if deadline.left() < grace:

@@ -144,9 +144,11 @@ class Client:
     creator: Creator
     api: Api
 
+    def run(self, count: int) -> BulkRun:
+        return BulkRun(self.caller, self.api, self.creator, wanted(count))
+
     async def create_many(self, count: int) -> list[Outcome]:
-        run = BulkRun(self.caller, self.api, self.creator, wanted(count))
-        async with run:
+        async with self.run(count) as run:
             return [outcome async for outcome in run]
 
 

@@ -37,6 +37,10 @@ def another(number: int = 0) -> NewRestream:
     return attrs.evolve(new, video_id=f"another-{number}")
 
 
+def is_out(outcome: Outcome) -> bool:
+    return isinstance(outcome, Failed) and isinstance(outcome.error, OutageError)
+
+
 async def at(moment: float, service: Service, **changes: object) -> None:
     """Change the service at a moment."""
     await asyncio.sleep(moment - now())
@@ -115,14 +119,17 @@ class TestBudget:
                 run = group.create_task(client.create_many(200))
                 for _ in range(40):
                     group.create_task(alone())
-                empty = 0
+                empty = most_waiting = 0
                 while not run.done():
                     allowed = SHARE * (calls + 200) + RESERVE + TRICKLE * now()
                     assert client.caller.tally.retries <= allowed
                     empty += not client.caller.budget.left
+                    most_waiting = max(most_waiting, client.caller.budget.waiting)
                     await asyncio.sleep(0.1)
             assert errors(run.result()).total() == 200
             assert empty > 50, "it was what held them back"
+            assert most_waiting > 50
+            assert client.caller.budget.waiting == 0
 
     @simulated
     async def test_who_finds_no_budget_before_its_deadline_fails_with_what_went_wrong(
@@ -191,10 +198,10 @@ class TestOutage:
     @simulated
     async def test_a_run_of_few_does_not_burn_its_attempts_on_asking(self) -> None:
         service = Service(gone=True)
-        async with client_of(service) as client, asyncio.TaskGroup() as group:
-            group.create_task(at(200, service, gone=False))
-            run = group.create_task(client.create_many(4))
-        assert all_created(run.result(), 4)
+        async with client_of(service, attempts=3) as client, asyncio.TaskGroup() as group:
+            group.create_task(at(280, service, gone=False))
+            run = group.create_task(client.create_many(6))
+        assert all_created(run.result(), 6)
         assert client.caller.tally.attempts > 40
 
     @simulated
@@ -210,6 +217,26 @@ class TestOutage:
         assert kinds[OutageError] > 500
         assert len(outcomes) == 1000
         assert 60 < now() < 1 + 3 + 60 + 10
+        sent = [item for item in outcomes if not is_out(item)]
+        assert sum(item.attempts for item in sent) == service.posts
+
+    @simulated
+    async def test_nobody_saves_up_for_a_service_that_is_given_up(self) -> None:
+        """Not even where others use up all of the budget."""
+        service = Service(gone=True)
+        async with client_of(service, patience=30) as client:
+
+            async def spend() -> None:
+                while True:
+                    while client.caller.budget.spend():
+                        pass
+                    await asyncio.sleep(0.05)
+
+            spending = asyncio.create_task(spend())
+            outcomes = await client.create_many(100)
+            spending.cancel()
+        assert errors(outcomes).total() == 100
+        assert now() < 30 + 10
 
     @simulated
     async def test_who_comes_after_it_was_given_up_is_not_kept_waiting(self) -> None:
@@ -229,6 +256,23 @@ class TestOutage:
             await asyncio.sleep(10)
             assert all_created(await client.create_many(100), 100)
             assert client.caller.gate.state == "open"
+
+    @simulated
+    async def test_the_look_at_the_end_of_a_run_is_patient_too(self) -> None:
+        service = Service(sheds=5)
+        async with (
+            client_of(service, ceiling=8, deadline=30) as client,
+            asyncio.TaskGroup() as group,
+        ):
+            run = client.run(40)
+            async with run:
+                outcomes = [await anext(run) for _ in range(40)]
+                service.gone = True
+                group.create_task(at(now() + 200, service, gone=False))
+                assert [outcome async for outcome in run] == []
+        assert all_created(outcomes, 40)
+        assert run.unchecked == 0
+        assert now() > 200
 
     @simulated
     async def test_one_that_hangs_is_gone_too(self) -> None:
