@@ -21,6 +21,8 @@ from restream_async.deadline import Deadline
 from restream_async.errors import (
     ApiError,
     CallError,
+    ClientClosedError,
+    MalformedResponseError,
     OutageError,
     OutcomeUnknownError,
     RestreamError,
@@ -38,6 +40,9 @@ _SAME_UNDER_WAY: Final = "an equal restream was being created until the deadline
 _NOTHING_THERE: Final = frozenset(
     {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
 )
+
+
+_ANOTHERS: Final = "result: is another restream than the one that was asked for"
 
 
 class Key(tuple[str, str, str]):
@@ -73,7 +78,8 @@ class Doubt:
     others: AbstractSet[int | str] = frozenset()
 
 
-@attrs.frozen(kw_only=True)
+# Not frozen: one is made for each creation, and that takes three times as long.
+@attrs.define(kw_only=True)
 class Settled:
     """A creation that came to a good end.
 
@@ -171,13 +177,12 @@ class Creator:
             beginning = attrs.evolve(beginning, in_place=False, look_first=not beginning.another)
         self._busy[key] = None
         try:
-            first: Failure | None = None
+            first: Restream | Failure | None = None
             if beginning is IN_PLACE or beginning is PLAIN:
                 # Nearly all need no more than this.
-                result = await self._post(new, deadline, in_place=beginning.in_place)
-                if not isinstance(result, Failure):
-                    return Settled(restream=result, attempts=1, origin=Origin.POSTED)
-                first = result
+                first = await self._post(new, deadline, in_place=beginning.in_place)
+                if not isinstance(first, Failure) and _answers(first, new):
+                    return Settled(restream=first, attempts=1, origin=Origin.POSTED)
             return await self._pursue(new, deadline, beginning, first)
         finally:
             waiting = self._busy.pop(key)
@@ -192,7 +197,11 @@ class Creator:
         return send(self._api.create(new), codec.restream, deadline)
 
     async def _pursue(
-        self, new: NewRestream, deadline: Deadline, beginning: Beginning, first: Failure | None
+        self,
+        new: NewRestream,
+        deadline: Deadline,
+        beginning: Beginning,
+        first: Restream | Failure | None,
     ) -> Settled | Unsettled:
         known: set[int | str] = set()
         if beginning.another:
@@ -237,11 +246,13 @@ class _Course:
         self._attempts = 0
         self._doubt: CallError | None = None
         self._doubtful = 0
+        self._repeats = caller.policy.attempts - 1
         self._absent = False
         self._resent_blindly = False
+        self._misanswered = False
 
-    async def run(self, first: Failure | None) -> Settled | Unsettled:
-        """See the creation to its end; `first` is how a first POST failed, if one was made."""
+    async def run(self, first: Restream | Failure | None) -> Settled | Unsettled:
+        """See the creation to its end; `first` is what a first POST brought, if one was made."""
         result = await self._first() if first is None else self._posted(first)
         if isinstance(result, Failure):
             result = await self._caller.pursue(result, self._again, self._deadline)
@@ -281,7 +292,11 @@ class _Course:
     def _posted(self, result: Restream | Failure) -> Settled | Failure:
         self._attempts += 1
         if not isinstance(result, Failure):
-            return self._settle(result, Origin.POSTED)
+            if _answers(result, self._new):
+                return self._settle(result, Origin.POSTED)
+            self._misanswered = True
+            error = MalformedResponseError(self._request.call, problem=_ANOTHERS)
+            result = Failure(Verdict.IN_DOUBT, error)
         result.error.attempts = self._attempts
         if result.verdict is Verdict.IN_DOUBT:
             self._doubt = result.error
@@ -292,11 +307,15 @@ class _Course:
         doubt = self._doubt
         if doubt is None:
             return await self._post()
+        # A service that writes ids its own way misanswers each resend too, and no look finds them.
+        final = Failure(Verdict.REFUSED, doubt) if self._misanswered else None
         if self._in_doubt == "resend":
-            return await self._post(blindly=True)
+            return final or await self._post(blindly=True)
         found = await self._look(self._deadline)
         if isinstance(found, Restream):
             return self._settle(found, Origin.CONFIRMED)
+        if final is not None:
+            return final
         if isinstance(found, Failure) and (
             self._in_doubt == "raise" or isinstance(found.error, OutageError)
         ):
@@ -307,7 +326,9 @@ class _Course:
         """Look once more, so that nothing is called failed that exists."""
         doubt = self._doubt
         known = isinstance(failure.error, OutcomeUnknownError)
-        if doubt is None or known or self._in_doubt == "resend":
+        # That nobody knows says more than that the client is closed.
+        blind = self._in_doubt == "resend" and not isinstance(failure.error, ClientClosedError)
+        if doubt is None or known or blind:
             return failure
         grace = min(LAST_LOOK, self._caller.timeout)
         deadline = self._deadline
@@ -322,15 +343,33 @@ class _Course:
 
     async def _look(self, deadline: Deadline, *, once: bool = False) -> Restream | Failure | None:
         request = self._api.list(self._new.video_id, about=self._new)
-        call = self._caller.attempt if once else self._caller.insist
-        found = await call(request, codec.restreams, deadline)
+        if once:
+            found = await self._caller.attempt(request, codec.restreams, deadline)
+        else:
+            found = await self._caller.insist(request, codec.restreams, deadline, heed=self._tire)
         if isinstance(found, Failure):
             found.error.attempts = found.error.attempts or 1
             gone = isinstance(found.error, ApiError) and found.error.status in _NOTHING_THERE
             return None if gone else found
+        if found and all(item.video_id != self._new.video_id for item in found):
+            error = MalformedResponseError(request.call, problem=_ANOTHERS, attempts=1)
+            return Failure(Verdict.IN_DOUBT, error)
         matches = copies_of(self._new, found, self._beginning.others)
         self._absent = self._absent or not matches
         return matches[0] if matches else None
+
+    def _tire(self, failure: Failure) -> Failure:
+        """Repeat failed looks only so often over the whole creation: they are retries in retries.
+
+        The first look may use up all repetitions, because it is the one that matters most: what
+        is sent again without a look that succeeded may be made twice.
+        """
+        if self._caller.excuses(self._deadline):
+            return failure
+        if not self._repeats:
+            return Failure(Verdict.REFUSED, failure.error)
+        self._repeats -= 1
+        return failure
 
     def _doubts(self) -> Doubt | None:
         if self._doubt is None:
@@ -365,6 +404,21 @@ def copies_of(
     """Return those restreams that are the wanted one, except `others`, which are not."""
     wanted = key_of(new)
     return [item for item in restreams if key_of(item) == wanted and item.id not in others]
+
+
+def _answers(restream: Restream, new: NewRestream) -> bool:
+    """Say whether an answer is to this request, not to another one on the same connection.
+
+    A gateway that mixes up its answers is rare, but then each id would go to somebody else. The
+    video id tells; and among the destinations of one video, title, URL and key, of which a service
+    may write one its own way, or mask it, but hardly two.
+    """
+    differing = (
+        (restream.title != new.title)
+        + (restream.stream_url != new.stream_url)
+        + (restream.stream_key != new.stream_key)
+    )
+    return restream.video_id == new.video_id and differing <= 1
 
 
 def restream_or_raise(end: Settled | Unsettled) -> Restream:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -11,6 +12,7 @@ from restream_async import (
     BackendFetchFailedError,
     BadRequestError,
     InternalServerError,
+    MalformedResponseError,
     NotFoundError,
     Origin,
     OutcomeUnknownError,
@@ -30,6 +32,7 @@ from .samples import (
     STREAM_URL,
     answer,
     created,
+    created_for,
     envelope,
     listed,
     new_restream,
@@ -38,7 +41,12 @@ from .samples import (
 from .watch import client_of
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from restream_async import NewRestream
+
     from .clock import Clock
+    from .raw import Peer, Seen
 
 NEW = new_restream()
 THERE = listed(on_the_wire(NEW, 9))
@@ -146,6 +154,50 @@ async def test_a_look_that_finds_null_finds_nothing() -> None:
     assert restream.id == 7
 
 
+@pytest.mark.parametrize(
+    ("attempts", "order"),
+    [(5, "P GGGGG P G P G P G P G"), (3, "P GGG P G P G"), (1, "P G")],
+)
+async def test_failing_looks_are_repeated_only_so_often_over_all_attempts(
+    attempts: int, order: str
+) -> None:
+    async with (
+        RawServer(post=INTERNAL_ERROR, get=INTERNAL_ERROR) as server,
+        client_of(server, attempts=attempts) as client,
+    ):
+        await failure_of(client.create(NEW), OutcomeUnknownError)
+
+    assert [request.method[0] for request in server.requests] == list(order.replace(" ", ""))
+    assert server.counts["GET"] == 2 * attempts - 1
+
+
+async def test_looks_that_succeed_use_up_nothing() -> None:
+    """Two looks fail once each, two find nothing: none of the repetitions is missing."""
+    failing_once = [INTERNAL_ERROR, ABSENT]
+    async with (
+        RawServer(
+            post=[INTERNAL_ERROR, INTERNAL_ERROR, created()], get=[*failing_once, *failing_once]
+        ) as server,
+        client_of(server, attempts=3) as client,
+    ):
+        outcome = await created_by(client, NEW)
+
+    assert server.order.startswith("POST GET GET POST GET GET POST")
+    assert outcome.maybe_duplicate is False
+
+
+async def test_looks_end_with_the_deadline(clock: Clock) -> None:
+    """However many repetitions are left."""
+    async with (
+        RawServer(post=INTERNAL_ERROR, get=INTERNAL_ERROR) as server,
+        client_of(server, clock=clock, deadline=1.2) as client,
+    ):
+        await failure_of(client.create(NEW), OutcomeUnknownError)
+
+    assert server.order == "POST GET GET POST GET"
+    assert sum(clock.sleeps) <= 1.2
+
+
 async def test_a_look_that_fails_is_tried_again_by_itself() -> None:
     async with (
         RawServer(post=INTERNAL_ERROR, get=[INTERNAL_ERROR, then_close(), THERE]) as server,
@@ -155,6 +207,104 @@ async def test_a_look_that_fails_is_tried_again_by_itself() -> None:
 
     assert server.counts["POST"] == 1
     assert (outcome.origin, outcome.restream.id) == (Origin.CONFIRMED, 9)
+
+
+class TestAnAnswerToAnotherRequest:
+    """A gateway that mixes up its answers gives each to whoever comes next on the connection."""
+
+    OTHERS: Final = (
+        new_restream("v2"),
+        new_restream(stream_key="another-key", stream_url="rtmps://elsewhere.example.com/app"),
+        new_restream(stream_key="another-key", title="Second channel"),
+        new_restream(stream_url="rtmps://elsewhere.example.com/app", title="Backup"),
+    )
+
+    @pytest.mark.parametrize("other", OTHERS, ids=["video", "platform", "channel", "ingest"])
+    @pytest.mark.parametrize("bulk", [False, True])
+    async def test_is_not_adopted(self, other: NewRestream, bulk: bool) -> None:  # noqa: FBT001 - a parameter
+        async with (
+            RawServer(post=created(other, 8), get=THERE) as server,
+            client_of(server) as client,
+        ):
+            if bulk:
+                outcome = await created_by(client, NEW)
+                assert (outcome.origin, outcome.attempts) == (Origin.CONFIRMED, 1)
+                restream = outcome.restream
+            else:
+                restream = await client.create(NEW)
+
+        assert restream.id == 9
+        assert server.counts["POST"] == 1
+
+    @pytest.mark.parametrize(
+        "written",
+        [
+            {"stream_key": "abc***"},
+            {"stream_url": STREAM_URL.replace("/app/", "//app/")},
+            {"title": "YOUTUBE"},
+        ],
+        ids=["a masked key", "a tidied URL", "another title"],
+    )
+    async def test_is_none_that_the_service_only_wrote_its_own_way(
+        self, written: dict[str, str]
+    ) -> None:
+        async with (
+            RawServer(post=created(new_restream(**written), 8)) as server,
+            client_of(server) as client,
+        ):
+            restream = await client.create(NEW)
+
+        assert (restream.id, server.order) == (8, "POST")
+
+    @pytest.mark.parametrize("in_doubt", ["confirm", "raise", "resend"])
+    async def test_leads_to_no_resend(self, in_doubt: str) -> None:
+        """A service that always answers so would be sent it as often as the policy allows."""
+        async with (
+            RawServer(post=created(new_restream("V1"), 8), get=ABSENT) as server,
+            client_of(server, in_doubt=in_doubt) as client,
+        ):
+            error = await failure_of(client.create(NEW), MalformedResponseError)
+
+        assert server.counts["POST"] == 1
+        assert (server.counts.get("GET", 0) == 0) is (in_doubt == "resend")
+        assert "another restream than the one that was asked for" in str(error)
+
+    async def test_leaves_it_unknown_where_the_look_is_answered_so_too(self) -> None:
+        others = listed(on_the_wire(new_restream("v2"), 1), on_the_wire(new_restream("v3"), 2))
+        async with (
+            RawServer(post=created(new_restream("v2"), 1), get=others) as server,
+            client_of(server) as client,
+        ):
+            error = await failure_of(client.create(NEW), OutcomeUnknownError)
+
+        assert type(error.doubt) is MalformedResponseError
+        assert server.counts["POST"] == 1
+
+    async def test_on_a_kept_connection_gives_nobody_somebody_elses_id(self) -> None:
+        """One answer too many: each later one would go to the next request."""
+
+        async def once_too_often(peer: Peer, seen: Seen) -> None:
+            await peer.write(created_for(seen, len(server.requests)))
+            if len(server.requests) == 1:
+                await asyncio.sleep(0.005)
+                await peer.write(created(new_restream("stranger"), 99))
+
+        def there(peer: Peer, seen: Seen) -> Awaitable[None]:
+            new = new_restream(seen.path.split("/")[-2])
+            return peer.write(listed(on_the_wire(new, int(new.video_id[1:]) + 1)))
+
+        ids: list[int | str] = []
+        async with (
+            RawServer(post=once_too_often, get=there) as server,
+            client_of(server, max_in_flight=1) as client,
+        ):
+            for number in range(3):
+                ids.append((await client.create(new_restream(f"v{number}"))).id)
+                await asyncio.sleep(0.015)
+
+        assert ids[0] == 1
+        assert 99 not in ids
+        assert len(set(ids)) == 3
 
 
 class TestConfirm:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from statistics import median
 
 import attrs
@@ -18,6 +18,7 @@ from restream_async import (
     OutcomeUnknownError,
 )
 from restream_async.budget import RESERVE, SHARE, TRICKLE
+from restream_async.bulk import BulkRun
 from restream_async.creation import Settled, Unsettled
 from tests.unit.service import Service, client_of, wanted
 from tests.unit.simulated_time import now, simulated
@@ -197,9 +198,9 @@ class TestOutage:
 
     @simulated
     async def test_a_run_of_few_does_not_burn_its_attempts_on_asking(self) -> None:
-        service = Service(gone=True)
-        async with client_of(service, attempts=3) as client, asyncio.TaskGroup() as group:
-            group.create_task(at(280, service, gone=False))
+        service = Service(unreachable=True)
+        async with client_of(service) as client, asyncio.TaskGroup() as group:
+            group.create_task(at(280, service, unreachable=False))
             run = group.create_task(client.create_many(6))
         assert all_created(run.result(), 6)
         assert client.caller.tally.attempts > 40
@@ -219,6 +220,27 @@ class TestOutage:
         assert 60 < now() < 1 + 3 + 60 + 10
         sent = [item for item in outcomes if not is_out(item)]
         assert sum(item.attempts for item in sent) == service.posts
+
+    @simulated
+    async def test_nor_its_looks(self) -> None:
+        service = Service(gone=True)
+        async with client_of(service) as client, asyncio.TaskGroup() as group:
+            group.create_task(at(280, service, gone=False))
+            run = group.create_task(client.create_many(4))
+        assert all_created(run.result(), 4)
+        assert client.caller.tally.attempts > 40
+        # Nothing is sent again without having looked.
+        assert service.posts == 8
+
+    @simulated
+    async def test_a_run_of_few_gives_up_in_time_too(self) -> None:
+        """Their back-off is so long that it would always be time for one of them to ask."""
+        service = Service(gone=True)
+        async with client_of(service, patience=60) as client:
+            outcomes = await client.create_many(3)
+        assert set(errors(outcomes)) <= {OutcomeUnknownError, OutageError}
+        assert errors(outcomes).total() == 3
+        assert 60 < now() < 60 + 50
 
     @simulated
     async def test_nobody_saves_up_for_a_service_that_is_given_up(self) -> None:
@@ -246,6 +268,21 @@ class TestOutage:
             start = now()
             assert set(errors(await client.create_many(100))) <= {OutageError, OutcomeUnknownError}
             assert now() - start < 10
+
+    @simulated
+    async def test_an_input_that_is_awaited_is_read_to_its_end_all_the_same(self) -> None:
+        async def requests() -> AsyncIterator[NewRestream]:
+            for new in wanted(100):
+                await asyncio.sleep(0.01)
+                yield new
+
+        service = Service(gone=True)
+        async with client_of(service, patience=10) as client:
+            run = BulkRun(client.caller, client.api, client.creator, requests())
+            async with run:
+                outcomes = [outcome async for outcome in run]
+        assert set(errors(outcomes)) == {OutcomeUnknownError, OutageError}
+        assert len(outcomes) == 100
 
     @simulated
     async def test_a_service_that_comes_back_after_it_was_given_up_is_found(self) -> None:
