@@ -111,7 +111,7 @@ class Aftercare:
         # Until they are looked for.
         self.unchecked += sum(len(cases) for _, cases in videos)
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(len(videos), self._caller.gate.limit)):
+            for _ in range(min(len(videos), self._caller.gate.ceiling)):
                 group.create_task(self._look_at(videos))
 
     async def _look_at(self, videos: deque[tuple[str, list[Case]]]) -> None:
@@ -120,7 +120,7 @@ class Aftercare:
             found = await self._caller.insist(
                 self._api.list(video_id, about=cases[0].new),
                 codec.restreams,
-                self._caller.deadline(),
+                self._caller.begin_patiently(),
             )
             if isinstance(found, Failure):
                 if not isinstance(found.error, NotFoundError):
@@ -167,4 +167,5 @@ class Aftercare:
         )
 
     async def _gone(self, restream_id: int | str) -> bool:
-        return await delete(self._caller, self._api, restream_id) is True
+        deadline = self._caller.begin_patiently()
+        return await delete(self._caller, self._api, restream_id, deadline) is True

@@ -99,7 +99,7 @@ class BulkRun:
         self._intents = self._intents_of(self._books) if self._books is not None else None
         self._aftercare = Aftercare(caller, api, repair=repair, checked=self._note_checked)
         self._tally = Tally()
-        self._most_lanes = caller.gate.limit * (1 + _WAITING_SHARE)
+        self._most_lanes = caller.gate.ceiling * (1 + _WAITING_SHARE)
         self._tasks: set[asyncio.Task[None]] = set()
         # How many lanes wait for an item or a place, and how many of them are worth keeping.
         self._idle = 0
@@ -127,7 +127,7 @@ class BulkRun:
         if self._journal is not None:
             await self._stack.enter_async_context(self._journal)
         await self._stack.enter_async_context(self._group)
-        self._caller.on_wait.add(self._use_room)
+        self._caller.gate.on_room.add(self._use_room)
         if self._intents is not None:
             for work in self._intents.work:
                 self._start(work)
@@ -142,7 +142,7 @@ class BulkRun:
     ) -> None:
         """Cancel what is still under way, and wait until it has stopped."""
         self._over = True
-        self._caller.on_wait.discard(self._use_room)
+        self._caller.gate.on_room.discard(self._use_room)
         for task in self._tasks:
             task.cancel()
         if not isinstance(error, asyncio.CancelledError):
@@ -227,7 +227,7 @@ class BulkRun:
     def _intents_of(self, books: Bookkeeper) -> Intents:
         gate = self._caller.gate
         reports = Reports(arrived=self._use_room, done=self._skip, refused=self._refuse)
-        return Intents(self._intake, books, gate, most=gate.limit * _AHEAD_SHARE, reports=reports)
+        return Intents(self._intake, books, gate, most=gate.ceiling * _AHEAD_SHARE, reports=reports)
 
     def _start(self, work: Work) -> None:
         task = self._group.create_task(self._guarded(work))
@@ -277,16 +277,20 @@ class BulkRun:
     async def _next(self) -> _Job | None:
         if self._intents is None or self._books is None:
             item = await self._intake.next_in_place()
-            return None if item is None else self._plain_job(*item)
+            if item is None:
+                return None
+            index, new, placed = item
+            return _Job(index, new, _begun(self._beginning_of(new), placed=placed))
         intent = await self._intents.next_in_place()
         if intent is None:
             return None
-        index, new, page = intent
-        return _Job(index, new, self._books.beginning(page, ensure=self._ensure), page)
+        (index, new, page), placed = intent
+        beginning = self._books.beginning(page, ensure=self._ensure)
+        return _Job(index, new, _begun(beginning, placed=placed), page)
 
-    def _plain_job(self, index: int, new: NewRestream) -> _Job:
+    def _beginning_of(self, new: NewRestream) -> Beginning:
         again = self._recent is not None and self._recent.knows(key_of(new))
-        return _Job(index, new, _AGAIN if again else self._beginning)
+        return _AGAIN if again else self._beginning
 
     async def _room_for_outcomes(self) -> None:
         """Wait for a consumer that is slower than the service."""
@@ -306,7 +310,7 @@ class BulkRun:
         self._deliver(Failed(index=index, request=new, error=error, attempts=0), None)
 
     async def _see_through(self, job: _Job) -> None:
-        end = await self._creator.create(job.new, self._caller.deadline(), job.beginning)
+        end = await self._creator.create(job.new, self._caller.begin_patiently(), job.beginning)
         if self._books is not None and job.page is not None:
             self._books.end(job.page, end)
         if isinstance(end, Unsettled) and (why := self._caller.exchange.closed):
@@ -342,6 +346,11 @@ class BulkRun:
             except JournalError as error:
                 # What cannot be noted any more is looked for by the next run; say so all the same.
                 self._intake.fail(error)
+
+
+def _begun(beginning: Beginning, *, placed: bool) -> Beginning:
+    # In an outage that nobody waits for any more there are no places to begin in.
+    return beginning if placed else attrs.evolve(beginning, in_place=False)
 
 
 def _outcome(job: _Job, end: Settled | Unsettled) -> Outcome:

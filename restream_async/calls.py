@@ -6,8 +6,11 @@ from typing import Final, Protocol, TypeVar
 
 import attrs
 
-from restream_async.errors import AttemptTimeoutError
-from restream_async.gate import Gate
+from restream_async.budget import RetryBudget
+from restream_async.deadline import Deadline
+from restream_async.errors import AttemptTimeoutError, Call, OutageError
+from restream_async.gate import Gate, GivenUpError
+from restream_async.limit import Signal
 from restream_async.policy import RetryPolicy, pursue
 from restream_async.timing import Timing
 from restream_async.verdict import Failure, Verdict, judge
@@ -17,6 +20,8 @@ _T = TypeVar("_T")
 
 _LEAST_TIME: Final = 0.001
 """Seconds; an attempt that is cut sooner could bring nothing but a doubt."""
+
+_OUTAGE_NOTE: Final = "try again when the service is back"
 
 
 class Exchange(Protocol):
@@ -51,8 +56,8 @@ class Caller:
         timing: time, sleep and chance.
         timeout: seconds for one attempt, from when it has its place.
         secrets: what no text may repeat.
+        budget: says how many retries the service can be asked to bear.
         tally: counts what was sent.
-        on_wait: told whenever somebody begins to wait without a place in the gate.
 
     """
 
@@ -62,45 +67,71 @@ class Caller:
     timing: Timing
     timeout: float
     secrets: tuple[str, ...] = attrs.field(repr=False)
+    budget: RetryBudget = attrs.Factory(
+        lambda caller: RetryBudget(caller.timing.now), takes_self=True
+    )
     tally: Tally = attrs.field(factory=Tally)
-    on_wait: set[Callable[[], None]] = attrs.field(factory=set[Callable[[], None]])
 
-    def deadline(self) -> float:
-        """Return the moment, on the clock of `timing`, at which a call that begins now ends."""
-        return self.timing.now() + self.policy.deadline
+    def begin(self) -> Deadline:
+        """Note that a call begins, and return when it has to end."""
+        self.budget.earn()
+        return Deadline(self.timing.now, self.policy.deadline)
+
+    def begin_patiently(self) -> Deadline:
+        """Note the same; its end moves on for as long as an outage holds the client."""
+        self.budget.earn()
+        return Deadline(self.timing.now, self.policy.deadline, self.gate.held)
 
     async def attempt(
-        self, request: Request, read: Callable[[object], _T], until: float
+        self, request: Request, read: Callable[[object], _T], deadline: Deadline
     ) -> _T | Failure:
         """Wait for a place, send once, judge what came back."""
-        if not await self._enter(until):
-            detail = f"no free place among {self.gate.in_flight} in flight before the deadline"
-            error = AttemptTimeoutError(request.call, detail=detail, sent=False)
-            return Failure(Verdict.NOT_DONE, error)
-        return await self.attempt_in_place(request, read, until)
+        if not self.gate.try_enter():
+            refused = await self._enter(request, deadline)
+            if refused is not None:
+                return refused
+        return await self.attempt_in_place(request, read, deadline)
 
     async def attempt_in_place(
-        self, request: Request, read: Callable[[object], _T], until: float
+        self, request: Request, read: Callable[[object], _T], deadline: Deadline
     ) -> _T | Failure:
         """Send once, judge what came back. The caller has a place; it is given back here."""
-        left = until - self.timing.now()
+        left = deadline.left()
         if left < _LEAST_TIME:
             self.gate.leave()
-            detail = "no time was left before the deadline"
-            error = AttemptTimeoutError(request.call, detail=detail, sent=False)
-            return Failure(Verdict.NOT_DONE, error)
+            return self.late(request, "no time was left before the deadline")
         self.tally.attempts += 1
+        now = self.timing.now
+        started = now()
         try:
             answer = await self.exchange.send(request, min(self.timeout, left))
-        finally:
+            result = judge(
+                request, answer, read, secrets=self.secrets, wall_clock=self.timing.wall_clock
+            )
+        except BaseException:
+            # A cancellation says nothing about the load.
             self.gate.leave()
-        return judge(request, answer, read, secrets=self.secrets, wall_clock=self.timing.wall_clock)
+            raise
+        if not isinstance(result, Failure):
+            self.gate.succeeded()
+            self.gate.leave(Signal.GOOD, now() - started, request.method)
+        else:
+            self._learn(result, now() - started, request.method)
+        return result
+
+    def _learn(self, failure: Failure, latency: float, kind: str) -> None:
+        if failure.verdict is Verdict.REFUSED:
+            # The service dealt with it, whatever it thought of it.
+            self.gate.succeeded()
+        else:
+            self.gate.failed()
+        self.gate.leave(failure.signal, latency, kind)
 
     async def insist(
         self,
         request: Request,
         read: Callable[[object], _T],
-        until: float,
+        deadline: Deadline,
         *,
         heed: Callable[[Failure], Failure] = lambda failure: failure,
     ) -> _T | Failure:
@@ -109,7 +140,7 @@ class Caller:
         Args:
             request: what to send.
             read: makes the value from the envelope's `result`.
-            until: the moment on the clock of `timing` at which all ends.
+            deadline: when all ends.
             heed: sees every failure, and may return what it means for this call.
 
         """
@@ -118,7 +149,7 @@ class Caller:
         async def once() -> _T | Failure:
             nonlocal attempts
             attempts += 1
-            result = await self.attempt(request, read, until)
+            result = await self.attempt(request, read, deadline)
             if not isinstance(result, Failure):
                 return result
             result.error.attempts = attempts
@@ -126,35 +157,91 @@ class Caller:
 
         result = await once()
         if isinstance(result, Failure):
-            result = await self.pursue(result, once, until)
+            result = await self.pursue(result, once, deadline)
         return result
 
     async def pursue(
-        self, first: Failure, again: Callable[[], Awaitable[_T | Failure]], until: float
+        self, first: Failure, again: Callable[[], Awaitable[_T | Failure]], deadline: Deadline
     ) -> _T | Failure:
-        """Go on after a first failure, as the policy says; each further attempt is a retry."""
+        """Go on after a first failure, as the policy says and the retry budget allows."""
+        last = first
+        excused = 0
+
+        def note(failure: Failure) -> None:
+            nonlocal last, excused
+            last = failure
+            excused += self.excuses(deadline)
 
         async def retry() -> _T | Failure:
+            if not await self._afford(deadline):
+                return Failure(Verdict.REFUSED, last.error)
+            if deadline.patient and self.gate.given_up:
+                # A new item may still ask; one that waits at length would always be in time to.
+                return _gone(last.error.call)
             self.tally.retries += 1
-            return await again()
+            result = await again()
+            if isinstance(result, Failure):
+                note(result)
+            return result
 
-        self.tell_of_wait()
-        return await pursue(first, retry, policy=self.policy, timing=self.timing, until=until)
+        note(first)
+        self.gate.tell_of_room()
+        return await pursue(
+            first,
+            retry,
+            policy=self.policy,
+            timing=self.timing,
+            deadline=deadline,
+            excused=lambda: excused,
+        )
 
-    def tell_of_wait(self) -> None:
-        """Tell that somebody waits without a place, which others may use meanwhile."""
-        for tell in self.on_wait:
-            tell()
+    def excuses(self, deadline: Deadline) -> bool:
+        """Say whether an attempt that has failed now does not count, as it was made to ask.
 
-    async def _enter(self, until: float) -> bool:
-        if self.gate.try_enter():
-            return True
-        try:
-            async with asyncio.timeout(until - self.timing.now()):
-                await self.gate.enter()
-        except TimeoutError:
-            return False
+        What waits for the service to come back does not burn its attempts on finding out.
+        """
+        return deadline.patient and self.gate.state == "outage"
+
+    async def _afford(self, deadline: Deadline) -> bool:
+        """Wait until the budget allows one more retry; return False if it does so too late."""
+        budget = self.budget
+        # Of a service that is given up nothing is sent, and nothing need be saved up for.
+        while not (self.gate.given_up or budget.spend()):
+            pause = budget.pause
+            if pause >= deadline.left():
+                return False
+            budget.waiting += 1
+            try:
+                await self.timing.sleep(pause * (0.5 + self.timing.random() / 2))
+            finally:
+                budget.waiting -= 1
         return True
+
+    async def _enter(self, request: Request, deadline: Deadline) -> Failure | None:
+        """Wait for a place; return why there is none."""
+        try:
+            if deadline.patient:
+                await self.gate.enter()
+            else:
+                async with asyncio.timeout(deadline.left()):
+                    await self.gate.enter()
+        except GivenUpError:
+            return _gone(request.call)
+        except TimeoutError:
+            detail = f"no free place among {self.gate.in_flight} in flight before the deadline"
+            return self.late(request, detail)
+        return None
+
+    def late(self, request: Request, detail: str) -> Failure:
+        """Return the failure of a request that was not sent before the deadline, and why."""
+        if self.gate.state == "outage":
+            return _gone(request.call)
+        error = AttemptTimeoutError(request.call, detail=detail, sent=False)
+        return Failure(Verdict.NOT_DONE, error)
+
+
+def _gone(call: Call) -> Failure:
+    return Failure(Verdict.REFUSED, OutageError(call, note=_OUTAGE_NOTE))
 
 
 def unless_in_doubt(note: str) -> Callable[[Failure], Failure]:

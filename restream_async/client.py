@@ -60,6 +60,7 @@ class RestreamClient:
         retry: RetryPolicy | None = None,
         in_doubt: InDoubt = "confirm",
         max_in_flight: int = 64,
+        patience: float = 300.0,
         session: aiohttp.ClientSession | None = None,
         allow_http: bool = False,
         timing: Timing | None = None,
@@ -77,7 +78,10 @@ class RestreamClient:
             in_doubt: what to do about an attempt that may have taken effect: "confirm" looks
                 before it sends again, "raise" too, but raises `OutcomeUnknownError` where the
                 look fails, "resend" never looks and can create a restream twice.
-            max_in_flight: ceiling of requests in flight, over all calls of this client.
+            max_in_flight: ceiling of the requests in flight, over all calls of this client. The
+                limit itself is learnt from the service's answers.
+            patience: seconds of an outage after which a bulk run gives up what is left, with
+                `OutageError`. A single call waits within its own deadline only.
             session: your own aiohttp session, for proxies or TLS of your own; it is left open.
             allow_http: permit plain http:// to an address that is not this machine's own.
             timing: time, sleep and chance, for tests.
@@ -93,7 +97,10 @@ class RestreamClient:
             auth_scheme=auth_scheme,
             allow_http=allow_http,
         )
-        in_doubt = check_limits(timeout=timeout, max_in_flight=max_in_flight, in_doubt=in_doubt)
+        in_doubt = check_limits(
+            timeout=timeout, patience=patience, max_in_flight=max_in_flight, in_doubt=in_doubt
+        )
+        timing = timing if timing is not None else Timing()
         self._settings = settings
         self._api = Api(settings.project_id)
         self._transport = Transport(
@@ -101,9 +108,9 @@ class RestreamClient:
         )
         self._caller = Caller(
             exchange=self._transport,
-            gate=Gate(self._transport.pool_size),
+            gate=Gate.learning(self._transport.pool_size, patience, timing),
             policy=retry if retry is not None else RetryPolicy(),
-            timing=timing if timing is not None else Timing(),
+            timing=timing,
             timeout=timeout,
             secrets=settings.secrets,
         )
@@ -133,6 +140,8 @@ class RestreamClient:
         What is under way ends: a request at once, a wait for a retry at its end.
         """
         await self._transport.close()
+        # Who waits for a place is let through, and finds the client closed.
+        await self._caller.gate.close()
 
     async def create(self, new: NewRestream) -> Restream:
         """Create a restream, and return it as the service has it.
@@ -144,7 +153,7 @@ class RestreamClient:
             OutcomeUnknownError: an attempt may have taken effect, and looking failed as well.
 
         """
-        end = await self._creator.create(new, self._caller.deadline())
+        end = await self._creator.create(new, self._caller.begin())
         return restream_or_raise(end)
 
     async def ensure(self, new: NewRestream) -> Restream:
@@ -157,7 +166,7 @@ class RestreamClient:
             OutcomeUnknownError: an attempt may have taken effect, and looking failed as well.
 
         """
-        end = await self._creator.create(new, self._caller.deadline(), LOOK_FIRST)
+        end = await self._creator.create(new, self._caller.begin(), LOOK_FIRST)
         return restream_or_raise(end)
 
     async def list(self, video_id: str) -> list[Restream]:
@@ -168,7 +177,7 @@ class RestreamClient:
 
         """
         request = self._api.list(video_id)
-        result = await self._caller.insist(request, codec.restreams, self._caller.deadline())
+        result = await self._caller.insist(request, codec.restreams, self._caller.begin())
         return value_or_raise(result)
 
     async def toggle(self, restream_id: int | str) -> Toggled:
@@ -185,7 +194,7 @@ class RestreamClient:
         """
         request = self._api.toggle(restream_id)
         result = await self._caller.insist(
-            request, codec.toggled, self._caller.deadline(), heed=unless_in_doubt(_TOGGLE_NOTE)
+            request, codec.toggled, self._caller.begin(), heed=unless_in_doubt(_TOGGLE_NOTE)
         )
         return value_or_raise(result)
 
@@ -199,7 +208,9 @@ class RestreamClient:
             InvalidRestreamError: the id is empty or cannot stand in a path.
 
         """
-        return value_or_raise(await delete(self._caller, self._api, restream_id))
+        return value_or_raise(
+            await delete(self._caller, self._api, restream_id, self._caller.begin())
+        )
 
     def stats(self) -> Stats:
         """Return what this client is doing now."""
@@ -210,6 +221,8 @@ class RestreamClient:
             waiting=caller.gate.waiting,
             attempts=caller.tally.attempts,
             retries=caller.tally.retries,
+            budget_left=caller.budget.left,
+            state=caller.gate.state,
         )
 
     def create_many(

@@ -72,7 +72,7 @@ class Settings:
         )
 
 
-def check_limits(*, timeout: float, max_in_flight: int, in_doubt: str) -> InDoubt:
+def check_limits(*, timeout: float, patience: float, max_in_flight: int, in_doubt: str) -> InDoubt:
     """Check the numbers and choices of a client.
 
     Raises:
@@ -81,6 +81,8 @@ def check_limits(*, timeout: float, max_in_flight: int, in_doubt: str) -> InDoub
     """
     if not is_positive(timeout):
         raise ConfigurationError("timeout must be a number of seconds above 0")
+    if not is_positive(patience):
+        raise ConfigurationError("patience must be a number of seconds above 0")
     if not is_count(max_in_flight):
         raise ConfigurationError("max_in_flight must be a whole number from 1")
     if in_doubt not in get_args(InDoubt):

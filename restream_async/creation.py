@@ -17,10 +17,12 @@ import attrs
 from restream_async import codec
 from restream_async.calls import Caller
 from restream_async.config import InDoubt
+from restream_async.deadline import Deadline
 from restream_async.errors import (
     ApiError,
     CallError,
     ClientClosedError,
+    OutageError,
     OutcomeUnknownError,
     RestreamError,
     TransportError,
@@ -32,6 +34,7 @@ from restream_async.wire import Api
 LAST_LOOK: Final = 5.0
 """Seconds that the look before reporting a failure may take, even beyond the deadline."""
 
+_SAME_UNDER_WAY: Final = "an equal restream was being created until the deadline"
 # What a service answers that has nothing to list, or cannot list.
 _NOTHING_THERE: Final = frozenset(
     {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
@@ -145,7 +148,7 @@ class Creator:
         self._known: dict[Key, set[int | str]] = {}
 
     async def create(
-        self, new: NewRestream, until: float, beginning: Beginning = PLAIN
+        self, new: NewRestream, deadline: Deadline, beginning: Beginning = PLAIN
     ) -> Settled | Unsettled:
         """Create a restream, or find it.
 
@@ -153,7 +156,7 @@ class Creator:
 
         Args:
             new: what to create.
-            until: the moment on the caller's clock at which all ends.
+            deadline: when all ends.
             beginning: what is known before the first POST.
 
         """
@@ -161,51 +164,57 @@ class Creator:
         if key in self._busy:
             if beginning.in_place:
                 self._caller.gate.leave()
-                self._caller.tell_of_wait()
-            await self._turn(key)
+                self._caller.gate.tell_of_room()
+            try:
+                await self._turn(key, deadline)
+            except TimeoutError:
+                late = self._caller.late(self._api.create(new), _SAME_UNDER_WAY)
+                return Unsettled(error=late.error, attempts=0)
             beginning = attrs.evolve(beginning, in_place=False, look_first=not beginning.another)
         self._busy[key] = None
         try:
             first: Failure | None = None
             if beginning is IN_PLACE or beginning is PLAIN:
                 # Nearly all need no more than this.
-                result = await self._post(new, until, in_place=beginning.in_place)
+                result = await self._post(new, deadline, in_place=beginning.in_place)
                 if not isinstance(result, Failure):
                     return Settled(result, 1, Origin.POSTED)
                 first = result
-            return await self._pursue(new, until, beginning, first)
+            return await self._pursue(new, deadline, beginning, first)
         finally:
             waiting = self._busy.pop(key)
             if waiting is not None:
                 waiting.set()
 
     def _post(
-        self, new: NewRestream, until: float, *, in_place: bool
+        self, new: NewRestream, deadline: Deadline, *, in_place: bool
     ) -> Coroutine[Any, Any, Restream | Failure]:
         caller = self._caller
         send = caller.attempt_in_place if in_place else caller.attempt
-        return send(self._api.create(new), codec.restream, until)
+        return send(self._api.create(new), codec.restream, deadline)
 
     async def _pursue(
-        self, new: NewRestream, until: float, beginning: Beginning, first: Failure | None
+        self, new: NewRestream, deadline: Deadline, beginning: Beginning, first: Failure | None
     ) -> Settled | Unsettled:
         known: set[int | str] = set()
         if beginning.another:
             known = self._known.setdefault(key_of(new), known)
             known |= beginning.others
             beginning = attrs.evolve(beginning, others=known)
-        course = _Course(self._caller, self._api, self._in_doubt, new, until, beginning)
+        course = _Course(self._caller, self._api, self._in_doubt, new, deadline, beginning)
         end = await course.run(first)
         if isinstance(end, Settled):
             known.add(end.restream.id)
         return end
 
-    async def _turn(self, key: Key) -> None:
-        while key in self._busy:
-            done = self._busy[key]
-            if done is None:
-                done = self._busy[key] = asyncio.Event()
-            await done.wait()
+    async def _turn(self, key: Key, deadline: Deadline) -> None:
+        # One that is patient may wait for an outage to end, which is no reason for others to.
+        async with asyncio.timeout(None if deadline.patient else deadline.left()):
+            while key in self._busy:
+                done = self._busy[key]
+                if done is None:
+                    done = self._busy[key] = asyncio.Event()
+                await done.wait()
 
 
 class _Course:
@@ -217,14 +226,14 @@ class _Course:
         api: Api,
         in_doubt: InDoubt,
         new: NewRestream,
-        until: float,
+        deadline: Deadline,
         beginning: Beginning,
     ) -> None:
         self._caller = caller
         self._api = api
         self._in_doubt = in_doubt
         self._new = new
-        self._until = until
+        self._deadline = deadline
         self._beginning = beginning
         self._request = api.create(new)
         self._attempts = 0
@@ -238,7 +247,7 @@ class _Course:
         """See the creation to its end; `first` is how a first POST failed, if one was made."""
         result = await self._first() if first is None else self._posted(first)
         if isinstance(result, Failure):
-            result = await self._caller.pursue(result, self._again, self._until)
+            result = await self._caller.pursue(result, self._again, self._deadline)
         if isinstance(result, Failure):
             result = await self._before_giving_up(result)
         if isinstance(result, Failure):
@@ -256,10 +265,10 @@ class _Course:
             return await self._post(in_place=beginning.in_place)
         if beginning.in_place:
             self._caller.gate.leave()
-            self._caller.tell_of_wait()
+            self._caller.gate.tell_of_room()
         if beginning.in_doubt:
             return await self._again()
-        found = await self._look(self._until)
+        found = await self._look(self._deadline)
         if isinstance(found, Failure):
             # Whether it is there is the question: without the answer nothing is sent.
             return Failure(Verdict.REFUSED, found.error)
@@ -267,7 +276,7 @@ class _Course:
 
     async def _post(self, *, in_place: bool = False, blindly: bool = False) -> Settled | Failure:
         send = self._caller.attempt_in_place if in_place else self._caller.attempt
-        result = await send(self._request, codec.restream, self._until)
+        result = await send(self._request, codec.restream, self._deadline)
         if not (isinstance(result, Failure) and result.verdict is Verdict.NOT_DONE):
             self._resent_blindly = self._resent_blindly or blindly
         return self._posted(result)
@@ -288,10 +297,12 @@ class _Course:
             return await self._post()
         if self._in_doubt == "resend":
             return await self._post(blindly=True)
-        found = await self._look(self._until)
+        found = await self._look(self._deadline)
         if isinstance(found, Restream):
             return self._settle(found, Origin.CONFIRMED)
-        if isinstance(found, Failure) and self._in_doubt == "raise":
+        if isinstance(found, Failure) and (
+            self._in_doubt == "raise" or isinstance(found.error, OutageError)
+        ):
             return self._unknown(doubt, found)
         return await self._post(blindly=isinstance(found, Failure))
 
@@ -303,20 +314,23 @@ class _Course:
         blind = self._in_doubt == "resend" and not isinstance(failure.error, ClientClosedError)
         if doubt is None or known or blind:
             return failure
-        grace = self._caller.timing.now() + min(LAST_LOOK, self._caller.timeout)
-        found = await self._look(max(self._until, grace), once=True)
+        grace = min(LAST_LOOK, self._caller.timeout)
+        deadline = self._deadline
+        if deadline.left() < grace:
+            deadline = Deadline(self._caller.timing.now, grace)
+        found = await self._look(deadline, once=True)
         if found is None:
             return failure
         if isinstance(found, Failure):
             return self._unknown(doubt, found)
         return self._settle(found, Origin.CONFIRMED)
 
-    async def _look(self, until: float, *, once: bool = False) -> Restream | Failure | None:
+    async def _look(self, deadline: Deadline, *, once: bool = False) -> Restream | Failure | None:
         request = self._api.list(self._new.video_id, about=self._new)
         if once:
-            found = await self._caller.attempt(request, codec.restreams, until)
+            found = await self._caller.attempt(request, codec.restreams, deadline)
         else:
-            found = await self._caller.insist(request, codec.restreams, until, heed=self._tire)
+            found = await self._caller.insist(request, codec.restreams, deadline, heed=self._tire)
         if isinstance(found, Failure):
             found.error.attempts = found.error.attempts or 1
             gone = isinstance(found.error, ApiError) and found.error.status in _NOTHING_THERE
@@ -331,6 +345,8 @@ class _Course:
         The first look may use up all repetitions, because it is the one that matters most: what
         is sent again without a look that succeeded may be made twice.
         """
+        if self._caller.excuses(self._deadline):
+            return failure
         if not self._repeats:
             return Failure(Verdict.REFUSED, failure.error)
         self._repeats -= 1

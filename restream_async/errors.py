@@ -242,7 +242,11 @@ class OutcomeUnknownError(CallError):
 
 
 class OutageError(CallError):
-    """The service has been gone for longer than the client's patience."""
+    """Nothing succeeds at the service any more, and it did not come back in time.
+
+    A bulk run waits for it for as long as the client's patience lasts, a single call until its
+    own deadline. What may have taken effect before is an `OutcomeUnknownError` instead.
+    """
 
     def _happened(self) -> str:
-        return "the service has been gone for longer than the client's patience"
+        return "nothing succeeds at the service, and it did not come back"

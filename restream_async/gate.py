@@ -1,22 +1,78 @@
-"""How many requests may be in flight now: a limit, first come, first served."""
+"""How many requests may be in flight now: first come, first served.
+
+The limit is learnt (`limit`), and in an outage nobody is let through but a probe now and then
+(`outage`).
+"""
 
 import asyncio
+import sys
 from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Final, Literal, Self, TypeAlias
+
+from restream_async.limit import AdaptiveLimit, Signal
+from restream_async.outage import Outage
+from restream_async.timing import Timing
+
+State: TypeAlias = Literal["open", "outage"]
+
+# Nobody is made to wait longer than this for a place at which the service had no room, in seconds.
+_LONGEST_REST: Final = 5.0
+
+
+class GivenUpError(Exception):
+    """The outage lasts for longer than the patience of the client. Stays inside the library."""
 
 
 class Gate:
-    """Lets at most `limit` requests through at once, in the order in which they asked."""
+    """Lets requests through in the order in which they asked, as many as the limit allows."""
 
-    def __init__(self, limit: int) -> None:
-        """Open with room for `limit` requests."""
+    def __init__(
+        self,
+        limit: AdaptiveLimit,
+        outage: Outage,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Open with nothing in flight; `sleep` waits on the clock of `outage`."""
         self._limit = limit
+        self._outage = outage
+        self._sleep = sleep
+        self._timers: set[asyncio.Task[None]] = set()
+        # What may be in flight now: the limit, less the places that rest; none in an outage.
+        self._room = limit.value
         self._in_flight = 0
+        self._resting = 0
+        self._probing = False
+        self._armed = False
+        self._closed = False
+        # Whether an attempt has failed since the last success.
+        self._failing = False
+        self.on_room: set[Callable[[], None]] = set()
+        """Told when a place may be free that nobody waits for."""
         self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @classmethod
+    def learning(cls, ceiling: int, patience: float, timing: Timing) -> Self:
+        """Return a gate that learns its limit, up to `ceiling`.
+
+        Args:
+            ceiling: how many may be through at once when all goes well.
+            patience: seconds of an outage after which who waits is sent away.
+            timing: time and chance.
+
+        """
+        outage = Outage(patience, timing.now, timing.random)
+        return cls(AdaptiveLimit(ceiling), outage, timing.sleep)
+
+    @property
+    def ceiling(self) -> int:
+        """How many may be through at once when all goes well."""
+        return self._limit.ceiling
 
     @property
     def limit(self) -> int:
-        """How many may be through at once."""
-        return self._limit
+        """How many may be through at once now."""
+        return self._limit.value
 
     @property
     def in_flight(self) -> int:
@@ -29,27 +85,47 @@ class Gate:
         return len(self._waiting)
 
     @property
+    def state(self) -> State:
+        """Whether the service is there."""
+        return "outage" if self._outage.on else "open"
+
+    @property
+    def given_up(self) -> bool:
+        """Whether there is an outage that lasts too long to be waited for."""
+        return self._outage.given_up
+
+    @property
     def has_room(self) -> bool:
         """Whether a place is free, and nobody waits for it."""
-        return self._in_flight < self._limit and not self._waiting
+        return self._in_flight < self._room and not self._waiting
 
     def try_enter(self) -> bool:
         """Take a place if there is one. Each is given back with `leave`."""
-        if self._in_flight >= self._limit or self._waiting:
+        if self._waiting:
             return False
-        self._in_flight += 1
-        return True
+        if self._in_flight < self._room:
+            self._in_flight += 1
+            return True
+        return self._try_probe()
 
     async def enter(self) -> None:
-        """Take a place; wait for one if there is none. Each is given back with `leave`."""
+        """Take a place; wait for one if there is none. Each is given back with `leave`.
+
+        Raises:
+            GivenUpError: there is an outage, and it lasts too long.
+
+        """
         if self.try_enter():
             return
+        if self._outage.given_up:
+            raise GivenUpError
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
+        self._arm()
         try:
             await turn
         except asyncio.CancelledError:
-            if not turn.cancelled():
+            if not turn.cancelled() and turn.exception() is None:
                 # The place was handed over in the same moment: on to the next one.
                 self.leave()
             elif turn in self._waiting:
@@ -57,11 +133,139 @@ class Gate:
                 self._waiting.remove(turn)
             raise
 
-    def leave(self) -> None:
-        """Give the place back, or straight on to whoever has waited longest."""
+    def leave(self, signal: Signal | None = None, latency: float = 0.0, kind: str = "") -> None:
+        """Give the place back.
+
+        Args:
+            signal: what the answer said about the load; None if there was none, or nothing was
+                sent.
+            latency: seconds until the answer.
+            kind: of the request; latencies of one kind are alike.
+
+        """
+        if signal is not None:
+            self._learn(signal, latency, kind)
+        self._in_flight -= 1
+        self._probing = False
+        if self._waiting:
+            self._admit()
+            self._arm()
+
+    def succeeded(self) -> None:
+        """Note that the service dealt with a request."""
+        if self._failing:
+            self._failing = False
+            if self._outage.succeeded():
+                self._limit.restart()
+                self._set_room()
+                self._admit()
+                self.tell_of_room()
+
+    def failed(self) -> None:
+        """Note that the service did not deal with a request."""
+        self._failing = True
+        if self._outage.failed():
+            self._set_room()
+            self._arm()
+
+    def held(self) -> float:
+        """Return the seconds of all outages so far."""
+        return self._outage.held()
+
+    def tell_of_room(self) -> None:
+        """Tell whoever wants to know that a place may be free that nobody waits for."""
+        for tell in self.on_room:
+            tell()
+
+    def _learn(self, signal: Signal, latency: float, kind: str) -> None:
+        limit = self._limit
+        changed = limit.record(signal, latency, self._in_flight, kind)
+        idle = limit.idle_latency(kind) if signal is Signal.SHED else None
+        if idle is not None and latency < idle:
+            # A service that says no at once would be asked again at once, ever so often.
+            self._resting += 1
+            self._after(min(_LONGEST_REST, idle - latency), self._rested)
+            changed = True
+        if changed:
+            self._set_room()
+
+    def _set_room(self) -> None:
+        if self._closed:
+            self._room = sys.maxsize
+        elif self._outage.on:
+            self._room = 0
+        else:
+            self._room = max(0, self._limit.value - self._resting)
+
+    def _rested(self) -> None:
+        self._resting -= 1
+        self._set_room()
+        self._admit()
+        self.tell_of_room()
+
+    def _try_probe(self) -> bool:
+        if not self._outage.on or self._probing or self._outage.until_probe > 0:
+            return False
+        self._in_flight += 1
+        self._probing = True
+        self._outage.probing()
+        return True
+
+    def _admit(self) -> None:
+        while self._waiting:
+            if self._in_flight < self._room:
+                self._in_flight += 1
+            elif not self._try_probe():
+                return
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Give a place that is taken to whoever has waited longest."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
                 return
         self._in_flight -= 1
+        self._probing = False
+
+    def _arm(self) -> None:
+        """See to it that somebody who waits in an outage is let through when a probe is due."""
+        if self._waiting and self._outage.on and not self._armed:
+            self._armed = True
+            self._after(min(self._outage.until_probe, self._outage.patience_left), self._probe)
+
+    def _probe(self) -> None:
+        self._armed = False
+        if self._outage.given_up:
+            self._send_all_away()
+            return
+        self._admit()
+        if not self._probing:
+            self._arm()
+
+    def _send_all_away(self) -> None:
+        waiting, self._waiting = self._waiting, deque()
+        for turn in waiting:
+            if not turn.done():
+                turn.set_exception(GivenUpError())
+
+    def _after(self, seconds: float, call: Callable[[], None]) -> None:
+        async def wait() -> None:
+            await self._sleep(seconds)
+            call()
+
+        if self._closed:
+            return
+        timer = asyncio.create_task(wait())
+        self._timers.add(timer)
+        timer.add_done_callback(self._timers.discard)
+
+    async def close(self) -> None:
+        """Stop all timers, and let everybody through."""
+        self._closed = True
+        self._set_room()
+        self._admit()
+        for timer in self._timers:
+            timer.cancel()
+        await asyncio.gather(*self._timers, return_exceptions=True)

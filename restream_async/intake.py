@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterab
 from typing import ClassVar, Final, cast
 
 from restream_async.creation import Key
-from restream_async.gate import Gate
+from restream_async.gate import Gate, GivenUpError
 from restream_async.model import NewRestream
 
 REMEMBERED: Final = 15_000
@@ -65,8 +65,11 @@ class Intake(abc.ABC):
         """Return the next item and its number; None at the end."""
 
     @abc.abstractmethod
-    async def next_in_place(self) -> tuple[int, NewRestream] | None:
-        """Return the next item and a place in the gate for it; None, and no place, at the end."""
+    async def next_in_place(self) -> tuple[int, NewRestream, bool] | None:
+        """Return the next item, and whether there is a place in the gate for it.
+
+        There is none at the end, which is None, nor in an outage that nobody waits for any more.
+        """
 
     def stop(self) -> None:
         """Give no more items."""
@@ -124,14 +127,15 @@ class SyncIntake(Intake):
             self._end(error)
         return None
 
-    async def next_in_place(self) -> tuple[int, NewRestream] | None:
+    async def next_in_place(self) -> tuple[int, NewRestream, bool] | None:
         """Wait for a place, and read at the moment when it is free."""
-        if not self._gate.try_enter():
-            await self._gate.enter()
+        placed = self._gate.try_enter() or await enter(self._gate)
         item = self._next()
-        if item is None:
+        if item is not None:
+            return *item, placed
+        if placed:
             self._gate.leave()
-        return item
+        return None
 
 
 class AsyncIntake(Intake):
@@ -151,8 +155,8 @@ class AsyncIntake(Intake):
         async with self._turn:
             # Room is waited for, but not taken: the next item may come in an hour, and others
             # can use it meanwhile.
-            await self._gate.enter()
-            self._gate.leave()
+            if await enter(self._gate):
+                self._gate.leave()
             if self._ended:
                 return None
             try:
@@ -168,12 +172,10 @@ class AsyncIntake(Intake):
                 self._end(error)
             return None
 
-    async def next_in_place(self) -> tuple[int, NewRestream] | None:
+    async def next_in_place(self) -> tuple[int, NewRestream, bool] | None:
         """Read, and then wait for a place."""
         item = await self.next()
-        if item is not None:
-            await self._gate.enter()
-        return item
+        return None if item is None else (*item, await enter(self._gate))
 
     def stop(self) -> None:
         """Give no more items, and do not wait for the one that is awaited."""
@@ -204,6 +206,15 @@ class AsyncIntake(Intake):
 def _is_cancelled() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+async def enter(gate: Gate) -> bool:
+    """Take a place in the gate; return False in an outage that nobody waits for any more."""
+    try:
+        await gate.enter()
+    except GivenUpError:
+        return False
+    return True
 
 
 def intake(requests: Iterable[NewRestream] | AsyncIterable[NewRestream], gate: Gate) -> Intake:

@@ -15,7 +15,7 @@ import attrs
 from restream_async.bookkeeping import Bookkeeper, Page
 from restream_async.errors import JournalError
 from restream_async.gate import Gate
-from restream_async.intake import Intake
+from restream_async.intake import Intake, enter
 from restream_async.model import Created, NewRestream
 
 _BURST: Final = 128
@@ -90,20 +90,23 @@ class Intents:
         """What is to be run beside, as tasks of its own."""
         return self._read_ahead, self._note_all
 
-    async def next_in_place(self) -> Intent | None:
-        """Return the next item and a place in the gate for it; None, and no place, at the end."""
+    async def next_in_place(self) -> tuple[Intent, bool] | None:
+        """Return the next item, and whether there is a place in the gate for it.
+
+        There is none at the end, which is None, nor in an outage that nobody waits for any more.
+        """
         while True:
             while not self._ready:
                 if self._all_noted:
                     return None
                 self._filled.clear()
                 await self._filled.wait()
-            if not self._gate.try_enter():
-                await self._gate.enter()
+            placed = self._gate.try_enter() or await enter(self._gate)
             if self._ready:
                 self._taken()
-                return self._ready.popleft()
-            self._gate.leave()
+                return self._ready.popleft(), placed
+            if placed:
+                self._gate.leave()
 
     async def _read_ahead(self) -> None:
         try:

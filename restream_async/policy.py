@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import attrs
 
 from restream_async.config import is_count, is_positive
+from restream_async.deadline import Deadline
 from restream_async.errors import ConfigurationError
 from restream_async.timing import Timing
 from restream_async.verdict import Failure
@@ -78,13 +79,14 @@ class RetryPolicy:
         return chance * longest + min(retry_after or 0.0, RETRY_AFTER_CAP)
 
 
-async def pursue(
+async def pursue(  # noqa: PLR0913 - what it insists with, handed over once
     first: Failure,
     again: Callable[[], Awaitable[_T | Failure]],
     *,
     policy: RetryPolicy,
     timing: Timing,
-    until: float,
+    deadline: Deadline,
+    excused: Callable[[], int] = lambda: 0,
 ) -> _T | Failure:
     """Try again after a first failure, as the policy says.
 
@@ -96,7 +98,8 @@ async def pursue(
         again: makes one more attempt.
         policy: how long to insist.
         timing: time, sleep and chance.
-        until: the moment on `timing.now` that no wait may pass.
+        deadline: the moment that no wait may pass.
+        excused: how many of the attempts do not count.
 
     Returns:
         The value, or the last failure.
@@ -119,8 +122,8 @@ async def pursue(
         return policy.wait(state.attempt_number, last.retry_after, timing.random())
 
     def stop(state: "RetryCallState") -> bool:
-        tired = state.attempt_number >= policy.attempts
-        return tired or timing.now() + state.upcoming_sleep >= until
+        tired = state.attempt_number - excused() >= policy.attempts
+        return tired or state.upcoming_sleep >= deadline.left()
 
     def tell(state: "RetryCallState") -> None:
         _log.debug(

@@ -1,5 +1,7 @@
 """What a client is doing now, for dashboards and progress displays."""
 
+from typing import Literal
+
 import attrs
 
 
@@ -9,10 +11,12 @@ class Stats:
 
     Attributes:
         in_flight: requests on their way now.
-        limit: how many may be.
+        limit: how many may be, as the service has been found to take.
         waiting: requests that wait for a place.
         attempts: requests sent, or tried to be sent, so far.
         retries: those of them that repeated a failed one.
+        budget_left: retries that could be made at once.
+        state: "outage" while nothing succeeds and all is held, else "open".
 
     """
 
@@ -21,3 +25,5 @@ class Stats:
     waiting: int
     attempts: int
     retries: int
+    budget_left: int
+    state: Literal["open", "outage"]

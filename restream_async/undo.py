@@ -111,7 +111,7 @@ class Undo:
         turn = asyncio.Lock()
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(min(self.total, self._caller.gate.limit)):
+                for _ in range(min(self.total, self._caller.gate.ceiling)):
                     group.create_task(self._work(rows, turn, heed))
         except ExceptionGroup as errors:
             first = errors.exceptions[0]
@@ -143,7 +143,7 @@ class Undo:
             heed(undone)
 
     async def _delete(self, restream_id: int | str) -> Undone:
-        result = await delete(self._caller, self._api, restream_id)
+        result = await delete(self._caller, self._api, restream_id, self._caller.begin_patiently())
         if not isinstance(result, Failure):
             return Undone(restream_id=restream_id, refused=not result)
         if isinstance(result.error, NotFoundError):

@@ -30,6 +30,7 @@ from restream_async.errors import (
     TransportError,
     UnauthorizedError,
 )
+from restream_async.limit import Signal
 from restream_async.redaction import (
     clean,
     may_hold_foreign_secrets,
@@ -57,6 +58,8 @@ _NOTES: Final[dict[int, str]] = {
 }
 _TOO_MANY_REQUESTS: Final = 429
 _NOT_IMPLEMENTED: Final = 501
+# Too many requests, no capacity, and a gateway that waited in vain.
+_SHEDDING: Final = frozenset({429, 503, 504})
 # Of a body that is no envelope: how much is looked at, and how much is shown.
 _WITHHELD: Final = "[withheld: it may hold stream keys]"
 _EXCERPT_READ: Final = 4096
@@ -91,6 +94,16 @@ class Failure:
     def final(self) -> bool:
         """Whether sending again can't help."""
         return self.verdict is Verdict.REFUSED or isinstance(self.error, ClientClosedError)
+
+    @property
+    def signal(self) -> Signal | None:
+        """What it says about the load of the service, if anything."""
+        error = self.error
+        if isinstance(error, ApiError):
+            return Signal.SHED if error.status in _SHEDDING else Signal.GOOD
+        if isinstance(error, AttemptTimeoutError):
+            return Signal.SHED
+        return Signal.GOOD if isinstance(error, MalformedResponseError) else None
 
     @property
     def retry_after(self) -> float | None:

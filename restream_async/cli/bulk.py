@@ -18,7 +18,7 @@ from restream_async.cli.connection import client_for
 from restream_async.cli.drive import Ride, drive
 from restream_async.cli.inputs import Format, Reader
 from restream_async.cli.loop import run_async
-from restream_async.cli.options import ConnectionOptions, connected, seconds
+from restream_async.cli.options import INSISTING, ConnectionOptions, Patience, connected, seconds
 from restream_async.cli.outputs import (
     LineWriter,
     opened_for_writing,
@@ -33,7 +33,6 @@ from restream_async.cli.summary import complaints, summary
 from restream_async.cli.trouble import ExitCode, Trouble, why
 from restream_async.config import InDoubt
 
-_INSISTING: Final = "How long to insist"
 _NEVER_TWICE: Final = "Never twice, never lost"
 
 
@@ -101,9 +100,7 @@ def bulk(  # noqa: PLR0913 - one for each option
     ] = "existing",
     max_in_flight: Annotated[
         int,
-        typer.Option(
-            min=1, help="Requests under way at once, at most.", rich_help_panel=_INSISTING
-        ),
+        typer.Option(min=1, help="Requests under way at once, at most.", rich_help_panel=INSISTING),
     ] = 64,
     timeout: Annotated[
         float,
@@ -111,12 +108,12 @@ def bulk(  # noqa: PLR0913 - one for each option
             parser=seconds,
             metavar="SECONDS",
             help="For one attempt.",
-            rich_help_panel=_INSISTING,
+            rich_help_panel=INSISTING,
         ),
     ] = 30.0,
     attempts: Annotated[
         int,
-        typer.Option(min=1, help="For one restream, at most.", rich_help_panel=_INSISTING),
+        typer.Option(min=1, help="For one restream, at most.", rich_help_panel=INSISTING),
     ] = 5,
     deadline: Annotated[
         float,
@@ -124,16 +121,17 @@ def bulk(  # noqa: PLR0913 - one for each option
             parser=seconds,
             metavar="SECONDS",
             help="For one restream, with all attempts and waits.",
-            rich_help_panel=_INSISTING,
+            rich_help_panel=INSISTING,
         ),
     ] = 120.0,
+    patience: Patience = 300.0,
     in_doubt: Annotated[
         InDoubt,
         typer.Option(
             help="When an answer was lost: confirm looks whether the restream is there before "
             "sending again; raise does so too, and fails where it cannot look; resend never "
             "looks, and can create a restream twice.",
-            rich_help_panel=_INSISTING,
+            rich_help_panel=INSISTING,
         ),
     ] = "confirm",
 ) -> None:
@@ -160,6 +158,7 @@ def bulk(  # noqa: PLR0913 - one for each option
             retry=RetryPolicy(attempts=attempts, deadline=deadline),
             in_doubt=in_doubt,
             max_in_flight=max_in_flight,
+            patience=patience,
         )
     # A run that is resumed reports every outcome again.
     force = force or (journal is not None and journal.exists())

@@ -26,13 +26,14 @@ _WORDS: Final = {
 }
 
 
-def client_for(
+def client_for(  # noqa: PLR0913 - one keyword for each setting
     options: ConnectionOptions,
     *,
     timeout: float = 30.0,
     retry: RetryPolicy | None = None,
     in_doubt: InDoubt = "confirm",
     max_in_flight: int = 64,
+    patience: float = 300.0,
 ) -> RestreamClient:
     """Return a client; nothing is sent yet.
 
@@ -54,6 +55,7 @@ def client_for(
             retry=retry,
             in_doubt=in_doubt,
             max_in_flight=max_in_flight,
+            patience=patience,
         )
     except ConfigurationError as error:
         sentence = str(error)

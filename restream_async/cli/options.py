@@ -5,7 +5,7 @@ import inspect
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Concatenate, Final, ParamSpec
+from typing import Annotated, Any, Concatenate, Final, ParamSpec, TypeAlias
 
 import attrs
 import typer
@@ -13,6 +13,7 @@ import typer
 _P = ParamSpec("_P")
 
 _PANEL: Final = "Connection"
+INSISTING: Final = "How long to insist"
 
 
 @attrs.frozen(kw_only=True)
@@ -96,6 +97,18 @@ def seconds(text: str) -> float:
     if value is None or value <= 0:
         raise typer.BadParameter(f"{text!r} is not a number of seconds above 0")
     return value
+
+
+Patience: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        parser=seconds,
+        metavar="SECONDS",
+        help="When nothing succeeds any more: how long to wait for the service to come back.",
+        rich_help_panel=INSISTING,
+    ),
+]
+"""Of a command that goes on for long: `bulk` and `undo`."""
 
 
 def duration(text: str) -> float:

@@ -53,6 +53,11 @@ class Snapshot:
         """Whether all is sent, and what was in doubt is being looked for once more."""
         return self.done == self.total and not self.over
 
+    @property
+    def held(self) -> bool:
+        """Whether the service is gone, and all waits for it."""
+        return self.stats.state == "outage" and not self.over
+
 
 class Meter:
     """Looks at a run from time to time."""
@@ -84,12 +89,14 @@ class Meter:
         since, before = (self._start, 0) if over else self._marks[0]
         rate = (done - before) / (now - since) if now > since else None
         self._marks.append((now, done))
-        going = done < self._total and not over
+        stats = self._stats()
+        # Nobody knows when a service that is gone comes back.
+        going = done < self._total and not over and stats.state == "open"
         return Snapshot(
             total=self._total,
             created=counts.created,
             failed=failed,
-            stats=self._stats(),
+            stats=stats,
             elapsed=now - self._start,
             rate=rate,
             left=(self._total - done) / rate if rate and going else None,

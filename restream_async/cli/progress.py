@@ -21,6 +21,7 @@ _LIVE_EVERY: Final = 0.125
 _WIDEST_BAR: Final = 60
 # Below this, the numbers stand under each other.
 _NARROW: Final = 72
+_HELD: Final = "The service is gone: all is held, and goes on when it is back."
 _LOOKING: Final = "All sent. Looking once more for those whose answer was lost."
 
 
@@ -165,6 +166,8 @@ def line(snapshot: Snapshot) -> str:
     ]
     if snapshot.over:
         parts.append(f"took {lasting(snapshot.elapsed)}")
+    elif snapshot.held:
+        parts.append("held until the service is back")
     elif snapshot.looking_again:
         parts.append("looking once more for those whose answer was lost")
     else:
@@ -187,7 +190,9 @@ def picture(snapshot: Snapshot, width: int) -> RenderableType:
         "",
         _numbers(snapshot, columns=1 if width < _NARROW else 3),
     ]
-    if snapshot.looking_again:
+    if snapshot.held:
+        parts.append(Text(f"\n{_HELD}", "yellow"))
+    elif snapshot.looking_again:
         parts.append(Text(f"\n{_LOOKING}", "dim"))
     # Not expanded: at the right margin, the ^C that a terminal echoes would begin a new line.
     return Padding(Group(*parts), (0, 2), expand=False)

@@ -14,7 +14,7 @@ from restream_async.cli.ask import agreed
 from restream_async.cli.connection import client_for
 from restream_async.cli.interrupts import Interrupts
 from restream_async.cli.loop import run_async
-from restream_async.cli.options import ConnectionOptions, connected
+from restream_async.cli.options import ConnectionOptions, Patience, connected
 from restream_async.cli.screen import console_on, lasting, plural, safe, say, say_error
 from restream_async.cli.trouble import ExitCode, Trouble
 from restream_async.undo import Undo, Undone
@@ -40,13 +40,14 @@ def undo(
             "after a lost answer and may have been there before.",
         ),
     ] = False,
+    patience: Patience = 300.0,
 ) -> None:
     """Delete what the runs of a journal have created, after asking.
 
     What they merely found stays. It can be interrupted and run again: what is gone is noted in
     the journal.
     """
-    client = client_for(connection)
+    client = client_for(connection, patience=patience)
     if not journal.exists():
         raise Trouble(f"there is no journal {journal}")
     code = run_async(_undo(client, journal, yes=yes, include_found=include_found))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from restream_async.cli import checking, main
+from restream_async.cli.progress import PlainDisplay
 from restream_async.sandbox import Fault, Faults, Sandbox
 from tests.cli.kit import (
     HEADER,
@@ -16,6 +17,7 @@ from tests.cli.kit import (
     STREAM_KEY,
     STREAM_URL,
     Cli,
+    at_once,
     csv_of,
     meanwhile,
     pseudo_terminal,
@@ -452,3 +454,20 @@ def test_on_one_terminal_the_outcomes_stand_above_the_progress(
     assert "\x1b[?25h" in shown, "the cursor is back"
     assert len(sandbox.stored) == 3
     assert no_secrets(shown)
+
+
+def test_when_the_service_is_gone_it_says_so_and_gives_up_when_patience_ends(
+    cli: Cli, sandbox: Sandbox, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("restream_async.policy.RetryPolicy.wait", at_once)
+    monkeypatch.setattr(PlainDisplay, "every", 0.05)
+    file.write_text(csv_of(40))
+    sandbox.outage = True
+    end = cli("bulk", file, "--patience", "0.5")
+    assert end.code == 1
+    assert "held until the service is back" in end.err
+    kinds = {each["errorType"] for each in outcomes(end.out)}
+    # What was sent may have happened; what was held was not sent.
+    assert kinds == {"OutcomeUnknownError", "OutageError"}
+    assert len(outcomes(end.out)) == 40
+    assert not sandbox.stored

@@ -189,10 +189,11 @@ def test_undo_that_fails_in_part_says_which_and_can_go_on(
     monkeypatch.setattr("restream_async.policy.RetryPolicy.wait", at_once)
     cli("bulk", file, "--journal", journal)
     sandbox.outage = True
-    end = cli("undo", journal, "--yes")
+    end = cli("undo", journal, "--yes", "--patience", "0.2")
     assert end.code == 1
     assert f"0 of {COUNT} restreams deleted, {COUNT} failed" in end.err
-    assert end.err.count("was not deleted: 503") == 20, "no more than a person reads"
+    assert end.err.count("was not deleted: ") == 20, "no more than a person reads"
+    assert "was not deleted: nothing succeeds at the service" in end.err
     assert f"To go on: restream-async undo {journal}" in end.err
     sandbox.outage = False
     assert cli("undo", journal, "--yes").code == 0

@@ -1,8 +1,10 @@
+import attrs
+
 from restream_async.cli.pace import Meter, Snapshot
 from restream_async.report import BulkCounts
 from restream_async.stats import Stats
 
-STATS = Stats(in_flight=3, limit=64, waiting=0, attempts=9, retries=2)
+STATS = Stats(in_flight=3, limit=64, waiting=0, attempts=9, retries=2, budget_left=19, state="open")
 
 
 class Run:
@@ -11,7 +13,10 @@ class Run:
     def __init__(self, total: int) -> None:
         self.now = 100.0
         self.counts = BulkCounts()
-        self.meter = Meter(lambda: self.counts, lambda: STATS, total=total, now=lambda: self.now)
+        self.stats = STATS
+        self.meter = Meter(
+            lambda: self.counts, lambda: self.stats, total=total, now=lambda: self.now
+        )
 
     def after(self, seconds: float, *, created: int = 0, failed: int = 0) -> Snapshot:
         self.now += seconds
@@ -36,6 +41,16 @@ def test_the_time_left_follows_from_the_rate() -> None:
 def test_while_nothing_ends_nobody_knows_the_time_left() -> None:
     snapshot = Run(100).after(2)
     assert (snapshot.rate, snapshot.left) == (0, None)
+
+
+def test_while_the_service_is_gone_nobody_knows_the_time_left() -> None:
+    run = Run(100)
+    assert not run.after(1, created=10).held
+    run.stats = attrs.evolve(STATS, state="outage")
+    snapshot = run.after(1, created=10)
+    assert snapshot.held
+    assert (snapshot.rate, snapshot.left) == (5, None)
+    assert not run.meter.read(over=True).held
 
 
 def test_the_rate_is_that_of_the_last_seconds() -> None:

@@ -20,11 +20,14 @@ from restream_async.report import BulkCounts
 from restream_async.stats import Stats
 from tests.cli.kit import Terminal
 
+STATS = Stats(
+    in_flight=63, limit=64, waiting=0, attempts=800, retries=88, budget_left=57, state="open"
+)
 MIDWAY = Snapshot(
     total=1000,
     created=640,
     failed=2,
-    stats=Stats(in_flight=63, limit=64, waiting=0, attempts=800, retries=88),
+    stats=STATS,
     elapsed=3.1,
     rate=212.4,
     left=1.69,
@@ -35,6 +38,9 @@ START = attrs.evolve(
 )
 ALL_SENT = attrs.evolve(MIDWAY, created=998, rate=4.25, left=None)
 END = attrs.evolve(ALL_SENT, over=True)
+HELD = attrs.evolve(
+    MIDWAY, left=None, stats=attrs.evolve(STATS, state="outage", in_flight=1, limit=12)
+)
 
 
 def drawn(snapshot: Snapshot, width: int) -> str:
@@ -52,6 +58,11 @@ def test_a_line_says_all_there_is_to_say() -> None:
     assert line(START).endswith("?/s, ? left")
     assert line(ALL_SENT).endswith("4.2/s, looking once more for those whose answer was lost")
     assert line(END).endswith("4.2/s, took 3.1 s")
+
+
+def test_a_line_says_that_the_service_is_gone() -> None:
+    assert line(HELD).endswith("1 in flight (limit 12), 212/s, held until the service is back")
+    assert line(attrs.evolve(HELD, over=True)).endswith("took 3.1 s")
 
 
 def test_it_is_not_called_complete_before_it_is() -> None:
@@ -79,6 +90,15 @@ def test_the_picture_shows_every_number_at_every_width(width: int) -> None:
 
 def test_the_picture_leaves_room_at_the_right_for_what_the_keyboard_echoes() -> None:
     assert all(len(row) < 78 for row in drawn(MIDWAY, 80).splitlines())
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_the_picture_says_that_the_service_is_gone_and_how_much_it_took(width: int) -> None:
+    text = " ".join(drawn(HELD, width).split())
+    assert "The service is gone: all is held, and goes on when it is back." in text
+    assert "1 of 12" in text
+    assert "The service is gone" not in drawn(MIDWAY, width)
+    assert "The service is gone" not in drawn(attrs.evolve(HELD, over=True), width)
 
 
 def test_the_picture_says_when_it_looks_again_and_how_long_it_took() -> None:

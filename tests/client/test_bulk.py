@@ -344,7 +344,7 @@ class TestLeaving:
 
         async with RawServer(post=[as_asked, then_hang()]) as server, client_of(server) as client:
             task = asyncio.create_task(consume(client))
-            await server.arrived(10)
+            await server.arrived(8)
             task.cancel()
             await asyncio.wait([task], timeout=1)
             assert task.cancelled()

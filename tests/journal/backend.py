@@ -211,7 +211,7 @@ def client_of(
     api = Api(IDENTITY.project_id)
     caller = Caller(
         exchange=backend,
-        gate=Gate(limit),
+        gate=Gate.learning(limit, 300.0, timing),
         policy=RetryPolicy(attempts=attempts, base=0.001),
         timing=attrs.evolve(timing, sleep=sleep),
         timeout=30.0,

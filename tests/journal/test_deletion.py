@@ -10,7 +10,7 @@ from tests.journal.scene import client_of as client_of_sandbox
 
 async def deleted(backend: Backend) -> bool:
     client = client_of(backend)
-    return value_or_raise(await delete(client.caller, client.api, 1))
+    return value_or_raise(await delete(client.caller, client.api, 1, client.caller.begin()))
 
 
 @pytest.fixture

@@ -250,7 +250,7 @@ class Machine(RuleBasedStateMachine):
 
         self.backend.watch = event
         create = client.creator.create
-        until = client.caller.deadline()
+        until = client.caller.begin()
         tasks = [asyncio.create_task(create(wanted(key), until, LOOK_FIRST)) for _ in range(times)]
         ends = await asyncio.gather(*tasks, return_exceptions=True)
         self.backend.watch = lambda _: None

@@ -305,6 +305,8 @@ def test_in_doubt_is_one_of_three(value: object) -> None:
         {"timeout": 0.001},
         {"timeout": 1},
         {"timeout": 1e9},
+        {"patience": 0.001},
+        {"patience": 86_400},
         {"max_in_flight": 1},
         {"max_in_flight": 100_000},
         {"in_doubt": "confirm"},

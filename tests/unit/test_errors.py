@@ -162,7 +162,7 @@ def test_a_copy_does_not_share_the_state_of_the_original() -> None:
         ),
         (
             OutageError(CALL, attempts=1),
-            f"the service has been gone for longer than the client's patience: {ASKED}, 1 attempt",
+            f"nothing succeeds at the service, and it did not come back: {ASKED}, 1 attempt",
         ),
         (CallError(CALL, attempts=2), f"CallError: {ASKED}, 2 attempts"),
         (InvalidRestreamError("title", "must not be empty"), "title must not be empty"),

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restream_async.gate import Gate
+from restream_async.timing import Timing
 from tests.unit.strategies import quick
 
 
@@ -20,7 +21,7 @@ class Crowd:
 
     def __init__(self, limit: int) -> None:
         """Stand in front of a gate with so many places."""
-        self.gate = Gate(limit)
+        self.gate = Gate.learning(limit, 300.0, Timing())
         self.asked: list[asyncio.Task[None]] = []
         self.entered: list[int] = []
         self.inside: list[int] = []
@@ -128,14 +129,14 @@ async def test_who_comes_while_others_wait_does_not_overtake_them() -> None:
 
 
 async def test_with_room_nobody_waits_even_for_the_event_loop() -> None:
-    gate = Gate(1)
+    gate = Gate.learning(1, 300.0, Timing())
     with pytest.raises(StopIteration):
         gate.enter().send(None)
     assert gate.in_flight == 1
 
 
 async def test_who_only_tries_enters_where_there_is_room() -> None:
-    gate = Gate(2)
+    gate = Gate.learning(2, 300.0, Timing())
     assert [(gate.has_room, gate.try_enter()) for _ in range(4)] == [
         (True, True),
         (True, True),

@@ -1,0 +1,95 @@
+"""Whether the service is there at all, and when to ask again. Pure arithmetic on a clock.
+
+An outage is not overload: nothing succeeds any more. Then attempts and deadlines would only be
+burnt, so all is held, and one request at a time asks whether the service is back, at growing
+intervals, so that a thousand clients do not fall upon it in the moment when it returns.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+# So many failures in a row, over so many seconds without a success, are an outage.
+_FAILURES: Final = 10
+_SILENCE: Final = 1.0
+# Seconds between two probes: at first, and at the most.
+_FIRST_PROBE: Final = 0.5
+_RAREST_PROBE: Final = 5.0
+
+
+class Outage:
+    """Watches how attempts end."""
+
+    def __init__(
+        self, patience: float, now: Callable[[], float], chance: Callable[[], float]
+    ) -> None:
+        """Begin with a service that is there.
+
+        Args:
+            patience: seconds of an outage after which what waits is given up.
+            now: seconds on a clock that never goes back.
+            chance: a random number from 0 up to 1, which spreads the probes of many clients.
+
+        """
+        self._patience = patience
+        self._now = now
+        self._chance = chance
+        self._failures = 0
+        self._first_failure = 0.0
+        self._since: float | None = None
+        self._past = 0.0
+        self._interval = _FIRST_PROBE
+        self._next_probe = 0.0
+
+    @property
+    def on(self) -> bool:
+        """Whether there is an outage now."""
+        return self._since is not None
+
+    @property
+    def given_up(self) -> bool:
+        """Whether there is one that lasts for longer than anybody waits."""
+        return self._since is not None and self._now() >= self._since + self._patience
+
+    @property
+    def patience_left(self) -> float:
+        """Seconds until what waits is given up; all of the patience without an outage."""
+        # Of moments that are near each other the difference is exact, so that who sleeps for so
+        # long does not wake a hair too early.
+        return self._patience if self._since is None else self._since + self._patience - self._now()
+
+    @property
+    def until_probe(self) -> float:
+        """Seconds until the next probe may be sent."""
+        return max(0.0, self._next_probe - self._now())
+
+    def held(self) -> float:
+        """Return the seconds of all outages so far."""
+        return self._past if self._since is None else self._past + self._now() - self._since
+
+    def probing(self) -> None:
+        """Note that a probe is sent; the next one comes after twice the interval."""
+        self._interval = min(_RAREST_PROBE, self._interval * 2)
+        self._next_probe = self._now() + self._interval * (0.5 + self._chance() / 2)
+
+    def succeeded(self) -> bool:
+        """Note an attempt that the service dealt with; return whether that ended an outage."""
+        self._failures = 0
+        if self._since is None:
+            return False
+        self._past += self._now() - self._since
+        self._since = None
+        return True
+
+    def failed(self) -> bool:
+        """Note an attempt that it did not deal with; return whether that began an outage."""
+        now = self._now()
+        if not self._failures:
+            self._first_failure = now
+        self._failures += 1
+        long_enough = now - self._first_failure >= _SILENCE
+        if self._since is not None or self._failures < _FAILURES or not long_enough:
+            return False
+        self._since = now
+        self._interval = _FIRST_PROBE
+        self._next_probe = now + self._interval * (0.5 + self._chance() / 2)
+        return True
