@@ -18,9 +18,17 @@ import attrs
 from restream_async.aftercare import Aftercare, Case
 from restream_async.bookkeeping import Bookkeeper, Page, Repeats
 from restream_async.calls import Caller
-from restream_async.creation import IN_PLACE, Beginning, Creator, Doubt, Settled, Unsettled
+from restream_async.creation import (
+    IN_PLACE,
+    Beginning,
+    Creator,
+    Doubt,
+    Settled,
+    Unsettled,
+    key_of,
+)
 from restream_async.errors import JournalError
-from restream_async.intake import intake
+from restream_async.intake import Recent, intake
 from restream_async.intents import Intent, Intents, Reports, Work
 from restream_async.journal import Journal
 from restream_async.model import Created, Failed, NewRestream, Outcome
@@ -32,6 +40,8 @@ from restream_async.wire import Api
 _AHEAD_SHARE: Final = 4
 # Items that may wait for a retry, for each that may be in flight.
 _WAITING_SHARE: Final = 4
+
+_AGAIN: Final = Beginning(in_place=True, look_first=True)
 
 
 @attrs.define
@@ -57,7 +67,9 @@ class BulkRun:
 
     Leaving the block early cancels what is under way and waits until it has stopped. An exception
     from the input surfaces from the iteration, after the outcomes of all that was read before it;
-    so does a `JournalError`, for a journal that cannot be written any more.
+    so does a `JournalError`, for a journal that cannot be written any more, and a `RuntimeError`
+    where the client is closed during the run: what was under way is reported as failed, with
+    `OutcomeUnknownError` where nobody knows whether it was created.
     """
 
     def __init__(  # noqa: PLR0913 - one keyword for each setting
@@ -77,8 +89,11 @@ class BulkRun:
         self._creator = creator
         self._intake = intake(requests, caller.gate)
         self._ensure = ensure
-        beginning = Beginning(in_place=True, look_first=ensure, another=repeats == "create")
+        another = repeats == "create"
+        beginning = Beginning(in_place=True, look_first=ensure, another=another)
         self._beginning = IN_PLACE if beginning == IN_PLACE else beginning
+        # A journal remembers better, and who looks first anyway need not.
+        self._recent = None if another or ensure or journal is not None else Recent()
         self._journal = journal
         self._books = Bookkeeper(journal, repeats) if journal is not None else None
         self._intents = self._intents_of(self._books) if self._books is not None else None
@@ -182,8 +197,25 @@ class BulkRun:
         self._intake.stop()
 
     async def report(self) -> BulkReport:
-        """Wait for the end, and return all outcomes that were not iterated over yet."""
-        created, failed = sort_outcomes([outcome async for outcome in self])
+        """Wait for the end, and return all outcomes that were not iterated over yet.
+
+        Raises:
+            Exception: whatever the iteration raises, with a note of how many outcomes there were;
+                the outcomes themselves are lost.
+
+        """
+        outcomes: list[Outcome] = []
+        try:
+            async for outcome in self:
+                outcomes.append(outcome)  # noqa: PERF401 - a comprehension would lose their number
+        except Exception as error:
+            created, failed = sort_outcomes(outcomes)
+            error.add_note(
+                f"before that, {len(created)} restreams were created or found and {len(failed)} "
+                "failed; iterate over create_many to keep such outcomes, or resume with a journal"
+            )
+            raise
+        created, failed = sort_outcomes(outcomes)
         return BulkReport(
             created=created,
             failed=failed,
@@ -217,7 +249,7 @@ class BulkRun:
         await asyncio.sleep(0)
         try:
             await work()
-        except Exception as error:  # noqa: BLE001 - a closed client's, say: the iteration raises it
+        except Exception as error:  # noqa: BLE001 - of somebody's own session, say: the iteration raises it
             self._intake.fail(error)
 
     async def _work(self) -> None:
@@ -248,13 +280,17 @@ class BulkRun:
             if item is None:
                 return None
             index, new, placed = item
-            return _Job(index, new, _begun(self._beginning, placed=placed))
+            return _Job(index, new, _begun(self._beginning_of(new), placed=placed))
         intent = await self._intents.next_in_place()
         if intent is None:
             return None
         (index, new, page), placed = intent
         beginning = self._books.beginning(page, ensure=self._ensure)
         return _Job(index, new, _begun(beginning, placed=placed), page)
+
+    def _beginning_of(self, new: NewRestream) -> Beginning:
+        again = self._recent is not None and self._recent.knows(key_of(new))
+        return _AGAIN if again else self._beginning
 
     async def _room_for_outcomes(self) -> None:
         """Wait for a consumer that is slower than the service."""
@@ -277,6 +313,9 @@ class BulkRun:
         end = await self._creator.create(job.new, self._caller.begin_patiently(), job.beginning)
         if self._books is not None and job.page is not None:
             self._books.end(job.page, end)
+        if isinstance(end, Unsettled) and (why := self._caller.exchange.closed):
+            # No further item could be sent; the iteration raises it after the last outcome.
+            self._intake.fail(RuntimeError(why))
         if end.doubt is not None:
             kept = end.restream.id if isinstance(end, Settled) else None
             await self._remember(job, kept, end.doubt)

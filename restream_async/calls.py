@@ -8,7 +8,7 @@ import attrs
 
 from restream_async.budget import RetryBudget
 from restream_async.deadline import Deadline
-from restream_async.errors import AttemptTimeoutError, OutageError
+from restream_async.errors import AttemptTimeoutError, Call, OutageError
 from restream_async.gate import Gate, GivenUpError
 from restream_async.limit import Signal
 from restream_async.policy import RetryPolicy, pursue
@@ -26,6 +26,11 @@ _OUTAGE_NOTE: Final = "try again when the service is back"
 
 class Exchange(Protocol):
     """Whoever can send a request and bring back what came of it."""
+
+    @property
+    def closed(self) -> str:
+        """Why nothing can be sent any more; empty while it can."""
+        ...
 
     async def send(self, request: Request, timeout: float) -> Reply | NoReply:  # noqa: ASYNC109 - of one attempt
         """Send once; `timeout` seconds for all of it."""
@@ -115,7 +120,7 @@ class Caller:
         return result
 
     def _learn(self, failure: Failure, latency: float, kind: str) -> None:
-        if failure.final:
+        if failure.verdict is Verdict.REFUSED:
             # The service dealt with it, whatever it thought of it.
             self.gate.succeeded()
         else:
@@ -160,18 +165,19 @@ class Caller:
     ) -> _T | Failure:
         """Go on after a first failure, as the policy says and the retry budget allows."""
         last = first
-        gate = self.gate
         excused = 0
 
         def note(failure: Failure) -> None:
             nonlocal last, excused
             last = failure
-            # What waits for the service to come back does not burn its attempts on asking.
-            excused += deadline.patient and gate.state == "outage"
+            excused += self.excuses(deadline)
 
         async def retry() -> _T | Failure:
             if not await self._afford(deadline):
                 return Failure(Verdict.REFUSED, last.error)
+            if deadline.patient and self.gate.given_up:
+                # A new item may still ask; one that waits at length would always be in time to.
+                return _gone(last.error.call)
             self.tally.retries += 1
             result = await again()
             if isinstance(result, Failure):
@@ -179,7 +185,7 @@ class Caller:
             return result
 
         note(first)
-        gate.tell_of_room()
+        self.gate.tell_of_room()
         return await pursue(
             first,
             retry,
@@ -188,6 +194,13 @@ class Caller:
             deadline=deadline,
             excused=lambda: excused,
         )
+
+    def excuses(self, deadline: Deadline) -> bool:
+        """Say whether an attempt that has failed now does not count, as it was made to ask.
+
+        What waits for the service to come back does not burn its attempts on finding out.
+        """
+        return deadline.patient and self.gate.state == "outage"
 
     async def _afford(self, deadline: Deadline) -> bool:
         """Wait until the budget allows one more retry; return False if it does so too late."""
@@ -213,7 +226,7 @@ class Caller:
                 async with asyncio.timeout(deadline.left()):
                     await self.gate.enter()
         except GivenUpError:
-            return _gone(request)
+            return _gone(request.call)
         except TimeoutError:
             detail = f"no free place among {self.gate.in_flight} in flight before the deadline"
             return self.late(request, detail)
@@ -222,13 +235,13 @@ class Caller:
     def late(self, request: Request, detail: str) -> Failure:
         """Return the failure of a request that was not sent before the deadline, and why."""
         if self.gate.state == "outage":
-            return _gone(request)
+            return _gone(request.call)
         error = AttemptTimeoutError(request.call, detail=detail, sent=False)
         return Failure(Verdict.NOT_DONE, error)
 
 
-def _gone(request: Request) -> Failure:
-    return Failure(Verdict.REFUSED, OutageError(request.call, note=_OUTAGE_NOTE))
+def _gone(call: Call) -> Failure:
+    return Failure(Verdict.REFUSED, OutageError(call, note=_OUTAGE_NOTE))
 
 
 def unless_in_doubt(note: str) -> Callable[[Failure], Failure]:

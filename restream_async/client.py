@@ -45,7 +45,8 @@ class RestreamClient:
     - `InternalServerError`, `BackendFetchFailedError`, `TransportError`, `AttemptTimeoutError`,
       `MalformedResponseError`, or `ApiError` for 429, 502 and 504: after the retries that the
       policy allows;
-    - `RuntimeError`: the client, or the session it was given, is closed.
+    - `ClientClosedError`, a `RuntimeError`: the client, or the session it was given, is closed. A
+      creation that was in doubt then ends as `OutcomeUnknownError`.
     """
 
     def __init__(  # noqa: PLR0913 - one keyword for each setting
@@ -134,7 +135,10 @@ class RestreamClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections; a session that was handed in stays open."""
+        """Close the connections; a session that was handed in stays open.
+
+        What is under way ends: a request at once, a wait for a retry at its end.
+        """
         await self._transport.close()
         # Who waits for a place is let through, and finds the client closed.
         await self._caller.gate.close()
@@ -253,10 +257,12 @@ class RestreamClient:
                 and the end of the run: set it only where nobody does. Everything else is only
                 reported.
             ensure: look for every restream before creating it.
-            repeats: what the same restream again in the input is, to a run with a journal (and
-                to any run while the first one is under way): "existing" reports it as existing,
-                "create" creates it once more, and remembers the ids of all that it created for
-                as long as the client lives.
+            repeats: what the same restream (video id, stream URL and stream key) again in the
+                input is: "existing" looks for it and reports it as existing, "create" creates it
+                once more, and remembers the ids of all that it created for as long as the client
+                lives. Without a journal, all of an input of up to 30,000 different restreams are
+                known again, and of a longer one the latest 15,000 or more, so that memory stays
+                bounded; with a journal, all of every run.
 
         Raises:
             JournalError: on entering, the journal cannot be opened, is damaged, is in use, or
@@ -288,7 +294,11 @@ class RestreamClient:
     ) -> "BulkReport":
         """Create many restreams, and return all outcomes at once, in the order of the input.
 
-        The arguments are those of `create_many`.
+        The arguments are those of `create_many`. What its iteration raises (an exception of the
+        input, a `JournalError`, a `RuntimeError` where the client is closed meanwhile) is raised
+        in place of the report, once all that was under way has ended. The outcomes until then are
+        lost but for their numbers, which a note on the exception tells: where the input can raise,
+        iterate over `create_many`, or have a `journal`, which remembers what is done.
         """
         run = self.create_many(
             requests, journal=journal, repair=repair, ensure=ensure, repeats=repeats

@@ -56,9 +56,16 @@ class Settings:
         key = _visible("api_key", _given("api_key", api_key))
         if auth_scheme is not None and not _is_token(auth_scheme):
             raise ConfigurationError('auth_scheme must be one word, such as "Bearer", or None')
+        project = _project_id(_given("project_id", project_id))
+        if project == key:
+            # It stands in the route, which every error shows.
+            raise ConfigurationError(
+                "project_id is the same as api_key, which is a secret: pass the id of the project "
+                "(set it with project_id=… or RESTREAM_PROJECT_ID)"
+            )
         return cls(
             base_url=_base_url(_given("base_url", base_url), allow_http=allow_http),
-            project_id=_project_id(_given("project_id", project_id)),
+            project_id=project,
             api_key=key,
             authorization=f"{auth_scheme} {key}" if auth_scheme else key,
             secrets=(key,),

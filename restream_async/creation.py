@@ -21,6 +21,7 @@ from restream_async.deadline import Deadline
 from restream_async.errors import (
     ApiError,
     CallError,
+    ClientClosedError,
     OutageError,
     OutcomeUnknownError,
     RestreamError,
@@ -73,7 +74,8 @@ class Doubt:
     others: AbstractSet[int | str] = frozenset()
 
 
-@attrs.frozen(kw_only=True)
+# Neither frozen nor by keyword: one is made for each creation, and that takes three times as long.
+@attrs.define
 class Settled:
     """A creation that came to a good end.
 
@@ -176,7 +178,7 @@ class Creator:
                 # Nearly all need no more than this.
                 result = await self._post(new, deadline, in_place=beginning.in_place)
                 if not isinstance(result, Failure):
-                    return Settled(restream=result, attempts=1, origin=Origin.POSTED)
+                    return Settled(result, 1, Origin.POSTED)
                 first = result
             return await self._pursue(new, deadline, beginning, first)
         finally:
@@ -237,6 +239,7 @@ class _Course:
         self._attempts = 0
         self._doubt: CallError | None = None
         self._doubtful = 0
+        self._repeats = caller.policy.attempts - 1
         self._absent = False
         self._resent_blindly = False
 
@@ -307,10 +310,10 @@ class _Course:
         """Look once more, so that nothing is called failed that exists."""
         doubt = self._doubt
         known = isinstance(failure.error, OutcomeUnknownError)
-        if doubt is None or known or self._in_doubt == "resend":
+        # That nobody knows says more than that the client is closed.
+        blind = self._in_doubt == "resend" and not isinstance(failure.error, ClientClosedError)
+        if doubt is None or known or blind:
             return failure
-        if isinstance(failure.error, OutageError):
-            return self._unknown(doubt, failure)
         grace = min(LAST_LOOK, self._caller.timeout)
         deadline = self._deadline
         if deadline.left() < grace:
@@ -324,8 +327,10 @@ class _Course:
 
     async def _look(self, deadline: Deadline, *, once: bool = False) -> Restream | Failure | None:
         request = self._api.list(self._new.video_id, about=self._new)
-        call = self._caller.attempt if once else self._caller.insist
-        found = await call(request, codec.restreams, deadline)
+        if once:
+            found = await self._caller.attempt(request, codec.restreams, deadline)
+        else:
+            found = await self._caller.insist(request, codec.restreams, deadline, heed=self._tire)
         if isinstance(found, Failure):
             found.error.attempts = found.error.attempts or 1
             gone = isinstance(found.error, ApiError) and found.error.status in _NOTHING_THERE
@@ -333,6 +338,19 @@ class _Course:
         matches = copies_of(self._new, found, self._beginning.others)
         self._absent = self._absent or not matches
         return matches[0] if matches else None
+
+    def _tire(self, failure: Failure) -> Failure:
+        """Repeat failed looks only so often over the whole creation: they are retries in retries.
+
+        The first look may use up all repetitions, because it is the one that matters most: what
+        is sent again without a look that succeeded may be made twice.
+        """
+        if self._caller.excuses(self._deadline):
+            return failure
+        if not self._repeats:
+            return Failure(Verdict.REFUSED, failure.error)
+        self._repeats -= 1
+        return failure
 
     def _doubts(self) -> Doubt | None:
         if self._doubt is None:

@@ -200,6 +200,13 @@ class AttemptTimeoutError(TransportError, TimeoutError):
     """The time allowed for an attempt, or for all of them, was over before an answer came."""
 
 
+class ClientClosedError(TransportError, RuntimeError):
+    """The client, or the session that it was given, is closed: nothing can be sent any more.
+
+    A `RuntimeError` too, as it is a mistake of the program, not of the service.
+    """
+
+
 class MalformedResponseError(CallError):
     """The service reported success, but the answer cannot be read.
 

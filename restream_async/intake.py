@@ -3,10 +3,37 @@
 import abc
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
-from typing import ClassVar, cast
+from typing import ClassVar, Final, cast
 
+from restream_async.creation import Key
 from restream_async.gate import Gate, GivenUpError
 from restream_async.model import NewRestream
+
+REMEMBERED: Final = 15_000
+"""How many of the latest different restreams of an input are surely known again. Up to twice as
+many are kept, each in some 100 bytes: 3 MB at most."""
+
+
+class Recent:
+    """Knows again what the input gave lately, in bounded memory.
+
+    It keeps hashes of 64 bits, salted anew in each process. Were two restreams ever to share one,
+    the second would merely be looked for before it is created.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._newer: set[int] = set()
+        self._older: set[int] = set()
+
+    def knows(self, key: Key) -> bool:
+        """Say whether a key came before, and remember it."""
+        mark = hash(key)
+        known = mark in self._newer or mark in self._older
+        if len(self._newer) >= REMEMBERED:
+            self._newer, self._older = set(), self._newer
+        self._newer.add(mark)
+        return known
 
 
 class Intake(abc.ABC):

@@ -4,13 +4,17 @@ import contextlib
 import enum
 import functools
 import re
-from typing import TypeAlias
+from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 import attrs
 
 from restream_async.errors import InvalidRestreamError, RestreamError
 from restream_async.redaction import mask_url, redact_values, url_secrets
+
+LONGEST_TEXT: Final = 16_384
+"""Characters of one field. The service documents no limit, but it repeats all fields in its answer,
+which is read up to 1 MiB: four fields of this length fit, however JSON escapes them."""
 
 # Control characters, line and paragraph separators, and halves of surrogate pairs (which no
 # UTF-8 can carry).
@@ -21,11 +25,14 @@ def check_text(field: str, value: object) -> str:
     """Return `value` if it is a string that the service can take, or say what is wrong with it.
 
     Raises:
-        InvalidRestreamError: it is no string, empty or blank, or holds control characters.
+        InvalidRestreamError: it is no string, empty or blank, longer than `LONGEST_TEXT`, or holds
+            control characters.
 
     """
     if not isinstance(value, str):
         raise InvalidRestreamError(field, f"must be a string, not {type(value).__name__}")
+    if len(value) > LONGEST_TEXT:
+        raise InvalidRestreamError(field, f"must not be longer than {LONGEST_TEXT:,} characters")
     if not value.strip():
         raise InvalidRestreamError(field, "must not be empty")
     if _FORBIDDEN.search(value):
@@ -84,8 +91,8 @@ class NewRestream:
         status: true to start active.
 
     Raises:
-        InvalidRestreamError: a field is empty, of the wrong type or malformed. All five are
-            mandatory in the service's documentation of `POST /restreams`.
+        InvalidRestreamError: a field is empty, of the wrong type, malformed, or longer than 16,384
+            characters. All five are mandatory in the service's documentation of `POST /restreams`.
 
     """
 
@@ -106,7 +113,8 @@ class NewRestream:
         return (
             type(self.status) is bool
             and type(video_id) is type(title) is type(url) is type(key) is str
-            and f"{video_id}{title}{url}{key}".isprintable()
+            and (text := f"{video_id}{title}{url}{key}").isprintable()
+            and len(text) <= LONGEST_TEXT
             and bool(video_id.strip(".") and title.strip() and key.strip())
             and not video_id.isspace()
             and " " not in url

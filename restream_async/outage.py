@@ -48,12 +48,14 @@ class Outage:
     @property
     def given_up(self) -> bool:
         """Whether there is one that lasts for longer than anybody waits."""
-        return self._since is not None and self.patience_left <= 0.0
+        return self._since is not None and self._now() >= self._since + self._patience
 
     @property
     def patience_left(self) -> float:
         """Seconds until what waits is given up; all of the patience without an outage."""
-        return self._patience - (0.0 if self._since is None else self._now() - self._since)
+        # Of moments that are near each other the difference is exact, so that who sleeps for so
+        # long does not wake a hair too early.
+        return self._patience if self._since is None else self._since + self._patience - self._now()
 
     @property
     def until_probe(self) -> float:

@@ -44,7 +44,11 @@ class RetryPolicy:
     in trouble best). A `Retry-After` is a floor under it, up to 60 seconds.
 
     Attributes:
-        attempts: how often a request is sent at most, the first time included.
+        attempts: how often a request is sent at most, the first time included. The looks of a
+            creation in doubt are apart: one before each resend and one at the end, and of those
+            that fail `attempts - 1` are repeated over the whole creation. So it sends at most
+            `attempts` POSTs and `2 * attempts - 1` looks, all under the one deadline; and one
+            look more where it begins with one (`ensure`, or what a journal has in doubt).
         base: seconds; the longest first wait.
         cap: seconds; the longest wait.
         deadline: seconds for everything: attempts, waits, looks. No wait begins that would pass

@@ -22,6 +22,7 @@ from restream_async.errors import (
     BackendFetchFailedError,
     BadRequestError,
     CallError,
+    ClientClosedError,
     ForbiddenError,
     InternalServerError,
     MalformedResponseError,
@@ -92,7 +93,7 @@ class Failure:
     @property
     def final(self) -> bool:
         """Whether sending again can't help."""
-        return self.verdict is Verdict.REFUSED
+        return self.verdict is Verdict.REFUSED or isinstance(self.error, ClientClosedError)
 
     @property
     def signal(self) -> Signal | None:
@@ -145,7 +146,11 @@ def judge(
 
 
 def _unanswered(request: Request, answer: NoReply, secrets: tuple[str, ...]) -> Failure:
-    kind = AttemptTimeoutError if answer.timed_out else TransportError
+    kind = TransportError
+    if answer.timed_out:
+        kind = AttemptTimeoutError
+    elif answer.closed:
+        kind = ClientClosedError
     detail = redact(answer.detail, (*secrets, *request.secrets))
     error = kind(request.call, detail=detail, sent=answer.sent)
     return Failure(Verdict.IN_DOUBT if answer.sent else Verdict.NOT_DONE, error)

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from restream_async import Outcome, RestreamClient, RetryPolicy
+from restream_async.bookkeeping import Repeats
 from restream_async.cli.checking import check
 from restream_async.cli.connection import client_for
 from restream_async.cli.drive import Ride, drive
@@ -88,6 +89,15 @@ def bulk(  # noqa: PLR0913 - one for each option
             rich_help_panel=_NEVER_TWICE,
         ),
     ] = False,
+    repeats: Annotated[
+        Repeats,
+        typer.Option(
+            help="The same restream (videoId, streamUrl, streamKey) on a further line: existing "
+            "creates it once and reports the further ones as existing; create creates one for "
+            "each line. In files of more than 30,000 lines, only --journal remembers all of them.",
+            rich_help_panel=_NEVER_TWICE,
+        ),
+    ] = "existing",
     max_in_flight: Annotated[
         int,
         typer.Option(min=1, help="Requests under way at once, at most.", rich_help_panel=INSISTING),
@@ -171,7 +181,7 @@ def bulk(  # noqa: PLR0913 - one for each option
         job = _Job(
             client=client,
             requests=Requests(reader.read(source.same_lines())),
-            care=Care(journal=journal, repair=repair, ensure=ensure),
+            care=Care(journal=journal, repair=repair, ensure=ensure, repeats=repeats),
             total=checked.restreams,
             input_name=source.name,
             output_name="standard output" if output is None else str(output),
@@ -190,6 +200,7 @@ class Care:
     journal: Path | None
     repair: bool
     ensure: bool
+    repeats: Repeats
 
 
 @attrs.frozen(kw_only=True)
@@ -231,6 +242,7 @@ class _Job:
                     journal=self.care.journal,
                     repair=self.care.repair,
                     ensure=self.care.ensure,
+                    repeats=self.care.repeats,
                 ),
                 total=self.total,
                 display=display,

@@ -69,6 +69,37 @@ def test_every_line_becomes_a_restream_and_every_outcome_a_line(
     assert no_secrets(end.out, end.err)
 
 
+@pytest.mark.parametrize("journal", [[], ["--journal", "run.db"]], ids=["alone", "with a journal"])
+@pytest.mark.parametrize(
+    ("options", "origins"),
+    [
+        ([], ["posted", "existing", "posted"]),
+        (["--repeats", "existing"], ["posted", "existing", "posted"]),
+        (["--repeats", "create"], ["posted", "posted", "posted"]),
+    ],
+)
+@pytest.mark.parametrize("in_flight", [1, 64])
+def test_the_same_restream_on_two_lines_is_one_unless_asked_for(
+    cli: Cli,
+    sandbox: Sandbox,
+    file: Path,
+    journal: list[str],
+    options: list[str],
+    origins: list[str],
+    in_flight: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(file.parent)
+    renamed = row(1).replace("Title 1", "Another title")
+    file.write_text("\n".join([HEADER, row(1), renamed, row(2)]))
+    end = cli("bulk", file, *journal, *options, "--max-in-flight", in_flight)
+    assert end.code == 0
+    # Of two at the same time, either may be the first.
+    assert sorted(each["origin"] for each in outcomes(end.out)) == sorted(origins)
+    assert len(sandbox.stored) == origins.count("posted")
+    assert ("that were there already" in end.err) is ("existing" in origins)
+
+
 def test_json_lines_are_taken_too(cli: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
     fields = {
         "videoId": "v1",

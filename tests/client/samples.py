@@ -6,9 +6,12 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from restream_async import NewRestream
+from restream_async.model import LONGEST_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from .raw import Peer, Seen
 
 API_KEY: Final = "api-key-7hV2qLz9"
 STREAM_KEY: Final = "stream-key-Xk81mPq4"
@@ -42,6 +45,15 @@ def new_restream(video_id: str = "v1", **changes: Any) -> NewRestream:  # noqa: 
 
 def many(count: int, *, first: int = 0) -> list[NewRestream]:
     return [new_restream(f"v{number}") for number in range(first, first + count)]
+
+
+def largest() -> NewRestream:
+    """Return one whose JSON is as long as any can be."""
+    longest = "\U0001f4fa" * LONGEST_TEXT  # Twelve bytes in JSON for each.
+    url = "rtmp://a/"
+    return new_restream(
+        longest, title=longest, stream_url=url + longest[len(url) :], stream_key=longest
+    )
 
 
 def on_the_wire(new: NewRestream, restream_id: int | str = 7) -> dict[str, object]:
@@ -83,6 +95,16 @@ def answer(
 def created(new: NewRestream | None = None, restream_id: int | str = 7) -> bytes:
     wire = on_the_wire(new or new_restream(), restream_id)
     return answer(envelope(wire, status=201), "201 Created")
+
+
+def created_for(seen: Seen, restream_id: int | str = 7) -> bytes:
+    """Return the answer that creates what a request asks for."""
+    return answer(envelope({**json.loads(seen.body), "id": restream_id}, status=201), "201 Created")
+
+
+async def as_asked(peer: Peer, seen: Seen) -> None:
+    """Create what a request asks for: a step of a raw server."""
+    await peer.write(created_for(seen))
 
 
 def listed(*restreams: dict[str, object]) -> bytes:

@@ -27,6 +27,7 @@ from .samples import (
     answer,
     created,
     envelope,
+    largest,
     listed,
     new_restream,
     on_the_wire,
@@ -197,7 +198,7 @@ async def test_a_refusal_is_taken_while_the_request_is_still_being_sent() -> Non
             base_url=f"http://127.0.0.1:{listening.getsockname()[1]}",
             session=session,
         ) as client:
-            await failure_of(client.create(new_restream(title="t" * 900_000)), BadRequestError)
+            await failure_of(client.create(largest()), BadRequestError)
             await assert_nothing_left(client)
         gone.set()
 

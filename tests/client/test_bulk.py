@@ -18,7 +18,7 @@ from restream_async.timing import Timing
 from .calls import collect, outcomes_of
 from .clock import Clock
 from .raw import Peer, RawServer, Seen, then_hang
-from .samples import answer, created, many, new_restream
+from .samples import answer, as_asked, created, many, new_restream
 from .watch import assert_nothing_left, client_of, settle
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ async def test_outcomes_come_in_the_order_in_which_they_finish() -> None:
     async def act(peer: Peer, request: Seen) -> None:
         if b'"v0"' in request.body:
             await late.wait()
-        await peer.write(created())
+        await as_asked(peer, request)
 
     async with RawServer(post=act) as server, client_of(server) as client:
         indexes: list[int] = []
@@ -308,7 +308,7 @@ class TestLeaving:
     @pytest.mark.parametrize("kind", KINDS)
     async def test_by_a_break(self, kind: str) -> None:
         reader = Reader()
-        async with RawServer(post=[created(), then_hang()]) as server, client_of(server) as client:
+        async with RawServer(post=[as_asked, then_hang()]) as server, client_of(server) as client:
             async with client.create_many(reader.input(kind)) as run:
                 async for _ in run:
                     break
@@ -319,7 +319,7 @@ class TestLeaving:
     @pytest.mark.parametrize("kind", KINDS)
     async def test_by_an_exception_which_arrives_as_it_is(self, kind: str) -> None:
         reader = Reader()
-        async with RawServer(post=[created(), then_hang()]) as server, client_of(server) as client:
+        async with RawServer(post=[as_asked, then_hang()]) as server, client_of(server) as client:
 
             async def leave() -> None:
                 async with client.create_many(reader.input(kind)) as run:
@@ -342,7 +342,7 @@ class TestLeaving:
                 async for _ in run:
                     pass
 
-        async with RawServer(post=[created(), then_hang()]) as server, client_of(server) as client:
+        async with RawServer(post=[as_asked, then_hang()]) as server, client_of(server) as client:
             task = asyncio.create_task(consume(client))
             await server.arrived(8)
             task.cancel()
@@ -467,7 +467,7 @@ class TestStopping:
             yield new_restream("v0")
             await asyncio.Event().wait()
 
-        async with RawServer(post=created()) as server, client_of(server) as client:
+        async with RawServer(post=as_asked) as server, client_of(server) as client:
             outcomes: list[Outcome] = []
             async with asyncio.timeout(1), client.create_many(stuck()) as run:
                 async for outcome in run:
@@ -619,6 +619,19 @@ class TestInput:
                 await client.create_all(self.breaking(kind, error))
 
         assert caught.value is error
+
+    async def test_create_all_tells_how_many_outcomes_are_lost_with_it(self) -> None:
+        def items() -> Iterator[NewRestream]:
+            yield from many(3)
+            raise ZeroDivisionError
+
+        steps = by_video(v1=NO)
+        async with RawServer(post=steps) as server, client_of(server) as client:
+            with pytest.raises(ZeroDivisionError) as caught:
+                await client.create_all(items())
+
+        [note] = caught.value.__notes__
+        assert note.startswith("before that, 2 restreams were created or found and 1 failed; ")
 
     @pytest.mark.parametrize("kind", KINDS)
     async def test_a_cancellation_of_its_own_does_not_pass_for_its_end(self, kind: str) -> None:

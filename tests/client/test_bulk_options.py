@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from restream_async import Created, InternalServerError, JournalError, Origin
+from restream_async.creation import key_of
+from restream_async.intake import Recent
 from restream_async.sandbox import Fault, Faults, Sandbox
 
 from .calls import outcomes_of
-from .raw import RawServer, then_hang
+from .raw import Peer, RawServer, Seen, then_hang
 from .samples import (
     INTERNAL_ERROR,
     answer,
+    as_asked,
     created,
     envelope,
     listed,
@@ -79,6 +82,46 @@ class TestEnsure:
 
 
 class TestRepeats:
+    @pytest.mark.parametrize("between", [0, 1, 20])
+    @pytest.mark.parametrize("max_in_flight", [1, 64])
+    async def test_the_same_again_is_existing_however_far_apart(
+        self, between: int, max_in_flight: int
+    ) -> None:
+        requests = [NEW, *many(between, first=100), NEW]
+        async with Sandbox() as sandbox, client_of(sandbox, max_in_flight=max_in_flight) as client:
+            report = await client.create_all(requests)
+
+        assert origins(report) == ["posted"] * (between + 1) + ["existing"]
+        assert report.created[0].restream == report.created[-1].restream
+        assert sandbox.counts.posts == len(sandbox.stored) == between + 1
+
+    async def test_the_same_again_after_a_failure_is_created(self) -> None:
+        async with (
+            RawServer(post=[NO, created(NEW)], get=listed()) as server,
+            client_of(server, max_in_flight=1) as client,
+        ):
+            report = await client.create_all([NEW, NEW])
+
+        assert [failed.index for failed in report.failed] == [0]
+        assert origins(report) == ["posted"]
+        assert server.order == "POST GET POST"
+
+    async def test_another_run_creates_it_again(self) -> None:
+        """Only one run is what is meant to be in one input."""
+        async with Sandbox() as sandbox, client_of(sandbox) as client:
+            for _ in range(2):
+                assert origins(await client.create_all([NEW])) == ["posted"]
+
+    def test_the_latest_are_surely_known_again_and_the_oldest_are_let_go(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("restream_async.intake.REMEMBERED", 10)
+        keys = [key_of(new) for new in many(25)]
+        recent = Recent()
+        assert not any(recent.knows(key) for key in keys)
+        assert all(recent.knows(key) for key in keys[-10:])
+        assert not recent.knows(keys[0])
+
     async def test_the_same_again_can_be_created_again(self) -> None:
         async with Sandbox(latency=0.002) as sandbox, client_of(sandbox) as client:
             report = await client.create_all([NEW, NEW, NEW], repeats="create")
@@ -324,12 +367,12 @@ class TestJournal:
 async def test_counts_can_be_read_while_it_runs() -> None:
     late = asyncio.Event()
 
-    async def last(peer: Any, _: object) -> None:  # noqa: ANN401 - a peer
+    async def last(peer: Peer, seen: Seen) -> None:
         await late.wait()
-        await peer.write(created())
+        await as_asked(peer, seen)
 
     async with (
-        RawServer(post=[created(), NO, last]) as server,
+        RawServer(post=[as_asked, NO, last]) as server,
         client_of(server, max_in_flight=1) as client,
         client.create_many(many(3)) as run,
     ):

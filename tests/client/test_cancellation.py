@@ -20,6 +20,7 @@ from .raw import Peer, RawServer, Seen, then_close, then_hang
 from .samples import (
     INTERNAL_ERROR,
     answer,
+    as_asked,
     created,
     envelope,
     listed,
@@ -37,9 +38,9 @@ DELETED: Final = answer(envelope(result=True))
 Act: TypeAlias = Callable[[RestreamClient], Coroutine[Any, Any, object]]
 
 
-async def _after_a_moment(peer: Peer, _: Seen) -> None:
+async def _after_a_moment(peer: Peer, seen: Seen) -> None:
     await asyncio.sleep(0.003)
-    await peer.write(created())
+    await as_asked(peer, seen)
 
 
 @attrs.frozen

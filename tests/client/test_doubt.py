@@ -146,6 +146,50 @@ async def test_a_look_that_finds_null_finds_nothing() -> None:
     assert restream.id == 7
 
 
+@pytest.mark.parametrize(
+    ("attempts", "order"),
+    [(5, "P GGGGG P G P G P G P G"), (3, "P GGG P G P G"), (1, "P G")],
+)
+async def test_failing_looks_are_repeated_only_so_often_over_all_attempts(
+    attempts: int, order: str
+) -> None:
+    async with (
+        RawServer(post=INTERNAL_ERROR, get=INTERNAL_ERROR) as server,
+        client_of(server, attempts=attempts) as client,
+    ):
+        await failure_of(client.create(NEW), OutcomeUnknownError)
+
+    assert [request.method[0] for request in server.requests] == list(order.replace(" ", ""))
+    assert server.counts["GET"] == 2 * attempts - 1
+
+
+async def test_looks_that_succeed_use_up_nothing() -> None:
+    """Two looks fail once each, two find nothing: none of the repetitions is missing."""
+    failing_once = [INTERNAL_ERROR, ABSENT]
+    async with (
+        RawServer(
+            post=[INTERNAL_ERROR, INTERNAL_ERROR, created()], get=[*failing_once, *failing_once]
+        ) as server,
+        client_of(server, attempts=3) as client,
+    ):
+        outcome = await created_by(client, NEW)
+
+    assert server.order.startswith("POST GET GET POST GET GET POST")
+    assert outcome.maybe_duplicate is False
+
+
+async def test_looks_end_with_the_deadline(clock: Clock) -> None:
+    """However many repetitions are left."""
+    async with (
+        RawServer(post=INTERNAL_ERROR, get=INTERNAL_ERROR) as server,
+        client_of(server, clock=clock, deadline=1.2) as client,
+    ):
+        await failure_of(client.create(NEW), OutcomeUnknownError)
+
+    assert server.order == "POST GET GET POST GET"
+    assert sum(clock.sleeps) <= 1.2
+
+
 async def test_a_look_that_fails_is_tried_again_by_itself() -> None:
     async with (
         RawServer(post=INTERNAL_ERROR, get=[INTERNAL_ERROR, then_close(), THERE]) as server,
@@ -155,6 +199,29 @@ async def test_a_look_that_fails_is_tried_again_by_itself() -> None:
 
     assert server.counts["POST"] == 1
     assert (outcome.origin, outcome.restream.id) == (Origin.CONFIRMED, 9)
+
+
+class TestAnAnswerWrittenItsOwnWay:
+    """A service may mask a key, tidy a URL or rename: what it says it created, it created."""
+
+    @pytest.mark.parametrize(
+        "written",
+        [
+            {"stream_key": "abc***"},
+            {"stream_url": STREAM_URL.replace("/app/", "//app/")},
+            {"title": "YOUTUBE"},
+            {"video_id": "V1"},
+        ],
+        ids=["a masked key", "a tidied URL", "another title", "another case"],
+    )
+    async def test_is_adopted(self, written: dict[str, str]) -> None:
+        async with (
+            RawServer(post=created(new_restream(**written), 8)) as server,
+            client_of(server) as client,
+        ):
+            restream = await client.create(NEW)
+
+        assert (restream.id, server.order) == (8, "POST")
 
 
 class TestConfirm:

@@ -19,6 +19,7 @@ from yarl import URL
 
 from restream_async import (
     AttemptTimeoutError,
+    ClientClosedError,
     MalformedResponseError,
     RestreamClient,
     RestreamError,
@@ -282,7 +283,7 @@ async def test_a_session_that_raises_at_once_is_no_different() -> None:
     assert "(ClientConnectionError)" in str(ours)
 
 
-async def test_a_session_that_is_closed_under_a_request_is_a_lost_connection() -> None:
+async def test_a_session_that_is_closed_under_a_request_says_so() -> None:
     def request(*_: object, **__: object) -> None:
         double.closed = True
         raise RuntimeError("Session is closed")
@@ -294,7 +295,7 @@ async def test_a_session_that_is_closed_under_a_request_is_a_lost_connection() -
         ours = await _caught(client, "toggle")
         assert client.stats().in_flight == 0
 
-    assert type(ours) is TransportError
+    assert type(ours) is ClientClosedError
     assert "the client was closed during the request" in str(ours)
 
 

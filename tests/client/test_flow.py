@@ -26,6 +26,9 @@ from .watch import client_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from restream_async.undo import Undone
 
 # No `Retry-After`, as these tests wait for real where they wait at all.
 _PROMPT = Faults(retry_after=None)
@@ -227,6 +230,39 @@ async def test_a_creation_that_waits_when_the_service_comes_back_is_done() -> No
         sandbox.outage = False
         assert (await alone).video_id == "alone"
         assert all(isinstance(outcome, Created) for outcome in (await run).created)
+
+
+async def test_undoing_is_held_too_beyond_the_deadline_of_one_call(tmp_path: Path) -> None:
+    async with (
+        Sandbox(faults=_PROMPT) as sandbox,
+        client_of(sandbox, timing=FastForward(20).timing, deadline=16) as client,
+    ):
+        journal = tmp_path / "run.db"
+        (await client.create_all(many(30), journal=journal)).raise_for_failures()
+        sandbox.outage = True
+        undone: list[Undone] = []
+        async with client.undo(journal) as undo:
+            work = asyncio.create_task(undo.carry_out(undone.append))
+            await until(lambda: client.stats().state == "outage")
+            await asyncio.sleep(1)  # twenty seconds for the client
+            sandbox.outage = False
+            await work
+
+    assert [each.gone for each in undone] == [True] * 30
+    assert sandbox.stored == ()
+
+
+async def test_closing_ends_what_is_held_at_once_and_does_not_speak_of_an_outage() -> None:
+    async with (
+        Sandbox(faults=_PROMPT) as sandbox,
+        client_of(sandbox, timing=FastForward(20).timing) as client,
+    ):
+        sandbox.outage = True
+        run = asyncio.create_task(client.create_all(many(50)))
+        await until(lambda: client.stats().state == "outage" and client.stats().waiting > 0)
+        await client.close()
+        with pytest.raises(RuntimeError, match="the client is closed"):
+            await asyncio.wait_for(run, 5)
 
 
 @pytest.mark.parametrize("patience", [0, -1, float("nan"), float("inf"), "300", True, None])

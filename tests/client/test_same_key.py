@@ -11,7 +11,7 @@ from restream_async.sandbox import Fault, Faults, Sandbox
 
 from .calls import outcomes_of
 from .raw import Peer, RawServer, Seen, then_hang
-from .samples import INTERNAL_ERROR, answer, created, listed, new_restream, on_the_wire
+from .samples import INTERNAL_ERROR, answer, as_asked, created, listed, new_restream, on_the_wire
 from .watch import assert_nothing_left, client_of
 
 NEW = new_restream()
@@ -76,9 +76,9 @@ async def test_waiting_for_the_same_holds_no_place() -> None:
 async def test_different_keys_are_created_at_the_same_time() -> None:
     together = asyncio.Barrier(3)
 
-    async def meet(peer: Peer, _: Seen) -> None:
+    async def meet(peer: Peer, seen: Seen) -> None:
         await together.wait()
-        await peer.write(created())
+        await as_asked(peer, seen)
 
     async with RawServer(post=meet) as server, client_of(server) as client:
         keys = [new_restream("v1"), new_restream("v2"), new_restream(stream_key="another-key")]

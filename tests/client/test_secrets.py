@@ -208,6 +208,8 @@ async def _unreachable(shown: list[str]) -> None:
                 project_id="p1",
                 api_key=API_KEY,
                 retry=RetryPolicy(base=0.001, cap=0.001),
+                # Many failures, slowly: that is an outage, which nobody need wait out here.
+                patience=0.1,
                 timing=Timing(),
             ) as client:
                 for call in CALLS:

@@ -20,15 +20,13 @@ from restream_async import (
 )
 from restream_async.sandbox import Sandbox
 
-from .calls import CALLS, METHODS, collect, failure_of, outcomes_of
+from .calls import failure_of
 from .raw import Peer, RawServer, Seen, then_hang
-from .samples import API_KEY, answer, created, listed, many, new_restream
+from .samples import API_KEY, answer, as_asked, created, largest, listed, many, new_restream
 from .watch import assert_nothing_left, client_of, connections_in_use, settle
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from restream_async import Outcome
 
 
 @pytest.fixture
@@ -109,45 +107,6 @@ async def test_closing_twice_does_no_harm() -> None:
         await client.close()
 
 
-@pytest.mark.parametrize("opened", [False, True])
-@pytest.mark.parametrize("call", CALLS)
-async def test_nothing_can_be_sent_after_closing(call: str, opened: bool) -> None:  # noqa: FBT001 - a parameter
-    async with RawServer(get=listed()) as server, client_of(server) as client:
-        if opened:
-            await client.list("v1")
-        await client.close()
-        with pytest.raises(RuntimeError, match="the client is closed"):
-            await CALLS[call](client)
-
-    assert len(server.requests) == opened
-
-
-async def test_a_bulk_run_of_a_closed_client_says_so() -> None:
-    async with client_of(RawServer(), base_url="https://api.example.com") as client:
-        await client.close()
-        with pytest.raises(RuntimeError, match="the client is closed"):
-            await outcomes_of(client, many(3))
-
-
-@pytest.mark.parametrize("call", CALLS)
-async def test_closing_during_a_request_ends_it(call: str) -> None:
-    """The request was on its way, so it is in doubt, and nothing can be looked up any more."""
-    hang = then_hang()
-    async with (
-        RawServer(post=hang, get=hang, put=hang, delete=hang) as server,
-        client_of(server) as client,
-    ):
-        task = asyncio.ensure_future(CALLS[call](client))
-        await server.arrived()
-        await client.close()
-        with pytest.raises((RuntimeError, TransportError)) as caught:
-            await asyncio.wait_for(task, 1)
-        await assert_nothing_left(client)
-
-    assert server.counts == {METHODS[call]: 1}
-    assert "closed" in str(caught.value)
-
-
 async def test_closing_while_a_connection_is_made_sends_nothing() -> None:
     """A handshake cannot be interrupted from outside: it ends with the attempt at the latest."""
     async with RawServer() as server:
@@ -163,18 +122,13 @@ async def test_closing_while_a_connection_is_made_sends_nothing() -> None:
     assert server.requests == []
 
 
-async def test_closing_during_a_bulk_run_ends_it() -> None:
-    async with RawServer(post=then_hang()) as server, client_of(server) as client:
-        outcomes: list[Outcome] = []
-        run = asyncio.create_task(collect(client, many(10), outcomes))
-        # As many as the limit begins with; the others wait.
-        await server.arrived(8)
-        await client.close()
-        with pytest.raises(RuntimeError, match="the client is closed"):
-            await asyncio.wait_for(run, 1)
-        await assert_nothing_left(client)
+async def test_the_largest_restream_is_sent_and_its_answer_read() -> None:
+    """aiohttp warns of bodies beyond 1 MiB, and of an answer no more than that is read."""
+    new = largest()
+    async with Sandbox() as sandbox, client_of(sandbox, attempts=1) as client:
+        restream = await client.create(new)
 
-    assert outcomes == []
+    assert restream.title == new.title
 
 
 async def test_one_client_serves_a_hundred_tasks() -> None:
@@ -212,10 +166,10 @@ async def test_the_pool_is_as_large_as_the_requests_in_flight() -> None:
     together = asyncio.Barrier(150)
     wait = False
 
-    async def meet(peer: Peer, _: Seen) -> None:
+    async def meet(peer: Peer, seen: Seen) -> None:
         if wait:
             await together.wait()
-        await peer.write(created())
+        await as_asked(peer, seen)
 
     async with (
         RawServer(post=meet) as server,

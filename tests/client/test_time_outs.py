@@ -30,7 +30,7 @@ from .samples import (
     API_KEY,
     BACKEND_FETCH_FAILED,
     INTERNAL_ERROR,
-    created,
+    as_asked,
     listed,
     many,
     new_restream,
@@ -41,7 +41,7 @@ from .watch import assert_nothing_left, client_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .raw import Act
+    from .raw import Act, Step
 
 SHORT: Final = 0.06
 _HEAD: Final = b"HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\n"
@@ -261,7 +261,7 @@ async def test_the_deadline_of_a_creation_covers_its_looks() -> None:
 
 async def test_nothing_is_sent_when_a_look_took_all_the_time_there_was() -> None:
     """A POST without time for its answer would only leave another doubt behind."""
-    post = [created(), created(), INTERNAL_ERROR, created()]
+    post: list[Step] = [as_asked, as_asked, INTERNAL_ERROR, as_asked]
     policy = RetryPolicy(base=0.001, deadline=0.1)
     async with (
         RawServer(post=post, get=[then_hang(), listed()]) as server,

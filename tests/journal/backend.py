@@ -67,6 +67,8 @@ _HAPPENS = {Fate.DONE, Fate.LOST_AFTER}
 class Backend:
     """Stores restreams, deletes them, lists them, and counts what it is asked."""
 
+    closed = ""
+
     def __init__(self) -> None:
         self.stored: list[Restream] = []
         self.sent: list[Request] = []

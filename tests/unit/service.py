@@ -41,6 +41,7 @@ class Service:
         took: seconds that one takes.
         queue: how many more may wait; the others get a 503. None: as many as want to.
         gone: whether everybody gets a 503 at once.
+        unreachable: whether nobody even gets a connection.
         hanging: whether nobody gets an answer.
         noise: share of the creations that get a 500.
         retry_after: the header of every 503.
@@ -52,6 +53,7 @@ class Service:
     took: float = 0.05
     queue: int | None = 0
     gone: bool = False
+    unreachable: bool = False
     hanging: bool = False
     noise: float = 0.0
     retry_after: str | None = None
@@ -77,8 +79,15 @@ class Service:
     def sent_between(self, start: float, end: float) -> list[float]:
         return [moment for moment, _ in self.sent if start <= moment < end]
 
+    @property
+    def closed(self) -> str:
+        return ""
+
     async def send(self, request: Request, timeout: float) -> Reply | NoReply:  # noqa: ASYNC109 - the protocol's
         self.sent.append((now(), request.method))
+        if self.unreachable:
+            await asyncio.sleep(OVERHEAD)
+            return NoReply(detail="the connection was refused", sent=False)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         start = now()
@@ -144,9 +153,11 @@ class Client:
     creator: Creator
     api: Api
 
+    def run(self, count: int) -> BulkRun:
+        return BulkRun(self.caller, self.api, self.creator, wanted(count))
+
     async def create_many(self, count: int) -> list[Outcome]:
-        run = BulkRun(self.caller, self.api, self.creator, wanted(count))
-        async with run:
+        async with self.run(count) as run:
             return [outcome async for outcome in run]
 
 

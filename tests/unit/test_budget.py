@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,6 +60,13 @@ def test_more_than_the_reserve_is_saved_up_from_calls_but_not_without_end() -> N
     assert bucket.budget.left == 200
     bucket.now += 3600
     assert bucket.spent() == 200
+
+
+@pytest.mark.parametrize(("waiting", "seconds"), [(0, 0.1), (1, 0.1), (5, 0.5), (20, 2), (1000, 2)])
+def test_the_more_wait_the_less_often_each_looks_again(waiting: int, seconds: float) -> None:
+    budget = Bucket().budget
+    budget.waiting = waiting
+    assert budget.pause == seconds
 
 
 @given(

@@ -153,6 +153,12 @@ def test_a_project_id_that_cannot_stand_in_a_path_is_refused(project: str) -> No
     assert said.endswith("(set it with project_id=… or RESTREAM_PROJECT_ID)")
 
 
+def test_the_api_key_as_project_id_is_refused_because_routes_are_shown() -> None:
+    said = wrong(project_id="key-0c3f9a1d", api_key="key-0c3f9a1d")
+    assert said.startswith("project_id is the same as api_key, which is a secret")
+    assert "key-0c3f9a1d" not in said
+
+
 @pytest.mark.parametrize("project", ["p1", "a/b", "a b", "проект", "..."])
 def test_any_other_project_id_is_kept(project: str) -> None:
     assert settings(project_id=project).project_id == project

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from statistics import median
 
 import attrs
@@ -18,6 +18,7 @@ from restream_async import (
     OutcomeUnknownError,
 )
 from restream_async.budget import RESERVE, SHARE, TRICKLE
+from restream_async.bulk import BulkRun
 from restream_async.creation import Settled, Unsettled
 from tests.unit.service import Service, client_of, wanted
 from tests.unit.simulated_time import now, simulated
@@ -35,6 +36,10 @@ def another(number: int = 0) -> NewRestream:
     """Return one that no bulk run of these tests creates."""
     [new] = wanted(1)
     return attrs.evolve(new, video_id=f"another-{number}")
+
+
+def is_out(outcome: Outcome) -> bool:
+    return isinstance(outcome, Failed) and isinstance(outcome.error, OutageError)
 
 
 async def at(moment: float, service: Service, **changes: object) -> None:
@@ -115,14 +120,17 @@ class TestBudget:
                 run = group.create_task(client.create_many(200))
                 for _ in range(40):
                     group.create_task(alone())
-                empty = 0
+                empty = most_waiting = 0
                 while not run.done():
                     allowed = SHARE * (calls + 200) + RESERVE + TRICKLE * now()
                     assert client.caller.tally.retries <= allowed
                     empty += not client.caller.budget.left
+                    most_waiting = max(most_waiting, client.caller.budget.waiting)
                     await asyncio.sleep(0.1)
             assert errors(run.result()).total() == 200
             assert empty > 50, "it was what held them back"
+            assert most_waiting > 50
+            assert client.caller.budget.waiting == 0
 
     @simulated
     async def test_who_finds_no_budget_before_its_deadline_fails_with_what_went_wrong(
@@ -190,11 +198,11 @@ class TestOutage:
 
     @simulated
     async def test_a_run_of_few_does_not_burn_its_attempts_on_asking(self) -> None:
-        service = Service(gone=True)
+        service = Service(unreachable=True)
         async with client_of(service) as client, asyncio.TaskGroup() as group:
-            group.create_task(at(200, service, gone=False))
-            run = group.create_task(client.create_many(4))
-        assert all_created(run.result(), 4)
+            group.create_task(at(280, service, unreachable=False))
+            run = group.create_task(client.create_many(6))
+        assert all_created(run.result(), 6)
         assert client.caller.tally.attempts > 40
 
     @simulated
@@ -210,6 +218,47 @@ class TestOutage:
         assert kinds[OutageError] > 500
         assert len(outcomes) == 1000
         assert 60 < now() < 1 + 3 + 60 + 10
+        sent = [item for item in outcomes if not is_out(item)]
+        assert sum(item.attempts for item in sent) == service.posts
+
+    @simulated
+    async def test_nor_its_looks(self) -> None:
+        service = Service(gone=True)
+        async with client_of(service) as client, asyncio.TaskGroup() as group:
+            group.create_task(at(280, service, gone=False))
+            run = group.create_task(client.create_many(4))
+        assert all_created(run.result(), 4)
+        assert client.caller.tally.attempts > 40
+        # Nothing is sent again without having looked.
+        assert service.posts == 8
+
+    @simulated
+    async def test_a_run_of_few_gives_up_in_time_too(self) -> None:
+        """Their back-off is so long that it would always be time for one of them to ask."""
+        service = Service(gone=True)
+        async with client_of(service, patience=60) as client:
+            outcomes = await client.create_many(3)
+        assert set(errors(outcomes)) <= {OutcomeUnknownError, OutageError}
+        assert errors(outcomes).total() == 3
+        assert 60 < now() < 60 + 50
+
+    @simulated
+    async def test_nobody_saves_up_for_a_service_that_is_given_up(self) -> None:
+        """Not even where others use up all of the budget."""
+        service = Service(gone=True)
+        async with client_of(service, patience=30) as client:
+
+            async def spend() -> None:
+                while True:
+                    while client.caller.budget.spend():
+                        pass
+                    await asyncio.sleep(0.05)
+
+            spending = asyncio.create_task(spend())
+            outcomes = await client.create_many(100)
+            spending.cancel()
+        assert errors(outcomes).total() == 100
+        assert now() < 30 + 10
 
     @simulated
     async def test_who_comes_after_it_was_given_up_is_not_kept_waiting(self) -> None:
@@ -221,6 +270,21 @@ class TestOutage:
             assert now() - start < 10
 
     @simulated
+    async def test_an_input_that_is_awaited_is_read_to_its_end_all_the_same(self) -> None:
+        async def requests() -> AsyncIterator[NewRestream]:
+            for new in wanted(100):
+                await asyncio.sleep(0.01)
+                yield new
+
+        service = Service(gone=True)
+        async with client_of(service, patience=10) as client:
+            run = BulkRun(client.caller, client.api, client.creator, requests())
+            async with run:
+                outcomes = [outcome async for outcome in run]
+        assert set(errors(outcomes)) == {OutcomeUnknownError, OutageError}
+        assert len(outcomes) == 100
+
+    @simulated
     async def test_a_service_that_comes_back_after_it_was_given_up_is_found(self) -> None:
         service = Service(gone=True)
         async with client_of(service, patience=10) as client:
@@ -229,6 +293,23 @@ class TestOutage:
             await asyncio.sleep(10)
             assert all_created(await client.create_many(100), 100)
             assert client.caller.gate.state == "open"
+
+    @simulated
+    async def test_the_look_at_the_end_of_a_run_is_patient_too(self) -> None:
+        service = Service(sheds=5)
+        async with (
+            client_of(service, ceiling=8, deadline=30) as client,
+            asyncio.TaskGroup() as group,
+        ):
+            run = client.run(40)
+            async with run:
+                outcomes = [await anext(run) for _ in range(40)]
+                service.gone = True
+                group.create_task(at(now() + 200, service, gone=False))
+                assert [outcome async for outcome in run] == []
+        assert all_created(outcomes, 40)
+        assert run.unchecked == 0
+        assert now() > 200
 
     @simulated
     async def test_one_that_hangs_is_gone_too(self) -> None:

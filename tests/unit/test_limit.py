@@ -198,6 +198,21 @@ class TestKinds:
         assert limit.idle_latency("POST") == pytest.approx(IDLE)
         assert limit.idle_latency("PUT") is None
 
+    def test_a_few_of_each_of_many_kinds_say_nothing(self) -> None:
+        limit = AdaptiveLimit(64)
+        for kinds in ("AAABBBCCCD", "AAAAAAA" + "AAABBBCCCD"):
+            for kind in kinds:
+                limit.record(Signal.GOOD, IDLE, 8, kind)
+        assert {limit.idle_latency(kind) for kind in "ABCD"} == {None}
+
+    def test_nor_do_they_while_an_idle_answer_is_measured(self) -> None:
+        limit = AdaptiveLimit(64)
+        assert feed(limit, kind="A") == [8, 2]
+        for kind in "BBBCCCDDDE":
+            limit.record(Signal.GOOD, 1.0, 2, kind)
+        assert limit.value == 8
+        assert [limit.idle_latency(kind) for kind in "ABC"] == [IDLE, None, None]
+
     def test_latencies_are_compared_within_their_kind(self) -> None:
         """A round of looks does not make creations slow."""
         limit = settled(64)
@@ -241,7 +256,11 @@ class TestRestart:
         limit.record(Signal.SHED, IDLE, 8, "POST")
         limit.restart()
         assert (limit.value, limit.idle_latency("POST")) == (1, IDLE)
-        assert feed(limit) == [1, 2]
+        sizes: list[int] = []
+        for _ in range(3):
+            sizes.append(feed(limit)[1])
+            feed(limit, busy=False)
+        assert sizes == [2, 4, 8]
 
 
 @given(

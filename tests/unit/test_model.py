@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from restream_async import InvalidRestreamError, NewRestream, Restream, RestreamError
-from restream_async.model import Toggled, check_identifier
+from restream_async.model import LONGEST_TEXT, Toggled, check_identifier
 from tests.unit.examples import FIELDS, new, stored
 from tests.unit.strategies import new_restreams, quick
 
@@ -35,6 +35,7 @@ WRONG_TEXTS = [
     ("rtmps://a/\u2029b", UNPRINTABLE),
     ("rtmps://a/\ud83d", UNPRINTABLE),
     ("rtmps://a/\udfffb", UNPRINTABLE),
+    ("rtmps://a/" + "b" * (LONGEST_TEXT - 9), "must not be longer than 16,384 characters"),
 ]
 
 
