@@ -106,6 +106,8 @@ class Wire:
     """The way of one client to the service."""
 
     service: Service
+    closed: str = ""
+    """Why nothing can be sent any more: never."""
     created: list[float] = attrs.field(factory=list[float])
     """When its creations were done."""
 
