@@ -65,6 +65,14 @@ class Service:
         """How many creations it can do in a second."""
         return self.slots / self.latency
 
+    def leave(self) -> None:
+        """Be gone from now on."""
+        self.gone = True
+
+    def come_back(self) -> None:
+        """Be there again."""
+        self.gone = False
+
     async def answer(self, request: Request) -> Reply:
         """Do what is asked for, or refuse to."""
         self.arrived.append(now())

@@ -8,7 +8,6 @@ and know nothing of each other. In the middle the service is gone for a while.
 import asyncio
 import random
 from collections.abc import Iterator
-from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Final
@@ -60,8 +59,8 @@ def measure(quick: bool) -> Figures:  # noqa: FBT001 - the one question of all s
 async def _simulate(service: Service, wires: list[Wire]) -> None:
     chance = random.Random(_SEED)
     loop = asyncio.get_running_loop()
-    loop.call_later(_GONE, partial(setattr, service, "gone", True))
-    loop.call_later(_BACK, partial(setattr, service, "gone", False))
+    loop.call_later(_GONE, service.leave)
+    loop.call_later(_BACK, service.come_back)
     for second in range(10, int(_END) + 1, 10):
         loop.call_later(second, progress.say, f"fleet, {second} s of {_END:.0f} s simulated")
     tasks = [

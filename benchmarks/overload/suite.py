@@ -23,7 +23,7 @@ from benchmarks.overload.watch import Watch
 from benchmarks.service import Service
 from benchmarks.suite import Figures, Suite
 
-_ROUNDS: Final = 5
+_ROUNDS: Final = 3
 
 _Entry: TypeAlias = tuple[Callable[[Terms], Run], Terms]
 
