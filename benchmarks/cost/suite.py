@@ -2,12 +2,12 @@
 
 Each client creates a few and many, 32 at a time, in processes of their own under callgrind; the
 difference of the two is what the creations cost, without start-up. nginx answers, so that the
-service costs next to nothing and is always there in time.
+service costs next to nothing and is always there in time. Instructions are the same on a busy
+machine, and repeat within a hundredth; so once is enough, and that takes valgrind long.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from statistics import median
 from typing import Final
 
 from benchmarks import progress
@@ -20,28 +20,19 @@ from benchmarks.tables import table
 
 _FEW: Final = 300
 _MANY: Final = 1300
-_ROUNDS: Final = 3
-_FAR: Final = 2.0
-"""As a multiple of the bare loop: what takes more is counted once, which takes valgrind long."""
 
 
 def measure(quick: bool) -> Figures:  # noqa: FBT001 - the one question of all suites
-    """Count the instructions of each client, in turns."""
-    rounds, clients = (1, QUICK) if quick else (_ROUNDS, ALL)
-    found: dict[str, list[float]] = {client.name: [] for client in clients}
+    """Count the instructions of each client."""
+    found: dict[str, int] = {}
     with FixedAnswer() as address:
-        for turn in range(1, rounds + 1):
-            for client in clients:
-                if turn > 1 and found[client.name][0] > _FAR * found[BARE][0]:
-                    continue
-                arguments = ["-m", "benchmarks.cost.measured", client.name]
-                counts = [
-                    instructions([*arguments, str(count), address.base_url])
-                    for count in (_FEW, _MANY)
-                ]
-                each = (counts[1] - counts[0]) / (_MANY - _FEW)
-                found[client.name].append(each)
-                progress.say(f"cost, round {turn} of {rounds}, {client.name}: {each:,.0f}")
+        for client in QUICK if quick else ALL:
+            arguments = ["-m", "benchmarks.cost.measured", client.name]
+            few, many = (
+                instructions([*arguments, str(count), address.base_url]) for count in (_FEW, _MANY)
+            )
+            found[client.name] = round((many - few) / (_MANY - _FEW))
+            progress.say(f"cost, {client.name}: {found[client.name]:,}")
     return {"in_flight": IN_FLIGHT, "creations": [_FEW, _MANY], "instructions": found}
 
 
@@ -50,8 +41,7 @@ def text(figures: Figures) -> str:
     instructions_of = figures["instructions"]
     ratios_of = ratios(instructions_of)
     rows = [
-        [name, f"{median(instructions_of[name]):,.0f}", f"{ratio:.2f}"]
-        for name, ratio in ratios_of.items()
+        [name, f"{instructions_of[name]:,.0f}", f"{ratio:.2f}"] for name, ratio in ratios_of.items()
     ]
     few, many = figures["creations"]
     heading = (
@@ -79,10 +69,10 @@ def plot(figures: Figures, folder: Path) -> None:
     )
 
 
-def ratios(instructions_of: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    """Return the medians as ratios to the bare loop."""
-    bare = median(instructions_of[BARE])
-    return {name: median(counts) / bare for name, counts in instructions_of.items()}
+def ratios(instructions_of: Mapping[str, int]) -> dict[str, float]:
+    """Return them as ratios to the bare loop."""
+    bare = instructions_of[BARE]
+    return {name: count / bare for name, count in instructions_of.items()}
 
 
 SUITE: Final = Suite(

@@ -36,7 +36,7 @@ class _Panel:
 
 
 _PANELS: Final = (
-    _Panel(title="time, to the ideal", value=Result.slowness, form=".2f"),
+    _Panel(title="time each, to the ideal", value=Result.slowness, form=".2f"),
     _Panel(
         title="posts each",
         value=lambda result, name: result.outcomes[name].posts,

@@ -14,11 +14,13 @@ from benchmarks.tables import table
 
 KNOWING: Final = "told the capacity"
 
-_HEADS: Final = ("", "seconds", "of the ideal", "posts each", "failed", "twice", "latency")
+_HEADS: Final = ("", "seconds", "to the ideal", "posts each", "failed", "twice", "latency")
 LEGEND: Final = f"""\
-Seconds: until all was done, the median. Of the ideal: of the time that the service needs. Posts
-each: requests to create, per creation. Latency: of a good answer, the median, as a multiple of
-that of an idle service. {OTHERS[0].name} that is {KNOWING} shows what this machine allows."""
+Seconds: until all was done. To the ideal: the same for each that was created, as a multiple of what
+the service needs on paper. Posts each: requests to create, per creation. Latency: of a good answer,
+the median, as a multiple of that of an idle service. All are medians of the runs.
+"{KNOWING}" is {OTHERS[0].name} with just as many in flight as keep the service busy: what this
+machine allows on top of the ideal."""
 
 
 @attrs.frozen(kw_only=True)
@@ -37,8 +39,9 @@ class Result:
     unloaded: float
 
     def slowness(self, name: str) -> float:
-        """Return the time until all was done, as a multiple of the least."""
-        return self.outcomes[name].seconds / self.scene.ideal
+        """Return the time for each that was created, as a multiple of the least."""
+        outcome, scene = self.outcomes[name], self.scene
+        return outcome.seconds / scene.ideal / max(1 - outcome.failed / scene.count, 0.001)
 
     def crowding(self, name: str) -> float:
         """Return the latency, as a multiple of the unloaded one."""
