@@ -1,0 +1,44 @@
+"""The JSON of commands, outcomes and dead letters, for the AsyncAPI document."""
+
+from typing import NotRequired
+
+from typing_extensions import TypedDict  # pydantic cannot read that of Python 3.11
+
+
+class Command(TypedDict):
+    """A restream to create."""
+
+    videoId: str
+    title: str
+    streamUrl: str
+    streamKey: str
+    status: bool
+
+
+class _Report(TypedDict):
+    stream: str
+    sequence: int
+    index: int
+    delivery: int
+    messageId: str | None
+
+
+class CreatedReport(_Report):
+    """A restream that exists."""
+
+    outcome: str
+    id: int | str
+    videoId: str
+    title: str
+    status: bool
+
+
+class FailedReport(_Report):
+    """A restream that will not be created."""
+
+    outcome: str
+    videoId: NotRequired[str]
+    title: NotRequired[str]
+    errorType: str
+    error: str
+    httpStatus: int | None
