@@ -9,7 +9,7 @@ and are delivered to somebody else meanwhile, which would create a restream twic
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -74,7 +74,7 @@ class _Worker:
         self.dead: LogicPublisher
 
     @contextlib.asynccontextmanager
-    async def lifespan(self) -> AsyncIterator[None]:
+    async def lifespan(self) -> AsyncGenerator[None]:
         """Keep one client open for the whole process."""
         async with self._open_client() as client:
             self._handler = Handler(

@@ -1,5 +1,6 @@
 """How to reach the NATS server: address, credentials and TLS, as users of NATS expect them."""
 
+import contextlib
 import os
 import ssl
 from pathlib import Path
@@ -7,9 +8,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import attrs
-import nats
 import nats.errors
 from nats.aio.client import Client
+from nats.js import JetStreamContext
 
 from restream_async.errors import ConfigurationError
 from restream_async.redaction import redact
@@ -113,16 +114,21 @@ class NatsOptions:
             extra["tls"] = context
         if self.credentials is not None:
             extra["user_credentials"] = str(self.credentials)
+        connection = Client()
         try:
-            connection = await nats.connect(
+            await connection.connect(  # pyright: ignore[reportUnknownMemberType] - untyped keywords
                 self.servers,
                 error_cb=note,
                 allow_reconnect=False,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0,
                 connect_timeout=_CONNECT_SECONDS,
                 **extra,
             )
         except (nats.errors.Error, OSError, TimeoutError, ValueError) as error:
             last.append(str(error) or type(error).__name__)
+            # What it has opened so far, nobody else closes.
+            await close(connection)
         else:
             connection.options.update({"allow_reconnect": True, **self.arguments()})
             return connection
@@ -137,6 +143,17 @@ class NatsOptions:
             user_info = urlsplit(server).netloc.rpartition("@")[0]
             found += [part for part in (user_info, *user_info.split(":")) if part]
         return tuple(found)
+
+
+async def close(connection: Client) -> None:
+    """Close a connection; nats-py raises where it is just being lost."""
+    with contextlib.suppress(nats.errors.Error, OSError):
+        await connection.close()
+
+
+def jetstream_of(connection: Client) -> JetStreamContext:
+    """Return the JetStream of a connection."""
+    return connection.jetstream()  # pyright: ignore[reportUnknownMemberType] - untyped keywords
 
 
 def _shown(server: str) -> str:

@@ -6,7 +6,7 @@ from restream_async.client import RestreamClient
 from restream_async.policy import RetryPolicy
 from restream_async.worker.app import Plan, worker_app
 from restream_async.worker.handling import REDELIVERY
-from restream_async.worker.nats_options import NatsOptions
+from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
 from restream_async.worker.topology import Names, declare_consumer, declare_streams
 
 
@@ -45,12 +45,12 @@ async def run_worker(  # noqa: PLR0913 - one keyword for each setting
     names = names if names is not None else Names()
     connection = await options.connect()
     try:
-        jetstream = connection.jetstream()
+        jetstream = jetstream_of(connection)
         await declare_streams(jetstream, names, replicas=replicas)
         _, ack_wait = await declare_consumer(
             jetstream, names, in_flight=in_flight, ack_wait=ack_wait
         )
     finally:
-        await connection.close()
+        await close(connection)
     plan = Plan(names=names, places=places, ack_wait=ack_wait, redelivery=redelivery, grace=grace)
     await worker_app(options, plan, client).run()

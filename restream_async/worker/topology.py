@@ -172,13 +172,11 @@ async def declare_consumer(
     try:
         info = await jetstream.consumer_info(names.stream, names.durable)
     except nats.js.errors.NotFoundError:
-        info = await jetstream.add_consumer(names.stream, config)
+        info = await jetstream.add_consumer(names.stream, config)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
     compared = ["ack_policy", "filter_subject", "max_deliver"]
     compared += ["max_ack_pending"] if in_flight is not None else []
     compared += ["ack_wait"] if ack_wait is not None else []
     found = info.config
-    if found is None:  # pragma: no cover - an answer of the server always has one
-        raise ConfigurationError(f"the consumer {names.durable} has no settings")
     if found.deliver_subject:
         raise ConfigurationError(
             f"the consumer {names.durable} of the stream {names.stream} is a push consumer: name "
@@ -196,7 +194,7 @@ async def _stream(
         found = (await jetstream.stream_info(name)).config
     except nats.js.errors.NotFoundError:
         try:
-            found = (await jetstream.add_stream(wanted)).config
+            found = (await jetstream.add_stream(wanted)).config  # pyright: ignore[reportUnknownMemberType] - untyped keywords
         except nats.js.errors.BadRequestError as error:
             problem = error.description
             try:

@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import nats
 import pytest_asyncio
 from nats.aio.client import Client
 
 from restream_async.sandbox import Sandbox
+from restream_async.worker.nats_options import NatsOptions, close
 
 from .nats_server import NatsServer
 
@@ -22,9 +22,9 @@ async def nats_server(tmp_path: Path) -> AsyncIterator[NatsServer]:
 
 @pytest_asyncio.fixture
 async def connection(nats_server: NatsServer) -> AsyncIterator[Client]:
-    connection = await nats.connect(nats_server.url, max_reconnect_attempts=-1)
+    connection = await NatsOptions(url=nats_server.url).connect()
     yield connection
-    await connection.close()
+    await close(connection)
 
 
 @pytest_asyncio.fixture

@@ -15,6 +15,7 @@ from nats.aio.client import Client
 from restream_async import NewRestream
 from restream_async.sandbox import Sandbox
 from restream_async.worker.commands import encode
+from restream_async.worker.nats_options import jetstream_of
 
 ROOT = Path(__file__).parent.parent.parent
 BAD = (
@@ -37,7 +38,7 @@ def wanted(number: int) -> NewRestream:
 
 async def publish_all(connection: Client, count: int) -> None:
     """Publish commands, and the bad ones among them."""
-    jetstream = connection.jetstream()
+    jetstream = jetstream_of(connection)
     for number in range(count):
         await jetstream.publish("restreams.commands", encode(wanted(number)))
         if number % (count // len(BAD)) == 1:
@@ -93,13 +94,13 @@ async def stored_count(sandbox: Sandbox, count: int, seconds: float) -> None:
 async def all_done(connection: Client, seconds: float) -> None:
     """Wait until no command is left."""
     async with asyncio.timeout(seconds):
-        while (await connection.jetstream().stream_info("RESTREAMS")).state.messages:  # noqa: ASYNC110 - asked, not told
+        while (await jetstream_of(connection).stream_info("RESTREAMS")).state.messages:  # noqa: ASYNC110 - asked, not told
             await asyncio.sleep(0.05)
 
 
 async def documents(connection: Client, stream: str) -> list[dict[str, Any]]:
     """Return all that a stream of reports holds."""
-    jetstream = connection.jetstream()
+    jetstream = jetstream_of(connection)
     count = (await jetstream.stream_info(stream)).state.messages
     messages = [await jetstream.get_msg(stream, seq) for seq in range(1, count + 1)]
     return [json.loads(message.data or b"") for message in messages]

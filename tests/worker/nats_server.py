@@ -21,6 +21,7 @@ class NatsServer:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.arguments: list[str] = []
         with socket.create_server(("127.0.0.1", 0)) as taken:
             self.port: int = taken.getsockname()[1]
         self._process: asyncio.subprocess.Process | None = None
@@ -40,6 +41,7 @@ class NatsServer:
                 "-js",
                 "-sd",
                 str(self.folder / "store"),
+                *self.arguments,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )

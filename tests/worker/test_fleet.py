@@ -7,6 +7,7 @@ from pathlib import Path
 from nats.aio.client import Client
 
 from restream_async.sandbox import Sandbox
+from restream_async.worker.nats_options import jetstream_of
 from restream_async.worker.topology import Names, declare_consumer, declare_streams
 
 from .fleet import BAD, WorkerProcess, all_done, documents, publish_all, stored_count, wanted
@@ -20,7 +21,7 @@ async def test_through_kills_and_a_restart_of_nats_each_restream_is_created_exac
     nats_server: NatsServer, connection: Client, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     sandbox.latency = 0.1
-    jetstream = connection.jetstream()
+    jetstream = jetstream_of(connection)
     await declare_streams(jetstream, Names())
     await declare_consumer(jetstream, Names(), in_flight=CAP, ack_wait=3.0)
     await publish_all(connection, COUNT)

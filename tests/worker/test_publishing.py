@@ -1,0 +1,90 @@
+"""Putting restreams on the stream."""
+
+import asyncio
+
+import attrs
+import pytest
+import pytest_asyncio
+from nats.aio.client import Client
+
+from restream_async.worker.nats_options import jetstream_of
+from restream_async.worker.publishing import Published, Publisher, UnpublishedError
+from restream_async.worker.topology import Names, declare_streams
+
+from .fleet import wanted
+from .nats_server import NatsServer
+
+
+@pytest_asyncio.fixture
+async def publisher(connection: Client) -> Publisher:
+    jetstream = jetstream_of(connection)
+    salt = await declare_streams(jetstream, Names())
+    return Publisher(
+        jetstream=jetstream, subject="restreams.commands", stream="RESTREAMS", salt=salt
+    )
+
+
+async def count(publisher: Publisher) -> int:
+    return (await publisher.jetstream.stream_info("RESTREAMS")).state.messages
+
+
+async def test_publishing_again_after_any_end_adds_only_what_is_missing(
+    publisher: Publisher,
+) -> None:
+    first: list[Published] = []
+    again: list[Published] = []
+
+    await publisher.publish_all((wanted(number) for number in range(300)), first.append)
+    await publisher.publish_all((wanted(number) for number in range(500)), again.append)
+
+    assert [each.is_new for each in first] == [True] * 300
+    assert sum(each.is_new for each in again) == 200
+    assert await count(publisher) == 500
+
+
+async def test_a_restart_of_the_server_in_between_loses_and_doubles_nothing(
+    publisher: Publisher, nats_server: NatsServer
+) -> None:
+    found: list[Published] = []
+    publishing = asyncio.create_task(
+        publisher.publish_all((wanted(number) for number in range(3000)), found.append)
+    )
+    while len(found) < 500:  # noqa: ASYNC110 - asked, not told
+        await asyncio.sleep(0)
+    await nats_server.restart()
+    await asyncio.wait_for(publishing, 30)
+
+    assert len(found) == 3000
+    assert await count(publisher) == 3000
+
+
+async def test_an_id_says_nothing_without_the_salt_and_holds_no_secret(
+    publisher: Publisher,
+) -> None:
+    published = await publisher.publish(wanted(1))
+    elsewhere = attrs.evolve(publisher, salt=b"another")
+
+    assert published.message_id == publisher.message_id(attrs.evolve(wanted(1), title="Other"))
+    assert published.message_id != publisher.message_id(wanted(2))
+    assert published.message_id != elsewhere.message_id(wanted(1))
+    assert publisher.salt.decode() not in repr(publisher)
+
+
+async def test_a_server_that_stays_away_is_an_error_after_the_patience(
+    publisher: Publisher, nats_server: NatsServer
+) -> None:
+    await nats_server.stop()
+    hasty = attrs.evolve(publisher, patience=0.3)
+
+    with pytest.raises(UnpublishedError, match=r"has not answered for 0\.3 s"):
+        await hasty.publish_all([wanted(1)], lambda _: None)
+
+
+async def test_a_full_stream_is_an_error_at_once(publisher: Publisher) -> None:
+    config = (await publisher.jetstream.stream_info("RESTREAMS")).config
+    config.max_msgs = 1
+    await publisher.jetstream.update_stream(config)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
+    await publisher.publish(wanted(1))
+
+    with pytest.raises(UnpublishedError, match="maximum messages exceeded"):
+        await publisher.publish_all([wanted(2)], lambda _: None)
