@@ -27,10 +27,11 @@ from restream_async.client import RestreamClient
 from restream_async.policy import RetryPolicy
 from restream_async.worker.handling import REDELIVERY, Handled, Handler
 from restream_async.worker.lease import UNREACHABLE, Lease, LostError
+from restream_async.worker.names import Names
 from restream_async.worker.nats_options import NatsOptions
 from restream_async.worker.reports import Report, Source, reports
 from restream_async.worker.shapes import Command, CreatedReport, FailedReport
-from restream_async.worker.topology import ACK_WAIT, Names
+from restream_async.worker.topology import ACK_WAIT
 
 # How long a fetch waits for a message; then it asks anew, also after a restart of the server.
 _FETCH_SECONDS: Final = 5.0

@@ -14,8 +14,7 @@ from nats.js import JetStreamContext
 
 from restream_async.errors import ConfigurationError
 from restream_async.redaction import redact
-
-URL_VARIABLE: Final = "RESTREAM_NATS_URL"
+from restream_async.worker.names import URL_VARIABLE
 
 # Forever: a worker outlives every restart of the server.
 _NO_END: Final = -1

@@ -6,8 +6,9 @@ from restream_async.client import RestreamClient
 from restream_async.policy import RetryPolicy
 from restream_async.worker.app import Plan, worker_app
 from restream_async.worker.handling import REDELIVERY
+from restream_async.worker.names import Names
 from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
-from restream_async.worker.topology import Names, declare_consumer, declare_streams
+from restream_async.worker.topology import declare_consumer, declare_streams
 
 
 async def run_worker(  # noqa: PLR0913 - one keyword for each setting

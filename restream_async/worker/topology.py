@@ -9,7 +9,6 @@ never more than one request at a time, that is the cap on requests in flight.
 import secrets
 from typing import Any, Final
 
-import attrs
 import nats.js.errors
 from nats.js import JetStreamContext
 from nats.js.api import (
@@ -24,6 +23,7 @@ from nats.js.api import (
 
 from restream_async.errors import ConfigurationError
 from restream_async.worker.handling import REDELIVERY
+from restream_async.worker.names import Names
 
 IN_FLIGHT: Final = 64
 ACK_WAIT: Final = 30.0
@@ -38,52 +38,6 @@ _MAX_WAITING: Final = 8192
 _OUTCOMES_KEPT: Final = 7 * 24 * 3600.0
 _SALT: Final = "restream-async-salt"
 _ADVISORY: Final = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES"
-
-
-@attrs.frozen(kw_only=True)
-class Names:
-    """What things are called on the NATS server.
-
-    Attributes:
-        stream: the stream of commands; those of outcomes and dead letters are called after it.
-        subject: where commands are published.
-        durable: the consumer that all workers share.
-        outcomes: where outcomes are published.
-        dead: where dead letters are published.
-
-    """
-
-    stream: str = "RESTREAMS"
-    subject: str = "restreams.commands"
-    durable: str = "restream-workers"
-    outcomes: str = "restreams.outcomes"
-    dead: str = "restreams.dead"
-
-    @property
-    def outcomes_stream(self) -> str:
-        """The stream that keeps outcomes."""
-        return f"{self.stream}_OUTCOMES"
-
-    @property
-    def dead_stream(self) -> str:
-        """The stream that keeps dead letters."""
-        return f"{self.stream}_DEAD"
-
-
-@attrs.frozen(kw_only=True)
-class Shared:
-    """What all who work on a stream have in common.
-
-    Attributes:
-        salt: keys the ids of messages. It lies in the settings of the stream.
-        in_flight: messages under way over all machines, at most; None: no consumer was asked for.
-        ack_wait: seconds after which a message that nobody works on is delivered again.
-
-    """
-
-    salt: bytes = attrs.field(repr=False)
-    in_flight: int = IN_FLIGHT
-    ack_wait: float = ACK_WAIT
 
 
 async def declare_streams(jetstream: JetStreamContext, names: Names, *, replicas: int = 1) -> bytes:

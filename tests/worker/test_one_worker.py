@@ -14,8 +14,9 @@ from restream_async import RestreamClient, RetryPolicy
 from restream_async.sandbox import Fault, Faults, Sandbox
 from restream_async.worker.app import Plan, worker_app
 from restream_async.worker.commands import encode
+from restream_async.worker.names import Names
 from restream_async.worker.nats_options import NatsOptions, jetstream_of
-from restream_async.worker.topology import Names, declare_consumer, declare_streams
+from restream_async.worker.topology import declare_consumer, declare_streams
 
 from .fleet import all_done, documents, stored_count, wanted
 from .nats_server import NatsServer

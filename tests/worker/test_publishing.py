@@ -7,9 +7,10 @@ import pytest
 import pytest_asyncio
 from nats.aio.client import Client
 
+from restream_async.worker.names import Names
 from restream_async.worker.nats_options import jetstream_of
 from restream_async.worker.publishing import Published, Publisher, UnpublishedError
-from restream_async.worker.topology import Names, declare_streams
+from restream_async.worker.topology import declare_streams
 
 from .fleet import wanted
 from .nats_server import NatsServer

@@ -8,11 +8,11 @@ from nats.aio.client import Client
 from nats.js.api import RetentionPolicy, StreamConfig
 
 from restream_async import ConfigurationError
+from restream_async.worker.names import Names
 from restream_async.worker.nats_options import NatsOptions, jetstream_of
 from restream_async.worker.topology import (
     ACK_WAIT,
     IN_FLIGHT,
-    Names,
     declare_consumer,
     declare_streams,
 )
