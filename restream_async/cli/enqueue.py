@@ -29,6 +29,14 @@ def enqueue(  # noqa: PLR0913 - one for each option
     replicas: Annotated[
         int, typer.Option(min=1, max=5, help="Copies of a stream that has to be made.")
     ] = 1,
+    look_first: Annotated[
+        bool,
+        typer.Option(
+            "--look-first",
+            help="Let workers look for each before they create it: for a file that was put there "
+            "more than two hours ago.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check FILE, say what would be put, put nothing.")
     ] = False,
@@ -58,6 +66,7 @@ def enqueue(  # noqa: PLR0913 - one for each option
             nats=nats,
             console=console,
             quiet=quiet,
+            look_first=look_first,
         )
         code = run_async(job.run(options, replicas))
     raise typer.Exit(code)

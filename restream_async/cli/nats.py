@@ -62,6 +62,10 @@ class NatsChoice:
         str,
         typer.Option(help="The consumer that all workers share.", rich_help_panel=_PANEL),
     ] = _DEFAULTS.durable
+    events: Annotated[
+        str,
+        typer.Option(help="The subject of events of the platform.", rich_help_panel=_PANEL),
+    ] = _DEFAULTS.events
     outcomes: Annotated[
         str,
         typer.Option(help="The subject of outcomes.", rich_help_panel=_PANEL),
@@ -78,6 +82,7 @@ class NatsChoice:
             stream=self.stream,
             subject=self.subject,
             durable=self.durable,
+            events=self.events,
             outcomes=self.outcomes,
             dead=self.dead,
         )

@@ -34,6 +34,7 @@ class Job:
     nats: NatsChoice
     console: Console
     quiet: bool
+    look_first: bool
     new: int = 0
     known: int = 0
     stopped: bool = False
@@ -45,6 +46,7 @@ class Job:
         start = time.monotonic()
         connection = await _connected(options)
         problem = ""
+        interrupts = Interrupts(self._stop)
         try:
             jetstream = jetstream_of(connection)
             publisher = Publisher(
@@ -60,8 +62,8 @@ class Job:
                     self._count(published)
                     progress.update(task, completed=self.new + self.known)
 
-                async with Interrupts(self._stop) as interrupts:
-                    await publisher.publish_all(self._restreams(), heed)
+                async with interrupts:
+                    await publisher.publish_all(self._restreams(), heed, look_first=self.look_first)
         except ConfigurationError as error:
             raise Trouble(str(error)) from None
         except UnpublishedError as error:

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -13,6 +14,7 @@ from restream_async.cli.nats import NatsChoice, on_nats, worker_extra
 from restream_async.cli.options import ConnectionOptions, connected, duration, seconds
 from restream_async.cli.screen import console_on, say
 from restream_async.cli.trouble import Trouble
+from restream_async.worker.webhooks import Destination, read_destinations
 
 _WORKING: Final = "How to work"
 
@@ -55,6 +57,15 @@ def worker(  # noqa: PLR0913 - one for each option
             rich_help_panel=_WORKING,
         ),
     ] = 20.0,
+    destinations: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="A TOML or JSON file; every live.video.created event on --events becomes a "
+            "restream for each of its destinations.",
+            rich_help_panel=_WORKING,
+        ),
+    ] = None,
     replicas: Annotated[
         int,
         typer.Option(
@@ -91,6 +102,7 @@ def worker(  # noqa: PLR0913 - one for each option
     # What is wrong with the settings is said before anything is connected.
     client()
     options = nats.options()
+    wanted = () if destinations is None else _read(destinations)
     with worker_extra():
         from restream_async.worker.run import run_worker  # noqa: PLC0415 - needs the extra
     logging.basicConfig(
@@ -108,12 +120,21 @@ def worker(  # noqa: PLR0913 - one for each option
                 ack_wait=ack_wait,
                 replicas=replicas,
                 grace=grace,
+                destinations=wanted,
             )
         )
     except ConfigurationError as error:
         sentence = str(error)
     else:
         return
+    raise Trouble(sentence)
+
+
+def _read(path: Path) -> tuple[Destination, ...]:
+    try:
+        return read_destinations(path)
+    except ConfigurationError as error:
+        sentence = str(error)
     raise Trouble(sentence)
 
 

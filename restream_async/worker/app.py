@@ -6,137 +6,36 @@ message stalls the others; and `max_workers` fetches ahead, so that messages gro
 and are delivered to somebody else meanwhile, which would create a restream twice.
 """
 
-import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, Final
 
-import attrs
 from faststream import AckPolicy, FastStream
 from faststream._internal.constants import EMPTY
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
-from faststream.nats.publisher.usecase import LogicPublisher
 from faststream.nats.security import NatsCredentials, NatsSecurity
 from faststream.nats.subscriber.usecases import PullStreamSubscriber
 from faststream.specification import AsyncAPI
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig
 
 from restream_async.client import RestreamClient
-from restream_async.policy import RetryPolicy
-from restream_async.worker.handling import REDELIVERY, Handled, Handler
-from restream_async.worker.lease import UNREACHABLE, Lease, LostError
+from restream_async.worker.events import commands_for
+from restream_async.worker.handling import Handled
 from restream_async.worker.names import Names
-from restream_async.worker.nats_options import NatsOptions
-from restream_async.worker.reports import Report, Source, reports
-from restream_async.worker.shapes import Command, CreatedReport, FailedReport
-from restream_async.worker.topology import ACK_WAIT
+from restream_async.worker.nats_options import NatsOptions, jetstream_of
+from restream_async.worker.plan import Plan
+from restream_async.worker.process import Work, Worker
+from restream_async.worker.publishing import Publisher
+from restream_async.worker.shapes import Command, CreatedReport, Event, FailedReport
+from restream_async.worker.webhooks import Destination
 
 # How long a fetch waits for a message; then it asks anew, also after a restart of the server.
 _FETCH_SECONDS: Final = 5.0
-_PUBLISH_SECONDS: Final = 5.0
 
 _log: Final = logging.getLogger("restream_async.worker")
-
-
-@attrs.frozen(kw_only=True)
-class Plan:
-    """How a worker works.
-
-    Attributes:
-        names: what things are called on the NATS server.
-        places: messages under way in this process, at most.
-        ack_wait: seconds, as the consumer has them.
-        redelivery: how often a message is delivered at most, and its rest in between.
-        grace: seconds that messages under way may take to finish when the worker is to end; what
-            is not finished then is given back.
-
-    """
-
-    names: Names = attrs.field(factory=Names)
-    places: int = 16
-    ack_wait: float = ACK_WAIT
-    redelivery: RetryPolicy = REDELIVERY
-    grace: float = 20.0
-
-
-class _Worker:
-    """What the places of a process share."""
-
-    def __init__(self, plan: Plan, open_client: Callable[[], RestreamClient]) -> None:
-        self.plan = plan
-        self._open_client = open_client
-        self._ending = asyncio.Event()
-        self._over = asyncio.Event()
-        self._under_way: set[asyncio.Task[object] | None] = set()
-        self._handler: Handler | None = None
-        self.outcomes: LogicPublisher
-        self.dead: LogicPublisher
-
-    @contextlib.asynccontextmanager
-    async def lifespan(self) -> AsyncGenerator[None]:
-        """Keep one client open for the whole process."""
-        async with self._open_client() as client:
-            self._handler = Handler(
-                client=client,
-                redelivery=self.plan.redelivery,
-                stopping=self._ending.is_set,
-                sleep=self._pause,
-            )
-            yield
-
-    async def end(self) -> None:
-        """Begin nothing new; what is under way after the grace is given back."""
-        self._ending.set()
-        asyncio.get_running_loop().call_later(self.plan.grace, self._over.set)
-
-    async def see_through(self, message: NatsMessage, broker: NatsBroker) -> None:
-        """Carry out one delivery, and tell the server what is to become of it."""
-        raw = message.raw_message
-        connection = await broker.connect()
-        about = raw.metadata
-        source = Source(
-            stream=about.stream,
-            sequence=about.sequence.stream,
-            delivery=about.num_delivered,
-            message_id=(raw.headers or {}).get("Nats-Msg-Id"),
-        )
-        lease = Lease(connection, raw, self.plan.ack_wait)
-        try:
-            handled = await lease.during(self._work(raw.data, source), self._over)
-            if handled is None:
-                await lease.again(0.0)
-            elif handled.again is not None:
-                _log.info("message %d again: %s", source.sequence, handled.reason)
-                await lease.again(handled.again)
-            elif handled.refused:
-                await lease.never()
-            else:
-                await lease.done()
-        except LostError:
-            # Whoever gets it next looks first.
-            _log.warning("message %d: the NATS server was away for too long", source.sequence)
-
-    async def _work(self, data: bytes, source: Source) -> Handled:
-        if self._handler is None:
-            raise RuntimeError("the worker is not open")
-        handled = await self._handler.handle(data, source.delivery)
-        for refused in handled.refused:
-            _log.warning("message %d is a dead letter: %s", source.sequence, refused.reason)
-        for report in reports(handled, source):
-            await self._tell(report)
-        return handled
-
-    async def _tell(self, report: Report) -> None:
-        publishers = [self.outcomes, *([self.dead] if report.is_dead_letter else [])]
-        for publisher in publishers:
-            while not await _published(publisher, report):  # noqa: ASYNC110 - asked, not told
-                await asyncio.sleep(1.0)
-
-    async def _pause(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._ending.wait(), seconds)
 
 
 def worker_app(
@@ -164,7 +63,10 @@ def document(names: Names, server: str = "nats://127.0.0.1:4222") -> str:
     """Return the AsyncAPI document of the subjects, as JSON."""
     options = NatsOptions(url=server)
     # FastStream reads the shapes of messages with pydantic; a worker that runs needs none.
-    app = _assemble(options, Plan(names=names, places=1), RestreamClient, serializer=EMPTY)
+    # All there can be, whoever works it off.
+    somewhere = Destination(title="", stream_url="", stream_key="")
+    plan = Plan(names=names, places=1, destinations=(somewhere,))
+    app = _assemble(options, plan, RestreamClient, serializer=EMPTY)
     return app.schema.to_specification().to_json()
 
 
@@ -175,7 +77,7 @@ def _assemble(
     *,
     serializer: Any,  # noqa: ANN401 - FastStream's
 ) -> FastStream:
-    worker = _Worker(plan, client)
+    worker = Worker(plan, client)
     broker = NatsBroker(
         options.servers,
         security=_security(options),
@@ -205,20 +107,11 @@ def _assemble(
         schema=FailedReport,
     )
     for place in range(plan.places):
-        subscriber = broker.subscriber(
-            names.subject,
-            stream=JStream(names.stream, declare=False),
-            durable=names.durable,
-            pull_sub=PullSub(batch_size=1, timeout=_FETCH_SECONDS),
-            config=ConsumerConfig(ack_wait=plan.ack_wait),
-            ack_policy=AckPolicy.MANUAL,
-            no_reply=True,
-            decoder=_as_it_is,
-            title="Commands",
-            description="Restreams to create: one, or a list.",
-            include_in_schema=place == 0,
-        )
-        subscriber(_place(worker, subscriber, broker))
+        commands = _subscriber(broker, names, plan, title="Commands" if place == 0 else None)
+        commands(_commands(_Place(worker, commands, broker)))
+    if plan.destinations:
+        events = _subscriber(broker, names.of_events, plan, title="Events")
+        events(_events(_Place(worker, events, broker), plan))
     return FastStream(
         broker,
         logger=_log.getChild("app"),
@@ -232,38 +125,74 @@ def _assemble(
     )
 
 
-def _place(
-    worker: _Worker, subscriber: PullStreamSubscriber, broker: NatsBroker
-) -> Callable[..., object]:
-    """Return what one subscriber does with a message."""
-    stale = 0
+def _subscriber(
+    broker: NatsBroker, names: Names, plan: Plan, *, title: str | None
+) -> PullStreamSubscriber:
+    return broker.subscriber(
+        names.subject,
+        stream=JStream(names.stream, declare=False),
+        durable=names.durable,
+        pull_sub=PullSub(batch_size=1, timeout=_FETCH_SECONDS),
+        config=ConsumerConfig(ack_wait=plan.ack_wait),
+        ack_policy=AckPolicy.MANUAL,
+        no_reply=True,
+        decoder=_as_it_is,
+        title=title,
+        include_in_schema=title is not None,
+    )
 
-    async def restreams(command: Command | list[Command], message: NatsMessage) -> None:
-        nonlocal stale
-        del command  # what FastStream documents; the bytes are decoded strictly
-        if stale:
+
+class _Place:
+    """One subscriber, which sees one message through at a time."""
+
+    def __init__(
+        self, worker: Worker, subscriber: PullStreamSubscriber, broker: NatsBroker
+    ) -> None:
+        self.worker = worker
+        self._subscriber = subscriber
+        self._broker = broker
+        self._stale = 0
+
+    async def jetstream(self) -> JetStreamContext:
+        return jetstream_of(await self._broker.connect())
+
+    async def take(self, message: NatsMessage, work: Work) -> None:
+        if self._stale:
             # It came while the one before was worked on, and nobody prolonged it: it may be
             # somebody else's by now. The server delivers it again.
-            stale -= 1
+            self._stale -= 1
             return
-        await worker.see_through(message, broker)
-        pulled = subscriber.subscription
-        stale = pulled.pending_msgs if pulled is not None else 0
+        await self.worker.see_through(message, self._broker, work)
+        pulled = self._subscriber.subscription
+        self._stale = pulled.pending_msgs if pulled is not None else 0
+
+
+def _commands(place: _Place) -> Callable[..., object]:
+    async def restreams(command: Command | list[Command], message: NatsMessage) -> None:
+        """Restreams to create: one, or a list."""
+        del command  # what FastStream documents; the bytes are decoded strictly
+        await place.take(message, place.worker.command)
 
     return restreams
 
 
-async def _published(publisher: LogicPublisher, report: Report) -> bool:
-    try:
-        await publisher.publish(
-            report.body,
-            headers={"Nats-Msg-Id": report.message_id, "content-type": "application/json"},
-            timeout=_PUBLISH_SECONDS,
+def _events(place: _Place, plan: Plan) -> Callable[..., object]:
+    async def live_videos(event: Event, message: NatsMessage) -> None:
+        """Events of the platform: a new live video becomes a command for each destination."""
+        del event
+        publisher = Publisher(
+            jetstream=await place.jetstream(),
+            subject=plan.names.subject,
+            stream=plan.names.stream,
+            salt=plan.salt,
         )
-    except UNREACHABLE as error:
-        _log.warning("an outcome cannot be published yet: %s", error)
-        return False
-    return True
+
+        async def translate(raw: Msg) -> Handled:
+            return await commands_for(raw.data, plan.destinations, publisher)
+
+        await place.take(message, translate)
+
+    return live_videos
 
 
 async def _as_it_is(message: NatsMessage) -> bytes:

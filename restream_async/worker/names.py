@@ -6,6 +6,10 @@ import attrs
 
 URL_VARIABLE: Final = "RESTREAM_NATS_URL"
 
+LOOK_FIRST: Final = "Restream-Look-First"
+"""The header of a command that may come twice in two messages: it is looked for even at the first
+delivery."""
+
 
 @attrs.frozen(kw_only=True)
 class Names:
@@ -14,7 +18,8 @@ class Names:
     Attributes:
         stream: the stream of commands; those of outcomes and dead letters are called after it.
         subject: where commands are published.
-        durable: the consumer that all workers share.
+        durable: the consumer that all workers share; that of events is called after it.
+        events: where events of the platform are published.
         outcomes: where outcomes are published.
         dead: where dead letters are published.
 
@@ -23,8 +28,14 @@ class Names:
     stream: str = "RESTREAMS"
     subject: str = "restreams.commands"
     durable: str = "restream-workers"
+    events: str = "restreams.events"
     outcomes: str = "restreams.outcomes"
     dead: str = "restreams.dead"
+
+    @property
+    def of_events(self) -> "Names":
+        """The same, with the subject and the consumer of events in place of those of commands."""
+        return attrs.evolve(self, subject=self.events, durable=f"{self.durable}-events")
 
     @property
     def outcomes_stream(self) -> str:

@@ -22,6 +22,7 @@ from restream_async.creation import key_of
 from restream_async.model import NewRestream
 from restream_async.worker.commands import encode
 from restream_async.worker.lease import UNREACHABLE
+from restream_async.worker.names import LOOK_FIRST
 
 # So many wait for their confirmation at once.
 _UNDER_WAY: Final = 256
@@ -73,22 +74,27 @@ class Publisher:
         data = json.dumps(key_of(new)).encode()
         return hashlib.blake2b(data, key=self.salt, digest_size=16).hexdigest()
 
-    async def publish(self, new: NewRestream) -> Published:
+    async def publish(self, new: NewRestream, *, look_first: bool = False) -> Published:
         """Publish one restream, and wait until the stream has it.
+
+        Args:
+            new: the restream.
+            look_first: whether it may be there already, from longer ago than the stream knows.
 
         Raises:
             UnpublishedError: the stream does not take it, or the server is away for too long.
 
         """
         message_id = self.message_id(new)
+        headers = {"Nats-Msg-Id": message_id, **({LOOK_FIRST: "1"} if look_first else {})}
         try:
             async with asyncio.timeout(self.patience):
-                return await self._insist(encode(new), message_id)
+                return await self._insist(encode(new), headers, message_id)
         except TimeoutError:
             problem = f"the NATS server has not answered for {self.patience:g} s"
         raise UnpublishedError(problem)
 
-    async def _insist(self, data: bytes, message_id: str) -> Published:
+    async def _insist(self, data: bytes, headers: dict[str, str], message_id: str) -> Published:
         while True:
             try:
                 ack = await self.jetstream.publish(
@@ -96,7 +102,7 @@ class Publisher:
                     data,
                     timeout=_CONFIRM_SECONDS,
                     stream=self.stream,
-                    headers={"Nats-Msg-Id": message_id},
+                    headers=dict(headers),
                 )
             except nats.js.errors.NoStreamResponseError:
                 # Nobody listens: also in the first moments after a restart.
@@ -114,7 +120,11 @@ class Publisher:
                 return Published(message_id=message_id, is_new=not ack.duplicate)
 
     async def publish_all(
-        self, restreams: Iterable[NewRestream], heed: Callable[[Published], object]
+        self,
+        restreams: Iterable[NewRestream],
+        heed: Callable[[Published], object],
+        *,
+        look_first: bool = False,
     ) -> None:
         """Publish many, in any order; `heed` gets each as soon as the stream has it.
 
@@ -127,7 +137,7 @@ class Publisher:
 
         async def lane() -> None:
             for new in items:
-                heed(await self.publish(new))
+                heed(await self.publish(new, look_first=look_first))
 
         first: BaseException
         try:

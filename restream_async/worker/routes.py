@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _log: Final = logging.getLogger("restream_async.worker")
 
-SECRET_HEADER: Final = "X-Webhook-Secret"
+SECRET_HEADER: Final = "X-Webhook-Secret"  # noqa: S105 - its name, not its value
 """The platform documents no signature: a header or query that a proxy adds can stand in for one."""
 
 
@@ -73,7 +73,7 @@ class Webhook:
 
 
 def aiohttp_handler(webhook: Webhook) -> Callable[["web.Request"], Awaitable["web.Response"]]:
-    """Return a handler: `app.router.add_post("/webhooks", aiohttp_handler(webhook))`."""
+    """Return a handler for `app.router.add_post("/webhooks", …)`."""
     from aiohttp import web  # noqa: PLC0415 - only who mounts it needs it
 
     async def handle(request: web.Request) -> web.Response:
@@ -88,7 +88,7 @@ def aiohttp_handler(webhook: Webhook) -> Callable[["web.Request"], Awaitable["we
 def asgi_endpoint(
     webhook: Callable[[], Webhook],
 ) -> Callable[["Request"], Awaitable["Response"]]:
-    """Return an endpoint: `app.add_route("/webhooks", asgi_endpoint(…), methods=["POST"])`.
+    """Return an endpoint for `app.add_route("/webhooks", …, methods=["POST"])`.
 
     For FastAPI and Starlette. `webhook` is asked at each request, because the client opens only
     with the application.

@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 from restream_async.client import RestreamClient
 from restream_async.policy import RetryPolicy
-from restream_async.worker.app import Plan, worker_app
+from restream_async.worker.app import worker_app
 from restream_async.worker.handling import REDELIVERY
 from restream_async.worker.names import Names
 from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
+from restream_async.worker.plan import Plan
 from restream_async.worker.topology import declare_consumer, declare_streams
+from restream_async.worker.webhooks import Destination
 
 
 async def run_worker(  # noqa: PLR0913 - one keyword for each setting
@@ -21,6 +23,7 @@ async def run_worker(  # noqa: PLR0913 - one keyword for each setting
     ack_wait: float | None = None,
     replicas: int = 1,
     grace: float = 20.0,
+    destinations: tuple[Destination, ...] = (),
     redelivery: RetryPolicy = REDELIVERY,
 ) -> None:
     """Work until SIGTERM or Ctrl-C; then finish or give back what is under way, and return.
@@ -36,6 +39,7 @@ async def run_worker(  # noqa: PLR0913 - one keyword for each setting
             the consumer has it, else 30.
         replicas: on how many servers of a cluster a stream is kept that has to be made.
         grace: seconds that messages under way may take to finish at the end.
+        destinations: where every new live video is pushed on to, for events on the stream.
         redelivery: how often a message is delivered at most, and its rest in between.
 
     Raises:
@@ -47,11 +51,21 @@ async def run_worker(  # noqa: PLR0913 - one keyword for each setting
     connection = await options.connect()
     try:
         jetstream = jetstream_of(connection)
-        await declare_streams(jetstream, names, replicas=replicas)
+        salt = await declare_streams(jetstream, names, replicas=replicas)
         _, ack_wait = await declare_consumer(
             jetstream, names, in_flight=in_flight, ack_wait=ack_wait
         )
+        if destinations:
+            await declare_consumer(jetstream, names.of_events, ack_wait=ack_wait)
     finally:
         await close(connection)
-    plan = Plan(names=names, places=places, ack_wait=ack_wait, redelivery=redelivery, grace=grace)
+    plan = Plan(
+        names=names,
+        places=places,
+        ack_wait=ack_wait,
+        redelivery=redelivery,
+        grace=grace,
+        destinations=destinations,
+        salt=salt,
+    )
     await worker_app(options, plan, client).run()

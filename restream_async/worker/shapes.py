@@ -15,6 +15,14 @@ class Command(TypedDict):
     status: bool
 
 
+class Event(TypedDict):
+    """An event of the platform; one of a new live video asks for restreams, others for nothing."""
+
+    eventType: str
+    eventTime: str
+    data: dict[str, object]
+
+
 class _Report(TypedDict):
     stream: str
     sequence: int

@@ -55,8 +55,8 @@ async def declare_streams(jetstream: JetStreamContext, names: Names, *, replicas
     common: dict[str, Any] = {"storage": StorageType.FILE, "num_replicas": replicas}
     commands = StreamConfig(
         name=names.stream,
-        description="restreams to create",
-        subjects=[names.subject],
+        description="restreams to create, and events that ask for some",
+        subjects=[names.subject, names.events],
         retention=RetentionPolicy.WORK_QUEUE,
         # A full stream says so to whoever publishes, instead of dropping what was promised.
         discard=DiscardPolicy.NEW,
@@ -76,7 +76,7 @@ async def declare_streams(jetstream: JetStreamContext, names: Names, *, replicas
         name=names.dead_stream,
         description="restreams that will not be created",
         # Also what the server itself gives up.
-        subjects=[names.dead, f"{_ADVISORY}.{names.stream}.{names.durable}"],
+        subjects=[names.dead, f"{_ADVISORY}.{names.stream}.*"],
         retention=RetentionPolicy.LIMITS,
         **common,
     )

@@ -161,6 +161,7 @@ async def test_the_asyncapi_document_names_the_subjects_and_no_secret(sandbox: S
     assert code == 0
     assert {each["address"] for each in document["channels"].values()} == {
         "my.commands",
+        "restreams.events",
         "restreams.outcomes",
         "restreams.dead",
     }

@@ -12,11 +12,13 @@ from nats.aio.client import Client
 
 from restream_async import RestreamClient, RetryPolicy
 from restream_async.sandbox import Fault, Faults, Sandbox
-from restream_async.worker.app import Plan, worker_app
+from restream_async.worker.app import worker_app
 from restream_async.worker.commands import encode
-from restream_async.worker.names import Names
+from restream_async.worker.names import LOOK_FIRST, Names
 from restream_async.worker.nats_options import NatsOptions, jetstream_of
+from restream_async.worker.plan import Plan
 from restream_async.worker.topology import declare_consumer, declare_streams
+from restream_async.worker.webhooks import Destination, restreams_for
 
 from .fleet import all_done, documents, stored_count, wanted
 from .nats_server import NatsServer
@@ -48,12 +50,18 @@ class Desk:
 
     @contextlib.asynccontextmanager
     async def worker(
-        self, places: int = 4, grace: float = 3.0, attempts: int = 10
+        self,
+        places: int = 4,
+        grace: float = 3.0,
+        attempts: int = 10,
+        destinations: tuple[Destination, ...] = (),
     ) -> AsyncGenerator[FastStream]:
         plan = Plan(
             places=places,
             ack_wait=ACK_WAIT,
             grace=grace,
+            destinations=destinations,
+            salt=b"salt",
             redelivery=RetryPolicy(attempts=attempts, base=0.2, cap=0.5),
         )
         app = worker_app(NatsOptions(url=self.url), plan, self.client)
@@ -214,3 +222,29 @@ async def test_when_nats_is_away_for_too_long_the_work_is_left_to_whoever_gets_i
         await all_done(desk.connection, 20)
 
     assert len(desk.sandbox.stored) == 1
+
+
+async def test_an_event_that_is_repeated_creates_one_restream_for_each_destination(
+    desk: Desk,
+) -> None:
+    jetstream = jetstream_of(desk.connection)
+    await declare_consumer(jetstream, Names().of_events, ack_wait=ACK_WAIT)
+    destinations = tuple(
+        Destination(title=f"To {n}: {{title}}", stream_url="rtmp://h/a", stream_key=f"SECRET-{n}")
+        for n in range(2)
+    )
+    event = b'{"eventType": "live.video.created", "data": {"PublicId": "v5", "Title": "Show"}}'
+    for data in (event, event, b"SECRET"):
+        await jetstream.publish("restreams.events", data)
+
+    async with desk.worker(destinations=destinations):
+        await all_done(desk.connection, 10)
+        # As if the repeat came after the stream had forgotten the first.
+        headers = {LOOK_FIRST: "1"}
+        again = encode(restreams_for(event, destinations))
+        await jetstream.publish("restreams.commands", again, headers=headers)
+        await all_done(desk.connection, 10)
+
+    assert sorted(item.title for item in desk.sandbox.stored) == ["To 0: Show", "To 1: Show"]
+    (letter,) = await documents(desk.connection, "RESTREAMS_DEAD")
+    assert letter["error"] == "the event cannot be used: it is not JSON at position 0"

@@ -126,8 +126,9 @@ def test_what_is_no_event_is_said_to_be_none(
             "stream_url must have a scheme and a host",
         ),
         (
-            '[[destinations]]\nstream_key_env = "YOUTUBE_KEY"\ntitle = "t"\n'
-            'stream_url = "rtmp://h/a"\nstatus = "yes"',
+            TOML.replace("false", '"yes"')
+            .replace("file", "env")
+            .replace("twitch.key", "YOUTUBE_KEY"),
             "status must be true or false",
         ),
     ],
