@@ -4,10 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 
 from restream_async import BackendFetchFailedError, BadRequestError, ConfigurationError
 from restream_async.errors import Call, RestreamError
-from restream_async.worker.routes import Webhook
+from restream_async.worker.commands import LARGEST
+from restream_async.worker.routes import SECRET_HEADER, Webhook, aiohttp_handler
 from restream_async.worker.webhooks import (
     Destination,
     UnusableEventError,
@@ -192,3 +195,27 @@ async def test_with_a_secret_set_only_who_knows_it_may_call(
     assert client.calls == []
     assert await webhook.receive(event(), "open sesame") == 204
     assert "sesame" not in repr(webhook)
+
+
+async def test_the_route_for_aiohttp_answers_as_the_webhook_does(
+    destinations: tuple[Destination, ...],
+) -> None:
+    client = FakeClient()
+    webhook = Webhook(client=client, destinations=destinations, secret="open sesame")
+    app = web.Application()
+    app.router.add_post("/webhooks", aiohttp_handler(webhook))
+    headers = {SECRET_HEADER: "open sesame"}
+
+    async with TestClient(TestServer(app)) as caller:
+        answers = [
+            await caller.post("/webhooks", data=data, headers=said)
+            for data, said in (
+                (event(), headers),
+                (event(), {}),
+                (b"{}", headers),
+                (b" " * (LARGEST + 1), headers),
+            )
+        ]
+
+    assert [answer.status for answer in answers] == [204, 403, 400, 413]
+    assert client.calls == ["ensure v1", "ensure v1"]
