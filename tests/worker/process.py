@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import sys
 
 from restream_async import RestreamClient
@@ -15,7 +16,7 @@ def client() -> RestreamClient:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+    logging.basicConfig(level=os.environ.get("WORKER_LOG_LEVEL", "DEBUG"), stream=sys.stderr)
     asyncio.run(
         run_worker(
             NatsOptions.resolve(None),

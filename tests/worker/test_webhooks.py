@@ -1,5 +1,6 @@
 """A new live video becomes one restream for each destination, however often it is told."""
 
+import io
 import json
 from pathlib import Path
 
@@ -213,7 +214,7 @@ async def test_the_route_for_aiohttp_answers_as_the_webhook_does(
                 (event(), headers),
                 (event(), {}),
                 (b"{}", headers),
-                (b" " * (LARGEST + 1), headers),
+                (io.BytesIO(b" " * (LARGEST + 1)), headers),
             )
         ]
 
