@@ -33,13 +33,14 @@ class Desk:
     connection: Client
     sandbox: Sandbox
     url: str
+    retry: RetryPolicy = RetryPolicy(attempts=3, base=0.05, cap=0.2, deadline=5.0)
 
     def client(self) -> RestreamClient:
         return RestreamClient(
             base_url=self.sandbox.base_url,
             project_id=self.sandbox.project_id,
             api_key=self.sandbox.api_key,
-            retry=RetryPolicy(attempts=3, base=0.05, cap=0.2, deadline=5.0),
+            retry=self.retry,
         )
 
     async def publish(self, *numbers: int) -> None:
@@ -92,14 +93,18 @@ async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_a_slow_one_does_not_stall_the_others(desk: Desk) -> None:
-    desk.sandbox.latency = lambda _: 2.0 if desk.sandbox.counts.posts == 1 else 0.0
-    await desk.publish(*range(30))
+async def test_a_slow_one_does_not_stall_the_others_and_nothing_is_fetched_ahead(
+    desk: Desk,
+) -> None:
+    desk.sandbox.latency = lambda _: 3.0 if desk.sandbox.counts.posts == 1 else 0.05
+    await desk.publish(*range(20))
 
     async with desk.worker(places=2):
-        await stored_count(desk.sandbox, 29, 1.8)
-        assert len(desk.sandbox.stored) == 29, "the slow one is still under way"
-        await stored_count(desk.sandbox, 30, 5)
+        await stored_count(desk.sandbox, 19, 2.7)
+        assert len(desk.sandbox.stored) == 19, "the slow one is still under way"
+        await stored_count(desk.sandbox, 20, 5)
+
+    assert desk.sandbox.counts.max_in_flight == 2
 
 
 async def test_work_that_takes_longer_than_the_ack_wait_is_not_given_to_somebody_else(
@@ -111,7 +116,7 @@ async def test_work_that_takes_longer_than_the_ack_wait_is_not_given_to_somebody
     async with desk.worker(), desk.worker():
         await all_done(desk.connection, 10)
 
-    assert desk.sandbox.counts.posts == 1
+    assert (desk.sandbox.counts.posts, desk.sandbox.counts.lists) == (1, 0)
     assert [
         each["delivery"] for each in await documents(desk.connection, "RESTREAMS_OUTCOMES")
     ] == [1]
@@ -145,10 +150,11 @@ async def test_what_never_succeeds_is_a_dead_letter_after_its_deliveries(desk: D
 
 async def test_in_an_outage_messages_are_held_and_no_delivery_is_used_up(desk: Desk) -> None:
     desk.sandbox.outage = True
+    desk.retry = RetryPolicy(attempts=5, base=0.4, cap=0.4, deadline=1.0)
     await desk.publish(*range(20))
 
-    async with desk.worker(places=8):
-        await asyncio.sleep(ACK_WAIT * 3)
+    async with desk.worker(places=8, attempts=4):
+        await asyncio.sleep(7.0)
         assert len(desk.sandbox.stored) == 0
         under_way, _ = await desk.pending()
         assert under_way <= 8
