@@ -25,7 +25,7 @@ from tests.worker.nats_server import NatsServer
 LATENCY: Final = 0.2
 PLACES: Final = 16
 WORKERS: Final = (1, 2, 4)
-COUNT_EACH: Final = 1000
+COUNT_EACH: Final = 500
 ROUNDS: Final = 3
 
 

@@ -18,7 +18,6 @@ from faststream.nats.security import NatsCredentials, NatsSecurity
 from faststream.nats.subscriber.usecases import PullStreamSubscriber
 from faststream.specification import AsyncAPI
 from nats.aio.msg import Msg
-from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig
 
 from restream_async.client import RestreamClient
@@ -26,8 +25,9 @@ from restream_async.worker.events import commands_for
 from restream_async.worker.handling import Handled
 from restream_async.worker.names import Names
 from restream_async.worker.nats_options import NatsOptions, jetstream_of
+from restream_async.worker.place import Place
 from restream_async.worker.plan import Plan
-from restream_async.worker.process import Work, Worker
+from restream_async.worker.process import Worker
 from restream_async.worker.publishing import Publisher
 from restream_async.worker.shapes import Command, CreatedReport, Event, FailedReport
 from restream_async.worker.webhooks import Destination
@@ -108,10 +108,10 @@ def _assemble(
     )
     for place in range(plan.places):
         commands = _subscriber(broker, names, plan, title="Commands" if place == 0 else None)
-        commands(_commands(_Place(worker, commands, broker)))
+        commands(_commands(Place(worker, commands, broker)))
     if plan.destinations:
         events = _subscriber(broker, names.of_events, plan, title="Events")
-        events(_events(_Place(worker, events, broker), plan))
+        events(_events(Place(worker, events, broker), plan))
     return FastStream(
         broker,
         logger=_log.getChild("app"),
@@ -142,32 +142,7 @@ def _subscriber(
     )
 
 
-class _Place:
-    """One subscriber, which sees one message through at a time."""
-
-    def __init__(
-        self, worker: Worker, subscriber: PullStreamSubscriber, broker: NatsBroker
-    ) -> None:
-        self.worker = worker
-        self._subscriber = subscriber
-        self._broker = broker
-        self._stale = 0
-
-    async def jetstream(self) -> JetStreamContext:
-        return jetstream_of(await self._broker.connect())
-
-    async def take(self, message: NatsMessage, work: Work) -> None:
-        if self._stale:
-            # It came while the one before was worked on, and nobody prolonged it: it may be
-            # somebody else's by now. The server delivers it again.
-            self._stale -= 1
-            return
-        await self.worker.see_through(message, self._broker, work)
-        pulled = self._subscriber.subscription
-        self._stale = pulled.pending_msgs if pulled is not None else 0
-
-
-def _commands(place: _Place) -> Callable[..., object]:
+def _commands(place: Place) -> Callable[..., object]:
     async def restreams(command: Command | list[Command], message: NatsMessage) -> None:
         """Restreams to create: one, or a list."""
         del command  # what FastStream documents; the bytes are decoded strictly
@@ -176,12 +151,12 @@ def _commands(place: _Place) -> Callable[..., object]:
     return restreams
 
 
-def _events(place: _Place, plan: Plan) -> Callable[..., object]:
+def _events(place: Place, plan: Plan) -> Callable[..., object]:
     async def live_videos(event: Event, message: NatsMessage) -> None:
         """Events of the platform: a new live video becomes a command for each destination."""
         del event
         publisher = Publisher(
-            jetstream=await place.jetstream(),
+            jetstream=jetstream_of(await place.broker.connect()),
             subject=plan.names.subject,
             stream=plan.names.stream,
             salt=plan.salt,

@@ -34,12 +34,12 @@ class LostError(Exception):
 class Lease:
     """One delivery of one message."""
 
-    def __init__(self, connection: Client, message: Msg, seconds: float) -> None:
-        """Begin; `seconds` is the `ack_wait` of the consumer."""
+    def __init__(self, connection: Client, message: Msg, seconds: float, age: float = 0.0) -> None:
+        """Begin; `seconds` is the `ack_wait` of the consumer, `age` how many of them are gone."""
         self._connection = connection
         self._reply = message.reply
         self._seconds = seconds
-        self._until = time.monotonic() + seconds
+        self._until = time.monotonic() + seconds - age
 
     @property
     def left(self) -> float:

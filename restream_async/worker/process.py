@@ -54,8 +54,18 @@ class Worker:
         self._ending.set()
         asyncio.get_running_loop().call_later(self.plan.grace, self._over.set)
 
-    async def see_through(self, message: NatsMessage, broker: NatsBroker, work: Work) -> None:
-        """Carry out one delivery, and tell the server what is to become of it."""
+    async def see_through(
+        self, message: NatsMessage, broker: NatsBroker, work: Work, age: float = 0.0
+    ) -> None:
+        """Carry out one delivery, and tell the server what is to become of it.
+
+        Args:
+            message: what was delivered.
+            broker: by whom.
+            work: what it asks for.
+            age: seconds for which it may have been here already.
+
+        """
         raw = message.raw_message
         connection = await broker.connect()
         about = raw.metadata
@@ -65,7 +75,7 @@ class Worker:
             delivery=about.num_delivered,
             message_id=(raw.headers or {}).get("Nats-Msg-Id"),
         )
-        lease = Lease(connection, raw, self.plan.ack_wait)
+        lease = Lease(connection, raw, self.plan.ack_wait, age)
         try:
             handled = await lease.during(self._work(work, raw, source), self._over)
             if handled is None:

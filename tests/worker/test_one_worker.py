@@ -24,6 +24,7 @@ from .fleet import all_done, documents, stored_count, wanted
 from .nats_server import NatsServer
 
 ACK_WAIT = 1.5
+RETRY = RetryPolicy(attempts=3, base=0.05, cap=0.2, deadline=5.0)
 
 
 @attrs.define
@@ -33,7 +34,7 @@ class Desk:
     connection: Client
     sandbox: Sandbox
     url: str
-    retry: RetryPolicy = RetryPolicy(attempts=3, base=0.05, cap=0.2, deadline=5.0)
+    retry: RetryPolicy = RETRY
 
     def client(self) -> RestreamClient:
         return RestreamClient(
