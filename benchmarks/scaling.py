@@ -70,8 +70,8 @@ def _plot(rates: dict[int, float], path: Path) -> None:
     ideal = [workers * PLACES / LATENCY for workers in rates]
     axes.barh(names, ideal, color="#d0d7de", height=0.6)
     axes.barh(names, list(rates.values()), color="#0072b2", height=0.35)
-    for name, rate, best in zip(names, rates.values(), ideal, strict=True):
-        axes.text(best, name, f"  {rate:.0f}/s of {best:.0f}/s: {rate / best:.0%}", va="center")
+    for row, (rate, best) in enumerate(zip(rates.values(), ideal, strict=True)):
+        axes.text(best, row, f"  {rate:.0f}/s of {best:.0f}/s: {rate / best:.0%}", va="center")
     axes.set_xlim(0, max(ideal) * 1.35)
     axes.invert_yaxis()
     axes.set_xlabel("restreams a second (grey: what the cap allows)")
