@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Final
 
 from restream_async.sandbox import Sandbox
+from restream_async.worker.consumer import declare_consumer
 from restream_async.worker.names import Names
 from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
-from restream_async.worker.topology import declare_consumer, declare_streams
+from restream_async.worker.topology import declare_streams
 from tests.worker.fleet import WorkerProcess, publish_all, stored_count
 from tests.worker.nats_server import NatsServer
 

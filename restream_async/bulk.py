@@ -18,11 +18,18 @@ import attrs
 from restream_async.aftercare import Aftercare, Case
 from restream_async.bookkeeping import Bookkeeper, Page, Repeats
 from restream_async.calls import Caller
-from restream_async.creation import IN_PLACE, Beginning, Creator, Doubt, Settled, Unsettled
+from restream_async.creation import (
+    IN_PLACE,
+    Beginning,
+    Creator,
+    Doubt,
+    Settled,
+    outcome_of,
+)
 from restream_async.errors import JournalError
 from restream_async.intake import enter, intake
 from restream_async.journal import Journal
-from restream_async.model import Created, Failed, NewRestream, Outcome
+from restream_async.model import Failed, NewRestream, Outcome
 from restream_async.report import BulkCounts, BulkReport, Duplicate, Tally, sort_outcomes
 from restream_async.wire import Api
 
@@ -259,7 +266,7 @@ class BulkRun:
             self._books.end(job.page, end)
         if end.doubt is not None:
             self._remember(job, end.restream.id if isinstance(end, Settled) else None, end.doubt)
-        self._deliver(_outcome(job, end), end.doubt)
+        self._deliver(outcome_of(end, job.index, job.new), end.doubt)
 
     def _remember(self, job: _Job, kept: int | str | None, doubt: Doubt | None) -> None:
         if doubt is not None:
@@ -278,16 +285,3 @@ class BulkRun:
             for case in self._aftercare.checked:
                 if case.page is not None:
                     self._books.checked(case.page)
-
-
-def _outcome(job: _Job, end: Settled | Unsettled) -> Outcome:
-    if isinstance(end, Unsettled):
-        return Failed(index=job.index, request=job.new, error=end.error, attempts=end.attempts)
-    return Created(
-        index=job.index,
-        request=job.new,
-        restream=end.restream,
-        attempts=end.attempts,
-        origin=end.origin,
-        maybe_duplicate=end.maybe_duplicate,
-    )

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from restream_async.cli.checking import check
-from restream_async.cli.inputs import Format, Reader
+from restream_async.cli.inputs import Format, Reader, Row
 from restream_async.cli.loop import run_async
 from restream_async.cli.nats import NatsChoice, on_nats, worker_extra
 from restream_async.cli.screen import console_on, say
@@ -59,10 +59,11 @@ def enqueue(  # noqa: PLR0913 - one for each option
             return
         with worker_extra():
             from restream_async.cli.putting import Job  # noqa: PLC0415 - needs the extra
+        # They were all good a moment ago, and must be the same.
+        rows = reader.read(source.same_lines())
         job = Job(
-            rows=reader.read(source.same_lines()),
+            restreams=(row.restream for row in rows if isinstance(row, Row)),
             total=checked.restreams,
-            source=source.name,
             nats=nats,
             console=console,
             quiet=quiet,

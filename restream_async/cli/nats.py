@@ -12,18 +12,19 @@ import typer
 
 from restream_async.cli.trouble import Trouble
 from restream_async.errors import ConfigurationError
-from restream_async.worker.names import URL_VARIABLE, Names
+from restream_async.worker.names import FILE_VARIABLES, URL_VARIABLE, Names
 
 if TYPE_CHECKING:
     from restream_async.worker.nats_options import NatsOptions
 
-_EXTRA: Final = frozenset({"faststream", "nats"})
+_EXTRA: Final = frozenset({"faststream", "nats", "nkeys"})
 _PANEL: Final = "NATS"
 _DEFAULTS: Final = Names()
 
 
-def _file(text: str) -> Any:  # noqa: ANN401 - what typer makes of it
-    return typer.Option(metavar="PATH", help=text, rich_help_panel=_PANEL)
+def _file(name: str, text: str) -> Any:  # noqa: ANN401 - what typer makes of it
+    help_ = f"{text} Else {FILE_VARIABLES[name]}."
+    return typer.Option(metavar="PATH", help=help_, rich_help_panel=_PANEL)
 
 
 @attrs.frozen(kw_only=True)
@@ -34,17 +35,19 @@ class NatsChoice:
         str | None,
         typer.Option(
             metavar="URL",
-            help=f"Such as nats://127.0.0.1:4222; several are separated by commas. Else "
-            f"{URL_VARIABLE}, where a URL with a password belongs.",
+            help="Such as nats://127.0.0.1:4222, or tls://… where nothing may travel unencrypted; "
+            f"several are separated by commas. Else {URL_VARIABLE}, where a URL with a password "
+            "belongs.",
             rich_help_panel=_PANEL,
         ),
     ] = None
-    nats_creds: Annotated[Path | None, _file("A .creds file.")] = None
+    nats_creds: Annotated[Path | None, _file("credentials", "A .creds file.")] = None
+    nats_nkey: Annotated[Path | None, _file("nkey", "A file with the seed of an NKey.")] = None
     nats_ca: Annotated[
-        Path | None, _file("The authorities that may vouch for the server, PEM.")
+        Path | None, _file("ca", "The authorities that may vouch for the server, PEM.")
     ] = None
-    nats_cert: Annotated[Path | None, _file("A certificate of our own, PEM.")] = None
-    nats_key: Annotated[Path | None, _file("Its key, PEM.")] = None
+    nats_cert: Annotated[Path | None, _file("certificate", "A certificate of our own, PEM.")] = None
+    nats_key: Annotated[Path | None, _file("key", "Its key, PEM.")] = None
     stream: Annotated[
         str,
         typer.Option(
@@ -100,12 +103,13 @@ class NatsChoice:
             return NatsOptions.resolve(
                 self.nats_url,
                 credentials=self.nats_creds,
+                nkey=self.nats_nkey,
                 ca=self.nats_ca,
                 certificate=self.nats_cert,
                 key=self.nats_key,
             )
         except ConfigurationError as error:
-            sentence = f"{error} (or --nats-url)"
+            sentence = f"{error} (or --nats-url)" if URL_VARIABLE in str(error) else str(error)
         raise Trouble(sentence)
 
 

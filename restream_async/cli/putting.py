@@ -11,7 +11,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from restream_async import ConfigurationError, NewRestream
-from restream_async.cli.inputs import Bad, Row
 from restream_async.cli.interrupts import Interrupts
 from restream_async.cli.nats import NatsChoice
 from restream_async.cli.screen import is_lively, lasting, plural, say, say_error
@@ -28,9 +27,8 @@ _PLAIN_EVERY: Final = 2.0
 class Job:
     """A checked input on its way to the stream."""
 
-    rows: Iterator[Row | Bad]
+    restreams: Iterator[NewRestream]
     total: int
-    source: str
     nats: NatsChoice
     console: Console
     quiet: bool
@@ -63,7 +61,9 @@ class Job:
                     progress.update(task, completed=self.new + self.known)
 
                 async with interrupts:
-                    await publisher.publish_all(self._restreams(), heed, look_first=self.look_first)
+                    await publisher.publish_all(
+                        self._until_stopped(), heed, look_first=self.look_first
+                    )
         except ConfigurationError as error:
             raise Trouble(str(error)) from None
         except UnpublishedError as error:
@@ -82,14 +82,12 @@ class Job:
             raise self.trouble
         return ExitCode.DONE
 
-    def _restreams(self) -> Iterator[NewRestream]:
+    def _until_stopped(self) -> Iterator[NewRestream]:
         try:
-            for row in self.rows:
+            for new in self.restreams:
                 if self.stopped:
                     return
-                # They were all good a moment ago, and are the same.
-                if isinstance(row, Row):
-                    yield row.restream
+                yield new
         except Trouble as trouble:
             self.trouble = trouble
 

@@ -1,9 +1,11 @@
 """`worker`: one worker process. `asyncapi`: what it takes and tells, as a document."""
 
 import logging
+import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Final
+from types import FrameType
+from typing import Annotated, Final, NoReturn
 
 import typer
 
@@ -89,7 +91,8 @@ def worker(  # noqa: PLR0913 - one for each option
     """Create the restreams that are on the stream, until SIGTERM or Ctrl-C.
 
     Run it as often as you like, on as many machines as you like: they share the work, and one
-    that dies is taken over from. While the service is gone they hold what they have.
+    that dies is taken over from. While the service is gone they hold what they have. If a stream
+    or the consumer is deleted under them they end, with exit code 1.
     """
 
     def client() -> RestreamClient:
@@ -99,6 +102,8 @@ def worker(  # noqa: PLR0913 - one for each option
             max_in_flight=places,
         )
 
+    # To begin takes a while, with all that is to be imported.
+    signal.signal(signal.SIGTERM, leave)
     # What is wrong with the settings is said before anything is connected.
     client()
     options = nats.options()
@@ -128,6 +133,12 @@ def worker(  # noqa: PLR0913 - one for each option
     else:
         return
     raise Trouble(sentence)
+
+
+def leave(number: int, frame: FrameType | None) -> NoReturn:
+    """End before anything was begun: well, as later too."""
+    del number, frame
+    raise SystemExit(0)
 
 
 def _read(path: Path) -> tuple[Destination, ...]:

@@ -14,7 +14,13 @@ from typing import Any, Final
 from faststream import AckPolicy, FastStream
 from faststream._internal.constants import EMPTY
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
-from faststream.nats.security import NatsCredentials, NatsSecurity
+from faststream.nats.security import (
+    NatsCredentials,
+    NatsNKey,
+    NatsSecurity,
+    NatsToken,
+    NatsUserPassword,
+)
 from faststream.nats.subscriber.usecases import PullStreamSubscriber
 from faststream.specification import AsyncAPI
 from nats.aio.msg import Msg
@@ -45,7 +51,7 @@ def worker_app(
 ) -> FastStream:
     """Return a worker as a FastStream application; `await app.run()` ends well on SIGTERM.
 
-    The streams and the consumer must be there: see `topology`.
+    The streams and the consumer must be there: see `topology` and `consumer`.
 
     Args:
         options: how to reach the NATS server.
@@ -54,6 +60,7 @@ def worker_app(
 
     Raises:
         ConfigurationError: files for TLS cannot be used.
+        GoneError: from `run`, a consumer or stream was deleted under it.
 
     """
     return _assemble(options, plan if plan is not None else Plan(), client, serializer=None)
@@ -112,7 +119,7 @@ def _assemble(
     if plan.destinations:
         events = _subscriber(broker, names.of_events, plan, title="Events")
         events(_events(Place(worker, events, broker), plan))
-    return FastStream(
+    app = FastStream(
         broker,
         logger=_log.getChild("app"),
         lifespan=worker.lifespan,
@@ -123,6 +130,12 @@ def _assemble(
             description="Creates restreams on the VP live-video platform, each exactly once.",
         ),
     )
+
+    @app.after_startup
+    async def watch() -> None:
+        worker.watch(broker, app.exit)
+
+    return app
 
 
 def _subscriber(
@@ -174,10 +187,15 @@ async def _as_it_is(message: NatsMessage) -> bytes:
     return bytes(message.body)
 
 
-def _security(options: NatsOptions) -> NatsSecurity | None:
+def _security(options: NatsOptions) -> NatsSecurity:
     tls = options.tls()
     if options.credentials is not None:
-        return NatsCredentials(
-            str(options.credentials), ssl_context=tls, use_ssl=tls is not None or None
-        )
-    return NatsSecurity(ssl_context=tls) if tls is not None else None
+        return NatsCredentials(str(options.credentials), ssl_context=tls)
+    if options.nkey is not None:
+        return NatsNKey(options.nkey, ssl_context=tls)
+    if options.login is not None:
+        name, password = options.login
+        if password is None:
+            return NatsToken(name, ssl_context=tls)
+        return NatsUserPassword(name, password, ssl_context=tls)
+    return NatsSecurity(ssl_context=tls)

@@ -19,17 +19,27 @@ from restream_async.errors import (
     RestreamError,
     UnauthorizedError,
 )
-from restream_async.model import NewRestream, Restream
+from restream_async.model import Created, Failed, NewRestream, Outcome
 from restream_async.policy import RetryPolicy
 from restream_async.stats import Stats
 from restream_async.verdict import Verdict, verdict_of
 from restream_async.worker.commands import Unusable, decode
 
-REDELIVERY: Final = RetryPolicy(attempts=10, base=2.0, cap=30.0)
-"""How often a message is delivered at most, and how long it rests in between.
+REDELIVERY: Final = RetryPolicy(attempts=8, base=1.0, cap=10.0)
+"""At which delivery a message that fails is given up, and how long it rests in between.
 
-Beneath it the client has tried several times at each delivery. Rests are short, because a message
-that rests still holds one of the places of the consumer (`max_ack_pending`).
+Beneath it the client has tried several times at each delivery. Rests are short, at most 45 seconds
+in all for a message that asks for no more with `Retry-After`: to the server a message that rests
+is not acknowledged, so it holds one of the consumer's places (`max_ack_pending`). Where as many
+messages as there are places fail, and only they, fresh ones wait until the first of them is given
+up. Where all fail it is an outage, and nothing is given up.
+"""
+
+UNTRIED: Final = 2 * REDELIVERY.attempts
+"""Deliveries after which a message is given up without one more try: workers seem to die of it.
+
+Twice as many as failures, because a worker that ends gives back what it holds, and that counts as
+a delivery too: restarts during a long outage condemn nothing.
 """
 
 # Seconds until the next look whether the service is back; meanwhile the client probes.
@@ -43,12 +53,8 @@ _log: Final = logging.getLogger("restream_async.worker")
 class Client(Protocol):
     """What handling needs of a `RestreamClient`."""
 
-    async def create(self, new: NewRestream) -> Restream:
-        """Create a restream."""
-        ...
-
-    async def ensure(self, new: NewRestream) -> Restream:
-        """Create a restream unless it is there."""
+    async def outcome(self, new: NewRestream, *, ensure: bool = False) -> Outcome:
+        """Create a restream, with `ensure` only if it is absent, and return how that ended."""
         ...
 
     def stats(self) -> Stats:
@@ -57,30 +63,20 @@ class Client(Protocol):
 
 
 @attrs.frozen(kw_only=True)
-class Done:
-    """A restream of a message that exists."""
-
-    index: int
-    new: NewRestream
-    restream: Restream
-
-
-@attrs.frozen(kw_only=True)
 class Refused:
     """A restream of a message, or all of it, that will not be created however often it is tried.
 
     Attributes:
         index: its place in the list, from 0.
-        new: what was asked for; None: that could not be read.
-        error: what the client raised, or None.
         reason: why, in words, without secrets.
+        failed: how the last try ended; None: it was not tried, most often because it could not be
+            read.
 
     """
 
     index: int
-    new: NewRestream | None = None
-    error: RestreamError | None = None
     reason: str
+    failed: Failed | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -88,14 +84,14 @@ class Handled:
     """What became of a message.
 
     Attributes:
-        done: what exists now.
+        done: what exists now, by its index in the message.
         refused: what never will, for the dead letters.
         again: seconds after which the message is to be delivered again; None: never.
         reason: why it is to be delivered again.
 
     """
 
-    done: tuple[Done, ...] = ()
+    done: tuple[Created, ...] = ()
     refused: tuple[Refused, ...] = ()
     again: float | None = None
     reason: str = ""
@@ -108,17 +104,13 @@ class Handled:
         return "never" if self.refused else "done"
 
 
-def _no_stop() -> bool:
-    return False
-
-
 @attrs.frozen(kw_only=True)
 class Handler:
     """Carries out messages.
 
     Attributes:
         client: shared by all messages of a process.
-        redelivery: how often a message is delivered at most, and its rest in between.
+        redelivery: at which delivery a message that fails is given up, and its rest in between.
         stopping: says whether this worker is about to end, so that nothing new is begun.
         sleep: waits for so many seconds.
         chance: a random number from 0 up to 1.
@@ -127,7 +119,7 @@ class Handler:
 
     client: Client
     redelivery: RetryPolicy = REDELIVERY
-    stopping: Callable[[], bool] = _no_stop
+    stopping: Callable[[], bool]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     chance: Callable[[], float] = random.random
 
@@ -147,54 +139,52 @@ class Handler:
         items = decode(data)
         if isinstance(items, Unusable):
             return Handled(refused=(Refused(index=0, reason=items.reason),))
-        done: list[Done] = []
+        done: list[Created] = []
         refused: list[Refused] = []
         # One after the other: a message is never more than one request to the service.
         for index, item in enumerate(items):
             if isinstance(item, Unusable):
                 refused.append(Refused(index=index, reason=item.reason))
                 continue
-            if delivery > self.redelivery.attempts:
+            if delivery > UNTRIED:
                 reason = f"delivered {delivery} times, and no worker lived to see it through"
-                refused.append(Refused(index=index, new=item, reason=reason))
+                refused.append(Refused(index=index, reason=reason))
                 continue
             end = await self._settle(item, look_first=look_first or delivery > 1)
-            if isinstance(end, Restream):
-                done.append(Done(index=index, new=item, restream=end))
-            elif end is None:
-                return self._again(done, 0.0, "the worker is ending")
-            elif is_final(end):
-                refused.append(Refused(index=index, new=item, error=end, reason=str(end)))
-            elif delivery == self.redelivery.attempts:
-                reason = f"given up after {delivery} deliveries: {end}"
-                refused.append(Refused(index=index, new=item, error=end, reason=reason))
+            if end is None:
+                return Handled(again=0.0, reason="the worker is ending")
+            end = attrs.evolve(end, index=index)
+            if isinstance(end, Created):
+                done.append(end)
+            elif is_final(end.error):
+                refused.append(Refused(index=index, reason=str(end.error), failed=end))
+            elif delivery >= self.redelivery.attempts:
+                reason = f"given up after {delivery} deliveries: {end.error}"
+                refused.append(Refused(index=index, reason=reason, failed=end))
             else:
-                asked = end.retry_after if isinstance(end, ApiError) else None
-                seconds = self.redelivery.wait(delivery, asked, self.chance())
-                return self._again(done, seconds, str(end))
+                return self._again(end.error, delivery)
         return Handled(done=tuple(done), refused=tuple(refused))
 
-    def _again(self, done: list[Done], seconds: float, reason: str) -> Handled:
-        # What was refused will be refused again, and is told of when the message ends.
-        return Handled(done=tuple(done), again=seconds, reason=reason)
+    def _again(self, error: RestreamError, delivery: int) -> Handled:
+        # What has ended will end the same way again, and is told of when all of the message has.
+        asked = error.retry_after if isinstance(error, ApiError) else None
+        seconds = self.redelivery.wait(delivery, asked, self.chance())
+        return Handled(again=seconds, reason=str(error))
 
-    async def _settle(
-        self, new: NewRestream, *, look_first: bool
-    ) -> Restream | RestreamError | None:
+    async def _settle(self, new: NewRestream, *, look_first: bool) -> Outcome | None:
         """Bring a restream to its end; None: this worker ends first."""
         while not self.stopping():
-            try:
-                return await (self.client.ensure(new) if look_first else self.client.create(new))
-            except RestreamError as error:
-                failed = error
-            if isinstance(failed, UnauthorizedError):
-                _log.error("the service refuses the API key, so this worker holds: %s", failed)
+            end = await self.client.outcome(new, ensure=look_first)
+            if isinstance(end, Created):
+                return end
+            if isinstance(end.error, UnauthorizedError):
+                _log.error("the service refuses the API key, so this worker holds: %s", end.error)
                 await self.sleep(_LOCKED_OUT)
-            elif not is_final(failed) and self._is_gone(failed):
-                _log.warning("the service is gone, so this worker holds: %s", failed)
+            elif not is_final(end.error) and self._is_gone(end.error):
+                _log.warning("the service is gone, so this worker holds: %s", end.error)
                 await self.sleep(_HOLD)
             else:
-                return failed
+                return end
             look_first = True
         return None
 
@@ -203,7 +193,11 @@ class Handler:
 
 
 def is_final(error: RestreamError) -> bool:
-    """Say whether trying again can't help."""
+    """Say whether trying again can't help.
+
+    A key that is refused says nothing about the restream: with the right one it may be created.
+    """
     if isinstance(error, ApiError):
-        return verdict_of(error.status) is Verdict.REFUSED
+        is_refused = verdict_of(error.status) is Verdict.REFUSED
+        return is_refused and not isinstance(error, UnauthorizedError)
     return isinstance(error, InvalidRestreamError)

@@ -12,9 +12,10 @@ import time
 from collections.abc import Coroutine
 from typing import Any, Final, TypeVar
 
-import nats.errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+
+from restream_async.worker.nats_options import UNREACHABLE
 
 _T = TypeVar("_T")
 
@@ -22,9 +23,6 @@ _PROGRESS: Final = b"+WPI"
 _DONE: Final = b"+ACK"
 _NEVER: Final = b"+TERM"
 _AGAIN: Final = b"-NAK"
-
-UNREACHABLE: Final = (nats.errors.Error, OSError, TimeoutError)
-"""What nats-py raises where the server does not answer."""
 
 
 class LostError(Exception):

@@ -5,6 +5,14 @@ from typing import Final
 import attrs
 
 URL_VARIABLE: Final = "RESTREAM_NATS_URL"
+FILE_VARIABLES: Final = {
+    "credentials": "RESTREAM_NATS_CREDS",
+    "nkey": "RESTREAM_NATS_NKEY",
+    "ca": "RESTREAM_NATS_CA",
+    "certificate": "RESTREAM_NATS_CERT",
+    "key": "RESTREAM_NATS_KEY",
+}
+"""Called as NATS's own command line calls them, after RESTREAM_."""
 
 LOOK_FIRST: Final = "Restream-Look-First"
 """The header of a command that may come twice in two messages: it is looked for even at the first

@@ -11,13 +11,19 @@ from faststream.nats.publisher.usecase import LogicPublisher
 from nats.aio.msg import Msg
 
 from restream_async.client import RestreamClient
+from restream_async.worker.consumer import GoneError, missing
 from restream_async.worker.handling import Handled, Handler
-from restream_async.worker.lease import UNREACHABLE, Lease, LostError
+from restream_async.worker.lease import Lease, LostError
 from restream_async.worker.names import LOOK_FIRST
+from restream_async.worker.nats_options import UNREACHABLE, jetstream_of
 from restream_async.worker.plan import Plan
 from restream_async.worker.reports import Report, Source, reports
 
 _PUBLISH_SECONDS: Final = 5.0
+# Seconds between two looks whether consumer and streams are there; and before what was missing is
+# looked for once more, as a cluster may not know of it for a moment.
+_LOOK: Final = 5.0
+_LOOK_AGAIN: Final = 1.0
 
 _log: Final = logging.getLogger("restream_async.worker")
 
@@ -33,13 +39,20 @@ class Worker:
         self._open_client = open_client
         self._ending = asyncio.Event()
         self._over = asyncio.Event()
-        self._handler: Handler | None = None
+        self._handler: Handler
+        self._watching: asyncio.Task[None] | None = None
+        self._missing = ""
         self.outcomes: LogicPublisher
         self.dead: LogicPublisher
 
     @contextlib.asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None]:
-        """Keep one client open for the whole process."""
+        """Keep one client open for the whole process.
+
+        Raises:
+            GoneError: at the end, if that came because a consumer or stream was deleted.
+
+        """
         async with self._open_client() as client:
             self._handler = Handler(
                 client=client,
@@ -48,10 +61,22 @@ class Worker:
                 sleep=self._pause,
             )
             yield
+        if self._missing:
+            raise GoneError(f"{self._missing} is not there any more, so this worker has ended")
+
+    def watch(self, broker: NatsBroker, leave: Callable[[], None]) -> None:
+        """Begin to look whether all that workers need is still there; if not, `leave` is called.
+
+        FastStream goes on asking a consumer that was deleted, and never says so.
+        """
+        self._watching = asyncio.create_task(self._watch(broker, leave))
 
     async def end(self) -> None:
         """Begin nothing new; what is under way after the grace is given back."""
         self._ending.set()
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
         asyncio.get_running_loop().call_later(self.plan.grace, self._over.set)
 
     async def see_through(
@@ -93,13 +118,24 @@ class Worker:
 
     async def command(self, message: Msg) -> Handled:
         """Create the restreams that a message asks for."""
-        if self._handler is None:
-            raise RuntimeError("the worker is not open")
         return await self._handler.handle(
             message.data,
             message.metadata.num_delivered,
-            look_first=LOOK_FIRST in (message.headers or {}),
+            look_first=LOOK_FIRST in (message.headers or {})
+            or message.metadata.sequence.stream <= self.plan.look_until,
         )
+
+    async def _watch(self, broker: NatsBroker, leave: Callable[[], None]) -> None:
+        jetstream = jetstream_of(await broker.connect())
+        consumers = [self.plan.names]
+        consumers += [self.plan.names.of_events] if self.plan.destinations else []
+        while not self._missing:
+            await asyncio.sleep(_LOOK)
+            if await missing(jetstream, consumers):
+                await asyncio.sleep(_LOOK_AGAIN)
+                self._missing = await missing(jetstream, consumers)
+        _log.error("%s is not there any more, so this worker ends", self._missing)
+        leave()
 
     async def _work(self, work: Work, message: Msg, source: Source) -> Handled:
         handled = await work(message)

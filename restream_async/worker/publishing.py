@@ -15,14 +15,15 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 import attrs
+import nats.errors
 import nats.js.errors
 from nats.js import JetStreamContext
 
 from restream_async.creation import key_of
 from restream_async.model import NewRestream
 from restream_async.worker.commands import encode
-from restream_async.worker.lease import UNREACHABLE
 from restream_async.worker.names import LOOK_FIRST
+from restream_async.worker.nats_options import UNREACHABLE
 
 # So many wait for their confirmation at once.
 _UNDER_WAY: Final = 256
@@ -113,6 +114,10 @@ class Publisher:
                         f"the stream {self.stream} does not take it: {error.description}"
                     ) from None
                 await asyncio.sleep(_PAUSE)
+            except (nats.errors.MaxPayloadError, nats.errors.BadSubjectError) as error:
+                # Nobody's fault but its own, or of the subject's.
+                problem = str(error).removeprefix("nats: ")
+                raise UnpublishedError(f"it cannot be published: {problem}") from None
             except UNREACHABLE:
                 # It may be there by now: then the stream drops the next one.
                 await asyncio.sleep(_PAUSE)

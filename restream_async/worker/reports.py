@@ -10,10 +10,12 @@ from typing import Any, Final
 import attrs
 
 from restream_async.errors import ApiError
-from restream_async.model import NewRestream
+from restream_async.model import Created, NewRestream
 from restream_async.redaction import clean, redact, redact_values
-from restream_async.worker.handling import Done, Handled, Refused
+from restream_async.worker.handling import Handled, Refused
 
+# Characters of one text. A report must be far smaller than the largest message that a server takes,
+# whatever the command held, or it could never be told.
 _LONGEST: Final = 2000
 
 
@@ -76,27 +78,39 @@ def _report(source: Source, index: int, fields: dict[str, Any], *, dead: bool) -
     )
 
 
-def _created(done: Done) -> dict[str, Any]:
+def _created(done: Created) -> dict[str, Any]:
     return {
         "outcome": "created",
         "id": done.restream.id,
-        **_shown(done.new),
+        **_shown(done.request),
         "status": done.restream.status,
+        "origin": done.origin.value,
+        "maybeDuplicate": done.maybe_duplicate,
+        "attempts": done.attempts,
     }
 
 
 def _failed(refused: Refused) -> dict[str, Any]:
-    error = refused.error
-    secrets = refused.new.secrets if refused.new is not None else ()
+    failed = refused.failed
+    if failed is None:
+        return {
+            "outcome": "failed",
+            "errorType": "UnusableMessage",
+            "error": clean(refused.reason, _LONGEST),
+            "httpStatus": None,
+            "attempts": 0,
+        }
     return {
         "outcome": "failed",
-        **(_shown(refused.new) if refused.new is not None else {}),
-        "errorType": type(error).__name__ if error is not None else "UnusableMessage",
-        "error": clean(redact(refused.reason, secrets), _LONGEST),
-        "httpStatus": error.status if isinstance(error, ApiError) else None,
+        **_shown(failed.request),
+        "errorType": type(failed.error).__name__,
+        "error": clean(redact(refused.reason, failed.request.secrets), _LONGEST),
+        "httpStatus": failed.error.status if isinstance(failed.error, ApiError) else None,
+        "attempts": failed.attempts,
     }
 
 
 def _shown(new: NewRestream) -> dict[str, Any]:
-    video_id, title = redact_values((new.video_id, new.title), new.secrets)
+    shown = redact_values((new.video_id, new.title), new.secrets)
+    video_id, title = (clean(str(text), _LONGEST) for text in shown)
     return {"videoId": video_id, "title": title}

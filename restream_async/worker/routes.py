@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from restream_async.errors import RestreamError
+from restream_async.model import Failed
 from restream_async.worker.commands import LARGEST
 from restream_async.worker.handling import Client, is_final
 from restream_async.worker.webhooks import Destination, UnusableEventError, restreams_for
@@ -56,20 +56,14 @@ class Webhook:
         except UnusableEventError as error:
             _log.warning("%s", error)
             return HTTPStatus.BAD_REQUEST
-        ends = await asyncio.gather(
-            *(self.client.ensure(new) for new in wanted), return_exceptions=True
-        )
-        answer = HTTPStatus.NO_CONTENT
-        for end in ends:
-            if not isinstance(end, BaseException):
-                continue
-            if not isinstance(end, RestreamError):
-                raise end
-            _log.warning("a restream for an event was not created: %s", end)
-            # What is refused will be refused again: sending the event again is of no use.
-            if not is_final(end):
-                answer = HTTPStatus.SERVICE_UNAVAILABLE
-        return answer
+        ends = await asyncio.gather(*(self.client.outcome(new, ensure=True) for new in wanted))
+        failures = [end.error for end in ends if isinstance(end, Failed)]
+        for failure in failures:
+            _log.warning("a restream for an event was not created: %s", failure)
+        # What is refused will be refused again: sending the event again is of no use.
+        if all(map(is_final, failures)):
+            return HTTPStatus.NO_CONTENT
+        return HTTPStatus.SERVICE_UNAVAILABLE
 
 
 def aiohttp_handler(webhook: Webhook) -> Callable[["web.Request"], Awaitable["web.Response"]]:
@@ -77,8 +71,7 @@ def aiohttp_handler(webhook: Webhook) -> Callable[["web.Request"], Awaitable["we
     from aiohttp import web  # noqa: PLC0415 - only who mounts it needs it
 
     async def handle(request: web.Request) -> web.Response:
-        if (request.content_length or 0) > LARGEST:
-            return web.Response(status=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        # What is too large, aiohttp answers with 413 by itself.
         status = await webhook.receive(await request.read(), request.headers.get(SECRET_HEADER))
         return web.Response(status=status)
 
@@ -96,9 +89,13 @@ def asgi_endpoint(
     from starlette.responses import Response  # noqa: PLC0415 - only who mounts it needs it
 
     async def endpoint(request: "Request") -> Response:
-        if int(request.headers.get("content-length", 0)) > LARGEST:
-            return Response(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
-        status = await webhook().receive(await request.body(), request.headers.get(SECRET_HEADER))
+        body = bytearray()
+        # Piece by piece: a length may be missing, or a lie.
+        async for piece in request.stream():
+            body += piece
+            if len(body) > LARGEST:
+                return Response(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        status = await webhook().receive(bytes(body), request.headers.get(SECRET_HEADER))
         return Response(status_code=status)
 
     return endpoint

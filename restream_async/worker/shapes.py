@@ -1,6 +1,6 @@
 """The JSON of commands, outcomes and dead letters, for the AsyncAPI document."""
 
-from typing import NotRequired
+from typing import Literal, NotRequired
 
 from typing_extensions import TypedDict  # pydantic cannot read that of Python 3.11
 
@@ -28,23 +28,26 @@ class _Report(TypedDict):
     sequence: int
     index: int
     delivery: int
+    attempts: int
     messageId: str | None
 
 
 class CreatedReport(_Report):
     """A restream that exists."""
 
-    outcome: str
+    outcome: Literal["created"]
     id: int | str
     videoId: str
     title: str
     status: bool
+    origin: Literal["posted", "confirmed", "existing"]
+    maybeDuplicate: bool
 
 
 class FailedReport(_Report):
     """A restream that will not be created."""
 
-    outcome: str
+    outcome: Literal["failed"]
     videoId: NotRequired[str]
     title: NotRequired[str]
     errorType: str

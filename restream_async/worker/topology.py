@@ -1,40 +1,24 @@
-"""The streams and the consumer that all workers share: made if absent, else compared.
+"""The streams that all share: made if absent, else compared.
 
-Three streams: commands (a work queue: what is done is gone, and its stream key with it), outcomes
-(for a week) and dead letters (for good). The consumer is durable and shared: its
-`max_ack_pending` is how many messages may be under way over all machines, and as a message is
-never more than one request at a time, that is the cap on requests in flight.
+Three of them: commands (a work queue: what is done is gone, and its stream key with it), outcomes
+(for a week) and dead letters (for good).
 """
 
 import secrets
+from collections.abc import Sequence
 from typing import Any, Final
 
 import nats.js.errors
 from nats.js import JetStreamContext
-from nats.js.api import (
-    AckPolicy,
-    ConsumerConfig,
-    DeliverPolicy,
-    DiscardPolicy,
-    RetentionPolicy,
-    StorageType,
-    StreamConfig,
-)
+from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 
 from restream_async.errors import ConfigurationError
-from restream_async.worker.handling import REDELIVERY
 from restream_async.worker.names import Names
+from restream_async.worker.nats_options import explained
 
-IN_FLIGHT: Final = 64
-ACK_WAIT: Final = 30.0
 WINDOW: Final = 2 * 3600.0
 """Seconds for which the stream of commands knows a message again and drops it."""
 
-# Workers give up a message themselves. The server does so only where workers die of it again and
-# again, and then says so among the dead letters.
-_MAX_DELIVER: Final = 3 * REDELIVERY.attempts
-# Each place of each worker waits with a request of its own; beyond this the server sends them away.
-_MAX_WAITING: Final = 8192
 _OUTCOMES_KEPT: Final = 7 * 24 * 3600.0
 _SALT: Final = "restream-async-salt"
 _ADVISORY: Final = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES"
@@ -49,7 +33,8 @@ async def declare_streams(jetstream: JetStreamContext, names: Names, *, replicas
         replicas: on how many servers of a cluster each is kept, if it has to be made.
 
     Raises:
-        ConfigurationError: one is there with settings that would lose messages.
+        ConfigurationError: one is there with settings that would lose messages, or JetStream
+            cannot be used.
 
     """
     common: dict[str, Any] = {"storage": StorageType.FILE, "num_replicas": replicas}
@@ -80,9 +65,10 @@ async def declare_streams(jetstream: JetStreamContext, names: Names, *, replicas
         retention=RetentionPolicy.LIMITS,
         **common,
     )
-    found = await _stream(jetstream, commands, "retention", "discard", "duplicate_window")
-    await _stream(jetstream, outcomes, "retention")
-    await _stream(jetstream, dead, "retention")
+    with explained():
+        found = await _stream(jetstream, commands, "retention", "discard", "duplicate_window")
+        await _stream(jetstream, outcomes, "retention")
+        await _stream(jetstream, dead, "retention")
     salt = (found.metadata or {}).get(_SALT)
     if salt is None:
         raise ConfigurationError(
@@ -90,54 +76,6 @@ async def declare_streams(jetstream: JetStreamContext, names: Names, *, replicas
             f"{_SALT}): name another stream"
         )
     return salt.encode()
-
-
-async def declare_consumer(
-    jetstream: JetStreamContext,
-    names: Names,
-    *,
-    in_flight: int | None = None,
-    ack_wait: float | None = None,
-) -> tuple[int, float]:
-    """Make the consumer if it is absent; return its `in_flight` and `ack_wait`.
-
-    Args:
-        jetstream: of an open connection.
-        names: what things are called.
-        in_flight: messages under way over all machines, at most; None: as it is, else 64.
-        ack_wait: seconds after which a message that nobody works on is delivered again; None: as
-            it is, else 30.
-
-    Raises:
-        ConfigurationError: it is there with other settings.
-
-    """
-    config = ConsumerConfig(
-        durable_name=names.durable,
-        description="the workers, on all machines",
-        deliver_policy=DeliverPolicy.ALL,
-        ack_policy=AckPolicy.EXPLICIT,
-        filter_subject=names.subject,
-        max_ack_pending=in_flight if in_flight is not None else IN_FLIGHT,
-        ack_wait=ack_wait if ack_wait is not None else ACK_WAIT,
-        max_deliver=_MAX_DELIVER,
-        max_waiting=_MAX_WAITING,
-    )
-    try:
-        info = await jetstream.consumer_info(names.stream, names.durable)
-    except nats.js.errors.NotFoundError:
-        info = await jetstream.add_consumer(names.stream, config)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
-    compared = ["ack_policy", "filter_subject", "max_deliver"]
-    compared += ["max_ack_pending"] if in_flight is not None else []
-    compared += ["ack_wait"] if ack_wait is not None else []
-    found = info.config
-    if found.deliver_subject:
-        raise ConfigurationError(
-            f"the consumer {names.durable} of the stream {names.stream} is a push consumer: name "
-            "another one"
-        )
-    _compare(f"the consumer {names.durable} of the stream {names.stream}", found, config, compared)
-    return found.max_ack_pending or IN_FLIGHT, found.ack_wait or ACK_WAIT
 
 
 async def _stream(
@@ -162,14 +100,12 @@ async def _stream(
             f"the stream {name} does not take {', '.join(missing)}: name another stream, or "
             "change its subjects"
         )
-    _compare(f"the stream {name}", found, wanted, compared)
+    compare(f"the stream {name}", found, wanted, compared)
     return found
 
 
-def _compare(
-    what: str, found: object, wanted: object, names: "list[str] | tuple[str, ...]"
-) -> None:
-    """Refuse settings that differ.
+def compare(what: str, found: object, wanted: object, names: Sequence[str]) -> None:
+    """Refuse settings that differ from ours, instead of fighting over them.
 
     Raises:
         ConfigurationError: names each, with what it is and what it should be.

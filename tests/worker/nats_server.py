@@ -22,6 +22,7 @@ class NatsServer:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.arguments: list[str] = []
+        self.jetstream = True
         with socket.create_server(("127.0.0.1", 0)) as taken:
             self.port: int = taken.getsockname()[1]
         self._process: asyncio.subprocess.Process | None = None
@@ -38,9 +39,7 @@ class NatsServer:
                 "127.0.0.1",
                 "-p",
                 str(self.port),
-                "-js",
-                "-sd",
-                str(self.folder / "store"),
+                *(["-js", "-sd", str(self.folder / "store")] if self.jetstream else []),
                 *self.arguments,
                 stdout=log,
                 stderr=subprocess.STDOUT,

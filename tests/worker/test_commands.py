@@ -49,11 +49,11 @@ async def run(*arguments: str, env: dict[str, str]) -> tuple[int | None, str]:
     return process.returncode, output.decode()
 
 
-def csv(folder: Path) -> str:
+def csv(folder: Path, count: int = COUNT) -> str:
     path = folder / "restreams.csv"
     rows = [
         f"{each.video_id},{each.title},{each.stream_url},{each.stream_key},true"
-        for each in map(wanted, range(COUNT))
+        for each in map(wanted, range(count))
     ]
     path.write_text("\n".join(["videoId,title,streamUrl,streamKey,status", *rows, ""]))
     return str(path)
@@ -95,6 +95,35 @@ async def test_what_is_enqueued_twice_is_created_once_by_two_workers(
     said = first[1] + again[1] + "".join(output.decode() for output, _ in ends)
     assert "SECRET" not in said
     assert sandbox.api_key not in said
+
+
+async def test_what_was_killed_and_is_enqueued_again_is_on_the_stream_once_and_whole(
+    nats_server: NatsServer, connection: Client, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    env = environment(sandbox, nats_server.url)
+    file = csv(tmp_path, 6000)
+    jetstream = jetstream_of(connection)
+    await declare_streams(jetstream, Names())
+
+    async def count() -> int:
+        return (await jetstream.stream_info("RESTREAMS")).state.messages
+
+    killed = await begin("enqueue", file, env=env)
+    async with asyncio.timeout(20):
+        while await count() < 500:  # noqa: ASYNC110 - asked, not told
+            await asyncio.sleep(0.01)
+    killed.kill()
+    await killed.communicate()
+    left = await count()
+    code, said = await run("enqueue", file, env=env)
+
+    assert left < 6000, "it was killed on the way"
+    assert code == 0
+    assert f"{left:>9,}  that it had already" in said
+    assert await count() == 6000
+    messages = [await jetstream.get_msg("RESTREAMS", number + 1) for number in range(6000)]
+    keys = {json.loads(message.data or b"")["streamKey"] for message in messages}
+    assert keys == {wanted(number).stream_key for number in range(6000)}
 
 
 async def test_settings_that_differ_are_refused_with_one_sentence(

@@ -7,9 +7,10 @@ from pathlib import Path
 from nats.aio.client import Client
 
 from restream_async.sandbox import Sandbox
+from restream_async.worker.consumer import declare_consumer
 from restream_async.worker.names import Names
 from restream_async.worker.nats_options import jetstream_of
-from restream_async.worker.topology import declare_consumer, declare_streams
+from restream_async.worker.topology import declare_streams
 
 from .fleet import BAD, WorkerProcess, all_done, documents, publish_all, stored_count, wanted
 from .nats_server import NatsServer

@@ -9,8 +9,11 @@ import pytest
 from restream_async import (
     BackendFetchFailedError,
     BadRequestError,
+    Created,
+    Failed,
     NewRestream,
     OutageError,
+    Outcome,
     Restream,
     RestreamError,
     RetryPolicy,
@@ -20,7 +23,8 @@ from restream_async.codec import to_dict
 from restream_async.errors import ApiError, Call
 from restream_async.stats import Stats
 from restream_async.worker.commands import LARGEST, MOST, encode
-from restream_async.worker.handling import Handled, Handler
+from restream_async.worker.handling import REDELIVERY as DEFAULT
+from restream_async.worker.handling import UNTRIED, Handled, Handler
 
 CALL = Call("POST", "/api/v1/p/restreams", "v1")
 UNAVAILABLE = BackendFetchFailedError(CALL, status=503, retry_after=5.0)
@@ -45,11 +49,19 @@ class FakeClient:
     calls: list[str] = attrs.field(factory=list[str])
     outage: bool = False
 
-    async def create(self, new: NewRestream) -> Restream:
-        return self._answer("create", new)
-
-    async def ensure(self, new: NewRestream) -> Restream:
-        return self._answer("ensure", new)
+    async def outcome(self, new: NewRestream, *, ensure: bool = False) -> Outcome:
+        self.calls.append(f"{'ensure' if ensure else 'create'} {new.video_id}")
+        if self.failures:
+            return Failed(index=0, request=new, error=self.failures.pop(0), attempts=5)
+        restream = Restream(
+            id=len(self.calls),
+            title=new.title,
+            stream_key=new.stream_key,
+            stream_url=new.stream_url,
+            status=new.status,
+            video_id=new.video_id,
+        )
+        return Created(index=0, request=new, restream=restream, attempts=1)
 
     def stats(self) -> Stats:
         return Stats(
@@ -60,19 +72,6 @@ class FakeClient:
             retries=0,
             budget_left=1,
             state="outage" if self.outage else "open",
-        )
-
-    def _answer(self, call: str, new: NewRestream) -> Restream:
-        self.calls.append(f"{call} {new.video_id}")
-        if self.failures:
-            raise self.failures.pop(0)
-        return Restream(
-            id=len(self.calls),
-            title=new.title,
-            stream_key=new.stream_key,
-            stream_url=new.stream_url,
-            status=new.status,
-            video_id=new.video_id,
         )
 
 
@@ -205,13 +204,28 @@ async def test_the_last_delivery_gives_up_and_says_so() -> None:
     assert handled.refused[0].reason.startswith("given up after 3 deliveries: 503")
 
 
+async def test_deliveries_that_ended_with_their_worker_are_no_failures() -> None:
+    stage = scene()
+
+    handled = await stage.handle(encode(new()), UNTRIED)
+
+    assert handled.verdict == "done"
+    assert stage.client.calls == ["ensure v1"]
+
+
 async def test_a_message_that_workers_die_of_is_not_tried_once_more() -> None:
     stage = scene()
 
-    handled = await stage.handle(encode(new()), 4)
+    handled = await stage.handle(encode(new()), UNTRIED + 1)
 
     assert handled.verdict == "never"
     assert stage.client.calls == []
+
+
+def test_a_message_that_fails_rests_for_less_than_a_minute_in_all() -> None:
+    rests = [DEFAULT.wait(failures, None, 1.0) for failures in range(1, DEFAULT.attempts)]
+
+    assert sum(rests) == 45.0
 
 
 @pytest.mark.parametrize("error", [OutageError(CALL), UNAVAILABLE])

@@ -9,15 +9,25 @@ import pytest
 import pytest_asyncio
 from faststream import FastStream
 from nats.aio.client import Client
+from nats.js.api import DiscardPolicy, StreamConfig
 
-from restream_async import RestreamClient, RetryPolicy
+from restream_async import (
+    Failed,
+    InternalServerError,
+    NewRestream,
+    Outcome,
+    RestreamClient,
+    RetryPolicy,
+)
+from restream_async.errors import Call
 from restream_async.sandbox import Fault, Faults, Sandbox
 from restream_async.worker.app import worker_app
 from restream_async.worker.commands import encode
+from restream_async.worker.consumer import GoneError, declare_consumer
 from restream_async.worker.names import LOOK_FIRST, Names
 from restream_async.worker.nats_options import NatsOptions, jetstream_of
 from restream_async.worker.plan import Plan
-from restream_async.worker.topology import declare_consumer, declare_streams
+from restream_async.worker.topology import declare_streams
 from restream_async.worker.webhooks import Destination, restreams_for
 
 from .fleet import all_done, documents, stored_count, wanted
@@ -35,9 +45,10 @@ class Desk:
     sandbox: Sandbox
     url: str
     retry: RetryPolicy = RETRY
+    kind: type[RestreamClient] = RestreamClient
 
     def client(self) -> RestreamClient:
-        return RestreamClient(
+        return self.kind(
             base_url=self.sandbox.base_url,
             project_id=self.sandbox.project_id,
             api_key=self.sandbox.api_key,
@@ -57,8 +68,10 @@ class Desk:
         grace: float = 3.0,
         attempts: int = 10,
         destinations: tuple[Destination, ...] = (),
+        look_until: int = 0,
     ) -> AsyncGenerator[FastStream]:
         plan = Plan(
+            look_until=look_until,
             places=places,
             ack_wait=ACK_WAIT,
             grace=grace,
@@ -132,8 +145,25 @@ async def test_what_fails_for_now_comes_again_and_looks_first(desk: Desk) -> Non
 
     assert len(desk.sandbox.stored) == 1
     (outcome,) = await documents(desk.connection, "RESTREAMS_OUTCOMES")
-    assert outcome["delivery"] == 2
+    assert (outcome["delivery"], outcome["origin"], outcome["attempts"]) == (2, "posted", 1)
     assert await documents(desk.connection, "RESTREAMS_DEAD") == []
+
+
+async def test_an_outcome_says_how_the_restream_came_to_be_known(desk: Desk) -> None:
+    desk.sandbox.faults = Faults(after={Fault.BACKEND_FETCH_FAILED: 1.0}, retry_after=None)
+    jetstream = jetstream_of(desk.connection)
+    await desk.publish(1)
+    await jetstream.publish("restreams.commands", encode([wanted(1), wanted(2)]))
+
+    async with desk.worker(places=1, look_until=2):
+        await all_done(desk.connection, 10)
+
+    told = await documents(desk.connection, "RESTREAMS_OUTCOMES")
+    assert [(each["origin"], each["attempts"], each["maybeDuplicate"]) for each in told] == [
+        ("confirmed", 1, False),
+        ("existing", 0, False),
+        ("confirmed", 1, False),
+    ]
 
 
 async def test_what_never_succeeds_is_a_dead_letter_after_its_deliveries(desk: Desk) -> None:
@@ -255,3 +285,145 @@ async def test_an_event_that_is_repeated_creates_one_restream_for_each_destinati
     assert sorted(item.title for item in desk.sandbox.stored) == ["To 0: Show", "To 1: Show"]
     (letter,) = await documents(desk.connection, "RESTREAMS_DEAD")
     assert letter["error"] == "the event cannot be used: it is not JSON at position 0"
+
+
+async def test_a_worker_that_ends_takes_nothing_more_and_uses_up_no_deliveries(desk: Desk) -> None:
+    desk.sandbox.latency = 1.3
+    await desk.publish(1)
+
+    async with desk.worker(places=4, attempts=2) as app:
+        await until(lambda: desk.sandbox.counts.in_flight == 1)
+        app.exit()
+        await asyncio.sleep(0.3)
+        await desk.publish(*range(2, 12))
+        await asyncio.sleep(0.5)
+        info = await jetstream_of(desk.connection).consumer_info("RESTREAMS", "restream-workers")
+        assert info.delivered is not None
+        assert info.delivered.consumer_seq == 1
+
+    assert await documents(desk.connection, "RESTREAMS_DEAD") == []
+
+
+class PickyClient(RestreamClient):
+    """For it the service fails at the first eight restreams, however often they are tried."""
+
+    async def outcome(self, new: NewRestream, *, ensure: bool = False) -> Outcome:
+        if int(new.stream_key[-6:]) >= 8:
+            return await super().outcome(new, ensure=ensure)
+        error = InternalServerError(Call("POST", "/r", new.video_id), status=500)
+        return Failed(index=0, request=new, error=error, attempts=5)
+
+
+async def test_a_crowd_that_rests_keeps_fresh_ones_waiting_no_longer_than_it_is_tried(
+    desk: Desk,
+) -> None:
+    desk.kind = PickyClient
+    await desk.publish(*range(10))
+
+    async with desk.worker(places=4, attempts=3):
+        under_way, _ = await desk.pending()
+        assert under_way <= 8
+        # At most 0.2 and 0.4 seconds of rest, and as much again for a busy machine.
+        await stored_count(desk.sandbox, 2, 1.2)
+        await all_done(desk.connection, 5)
+
+    assert len(await documents(desk.connection, "RESTREAMS_DEAD")) == 8
+
+
+@pytest.mark.parametrize("what", ["consumer", "RESTREAMS", "RESTREAMS_OUTCOMES"])
+async def test_a_worker_under_which_a_consumer_or_stream_is_deleted_ends_and_says_so(
+    what: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("restream_async.worker.process._LOOK", 0.1)
+    monkeypatch.setattr("restream_async.worker.process._LOOK_AGAIN", 0.1)
+    jetstream = jetstream_of(desk.connection)
+    named = "the stream RESTREAMS_OUTCOMES" if what == "RESTREAMS_OUTCOMES" else "the consumer rest"
+    app = worker_app(NatsOptions(url=desk.url), Plan(places=4), desk.client)
+    running = asyncio.create_task(app.run())
+    await desk.publish(1)
+    await stored_count(desk.sandbox, 1, 5)
+
+    if what == "consumer":
+        await jetstream.delete_consumer("RESTREAMS", "restream-workers")
+    else:
+        await jetstream.delete_stream(what)
+
+    with pytest.raises(GoneError, match=f"{named}.* is not there any more"):
+        await asyncio.wait_for(running, 10)
+
+
+async def test_while_the_server_is_away_nothing_is_taken_for_deleted(
+    desk: Desk, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("restream_async.worker.process._LOOK", 0.1)
+    monkeypatch.setattr("restream_async.worker.process._LOOK_AGAIN", 0.1)
+
+    async with desk.worker():
+        await nats_server.stop()
+        await asyncio.sleep(1.0)
+        await nats_server.start()
+        await desk.publish(1)
+        await all_done(desk.connection, 10)
+
+    assert len(desk.sandbox.stored) == 1
+
+
+async def test_what_a_deleted_consumer_may_have_delivered_is_looked_for_first(desk: Desk) -> None:
+    await desk.publish(1, 2)
+    async with desk.client() as client:
+        await client.create(wanted(1))
+
+    async with desk.worker(look_until=1):
+        await all_done(desk.connection, 10)
+
+    assert len(desk.sandbox.stored) == 2
+    assert desk.sandbox.counts.lists == 1
+
+
+async def test_a_worker_that_is_told_to_end_before_it_has_begun_ends(
+    desk: Desk, nats_server: NatsServer
+) -> None:
+    await nats_server.stop()
+
+    async with desk.worker() as app:
+        await asyncio.sleep(0.3)
+        app.exit()
+
+    assert desk.sandbox.counts.posts == 0
+
+
+async def test_an_outcome_that_cannot_be_told_yet_is_told_later_and_the_message_held_so_long(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    jetstream = jetstream_of(desk.connection)
+    config = (await jetstream.stream_info("RESTREAMS_OUTCOMES")).config
+    full: StreamConfig = config.evolve(max_bytes=1, discard=DiscardPolicy.NEW)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
+    await jetstream.update_stream(full)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
+    await desk.publish(1)
+
+    async with desk.worker():
+        await until(lambda: "an outcome cannot be published yet" in caplog.text)
+        await asyncio.sleep(ACK_WAIT)
+        await jetstream.update_stream(config)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
+        await all_done(desk.connection, 10)
+
+    (outcome,) = await documents(desk.connection, "RESTREAMS_OUTCOMES")
+    assert (outcome["delivery"], outcome["origin"]) == (1, "posted")
+
+
+async def test_a_worker_for_events_ends_when_their_consumer_is_deleted(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("restream_async.worker.process._LOOK", 0.1)
+    monkeypatch.setattr("restream_async.worker.process._LOOK_AGAIN", 0.1)
+    jetstream = jetstream_of(desk.connection)
+    destinations = (Destination(title="t", stream_url="rtmp://h/a", stream_key="SECRET"),)
+    await declare_consumer(jetstream, Names().of_events, ack_wait=ACK_WAIT)
+    plan = Plan(places=1, destinations=destinations)
+    running = asyncio.create_task(worker_app(NatsOptions(url=desk.url), plan, desk.client).run())
+    await asyncio.sleep(0.5)
+
+    await jetstream.delete_consumer("RESTREAMS", "restream-workers-events")
+
+    with pytest.raises(GoneError, match="the consumer restream-workers-events"):
+        await asyncio.wait_for(running, 10)

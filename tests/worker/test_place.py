@@ -71,3 +71,14 @@ async def test_one_that_may_be_somebody_else_s_by_now_is_left() -> None:
 
     await taking.take(None, None)
     assert queue.ages == [0.0, 0.0]
+
+
+async def test_the_longer_one_lay_there_the_older_it_is() -> None:
+    queue = Queue(lasting=ACK_WAIT / 6, arriving=2)
+    taking = place(queue)
+
+    for arriving in (2, 1, 0):
+        queue.arriving = arriving
+        await taking.take(None, None)
+
+    assert queue.ages == [0.0, ACK_WAIT / 6, ACK_WAIT / 3]

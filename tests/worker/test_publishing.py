@@ -1,11 +1,14 @@
 """Putting restreams on the stream."""
 
 import asyncio
+from typing import Any
 
 import attrs
 import pytest
 import pytest_asyncio
 from nats.aio.client import Client
+from nats.js.api import PubAck
+from nats.js.errors import APIError
 
 from restream_async.worker.names import Names
 from restream_async.worker.nats_options import jetstream_of
@@ -89,3 +92,37 @@ async def test_a_full_stream_is_an_error_at_once(publisher: Publisher) -> None:
 
     with pytest.raises(UnpublishedError, match="maximum messages exceeded"):
         await publisher.publish_all([wanted(2)], lambda _: None)
+
+
+async def test_one_that_is_too_large_is_an_error_at_once(publisher: Publisher) -> None:
+    huge = attrs.evolve(wanted(1), title="t" * 2**20)
+
+    with pytest.raises(UnpublishedError, match="it cannot be published: maximum payload"):
+        await publisher.publish(huge)
+
+
+async def test_a_stream_that_is_just_being_made_is_waited_for(connection: Client) -> None:
+    jetstream = jetstream_of(connection)
+    publisher = Publisher(
+        jetstream=jetstream, subject="restreams.commands", stream="RESTREAMS", salt=b""
+    )
+    publishing = asyncio.create_task(publisher.publish(wanted(1)))
+    await asyncio.sleep(0.1)
+    await declare_streams(jetstream, Names())
+
+    assert (await asyncio.wait_for(publishing, 5)).is_new
+
+
+async def test_a_cluster_that_elects_its_leader_is_waited_for(publisher: Publisher) -> None:
+    electing = APIError(code=503, err_code=10008, description="no leader")
+    acks: list[object] = [electing, PubAck(stream="RESTREAMS", seq=1, duplicate=True)]
+
+    class Cluster:
+        async def publish(self, *_: object, **__: object) -> object:
+            if isinstance(ack := acks.pop(0), Exception):
+                raise ack
+            return ack
+
+    cluster: Any = Cluster()
+
+    assert not (await attrs.evolve(publisher, jetstream=cluster).publish(wanted(1))).is_new

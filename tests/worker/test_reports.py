@@ -3,10 +3,13 @@
 import json
 from typing import Any
 
-from restream_async import NewRestream, Restream
+import attrs
+
+from restream_async import Created, Failed, NewRestream, Origin, Restream
 from restream_async.errors import BadRequestError, Call
-from restream_async.worker.handling import Done, Handled, Refused
+from restream_async.worker.handling import Handled, Refused
 from restream_async.worker.reports import Source, reports
+from restream_async.worker.shapes import CreatedReport, FailedReport
 
 SOURCE = Source(stream="S", sequence=7, delivery=2, message_id="abc")
 NEW = NewRestream(
@@ -16,9 +19,12 @@ NEW = NewRestream(
     stream_key="secret-key",
     status=True,
 )
-DONE = Done(
+DONE = Created(
     index=0,
-    new=NEW,
+    request=NEW,
+    attempts=3,
+    origin=Origin.CONFIRMED,
+    maybe_duplicate=True,
     restream=Restream(
         id=5,
         title=NEW.title,
@@ -30,9 +36,13 @@ DONE = Done(
 )
 REFUSED = Refused(
     index=1,
-    new=NEW,
-    error=BadRequestError(Call("POST", "/r", "v1"), status=400),
     reason="hidden-password and\nsecret-key are wrong",
+    failed=Failed(
+        index=1,
+        request=NEW,
+        error=BadRequestError(Call("POST", "/r", "v1"), status=400),
+        attempts=4,
+    ),
 )
 ABOUT = {"stream": "S", "sequence": 7, "delivery": 2, "messageId": "abc"}
 
@@ -49,6 +59,9 @@ def test_what_exists_is_told_with_its_id_and_without_its_secrets() -> None:
             "videoId": "v1",
             "title": "my *** is",
             "status": True,
+            "origin": "confirmed",
+            "maybeDuplicate": True,
+            "attempts": 3,
             "index": 0,
             **ABOUT,
         }
@@ -64,6 +77,7 @@ def test_what_never_will_is_a_dead_letter_with_its_reason_and_without_its_secret
             "errorType": "BadRequestError",
             "error": "*** and *** are wrong",
             "httpStatus": 400,
+            "attempts": 4,
             "index": 1,
             **ABOUT,
         }
@@ -77,6 +91,7 @@ def test_what_could_not_be_read_is_known_by_its_place_in_the_stream() -> None:
             "errorType": "UnusableMessage",
             "error": "it is empty",
             "httpStatus": None,
+            "attempts": 0,
             "index": 0,
             **ABOUT,
         }
@@ -94,3 +109,28 @@ def test_only_failures_are_dead_letters_and_each_has_an_id_of_its_own() -> None:
 
 def test_nothing_is_told_of_a_message_that_comes_again() -> None:
     assert told(Handled(done=(DONE,), again=1.0)) == []
+
+
+def test_however_long_the_texts_of_a_command_are_its_report_is_short() -> None:
+    longest = attrs.evolve(NEW, video_id="v" * 500_000, title="\U0001f3ac" * 200_000)
+    refused = attrs.evolve(
+        REFUSED,
+        reason="r" * 500_000,
+        failed=Failed(
+            index=1,
+            request=longest,
+            error=BadRequestError(Call("POST", "/r", "v1"), status=400),
+            attempts=1,
+        ),
+    )
+
+    (report,) = reports(Handled(refused=(refused,)), SOURCE)
+
+    assert len(report.body) < 64 * 1024
+
+
+def test_the_document_names_every_field_of_a_report() -> None:
+    created, failed = told(Handled(done=(DONE,), refused=(REFUSED,)))
+
+    assert set(created) == set(CreatedReport.__annotations__)
+    assert set(failed) == set(FailedReport.__annotations__)

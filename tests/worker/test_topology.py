@@ -1,7 +1,6 @@
-"""Streams and consumer: made if absent, and never fought over."""
+"""Streams: made if absent, and never fought over."""
 
 import asyncio
-import re
 
 import pytest
 from nats.aio.client import Client
@@ -9,15 +8,8 @@ from nats.js.api import RetentionPolicy, StreamConfig
 
 from restream_async import ConfigurationError
 from restream_async.worker.names import Names
-from restream_async.worker.nats_options import NatsOptions, jetstream_of
-from restream_async.worker.topology import (
-    ACK_WAIT,
-    IN_FLIGHT,
-    declare_consumer,
-    declare_streams,
-)
-
-from .nats_server import NatsServer
+from restream_async.worker.nats_options import jetstream_of
+from restream_async.worker.topology import declare_streams
 
 NAMES = Names()
 
@@ -32,34 +24,6 @@ async def test_all_workers_find_the_same_salt_however_many_begin_at_once(
     assert len(set(salts)) == 1
     assert len(salts[0]) == 64
     assert await declare_streams(jetstream, NAMES) == salts[0]
-
-
-async def test_a_consumer_that_is_there_says_how_it_is(connection: Client) -> None:
-    jetstream = jetstream_of(connection)
-    await declare_streams(jetstream, NAMES)
-
-    assert await declare_consumer(jetstream, NAMES, in_flight=5, ack_wait=7.0) == (5, 7.0)
-    assert await declare_consumer(jetstream, NAMES) == (5, 7.0)
-
-
-async def test_without_wishes_a_new_consumer_has_the_defaults(connection: Client) -> None:
-    jetstream = jetstream_of(connection)
-    await declare_streams(jetstream, NAMES)
-
-    assert await declare_consumer(jetstream, NAMES) == (IN_FLIGHT, ACK_WAIT)
-
-
-async def test_a_consumer_with_another_cap_is_refused_and_left_as_it_is(
-    connection: Client,
-) -> None:
-    jetstream = jetstream_of(connection)
-    await declare_streams(jetstream, NAMES)
-    await declare_consumer(jetstream, NAMES, in_flight=5)
-
-    with pytest.raises(ConfigurationError, match="max_ack_pending 5 instead of 6"):
-        await declare_consumer(jetstream, NAMES, in_flight=6)
-
-    assert (await declare_consumer(jetstream, NAMES))[0] == 5
 
 
 async def test_a_stream_that_would_lose_commands_is_refused(connection: Client) -> None:
@@ -106,23 +70,11 @@ async def test_what_the_server_itself_gives_up_is_among_the_dead_letters(
     assert found == [NAMES.dead, advisory]
 
 
-async def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
-    options = NatsOptions(url="nats://user:hidden-password@127.0.0.1:1")
+async def test_a_stream_that_somebody_made_just_alike_is_refused(connection: Client) -> None:
+    jetstream = jetstream_of(connection)
+    await declare_streams(jetstream, NAMES)
+    config = (await jetstream.stream_info(NAMES.stream)).config
+    await jetstream.update_stream(config.evolve(metadata={}))  # pyright: ignore[reportUnknownMemberType] - untyped keywords
 
-    with pytest.raises(ConfigurationError, match=re.escape("at nats://127.0.0.1:1:")) as caught:
-        await options.connect()
-
-    assert "hidden-password" not in str(caught.value)
-    assert caught.value.__cause__ is None
-    assert "hidden-password" not in repr(options)
-
-
-async def test_a_wrong_password_is_said_at_once(nats_server: NatsServer) -> None:
-    await nats_server.stop()
-    nats_server.arguments = ["--user", "u", "--pass", "right"]
-    await nats_server.start()
-
-    with pytest.raises(ConfigurationError, match="Authorization Violation") as caught:
-        await NatsOptions(url=nats_server.url.replace("//", "//u:wrong-one@")).connect()
-
-    assert "wrong-one" not in str(caught.value)
+    with pytest.raises(ConfigurationError, match="was not made by restream-async"):
+        await declare_streams(jetstream, NAMES)

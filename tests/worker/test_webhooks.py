@@ -3,15 +3,22 @@
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from fastapi import FastAPI
 
-from restream_async import BackendFetchFailedError, BadRequestError, ConfigurationError
+from restream_async import (
+    BackendFetchFailedError,
+    BadRequestError,
+    ConfigurationError,
+    UnauthorizedError,
+)
 from restream_async.errors import Call, RestreamError
 from restream_async.worker.commands import LARGEST
-from restream_async.worker.routes import SECRET_HEADER, Webhook, aiohttp_handler
+from restream_async.worker.routes import SECRET_HEADER, Webhook, aiohttp_handler, asgi_endpoint
 from restream_async.worker.webhooks import (
     Destination,
     UnusableEventError,
@@ -169,6 +176,7 @@ async def test_an_event_is_answered_well_when_all_is_there_and_looks_first(
     ("error", "status"),
     [
         (BackendFetchFailedError(CALL, status=503), 503),
+        (UnauthorizedError(CALL, status=401), 503),
         (BadRequestError(CALL, status=400), 204),
     ],
 )
@@ -219,4 +227,39 @@ async def test_the_route_for_aiohttp_answers_as_the_webhook_does(
         ]
 
     assert [answer.status for answer in answers] == [204, 403, 400, 413]
+    assert client.calls == ["ensure v1", "ensure v1"]
+
+
+async def called(app: FastAPI, secret: str, *pieces: bytes) -> int:
+    """Call a route as an ASGI server does, with a body of unknown length."""
+    answers: list[Any] = []
+    waiting = list(pieces)
+
+    async def receive() -> Any:  # noqa: ANN401 - ASGI's
+        piece = waiting.pop(0)
+        return {"type": "http.request", "body": piece, "more_body": bool(waiting)}
+
+    async def send(message: Any) -> None:  # noqa: ANN401 - ASGI's
+        answers.append(message)
+
+    headers = [(SECRET_HEADER.lower().encode(), secret.encode())]
+    scope = {"type": "http", "method": "POST", "path": "/webhooks", "headers": headers}
+    await app({**scope, "query_string": b""}, receive, send)
+    status: int = answers[0]["status"]
+    return status
+
+
+async def test_the_route_for_fastapi_answers_as_the_webhook_does_and_reads_only_so_much(
+    destinations: tuple[Destination, ...],
+) -> None:
+    client = FakeClient()
+    webhook = Webhook(client=client, destinations=destinations, secret="open sesame")
+    app = FastAPI()
+    app.add_route("/webhooks", asgi_endpoint(lambda: webhook), methods=["POST"])
+    half = b" " * (LARGEST // 2 + 1)
+
+    assert await called(app, "open sesame", event()[:9], event()[9:]) == 204
+    assert await called(app, "other", event()) == 403
+    assert await called(app, "open sesame", b"{}") == 400
+    assert await called(app, "open sesame", half, half, b"never asked for") == 413
     assert client.calls == ["ensure v1", "ensure v1"]
