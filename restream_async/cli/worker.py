@@ -102,8 +102,9 @@ def worker(  # noqa: PLR0913 - one for each option
             max_in_flight=places,
         )
 
-    # To begin takes a while, with all that is to be imported.
-    signal.signal(signal.SIGTERM, leave)
+    # To import all and to connect takes a while; once it works it ends by itself.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
     # What is wrong with the settings is said before anything is connected.
     client()
     options = nats.options()
@@ -135,8 +136,13 @@ def worker(  # noqa: PLR0913 - one for each option
     raise Trouble(sentence)
 
 
-def leave(number: int, frame: FrameType | None) -> NoReturn:
-    """End before anything was begun: well, as later too."""
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    """End before anything was begun: with 0, as later too.
+
+    Raises:
+        SystemExit: always.
+
+    """
     del number, frame
     raise SystemExit(0)
 

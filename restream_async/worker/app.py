@@ -99,6 +99,7 @@ def _assemble(
         **options.arguments(),
     )
     names = plan.names
+    worker.broker = broker
     worker.outcomes = broker.publisher(
         names.outcomes,
         stream=JStream(names.outcomes_stream, declare=False),
@@ -115,10 +116,10 @@ def _assemble(
     )
     for place in range(plan.places):
         commands = _subscriber(broker, names, plan, title="Commands" if place == 0 else None)
-        commands(_commands(Place(worker, commands, broker)))
+        commands(_commands(Place(worker, commands)))
     if plan.destinations:
         events = _subscriber(broker, names.of_events, plan, title="Events")
-        events(_events(Place(worker, events, broker), plan))
+        events(_events(Place(worker, events), plan))
     app = FastStream(
         broker,
         logger=_log.getChild("app"),
@@ -133,7 +134,7 @@ def _assemble(
 
     @app.after_startup
     async def watch() -> None:
-        worker.watch(broker, app.exit)
+        worker.watch(app.exit)
 
     return app
 
@@ -169,7 +170,7 @@ def _events(place: Place, plan: Plan) -> Callable[..., object]:
         """Events of the platform: a new live video becomes a command for each destination."""
         del event
         publisher = Publisher(
-            jetstream=jetstream_of(await place.broker.connect()),
+            jetstream=jetstream_of(await place.worker.broker.connect()),
             subject=plan.names.subject,
             stream=plan.names.stream,
             salt=plan.salt,

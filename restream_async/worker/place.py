@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from faststream.nats import NatsBroker, NatsMessage
+from faststream.nats import NatsMessage
 from faststream.nats.subscriber.usecases import PullStreamSubscriber
 
 from restream_async.worker.process import Work, Worker
@@ -24,12 +24,10 @@ class Place:
         self,
         worker: Worker,
         subscriber: PullStreamSubscriber,
-        broker: NatsBroker,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         """Begin with nothing in the queue."""
         self.worker = worker
-        self.broker = broker
         self._subscriber = subscriber
         self._now = now
         self._queued = 0
@@ -45,7 +43,7 @@ class Place:
             # The server delivers it again.
             _log.info("a message lay in the queue for up to %.1f s, and is left", age)
             return
-        await self.worker.see_through(message, self.broker, work, age)
+        await self.worker.see_through(message, work, age)
         if not self._queued:
             self._since = begun
         pulled = self._subscriber.subscription

@@ -15,7 +15,7 @@ from restream_async.worker.consumer import GoneError, missing
 from restream_async.worker.handling import Handled, Handler
 from restream_async.worker.lease import Lease, LostError
 from restream_async.worker.names import LOOK_FIRST
-from restream_async.worker.nats_options import UNREACHABLE, jetstream_of
+from restream_async.worker.nats_options import UNREACHABLE, close, jetstream_of
 from restream_async.worker.plan import Plan
 from restream_async.worker.reports import Report, Source, reports
 
@@ -42,6 +42,7 @@ class Worker:
         self._handler: Handler
         self._watching: asyncio.Task[None] | None = None
         self._missing = ""
+        self.broker: NatsBroker
         self.outcomes: LogicPublisher
         self.dead: LogicPublisher
 
@@ -60,16 +61,23 @@ class Worker:
                 stopping=self._ending.is_set,
                 sleep=self._pause,
             )
-            yield
+            try:
+                yield
+            except UNREACHABLE:
+                if not self._ending.is_set():
+                    raise
+                # FastStream would send all that is left, which nobody takes now.
+                _log.warning("the NATS server is away, so it gives to others what was under way")
+                await close(await self.broker.connect())
         if self._missing:
             raise GoneError(f"{self._missing} is not there any more, so this worker has ended")
 
-    def watch(self, broker: NatsBroker, leave: Callable[[], None]) -> None:
+    def watch(self, leave: Callable[[], None]) -> None:
         """Begin to look whether all that workers need is still there; if not, `leave` is called.
 
         FastStream goes on asking a consumer that was deleted, and never says so.
         """
-        self._watching = asyncio.create_task(self._watch(broker, leave))
+        self._watching = asyncio.create_task(self._watch(leave))
 
     async def end(self) -> None:
         """Begin nothing new; what is under way after the grace is given back."""
@@ -79,20 +87,17 @@ class Worker:
             await asyncio.gather(self._watching, return_exceptions=True)
         asyncio.get_running_loop().call_later(self.plan.grace, self._over.set)
 
-    async def see_through(
-        self, message: NatsMessage, broker: NatsBroker, work: Work, age: float = 0.0
-    ) -> None:
+    async def see_through(self, message: NatsMessage, work: Work, age: float = 0.0) -> None:
         """Carry out one delivery, and tell the server what is to become of it.
 
         Args:
             message: what was delivered.
-            broker: by whom.
             work: what it asks for.
             age: seconds for which it may have been here already.
 
         """
         raw = message.raw_message
-        connection = await broker.connect()
+        connection = await self.broker.connect()
         about = raw.metadata
         source = Source(
             stream=about.stream,
@@ -125,8 +130,8 @@ class Worker:
             or message.metadata.sequence.stream <= self.plan.look_until,
         )
 
-    async def _watch(self, broker: NatsBroker, leave: Callable[[], None]) -> None:
-        jetstream = jetstream_of(await broker.connect())
+    async def _watch(self, leave: Callable[[], None]) -> None:
+        jetstream = jetstream_of(await self.broker.connect())
         consumers = [self.plan.names]
         consumers += [self.plan.names.of_events] if self.plan.destinations else []
         while not self._missing:

@@ -1,10 +1,6 @@
 """One worker process, from the first connection to the last message."""
 
-import asyncio
-import contextlib
-import signal
-from collections.abc import Callable, Coroutine, Generator
-from typing import Any, Final
+from collections.abc import Callable
 
 from restream_async.client import RestreamClient
 from restream_async.policy import RetryPolicy
@@ -16,8 +12,6 @@ from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
 from restream_async.worker.plan import Plan
 from restream_async.worker.topology import declare_streams
 from restream_async.worker.webhooks import Destination
-
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 async def run_worker(  # noqa: PLR0913 - one keyword for each setting
@@ -34,6 +28,8 @@ async def run_worker(  # noqa: PLR0913 - one keyword for each setting
     redelivery: RetryPolicy = REDELIVERY,
 ) -> None:
     """Work until SIGTERM or Ctrl-C; then finish or give back what is under way, and return.
+
+    A signal that comes before the first message is asked for is its caller's.
 
     Args:
         options: how to reach the NATS server.
@@ -57,61 +53,23 @@ async def run_worker(  # noqa: PLR0913 - one keyword for each setting
     """
     names = names if names is not None else Names()
 
-    async def prepare() -> Plan:
-        connection = await options.connect()
-        try:
-            jetstream = jetstream_of(connection)
-            salt = await declare_streams(jetstream, names, replicas=replicas)
-            consumer = await declare_consumer(
-                jetstream, names, in_flight=in_flight, ack_wait=ack_wait
-            )
-            if destinations:
-                await declare_consumer(jetstream, names.of_events, ack_wait=consumer.ack_wait)
-        finally:
-            await close(connection)
-        return Plan(
-            names=names,
-            places=places,
-            ack_wait=consumer.ack_wait,
-            look_until=consumer.look_until,
-            redelivery=redelivery,
-            grace=grace,
-            destinations=destinations,
-            salt=salt,
-        )
-
-    with _signals() as told:
-        plan = await _unless(told, prepare())
-        if plan is not None:
-            # From its first step on it watches for the signals itself.
-            await worker_app(options, plan, client).run()
-
-
-@contextlib.contextmanager
-def _signals() -> Generator[asyncio.Event]:
-    """Tell of SIGTERM and Ctrl-C, instead of dying of them."""
-    told = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    # Windows' loops have no signal handlers: there, Ctrl-C raises KeyboardInterrupt.
-    with contextlib.suppress(NotImplementedError):
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, told.set)
+    connection = await options.connect()
     try:
-        yield told
+        jetstream = jetstream_of(connection)
+        salt = await declare_streams(jetstream, names, replicas=replicas)
+        consumer = await declare_consumer(jetstream, names, in_flight=in_flight, ack_wait=ack_wait)
+        if destinations:
+            await declare_consumer(jetstream, names.of_events, ack_wait=consumer.ack_wait)
     finally:
-        with contextlib.suppress(NotImplementedError):
-            for number in _SIGNALS:
-                loop.remove_signal_handler(number)
-
-
-async def _unless(told: asyncio.Event, preparing: Coroutine[Any, Any, Plan]) -> Plan | None:
-    """Return the plan, or None if the signal came before it was made."""
-    made = asyncio.ensure_future(preparing)
-    waiting = asyncio.create_task(told.wait())
-    await asyncio.wait({made, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    while not made.done():
-        # Python 3.11 loses a cancellation that comes as an inner `wait_for` is done.
-        made.cancel()
-        await asyncio.wait({made}, timeout=0.1)
-    return None if made.cancelled() or told.is_set() else made.result()
+        await close(connection)
+    plan = Plan(
+        names=names,
+        places=places,
+        ack_wait=consumer.ack_wait,
+        look_until=consumer.look_until,
+        redelivery=redelivery,
+        grace=grace,
+        destinations=destinations,
+        salt=salt,
+    )
+    await worker_app(options, plan, client).run()

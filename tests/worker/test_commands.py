@@ -45,7 +45,7 @@ async def begin(*arguments: str, env: dict[str, str]) -> asyncio.subprocess.Proc
 
 async def run(*arguments: str, env: dict[str, str]) -> tuple[int | None, str]:
     process = await begin(*arguments, env=env)
-    output, _ = await asyncio.wait_for(process.communicate(), 30)
+    output, _ = await asyncio.wait_for(process.communicate(), 60)
     return process.returncode, output.decode()
 
 
@@ -62,7 +62,7 @@ def csv(folder: Path, count: int = COUNT) -> str:
 async def all_waiting(connection: Client, places: int) -> None:
     """Wait until so many places ask for work, so that every worker is there."""
     jetstream = jetstream_of(connection)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             for info in await jetstream.consumers_info("RESTREAMS"):
                 if (info.num_waiting or 0) + (info.num_ack_pending or 0) >= places:
@@ -79,10 +79,10 @@ async def test_what_is_enqueued_twice_is_created_once_by_two_workers(
     again = await run("enqueue", csv(tmp_path), env=env)
     workers = [await begin("worker", "--places", "4", "--cap", "6", env=env) for _ in range(2)]
     await all_waiting(connection, 8)
-    await all_done(connection, 20)
+    await all_done(connection, 40)
     for worker in workers:
         worker.send_signal(signal.SIGTERM)
-    ends = [await asyncio.wait_for(worker.communicate(), 10) for worker in workers]
+    ends = [await asyncio.wait_for(worker.communicate(), 30) for worker in workers]
 
     assert (first[0], again[0]) == (0, 0)
     assert "40 of 40 restreams on the stream RESTREAMS" in first[1]
@@ -137,7 +137,7 @@ async def test_settings_that_differ_are_refused_with_one_sentence(
 
     code, output = await run("worker", "--cap", "7", env=env)
     worker.send_signal(signal.SIGTERM)
-    await asyncio.wait_for(worker.communicate(), 10)
+    await asyncio.wait_for(worker.communicate(), 30)
 
     assert code == 2
     assert "max_ack_pending 6 instead of 7" in output

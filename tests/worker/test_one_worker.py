@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable
+from typing import Any
 
 import attrs
 import pytest
@@ -10,6 +11,7 @@ import pytest_asyncio
 from faststream import FastStream
 from nats.aio.client import Client
 from nats.js.api import DiscardPolicy, StreamConfig
+from nats.js.errors import NotFoundError
 
 from restream_async import (
     Failed,
@@ -64,21 +66,18 @@ class Desk:
     @contextlib.asynccontextmanager
     async def worker(
         self,
-        places: int = 4,
-        grace: float = 3.0,
+        *,
         attempts: int = 10,
-        destinations: tuple[Destination, ...] = (),
-        look_until: int = 0,
+        **changes: Any,  # noqa: ANN401 - of the plan
     ) -> AsyncGenerator[FastStream]:
         plan = Plan(
-            look_until=look_until,
-            places=places,
+            places=4,
             ack_wait=ACK_WAIT,
-            grace=grace,
-            destinations=destinations,
+            grace=3.0,
             salt=b"salt",
             redelivery=RetryPolicy(attempts=attempts, base=0.2, cap=0.5),
         )
+        plan = attrs.evolve(plan, **changes)
         app = worker_app(NatsOptions(url=self.url), plan, self.client)
         running = asyncio.create_task(app.run())
         try:
@@ -212,9 +211,13 @@ async def test_a_worker_that_ends_finishes_what_is_under_way(desk: Desk) -> None
 
 async def test_a_worker_that_ends_gives_back_what_takes_longer_than_the_grace(desk: Desk) -> None:
     desk.sandbox.latency = 60.0
+    jetstream = jetstream_of(desk.connection)
+    info = await jetstream.consumer_info("RESTREAMS", "restream-workers")
+    info.config.ack_wait = 60.0
+    await jetstream.add_consumer("RESTREAMS", info.config)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
     await desk.publish(1)
 
-    async with desk.worker(grace=0.3) as app:
+    async with desk.worker(grace=0.3, ack_wait=60.0) as app:
         await until(lambda: desk.sandbox.counts.in_flight == 1)
         app.exit()
 
@@ -224,7 +227,7 @@ async def test_a_worker_that_ends_gives_back_what_takes_longer_than_the_grace(de
 
 async def _fetch(connection: Client) -> int:
     pulled = await jetstream_of(connection).pull_subscribe_bind("restream-workers", "RESTREAMS")
-    (message,) = await pulled.fetch(1, timeout=ACK_WAIT / 3)
+    (message,) = await pulled.fetch(1, timeout=10)
     return message.metadata.num_delivered
 
 
@@ -338,7 +341,7 @@ async def test_a_worker_under_which_a_consumer_or_stream_is_deleted_ends_and_say
     monkeypatch.setattr("restream_async.worker.process._LOOK_AGAIN", 0.1)
     jetstream = jetstream_of(desk.connection)
     named = "the stream RESTREAMS_OUTCOMES" if what == "RESTREAMS_OUTCOMES" else "the consumer rest"
-    app = worker_app(NatsOptions(url=desk.url), Plan(places=4), desk.client)
+    app = worker_app(NatsOptions(url=desk.url), Plan(places=4, grace=0.5), desk.client)
     running = asyncio.create_task(app.run())
     await desk.publish(1)
     await stored_count(desk.sandbox, 1, 5)
@@ -350,22 +353,6 @@ async def test_a_worker_under_which_a_consumer_or_stream_is_deleted_ends_and_say
 
     with pytest.raises(GoneError, match=f"{named}.* is not there any more"):
         await asyncio.wait_for(running, 10)
-
-
-async def test_while_the_server_is_away_nothing_is_taken_for_deleted(
-    desk: Desk, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("restream_async.worker.process._LOOK", 0.1)
-    monkeypatch.setattr("restream_async.worker.process._LOOK_AGAIN", 0.1)
-
-    async with desk.worker():
-        await nats_server.stop()
-        await asyncio.sleep(1.0)
-        await nats_server.start()
-        await desk.publish(1)
-        await all_done(desk.connection, 10)
-
-    assert len(desk.sandbox.stored) == 1
 
 
 async def test_what_a_deleted_consumer_may_have_delivered_is_looked_for_first(desk: Desk) -> None:
@@ -419,7 +406,7 @@ async def test_a_worker_for_events_ends_when_their_consumer_is_deleted(
     jetstream = jetstream_of(desk.connection)
     destinations = (Destination(title="t", stream_url="rtmp://h/a", stream_key="SECRET"),)
     await declare_consumer(jetstream, Names().of_events, ack_wait=ACK_WAIT)
-    plan = Plan(places=1, destinations=destinations)
+    plan = Plan(places=1, grace=0.5, destinations=destinations)
     running = asyncio.create_task(worker_app(NatsOptions(url=desk.url), plan, desk.client).run())
     await asyncio.sleep(0.5)
 
@@ -427,3 +414,26 @@ async def test_a_worker_for_events_ends_when_their_consumer_is_deleted(
 
     with pytest.raises(GoneError, match="the consumer restream-workers-events"):
         await asyncio.wait_for(running, 10)
+
+
+@pytest.mark.parametrize("latency", [0.0, 60.0])
+async def test_a_worker_that_ends_while_nats_is_away_ends_well(
+    latency: float, desk: Desk, nats_server: NatsServer
+) -> None:
+    desk.sandbox.latency = latency
+    await desk.publish(1)
+
+    async with desk.worker(places=2, grace=0.3) as app:
+        await until(lambda: desk.sandbox.counts.posts == 1)
+        await nats_server.stop()
+        await asyncio.sleep(0.5)
+        app.exit()
+
+
+async def test_a_worker_for_which_nothing_was_declared_fails(
+    connection: Client, nats_server: NatsServer, sandbox: Sandbox
+) -> None:
+    desk = Desk(connection, sandbox, nats_server.url)
+
+    with pytest.raises(NotFoundError):
+        await worker_app(NatsOptions(url=desk.url), Plan(places=1), desk.client).run()

@@ -34,7 +34,7 @@ class Queue:
 
 def place(queue: Queue) -> Any:  # noqa: ANN401 - with stand-ins for FastStream's objects
     stand_in: Any = queue
-    return Place(stand_in, stand_in, stand_in, lambda: queue.clock)
+    return Place(stand_in, stand_in, lambda: queue.clock)
 
 
 async def test_messages_that_were_fetched_in_turn_are_fresh() -> None:

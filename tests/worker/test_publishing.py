@@ -113,9 +113,15 @@ async def test_a_stream_that_is_just_being_made_is_waited_for(connection: Client
     assert (await asyncio.wait_for(publishing, 5)).is_new
 
 
-async def test_a_cluster_that_elects_its_leader_is_waited_for(publisher: Publisher) -> None:
+async def test_a_cluster_that_is_away_or_elects_its_leader_is_waited_for(
+    publisher: Publisher,
+) -> None:
     electing = APIError(code=503, err_code=10008, description="no leader")
-    acks: list[object] = [electing, PubAck(stream="RESTREAMS", seq=1, duplicate=True)]
+    acks: list[object] = [
+        TimeoutError(),
+        electing,
+        PubAck(stream="RESTREAMS", seq=1, duplicate=True),
+    ]
 
     class Cluster:
         async def publish(self, *_: object, **__: object) -> object:
