@@ -16,6 +16,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from restream_async.worker.nats_options import UNREACHABLE
+from restream_async.worker.tasks import end
 
 _T = TypeVar("_T")
 
@@ -51,7 +52,7 @@ class Lease:
             LostError: it is not ours any more; the work was ended.
 
         """
-        task = asyncio.ensure_future(work)
+        task = asyncio.create_task(work)
         keeping = asyncio.create_task(self._keep())
         waiting = asyncio.create_task(over.wait())
         try:
@@ -62,9 +63,7 @@ class Lease:
                 raise LostError
             return None
         finally:
-            for each in (task, keeping, waiting):
-                each.cancel()
-            await asyncio.gather(task, keeping, waiting, return_exceptions=True)
+            await end(task, keeping, waiting)
 
     async def done(self) -> None:
         """Say that the message is done with."""

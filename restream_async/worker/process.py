@@ -18,6 +18,7 @@ from restream_async.worker.names import LOOK_FIRST
 from restream_async.worker.nats_options import UNREACHABLE, close, jetstream_of
 from restream_async.worker.plan import Plan
 from restream_async.worker.reports import Report, Source, reports
+from restream_async.worker.tasks import end
 
 _PUBLISH_SECONDS: Final = 5.0
 # Seconds between two looks whether consumer and streams are there; and before what was missing is
@@ -83,8 +84,7 @@ class Worker:
         """Begin nothing new; what is under way after the grace is given back."""
         self._ending.set()
         if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
+            await end(self._watching)
         asyncio.get_running_loop().call_later(self.plan.grace, self._over.set)
 
     async def see_through(self, message: NatsMessage, work: Work, age: float = 0.0) -> None:

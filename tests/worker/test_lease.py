@@ -78,6 +78,26 @@ async def test_work_ends_before_the_message_may_be_somebody_else_s() -> None:
     assert asyncio.get_running_loop().time() < ended - SECONDS / 3
 
 
+async def test_a_cancellation_that_is_lost_in_a_request_keeps_nothing_from_ending() -> None:
+    lost: list[None] = []
+
+    class Losing(Connection):
+        async def request(self, subject: str, word: bytes, *, timeout: float) -> None:  # noqa: ASYNC109
+            await super().request(subject, word, timeout=timeout)
+            try:
+                await asyncio.sleep(SECONDS / 4)
+            except asyncio.CancelledError:
+                if lost:
+                    raise
+                lost.append(None)
+
+    work: Coroutine[Any, Any, str] = asyncio.sleep(SECONDS / 2, "done")
+    during = lease(Losing()).during(work, asyncio.Event())
+
+    assert await asyncio.wait_for(during, 10) == "done"
+    assert lost
+
+
 async def test_what_work_raises_is_raised() -> None:
     async def fail() -> None:
         raise ZeroDivisionError
