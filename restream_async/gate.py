@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final, Literal, Self, TypeAlias
 
+from restream_async.effort import Effort
 from restream_async.limit import AdaptiveLimit, Signal
 from restream_async.outage import Outage
 from restream_async.timing import Timing
@@ -62,7 +63,8 @@ class Gate:
 
         """
         outage = Outage(patience, timing.now, timing.random)
-        return cls(AdaptiveLimit(ceiling), outage, timing.sleep)
+        effort = Effort(timing.now, timing.computing)
+        return cls(AdaptiveLimit(ceiling, effort.was_full), outage, timing.sleep)
 
     @property
     def ceiling(self) -> int:

@@ -158,23 +158,23 @@ class TestABulkRun:
     async def test_delivers_what_is_in_flight_as_unknown(self) -> None:
         outcomes: list[Outcome] = []
         async with RawServer(post=then_hang()) as server, client_of(server) as client:
-            run = client.create_many(many(10))
+            run = client.create_many(many(8))
             task = asyncio.create_task(_consume(run, outcomes))
-            await server.arrived(10)
+            await server.arrived(8)
             await client.close()
             with pytest.raises(RuntimeError, match="the client is closed"):
                 await asyncio.wait_for(task, 1)
             await assert_nothing_left(client)
 
-        assert sorted(outcome.index for outcome in outcomes) == list(range(10))
+        assert sorted(outcome.index for outcome in outcomes) == list(range(8))
         for outcome in outcomes:
             assert isinstance(outcome, Failed)
             assert isinstance(outcome.error, OutcomeUnknownError)
             assert type(outcome.error.doubt) is ClientClosedError
             assert outcome.attempts == outcome.error.attempts == 1
-        assert run.counts.failed == {"OutcomeUnknownError": 10}
-        assert run.counts.in_doubt == 10
-        assert run.unchecked == 10, "nobody could look again at the end"
+        assert run.counts.failed == {"OutcomeUnknownError": 8}
+        assert run.counts.in_doubt == 8
+        assert run.unchecked == 8, "nobody could look again at the end"
 
     async def test_tells_what_was_not_done_from_what_is_in_doubt(self) -> None:
         """One waits for a retry after 429, one after 500, and one was created before."""
