@@ -158,6 +158,7 @@ class TestABulkRun:
     async def test_delivers_what_is_in_flight_as_unknown(self) -> None:
         outcomes: list[Outcome] = []
         async with RawServer(post=then_hang()) as server, client_of(server) as client:
+            # As many as the limit begins with.
             run = client.create_many(many(8))
             task = asyncio.create_task(_consume(run, outcomes))
             await server.arrived(8)
