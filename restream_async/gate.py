@@ -46,6 +46,8 @@ class Gate:
         self._probing = False
         self._armed = False
         self._closed = False
+        self.held: Callable[[], float] = outage.held
+        """Returns the seconds of all outages so far."""
         # Whether an attempt has failed since the last success.
         self._failing = False
         self.on_room: set[Callable[[], None]] = set()
@@ -169,10 +171,6 @@ class Gate:
         if self._outage.failed():
             self._set_room()
             self._arm()
-
-    def held(self) -> float:
-        """Return the seconds of all outages so far."""
-        return self._outage.held()
 
     def tell_of_room(self) -> None:
         """Tell whoever wants to know that a place may be free that nobody waits for."""

@@ -5,8 +5,9 @@ It decides nothing; it only notes what matters to the verdict: whether the reque
 
 import asyncio
 import os
+from collections.abc import Coroutine
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 import attrs
@@ -41,13 +42,13 @@ class _Body(aiohttp.BytesPayload):
         """Hold JSON, or nothing."""
         super().__init__(data or b"", content_type="application/json")
 
-    async def write_with_length(
+    def write_with_length(
         self, writer: AbstractStreamWriter, content_length: int | None
-    ) -> None:
+    ) -> Coroutine[Any, Any, None]:
         """Note the start, then write."""
         self.started = True
         self._consumed = True
-        await super().write_with_length(writer, content_length)
+        return super().write_with_length(writer, content_length)
 
 
 class Transport:
