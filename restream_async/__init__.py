@@ -1,27 +1,32 @@
 """Create restreams on the VP live-video platform: one or a million, each exactly once."""
 
-from restream_async.client import RestreamClient
-from restream_async.errors import (
-    ApiError,
-    AttemptTimeoutError,
-    BackendFetchFailedError,
-    BadRequestError,
-    ConfigurationError,
-    ForbiddenError,
-    InternalServerError,
-    InvalidRestreamError,
-    JournalError,
-    MalformedResponseError,
-    NotFoundError,
-    OutageError,
-    OutcomeUnknownError,
-    RestreamError,
-    TransportError,
-    UnauthorizedError,
-)
-from restream_async.model import Created, Failed, NewRestream, Origin, Outcome, Restream
-from restream_async.policy import RetryPolicy
-from restream_async.report import BulkReport
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from restream_async.client import RestreamClient
+    from restream_async.errors import (
+        ApiError,
+        AttemptTimeoutError,
+        BackendFetchFailedError,
+        BadRequestError,
+        ClientClosedError,
+        ConfigurationError,
+        ForbiddenError,
+        InternalServerError,
+        InvalidRestreamError,
+        JournalError,
+        MalformedResponseError,
+        NotFoundError,
+        OutageError,
+        OutcomeUnknownError,
+        RestreamError,
+        TransportError,
+        UnauthorizedError,
+    )
+    from restream_async.model import Created, Failed, NewRestream, Origin, Outcome, Restream
+    from restream_async.policy import RetryPolicy
+    from restream_async.report import BulkReport
 
 __all__ = [
     "ApiError",
@@ -29,6 +34,7 @@ __all__ = [
     "BackendFetchFailedError",
     "BadRequestError",
     "BulkReport",
+    "ClientClosedError",
     "ConfigurationError",
     "Created",
     "Failed",
@@ -50,3 +56,51 @@ __all__ = [
     "TransportError",
     "UnauthorizedError",
 ]
+
+# Each room is imported when the first of its names is asked for: whoever needs only an error, or
+# only starts up, does not wait for the rest.
+_ROOMS = {
+    "client": ("RestreamClient",),
+    "errors": (
+        "ApiError",
+        "AttemptTimeoutError",
+        "BackendFetchFailedError",
+        "BadRequestError",
+        "ClientClosedError",
+        "ConfigurationError",
+        "ForbiddenError",
+        "InternalServerError",
+        "InvalidRestreamError",
+        "JournalError",
+        "MalformedResponseError",
+        "NotFoundError",
+        "OutageError",
+        "OutcomeUnknownError",
+        "RestreamError",
+        "TransportError",
+        "UnauthorizedError",
+    ),
+    "model": (
+        "Created",
+        "Failed",
+        "NewRestream",
+        "Origin",
+        "Outcome",
+        "Restream",
+    ),
+    "policy": ("RetryPolicy",),
+    "report": ("BulkReport",),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -7,7 +7,7 @@ all creations that were in doubt are looked for once more.
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Callable
 from typing import Final
 
 import attrs
@@ -15,7 +15,7 @@ import attrs
 from restream_async import codec
 from restream_async.bookkeeping import Page
 from restream_async.calls import Caller
-from restream_async.creation import Doubt, copies_of
+from restream_async.creation import Doubt, Key, copies_of, key_of
 from restream_async.deletion import delete
 from restream_async.errors import NotFoundError
 from restream_async.model import NewRestream, Restream
@@ -25,6 +25,10 @@ from restream_async.wire import Api
 
 GRACE: Final = 1.0
 """Seconds that a late commit is waited for after the last doubt of a run."""
+
+MOST_CASES: Final = 5000
+"""Creations after doubt that are remembered for the end; beyond it the oldest are looked for at
+once, so that memory stays bounded."""
 
 
 @attrs.frozen(kw_only=True)
@@ -50,28 +54,51 @@ class Case:
 class Aftercare:
     """Remembers what was in doubt, looks again, and repairs if asked to."""
 
-    def __init__(self, caller: Caller, api: Api, *, repair: bool) -> None:
+    def __init__(
+        self, caller: Caller, api: Api, *, repair: bool, checked: Callable[[Case], None]
+    ) -> None:
         """Work with a caller on one project.
 
         Args:
             caller: makes the calls.
             api: knows their requests.
             repair: whether to delete the copies that the run itself made.
+            checked: told of each creation that was looked for again.
 
         """
         self._caller = caller
         self._api = api
         self._repair = repair
+        self._checked = checked
         self._cases: defaultdict[str, list[Case]] = defaultdict(list)
+        self._count = 0
+        # What the run has told of for the keys in doubt, whichever item it was for.
+        self._told: dict[Key, set[int | str]] = {}
         self._last_doubt = 0.0
-        self.checked: list[Case] = []
         self.duplicates: list[Duplicate] = []
         self.unchecked = 0
 
-    def remember(self, case: Case) -> None:
-        """Look for this one again at the end."""
+    def note(self, new: NewRestream, restream_id: int | str) -> None:
+        """Note what an outcome tells of: it is wanted, and no extra copy of another one."""
+        # Nearly always there is nothing in doubt.
+        if self._told and (told := self._told.get(key_of(new))) is not None:
+            told.add(restream_id)
+
+    async def remember(self, case: Case) -> None:
+        """Look for this one again at the end, or as soon as there are too many to remember."""
+        told = self._told.setdefault(key_of(case.new), set())
+        if case.kept is not None:
+            told.add(case.kept)
         self._cases[case.new.video_id].append(case)
+        self._count += 1
         self._last_doubt = self._caller.timing.now()
+        if self._count > MOST_CASES:
+            # Those of the video that has waited longest.
+            video_id = next(iter(self._cases))
+            cases = self._cases.pop(video_id)
+            self._count -= len(cases)
+            self.unchecked += len(cases)
+            await self._look_at(deque([(video_id, cases)]))
 
     async def look_again(self) -> None:
         """Look for all that was in doubt, and repair if asked to."""
@@ -80,7 +107,7 @@ class Aftercare:
         timing = self._caller.timing
         await timing.sleep(max(0.0, self._last_doubt + GRACE - timing.now()))
         videos = deque(self._cases.items())
-        self._cases = defaultdict(list)
+        self._cases, self._count = defaultdict(list), 0
         # Until they are looked for.
         self.unchecked += sum(len(cases) for _, cases in videos)
         async with asyncio.TaskGroup() as group:
@@ -93,30 +120,40 @@ class Aftercare:
             found = await self._caller.insist(
                 self._api.list(video_id, about=cases[0].new),
                 codec.restreams,
-                self._caller.deadline(),
+                self._caller.begin_patiently(),
             )
             if isinstance(found, Failure):
                 if not isinstance(found.error, NotFoundError):
+                    self._forget(cases)
                     continue
                 found = []
-            kept = {case.kept for case in cases if case.kept is not None}
             for case in cases:
-                await self._check(case, found, kept)
-                self.checked.append(case)
+                await self._check(case, found)
+                self._checked(case)
                 self.unchecked -= 1
+            self._forget(cases)
 
-    async def _check(
-        self, case: Case, restreams: list[Restream], kept: Iterable[int | str]
-    ) -> None:
-        others = frozenset(kept) - {case.kept}
+    def _forget(self, cases: list[Case]) -> None:
+        for case in cases:
+            self._told.pop(key_of(case.new), None)
+
+    async def _check(self, case: Case, restreams: list[Restream]) -> None:
+        told = self._told.get(key_of(case.new), set()) - {case.kept}
+        others = frozenset(case.doubt.others - {case.kept})
         ids = [copy.id for copy in copies_of(case.new, restreams, others)]
-        if not ids or ids == [case.kept]:
+        strays = [identifier for identifier in ids if identifier not in told | {case.kept}]
+        if not strays:
             return
-        keep = case.kept if case.kept is not None else ids[0]
-        extra = tuple(identifier for identifier in ids if identifier != keep)
+        keep = case.kept
+        if keep is None:
+            # What an equal item was given stands for this one too.
+            keep = next((identifier for identifier in ids if identifier in told), strays[0])
+        extra = tuple(identifier for identifier in strays if identifier != keep)
         # Another case of the same restream need not tell of them again.
         restreams[:] = [copy for copy in restreams if copy.id not in extra]
-        ours = self._repair and case.doubt.absent_before and keep in ids
+        # More copies than attempts in doubt: somebody else creates them too.
+        all_ours = case.doubt.absent_before and len(extra) <= case.doubt.posts
+        ours = self._repair and all_ours and keep in ids
         deleted = [identifier for identifier in extra if ours and await self._gone(identifier)]
         self.duplicates.append(
             Duplicate(
@@ -130,4 +167,5 @@ class Aftercare:
         )
 
     async def _gone(self, restream_id: int | str) -> bool:
-        return await delete(self._caller, self._api, restream_id) is True
+        deadline = self._caller.begin_patiently()
+        return await delete(self._caller, self._api, restream_id, deadline) is True

@@ -15,31 +15,49 @@ _FINENESS: Final = 7
 class Alarm:
     """A time-out of the task that set it: cancels it once, unless it is stopped before.
 
-    After a `CancelledError` in that task, `rang` says whether it was this alarm alone.
+    It rings between two steps of the task, so the task's next step begins with its
+    `CancelledError`: no answer can overtake it. What stands between may turn that error into
+    another one or swallow it, so `rang` can be asked whatever came, and `stop` leaves no
+    cancellation behind that a later `asyncio.timeout` or `TaskGroup` would take for its own.
     """
 
-    __slots__ = ("_cancelling", "_group", "_ringing", "_task")
+    __slots__ = ("_cancelling", "_group", "_pending", "_rang", "_task")
 
     def __init__(self, task: "asyncio.Task[object]", group: "set[Alarm]") -> None:
         """Wake `task` together with all of `group`."""
         self._task = task
         self._cancelling = task.cancelling()
         self._group = group
-        self._ringing = False
+        self._rang = False
+        # Whether the task still counts the alarm's cancellation.
+        self._pending = False
         group.add(self)
 
     def stop(self) -> None:
-        """Do not cancel any more."""
+        """Do not cancel any more, and take back a cancellation that was not asked about."""
         self._group.discard(self)
+        if self._pending:
+            self._take_back()
 
     def rang(self) -> bool:
-        """Say whether this alarm, and nobody else, cancelled the task; to be asked once."""
-        return self._ringing and self._task.uncancel() <= self._cancelling
+        """Say whether this alarm, and nobody else, cancelled the task; its part is taken back."""
+        if self._pending:
+            self._take_back()
+        return self._rang and not self.overruled
+
+    @property
+    def overruled(self) -> bool:
+        """Whether somebody else has cancelled the task since; ask `rang` before."""
+        return self._task.cancelling() > self._cancelling
 
     def ring(self) -> None:
         """Cancel the task."""
-        self._ringing = True
+        self._rang = self._pending = True
         self._task.cancel()
+
+    def _take_back(self) -> None:
+        self._pending = False
+        self._task.uncancel()
 
 
 class Alarms:
@@ -49,14 +67,19 @@ class Alarms:
         """Use the clock and the timers of `loop`."""
         self._loop = loop
         self._groups: dict[float, set[Alarm]] = {}
+        # Of the last time-out; nearly all are equal.
+        self._seconds = self._width = 0.0
 
     def set(self, seconds: float) -> Alarm:
         """Set an alarm for the running task, in so many seconds or up to a 64th part later."""
         task = asyncio.current_task(self._loop)
         if task is None:
             raise RuntimeError("a request must be made from a task")
-        # A power of two, so that time-outs of nearly the same length share their moments.
-        width = math.ldexp(1.0, math.frexp(seconds)[1] - _FINENESS)
+        if seconds != self._seconds:
+            self._seconds = seconds
+            # A power of two, so that time-outs of nearly the same length share their moments.
+            self._width = math.ldexp(1.0, math.frexp(seconds)[1] - _FINENESS)
+        width = self._width
         when = (int((self._loop.time() + seconds) / width) + 1) * width
         group = self._groups.get(when)
         if group is None:

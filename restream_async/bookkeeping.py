@@ -1,18 +1,18 @@
 """How a run and its journal speak: what to do about an item, and what to note of its end."""
 
-from collections import Counter
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import attrs
 
-from restream_async.creation import Beginning, Doubt, Settled, Unsettled, key_of
+from restream_async.creation import IN_PLACE, Beginning, Doubt, Settled, Unsettled, key_of
 from restream_async.journal import Entry, Journal, State
 from restream_async.model import Created, NewRestream, Origin, Restream
 
 Repeats: TypeAlias = Literal["existing", "create"]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define
 class Page:
     """The place of one item in the journal.
 
@@ -32,7 +32,7 @@ class Page:
         # What this run left uncertain, the item that did so looks after.
         if absent_before is None or self.entry.this_run:
             return None
-        return Doubt(absent_before=absent_before)
+        return Doubt(absent_before=absent_before, others=frozenset(self.entry.others))
 
 
 class Bookkeeper:
@@ -42,29 +42,31 @@ class Bookkeeper:
         """Keep `journal`; `repeats` says whether the same restream again is a new one."""
         self._journal = journal
         self._another = repeats == "create"
-        self._under_way: Counter[str] = Counter()
+        self._under_way: dict[str, int] = {}
         self._shared: set[str] = set()
 
-    async def begin(self, new: NewRestream) -> Page:
-        """Make the intent durable, and return what was known before.
+    async def begin(self, requests: Sequence[NewRestream]) -> list[Page]:
+        """Make intents durable, and return what was known of each before.
 
         Raises:
-            JournalError: it could not be made durable: nothing may be sent.
+            JournalError: they could not be made durable: nothing may be sent.
 
         """
-        fingerprint = self._journal.fingerprint(*key_of(new))
-        self._arrive(fingerprint)
+        fingerprints = [self._journal.fingerprint(*key_of(new)) for new in requests]
+        for fingerprint in fingerprints:
+            self._arrive(fingerprint)
         try:
-            entry = await self._journal.begin(fingerprint, repeat=self._another)
+            entries = await self._journal.begin(*fingerprints, repeat=self._another)
         except BaseException:
-            self._leave(fingerprint)
+            for fingerprint in fingerprints:
+                self._leave(fingerprint)
             raise
-        return Page(fingerprint=fingerprint, entry=entry)
+        return [Page(*known) for known in zip(fingerprints, entries, strict=True)]
 
     def done(self, index: int, new: NewRestream, page: Page) -> Created | None:
         """Return the outcome of an item that needs no request, or None."""
         entry = page.entry
-        if entry.state not in {State.CREATED, State.FOUND} or entry.restream_id is None:
+        if entry.restream_id is None or entry.state not in {State.CREATED, State.FOUND}:
             return None
         self._leave(page.fingerprint)
         restream = Restream(
@@ -86,6 +88,8 @@ class Bookkeeper:
     def beginning(self, page: Page, *, ensure: bool) -> Beginning:
         """Return how an item with this past is to be begun."""
         begun = page.entry.state is State.INTENDED
+        if not (begun or ensure or self._another or page.entry.others):
+            return IN_PLACE
         return Beginning(
             in_place=True,
             look_first=ensure or (begun and page.entry.this_run),
@@ -120,14 +124,16 @@ class Bookkeeper:
         self._journal.clear_doubt(page.fingerprint, page.entry.occurrence)
 
     def _arrive(self, fingerprint: str) -> None:
-        if fingerprint in self._under_way and not self._another:
+        others = self._under_way.get(fingerprint, 0)
+        if others and not self._another:
             self._shared.add(fingerprint)
-        self._under_way[fingerprint] += 1
+        self._under_way[fingerprint] = others + 1
 
     def _leave(self, fingerprint: str) -> None:
-        self._under_way[fingerprint] -= 1
-        if not self._under_way[fingerprint]:
-            del self._under_way[fingerprint]
+        others = self._under_way.pop(fingerprint) - 1
+        if others:
+            self._under_way[fingerprint] = others
+        else:
             self._shared.discard(fingerprint)
 
     def _note(

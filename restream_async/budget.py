@@ -4,20 +4,33 @@ from collections.abc import Callable
 from typing import Final
 
 SHARE: Final = 0.5
-"""Retries for each first attempt, in the long run."""
+"""Retries for each call, in the long run: a service that fails a third of them is still served."""
 RESERVE: Final = 20.0
-"""Retries that are always saved up for a start, and at the most after a quiet time."""
-# Retries a second that a client without other traffic is given.
-_TRICKLE: Final = 1.0
-# What may be saved up from a lot of traffic.
-_MOST: Final = 200.0
+"""Retries that are there at the start, and are saved up again in a quiet time."""
+TRICKLE: Final = 10.0
+"""Retries a second that fill the reserve up again, so that a client with little to do can insist;
+as many as Finagle's `RetryBudget` gives."""
+MOST: Final = 200.0
+"""Retries that may be saved up from a lot of calls."""
+# Seconds between two looks whether there is a token: the less, the fewer wait.
+_SHORTEST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 2.0
 
 
 class RetryBudget:
-    """A bucket of tokens: first attempts fill it, retries empty it."""
+    """A bucket of tokens: calls fill it, retries empty it.
+
+    Of all calls of a client, in whatever time: at most `SHARE` retries for each call, besides the
+    reserve and its trickle.
+
+    Attributes:
+        waiting: how many wait for a token.
+
+    """
 
     def __init__(self, now: Callable[[], float]) -> None:
         """Begin with the reserve."""
+        self.waiting = 0
         self._now = now
         self._tokens = RESERVE
         self._filled_at = now()
@@ -28,9 +41,14 @@ class RetryBudget:
         self._trickle()
         return int(self._tokens)
 
+    @property
+    def pause(self) -> float:
+        """Seconds after which one more who waits for a token had better look again."""
+        return min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, self.waiting / TRICKLE))
+
     def earn(self) -> None:
-        """Note a first attempt."""
-        if self._tokens < _MOST:
+        """Note a call."""
+        if self._tokens < MOST:
             self._tokens += SHARE
 
     def spend(self) -> bool:
@@ -44,5 +62,5 @@ class RetryBudget:
     def _trickle(self) -> None:
         now = self._now()
         if self._tokens < RESERVE:
-            self._tokens = min(RESERVE, self._tokens + (now - self._filled_at) * _TRICKLE)
+            self._tokens = min(RESERVE, self._tokens + (now - self._filled_at) * TRICKLE)
         self._filled_at = now

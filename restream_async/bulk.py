@@ -24,19 +24,24 @@ from restream_async.creation import (
     Creator,
     Doubt,
     Settled,
+    Unsettled,
     outcome_of,
 )
 from restream_async.errors import JournalError
-from restream_async.intake import enter, intake
+from restream_async.intake import Recent, intake
+from restream_async.intents import Intent, Intents, Reports, Work
 from restream_async.journal import Journal
-from restream_async.model import Failed, NewRestream, Outcome
+from restream_async.model import Created, Failed, NewRestream, Outcome
 from restream_async.report import BulkCounts, BulkReport, Duplicate, Tally, sort_outcomes
 from restream_async.wire import Api
 
-# Intents that are written ahead of their requests, so that requests need not wait for the disk.
-_AHEAD: Final = 256
+# Intents that are written ahead, for each request that may be in flight, so that requests need not
+# wait for the disk.
+_AHEAD_SHARE: Final = 4
 # Items that may wait for a retry, for each that may be in flight.
 _WAITING_SHARE: Final = 4
+
+_AGAIN: Final = Beginning(in_place=True, look_first=True)
 
 
 @attrs.define
@@ -62,7 +67,9 @@ class BulkRun:
 
     Leaving the block early cancels what is under way and waits until it has stopped. An exception
     from the input surfaces from the iteration, after the outcomes of all that was read before it;
-    so does a `JournalError`, for a journal that cannot be written any more.
+    so does a `JournalError`, for a journal that cannot be written any more, and a `RuntimeError`
+    where the client is closed during the run: what was under way is reported as failed, with
+    `OutcomeUnknownError` where nobody knows whether it was created.
     """
 
     def __init__(  # noqa: PLR0913 - one keyword for each setting
@@ -82,26 +89,28 @@ class BulkRun:
         self._creator = creator
         self._intake = intake(requests, caller.gate)
         self._ensure = ensure
-        beginning = Beginning(in_place=True, look_first=ensure, another=repeats == "create")
+        another = repeats == "create"
+        beginning = Beginning(in_place=True, look_first=ensure, another=another)
         self._beginning = IN_PLACE if beginning == IN_PLACE else beginning
+        # A journal remembers better, and who looks first anyway need not.
+        self._recent = None if another or ensure or journal is not None else Recent()
         self._journal = journal
         self._books = Bookkeeper(journal, repeats) if journal is not None else None
-        self._ahead = asyncio.Semaphore(_AHEAD)
-        self._aftercare = Aftercare(caller, api, repair=repair)
+        self._intents = self._intents_of(self._books) if self._books is not None else None
+        self._aftercare = Aftercare(caller, api, repair=repair, checked=self._note_checked)
         self._tally = Tally()
-        self._most_lanes = caller.gate.ceiling * (1 + _WAITING_SHARE) + _AHEAD * (
-            journal is not None
-        )
-        self._lanes: set[asyncio.Task[None]] = set()
+        self._most_lanes = caller.gate.ceiling * (1 + _WAITING_SHARE)
+        self._tasks: set[asyncio.Task[None]] = set()
         # How many lanes wait for an item or a place, and how many of them are worth keeping.
         self._idle = 0
-        self._spare = 1 if self._intake.waits or journal is not None else 0
+        self._spare = 1 if self._intake.waits and journal is None else 0
         self._outcomes: deque[Outcome] = deque()
         self._news = asyncio.Event()
         self._drained = asyncio.Event()
         self._group = asyncio.TaskGroup()
         self._stack = AsyncExitStack()
         self._entered = False
+        self._over = False
 
     async def __aenter__(self) -> Self:
         """Begin to read and to create.
@@ -119,7 +128,10 @@ class BulkRun:
             await self._stack.enter_async_context(self._journal)
         await self._stack.enter_async_context(self._group)
         self._caller.gate.on_room.add(self._use_room)
-        self._start_lane()
+        if self._intents is not None:
+            for work in self._intents.work:
+                self._start(work)
+        self._start(self._work)
         return self
 
     async def __aexit__(
@@ -129,9 +141,10 @@ class BulkRun:
         trace: TracebackType | None,
     ) -> None:
         """Cancel what is still under way, and wait until it has stopped."""
+        self._over = True
         self._caller.gate.on_room.discard(self._use_room)
-        for lane in self._lanes:
-            lane.cancel()
+        for task in self._tasks:
+            task.cancel()
         if not isinstance(error, asyncio.CancelledError):
             # No concern of the tasks: the group would only wrap it in a group of exceptions.
             kind = error = trace = None
@@ -152,8 +165,9 @@ class BulkRun:
         if not self._entered:
             raise RuntimeError("enter the run first: async with client.create_many(…) as run")
         while not self._outcomes:
-            if not self._lanes:
-                await self._finish()
+            if not self._tasks:
+                if not self._over:
+                    await self._finish()
                 self._intake.raise_error()
                 raise StopAsyncIteration
             self._news.clear()
@@ -183,8 +197,25 @@ class BulkRun:
         self._intake.stop()
 
     async def report(self) -> BulkReport:
-        """Wait for the end, and return all outcomes that were not iterated over yet."""
-        created, failed = sort_outcomes([outcome async for outcome in self])
+        """Wait for the end, and return all outcomes that were not iterated over yet.
+
+        Raises:
+            Exception: whatever the iteration raises, with a note of how many outcomes there were;
+                the outcomes themselves are lost.
+
+        """
+        outcomes: list[Outcome] = []
+        try:
+            async for outcome in self:
+                outcomes.append(outcome)  # noqa: PERF401 - a comprehension would lose their number
+        except Exception as error:
+            created, failed = sort_outcomes(outcomes)
+            error.add_note(
+                f"before that, {len(created)} restreams were created or found and {len(failed)} "
+                "failed; iterate over create_many to keep such outcomes, or resume with a journal"
+            )
+            raise
+        created, failed = sort_outcomes(outcomes)
         return BulkReport(
             created=created,
             failed=failed,
@@ -193,95 +224,134 @@ class BulkRun:
             unchecked=self.unchecked,
         )
 
-    def _start_lane(self) -> None:
-        lane = self._group.create_task(self._lane())
-        self._lanes.add(lane)
-        lane.add_done_callback(self._lane_ended)
+    def _intents_of(self, books: Bookkeeper) -> Intents:
+        gate = self._caller.gate
+        reports = Reports(arrived=self._use_room, done=self._skip, refused=self._refuse)
+        return Intents(self._intake, books, gate, most=gate.ceiling * _AHEAD_SHARE, reports=reports)
 
-    def _lane_ended(self, lane: asyncio.Task[None]) -> None:
-        self._lanes.discard(lane)
+    def _start(self, work: Work) -> None:
+        task = self._group.create_task(self._guarded(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
         self._news.set()
 
     def _use_room(self) -> None:
         """Start a lane where there is work for one that nobody waits to do."""
-        room = self._books is not None or self._caller.gate.has_room
-        if room and not self._idle and len(self._lanes) < self._most_lanes and self._lanes:
-            self._start_lane()
+        if self._idle or not self._caller.gate.has_room:
+            return
+        work = self._intents is None or self._intents.any_ready
+        if work and self._tasks and len(self._tasks) < self._most_lanes:
+            self._start(self._work)
 
-    async def _lane(self) -> None:
+    async def _guarded(self, work: Work) -> None:
+        # Started from the midst of another one, also where tasks are begun eagerly.
+        await asyncio.sleep(0)
         try:
-            await self._work()
-        except Exception as error:  # noqa: BLE001 - a closed client's, say: the iteration raises it
+            await work()
+        except Exception as error:  # noqa: BLE001 - of somebody's own session, say: the iteration raises it
             self._intake.fail(error)
 
     async def _work(self) -> None:
-        while not self._intake.ended and self._idle <= self._spare:
+        while self._wants_lane():
             self._idle += 1
             try:
-                # A consumer that is slower than the service is waited for.
-                while len(self._outcomes) >= self._most_lanes:
-                    self._drained.clear()
-                    await self._drained.wait()
-                if self._books is None:
-                    item = await self._intake.next_in_place()
-                    job = None if item is None else self._job(*item)
-                else:
-                    async with self._ahead:
-                        job = await self._take_noted(self._books)
+                if len(self._outcomes) >= self._most_lanes:
+                    await self._room_for_outcomes()
+                job = await self._next()
             finally:
                 self._idle -= 1
             if job is not None:
                 self._use_room()
                 await self._see_through(job)
 
-    async def _take_noted(self, books: Bookkeeper) -> _Job | None:
-        """Take an item whose intent is durable; one that is done already is only reported."""
-        item = await self._intake.next()
-        if item is None:
-            return None
-        index, new = item
-        try:
-            page = await books.begin(new)
-        except JournalError as error:
-            # Without a durable intent nothing may be sent any more.
-            self._intake.fail(error)
-            self._deliver(Failed(index=index, request=new, error=error, attempts=0), None)
-            return None
-        done = books.done(index, new, page)
-        if done is not None:
-            self._remember(_Job(index, new, self._beginning, page), done.restream.id, page.doubt)
-            self._deliver(done, page.doubt)
-            return None
-        beginning = books.beginning(page, ensure=self._ensure)
-        placed = await enter(self._caller.gate)
-        return _Job(index, new, attrs.evolve(beginning, in_place=placed), page)
+    def _wants_lane(self) -> bool:
+        """Say whether a lane that is free has something to do, or to wait for."""
+        if self._intents is None:
+            ended, at_once = self._intake.ended, not self._intake.waits
+        else:
+            ended, at_once = self._intents.ended, self._intents.any_ready
+        # The idle one may have got its place already, and leave another one free.
+        enough = self._idle > self._spare and not (at_once and self._caller.gate.has_room)
+        return not (ended or enough)
 
-    def _job(self, index: int, new: NewRestream, placed: bool) -> _Job:  # noqa: FBT001 - as it comes
-        beginning = self._beginning
-        return _Job(index, new, beginning if placed else attrs.evolve(beginning, in_place=False))
+    async def _next(self) -> _Job | None:
+        if self._intents is None or self._books is None:
+            item = await self._intake.next_in_place()
+            if item is None:
+                return None
+            index, new, placed = item
+            beginning = self._beginning_of(new)
+            return _Job(index, new, beginning if placed else _unplaced(beginning))
+        intent = await self._intents.next_in_place()
+        if intent is None:
+            return None
+        (index, new, page), placed = intent
+        beginning = self._books.beginning(page, ensure=self._ensure)
+        return _Job(index, new, beginning if placed else _unplaced(beginning), page)
+
+    def _beginning_of(self, new: NewRestream) -> Beginning:
+        again = self._recent is not None and self._recent.knows(new)
+        return _AGAIN if again else self._beginning
+
+    async def _room_for_outcomes(self) -> None:
+        """Wait for a consumer that is slower than the service."""
+        while len(self._outcomes) >= self._most_lanes:
+            self._drained.clear()
+            await self._drained.wait()
+
+    async def _skip(self, intent: Intent, done: Created) -> None:
+        """Report an item that needs no request."""
+        index, new, page = intent
+        await self._room_for_outcomes()
+        await self._remember(_Job(index, new, self._beginning, page), done.restream.id, page.doubt)
+        self._deliver(done, page.doubt)
+
+    def _refuse(self, index: int, new: NewRestream, error: JournalError) -> None:
+        """Report an item that could not be noted, and so is not sent."""
+        self._deliver(Failed(index=index, request=new, error=error, attempts=0), None)
 
     async def _see_through(self, job: _Job) -> None:
-        end = await self._creator.create(job.new, self._caller.patient_deadline(), job.beginning)
+        end = await self._creator.create(job.new, self._caller.begin_patiently(), job.beginning)
         if self._books is not None and job.page is not None:
             self._books.end(job.page, end)
+        if isinstance(end, Unsettled) and (why := self._caller.exchange.closed):
+            # No further item could be sent; the iteration raises it after the last outcome.
+            self._intake.fail(RuntimeError(why))
         if end.doubt is not None:
-            self._remember(job, end.restream.id if isinstance(end, Settled) else None, end.doubt)
+            kept = end.restream.id if isinstance(end, Settled) else None
+            await self._remember(job, kept, end.doubt)
         self._deliver(outcome_of(end, job.index, job.new), end.doubt)
 
-    def _remember(self, job: _Job, kept: int | str | None, doubt: Doubt | None) -> None:
+    async def _remember(self, job: _Job, kept: int | str | None, doubt: Doubt | None) -> None:
         if doubt is not None:
             case = Case(index=job.index, new=job.new, kept=kept, doubt=doubt, page=job.page)
-            self._aftercare.remember(case)
+            await self._aftercare.remember(case)
 
     def _deliver(self, outcome: Outcome, doubt: Doubt | None) -> None:
         self._tally.add(outcome, in_doubt=doubt is not None)
+        if isinstance(outcome, Created):
+            self._aftercare.note(outcome.request, outcome.restream.id)
         self._outcomes.append(outcome)
         if not self._news.is_set():
             self._news.set()
 
+    def _note_checked(self, case: Case) -> None:
+        if self._books is not None and case.page is not None:
+            self._books.checked(case.page)
+
     async def _finish(self) -> None:
         await self._aftercare.look_again()
-        if self._books is not None:
-            for case in self._aftercare.checked:
-                if case.page is not None:
-                    self._books.checked(case.page)
+        if self._journal is not None:
+            try:
+                await self._journal.flush()
+            except JournalError as error:
+                # What cannot be noted any more is looked for by the next run; say so all the same.
+                self._intake.fail(error)
+
+
+def _unplaced(beginning: Beginning) -> Beginning:
+    # In an outage that nobody waits for any more there are no places to begin in.
+    return attrs.evolve(beginning, in_place=False)

@@ -8,7 +8,7 @@ import attrs
 
 from restream_async.budget import RetryBudget
 from restream_async.deadline import Deadline
-from restream_async.errors import AttemptTimeoutError, OutageError
+from restream_async.errors import AttemptTimeoutError, Call, OutageError
 from restream_async.gate import Gate, GivenUpError
 from restream_async.limit import Signal
 from restream_async.policy import RetryPolicy, pursue
@@ -21,13 +21,16 @@ _T = TypeVar("_T")
 _LEAST_TIME: Final = 0.001
 """Seconds; an attempt that is cut sooner could bring nothing but a doubt."""
 
-# Seconds between two looks whether the retry budget allows one more.
-_BUDGET_PAUSE: Final = 0.1
-_OUTAGE_NOTE: Final = "nothing has succeeded for a long time; try again when the service is back"
+_OUTAGE_NOTE: Final = "try again when the service is back"
 
 
 class Exchange(Protocol):
     """Whoever can send a request and bring back what came of it."""
+
+    @property
+    def closed(self) -> str:
+        """Why nothing can be sent any more; empty while it can."""
+        ...
 
     async def send(self, request: Request, timeout: float) -> Reply | NoReply:  # noqa: ASYNC109 - of one attempt
         """Send once; `timeout` seconds for all of it."""
@@ -49,31 +52,35 @@ class Caller:
     Attributes:
         exchange: sends.
         gate: says how many may be in flight.
-        budget: says how many retries the service can be asked to bear.
         policy: says when to try again.
         timing: time, sleep and chance.
         timeout: seconds for one attempt, from when it has its place.
         secrets: what no text may repeat.
+        budget: says how many retries the service can be asked to bear.
         tally: counts what was sent.
 
     """
 
     exchange: Exchange
     gate: Gate
-    budget: RetryBudget
     policy: RetryPolicy
     timing: Timing
     timeout: float
     secrets: tuple[str, ...] = attrs.field(repr=False)
+    budget: RetryBudget = attrs.Factory(
+        lambda caller: RetryBudget(caller.timing.now), takes_self=True
+    )
     tally: Tally = attrs.field(factory=Tally)
 
-    def deadline(self) -> Deadline:
-        """Return when a call that begins now has to end."""
+    def begin(self) -> Deadline:
+        """Note that a call begins, and return when it has to end."""
+        self.budget.earn()
         return Deadline(self.timing.now, self.policy.deadline)
 
-    def patient_deadline(self) -> Deadline:
-        """Return the same on a clock that stands still during an outage."""
-        return Deadline(self.gate.active_time, self.policy.deadline, patient=True)
+    def begin_patiently(self) -> Deadline:
+        """Note the same; its end moves on for as long as an outage holds the client."""
+        self.budget.earn()
+        return Deadline(self.timing.now, self.policy.deadline, self.gate.held)
 
     async def attempt(
         self, request: Request, read: Callable[[object], _T], deadline: Deadline
@@ -92,34 +99,33 @@ class Caller:
         left = deadline.left()
         if left < _LEAST_TIME:
             self.gate.leave()
-            return self._no_time(request, "no time was left before the deadline")
+            return self.late(request, "no time was left before the deadline")
         self.tally.attempts += 1
-        self.budget.earn()
         now = self.timing.now
         started = now()
         try:
             answer = await self.exchange.send(request, min(self.timeout, left))
+            result = judge(
+                request, answer, read, secrets=self.secrets, wall_clock=self.timing.wall_clock
+            )
         except BaseException:
             # A cancellation says nothing about the load.
             self.gate.leave()
             raise
-        result = judge(
-            request, answer, read, secrets=self.secrets, wall_clock=self.timing.wall_clock
-        )
         if not isinstance(result, Failure):
             self.gate.succeeded()
-            self.gate.leave(Signal.GOOD, now() - started)
+            self.gate.leave(Signal.GOOD, now() - started, request.method)
         else:
-            self._learn(result, now() - started)
+            self._learn(result, now() - started, request.method)
         return result
 
-    def _learn(self, failure: Failure, latency: float) -> None:
-        if failure.final:
+    def _learn(self, failure: Failure, latency: float, kind: str) -> None:
+        if failure.verdict is Verdict.REFUSED:
             # The service dealt with it, whatever it thought of it.
             self.gate.succeeded()
         else:
             self.gate.failed()
-        self.gate.leave(failure.signal, latency)
+        self.gate.leave(failure.signal, latency, kind)
 
     async def insist(
         self,
@@ -159,21 +165,57 @@ class Caller:
     ) -> _T | Failure:
         """Go on after a first failure, as the policy says and the retry budget allows."""
         last = first
+        excused = 0
+
+        def note(failure: Failure) -> None:
+            nonlocal last, excused
+            last = failure
+            excused += self.excuses(deadline)
 
         async def retry() -> _T | Failure:
-            nonlocal last
-            while not self.budget.spend():
-                if deadline.left() <= _BUDGET_PAUSE:
-                    return Failure(Verdict.REFUSED, last.error)
-                await self.timing.sleep(_BUDGET_PAUSE * (0.5 + self.timing.random() / 2))
+            if not await self._afford(deadline):
+                return Failure(Verdict.REFUSED, last.error)
+            if deadline.patient and self.gate.given_up:
+                # A new item may still ask; one that waits at length would always be in time to.
+                return _gone(last.error.call)
             self.tally.retries += 1
             result = await again()
             if isinstance(result, Failure):
-                last = result
+                note(result)
             return result
 
+        note(first)
         self.gate.tell_of_room()
-        return await pursue(first, retry, policy=self.policy, timing=self.timing, deadline=deadline)
+        return await pursue(
+            first,
+            retry,
+            policy=self.policy,
+            timing=self.timing,
+            deadline=deadline,
+            excused=lambda: excused,
+        )
+
+    def excuses(self, deadline: Deadline) -> bool:
+        """Say whether an attempt that has failed now does not count, as it was made to ask.
+
+        What waits for the service to come back does not burn its attempts on finding out.
+        """
+        return deadline.patient and self.gate.state == "outage"
+
+    async def _afford(self, deadline: Deadline) -> bool:
+        """Wait until the budget allows one more retry; return False if it does so too late."""
+        budget = self.budget
+        # Of a service that is given up nothing is sent, and nothing need be saved up for.
+        while not (self.gate.given_up or budget.spend()):
+            pause = budget.pause
+            if pause >= deadline.left():
+                return False
+            budget.waiting += 1
+            try:
+                await self.timing.sleep(pause * (0.5 + self.timing.random() / 2))
+            finally:
+                budget.waiting -= 1
+        return True
 
     async def _enter(self, request: Request, deadline: Deadline) -> Failure | None:
         """Wait for a place; return why there is none."""
@@ -184,21 +226,22 @@ class Caller:
                 async with asyncio.timeout(deadline.left()):
                     await self.gate.enter()
         except GivenUpError:
-            return self.out(request)
+            return _gone(request.call)
         except TimeoutError:
-            if self.gate.state == "outage":
-                return self.out(request)
             detail = f"no free place among {self.gate.in_flight} in flight before the deadline"
-            return self._no_time(request, detail)
+            return self.late(request, detail)
         return None
 
-    def out(self, request: Request) -> Failure:
-        """Return the failure of a request that an outage kept from being sent."""
-        return Failure(Verdict.REFUSED, OutageError(request.call, note=_OUTAGE_NOTE))
-
-    def _no_time(self, request: Request, detail: str) -> Failure:
+    def late(self, request: Request, detail: str) -> Failure:
+        """Return the failure of a request that was not sent before the deadline, and why."""
+        if self.gate.state == "outage":
+            return _gone(request.call)
         error = AttemptTimeoutError(request.call, detail=detail, sent=False)
         return Failure(Verdict.NOT_DONE, error)
+
+
+def _gone(call: Call) -> Failure:
+    return Failure(Verdict.REFUSED, OutageError(call, note=_OUTAGE_NOTE))
 
 
 def unless_in_doubt(note: str) -> Callable[[Failure], Failure]:

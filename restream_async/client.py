@@ -3,29 +3,29 @@
 import os
 from collections.abc import AsyncIterable, Iterable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import aiohttp
 
 from restream_async import codec
-from restream_async.bookkeeping import Repeats
-from restream_async.budget import RetryBudget
-from restream_async.bulk import BulkRun
 from restream_async.calls import Caller, unless_in_doubt, value_or_raise
 from restream_async.config import InDoubt, Settings, check_limits
 from restream_async.creation import LOOK_FIRST, PLAIN, Creator, outcome_of, restream_or_raise
 from restream_async.deletion import delete
 from restream_async.gate import Gate
-from restream_async.journal import Identity, Journal
-from restream_async.limit import AdaptiveLimit
 from restream_async.model import NewRestream, Outcome, Restream, Toggled
-from restream_async.outage import Outage
 from restream_async.policy import RetryPolicy
-from restream_async.report import BulkReport
 from restream_async.stats import Stats
 from restream_async.timing import Timing
 from restream_async.transport import Transport
 from restream_async.wire import Api
+
+if TYPE_CHECKING:
+    from restream_async.bookkeeping import Repeats
+    from restream_async.bulk import BulkRun
+    from restream_async.journal import Journal
+    from restream_async.report import BulkReport
+    from restream_async.undo import Undo
 
 _TOGGLE_NOTE = (
     "it may have taken effect, so it was not sent again: list the restreams of the video to see"
@@ -45,7 +45,8 @@ class RestreamClient:
     - `InternalServerError`, `BackendFetchFailedError`, `TransportError`, `AttemptTimeoutError`,
       `MalformedResponseError`, or `ApiError` for 429, 502 and 504: after the retries that the
       policy allows;
-    - `RuntimeError`: the client, or the session it was given, is closed.
+    - `ClientClosedError`, a `RuntimeError`: the client, or the session it was given, is closed. A
+      creation that was in doubt then ends as `OutcomeUnknownError`.
     """
 
     def __init__(  # noqa: PLR0913 - one keyword for each setting
@@ -107,11 +108,7 @@ class RestreamClient:
         )
         self._caller = Caller(
             exchange=self._transport,
-            gate=Gate(
-                AdaptiveLimit(self._transport.pool_size),
-                Outage(patience, timing.now, timing.random),
-            ),
-            budget=RetryBudget(timing.now),
+            gate=Gate.learning(self._transport.pool_size, patience, timing),
             policy=retry if retry is not None else RetryPolicy(),
             timing=timing,
             timeout=timeout,
@@ -138,8 +135,13 @@ class RestreamClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections; a session that was handed in stays open."""
+        """Close the connections; a session that was handed in stays open.
+
+        What is under way ends: a request at once, a wait for a retry at its end.
+        """
         await self._transport.close()
+        # Who waits for a place is let through, and finds the client closed.
+        await self._caller.gate.close()
 
     async def create(self, new: NewRestream) -> Restream:
         """Create a restream, and return it as the service has it.
@@ -151,7 +153,7 @@ class RestreamClient:
             OutcomeUnknownError: an attempt may have taken effect, and looking failed as well.
 
         """
-        end = await self._creator.create(new, self._caller.deadline())
+        end = await self._creator.create(new, self._caller.begin())
         return restream_or_raise(end)
 
     async def ensure(self, new: NewRestream) -> Restream:
@@ -164,7 +166,7 @@ class RestreamClient:
             OutcomeUnknownError: an attempt may have taken effect, and looking failed as well.
 
         """
-        end = await self._creator.create(new, self._caller.deadline(), LOOK_FIRST)
+        end = await self._creator.create(new, self._caller.begin(), LOOK_FIRST)
         return restream_or_raise(end)
 
     async def outcome(self, new: NewRestream, *, ensure: bool = False) -> Outcome:
@@ -179,7 +181,7 @@ class RestreamClient:
 
         """
         beginning = LOOK_FIRST if ensure else PLAIN
-        end = await self._creator.create(new, self._caller.deadline(), beginning)
+        end = await self._creator.create(new, self._caller.begin(), beginning)
         return outcome_of(end, 0, new)
 
     async def list(self, video_id: str) -> list[Restream]:
@@ -190,14 +192,16 @@ class RestreamClient:
 
         """
         request = self._api.list(video_id)
-        result = await self._caller.insist(request, codec.restreams, self._caller.deadline())
+        result = await self._caller.insist(request, codec.restreams, self._caller.begin())
         return value_or_raise(result)
 
     async def toggle(self, restream_id: int | str) -> Toggled:
         """Turn a restream on if it is off, and off if it is on; return its new status.
 
         A repeated toggle flips it back, so it is sent again only where it certainly did not
-        arrive. Any other failure is raised at once, and says that the effect is unknown.
+        arrive. Any other failure is raised at once, and says that the effect is unknown. What
+        stands between the client and the service may repeat it all the same: Varnish sends a
+        request without a body again when a kept connection to its backend turns out to be closed.
 
         Raises:
             InvalidRestreamError: the id is empty or cannot stand in a path.
@@ -205,7 +209,7 @@ class RestreamClient:
         """
         request = self._api.toggle(restream_id)
         result = await self._caller.insist(
-            request, codec.toggled, self._caller.deadline(), heed=unless_in_doubt(_TOGGLE_NOTE)
+            request, codec.toggled, self._caller.begin(), heed=unless_in_doubt(_TOGGLE_NOTE)
         )
         return value_or_raise(result)
 
@@ -219,7 +223,9 @@ class RestreamClient:
             InvalidRestreamError: the id is empty or cannot stand in a path.
 
         """
-        return value_or_raise(await delete(self._caller, self._api, restream_id))
+        return value_or_raise(
+            await delete(self._caller, self._api, restream_id, self._caller.begin())
+        )
 
     def stats(self) -> Stats:
         """Return what this client is doing now."""
@@ -241,8 +247,8 @@ class RestreamClient:
         journal: str | os.PathLike[str] | None = None,
         repair: bool = False,
         ensure: bool = False,
-        repeats: Repeats = "existing",
-    ) -> BulkRun:
+        repeats: "Repeats" = "existing",
+    ) -> "BulkRun":
         """Create many restreams, and stream the outcomes as they finish.
 
         Use it as an async context manager and iterate over it:
@@ -258,14 +264,20 @@ class RestreamClient:
                 any end, `kill -9` included: what is done is reported at once, what was under way
                 is looked for first, what failed is tried again. It holds no stream key, no stream
                 URL and no API key.
-            repair: at the end of the run, delete the extra copies that this run itself made.
-                Extra copies come from commits later than the look before a resend. A copy is
-                known to be the run's own where that look had found none: then nothing was there
-                before. Where no look said so, nothing is deleted, only reported.
+            repair: at the end of the run, delete the extra copies that this run made. Extra
+                copies come from commits later than the look before a resend. A copy counts as
+                the run's own where that look had found none, so that nothing was there before,
+                and where no more copies turned up than attempts were in doubt. What cannot be
+                told from it is an equal restream that somebody else creates between that look
+                and the end of the run: set it only where nobody does. Everything else is only
+                reported.
             ensure: look for every restream before creating it.
-            repeats: what the same restream again in the input is, to a run with a journal (and
-                to any run while the first one is under way): "existing" reports it as existing,
-                "create" creates it once more.
+            repeats: what the same restream (video id, stream URL and stream key) again in the
+                input is: "existing" looks for it and reports it as existing, "create" creates it
+                once more, and remembers the ids of all that it created for as long as the client
+                lives. Without a journal, all of an input of up to 30,000 different restreams are
+                known again, and of a longer one the latest 15,000 or more, so that memory stays
+                bounded; with a journal, all of every run.
 
         Raises:
             JournalError: on entering, the journal cannot be opened, is damaged, is in use, or
@@ -273,16 +285,14 @@ class RestreamClient:
                 any more, which stops the run.
 
         """
-        settings = self._settings
-        identity = Identity(
-            base_url=settings.base_url, project_id=settings.project_id, api_key=settings.secrets[0]
-        )
+        from restream_async.bulk import BulkRun  # noqa: PLC0415 - start-up waits for no bulk run
+
         return BulkRun(
             self._caller,
             self._api,
             self._creator,
             requests,
-            journal=Journal(journal, identity) if journal is not None else None,
+            journal=self._journal(journal) if journal is not None else None,
             repair=repair,
             ensure=ensure,
             repeats=repeats,
@@ -295,14 +305,46 @@ class RestreamClient:
         journal: str | os.PathLike[str] | None = None,
         repair: bool = False,
         ensure: bool = False,
-        repeats: Repeats = "existing",
-    ) -> BulkReport:
+        repeats: "Repeats" = "existing",
+    ) -> "BulkReport":
         """Create many restreams, and return all outcomes at once, in the order of the input.
 
-        The arguments are those of `create_many`.
+        The arguments are those of `create_many`. What its iteration raises (an exception of the
+        input, a `JournalError`, a `RuntimeError` where the client is closed meanwhile) is raised
+        in place of the report, once all that was under way has ended. The outcomes until then are
+        lost but for their numbers, which a note on the exception tells: where the input can raise,
+        iterate over `create_many`, or have a `journal`, which remembers what is done.
         """
         run = self.create_many(
             requests, journal=journal, repair=repair, ensure=ensure, repeats=repeats
         )
         async with run:
             return await run.report()
+
+    def undo(self, journal: str | os.PathLike[str], *, include_found: bool = False) -> "Undo":
+        """Delete what the runs of a journal have created.
+
+            async with client.undo("run.db") as undo:
+                await undo.carry_out(print)
+
+        Args:
+            journal: the file that `create_many` was given.
+            include_found: delete also what the runs found: what was there before, and what was
+                found after doubt and may have been there before.
+
+        Raises:
+            JournalError: on entering, the journal cannot be used.
+
+        """
+        from restream_async.undo import Undo  # noqa: PLC0415 - as above
+
+        return Undo(self._caller, self._api, self._journal(journal), include_found=include_found)
+
+    def _journal(self, path: str | os.PathLike[str]) -> "Journal":
+        from restream_async.journal import Identity, Journal  # noqa: PLC0415 - as above
+
+        settings = self._settings
+        identity = Identity(
+            base_url=settings.base_url, project_id=settings.project_id, api_key=settings.api_key
+        )
+        return Journal(path, identity)

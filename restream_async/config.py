@@ -25,6 +25,7 @@ class Settings:
     Attributes:
         base_url: scheme, host and perhaps a path, without a slash at the end.
         project_id: the project that owns the restreams.
+        api_key: the secret of the project.
         authorization: the value of the `Authorization` header.
         secrets: what no text may repeat.
 
@@ -32,6 +33,7 @@ class Settings:
 
     base_url: str
     project_id: str
+    api_key: str = attrs.field(repr=False)
     authorization: str = attrs.field(repr=False)
     secrets: tuple[str, ...] = attrs.field(repr=False)
 
@@ -54,9 +56,17 @@ class Settings:
         key = _visible("api_key", _given("api_key", api_key))
         if auth_scheme is not None and not _is_token(auth_scheme):
             raise ConfigurationError('auth_scheme must be one word, such as "Bearer", or None')
+        project = _project_id(_given("project_id", project_id))
+        if project == key:
+            # It stands in the route, which every error shows.
+            raise ConfigurationError(
+                "project_id is the same as api_key, which is a secret: pass the id of the project "
+                "(set it with project_id=… or RESTREAM_PROJECT_ID)"
+            )
         return cls(
             base_url=_base_url(_given("base_url", base_url), allow_http=allow_http),
-            project_id=_project_id(_given("project_id", project_id)),
+            project_id=project,
+            api_key=key,
             authorization=f"{auth_scheme} {key}" if auth_scheme else key,
             secrets=(key,),
         )

@@ -8,6 +8,7 @@ failure, because a slow service may still be storing what it has already given u
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from collections.abc import Set as AbstractSet
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from restream_async.deadline import Deadline
 from restream_async.errors import (
     ApiError,
     CallError,
+    ClientClosedError,
     OutageError,
     OutcomeUnknownError,
     RestreamError,
@@ -32,6 +34,7 @@ from restream_async.wire import Api
 LAST_LOOK: Final = 5.0
 """Seconds that the look before reporting a failure may take, even beyond the deadline."""
 
+_SAME_UNDER_WAY: Final = "an equal restream was being created until the deadline"
 # What a service answers that has nothing to list, or cannot list.
 _NOTHING_THERE: Final = frozenset(
     {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
@@ -59,14 +62,20 @@ class Doubt:
 
     Attributes:
         absent_before: whether a look before the last POST showed that the restream was not
-            there, so that every copy that turns up later comes from this creation.
+            there, so that a copy that turns up later was not there before.
+        posts: how many attempts were in doubt: so many copies can come from this creation, besides
+            the one that its outcome tells of.
+        others: ids of equal restreams that are wanted as well; it may still grow.
 
     """
 
     absent_before: bool
+    posts: int = 1
+    others: AbstractSet[int | str] = frozenset()
 
 
-@attrs.frozen(kw_only=True)
+# Neither frozen nor by keyword: one is made for each creation, and that takes three times as long.
+@attrs.define
 class Settled:
     """A creation that came to a good end.
 
@@ -119,7 +128,7 @@ class Beginning:
     look_first: bool = False
     in_doubt: bool = False
     another: bool = False
-    others: frozenset[int | str] = frozenset()
+    others: AbstractSet[int | str] = frozenset()
 
 
 PLAIN: Final = Beginning()
@@ -156,7 +165,11 @@ class Creator:
             if beginning.in_place:
                 self._caller.gate.leave()
                 self._caller.gate.tell_of_room()
-            await self._turn(key)
+            try:
+                await self._turn(key, deadline)
+            except TimeoutError:
+                late = self._caller.late(self._api.create(new), _SAME_UNDER_WAY)
+                return Unsettled(error=late.error, attempts=0)
             beginning = attrs.evolve(beginning, in_place=False, look_first=not beginning.another)
         self._busy[key] = None
         try:
@@ -165,7 +178,7 @@ class Creator:
                 # Nearly all need no more than this.
                 result = await self._post(new, deadline, in_place=beginning.in_place)
                 if not isinstance(result, Failure):
-                    return Settled(restream=result, attempts=1, origin=Origin.POSTED)
+                    return Settled(result, 1, Origin.POSTED)
                 first = result
             return await self._pursue(new, deadline, beginning, first)
         finally:
@@ -186,19 +199,22 @@ class Creator:
         known: set[int | str] = set()
         if beginning.another:
             known = self._known.setdefault(key_of(new), known)
-            beginning = attrs.evolve(beginning, others=beginning.others | known)
+            known |= beginning.others
+            beginning = attrs.evolve(beginning, others=known)
         course = _Course(self._caller, self._api, self._in_doubt, new, deadline, beginning)
         end = await course.run(first)
         if isinstance(end, Settled):
             known.add(end.restream.id)
         return end
 
-    async def _turn(self, key: Key) -> None:
-        while key in self._busy:
-            done = self._busy[key]
-            if done is None:
-                done = self._busy[key] = asyncio.Event()
-            await done.wait()
+    async def _turn(self, key: Key, deadline: Deadline) -> None:
+        # One that is patient may wait for an outage to end, which is no reason for others to.
+        async with asyncio.timeout(None if deadline.patient else deadline.left()):
+            while key in self._busy:
+                done = self._busy[key]
+                if done is None:
+                    done = self._busy[key] = asyncio.Event()
+                await done.wait()
 
 
 class _Course:
@@ -222,6 +238,8 @@ class _Course:
         self._request = api.create(new)
         self._attempts = 0
         self._doubt: CallError | None = None
+        self._doubtful = 0
+        self._repeats = caller.policy.attempts - 1
         self._absent = False
         self._resent_blindly = False
 
@@ -239,6 +257,7 @@ class _Course:
     async def _first(self) -> Settled | Failure:
         beginning = self._beginning
         if beginning.in_doubt:
+            self._doubtful = 1
             self._doubt = TransportError(
                 self._request.call, detail="an earlier run ended before its answer came", sent=True
             )
@@ -269,6 +288,7 @@ class _Course:
         result.error.attempts = self._attempts
         if result.verdict is Verdict.IN_DOUBT:
             self._doubt = result.error
+            self._doubtful += 1
         return result
 
     async def _again(self) -> Settled | Failure:
@@ -280,7 +300,9 @@ class _Course:
         found = await self._look(self._deadline)
         if isinstance(found, Restream):
             return self._settle(found, Origin.CONFIRMED)
-        if isinstance(found, Failure) and self._in_doubt == "raise":
+        if isinstance(found, Failure) and (
+            self._in_doubt == "raise" or isinstance(found.error, OutageError)
+        ):
             return self._unknown(doubt, found)
         return await self._post(blindly=isinstance(found, Failure))
 
@@ -288,10 +310,10 @@ class _Course:
         """Look once more, so that nothing is called failed that exists."""
         doubt = self._doubt
         known = isinstance(failure.error, OutcomeUnknownError)
-        if doubt is None or known or self._in_doubt == "resend":
+        # That nobody knows says more than that the client is closed.
+        blind = self._in_doubt == "resend" and not isinstance(failure.error, ClientClosedError)
+        if doubt is None or known or blind:
             return failure
-        if isinstance(failure.error, OutageError):
-            return self._unknown(doubt, failure)
         grace = min(LAST_LOOK, self._caller.timeout)
         deadline = self._deadline
         if deadline.left() < grace:
@@ -305,8 +327,10 @@ class _Course:
 
     async def _look(self, deadline: Deadline, *, once: bool = False) -> Restream | Failure | None:
         request = self._api.list(self._new.video_id, about=self._new)
-        call = self._caller.attempt if once else self._caller.insist
-        found = await call(request, codec.restreams, deadline)
+        if once:
+            found = await self._caller.attempt(request, codec.restreams, deadline)
+        else:
+            found = await self._caller.insist(request, codec.restreams, deadline, heed=self._tire)
         if isinstance(found, Failure):
             found.error.attempts = found.error.attempts or 1
             gone = isinstance(found.error, ApiError) and found.error.status in _NOTHING_THERE
@@ -315,8 +339,25 @@ class _Course:
         self._absent = self._absent or not matches
         return matches[0] if matches else None
 
+    def _tire(self, failure: Failure) -> Failure:
+        """Repeat failed looks only so often over the whole creation: they are retries in retries.
+
+        The first look may use up all repetitions, because it is the one that matters most: what
+        is sent again without a look that succeeded may be made twice.
+        """
+        if self._caller.excuses(self._deadline):
+            return failure
+        if not self._repeats:
+            return Failure(Verdict.REFUSED, failure.error)
+        self._repeats -= 1
+        return failure
+
     def _doubts(self) -> Doubt | None:
-        return Doubt(absent_before=self._absent) if self._doubt is not None else None
+        if self._doubt is None:
+            return None
+        return Doubt(
+            absent_before=self._absent, posts=self._doubtful, others=self._beginning.others
+        )
 
     def _settle(self, restream: Restream, origin: Origin) -> Settled:
         return Settled(
@@ -339,7 +380,7 @@ class _Course:
 
 
 def copies_of(
-    new: NewRestream, restreams: Sequence[Restream], others: frozenset[int | str] = frozenset()
+    new: NewRestream, restreams: Sequence[Restream], others: AbstractSet[int | str] = frozenset()
 ) -> list[Restream]:
     """Return those restreams that are the wanted one, except `others`, which are not."""
     wanted = key_of(new)

@@ -1,24 +1,39 @@
-"""When all has to be over, on whichever clock counts."""
+"""When all has to be over."""
 
 from collections.abc import Callable
 
 
 class Deadline:
-    """A moment on a clock.
+    """A moment, so many seconds from now.
 
-    The clock of a bulk run stands still during an outage; that of a single call does not.
+    A patient one moves on by the time for which the client is held in an outage.
     """
 
-    __slots__ = ("_clock", "_moment", "patient")
+    __slots__ = ("_held", "_moment", "_now")
 
     def __init__(
-        self, clock: Callable[[], float], seconds: float, *, patient: bool = False
+        self, now: Callable[[], float], seconds: float, held: Callable[[], float] | None = None
     ) -> None:
-        """Set it so many seconds from now on `clock`, which is `patient` if it can stand still."""
-        self.patient = patient
-        self._clock = clock
-        self._moment = clock() + seconds
+        """Set it.
+
+        Args:
+            now: seconds on a clock that never goes back.
+            seconds: how much time there is.
+            held: the seconds of all outages so far, to make it patient.
+
+        """
+        self._now = now
+        self._held = held
+        self._moment = now() + seconds
+        if held is not None:
+            self._moment -= held()
+
+    @property
+    def patient(self) -> bool:
+        """Whether it moves on in an outage."""
+        return self._held is not None
 
     def left(self) -> float:
         """Return the seconds until then; below 0 when it is over."""
-        return self._moment - self._clock()
+        left = self._moment - self._now()
+        return left if self._held is None else left + self._held()

@@ -2,12 +2,15 @@
 
 from restream_async import codec
 from restream_async.calls import Caller
+from restream_async.deadline import Deadline
 from restream_async.errors import NotFoundError
 from restream_async.verdict import Failure, Verdict
 from restream_async.wire import Api
 
 
-async def delete(caller: Caller, api: Api, restream_id: int | str) -> bool | Failure:
+async def delete(
+    caller: Caller, api: Api, restream_id: int | str, deadline: Deadline
+) -> bool | Failure:
     """Return what the service says: true if it deleted the restream.
 
     If a repeated request finds nothing any more, an earlier one whose answer was lost did the
@@ -25,6 +28,6 @@ async def delete(caller: Caller, api: Api, restream_id: int | str) -> bool | Fai
         return failure
 
     request = api.delete(restream_id)
-    result = await caller.insist(request, codec.deleted, caller.deadline(), heed=heed)
+    result = await caller.insist(request, codec.deleted, deadline, heed=heed)
     gone = isinstance(result, Failure) and isinstance(result.error, NotFoundError)
     return True if gone and doubted else result

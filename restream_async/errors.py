@@ -83,6 +83,10 @@ class CallError(RestreamError):
         note = f"; {self.note}" if self.note else ""
         return f"{self._happened()}: {self.call}, {times}{note}"
 
+    def __repr__(self) -> str:
+        """Return the kind and the text."""
+        return f"{type(self).__name__}({str(self)!r})"
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Keep all that is known when the error travels between processes."""
         return _rebuild, (type(self), self.__dict__.copy())
@@ -196,6 +200,13 @@ class AttemptTimeoutError(TransportError, TimeoutError):
     """The time allowed for an attempt, or for all of them, was over before an answer came."""
 
 
+class ClientClosedError(TransportError, RuntimeError):
+    """The client, or the session that it was given, is closed: nothing can be sent any more.
+
+    A `RuntimeError` too, as it is a mistake of the program, not of the service.
+    """
+
+
 class MalformedResponseError(CallError):
     """The service reported success, but the answer cannot be read.
 
@@ -231,7 +242,11 @@ class OutcomeUnknownError(CallError):
 
 
 class OutageError(CallError):
-    """The service has been gone for longer than the client's patience."""
+    """Nothing succeeds at the service any more, and it did not come back in time.
+
+    A bulk run waits for it for as long as the client's patience lasts, a single call until its
+    own deadline. What may have taken effect before is an `OutcomeUnknownError` instead.
+    """
 
     def _happened(self) -> str:
-        return "the service has been gone for longer than the client's patience"
+        return "nothing succeeds at the service, and it did not come back"

@@ -5,17 +5,17 @@ The limit is learnt (`limit`), and in an outage nobody is let through but a prob
 """
 
 import asyncio
+import sys
 from collections import deque
-from collections.abc import Callable
-from typing import Final, Literal, TypeAlias
+from collections.abc import Awaitable, Callable
+from typing import Final, Literal, Self, TypeAlias
 
+from restream_async.effort import Effort
 from restream_async.limit import AdaptiveLimit, Signal
 from restream_async.outage import Outage
+from restream_async.timing import Timing
 
 State: TypeAlias = Literal["open", "outage"]
-
-Later: TypeAlias = Callable[[float, Callable[[], None]], object]
-"""Calls a function after so many seconds."""
 
 # Nobody is made to wait longer than this for a place at which the service had no room, in seconds.
 _LONGEST_REST: Final = 5.0
@@ -25,25 +25,48 @@ class GivenUpError(Exception):
     """The outage lasts for longer than the patience of the client. Stays inside the library."""
 
 
-def _later(seconds: float, call: Callable[[], None]) -> object:
-    return asyncio.get_running_loop().call_later(seconds, call)
-
-
 class Gate:
     """Lets requests through in the order in which they asked, as many as the limit allows."""
 
-    def __init__(self, limit: AdaptiveLimit, outage: Outage, later: Later = _later) -> None:
-        """Open with nothing in flight."""
+    def __init__(
+        self,
+        limit: AdaptiveLimit,
+        outage: Outage,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Open with nothing in flight; `sleep` waits on the clock of `outage`."""
         self._limit = limit
         self._outage = outage
-        self._later = later
+        self._sleep = sleep
+        self._timers: set[asyncio.Task[None]] = set()
+        # What may be in flight now: the limit, less the places that rest; none in an outage.
+        self._room = limit.value
         self._in_flight = 0
         self._resting = 0
         self._probing = False
         self._armed = False
+        self._closed = False
+        self.held: Callable[[], float] = outage.held
+        """Returns the seconds of all outages so far."""
+        # Whether an attempt has failed since the last success.
+        self._failing = False
         self.on_room: set[Callable[[], None]] = set()
         """Told when a place may be free that nobody waits for."""
         self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @classmethod
+    def learning(cls, ceiling: int, patience: float, timing: Timing) -> Self:
+        """Return a gate that learns its limit, up to `ceiling`.
+
+        Args:
+            ceiling: how many may be through at once when all goes well.
+            patience: seconds of an outage after which who waits is sent away.
+            timing: time and chance.
+
+        """
+        outage = Outage(patience, timing.now, timing.random)
+        effort = Effort(timing.now, timing.computing)
+        return cls(AdaptiveLimit(ceiling, effort.was_full), outage, timing.sleep)
 
     @property
     def ceiling(self) -> int:
@@ -71,16 +94,23 @@ class Gate:
         return "outage" if self._outage.on else "open"
 
     @property
+    def given_up(self) -> bool:
+        """Whether there is an outage that lasts too long to be waited for."""
+        return self._outage.given_up
+
+    @property
     def has_room(self) -> bool:
         """Whether a place is free, and nobody waits for it."""
-        return not self._waiting and self._is_free()
+        return self._in_flight < self._room and not self._waiting
 
     def try_enter(self) -> bool:
         """Take a place if there is one. Each is given back with `leave`."""
-        if self._waiting or not self._is_free():
+        if self._waiting:
             return False
-        self._let_in()
-        return True
+        if self._in_flight < self._room:
+            self._in_flight += 1
+            return True
+        return self._try_probe()
 
     async def enter(self) -> None:
         """Take a place; wait for one if there is none. Each is given back with `leave`.
@@ -107,91 +137,135 @@ class Gate:
                 self._waiting.remove(turn)
             raise
 
-    def leave(self, signal: Signal | None = None, latency: float = 0.0) -> None:
+    def leave(self, signal: Signal | None = None, latency: float = 0.0, kind: str = "") -> None:
         """Give the place back.
 
         Args:
             signal: what the answer said about the load; None if there was none, or nothing was
                 sent.
             latency: seconds until the answer.
+            kind: of the request; latencies of one kind are alike.
 
         """
         if signal is not None:
-            self._limit.record(signal, latency, self._in_flight)
+            self._learn(signal, latency, kind)
         self._in_flight -= 1
         self._probing = False
-        idle = self._limit.idle_latency
-        if signal is Signal.SHED and idle is not None and latency < idle:
-            # A service that says no at once would be asked again at once, ever so often.
-            self._resting += 1
-            self._later(min(_LONGEST_REST, idle - latency), self._rested)
         if self._waiting:
             self._admit()
             self._arm()
 
     def succeeded(self) -> None:
         """Note that the service dealt with a request."""
-        if self._outage.succeeded():
-            self._limit.restart()
-            self._admit()
-            self.tell_of_room()
+        if self._failing:
+            self._failing = False
+            if self._outage.succeeded():
+                self._limit.restart()
+                self._set_room()
+                self._admit()
+                self.tell_of_room()
 
     def failed(self) -> None:
         """Note that the service did not deal with a request."""
+        self._failing = True
         if self._outage.failed():
+            self._set_room()
             self._arm()
-            self._later(self._outage.until_given_up, self._give_up)
-
-    def active_time(self) -> float:
-        """Return seconds on a clock that stands still during an outage."""
-        return self._outage.active_time()
-
-    def _is_free(self) -> bool:
-        if self._outage.on:
-            return not self._probing and self._outage.until_probe <= 0
-        return self._in_flight + self._resting < self._limit.value
-
-    def _let_in(self) -> None:
-        self._in_flight += 1
-        if self._outage.on:
-            self._probing = True
-            self._outage.probing()
-
-    def _admit(self) -> None:
-        while self._waiting and self._is_free():
-            turn = self._waiting.popleft()
-            if not turn.done():
-                self._let_in()
-                turn.set_result(None)
 
     def tell_of_room(self) -> None:
         """Tell whoever wants to know that a place may be free that nobody waits for."""
         for tell in self.on_room:
             tell()
 
+    def _learn(self, signal: Signal, latency: float, kind: str) -> None:
+        limit = self._limit
+        changed = limit.record(signal, latency, self._in_flight, kind)
+        idle = limit.idle_latency(kind) if signal is Signal.SHED else None
+        if idle is not None and latency < idle:
+            # A service that says no at once would be asked again at once, ever so often.
+            self._resting += 1
+            self._after(min(_LONGEST_REST, idle - latency), self._rested)
+            changed = True
+        if changed:
+            self._set_room()
+
+    def _set_room(self) -> None:
+        if self._closed:
+            self._room = sys.maxsize
+        elif self._outage.on:
+            self._room = 0
+        else:
+            self._room = max(0, self._limit.value - self._resting)
+
     def _rested(self) -> None:
         self._resting -= 1
+        self._set_room()
         self._admit()
         self.tell_of_room()
+
+    def _try_probe(self) -> bool:
+        if not self._outage.on or self._probing or self._outage.until_probe > 0:
+            return False
+        self._in_flight += 1
+        self._probing = True
+        self._outage.probing()
+        return True
+
+    def _admit(self) -> None:
+        while self._waiting:
+            if self._in_flight < self._room:
+                self._in_flight += 1
+            elif not self._try_probe():
+                return
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Give a place that is taken to whoever has waited longest."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._in_flight -= 1
+        self._probing = False
 
     def _arm(self) -> None:
         """See to it that somebody who waits in an outage is let through when a probe is due."""
         if self._waiting and self._outage.on and not self._armed:
             self._armed = True
-            self._later(self._outage.until_probe, self._probe)
+            self._after(min(self._outage.until_probe, self._outage.patience_left), self._probe)
 
     def _probe(self) -> None:
         self._armed = False
+        if self._outage.given_up:
+            self._send_all_away()
+            return
         self._admit()
         if not self._probing:
             self._arm()
 
-    def _give_up(self) -> None:
-        if not self._outage.given_up:
-            if self._outage.on:
-                self._later(self._outage.until_given_up, self._give_up)
-            return
+    def _send_all_away(self) -> None:
         waiting, self._waiting = self._waiting, deque()
         for turn in waiting:
             if not turn.done():
                 turn.set_exception(GivenUpError())
+
+    def _after(self, seconds: float, call: Callable[[], None]) -> None:
+        async def wait() -> None:
+            await self._sleep(seconds)
+            call()
+
+        if self._closed:
+            return
+        timer = asyncio.create_task(wait())
+        self._timers.add(timer)
+        timer.add_done_callback(self._timers.discard)
+
+    async def close(self) -> None:
+        """Stop all timers, and let everybody through."""
+        self._closed = True
+        self._set_room()
+        self._admit()
+        for timer in self._timers:
+            timer.cancel()
+        await asyncio.gather(*self._timers, return_exceptions=True)

@@ -1,15 +1,41 @@
 """What comes in: the input of a bulk run, read item by item, sync or async."""
 
+import abc
 import asyncio
-import inspect
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
-from typing import ClassVar
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
+from typing import ClassVar, Final, cast
 
 from restream_async.gate import Gate, GivenUpError
 from restream_async.model import NewRestream
 
+REMEMBERED: Final = 15_000
+"""How many of the latest different restreams of an input are surely known again. Up to twice as
+many are kept, each in some 100 bytes: 3 MB at most."""
 
-class Intake:
+
+class Recent:
+    """Knows again what the input gave lately, in bounded memory.
+
+    It keeps hashes of 64 bits, salted anew in each process. Were two restreams ever to share one,
+    the second would merely be looked for before it is created.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._newer: set[int] = set()
+        self._older: set[int] = set()
+
+    def knows(self, new: NewRestream) -> bool:
+        """Say whether one with the same key came before, and remember it."""
+        mark = hash((new.video_id, new.stream_url, new.stream_key))
+        known = mark in self._newer or mark in self._older
+        if len(self._newer) >= REMEMBERED:
+            self._newer, self._older = set(), self._newer
+        self._newer.add(mark)
+        return known
+
+
+class Intake(abc.ABC):
     """Numbers the items, and remembers how the input ended.
 
     What the input raises ends it, and is kept until all that it gave before is reported.
@@ -33,16 +59,16 @@ class Intake:
         """Whether no more items come."""
         return self._ended
 
+    @abc.abstractmethod
     async def next(self) -> tuple[int, NewRestream] | None:
         """Return the next item and its number; None at the end."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     async def next_in_place(self) -> tuple[int, NewRestream, bool] | None:
         """Return the next item, and whether there is a place in the gate for it.
 
         There is none at the end, which is None, nor in an outage that nobody waits for any more.
         """
-        raise NotImplementedError
 
     def stop(self) -> None:
         """Give no more items."""
@@ -59,7 +85,7 @@ class Intake:
         if error is not None:
             raise error
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027 - an ordinary iterable needs nothing
         """Let go of the input."""
 
     def _number(self, item: object) -> tuple[int, NewRestream]:
@@ -159,8 +185,9 @@ class AsyncIntake(Intake):
 
     async def close(self) -> None:
         """Close an async generator; anything else belongs to whoever made it."""
-        if inspect.isasyncgen(self._items):
-            await self._items.aclose()
+        items: object = self._items
+        if isinstance(items, AsyncGenerator):
+            await cast("AsyncGenerator[object, None]", items).aclose()
 
     async def _read(self) -> NewRestream:
         reader = self._reader = asyncio.current_task()

@@ -13,10 +13,17 @@ What the rules are for:
   latency is about one and a half times that of an idle one: busy, not drowning.
 - A few errors that have nothing to do with load must not strangle it, so shedding counts only
   where it is more than a trickle.
+- A list may be quicker than a creation at any load, so latencies are compared within one kind of
+  request only, that which keeps the service busiest; and a quick one counts for less in a round,
+  or a hundred looks in the moment after an outage would let in a hundred creations at once.
+- A client that has no time itself finds every service slow. Its latencies say nothing then, and it
+  is no load that the service could not bear.
 """
 
 import enum
 import math
+from collections import defaultdict
+from collections.abc import Callable
 from typing import Final
 
 # Where to begin.
@@ -53,13 +60,24 @@ class Signal(enum.Enum):
 class AdaptiveLimit:
     """The limit, from a small start up to a ceiling, never below 1."""
 
-    def __init__(self, ceiling: int) -> None:
-        """Begin small."""
+    def __init__(self, ceiling: int, busy: Callable[[], bool] = lambda: False) -> None:
+        """Begin small.
+
+        Args:
+            ceiling: how many may ever be in flight.
+            busy: whether this side had no time to spare since it was last asked.
+
+        """
+        self._busy = busy
         self._ceiling = float(ceiling)
         self._limit = min(_START, self._ceiling)
-        self._idle_latency: float | None = None
-        self._latencies: list[float] = []
+        # Each by the kind of request.
+        self._idle: dict[str, float] = {}
+        self._weights: dict[str, float] = {}
+        self._latencies: defaultdict[str, list[float]] = defaultdict(list)
         self._shed = 0
+        # How much of the round is over, in answers that weigh 1.
+        self._progress = 0.0
         self._full = False
         # Answers to come that belong to the limit before the last change.
         self._stale = 0
@@ -69,8 +87,7 @@ class AdaptiveLimit:
         self._grown_from: float | None = None
         self._patience = 1
         self._hold = 0
-        # The first busy round already is a reason to measure: the first answers may have crowded.
-        self._busy_rounds = _REMEASURE
+        self._busy_rounds = 0
         self._before_measuring: float | None = None
 
     @property
@@ -83,34 +100,40 @@ class AdaptiveLimit:
         """How many may ever be in flight."""
         return int(self._ceiling)
 
-    @property
-    def idle_latency(self) -> float | None:
-        """Seconds that an answer takes while the service has little to do, if it is known."""
-        return self._idle_latency
+    def idle_latency(self, kind: str) -> float | None:
+        """Return the seconds that an answer takes while there is little to do, if it is known."""
+        return self._idle.get(kind)
 
-    def record(self, signal: Signal, latency: float, in_flight: int) -> None:
-        """Learn from an answer.
+    def record(self, signal: Signal, latency: float, in_flight: int, kind: str) -> bool:
+        """Learn from an answer; return whether the limit has changed.
 
         Args:
             signal: what it says about the load.
             latency: seconds that it took.
             in_flight: how many requests there were, this one included, when it came.
+            kind: of the request; latencies of one kind are alike.
 
         """
         if self._stale:
             self._stale -= 1
-            return
+            return False
         if signal is Signal.SHED:
             self._shed += 1
+            self._progress += 1.0
         else:
-            self._latencies.append(latency)
-        if in_flight >= self.value:
+            self._latencies[kind].append(latency)
+            self._progress += self._weights.get(kind, 1.0)
+        limit = self._limit
+        if in_flight > limit - 1.0:
             self._full = True
-        if len(self._latencies) + self._shed >= max(_ROUND, self.value):
-            before = self._limit
-            self._end_round()
-            if self._limit != before:
-                self._stale = in_flight - 1
+        progress = self._progress
+        if progress < _ROUND or progress + 1.0 <= limit:
+            return False
+        self._end_round()
+        if self._limit == limit:
+            return False
+        self._stale = in_flight - 1
+        return True
 
     def restart(self) -> None:
         """Begin with one request again, after an outage; what an idle answer takes is kept."""
@@ -121,9 +144,12 @@ class AdaptiveLimit:
         self._clear()
 
     def _end_round(self) -> None:
-        shed, answers = self._shed, self._shed + len(self._latencies)
+        shed, answers = self._shed, self._shed + sum(map(len, self._latencies.values()))
         full = self._full
-        least, typical = self._crowding()
+        kind = max(self._latencies, key=self._work, default="")
+        least, typical = self._crowding(kind)
+        if self._busy():
+            least = typical = 1.0
         self._clear()
         self._recent, self._recent_shed = self._recent + answers, self._recent_shed + shed
         if self._recent > _RECENT:
@@ -135,7 +161,7 @@ class AdaptiveLimit:
             self._retreat(self._grown_from)
         elif trickle and self._recent_shed > _TRICKLE * self._recent:
             self._retreat(self._limit - max(1.0, self._limit / 20))
-        elif self._measure(typical):
+        elif self._measure(kind, typical):
             self._grown_from = None
         elif least > _CROWDED:
             self._step, self._grown_from = 1.0, None
@@ -149,28 +175,43 @@ class AdaptiveLimit:
             self._grown_from = None
 
     def _clear(self) -> None:
-        self._latencies = []
+        self._latencies.clear()
         self._shed = 0
+        self._progress = 0.0
         self._full = False
 
-    def _crowding(self) -> tuple[float, float]:
+    def _work(self, kind: str) -> float:
+        return len(self._latencies[kind]) * self._weights.get(kind, 1.0)
+
+    def _know(self, kind: str, idle: float) -> None:
+        self._idle[kind] = idle
+        longest = max(self._idle.values())
+        self._weights = {
+            each: idle / longest if longest else 1.0 for each, idle in self._idle.items()
+        }
+
+    def _crowding(self, kind: str) -> tuple[float, float]:
         """Return how many times as long as an idle one this service took: at least, and typically.
 
         What latencies vary by themselves is taken off the first: two standard errors of a median.
         """
-        latencies = sorted(self._latencies)
+        latencies = sorted(self._latencies[kind])
         count = len(latencies)
         if count < _ROUND // 2:
             return 1.0, 1.0
         typical = latencies[count // 2]
         spread = latencies[(3 * count) // 4] - latencies[count // 4]
         error = 0.93 * spread / math.sqrt(count)
-        idle = self._idle_latency
+        idle = self._idle.get(kind)
         if idle is None:
-            self._idle_latency = idle = typical
+            idle = typical
+            self._know(kind, idle)
+            # Nobody knows how crowded it was: the next best moment to measure is now.
+            self._busy_rounds = _REMEASURE
         elif typical + error < idle:
             # A lucky round is no proof: half the way.
-            self._idle_latency = idle = (idle + typical) / 2
+            idle = (idle + typical) / 2
+            self._know(kind, idle)
         if idle <= 0:
             return 1.0, 1.0
         return (typical - 2 * error) / idle, typical / idle
@@ -193,12 +234,12 @@ class AdaptiveLimit:
         self._grown_from = self._limit
         self._limit = min(self._ceiling, self._limit + min(self._step, room))
 
-    def _measure(self, crowding: float) -> bool:
+    def _measure(self, kind: str, crowding: float) -> bool:
         """Now and then, work below the limit for a round to see what an idle answer takes."""
         if self._before_measuring is not None:
             self._limit, self._before_measuring = self._before_measuring, None
-            if self._idle_latency is not None:
-                self._idle_latency *= crowding
+            if kind in self._idle:
+                self._know(kind, self._idle[kind] * crowding)
             return True
         self._busy_rounds += crowding >= _FREE
         if self._busy_rounds < _REMEASURE:

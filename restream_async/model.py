@@ -4,13 +4,17 @@ import contextlib
 import enum
 import functools
 import re
-from typing import TypeAlias
+from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 import attrs
 
 from restream_async.errors import InvalidRestreamError, RestreamError
 from restream_async.redaction import mask_url, redact_values, url_secrets
+
+LONGEST_TEXT: Final = 16_384
+"""Characters of one field. The service documents no limit, but it repeats all fields in its answer,
+which is read up to 1 MiB: four fields of this length fit, however JSON escapes them."""
 
 # Control characters, line and paragraph separators, and halves of surrogate pairs (which no
 # UTF-8 can carry).
@@ -21,11 +25,14 @@ def check_text(field: str, value: object) -> str:
     """Return `value` if it is a string that the service can take, or say what is wrong with it.
 
     Raises:
-        InvalidRestreamError: it is no string, empty or blank, or holds control characters.
+        InvalidRestreamError: it is no string, empty or blank, longer than `LONGEST_TEXT`, or holds
+            control characters.
 
     """
     if not isinstance(value, str):
         raise InvalidRestreamError(field, f"must be a string, not {type(value).__name__}")
+    if len(value) > LONGEST_TEXT:
+        raise InvalidRestreamError(field, f"must not be longer than {LONGEST_TEXT:,} characters")
     if not value.strip():
         raise InvalidRestreamError(field, "must not be empty")
     if _FORBIDDEN.search(value):
@@ -59,10 +66,17 @@ def _names_a_host(url: str) -> bool:
 
 
 def _check_url(field: str, value: object) -> None:
-    if not _names_a_host(check_text(field, value)):
+    if " " in (text := check_text(field, value)):
+        raise InvalidRestreamError(field, "must not contain spaces")
+    if not _names_a_host(text):
         raise InvalidRestreamError(
             field, "must have a scheme and a host, such as rtmps://live.example.com/app"
         )
+
+
+def _check_flag(field: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise InvalidRestreamError(field, f"must be true or false, not {type(value).__name__}")
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -77,8 +91,8 @@ class NewRestream:
         status: true to start active.
 
     Raises:
-        InvalidRestreamError: a field is empty, of the wrong type or malformed. All five are
-            mandatory in the service's documentation of `POST /restreams`.
+        InvalidRestreamError: a field is empty, of the wrong type, malformed, or longer than 16,384
+            characters. All five are mandatory in the service's documentation of `POST /restreams`.
 
     """
 
@@ -99,20 +113,21 @@ class NewRestream:
         return (
             type(self.status) is bool
             and type(video_id) is type(title) is type(url) is type(key) is str
-            and f"{video_id}{title}{url}{key}".isprintable()
+            and (text := f"{video_id}{title}{url}{key}").isprintable()
+            and len(text) <= LONGEST_TEXT
             and bool(video_id.strip(".") and title.strip() and key.strip())
             and not video_id.isspace()
+            and " " not in url
             and _names_a_host(url)
         )
 
     def _check(self) -> None:
-        check_identifier("video_id", self.video_id)
+        # As a text first: an identifier may be an integer, a video id may not.
+        check_identifier("video_id", check_text("video_id", self.video_id))
         check_text("title", self.title)
         _check_url("stream_url", self.stream_url)
         check_text("stream_key", self.stream_key)
-        if not isinstance(self.status, bool):
-            kind = type(self.status).__name__
-            raise InvalidRestreamError("status", f"must be true or false, not {kind}")
+        _check_flag("status", self.status)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -134,8 +149,11 @@ class NewRestream:
 class Restream:
     """A restream as the service has it.
 
+    Only its id is checked, and the types of what the service sends: what it accepted is not for
+    the client to refuse, as a restream that exists would then be called unreadable.
+
     Attributes:
-        id: integer or string, as the service sent it.
+        id: integer or string, as the service sent it; never empty.
         title: what people call the destination.
         stream_key: the destination's secret, as the service sent it.
         stream_url: where it pushes to.
@@ -150,6 +168,11 @@ class Restream:
     stream_url: str
     status: bool
     video_id: str
+
+    def __attrs_post_init__(self) -> None:
+        """Check the id: without one, a restream can be neither toggled nor deleted."""
+        if self.id == "":
+            raise InvalidRestreamError("id", "must not be empty")
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -209,7 +232,8 @@ class Created:
     Attributes:
         index: its place in the input, from 0.
         request: what was asked for.
-        restream: what the service has.
+        restream: what the service has; of one that an earlier run created, its id, and else what
+            was asked for.
         attempts: how many times the POST was sent, or tried to be sent.
         origin: how it came to be known.
         maybe_duplicate: true if an attempt in doubt was resent without knowing its outcome.

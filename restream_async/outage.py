@@ -48,23 +48,23 @@ class Outage:
     @property
     def given_up(self) -> bool:
         """Whether there is one that lasts for longer than anybody waits."""
-        return self._since is not None and self._now() - self._since >= self._patience
+        return self._since is not None and self._now() >= self._since + self._patience
+
+    @property
+    def patience_left(self) -> float:
+        """Seconds until what waits is given up; all of the patience without an outage."""
+        # Of moments that are near each other the difference is exact, so that who sleeps for so
+        # long does not wake a hair too early.
+        return self._patience if self._since is None else self._since + self._patience - self._now()
 
     @property
     def until_probe(self) -> float:
         """Seconds until the next probe may be sent."""
         return max(0.0, self._next_probe - self._now())
 
-    @property
-    def until_given_up(self) -> float:
-        """Seconds until what waits is given up."""
-        since = self._since if self._since is not None else self._now()
-        return max(0.0, since + self._patience - self._now())
-
-    def active_time(self) -> float:
-        """Return seconds on a clock that stands still during an outage."""
-        now = self._now()
-        return now - self._past - (now - self._since if self._since is not None else 0.0)
+    def held(self) -> float:
+        """Return the seconds of all outages so far."""
+        return self._past if self._since is None else self._past + self._now() - self._since
 
     def probing(self) -> None:
         """Note that a probe is sent; the next one comes after twice the interval."""

@@ -2,17 +2,18 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
-from tenacity import RetryCallState, retry_if_result
-from tenacity.asyncio import AsyncRetrying
 
 from restream_async.config import is_count, is_positive
 from restream_async.deadline import Deadline
 from restream_async.errors import ConfigurationError
 from restream_async.timing import Timing
 from restream_async.verdict import Failure
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 _T = TypeVar("_T")
 
@@ -43,11 +44,16 @@ class RetryPolicy:
     in trouble best). A `Retry-After` is a floor under it, up to 60 seconds.
 
     Attributes:
-        attempts: how often a request is sent at most, the first time included.
+        attempts: how often a request is sent at most, the first time included. The looks of a
+            creation in doubt are apart: one before each resend and one at the end, and of those
+            that fail `attempts - 1` are repeated over the whole creation. So it sends at most
+            `attempts` POSTs and `2 * attempts - 1` looks, all under the one deadline; and one
+            look more where it begins with one (`ensure`, or what a journal has in doubt).
         base: seconds; the longest first wait.
         cap: seconds; the longest wait.
         deadline: seconds for everything: attempts, waits, looks. No wait begins that would pass
-            it, and the last attempt is cut at it.
+            it, and the last attempt is cut at it. Only the last look, which keeps a restream that
+            exists from being called failed, may take up to 5 seconds more.
 
     Raises:
         ConfigurationError: a value is not positive.
@@ -73,13 +79,14 @@ class RetryPolicy:
         return chance * longest + min(retry_after or 0.0, RETRY_AFTER_CAP)
 
 
-async def pursue(
+async def pursue(  # noqa: PLR0913 - what it insists with, handed over once
     first: Failure,
     again: Callable[[], Awaitable[_T | Failure]],
     *,
     policy: RetryPolicy,
     timing: Timing,
     deadline: Deadline,
+    excused: Callable[[], int] = lambda: 0,
 ) -> _T | Failure:
     """Try again after a first failure, as the policy says.
 
@@ -92,11 +99,15 @@ async def pursue(
         policy: how long to insist.
         timing: time, sleep and chance.
         deadline: the moment that no wait may pass.
+        excused: how many of the attempts do not count.
 
     Returns:
         The value, or the last failure.
 
     """
+    from tenacity import retry_if_result  # noqa: PLC0415 - paid for by the first failure only
+    from tenacity.asyncio import AsyncRetrying  # noqa: PLC0415 - as above
+
     pending: list[Failure] = [first]
     last = first
 
@@ -107,14 +118,14 @@ async def pursue(
             last = result
         return result
 
-    def wait(state: RetryCallState) -> float:
+    def wait(state: "RetryCallState") -> float:
         return policy.wait(state.attempt_number, last.retry_after, timing.random())
 
-    def stop(state: RetryCallState) -> bool:
-        tired = state.attempt_number >= policy.attempts
+    def stop(state: "RetryCallState") -> bool:
+        tired = state.attempt_number - excused() >= policy.attempts
         return tired or state.upcoming_sleep >= deadline.left()
 
-    def tell(state: RetryCallState) -> None:
+    def tell(state: "RetryCallState") -> None:
         _log.debug(
             "attempt %d failed, again in %.3g s: %s",
             state.attempt_number,

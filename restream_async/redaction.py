@@ -10,6 +10,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import cast
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 MASK = "***"
@@ -20,6 +21,8 @@ _SHORTEST = 3
 _SHORTEST_CUT = 4
 # Values nested deeper than this are not shown; nobody reads them, and recursion has an end.
 _DEEPEST = 8
+# A first path segment of this length may be a key.
+_LONG_SEGMENT = 8
 # The names under which the service sends secrets of restreams that this process may not know.
 _SECRET_NAMES = re.compile(r"stream_?-?(key|url)|authorization|api_?-?key", re.IGNORECASE)
 # The sign that a text may hold secrets of other people's restreams.
@@ -63,8 +66,9 @@ def url_secrets(url: str) -> tuple[str, ...]:
         return (url,)
     user_info = parts.netloc.rpartition("@")[0]
     user, _, password = user_info.partition(":")
-    # A short first path segment ("live2", "app") is no secret; what follows it can be.
-    segments = [piece for piece in parts.path.split("/")[2:] if piece]
+    # A short first path segment ("live2", "app") is no secret; a long one, or what follows, can be.
+    first, *rest = [piece for piece in parts.path.split("/") if piece] or [""]
+    segments = [*rest, first] if len(first) >= _LONG_SEGMENT else rest
     values = [piece.partition("=")[2] or piece for piece in parts.query.split("&")]
     return (url, user_info, user, password, parts.query, parts.fragment, *segments, *values)
 
@@ -123,15 +127,17 @@ def _mask_value(value: object, spellings: Sequence[str], depth: int) -> object:
     if isinstance(value, str):
         return _mask(value, spellings)
     if isinstance(value, Mapping):
+        fields = cast("Mapping[object, object]", value)
         return {
             _mask(str(name), spellings): MASK
             if _SECRET_NAMES.search(str(name))
             else _mask_value(item, spellings, depth - 1)
-            for name, item in value.items()
+            for name, item in fields.items()
         }
     if isinstance(value, list | tuple):
-        return [_mask_value(item, spellings, depth - 1) for item in value]
-    if isinstance(value, int | float) and not isinstance(value, bool):
+        items = cast("Sequence[object]", value)
+        return [_mask_value(item, spellings, depth - 1) for item in items]
+    if isinstance(value, int | float):
         # A key of digits may come back as a number.
         shown = _mask(str(value), spellings)
         return shown if MASK in shown else value

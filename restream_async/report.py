@@ -27,7 +27,7 @@ class BulkCounts:
     confirmed: int = 0
     existing: int = 0
     from_journal: int = 0
-    failed: Mapping[str, int] = attrs.field(factory=dict)
+    failed: Mapping[str, int] = attrs.field(factory=dict[str, int])
     in_doubt: int = 0
     maybe_duplicate: int = 0
 

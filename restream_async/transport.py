@@ -4,10 +4,13 @@ It decides nothing; it only notes what matters to the verdict: whether the reque
 """
 
 import asyncio
+import os
+from collections.abc import Coroutine
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
+import attrs
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
@@ -39,13 +42,13 @@ class _Body(aiohttp.BytesPayload):
         """Hold JSON, or nothing."""
         super().__init__(data or b"", content_type="application/json")
 
-    async def write_with_length(
+    def write_with_length(
         self, writer: AbstractStreamWriter, content_length: int | None
-    ) -> None:
+    ) -> Coroutine[Any, Any, None]:
         """Note the start, then write."""
         self.started = True
         self._consumed = True
-        await super().write_with_length(writer, content_length)
+        return super().write_with_length(writer, content_length)
 
 
 class Transport:
@@ -108,6 +111,15 @@ class Transport:
         sizes = (self._limit, connector.limit, connector.limit_per_host)
         return min(size for size in sizes if size > 0)
 
+    @property
+    def closed(self) -> str:
+        """Why nothing can be sent any more; empty while it can."""
+        if self._closed:
+            return "the client is closed"
+        if self._session is not None and self._session.closed:
+            return "the session that the client was given is closed"
+        return ""
+
     async def send(self, request: Request, timeout: float) -> Reply | NoReply:  # noqa: ASYNC109 - of one attempt, and only handed on
         """Send a request and bring back what came of it.
 
@@ -116,12 +128,13 @@ class Transport:
             timeout: seconds for all of it: connecting, sending, reading the answer.
 
         Raises:
-            RuntimeError: the client, or the session it was given, is closed.
             asyncio.CancelledError: at once; the connection is closed.
 
         """
         session, alarms = self._session, self._alarms
         if session is None or alarms is None or session.closed or self._closed:
+            if self.closed:
+                return NoReply(detail=self.closed, sent=False, closed=True)
             session, alarms = self._open()
         body = None if request.method == "GET" else _Body(request.body)
         response: aiohttp.ClientResponse | None = None
@@ -139,29 +152,32 @@ class Transport:
             )
             return await _read(response)
         except asyncio.CancelledError as error:
-            if not alarm.rang():
+            timed_out = alarm.rang()
+            # A pool that is closed cancels what waits for it, and nobody has cancelled the task.
+            if not timed_out and (alarm.overruled or not session.closed):
                 # Without the frames of aiohttp: their locals hold the header.
                 raise error.with_traceback(None) from None
-            lost, timed_out = "", True
+            lost = ""
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
-            lost, timed_out = _lost(error), isinstance(error, TimeoutError)
+            # What watches somebody's own session may have turned the alarm into an error.
+            lost, timed_out = _lost(error), alarm.rang() or isinstance(error, TimeoutError)
             connected = not isinstance(error, aiohttp.ClientConnectorError)
         except RuntimeError:
             # aiohttp says so when a session is closed under a request.
             if not session.closed:
                 raise
-            lost = "the client was closed during the request"
+            lost = ""
         finally:
             alarm.stop()
             if response is not None:
                 response.release()
-        sent = connected if body is None else body.started
-        if timed_out:
-            lost = f"no {'answer' if sent else 'connection'} within {timeout:.3g} s"
-        if response is not None and (not timed_out or response.status >= HTTPStatus.BAD_REQUEST):
-            # The status is known, and may say enough.
-            return _reply(response, defect=lost)
-        return NoReply(detail=lost, sent=sent, timed_out=timed_out)
+        ended = NoReply(
+            detail=lost,
+            sent=connected if body is None else body.started,
+            timed_out=timed_out,
+            closed=session.closed and not timed_out,
+        )
+        return _as_far_as_it_came(response, ended, timeout)
 
     async def close(self) -> None:
         """Close the session, unless it is somebody else's. Nothing can be sent afterwards."""
@@ -170,8 +186,6 @@ class Transport:
             await self._session.close()
 
     def _open(self) -> tuple[aiohttp.ClientSession, Alarms]:
-        if self._closed:
-            raise RuntimeError("the client is closed")
         if self._session is None:
             # What every request carries is merged once; the jar keeps no cookies.
             self._session = aiohttp.ClientSession(
@@ -180,8 +194,6 @@ class Transport:
                 headers=self._headers,
             )
             self._headers = None
-        if self._session.closed:
-            raise RuntimeError("the session that the client was given is closed")
         self._alarms = Alarms(asyncio.get_running_loop())
         return self._session, self._alarms
 
@@ -193,13 +205,7 @@ class Transport:
 
 
 def _reply(response: aiohttp.ClientResponse, *, body: bytes = b"", defect: str = "") -> Reply:
-    return Reply(
-        status=response.status,
-        reason=response.reason or "",
-        headers=response.headers,
-        body=body,
-        defect=defect,
-    )
+    return Reply(response.status, response.reason or "", response.headers, body, defect)
 
 
 async def _read(response: aiohttp.ClientResponse) -> Reply:
@@ -223,12 +229,28 @@ async def _read(response: aiohttp.ClientResponse) -> Reply:
     return _reply(response, body=b"".join(chunks))
 
 
+def _as_far_as_it_came(
+    response: aiohttp.ClientResponse | None, ended: NoReply, timeout: float
+) -> Reply | NoReply:
+    if ended.timed_out:
+        kind = "answer" if ended.sent else "connection"
+        ended = attrs.evolve(ended, detail=f"no {kind} within {timeout:.3g} s")
+    elif ended.closed:
+        ended = attrs.evolve(ended, detail="the client was closed during the request")
+    if response is not None and (not ended.timed_out or response.status >= HTTPStatus.BAD_REQUEST):
+        # The status is known, and may say enough.
+        return _reply(response, defect=ended.detail)
+    return ended
+
+
 def _lost(error: Exception) -> str:
     """Say what happened without what aiohttp's own texts may carry: URLs and headers."""
     for kind, text in _LOST:
         if isinstance(error, kind):
             return text
-    why = error.strerror if isinstance(error, OSError) else None
+    why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else None
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"no connection ({why or 'refused'})"
     return f"the connection was lost ({why or type(error).__name__})"
 
 

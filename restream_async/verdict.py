@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import attrs
 
@@ -22,6 +22,7 @@ from restream_async.errors import (
     BackendFetchFailedError,
     BadRequestError,
     CallError,
+    ClientClosedError,
     ForbiddenError,
     InternalServerError,
     MalformedResponseError,
@@ -40,6 +41,7 @@ from restream_async.redaction import (
 from restream_async.wire import NoReply, Reply, Request, retry_after
 
 _T = TypeVar("_T")
+_Envelope: TypeAlias = dict[str, object] | None
 
 _ERRORS: Final[dict[int, type[ApiError]]] = {
     400: BadRequestError,
@@ -59,6 +61,7 @@ _NOT_IMPLEMENTED: Final = 501
 # Too many requests, no capacity, and a gateway that waited in vain.
 _SHEDDING: Final = frozenset({429, 503, 504})
 # Of a body that is no envelope: how much is looked at, and how much is shown.
+_WITHHELD: Final = "[withheld: it may hold stream keys]"
 _EXCERPT_READ: Final = 4096
 _EXCERPT_SHOWN: Final = 160
 # Bytes; an error beyond them is no message, and going through all of it would hold up the loop.
@@ -90,7 +93,7 @@ class Failure:
     @property
     def final(self) -> bool:
         """Whether sending again can't help."""
-        return self.verdict is Verdict.REFUSED
+        return self.verdict is Verdict.REFUSED or isinstance(self.error, ClientClosedError)
 
     @property
     def signal(self) -> Signal | None:
@@ -129,10 +132,10 @@ def judge(
     if isinstance(answer, NoReply):
         return _unanswered(request, answer, secrets)
     try:
-        envelope = None if answer.defect else codec.parse(answer.body)
+        envelope = None if answer.defect else codec.as_object(codec.parse(answer.body))
         problem = answer.defect
         if 200 <= answer.status < 300 and not problem:  # noqa: PLR2004 - HTTP's own classes
-            if isinstance(envelope, dict) and envelope.get("success") is True:
+            if envelope is not None and envelope.get("success") is True:
                 return read(envelope.get("result"))
             problem = "" if _denies(envelope) else "it is not the documented envelope"
     except codec.UnreadableError as unreadable:
@@ -143,14 +146,18 @@ def judge(
 
 
 def _unanswered(request: Request, answer: NoReply, secrets: tuple[str, ...]) -> Failure:
-    kind = AttemptTimeoutError if answer.timed_out else TransportError
+    kind = TransportError
+    if answer.timed_out:
+        kind = AttemptTimeoutError
+    elif answer.closed:
+        kind = ClientClosedError
     detail = redact(answer.detail, (*secrets, *request.secrets))
     error = kind(request.call, detail=detail, sent=answer.sent)
     return Failure(Verdict.IN_DOUBT if answer.sent else Verdict.NOT_DONE, error)
 
 
-def _denies(envelope: object) -> bool:
-    return isinstance(envelope, dict) and envelope.get("success") is False
+def _denies(envelope: _Envelope) -> bool:
+    return envelope is not None and envelope.get("success") is False
 
 
 @attrs.frozen
@@ -162,13 +169,13 @@ class _Telling:
     secrets: tuple[str, ...]
     wall_clock: Callable[[], float]
 
-    def failure(self, envelope: object, problem: str) -> Failure:
-        reply = self.reply
-        status, denied = reply.status, _denies(envelope)
-        if denied and isinstance(envelope, dict):
+    def failure(self, envelope: _Envelope, problem: str) -> Failure:
+        """Return what it means and how to say it."""
+        status, denied = self.reply.status, _denies(envelope)
+        if envelope is not None and denied:
             inside = envelope.get("statusCode")
             # A code that contradicts `success: false` settles nothing: HTTP's own stands.
-            if type(inside) is int and 400 <= inside < 600:  # noqa: PLR2004 - HTTP's own classes
+            if isinstance(inside, int) and 400 <= inside < 600:  # noqa: PLR2004 - HTTP's own classes
                 status = inside
         if 200 <= status < 300 and not denied:  # noqa: PLR2004 - HTTP's own classes
             return Failure(Verdict.IN_DOUBT, self._malformed(problem))
@@ -179,9 +186,9 @@ class _Telling:
         shown = f"{problem}: {excerpt}" if excerpt and not problem.startswith("result") else problem
         return MalformedResponseError(self.request.call, problem=redact(shown, self.secrets))
 
-    def _api_error(self, status: int, envelope: object) -> ApiError:
+    def _api_error(self, status: int, envelope: _Envelope) -> ApiError:
         told = len(self.reply.body) <= _LARGEST_TOLD
-        lists = envelope if told and isinstance(envelope, dict) else {}
+        lists = envelope if told and envelope is not None else {}
         errors = self._said(lists.get("errors"))
         messages = self._said(lists.get("messages"))
         note = _NOTES.get(status, "")
@@ -207,8 +214,10 @@ class _Telling:
             return ""
 
     def _said(self, value: object) -> tuple[object, ...]:
-        items = value if isinstance(value, list) else [value] if value else []
-        return tuple(redact_values(items, self.secrets)) if items else ()
+        array = codec.as_array(value)
+        items = array if array is not None else [value] if value else []
+        told = redact_values(items, self.secrets) if items else []
+        return tuple(_WITHHELD if _is_telltale(item) else item for item in told)
 
     def _excerpt(self) -> str:
         head = self.reply.body[:_EXCERPT_READ]
@@ -230,3 +239,7 @@ def verdict_of(status: int) -> Verdict:
     if 300 <= status < 500 or status == _NOT_IMPLEMENTED:  # noqa: PLR2004 - HTTP's own classes
         return Verdict.REFUSED
     return Verdict.IN_DOUBT
+
+
+def _is_telltale(item: object) -> bool:
+    return isinstance(item, str) and may_hold_foreign_secrets(item)

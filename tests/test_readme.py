@@ -1,6 +1,7 @@
 """README.md is always true: every block in it is run, or compared with what is run elsewhere."""
 
 import asyncio
+import json
 import os
 import re
 import subprocess
@@ -20,6 +21,7 @@ BLOCKS = re.findall(
 PROGRAMS = [text for language, text in BLOCKS if language == "python" and "asyncio.run" in text]
 CONFTEST = next(text for _, text in BLOCKS if text.startswith("# conftest.py"))
 SHELL = [text for language, text in BLOCKS if language == "sh"]
+WRONG = ("said_created", "said_failed", "wrong_id")
 SETUP = {
     "python -m pip install '.[cli]' && restream-async demo\n",
     "python -m pip install -e '.[test]' && python -m pytest\n",
@@ -90,17 +92,32 @@ async def test_the_commands_run_as_they_stand(sandbox: Sandbox, tmp_path: Path) 
         if not line.startswith("export ")
     ]
     assert commands
-    (tmp_path / "restreams.csv").write_text(
-        "videoId,title,streamUrl,streamKey,status\n"
-        "v1,YouTube,rtmps://a.rtmps.youtube.com/live2,abcd-efgh,true\n"
-        "v1,Twitch,rtmp://live.twitch.tv/app,live_1_secret,false\n"
-    )
 
     for command in commands:
         await run("bash", "-c", command, folder=tmp_path, sandbox=sandbox)
 
-    assert len(sandbox.stored) == 2
-    assert len((tmp_path / "outcomes.jsonl").read_text().splitlines()) == 2
+    assert sandbox.counts.posts == 1
+    assert not sandbox.stored, "the last command takes back what another one created"
+    assert len((tmp_path / "outcomes.jsonl").read_text().splitlines()) == 1
+
+
+def test_its_figures_are_those_that_were_measured() -> None:
+    text = (ROOT / "README.md").read_text()
+    trials = json.loads((ROOT / "benchmarks" / "plots" / "chaos.json").read_text())["trials"]
+
+    def total(trial: str, client: str, *names: str) -> int:
+        return sum(score[name] for score in trials[trial]["scores"][client] for name in names)
+
+    for client in trials["chaos"]["scores"]:
+        columns = (("once",), ("lost",), ("twice_unsaid",), WRONG)
+        cells = [f"{total('chaos', client, *names):,}" for names in columns]
+        assert f"| {' | '.join([client, *cells])} |" in text
+    late = total("chaos-late", "restream-async", "twice")
+    assert f"{late:,} of 100,000 were\nstored twice, all reported" in text
+    assert total("chaos-late", "restream-async", "twice_unsaid") == 0
+    assert total("chaos-late", "restream-async, repair=True", "twice") == 0
+    for share in re.findall(r"\d+\.\d+ %", text):
+        assert share in trials["chaos"]["weather"]
 
 
 async def test_the_fixtures_work_in_a_test_of_a_stranger(tmp_path: Path) -> None:

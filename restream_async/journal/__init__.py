@@ -13,7 +13,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 from restream_async.errors import JournalError
 from restream_async.journal.entries import Batch, Entry, Identity, State
@@ -22,6 +22,9 @@ from restream_async.journal.store import Store
 __all__ = ["Entry", "Identity", "Journal", "State"]
 
 _T = TypeVar("_T")
+
+_LINGER: Final = 0.05
+"""Seconds that ends, which nobody waits for, may wait for company on their way to the disk."""
 
 
 class Journal:
@@ -37,6 +40,7 @@ class Journal:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="restream-journal")
         self._batch = Batch()
         self._writer: asyncio.Task[None] | None = None
+        self._alarm: asyncio.TimerHandle | None = None
         self._store: Store | None = None
         self._broken: JournalError | None = None
 
@@ -63,18 +67,18 @@ class Journal:
         """Return what a creation is known by; it does not give the key away."""
         return self._opened().fingerprint(key)
 
-    async def begin(self, fingerprint: str, *, repeat: bool = False) -> Entry:
-        """Note that a creation is about to begin, and return what was known of it before.
+    async def begin(self, *fingerprints: str, repeat: bool = False) -> list[Entry]:
+        """Note that creations are about to begin, and return what was known of each before.
 
-        When this returns, the intent is durable. A creation that is done already keeps its state.
+        When this returns, the intents are durable. A creation that is done already keeps its state.
 
         Args:
-            fingerprint: which creation.
+            fingerprints: which creations.
             repeat: whether another one like those of this run is a new one.
 
         """
-        reply: asyncio.Future[Entry] = self._reply()
-        self._batch.begins.append((fingerprint, repeat, reply))
+        reply: asyncio.Future[list[Entry]] = self._reply()
+        self._batch.begins.append((fingerprints, repeat, reply))
         return await reply
 
     def end(
@@ -91,12 +95,12 @@ class Journal:
         It need not be waited for: an intent without an end is looked for. A journal that cannot
         be written says so to the next one who begins.
         """
-        self._schedule()
+        self._schedule_soon()
         self._batch.ends.append((fingerprint, occurrence, state, restream_id, absent_before))
 
     def clear_doubt(self, fingerprint: str, occurrence: int) -> None:
         """Note that a creation after doubt was looked for again."""
-        self._schedule()
+        self._schedule_soon()
         self._batch.cleared.append((fingerprint, occurrence))
 
     async def flush(self) -> None:
@@ -124,9 +128,11 @@ class Journal:
     async def _close(self) -> None:
         store, self._store = self._store, None
         try:
-            if self._writer is not None:
-                await self._writer
             if store is not None:
+                if self._batch:
+                    self._schedule(store)
+                if self._writer is not None:
+                    await self._writer
                 await self._in_thread(store.close)
         finally:
             self._thread.shutdown(wait=False)
@@ -142,34 +148,48 @@ class Journal:
         return reply
 
     def _reply(self) -> asyncio.Future[Any]:
-        self._schedule()
+        self._schedule(self._opened())
         return asyncio.get_running_loop().create_future()
 
-    def _schedule(self) -> None:
-        store = self._opened()
+    def _schedule(self, store: Store) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
         if self._writer is None:
             self._writer = asyncio.create_task(self._commit_all(store))
 
+    def _schedule_soon(self) -> None:
+        if self._writer is None and self._alarm is None:
+            loop = asyncio.get_running_loop()
+            self._alarm = loop.call_later(_LINGER, self._schedule, self._opened())
+
     async def _commit_all(self, store: Store) -> None:
+        more = True
         try:
-            while self._batch:
+            while more:
                 batch, self._batch = self._batch, Batch()
                 await self._commit(store, batch)
+                # At the end, what nobody waits for is written at once as well.
+                more = self._batch.awaited or (bool(self._batch) and self._store is None)
         finally:
             self._writer = None
+        if self._batch:
+            self._schedule_soon()
 
     async def _commit(self, store: Store, batch: Batch) -> None:
-        try:
-            # What broke once does not heal by itself: no intent is trusted to it any more.
-            if self._broken is not None:
-                raise self._broken
-            replies = await self._in_thread(lambda: store.commit(batch))
-        except JournalError as error:
-            self._broken = error
-            for reply in batch.replies:
-                if not reply.done():
-                    reply.set_exception(error)
-            return
+        # What broke once does not heal by itself: no intent is trusted to it any more.
+        broken: Exception | None = self._broken
+        replies: list[tuple[asyncio.Future[Any], Any]] = []
+        if broken is None:
+            try:
+                replies = await self._in_thread(lambda: store.commit(batch))
+            except JournalError as error:
+                self._broken = broken = error
+            except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
+                broken = error
+        for reply in batch.replies if broken is not None else ():
+            if not reply.done() and broken is not None:
+                reply.set_exception(broken)
         for reply, value in replies:
             if not reply.done():
                 reply.set_result(value)

@@ -2,7 +2,7 @@
 
 import asyncio
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
@@ -67,7 +67,7 @@ class Identity:
 
 
 End: TypeAlias = tuple[str, int, State, int | str | None, bool | None]
-Begin: TypeAlias = tuple[str, bool, asyncio.Future[Entry]]
+Begin: TypeAlias = tuple[Sequence[str], bool, asyncio.Future[list[Entry]]]
 Question: TypeAlias = tuple[Callable[["Store"], Any], asyncio.Future[Any]]
 
 
@@ -85,7 +85,12 @@ class Batch:
 
     def __bool__(self) -> bool:
         """Say whether there is anything to write."""
-        return bool(self.ends or self.cleared or self.begins or self.questions)
+        return bool(self.ends or self.cleared or self.awaited)
+
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for it."""
+        return bool(self.begins or self.questions)
 
     @property
     def replies(self) -> list[asyncio.Future[Any]]:

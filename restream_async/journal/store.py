@@ -2,23 +2,28 @@
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 import json
 import os
 import sqlite3
 import stat
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
 
 from restream_async.errors import JournalError
 from restream_async.journal.entries import Batch, Begin, Entry, Identity, State
 
+_T = TypeVar("_T")
+
 _FORMAT: Final = "restream-async journal 1"
 _PAGE: Final = 500
+_LARGEST_PIECE: Final = 256
 _SCHEMA: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE creation (
@@ -35,26 +40,24 @@ _MET: Final = """
 SELECT json_group_array(
     json_array(fingerprint, occurrence, run, state, restream_id, absent_before)
 ) FROM (
-    SELECT * FROM creation WHERE fingerprint IN (SELECT value FROM json_each(?))
-    ORDER BY fingerprint, occurrence
+    SELECT * FROM creation WHERE fingerprint IN ({}) ORDER BY fingerprint, occurrence
 )
 """
-_PUT: Final = """
-INSERT OR REPLACE INTO creation
-SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
-    json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]')
-FROM json_each(?)
-"""
+# None is dear to bind, and what is new is nearly all.
+_PUT: Final = "INSERT OR REPLACE INTO creation VALUES {}"
+_PUT_ROW: Final = "(?, ?, ?, ?, nullif(?, ''), nullif(?, -1))"
+_NEW_ROW: Final = "(?, 0, {}, '{}', NULL, NULL)"
 # A row of `creation`, the restream id as the service sent it.
 _Row: TypeAlias = tuple[str, int, int, str, int | str | None, bool | None]
 _RUN: Final = 2
 _ID: Final = 4
 
-
+_FORBIDDEN: Final = "cannot be written: check its permissions, and those of its folder"
 _DAMAGED: Final = (
     "is damaged, or no journal: move it away and run again with ensure=True (on the command line: "
     "--ensure), which looks for every restream before it creates it"
 )
+_INTENDED: Final = State.INTENDED.value
 _NEW: Final = Entry(state=None, this_run=False, restream_id=None, occurrence=0)
 
 
@@ -66,7 +69,7 @@ class Store:
         self._path = path
         self._database = database
         self._run = 0
-        self._key = b""
+        self._hash = hashlib.blake2b(digest_size=16)
 
     @classmethod
     def open(cls, path: Path, identity: Identity) -> "Store":
@@ -106,8 +109,10 @@ class Store:
 
     def fingerprint(self, key: Sequence[str]) -> str:
         """Return what a creation is known by."""
-        data = json.dumps(key).encode()
-        return hashlib.blake2b(data, key=self._key, digest_size=16).hexdigest()
+        known = self._hash.copy()
+        # No text of a restream has a control character in it, so no two keys come out the same.
+        known.update("\n".join(key).encode(errors="surrogatepass"))
+        return known.hexdigest()
 
     def commit(self, batch: Batch) -> list[tuple[asyncio.Future[Any], Any]]:
         """Do all of `batch` in one transaction; return each who waits with the answer."""
@@ -124,23 +129,34 @@ class Store:
         return replies
 
     def _begin(self, begins: Sequence[Begin]) -> list[tuple[asyncio.Future[Any], Any]]:
-        if not begins:
-            return []
-        met = self._met([fingerprint for fingerprint, *_ in begins])
+        met = self._met([fingerprint for some, *_ in begins for fingerprint in some])
+        new: list[str] = []
+        known: list[_Row] = []
         replies: list[tuple[asyncio.Future[Any], Any]] = []
-        changed: dict[tuple[str, int], _Row] = {}
-        for fingerprint, repeat, reply in begins:
-            rows = met[fingerprint]
-            entry = self._entry(rows, repeat=repeat)
-            row = self._row(fingerprint, entry)
-            rows[entry.occurrence] = changed[fingerprint, entry.occurrence] = row
-            replies.append((reply, entry))
-        self._put(list(changed.values()))
+        for some, repeat, reply in begins:
+            entries: list[Entry] = []
+            for fingerprint in some:
+                rows = met[fingerprint]
+                row: _Row
+                if rows:
+                    entry = self._entry(rows, repeat=repeat)
+                    row = self._row(fingerprint, entry)
+                    known.append(row)
+                else:
+                    entry, row = _NEW, (fingerprint, 0, self._run, _INTENDED, None, None)
+                    new.append(fingerprint)
+                rows[entry.occurrence] = row
+                entries.append(entry)
+            replies.append((reply, entries))
+        new_row = _NEW_ROW.format(self._run, _INTENDED)
+        for piece in _pieces(new):
+            self._database.execute(_PUT.format(_list(new_row, len(piece))), piece)
+        self._put(known)
         return replies
 
     def _entry(self, rows: dict[int, _Row], *, repeat: bool) -> Entry:
         free = [row for row in rows.values() if row[_RUN] < self._run]
-        if not rows or (repeat and not free):
+        if repeat and not free:
             return attrs.evolve(_NEW, occurrence=len(rows), others=_ids(rows.values()))
         _, occurrence, run, state, known, absent_before = row = free[0] if free else rows[0]
         return Entry(
@@ -156,29 +172,30 @@ class Store:
         done = entry.state in {State.CREATED, State.FOUND}
         # Of one that is done, only that this run has met it is noted.
         if entry.state is None or not done:
-            return (fingerprint, entry.occurrence, self._run, State.INTENDED.value, None, None)
+            return (fingerprint, entry.occurrence, self._run, _INTENDED, None, None)
         state, known = entry.state.value, entry.restream_id
         return (fingerprint, entry.occurrence, self._run, state, known, entry.absent_before)
 
     # Each statement that Python runs gives the interpreter away and must win it back from a busy
-    # event loop, which takes up to 5 ms. So a batch is one statement, whatever its size.
+    # event loop, which takes up to 5 ms; and so does each row that is read. So what many rows need
+    # is done by few statements, and what they say is read as one value.
 
     def _met(self, fingerprints: Sequence[str]) -> defaultdict[str, dict[int, _Row]]:
-        (found,) = self._database.execute(_MET, (json.dumps(fingerprints),)).fetchone()
         met: defaultdict[str, dict[int, _Row]] = defaultdict(dict)
-        for fingerprint, occurrence, run, state, known, absent_before in json.loads(found):
-            identifier = None if known is None else json.loads(known)
-            row = (fingerprint, occurrence, run, state, identifier, absent_before)
-            met[fingerprint][occurrence] = row
+        for some in _pieces(fingerprints):
+            query = _MET.format(_list("?", len(some)))
+            (found,) = self._database.execute(query, some).fetchone()
+            for fingerprint, occurrence, run, state, known, absent_before in json.loads(found):
+                identifier = None if known is None else json.loads(known)
+                row = (fingerprint, occurrence, run, state, identifier, absent_before)
+                met[fingerprint][occurrence] = row
         return met
 
     def _put(self, rows: Sequence[_Row]) -> None:
-        if rows:
-            written = [
-                (*row[:_ID], None if row[_ID] is None else json.dumps(row[_ID]), row[-1])
-                for row in rows
-            ]
-            self._database.execute(_PUT, (json.dumps(written),))
+        values = [(*row[:_ID], _text(row[_ID]), -1 if row[-1] is None else row[-1]) for row in rows]
+        for piece in _pieces(values):
+            statement = _PUT.format(_list(_PUT_ROW, len(piece)))
+            self._database.execute(statement, list(chain.from_iterable(piece)))
 
     def _clear_doubts(self, cleared: Sequence[tuple[str, int]]) -> None:
         self._database.executemany(
@@ -247,12 +264,36 @@ class Store:
                     f"{self._path} belongs to {name} {meta.get(name)!r}, not to "
                     f"{getattr(identity, name)!r}: name another journal for this one"
                 )
-        self._key = _key(identity, meta.get("salt", b""))
-        if meta.get("check") != _key_check(self._key):
+        key = _key(identity, meta.get("salt", b""))
+        self._hash = hashlib.blake2b(key=key, digest_size=16)
+        if meta.get("check") != _key_check(key):
             raise JournalError(
                 f"{self._path} was begun with another API key, which its fingerprints need: use "
                 "that key to resume it, or name another journal"
             )
+
+
+def _text(restream_id: int | str | None) -> str:
+    # As JSON, to be told apart and of any size.
+    if isinstance(restream_id, str):
+        return json.dumps(restream_id)
+    return "" if restream_id is None else str(restream_id)
+
+
+def _pieces(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """Cut into pieces of few different sizes, whose statements SQLite prepares once.
+
+    The last item is repeated where a piece is too short, which changes nothing.
+    """
+    for start in range(0, len(items), _LARGEST_PIECE):
+        piece = items[start : start + _LARGEST_PIECE]
+        size = 1 << (len(piece) - 1).bit_length()
+        yield [*piece, *[piece[-1]] * (size - len(piece))]
+
+
+@functools.cache
+def _list(element: str, count: int) -> str:
+    return ", ".join([element] * count)
 
 
 def _key(identity: Identity, salt: bytes) -> bytes:
@@ -275,6 +316,9 @@ def _create_private(path: Path) -> None:
     except FileExistsError:
         if not stat.S_ISREG(path.stat().st_mode):
             raise JournalError(f"{path} is no file: name another journal") from None
+        # SQLite would open it for reading, and fail at its locks in an obscure way.
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise JournalError(f"the journal {path} {_FORBIDDEN}") from None
 
 
 def _make_private(path: Path) -> None:
@@ -310,7 +354,7 @@ def _explain(error: sqlite3.Error) -> str:
         case sqlite3.SQLITE_FULL:
             return "is on a disk that is full: make room and run again, nothing is lost"
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN:
-            return "cannot be written: check its permissions, and those of its folder"
+            return _FORBIDDEN
         # The statements are right: what they (or Python, which gives no code) cannot take is not
         # what they wrote.
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB | sqlite3.SQLITE_ERROR | 0:

@@ -39,7 +39,7 @@ new_restreams: Final = st.builds(
 )
 restreams: Final = st.builds(
     Restream,
-    id=st.one_of(st.integers(), st.text(_SENDABLE)),
+    id=st.one_of(st.integers(), st.text(_SENDABLE, min_size=1)),
     title=st.text(),
     stream_key=st.text(),
     stream_url=st.one_of(urls, st.text()),

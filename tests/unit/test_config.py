@@ -73,6 +73,7 @@ def test_an_argument_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) 
         base_url="https://api.example.com",
         project_id="p1",
         authorization="key-0c3f9a1d",
+        api_key="key-0c3f9a1d",
         secrets=("key-0c3f9a1d",),
     )
 
@@ -150,6 +151,12 @@ def test_a_project_id_that_cannot_stand_in_a_path_is_refused(project: str) -> No
     said = wrong(project_id=project)
     assert said.startswith("project_id must be")
     assert said.endswith("(set it with project_id=… or RESTREAM_PROJECT_ID)")
+
+
+def test_the_api_key_as_project_id_is_refused_because_routes_are_shown() -> None:
+    said = wrong(project_id="key-0c3f9a1d", api_key="key-0c3f9a1d")
+    assert said.startswith("project_id is the same as api_key, which is a secret")
+    assert "key-0c3f9a1d" not in said
 
 
 @pytest.mark.parametrize("project", ["p1", "a/b", "a b", "проект", "..."])
@@ -298,6 +305,8 @@ def test_in_doubt_is_one_of_three(value: object) -> None:
         {"timeout": 0.001},
         {"timeout": 1},
         {"timeout": 1e9},
+        {"patience": 0.001},
+        {"patience": 86_400},
         {"max_in_flight": 1},
         {"max_in_flight": 100_000},
         {"in_doubt": "confirm"},

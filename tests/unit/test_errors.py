@@ -9,6 +9,7 @@ import restream_async
 from restream_async import (
     ApiError,
     AttemptTimeoutError,
+    ClientClosedError,
     ConfigurationError,
     InternalServerError,
     InvalidRestreamError,
@@ -58,6 +59,7 @@ EXAMPLES: Final[list[RestreamError]] = [
     *(api_error(getattr(errors, name)) for name in API_ERRORS),
     TransportError(CALL, detail="lost", sent=True, attempts=2, note="a note"),
     AttemptTimeoutError(CALL, detail="no answer within 3 s", sent=False, attempts=1),
+    ClientClosedError(CALL, detail="the client is closed", sent=False, attempts=1),
     MalformedResponseError(CALL, problem="result.id: is missing", attempts=3),
     OutcomeUnknownError(CALL, doubt=api_error(InternalServerError), attempts=3, note="list them"),
     OutageError(CALL, attempts=7),
@@ -80,6 +82,7 @@ def test_the_tree_is_that_of_the_design() -> None:
         **{name: ["ApiError"] for name in API_ERRORS},
         "TransportError": ["CallError"],
         "AttemptTimeoutError": ["TransportError", "TimeoutError"],
+        "ClientClosedError": ["TransportError", "RuntimeError"],
         "MalformedResponseError": ["CallError"],
         "OutcomeUnknownError": ["CallError"],
         "OutageError": ["CallError"],
@@ -159,7 +162,7 @@ def test_a_copy_does_not_share_the_state_of_the_original() -> None:
         ),
         (
             OutageError(CALL, attempts=1),
-            f"the service has been gone for longer than the client's patience: {ASKED}, 1 attempt",
+            f"nothing succeeds at the service, and it did not come back: {ASKED}, 1 attempt",
         ),
         (CallError(CALL, attempts=2), f"CallError: {ASKED}, 2 attempts"),
         (InvalidRestreamError("title", "must not be empty"), "title must not be empty"),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from restream_async import InvalidRestreamError, NewRestream, Restream, RestreamError
-from restream_async.model import Toggled, check_identifier
+from restream_async.model import LONGEST_TEXT, Toggled, check_identifier
 from tests.unit.examples import FIELDS, new, stored
 from tests.unit.strategies import new_restreams, quick
 
@@ -35,6 +35,7 @@ WRONG_TEXTS = [
     ("rtmps://a/\u2029b", UNPRINTABLE),
     ("rtmps://a/\ud83d", UNPRINTABLE),
     ("rtmps://a/\udfffb", UNPRINTABLE),
+    ("rtmps://a/" + "b" * (LONGEST_TEXT - 9), "must not be longer than 16,384 characters"),
 ]
 
 
@@ -79,7 +80,7 @@ def test_a_status_is_a_real_bool(value: object, kind: str) -> None:
         "rtmps:live.example.com",
         "rtmp://:1935/app",
         "rtmp://user@/app",
-        "rtmp:// /app",
+        "rtmp://\u00a0/app",
         "rtmp://[::1/app",
         "rtmp://[live]/app",
         "rtmp://live.example.com:0/app",
@@ -97,13 +98,29 @@ def test_a_stream_url_without_a_scheme_or_a_host_is_refused(url: str) -> None:
 @pytest.mark.parametrize(
     "url",
     [
+        "rtmp:// /app",
+        " rtmp://live.example.com/app",
+        "rtmp://live.example.com/app ",
+        "rtmp://live.exa mple.com/app",
+        "rtmp://live.example.com/mit leerzeichen",
+        "rtmp://live.example.com/app?token=a b",
+    ],
+)
+def test_a_stream_url_with_a_space_is_refused(url: str) -> None:
+    with pytest.raises(InvalidRestreamError, match="stream_url must not contain spaces"):
+        new(stream_url=url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
         "rtmp://live.example.com",
         "RTMPS://live.example.com:443/app/key?token=x#y",
         "srt://10.0.0.1:9000?streamid=publish/key",
         "rtmp://[2001:db8::1]:1935/app",
         "rtmp://user:password@live.example.com/app",
         "https://bücher.example/hls",
-        "rtmp://live.example.com/mit leerzeichen",
+        "rtmp://live.example.com/mit%20leerzeichen",
     ],
 )
 def test_a_stream_url_is_kept_as_it_was_given(url: str) -> None:

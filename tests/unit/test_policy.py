@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restream_async import ConfigurationError, RetryPolicy
+from restream_async.deadline import Deadline
 from restream_async.policy import RETRY_AFTER_CAP, pursue
 from restream_async.timing import Timing
 from restream_async.verdict import Failure
@@ -17,6 +18,7 @@ from tests.unit.examples import API, STREAM_KEY, failure, new
 from tests.unit.strategies import quick
 
 NEVER: Final = float("inf")
+ENDLESS: Final = Deadline(lambda: 0.0, NEVER)
 seconds = st.floats(0.001, 1e6)
 
 
@@ -61,7 +63,7 @@ async def pursued(
         again,
         policy=policy if policy is not None else RetryPolicy(),
         timing=clock.timing,
-        until=until,
+        deadline=Deadline(clock.timing.now, until - clock.now),
     )
 
 
@@ -281,7 +283,7 @@ async def test_a_cancelled_wait_ends_the_pursuit_at_once() -> None:
 
     timing = Timing(sleep=sleep)
     task = asyncio.create_task(
-        pursue(doubtful(), again, policy=RetryPolicy(), timing=timing, until=NEVER)
+        pursue(doubtful(), again, policy=RetryPolicy(), timing=timing, deadline=ENDLESS)
     )
     await asleep.wait()
     task.cancel()
@@ -297,7 +299,7 @@ async def test_an_exception_of_the_sleep_passes_straight_through() -> None:
     again = Attempts("a restream")
     with pytest.raises(OSError, match="no clock"):
         await pursue(
-            doubtful(), again, policy=RetryPolicy(), timing=Timing(sleep=sleep), until=NEVER
+            doubtful(), again, policy=RetryPolicy(), timing=Timing(sleep=sleep), deadline=ENDLESS
         )
     assert again.made == 0
 

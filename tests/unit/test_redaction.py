@@ -86,6 +86,7 @@ def test_a_text_without_secrets_stays_as_it_is(several: list[str], text: str) ->
         # A whole secret goes before the cut off one that it ends like.
         ("key xyzabcd", ["xyzabcd", "abcdefgh"], "key ***"),
         ("key abcdabcde", ["abcdefgh"], "key abcd***"),
+        ("key abcd, abcde", ["abcdefghijklmnop"], "key abcd, ***"),
         # Two characters are no secret, and blanking them out would leave no text.
         ("ab is short", ["ab", ""], "ab is short"),
         ("ab/cd as ab%2Fcd, ab%2fcd, ab\\/cd", ["ab/cd"], "*** as ***, ***, ***"),

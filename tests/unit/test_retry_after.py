@@ -1,5 +1,8 @@
 """How long the service asks to wait: one row for each form of `Retry-After`."""
 
+import time
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,6 +81,20 @@ def test_a_usable_retry_after_is_in_seconds(value: str, seconds: float) -> None:
 )
 def test_an_unusable_retry_after_is_ignored(value: str) -> None:
     assert retry_after({"Retry-After": value}, lambda: NOW) is None
+
+
+@pytest.fixture
+def in_new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "EST5")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_new_york")
+def test_a_date_without_a_zone_is_in_gmt_wherever_this_machine_is() -> None:
+    assert retry_after({"Retry-After": "Sun Nov  6 08:49:37 1994"}, lambda: NOW) == 7
 
 
 def test_without_a_retry_after_there_is_none() -> None:

@@ -232,3 +232,31 @@ def test_a_retry_after_is_told(value: str, told_as: str) -> None:
 def test_what_went_wrong_on_the_way_is_told_without_secrets() -> None:
     detail = f"lost {API_KEY}, {STREAM_KEY}\r\nand {STREAM_KEY[:8]}"
     assert told(NoReply(detail=detail, sent=True)) == f"lost ***, *** and ***: {ASKED}"
+
+
+def test_a_long_first_segment_of_the_stream_url_is_a_secret_too() -> None:
+    request = API.create(new(stream_url="rtmp://h.example/a-key-in-the-path"))
+    text = told(Reply(status=400, body=denial(errors=["bad a-key-in-the-path"])), request)
+    assert "a-key-in-the-path" not in text
+    assert "bad ***" in text
+
+
+@pytest.mark.parametrize("said", ["streamKey=somebody-elses", "see rtmp://x.example/y/z"])
+def test_what_may_hold_somebody_elses_keys_is_withheld(said: str) -> None:
+    error = failure(
+        Reply(status=400, body=denial(errors=[said, "the rest"])), request=API.toggle(7)
+    ).error
+    assert isinstance(error, ApiError)
+    assert error.errors == ("[withheld: it may hold stream keys]", "the rest")
+
+
+def test_the_repr_of_an_error_tells_as_much_as_its_text() -> None:
+    error = failure(Reply(status=404)).error
+    assert repr(error) == f"NotFoundError({str(error)!r})"
+
+
+def test_a_restream_without_an_id_is_unreadable() -> None:
+    body = envelope({**json.loads(envelope())["result"], "id": ""})
+    error = failure(Reply(status=200, body=body)).error
+    assert isinstance(error, MalformedResponseError)
+    assert "id must not be empty" in error.problem

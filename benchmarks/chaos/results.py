@@ -1,0 +1,133 @@
+"""What came of the trials: as tables, as plots, as figures to draw them from again."""
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from platform import python_version
+from statistics import median
+from typing import Any, Final, TypeAlias
+
+import attrs
+
+from benchmarks import contestants
+from benchmarks.chaos.score import Score
+from benchmarks.chaos.trials import ALL, Trial
+from benchmarks.contestants import OURS
+from benchmarks.drawing import Bars, Panel, draw
+from benchmarks.tables import table
+from restream_async.sandbox import Faults
+
+Scores: TypeAlias = Mapping[str, Sequence[Score]]
+"""Of one trial: by contestant, one for each seed."""
+
+_FILE: Final = "chaos.json"
+_HEADS: Final = (
+    "",
+    "once",
+    "lost",
+    "twice",
+    "twice, unsaid",
+    "reported wrongly",
+    "posts each",
+    "seconds",
+)
+LEGEND: Final = """\
+Once, lost, twice: stored once, not at all, more than once. Twice, unsaid: and the client does not
+say so. Reported wrongly: as created, but not stored; as failed, but stored; or with an id that does
+not exist. Posts each: requests to create, per creation. Seconds: of one run, the median."""
+
+
+def text(trial: Trial, scores: Scores) -> str:
+    """Return the table of a trial, under its heading."""
+    rows: list[list[str]] = []
+    for contestant in trial.contestants:
+        total = Score.total(scores[contestant.name])
+        numbers = (total.once, total.lost, total.twice, total.twice_unsaid, total.wrong)
+        rows.append(
+            [
+                contestant.name,
+                *(f"{number:,}" for number in numbers),
+                f"{total.posts_per_creation:.3f}",
+                f"{median(total.seconds):.1f}",
+            ]
+        )
+    ours = scores[OURS.name]
+    heading = f"{len(ours)} x {ours[0].creations:,} creations {trial.title}. {trial.weather}."
+    return f"{heading}\n\n{table(_HEADS, rows)}"
+
+
+def write(folder: Path, results: Mapping[str, Scores]) -> None:
+    """Write the figures of all trials, and plots of them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _FILE).write_text(json.dumps(_figures(results), indent=1) + "\n", "utf-8")
+    redraw(folder)
+
+
+def redraw(folder: Path) -> None:
+    """Draw the plots from the figures that are there."""
+    trials = json.loads((folder / _FILE).read_text("utf-8"))["trials"]
+    for trial in ALL:
+        scores = trials[trial.name]["scores"]
+        totals = [
+            Score.total([Score.read(item) for item in scores[contestant.name]])
+            for contestant in trial.contestants
+        ]
+        draw(folder / f"{trial.name}.svg", _bars(trial, trials[trial.name]["weather"], totals))
+
+
+def _bars(trial: Trial, weather: str, totals: Sequence[Score]) -> Bars:
+    return Bars(
+        title=f"{totals[0].creations:,} creations {trial.title}",
+        subtitle=weather,
+        rows=[contestant.name for contestant in trial.contestants],
+        ours=sum(contestant.packages == OURS.packages for contestant in trial.contestants),
+        panels=[
+            Panel(
+                title="stored twice",
+                values=[total.twice for total in totals],
+                notes=[_said(total) for total in totals],
+            ),
+            Panel(title="lost", values=[total.lost for total in totals]),
+            Panel(title="reported wrongly", values=[total.wrong for total in totals]),
+        ],
+    )
+
+
+def _said(total: Score) -> str:
+    return ", all reported" if total.twice and not total.twice_unsaid else ""
+
+
+def _figures(results: Mapping[str, Scores]) -> Mapping[str, object]:
+    packages = {
+        package
+        for trial in ALL
+        for contestant in trial.contestants
+        for package in contestant.packages
+    }
+    return {
+        "python": python_version(),
+        "packages": {package: version(package) for package in sorted(packages)},
+        "in_flight": contestants.IN_FLIGHT,
+        "timeout_seconds": contestants.TIMEOUT,
+        "trials": {
+            trial.name: {
+                "weather": trial.weather,
+                "faults": _plain(trial.faults),
+                "scores": {
+                    name: [attrs.asdict(score) for score in scores]
+                    for name, scores in results[trial.name].items()
+                },
+            }
+            for trial in ALL
+        },
+    }
+
+
+def _plain(faults: Faults) -> Mapping[str, Any]:
+    def named(value: Any) -> Any:  # noqa: ANN401 - whatever a field holds
+        if isinstance(value, dict):
+            return {kind.value: probability for kind, probability in value.items()}
+        return value
+
+    return {name: named(value) for name, value in attrs.asdict(faults, recurse=False).items()}

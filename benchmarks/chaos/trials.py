@@ -1,0 +1,74 @@
+"""Who is sent through which faults."""
+
+from typing import Final
+
+import attrs
+
+from benchmarks.contestants import OTHERS, OURS, OURS_WITH_REPAIR, Contestant
+from restream_async.sandbox import Fault, Faults
+
+
+@attrs.frozen(kw_only=True)
+class Trial:
+    """Who is sent through which faults.
+
+    Attributes:
+        name: of the files it is written to.
+        title: when it all happens, for tables and plots.
+        faults: what goes wrong.
+        contestants: who takes part.
+
+    """
+
+    name: str
+    title: str
+    faults: Faults
+    contestants: tuple[Contestant, ...]
+
+    @property
+    def weather(self) -> str:
+        """What goes wrong, for people."""
+        faults = self.faults
+        late = (
+            f", {_percent(faults.late)} are stored {faults.late_by:g} s after a 503"
+            if faults.late
+            else ""
+        )
+        return (
+            f"Of the POSTs {_percent(sum(faults.before.values()))} fail before the effect, "
+            f"{_percent(sum(faults.after.values()))} after it{late}; "
+            f"{_percent(sum(faults.listing.values()))} of the looks fail"
+        )
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.4g} %"
+
+
+_EACH: Final = tuple(kind for kind in Fault if kind is not Fault.HANG)
+# A hang costs its client a whole time-out, so there are few.
+_HANGS: Final = {Fault.HANG: 0.0025}
+_FAULTS: Final = Faults(
+    before=dict.fromkeys(_EACH, 0.05 / len(_EACH)) | _HANGS,
+    after=dict.fromkeys(_EACH, 0.08 / len(_EACH)) | _HANGS,
+    listing=dict.fromkeys(_EACH, 0.10 / len(_EACH)) | _HANGS,
+    # The cache's constant of 5 s would only make everybody wait.
+    retry_after=None,
+    # The third attempt always gets through, and every contestant makes three: nobody fails for
+    # want of patience, only for what it makes of an answer.
+    max_faults=2,
+)
+# As long as the wait before the first resend is at most: it comes after the look.
+_LATE_FAULTS: Final = attrs.evolve(_FAULTS, late=0.03, late_by=0.2)
+
+MAIN: Final = Trial(
+    name="chaos", title="while answers get lost", faults=_FAULTS, contestants=(OURS, *OTHERS)
+)
+LATE: Final = Trial(
+    name="chaos-late",
+    title="while answers get lost and commits come late",
+    faults=_LATE_FAULTS,
+    contestants=(OURS, OURS_WITH_REPAIR, *OTHERS),
+)
+
+ALL: Final = (MAIN, LATE)

@@ -1,0 +1,262 @@
+"""The clients that are compared, each configured as its documentation tells its users to.
+
+All have the same 64 requests in flight, the same time-out, and about the same patience: five
+attempts, the first wait up to 0.2 s, each further one up to twice as long. Only the SDK of Gcore
+keeps its own patience, which its users get without asking for it: three attempts, a wait of 0.38 s
+to 0.5 s, then one of 0.75 s to 1 s.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Final, TypeAlias
+
+import aiohttp
+import attrs
+import httpx
+from aiohttp_retry import ExponentialRetry, RetryClient
+from gcore import AsyncGcore
+from httpx_retries import Retry, RetryTransport
+from tenacity import (
+    retry,
+    retry_if_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
+
+from benchmarks.account import Account, Id, Report
+from benchmarks.service import Address
+from restream_async import (
+    Created,
+    NewRestream,
+    OutcomeUnknownError,
+    RestreamClient,
+    RetryPolicy,
+)
+
+IN_FLIGHT: Final = 64
+TIMEOUT: Final = 1.5
+ATTEMPTS: Final = 5
+FIRST_WAIT: Final = 0.2
+LONGEST_WAIT: Final = 2.0
+
+Create: TypeAlias = Callable[[NewRestream], Awaitable[Id]]
+Opening: TypeAlias = Callable[[Address], AbstractAsyncContextManager[Create]]
+Run: TypeAlias = Callable[[Address, Iterable[NewRestream], Account], Coroutine[None, None, None]]
+
+
+@attrs.frozen(kw_only=True)
+class Contestant:
+    """A client that is compared.
+
+    Attributes:
+        name: what tables and plots call it.
+        run: creates many, and gives an account of it.
+        packages: what of PyPI it is made of.
+
+    """
+
+    name: str
+    run: Run
+    packages: tuple[str, ...]
+
+
+@asynccontextmanager
+async def aiohttp_with_tenacity(address: Address) -> AsyncIterator[Create]:
+    """Open aiohttp, with tenacity's decorator around the whole exchange.
+
+    `retry_if_exception_type` over aiohttp's errors and time-outs is how tenacity's documentation
+    has it; `raise_for_status` makes 4xx and 5xx such errors.
+    """
+    async with _session(address) as session:
+
+        @retry(
+            stop=stop_after_attempt(ATTEMPTS),
+            wait=wait_random_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT),
+            retry=retry_if_exception_type((aiohttp.ClientError, TimeoutError)),
+            reraise=True,
+        )
+        async def create(new: NewRestream) -> Id:
+            async with session.post(_route(address), json=_body(new)) as response:
+                response.raise_for_status()
+                return _id(await response.json())
+
+        yield create
+
+
+@asynccontextmanager
+async def aiohttp_retry(address: Address) -> AsyncIterator[Create]:
+    """Open aiohttp-retry with its exponential back-off.
+
+    It retries 5xx by default, and POST too. 429 and exceptions must be named: without `exceptions`
+    version 2.9 retries none, though its documentation says all.
+    """
+    options = ExponentialRetry(
+        attempts=ATTEMPTS,
+        # The first wait is twice this.
+        start_timeout=FIRST_WAIT / 2,
+        max_timeout=LONGEST_WAIT,
+        statuses={429},
+        exceptions={aiohttp.ClientError, TimeoutError},
+    )
+    async with (
+        _session(address) as session,
+        RetryClient(session, retry_options=options, raise_for_status=True) as client,
+    ):
+
+        async def create(new: NewRestream) -> Id:
+            async with client.post(_route(address), json=_body(new)) as response:
+                return _id(await response.json())
+
+        yield create
+
+
+@asynccontextmanager
+async def httpx_retries(address: Address) -> AsyncIterator[Create]:
+    """Open httpx with the transport of httpx-retries.
+
+    Connection errors and time-outs are retried by default; POST and 500 must be named.
+    """
+    policy = Retry(
+        total=ATTEMPTS - 1,
+        # The first wait is up to twice this.
+        backoff_factor=FIRST_WAIT / 2,
+        max_backoff_wait=LONGEST_WAIT,
+        allowed_methods=["POST"],
+        status_forcelist=[429, 500, 502, 503, 504],
+    )
+    async with httpx.AsyncClient(
+        transport=RetryTransport(retry=policy),
+        headers={"Authorization": address.api_key},
+        timeout=TIMEOUT,
+    ) as client:
+
+        async def create(new: NewRestream) -> Id:
+            response = await client.post(_route(address), json=_body(new))
+            response.raise_for_status()
+            return _id(response.json())
+
+        yield create
+
+
+@asynccontextmanager
+async def gcore(address: Address) -> AsyncIterator[Create]:
+    """Open Gcore's SDK as it is: two retries of 408, 409, 429, 5xx and whatever breaks in httpx.
+
+    Only the address and the time-out are not its own. It sends no idempotency key.
+    """
+    async with AsyncGcore(
+        api_key=address.api_key, base_url=address.gcore_url, timeout=TIMEOUT
+    ) as client:
+
+        async def create(new: NewRestream) -> Id:
+            created = await client.streaming.restreams.create(
+                restream={
+                    "stream_id": int(new.video_id.removeprefix("v")),
+                    "name": new.title,
+                    "uri": f"{new.stream_url}/{new.stream_key}",
+                    "active": new.status,
+                }
+            )
+            return created.id
+
+        yield create
+
+
+def ours(*, repair: bool = False) -> Run:
+    """Return a run of `create_many`, with everything else as it is by default."""
+
+    async def run(address: Address, requests: Iterable[NewRestream], account: Account) -> None:
+        async with RestreamClient(
+            base_url=address.base_url,
+            project_id=address.project_id,
+            api_key=address.api_key,
+            timeout=TIMEOUT,
+            retry=RetryPolicy(attempts=ATTEMPTS, base=FIRST_WAIT, cap=LONGEST_WAIT),
+            max_in_flight=IN_FLIGHT,
+        ) as client:
+            async with client.create_many(requests, repair=repair) as creations:
+                async for outcome in creations:
+                    if isinstance(outcome, Created):
+                        account.say(Report(index=outcome.index, id=outcome.restream.id))
+                        if outcome.maybe_duplicate:
+                            account.warned.add(outcome.index)
+                    else:
+                        unknown = isinstance(outcome.error, OutcomeUnknownError)
+                        error = type(outcome.error).__name__
+                        account.say(Report(index=outcome.index, error=error, unknown=unknown))
+            account.warned.update(duplicate.index for duplicate in creations.duplicates)
+
+    return run
+
+
+def pooled(opening: Opening) -> Run:
+    """Return a run of a client that creates one at a time, with so many tasks that share it."""
+
+    async def run(address: Address, requests: Iterable[NewRestream], account: Account) -> None:
+        waiting = enumerate(requests)
+        async with opening(address) as create, asyncio.TaskGroup() as group:
+
+            async def work() -> None:
+                for index, new in waiting:
+                    account.say(await _attempt(create, index, new))
+
+            for _ in range(IN_FLIGHT):
+                group.create_task(work())
+
+    return run
+
+
+OURS: Final = Contestant(name="restream-async", run=ours(), packages=("restream-async",))
+OURS_WITH_REPAIR: Final = Contestant(
+    name="restream-async, repair=True", run=ours(repair=True), packages=("restream-async",)
+)
+OTHERS: Final = (
+    Contestant(
+        name="aiohttp + tenacity",
+        run=pooled(aiohttp_with_tenacity),
+        packages=("aiohttp", "tenacity"),
+    ),
+    Contestant(
+        name="aiohttp-retry", run=pooled(aiohttp_retry), packages=("aiohttp", "aiohttp-retry")
+    ),
+    Contestant(
+        name="httpx + httpx-retries",
+        run=pooled(httpx_retries),
+        packages=("httpx", "httpx-retries"),
+    ),
+    Contestant(name="gcore", run=pooled(gcore), packages=("gcore", "httpx")),
+)
+
+
+async def _attempt(create: Create, index: int, new: NewRestream) -> Report:
+    try:
+        restream_id = await create(new)
+    except Exception as error:  # noqa: BLE001 - whatever it raises is its report
+        return Report(index=index, error=type(error).__name__)
+    return Report(index=index, id=restream_id)
+
+
+def _session(address: Address) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        headers={"Authorization": address.api_key},
+        timeout=aiohttp.ClientTimeout(total=TIMEOUT),
+    )
+
+
+def _route(address: Address) -> str:
+    return f"{address.base_url}/api/v1/{address.project_id}/restreams"
+
+
+def _body(new: NewRestream) -> dict[str, str | bool]:
+    return {
+        "videoId": new.video_id,
+        "title": new.title,
+        "streamUrl": new.stream_url,
+        "streamKey": new.stream_key,
+        "status": new.status,
+    }
+
+
+def _id(envelope: dict[str, dict[str, Id]]) -> Id:
+    return envelope["result"]["id"]

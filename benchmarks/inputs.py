@@ -1,0 +1,28 @@
+"""What is to be created."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from restream_async import NewRestream
+
+_DESTINATIONS: Final = (
+    ("YouTube", "rtmps://a.rtmps.youtube.com:443/live2"),
+    ("Twitch", "rtmp://live.twitch.tv/app"),
+    ("Facebook", "rtmps://live-api-s.facebook.com:443/rtmp"),
+    ("Own server", "rtmp://media.example.com/live"),
+)
+
+
+def restreams(count: int) -> Iterator[NewRestream]:
+    """Yield so many restreams, all different: one video after the other, each to four places."""
+    for number in range(count):
+        video, place = divmod(number, len(_DESTINATIONS))
+        title, url = _DESTINATIONS[place]
+        yield NewRestream(
+            # Gcore numbers its streams: what follows the letter must be a number.
+            video_id=f"v{video}",
+            title=title,
+            stream_url=url,
+            stream_key=f"key-{number:07d}",
+            status=True,
+        )

@@ -1,0 +1,40 @@
+"""The process of `service.Service`: takes its settings and questions from stdin, answers on stdout.
+
+It ends when stdin does, so it outlives nobody.
+"""
+
+import asyncio
+import pickle
+import signal
+import sys
+from typing import IO
+
+from benchmarks.gcore_shim import GcoreShim
+from benchmarks.service import Address, Books
+from restream_async.sandbox import Sandbox
+
+
+async def _serve(inbox: IO[bytes], outbox: IO[bytes]) -> None:
+    def answer(what: object) -> None:
+        pickle.dump(what, outbox)
+        outbox.flush()
+
+    settings = pickle.load(inbox)  # noqa: S301 - from our own parent
+    async with Sandbox(**settings) as sandbox, GcoreShim(sandbox) as shim:
+        answer(
+            Address(
+                base_url=sandbox.base_url,
+                gcore_url=shim.base_url,
+                project_id=sandbox.project_id,
+                api_key=sandbox.api_key,
+            )
+        )
+        while await asyncio.to_thread(inbox.readline):
+            await sandbox.settle()
+            answer(Books(stored=sandbox.stored, counts=sandbox.counts))
+
+
+if __name__ == "__main__":
+    # Ctrl-C is for the program that asked for this one, which then closes stdin.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    asyncio.run(_serve(sys.stdin.buffer, sys.stdout.buffer))

@@ -1,0 +1,29 @@
+"""The command line `restream-async`: a door to the library for people and for scripts."""
+
+import sys
+from collections.abc import Sequence
+
+_EXTRA = frozenset({"typer", "rich"})
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line, and return its exit code.
+
+    0: all done. 1: some of it failed. 2: usage, configuration or bad input. 130 and 143: ended by
+    Ctrl-C and by SIGTERM.
+
+    Args:
+        arguments: what stands after the program's name; those of the process where None.
+
+    """
+    try:
+        from restream_async.cli.app import run  # noqa: PLC0415 - needs the extra
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRA:
+            raise
+        sys.stderr.write(
+            f"restream-async: the command line needs {error.name}, which is not installed: "
+            "pip install 'restream-async[cli]'\n"
+        )
+        return 2
+    return run(sys.argv[1:] if arguments is None else arguments)

@@ -1,0 +1,97 @@
+"""The commands, put together; and what becomes of their troubles."""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated, Final
+
+import typer
+
+from restream_async import JournalError, RestreamError, TransportError
+from restream_async.cli.bulk import bulk
+from restream_async.cli.demo import demo
+from restream_async.cli.enqueue import enqueue
+from restream_async.cli.one import create, delete, list_, toggle
+from restream_async.cli.sandbox import sandbox
+from restream_async.cli.screen import let_go_of_closed_pipes, say_error
+from restream_async.cli.trouble import ExitCode, Trouble
+from restream_async.cli.undo import undo
+from restream_async.cli.worker import asyncapi, worker
+
+PROGRAM: Final = "restream-async"
+
+app = typer.Typer(
+    name=PROGRAM,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="markdown",
+    # typer's own tracebacks would show local variables, keys among them.
+    pretty_exceptions_enable=False,
+    pretty_exceptions_show_locals=False,
+)
+
+
+def _show_version(value: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if value:
+        typer.echo(f"{PROGRAM} {version(PROGRAM)}")
+        raise typer.Exit
+
+
+@app.callback(
+    epilog="The service is named by RESTREAM_BASE_URL and RESTREAM_PROJECT_ID, or by options; "
+    "the API key comes from RESTREAM_API_KEY or a file. Exit codes: 0 all done, 1 some failed, "
+    "2 usage, configuration or input is wrong, 130 interrupted, 143 terminated."
+)
+def _about(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Create restreams on the VP live-video platform: one or a million, each exactly once.
+
+    Begin with `restream-async demo`, which needs no account.
+    """
+
+
+app.command()(demo)
+app.command()(create)
+app.command()(bulk)
+app.command("list")(list_)
+app.command()(toggle)
+app.command()(delete)
+app.command()(undo)
+app.command()(sandbox)
+app.command()(enqueue)
+app.command()(worker)
+app.command()(asyncapi)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command line, and return its exit code. Only a bug raises."""
+    try:
+        return _run(arguments)
+    finally:
+        let_go_of_closed_pipes()
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        app(args=list(arguments), prog_name=PROGRAM)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else ExitCode.FAILED
+    except Trouble as trouble:
+        say_error(str(trouble))
+        return trouble.code
+    except JournalError as error:
+        say_error(str(error))
+        return ExitCode.USAGE
+    except RestreamError as error:
+        say_error(f"{error}{_next_step(error)}")
+    return ExitCode.FAILED
+
+
+def _next_step(error: RestreamError) -> str:
+    return "; check the base URL and the network" if isinstance(error, TransportError) else ""

@@ -1,0 +1,79 @@
+"""From options to a client, and to the words that the user of a command line knows."""
+
+import os
+from typing import Final
+
+from restream_async import ConfigurationError, RestreamClient, RetryPolicy
+from restream_async.cli.options import ConnectionOptions
+from restream_async.cli.secrets import secret_in
+from restream_async.cli.trouble import Trouble
+from restream_async.config import InDoubt
+
+_API_KEY: Final = "RESTREAM_API_KEY"
+
+# The library's errors speak of its arguments.
+_WORDS: Final = {
+    "pass allow_http=True": "pass --allow-http",
+    "base_url=…": "--base-url",
+    "project_id=…": "--project-id",
+    "api_key=…": "--api-key-file",
+    "goes into api_key": f"goes into {_API_KEY}",
+    "base_url": "the base URL",
+    "project_id": "the project id",
+    "api_key": "the API key",
+    "auth_scheme": "--auth-scheme",
+    ", or None": "",
+}
+
+
+def client_for(  # noqa: PLR0913 - one keyword for each setting
+    options: ConnectionOptions,
+    *,
+    timeout: float = 30.0,
+    retry: RetryPolicy | None = None,
+    in_doubt: InDoubt = "confirm",
+    max_in_flight: int = 64,
+    patience: float = 300.0,
+) -> RestreamClient:
+    """Return a client; nothing is sent yet.
+
+    Raises:
+        Trouble: a setting is missing or malformed.
+
+    """
+    _refuse_if_missing(options)
+    path = options.api_key_file
+    api_key = None if path is None else secret_in(path, "the API key")
+    try:
+        return RestreamClient(
+            base_url=options.base_url,
+            project_id=options.project_id,
+            api_key=api_key,
+            auth_scheme=options.auth_scheme,
+            allow_http=options.allow_http,
+            timeout=timeout,
+            retry=retry,
+            in_doubt=in_doubt,
+            max_in_flight=max_in_flight,
+            patience=patience,
+        )
+    except ConfigurationError as error:
+        sentence = str(error)
+    for theirs, ours in _WORDS.items():
+        sentence = sentence.replace(theirs, ours)
+    raise Trouble(sentence)
+
+
+def _refuse_if_missing(options: ConnectionOptions) -> None:
+    """Name all that is missing at once, not one after the other."""
+    ways = {
+        "RESTREAM_BASE_URL (or --base-url)": options.base_url,
+        "RESTREAM_PROJECT_ID (or --project-id)": options.project_id,
+        f"{_API_KEY} (or --api-key-file)": options.api_key_file or os.environ.get(_API_KEY),
+    }
+    missing = [way for way, value in ways.items() if not value]
+    if missing:
+        raise Trouble(
+            f"the service is not configured: set {', '.join(missing)}; to try things out without "
+            "one, run `restream-async sandbox` in another shell"
+        )

@@ -1,0 +1,217 @@
+"""`create`, `list`, `toggle`, `delete`: one call to the service each."""
+
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from restream_async import InvalidRestreamError, NewRestream, Restream, RestreamClient
+from restream_async.cli.ask import agreed
+from restream_async.cli.connection import client_for
+from restream_async.cli.loop import run_async
+from restream_async.cli.options import ConnectionOptions, connected
+from restream_async.cli.screen import console_on, plural, safe, say
+from restream_async.cli.secrets import stream_key
+from restream_async.cli.trouble import ExitCode, Trouble
+from restream_async.redaction import mask_url
+
+_T = TypeVar("_T")
+
+_AsJson = Annotated[
+    bool, typer.Option("--json", help="Print JSON, for machines: no stream keys, no stream URLs.")
+]
+_RestreamId = Annotated[
+    str, typer.Argument(metavar="ID", help="The id of a restream, as create and list show it.")
+]
+
+# What the library's fields are called here.
+_FIELDS = {
+    "video_id": "--video-id",
+    "title": "--title",
+    "stream_url": "--url",
+    "stream_key": "the stream key",
+}
+
+
+@connected
+def create(  # noqa: PLR0913 - one for each option
+    connection: ConnectionOptions,
+    *,
+    video_id: Annotated[str, typer.Option(help="Public identifier of the live video.")],
+    title: Annotated[str, typer.Option(help="What to call the destination.")],
+    url: Annotated[
+        str, typer.Option(help="Where to push to, such as rtmps://live.example.com/app.")
+    ],
+    stream_key_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="A file with the destination's stream key; - reads standard input.",
+            show_default="the variable RESTREAM_STREAM_KEY, else asked for",
+        ),
+    ] = None,
+    inactive: Annotated[bool, typer.Option("--inactive", help="Create it switched off.")] = False,
+    as_json: _AsJson = False,
+) -> None:
+    """Create one restream.
+
+    A lost answer is no reason for a second one: before sending again, it is looked for.
+    """
+    client = client_for(connection)
+    try:
+        new = NewRestream(
+            video_id=video_id,
+            title=title,
+            stream_url=url,
+            stream_key=stream_key(stream_key_file),
+            status=not inactive,
+        )
+    except InvalidRestreamError as error:
+        sentence = f"{_FIELDS[error.field]} {error.reason}"
+    else:
+        restream = _call(
+            client,
+            lambda: client.create(new),
+            doubt=f"the restream of {safe(video_id)} may have been created or not: see "
+            "restream-async list",
+        )
+        state = "active" if restream.status else "inactive"
+        _tell(
+            _public(restream),
+            f"Created restream {safe(restream.id)} of {safe(restream.video_id)}: "
+            f"{safe(restream.title)} ({state})",
+            as_json=as_json,
+        )
+        return
+    raise Trouble(sentence)
+
+
+@connected
+def list_(
+    connection: ConnectionOptions,
+    *,
+    video_id: Annotated[
+        str, typer.Argument(metavar="VIDEO_ID", help="Public identifier of the live video.")
+    ],
+    as_json: _AsJson = False,
+) -> None:
+    """Show the restreams of a live video. Stream keys are not shown, stream URLs in part."""
+    client = client_for(connection)
+    restreams = _call(client, lambda: client.list(video_id))
+    if as_json:
+        typer.echo(json.dumps([_public(each) for each in restreams], indent=2))
+        return
+    console = console_on(sys.stdout)
+    if not restreams:
+        say(console_on(sys.stderr), f"{safe(video_id)} has no restreams.")
+        return
+    if not console.file.isatty():
+        # Whoever reads it is no terminal: nothing is cut to its width.
+        console.width = 10_000
+    console.print(_table(restreams))
+
+
+@connected
+def toggle(
+    connection: ConnectionOptions, *, restream_id: _RestreamId, as_json: _AsJson = False
+) -> None:
+    """Switch a restream on if it is off, and off if it is on.
+
+    It is never sent twice: a second one would switch it back.
+    """
+    client = client_for(connection)
+    toggled = _call(
+        client,
+        lambda: client.toggle(restream_id),
+        doubt=f"restream {safe(restream_id)} may have been switched or not: see "
+        "restream-async list",
+    )
+    state = "active" if toggled.status else "inactive"
+    _tell(
+        {"id": toggled.id, "status": toggled.status},
+        f"Restream {safe(toggled.id)} is now {state}.",
+        as_json=as_json,
+    )
+
+
+@connected
+def delete(
+    connection: ConnectionOptions,
+    *,
+    restream_id: _RestreamId,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete a restream, after asking."""
+    client = client_for(connection)
+    if not yes and not agreed(f"Delete restream {safe(restream_id)}? [y/N] "):
+        raise Trouble("nothing was deleted", ExitCode.FAILED)
+    deleted = _call(
+        client,
+        lambda: client.delete(restream_id),
+        doubt=f"restream {safe(restream_id)} may have been deleted or not: run this again",
+    )
+    if not deleted:
+        raise Trouble(
+            f"the service did not delete restream {safe(restream_id)}, and did not say why",
+            ExitCode.FAILED,
+        )
+    say(console_on(sys.stdout), f"Deleted restream {safe(restream_id)}.")
+
+
+def _call(client: RestreamClient, ask: Callable[[], Awaitable[_T]], *, doubt: str = "") -> _T:
+    """Make one call. `doubt` is what Ctrl-C leaves open."""
+
+    async def call() -> _T:
+        async with client:
+            return await ask()
+
+    try:
+        return run_async(call())
+    except InvalidRestreamError as error:
+        sentence, code = str(error), ExitCode.USAGE
+    except KeyboardInterrupt:
+        if not doubt:
+            raise
+        sentence, code = f"interrupted: {doubt}", ExitCode.INTERRUPTED
+    raise Trouble(sentence, code)
+
+
+def _public(restream: Restream) -> dict[str, Any]:
+    return {
+        "id": restream.id,
+        "videoId": restream.video_id,
+        "title": restream.title,
+        "status": restream.status,
+    }
+
+
+def _tell(fields: dict[str, Any], sentence: str, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(fields))
+    else:
+        say(console_on(sys.stdout), sentence)
+
+
+def _table(restreams: list[Restream]) -> Table:
+    table = Table(
+        box=box.SIMPLE_HEAD, title=plural(len(restreams), "restream"), title_justify="left"
+    )
+    table.add_column("id", overflow="fold")
+    table.add_column("title", overflow="fold")
+    table.add_column("status")
+    table.add_column("to", overflow="fold")
+    for each in restreams:
+        status = Text("active", "green") if each.status else Text("inactive", "dim")
+        table.add_row(
+            Text(safe(each.id)),
+            Text(safe(each.title)),
+            status,
+            Text(safe(mask_url(each.stream_url))),
+        )
+    return table

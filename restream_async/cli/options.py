@@ -1,0 +1,127 @@
+"""Options that several commands share, written down once."""
+
+import functools
+import inspect
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Concatenate, Final, ParamSpec, TypeAlias
+
+import attrs
+import typer
+
+_P = ParamSpec("_P")
+
+_PANEL: Final = "Connection"
+INSISTING: Final = "How long to insist"
+
+
+@attrs.frozen(kw_only=True)
+class ConnectionOptions:
+    """Where the service is and as whom to call it, as far as options say; None: not given."""
+
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="RESTREAM_BASE_URL",
+            help="Scheme and host of the service, such as https://api.example.com.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    project_id: Annotated[
+        str | None,
+        typer.Option(
+            envvar="RESTREAM_PROJECT_ID",
+            help="The project that owns the restreams.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    api_key_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="A file with the API key, instead of the variable RESTREAM_API_KEY. "
+            "A key is never given as an argument: every process could read it.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    auth_scheme: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORD",
+            help="A word before the key in the Authorization header, such as Bearer.",
+            show_default="the key alone",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    allow_http: Annotated[
+        bool,
+        typer.Option(
+            "--allow-http",
+            help="Permit plain http:// beyond this machine: the key travels unencrypted.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = False
+
+
+def connected(
+    command: Callable[Concatenate[ConnectionOptions, _P], None],
+) -> Callable[..., None]:
+    """Give a command the options of a connection after its own; it gets them as one object."""
+    shared = [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=field.default,
+            annotation=ConnectionOptions.__annotations__[field.name],
+        )
+        for field in attrs.fields(ConnectionOptions)
+    ]
+    _, *own = inspect.signature(command).parameters.values()
+    parameters = [*(each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own), *shared]
+
+    @functools.wraps(command)
+    def with_connection(**values: Any) -> None:  # noqa: ANN401 - what typer read
+        given = {each.name: values.pop(each.name) for each in shared}
+        command(ConnectionOptions(**given), **values)  # type: ignore[call-arg]
+
+    # What typer reads instead of the signature above.
+    with_connection.__dict__["__signature__"] = inspect.Signature(parameters)
+    with_connection.__annotations__ = {each.name: each.annotation for each in parameters}
+    return with_connection
+
+
+def seconds(text: str) -> float:
+    """Read an option that is a number of seconds above 0."""
+    value = _number(text)
+    if value is None or value <= 0:
+        raise typer.BadParameter(f"{text!r} is not a number of seconds above 0")
+    return value
+
+
+Patience: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        parser=seconds,
+        metavar="SECONDS",
+        help="When nothing succeeds any more: how long to wait for the service to come back.",
+        rich_help_panel=INSISTING,
+    ),
+]
+"""Of a command that goes on for long: `bulk` and `undo`."""
+
+
+def duration(text: str) -> float:
+    """Read an option that is a number of seconds, or 0."""
+    value = _number(text)
+    if value is None or value < 0:
+        raise typer.BadParameter(f"{text!r} is not a number of seconds")
+    return value
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

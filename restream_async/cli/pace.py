@@ -1,0 +1,104 @@
+"""How a run stands, and how fast it goes. No clock of its own, no terminal."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import attrs
+
+from restream_async.report import BulkCounts
+from restream_async.stats import Stats
+
+# Seconds over which the rate is taken: long enough to be calm, short enough to be true.
+_WINDOW: Final = 5.0
+
+
+@attrs.frozen(kw_only=True)
+class Snapshot:
+    """A moment of a run.
+
+    Attributes:
+        total: how many restreams there are to create.
+        created: how many exist.
+        failed: how many were not created.
+        stats: what the client is doing.
+        elapsed: seconds since the start.
+        rate: how many came to an end per second, lately; of the whole run when it is over.
+        left: seconds until all is done, at that rate; None where nobody can say.
+        over: whether the run has ended.
+
+    """
+
+    total: int
+    created: int
+    failed: int
+    stats: Stats
+    elapsed: float
+    rate: float | None
+    left: float | None
+    over: bool
+
+    @property
+    def done(self) -> int:
+        """How many have come to an end."""
+        return self.created + self.failed
+
+    @property
+    def share(self) -> float:
+        """How much is done, from 0 to 1."""
+        return self.done / self.total
+
+    @property
+    def looking_again(self) -> bool:
+        """Whether all is sent, and what was in doubt is being looked for once more."""
+        return self.done == self.total and not self.over
+
+    @property
+    def held(self) -> bool:
+        """Whether the service is gone, and all waits for it."""
+        return self.stats.state == "outage" and not self.over
+
+
+class Meter:
+    """Looks at a run from time to time."""
+
+    def __init__(
+        self,
+        counts: Callable[[], BulkCounts],
+        stats: Callable[[], Stats],
+        *,
+        total: int,
+        now: Callable[[], float],
+    ) -> None:
+        """Watch what `counts` and `stats` return; `now` returns seconds."""
+        self._counts = counts
+        self._stats = stats
+        self._total = total
+        self._now = now
+        self._start = now()
+        self._marks = deque([(self._start, 0)])
+
+    def read(self, *, over: bool = False) -> Snapshot:
+        """Return how it stands; `over` where the run has ended."""
+        counts = self._counts()
+        failed = sum(counts.failed.values())
+        done = counts.created + failed
+        now = self._now()
+        while len(self._marks) > 1 and now - self._marks[0][0] > _WINDOW:
+            self._marks.popleft()
+        since, before = (self._start, 0) if over else self._marks[0]
+        rate = (done - before) / (now - since) if now > since else None
+        self._marks.append((now, done))
+        stats = self._stats()
+        # Nobody knows when a service that is gone comes back.
+        going = done < self._total and not over and stats.state == "open"
+        return Snapshot(
+            total=self._total,
+            created=counts.created,
+            failed=failed,
+            stats=stats,
+            elapsed=now - self._start,
+            rate=rate,
+            left=(self._total - done) / rate if rate and going else None,
+            over=over,
+        )

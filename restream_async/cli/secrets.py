@@ -1,0 +1,68 @@
+"""Where the command line takes secrets from: files, the environment, a hidden prompt.
+
+Never from an argument, which every process of the machine could read.
+"""
+
+import getpass
+import os
+import sys
+from pathlib import Path
+from typing import Final
+
+from restream_async.cli.trouble import Trouble, why
+
+STREAM_KEY_VARIABLE: Final = "RESTREAM_STREAM_KEY"
+
+# No key is longer; what is, is another file.
+_LONGEST: Final = 64 * 1024
+_STDIN: Final = Path("-")
+
+
+def secret_in(path: Path, what: str) -> str:
+    """Return the secret in a file, or on standard input for `-`, without its last line break.
+
+    Raises:
+        Trouble: there is none, or it cannot be read.
+
+    """
+    name = "standard input" if path == _STDIN else str(path)
+    try:
+        if path == _STDIN:
+            data = sys.stdin.buffer.read(_LONGEST + 1)
+        else:
+            with path.open("rb") as file:
+                data = file.read(_LONGEST + 1)
+    except OSError as error:
+        raise Trouble(f"cannot read {what} from {name}: {why(error)}") from None
+    if len(data) > _LONGEST:
+        raise Trouble(f"{name} is too long to hold {what}: is it the right file?")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        # Not chained: the error carries the data.
+        text = None
+    if text is None:
+        raise Trouble(f"{name} is no text, so it does not hold {what}: is it the right file?")
+    secret = text.removesuffix("\n").removesuffix("\r")
+    if not secret:
+        raise Trouble(f"{name} is empty: it should hold {what}")
+    return secret
+
+
+def stream_key(path: Path | None) -> str:
+    """Return the stream key: from a file, else the environment, else asked for on a terminal.
+
+    Raises:
+        Trouble: nobody says it.
+
+    """
+    if path is not None:
+        return secret_in(path, "the stream key")
+    if found := os.environ.get(STREAM_KEY_VARIABLE):
+        return found
+    if sys.stdin.isatty():
+        return getpass.getpass("Stream key (not shown): ")
+    raise Trouble(
+        f"the stream key is missing: set {STREAM_KEY_VARIABLE}, or pass --stream-key-file PATH "
+        "(- for standard input)"
+    )

@@ -1,0 +1,192 @@
+"""Where a bulk run's input lies: a file that is read twice, or a copy of what flows in once.
+
+The first reading checks every line before anything is sent, the second one sends. Neither keeps
+lines, so memory does not grow with the input. What keeps them honest with each other is a digest
+of each block of lines.
+"""
+
+import hashlib
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Final, Self
+
+from rich.console import Console
+
+from restream_async.cli.inputs import Format
+from restream_async.cli.screen import say
+from restream_async.cli.trouble import Trouble, why
+
+STDIN: Final = "-"
+
+_LONGEST_LINE: Final = 1024 * 1024
+_LINES_IN_BLOCK: Final = 1000
+_BYTES_IN_BLOCK: Final = 1024 * 1024
+_ENDINGS: Final[dict[str, Format]] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+
+
+class Source(AbstractContextManager["Source"]):
+    """An input that can be read twice.
+
+    Attributes:
+        name: what to call it.
+
+    """
+
+    def __init__(self, where: str, console: Console) -> None:
+        """Name a file, or standard input with `-`; nothing is opened yet.
+
+        Where a terminal is waited for, `console` says so.
+        """
+        self._console = console
+        self.name = "standard input" if where == STDIN else where
+        self._where = where
+        self._file: BinaryIO | None = None
+        self._digests: list[bytes] = []
+
+    def __enter__(self) -> Self:
+        """Open it. What is no ordinary file is copied to a nameless one that only we can read.
+
+        Raises:
+            Trouble: it cannot be read.
+
+        """
+        try:
+            self._file = self._open()
+        except OSError as error:
+            raise Trouble(f"cannot read {self.name}: {why(error)}") from None
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it; a copy is gone."""
+        self._opened.close()
+
+    def is_same_as(self, path: Path) -> bool:
+        """Say whether a path leads to this input."""
+        return path.exists() and os.path.samestat(path.stat(), os.fstat(self._opened.fileno()))
+
+    def form(self) -> Format:
+        """Return the format: by the ending of the name, else by the first character.
+
+        Raises:
+            Trouble: it is a JSON array.
+
+        """
+        known = _ENDINGS.get(Path(self._where).suffix.lower())
+        if known is not None:
+            return known
+        self._opened.seek(0)
+        start = self._opened.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+        if start == b"[":
+            raise Trouble(
+                f"{self.name} is a JSON array: one object a line is needed, as "
+                "`jq -c '.[]'` writes them"
+            )
+        return "jsonl" if start == b"{" else "csv"
+
+    def lines(self) -> Iterator[bytes]:
+        """Read all lines, and remember what they were.
+
+        Raises:
+            Trouble: it cannot be read, or a line is too long to be one.
+
+        """
+        self._digests.clear()
+        for block in self._blocks():
+            self._digests.append(_digest(block))
+            yield from block
+
+    def same_lines(self) -> Iterator[bytes]:
+        """Read all lines again.
+
+        Raises:
+            Trouble: they are not what they were; nothing from that place on is given.
+
+        """
+        line = 1
+        expected = iter(self._digests)
+        for block in self._blocks():
+            if _digest(block) != next(expected, None):
+                raise self._changed(line)
+            yield from block
+            line += len(block)
+        if next(expected, None) is not None:
+            raise self._changed(line)
+
+    @property
+    def _opened(self) -> BinaryIO:
+        if self._file is None:
+            raise RuntimeError("the source is not open")
+        return self._file
+
+    def _open(self) -> BinaryIO:
+        if self._where == STDIN:
+            if sys.stdin.isatty():
+                say(self._console, "Reading from the terminal; Ctrl-D ends the input.")
+            return _copied(sys.stdin.buffer)
+        file = Path(self._where).open("rb")  # noqa: SIM115 - closed in __exit__
+        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            return file
+        with file:
+            return _copied(file)
+
+    def _blocks(self) -> Iterator[list[bytes]]:
+        self._opened.seek(0)
+        block: list[bytes] = []
+        size = 0
+        for line in self._raw_lines():
+            block.append(line)
+            size += len(line)
+            if len(block) == _LINES_IN_BLOCK or size >= _BYTES_IN_BLOCK:
+                yield block
+                block, size = [], 0
+        if block:
+            yield block
+
+    def _raw_lines(self) -> Iterator[bytes]:
+        number = 0
+        while True:
+            number += 1
+            try:
+                line = self._opened.readline(_LONGEST_LINE + 1)
+            except OSError as error:
+                raise Trouble(f"cannot read {self.name} at line {number:,}: {why(error)}") from None
+            if len(line) > _LONGEST_LINE:
+                raise Trouble(
+                    f"{self.name}: line {number:,} is longer than a mebibyte, so this is neither "
+                    "CSV nor JSON lines; nothing more was read"
+                )
+            if not line:
+                return
+            yield line
+
+    def _changed(self, line: int) -> Trouble:
+        return Trouble(
+            f"{self.name} was changed while it was being sent: nothing from line {line:,} on was "
+            "sent"
+        )
+
+
+def _copied(stream: BinaryIO) -> BinaryIO:
+    # Nameless and 0600: it holds stream keys.
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the source
+    shutil.copyfileobj(stream, copy)
+    return copy
+
+
+def _digest(lines: Iterable[bytes]) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for line in lines:
+        digest.update(line)
+    return digest.digest()

@@ -1,0 +1,108 @@
+"""What a run came to, in words."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, TypeAlias
+
+from rich.text import Text
+
+from restream_async.cli.drive import Ride
+from restream_async.cli.screen import lasting, plural, safe
+from restream_async.report import Duplicate
+
+Count: TypeAlias = tuple[int, str]
+"""A number, and what it counts."""
+
+# Errors of one kind are shown by one example; more kinds than this are a table nobody reads.
+_MOST_KINDS: Final = 5
+_MOST_DUPLICATES: Final = 20
+_WIDTH: Final = 9
+
+
+def summary(ride: Ride) -> Text:
+    """Return what became of all restreams: a headline, and the numbers under it."""
+    parts = [headline(ride)]
+    if ride.counts.created:
+        parts.append(counted(_origins(ride)))
+    if ride.failed:
+        parts += [Text("Not created:", "bold"), counted(_failures(ride))]
+    return Text("\n").join(parts)
+
+
+def headline(ride: Ride) -> Text:
+    """Return for example `✓ 1,000 of 1,000 restreams created, 0 failed, in 4.2 s`."""
+    text = verdict_mark(good=ride.is_perfect)
+    text.append(f"{ride.counts.created:,} of {plural(ride.total, 'restream')} created", "bold")
+    text.append(", ")
+    text.append(f"{ride.failed:,} failed", "bold red" if ride.failed else "")
+    text.append(f", in {lasting(ride.seconds)}")
+    return text
+
+
+def verdict_mark(*, good: bool) -> Text:
+    """Return a green tick or a red cross."""
+    return Text("✓ ", "bold green") if good else Text("✗ ", "bold red")
+
+
+def counted(rows: Iterable[Count]) -> Text:
+    """Set numbers under each other, each with what it counts."""
+    lines = (Text(f"{count:>{_WIDTH},}  {what}", "" if count else "dim") for count, what in rows)
+    return Text("\n").join(lines)
+
+
+def complaints(ride: Ride, place: Callable[[int], str]) -> Iterator[str]:
+    """Return what is wrong although no outcome says so; `place` names an item of the input."""
+    for duplicate in ride.duplicates[:_MOST_DUPLICATES]:
+        yield _complaint(duplicate, place(duplicate.index))
+    more = len(ride.duplicates) - _MOST_DUPLICATES
+    if more > 0:
+        yield f"{plural(more, 'more restream')} turned up once too often: list those of the videos"
+    if any(len(duplicate.extra) > len(duplicate.deleted) for duplicate in ride.duplicates):
+        yield (
+            "the service stored these copies after it had said that it failed, or they were there "
+            "before: delete what is too much"
+        )
+    if ride.unchecked:
+        yield (
+            f"{plural(ride.unchecked, 'restream')} could not be looked for once more after a lost "
+            "answer: list those of the videos to see whether one is there twice"
+        )
+    if ride.journal_error is not None:
+        yield str(ride.journal_error)
+
+
+def _complaint(duplicate: Duplicate, place: str) -> str:
+    where = f"{place} (video {duplicate.video_id})"
+    there = (each for each in duplicate.extra if each not in duplicate.deleted)
+    ids = ", ".join(map(str, (duplicate.kept, *there)))
+    if duplicate.reported_failed:
+        return f"{where} was called failed, but turned up later: id {ids}"
+    if set(duplicate.deleted) == set(duplicate.extra):
+        deleted = ", ".join(map(str, duplicate.deleted))
+        return f"{where} was there more than once: id {duplicate.kept} stays, deleted {deleted}"
+    return f"{where} is there more than once: ids {ids}"
+
+
+def _origins(ride: Ride) -> Iterator[Count]:
+    counts = ride.counts
+    if counts.posted or counts.confirmed:
+        yield ride.at_once, "by the first attempt"
+        yield counts.posted - ride.at_once, "by a further attempt, after one that failed"
+        yield counts.confirmed, "whose answer was lost: looked for, and found"
+    if counts.existing:
+        yield counts.existing, "that were there already"
+    if counts.from_journal:
+        yield counts.from_journal, "by an earlier run"
+    if counts.maybe_duplicate:
+        yield (
+            counts.maybe_duplicate,
+            "of these perhaps twice, as looking failed too: maybeDuplicate in the outcomes",
+        )
+
+
+def _failures(ride: Ride) -> Iterator[Count]:
+    kinds = sorted(ride.counts.failed.items(), key=lambda kind: kind[1], reverse=True)
+    for name, count in kinds[:_MOST_KINDS]:
+        yield count, f"{name}, such as: {safe(ride.examples.get(name, name))}"
+    rest = sum(count for _, count in kinds[_MOST_KINDS:])
+    if rest:
+        yield rest, "of other kinds"

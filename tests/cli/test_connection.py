@@ -1,0 +1,179 @@
+import getpass
+import io
+from pathlib import Path
+
+import pytest
+
+from restream_async.cli.connection import client_for
+from restream_async.cli.options import ConnectionOptions, duration, seconds
+from restream_async.cli.secrets import secret_in, stream_key
+from restream_async.cli.trouble import Trouble
+from tests.cli.kit import API_KEY, STREAM_KEY
+
+
+def trouble_with(**options: object) -> str:
+    with pytest.raises(Trouble) as caught:
+        client_for(ConnectionOptions(**options))  # type: ignore[arg-type]
+    assert API_KEY not in str(caught.value)
+    return str(caught.value)
+
+
+def test_all_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (
+        "set RESTREAM_BASE_URL (or --base-url), RESTREAM_PROJECT_ID (or --project-id), "
+        "RESTREAM_API_KEY (or --api-key-file)" in trouble_with()
+    )
+    monkeypatch.setenv("RESTREAM_API_KEY", API_KEY)
+    assert "RESTREAM_API_KEY" not in trouble_with(base_url="https://api.example.com")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            {"base_url": "api.example.com"},
+            (
+                "the base URL must be an http(s) URL with a scheme and a host, such as "
+                "https://api.example.com (set it with --base-url or RESTREAM_BASE_URL)"
+            ),
+        ),
+        (
+            {"base_url": "http://api.example.com"},
+            (
+                "the base URL is plain http://, which would send the API key unencrypted: use "
+                "https://, or pass --allow-http where the network is trusted (set it with "
+                "--base-url or RESTREAM_BASE_URL)"
+            ),
+        ),
+        (
+            {"base_url": "https://user:pw@api.example.com"},
+            (
+                "the base URL must not contain a user name or password: the API key goes into "
+                "RESTREAM_API_KEY (set it with --base-url or RESTREAM_BASE_URL)"
+            ),
+        ),
+        (
+            {"project_id": " "},
+            (
+                "the project id must be printable and not blank (set it with --project-id or "
+                "RESTREAM_PROJECT_ID)"
+            ),
+        ),
+        ({"auth_scheme": "two words"}, '--auth-scheme must be one word, such as "Bearer"'),
+    ],
+)
+def test_a_wrong_setting_is_explained_in_the_words_of_the_command_line(
+    settings: pytest.MonkeyPatch, options: dict[str, str], sentence: str
+) -> None:
+    del settings
+    given = {"base_url": "https://api.example.com", "project_id": "p1", **options}
+    assert trouble_with(**given) == sentence
+
+
+def test_a_key_with_a_space_is_refused_without_being_shown(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text(f"{API_KEY} \n")
+    sentence = trouble_with(base_url="https://api.example.com", project_id="p1", api_key_file=path)
+    assert sentence.startswith("the API key contains a line break, a space")
+
+
+def test_plain_http_is_permitted_where_it_is_asked_for(settings: pytest.MonkeyPatch) -> None:
+    del settings
+    options = ConnectionOptions(base_url="http://api.example.com", project_id="p1", allow_http=True)
+    assert "api.example.com" in repr(client_for(options))
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
+def test_a_secret_file_may_end_with_a_line_break(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / "key"
+    path.write_bytes((STREAM_KEY + ending).encode())
+    assert secret_in(path, "the stream key") == STREAM_KEY
+
+
+def test_only_one_line_break_is_taken_off(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text(f"{STREAM_KEY}\n\n")
+    assert secret_in(path, "the stream key") == f"{STREAM_KEY}\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [
+        (b"", "is empty: it should hold the API key"),
+        (b"\n", "is empty"),
+        (b"\xff\xfe", "is no text"),
+        (b"x" * 70_000, "is too long to hold the API key: is it the right file?"),
+    ],
+)
+def test_a_file_that_holds_no_secret_is_one_sentence(
+    tmp_path: Path, data: bytes, sentence: str
+) -> None:
+    path = tmp_path / "key"
+    path.write_bytes(data)
+    with pytest.raises(Trouble, match=sentence):
+        secret_in(path, "the API key")
+
+
+def test_a_secret_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(Trouble, match=r"cannot read the API key from .*: no such file"):
+        secret_in(tmp_path / "nothing", "the API key")
+
+
+def test_a_secret_may_come_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(STREAM_KEY.encode())))
+    assert stream_key(Path("-")) == STREAM_KEY
+
+
+def test_the_stream_key_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESTREAM_STREAM_KEY", STREAM_KEY)
+    assert stream_key(None) == STREAM_KEY
+
+
+def test_a_file_goes_before_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RESTREAM_STREAM_KEY", "another one")
+    (tmp_path / "key").write_text(STREAM_KEY)
+    assert stream_key(tmp_path / "key") == STREAM_KEY
+
+
+def test_on_a_terminal_the_stream_key_is_asked_for_without_being_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Typing(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    asked: list[str] = []
+
+    def ask(prompt: str) -> str:
+        asked.append(prompt)
+        return STREAM_KEY
+
+    monkeypatch.setattr("sys.stdin", Typing())
+    monkeypatch.setattr(getpass, "getpass", ask)
+    assert stream_key(None) == STREAM_KEY
+    assert asked == ["Stream key (not shown): "]
+
+
+def test_without_a_terminal_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(STREAM_KEY))
+    with pytest.raises(Trouble, match="set RESTREAM_STREAM_KEY, or pass --stream-key-file"):
+        stream_key(None)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "soon", ""])
+def test_a_time_out_must_be_a_number_of_seconds_above_nought(text: str) -> None:
+    with pytest.raises(Exception, match="is not a number of seconds above 0"):
+        seconds(text)
+
+
+@pytest.mark.parametrize("text", ["-1", "nan", "inf", "soon"])
+def test_a_latency_must_be_a_number_of_seconds(text: str) -> None:
+    with pytest.raises(Exception, match="is not a number of seconds"):
+        duration(text)
+
+
+def test_seconds_may_have_a_fraction() -> None:
+    assert seconds("0.5") == 0.5
+    assert duration("0") == 0

@@ -1,0 +1,146 @@
+import builtins
+import importlib.metadata
+import importlib.util
+import runpy
+import sys
+from typing import Any
+
+import pytest
+
+from restream_async.cli import app as app_module
+from restream_async.cli import loop, main
+from restream_async.cli.trouble import why
+from tests.cli.kit import API_KEY, Cli
+
+COMMANDS = ("demo", "create", "bulk", "list", "toggle", "delete", "sandbox")
+
+
+def without(monkeypatch: pytest.MonkeyPatch, *missing: str) -> None:
+    """Let modules be as if they were not installed."""
+    real = builtins.__import__
+
+    def lookup(name: str, *rest: Any) -> Any:  # noqa: ANN401 - as the real one
+        if name in missing:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return real(name, *rest)
+
+    for name in [*sys.modules]:
+        if name.startswith("restream_async.cli."):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(builtins, "__import__", lookup)
+
+
+def test_the_version_is_that_of_the_package(cli: Cli) -> None:
+    end = cli("--version")
+    assert (end.code, end.err) == (0, "")
+    assert end.out == f"restream-async {importlib.metadata.version('restream-async')}\n"
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_names_every_command_and_the_exit_codes(cli: Cli, option: str) -> None:
+    end = cli(option)
+    assert end.code == 0
+    for word in (*COMMANDS, "RESTREAM_BASE_URL", "130 interrupted"):
+        assert word in " ".join(end.out.split())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(cli: Cli, command: str) -> None:
+    end = cli(command, "--help")
+    assert end.code == 0
+    assert "Usage: restream-async" in end.out
+
+
+@pytest.mark.parametrize("command", ["create", "bulk", "list", "toggle", "delete"])
+def test_every_command_that_calls_the_service_has_the_options_of_a_connection(
+    cli: Cli, command: str
+) -> None:
+    text = cli(command, "--help").out
+    for option in (
+        "--base-url",
+        "--project-id",
+        "--api-key-file",
+        "--auth-scheme",
+        "--allow-http",
+        "[env var: RESTREAM_BASE_URL]",
+    ):
+        assert option in text
+
+
+def test_without_a_command_there_is_help(cli: Cli) -> None:
+    end = cli()
+    assert end.code == 2
+    assert "Usage:" in end.out + end.err
+
+
+def test_an_unknown_command_is_a_usage_error(cli: Cli) -> None:
+    end = cli("creat")
+    assert end.code == 2
+    assert "No such command" in end.err
+
+
+@pytest.mark.parametrize("missing", ["typer", "rich"])
+def test_without_the_extra_it_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], missing: str
+) -> None:
+    without(monkeypatch, missing)
+    assert main([]) == 2
+    assert "pip install 'restream-async[cli]'" in capsys.readouterr().err
+
+
+def test_another_missing_module_is_a_bug_and_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    without(monkeypatch, "shlex")
+    with pytest.raises(ModuleNotFoundError, match="shlex"):
+        main([])
+
+
+def test_without_uvloop_the_loop_is_that_of_asyncio(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def name() -> str:
+        import asyncio  # noqa: PLC0415
+
+        return type(asyncio.get_running_loop()).__module__
+
+    if importlib.util.find_spec("uvloop") is not None:
+        assert loop.run_async(name()).startswith("uvloop")
+    without(monkeypatch, "uvloop")
+    assert loop.run_async(name()).startswith("asyncio")
+
+
+def test_it_runs_as_a_module_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["restream-async", "--version"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_module("restream_async.cli", run_name="__main__")
+    assert end.value.code == 0
+    assert capsys.readouterr().out.startswith("restream-async ")
+
+
+def test_importing_the_module_runs_nothing() -> None:
+    runpy.run_module("restream_async.cli.__main__", run_name="imported")
+
+
+def test_a_bug_is_shown_as_python_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        secret = API_KEY
+        raise ZeroDivisionError(len(secret))
+
+    monkeypatch.setattr(app_module, "app", broken)
+    with pytest.raises(ZeroDivisionError):
+        main([])
+
+
+def test_an_exit_without_a_number_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def leave(*_: object, **__: object) -> None:
+        raise SystemExit("something")
+
+    monkeypatch.setattr(app_module, "app", leave)
+    assert main([]) == 1
+
+
+def test_the_reason_of_an_error_is_told_in_the_systems_words() -> None:
+    assert why(OSError(2, "No such file or directory", "/secret/path")) == (
+        "no such file or directory"
+    )
+    assert why(OSError("Just a text")) == "just a text"
+    assert why(OSError()) == "oSError"

@@ -1,0 +1,224 @@
+import io
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from restream_async.cli.inputs import STATUS_WORDS, Bad, Format, Reader, Row
+from restream_async.cli.trouble import Trouble
+from tests.cli.kit import HEADER, SECRETS, STREAM_KEY, STREAM_URL, row
+
+GOOD = {
+    "videoId": "v1",
+    "title": "Title 1",
+    "streamUrl": STREAM_URL,
+    "streamKey": STREAM_KEY,
+    "status": True,
+}
+
+
+def read(text: str | bytes, form: Format = "csv") -> list[Row | Bad]:
+    data = text.encode() if isinstance(text, str) else text
+    return list(Reader("input", form).read(io.BytesIO(data)))
+
+
+def only_reason(items: list[Row | Bad]) -> str:
+    (item,) = items
+    assert isinstance(item, Bad)
+    for secret in SECRETS:
+        assert secret not in item.reason
+    return item.reason
+
+
+def trouble_of(text: str | bytes) -> str:
+    with pytest.raises(Trouble) as caught:
+        read(text)
+    return str(caught.value)
+
+
+def rows(items: list[Row | Bad]) -> Iterator[Row]:
+    for item in items:
+        assert isinstance(item, Row), item
+        yield item
+
+
+def test_a_line_of_csv_becomes_a_restream_with_its_line_number() -> None:
+    (item,) = rows(read(f"{HEADER}\n{row(1)}\n"))
+    assert item.line == 2
+    assert item.restream.video_id == "v1"
+    assert item.restream.title == "Title 1"
+    assert item.restream.stream_url == STREAM_URL
+    assert item.restream.stream_key == f"{STREAM_KEY}-1"
+    assert item.restream.status is True
+
+
+def test_columns_may_stand_in_any_order_and_case() -> None:
+    (item,) = rows(
+        read("STATUS, Title ,streamkey,VideoID,streamUrl\n0,T,k-123,v9,rtmp://h.example/a\n")
+    )
+    assert (item.restream.video_id, item.restream.status) == ("v9", False)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_what_a_spreadsheet_puts_between_cells_is_recognised(delimiter: str) -> None:
+    text = f"{HEADER}\n{row(1)}\n".replace(",", delimiter)
+    assert len(list(rows(read(text)))) == 1
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_a_byte_order_mark_windows_line_endings_and_a_missing_last_one_are_fine(
+    ending: str,
+) -> None:
+    data = b"\xef\xbb\xbf" + ending.join([HEADER, row(1), row(2)]).encode()
+    assert [item.line for item in rows(read(data))] == [2, 3]
+
+
+def test_blank_lines_are_skipped_and_still_counted() -> None:
+    text = f"\n  \n{HEADER}\n\n{row(1)}\n,,,,\n   \n{row(2)}\n\n"
+    assert [item.line for item in rows(read(text))] == [5, 8]
+
+
+def test_a_quoted_cell_may_hold_delimiters_quotes_and_in_other_columns_line_breaks() -> None:
+    text = f'{HEADER},notes\nv1,"Tom, ""the"" DJ",rtmp://h.example/a,k-123,on,"two\nlines"\n'
+    items = list(rows(read(text + row(2) + ",\n")))
+    assert items[0].restream.title == 'Tom, "the" DJ'
+    assert [item.line for item in items] == [2, 4]
+
+
+@pytest.mark.parametrize(("word", "status"), STATUS_WORDS.items())
+def test_every_word_for_a_status_is_understood_in_any_case(word: str, status: bool) -> None:  # noqa: FBT001
+    (item,) = rows(read(f"{HEADER}\n{row(1, status=f' {word.upper()} ')}\n"))
+    assert item.restream.status is status
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        ("v1,T,rtmp://h.example/a,k-123,maybe", "status must be one of true, 1, yes, on"),
+        ("v1,T,rtmp://h.example/a,k-123,", "status must be one of"),
+        ("v1,T,no-url,k-123,1", "streamUrl must have a scheme and a host"),
+        (",T,rtmp://h.example/a,k-123,1", "videoId must not be empty"),
+        ("v1,T,rtmp://h.example/a, k-123,1", "streamKey begins or ends with a space"),
+        ("v1,T,rtmp://h.example/a,k-123", "has 4 cells where the header has 5"),
+        ("v1,T,rtmp://h.example/a,k-123,1,x", "has 6 cells where the header has 5"),
+        ('v1,"T,rtmp://h.example/a,k-123,1', "a quoted cell is not closed"),
+        ('v1,"T"x,rtmp://h.example/a,k-123,1', "is not CSV: "),
+        ("v1,T\x1b[2J,rtmp://h.example/a,k-123,1", "title must not contain control characters"),
+    ],
+)
+def test_a_bad_line_of_csv_says_which_column_is_wrong_and_why(cells: str, reason: str) -> None:
+    assert only_reason(read(f"{HEADER}\n{cells}\n")).startswith(reason)
+
+
+def test_no_secret_of_a_bad_line_is_repeated() -> None:
+    texts = [
+        f"v1,T,{STREAM_URL},{STREAM_KEY},perhaps",
+        f"v1,T,{STREAM_URL},{STREAM_KEY}\x01,1",
+        f"v1,T,{STREAM_URL.replace('rtmps://', '//')},{STREAM_KEY},1",
+        f'v1,T,"{STREAM_URL}"x,{STREAM_KEY},1',
+    ]
+    for text in texts:
+        only_reason(read(f"{HEADER}\n{text}\n"))
+
+
+def test_lines_after_a_bad_one_are_read_too() -> None:
+    items = read(f"{HEADER}\nx\n{row(1)}\ny\n{row(2)}\n")
+    assert [type(item) for item in items] == [Bad, Row, Bad, Row]
+    assert [item.line for item in items] == [2, 3, 4, 5]
+
+
+def test_a_quote_that_is_never_closed_is_reported_where_it_opens() -> None:
+    many = "\n".join(row(number) for number in range(3000))
+    items = read(f'{HEADER}\n{row(1)}\n"{row(2)}\n{many}\n')
+    bad = next(item for item in items if isinstance(item, Bad))
+    assert (bad.line, bad.reason) == (3, "a quoted cell is not closed")
+
+
+def test_a_line_that_is_not_utf_8_is_reported_with_its_number() -> None:
+    latin = f"{HEADER}\n".encode() + row(1).replace("Title", "Zürich").encode("latin-1")
+    assert only_reason(read(latin)) == "is not UTF-8: save the file as UTF-8"
+
+
+def test_utf_16_is_named() -> None:
+    assert "UTF-16" in trouble_of(f"{HEADER}\n".encode("utf-16"))
+
+
+def test_missing_columns_are_named() -> None:
+    assert trouble_of("videoId,title,status\n").endswith("missing: streamUrl, streamKey")
+
+
+def test_missing_columns_are_named_for_other_delimiters_too() -> None:
+    assert trouble_of("videoId;title;status;streamKey\n").endswith("missing: streamUrl")
+
+
+def test_a_file_without_a_header_is_told_so() -> None:
+    assert "must name the columns videoId,title" in trouble_of(row(1))
+
+
+def test_a_header_that_is_no_csv_is_told_so() -> None:
+    assert "must name the columns" in trouble_of(f"{HEADER}\rmore\n")
+
+
+def test_a_column_that_stands_twice_is_refused() -> None:
+    assert "the column title more than once" in trouble_of(f"{HEADER},Title\n")
+
+
+def test_nothing_is_in_an_empty_input() -> None:
+    assert read("") == []
+    assert read("\n\n") == []
+    assert read("\n\n", "jsonl") == []
+
+
+def test_unknown_columns_and_fields_are_remembered_by_name_up_to_a_bound() -> None:
+    reader = Reader("input", "csv")
+    names = [f"note{number}" for number in range(30)]
+    list(reader.read([f"{HEADER},{','.join(names)}\n".encode()]))
+    assert list(reader.extra) == names[:20]
+
+
+def test_a_json_line_becomes_a_restream_with_its_line_number() -> None:
+    reader = Reader("input", "jsonl")
+    line = json.dumps({**GOOD, "note": 1}).encode()
+    items = list(reader.read([b"\xef\xbb\xbf" + line + b"\n", b" \n", line]))
+    assert [item.line for item in rows(items)] == [1, 3]
+    assert list(reader.extra) == ["note"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"status": "true"}, "status: expected true or false, got a string"),
+        ({"status": 1}, "status: expected true or false, got an integer"),
+        ({"videoId": 1}, "videoId: expected a string, got an integer"),
+        ({"title": None}, "title: expected a string, got null"),
+        ({"title": " "}, "title must not be empty"),
+        ({"streamUrl": "nowhere"}, "streamUrl must have a scheme and a host"),
+    ],
+)
+def test_a_bad_json_line_says_which_field_is_wrong_and_why(
+    changes: dict[str, object], reason: str
+) -> None:
+    text = json.dumps({**GOOD, **changes})
+    assert only_reason(read(text, "jsonl")).startswith(reason)
+
+
+def test_a_json_line_without_a_field_names_it() -> None:
+    without = {name: value for name, value in GOOD.items() if name != "streamKey"}
+    assert only_reason(read(json.dumps(without), "jsonl")) == "streamKey is missing"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "is not JSON at position 1"),
+        ("[]", "is no JSON object"),
+        ('"x"', "is no JSON object"),
+        ("[" * 200_000, "is nested too deeply"),
+    ],
+)
+def test_a_line_that_is_no_json_object_says_so(text: str, reason: str) -> None:
+    assert only_reason(read(text, "jsonl")) == reason
+
+
+def test_a_json_line_that_is_not_utf_8_is_reported() -> None:
+    assert only_reason(read(b'{"title": "\xff"}', "jsonl")).startswith("is not UTF-8")

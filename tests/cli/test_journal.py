@@ -1,0 +1,285 @@
+import json
+import os
+import signal
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from restream_async.journal.store import Store
+from restream_async.sandbox import Fault, Faults, Sandbox
+from tests.cli.kit import (
+    Cli,
+    Ended,
+    at_once,
+    csv_of,
+    meanwhile,
+    pseudo_terminal,
+    sandbox_beside,
+    wait_until,
+)
+from tests.cli.test_bulk import no_secrets, outcomes
+
+COUNT = 40
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "input.csv"
+    path.write_text(csv_of(COUNT))
+    return path
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    return tmp_path / "run.db"
+
+
+def origins(end: Ended) -> set[str]:
+    return {each["origin"] for each in outcomes(end.out)}
+
+
+def test_the_same_command_again_sends_nothing_again(
+    cli: Cli, sandbox: Sandbox, file: Path, journal: Path
+) -> None:
+    first = cli("bulk", file, "--journal", journal)
+    second = cli("bulk", file, "--journal", journal)
+    assert (first.code, second.code) == (0, 0)
+    assert origins(first) == {"posted"}
+    assert origins(second) == {"journal"}
+    assert sandbox.counts.posts == COUNT
+    assert f"{COUNT}  by an earlier run" in second.err
+    assert "resume" not in first.err + second.err
+    assert no_secrets(first.err, second.out, journal.read_bytes().decode("latin-1"))
+
+
+def test_ctrl_c_says_how_to_resume_and_resuming_completes(
+    cli: Cli, settings: pytest.MonkeyPatch, file: Path, journal: Path
+) -> None:
+    with sandbox_beside(latency=0.05, capacity=4, queue=None) as sandbox:
+        settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)
+
+        def interrupt() -> None:
+            wait_until(lambda: sandbox.counts.stored > 2)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        with meanwhile(interrupt):
+            first = cli("bulk", file, "--journal", journal, "--max-in-flight", 4)
+        assert first.code == 130
+        assert len(sandbox.stored) == len(outcomes(first.out)) < COUNT
+        assert "To resume, run the same command again" in first.err
+        sandbox.latency = 0.0
+        second = cli("bulk", file, "--journal", journal)
+        assert second.code == 0
+        assert len(sandbox.stored) == COUNT
+        assert not sandbox.duplicates()
+
+
+def test_a_journal_that_cannot_be_used_is_a_sentence(
+    cli: Cli, sandbox: Sandbox, file: Path, journal: Path
+) -> None:
+    journal.write_text("this is no journal, " * 100)
+    end = cli("bulk", file, "--journal", journal)
+    assert end.code == 2
+    assert "is damaged, or no journal: move it away" in end.err
+    assert "Traceback" not in end.err
+    assert sandbox.counts.posts == 0
+
+
+def test_a_journal_that_fails_on_the_way_stops_the_run_and_says_so(
+    cli: Cli, sandbox: Sandbox, file: Path, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # An SQLite that has no more room for pages is a disk that is full.
+    prepare = Store.prepare
+
+    def prepare_small(store: Store, *arguments: object) -> None:
+        prepare(store, *arguments)  # type: ignore[arg-type]
+        store._database.execute("PRAGMA max_page_count = 1")  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "prepare", prepare_small)
+        many = file.with_name("many.csv")
+        many.write_text(csv_of(3000))
+        end = cli("bulk", many, "--journal", journal)
+    assert end.code == 1
+    assert "is on a disk that is full: make room and run again, nothing is lost" in end.err
+    assert "To resume, run the same command again" in end.err
+    assert sandbox.counts.posts < 3000
+
+
+def test_extra_copies_are_deleted_where_that_is_asked_for(
+    cli: Cli, settings: pytest.MonkeyPatch, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("restream_async.policy.RetryPolicy.wait", at_once)
+    monkeypatch.setattr("restream_async.aftercare.GRACE", 0.3)
+    faults = Faults(late=1.0, late_by=0.1, max_faults=1)
+    with sandbox_beside(faults=faults) as sandbox:
+        settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)
+        end = cli("bulk", file, "--repair")
+        assert end.code == 0, end.err
+        assert len(sandbox.stored) == COUNT
+        assert not sandbox.duplicates()
+    assert "was there more than once: id " in end.err
+    assert "delete what is too much" not in end.err
+
+
+def test_ensure_looks_before_it_creates(cli: Cli, sandbox: Sandbox, file: Path) -> None:
+    cli("bulk", file)
+    end = cli("bulk", file, "--ensure")
+    assert end.code == 0
+    assert origins(end) == {"existing"}
+    assert sandbox.counts.posts == COUNT
+
+
+def test_undo_deletes_what_the_run_created_and_nothing_else(
+    cli: Cli, sandbox: Sandbox, file: Path, journal: Path, tmp_path: Path
+) -> None:
+    before = tmp_path / "before.csv"
+    before.write_text(csv_of(3))
+    cli("bulk", before)
+    mine = {each.id for each in sandbox.stored}
+    cli("bulk", file, "--journal", journal, "--ensure")
+    end = cli("undo", journal, "--yes")
+    assert end.code == 0
+    assert f"{COUNT - 3} of {COUNT - 3} restreams deleted, 0 failed" in end.err
+    assert {each.id for each in sandbox.stored} == mine
+
+    again = cli("undo", journal, "--yes")
+    assert again.code == 0
+    assert "There is nothing to delete. (3 restreams that the runs found" in again.err
+
+    found_too = cli("undo", journal, "--yes", "--include-found")
+    assert found_too.code == 0
+    assert not sandbox.stored
+
+
+def test_undo_asks_first(cli: Cli, sandbox: Sandbox, file: Path, journal: Path) -> None:
+    cli("bulk", file, "--journal", journal)
+    end = cli("undo", journal)
+    assert end.code == 2
+    assert "pass --yes" in end.err
+    assert len(sandbox.stored) == COUNT
+
+
+@pytest.mark.parametrize(("answer", "code", "left"), [("y\n", 0, 0), ("\n", 1, COUNT)])
+def test_undo_on_a_terminal_takes_yes_for_an_answer(
+    cli: Cli,
+    sandbox: Sandbox,
+    file: Path,
+    journal: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: str,
+    code: int,
+    left: int,
+) -> None:
+    cli("bulk", file, "--journal", journal)
+
+    def agreed(_: str) -> bool:
+        return answer.startswith("y")
+
+    monkeypatch.setattr("restream_async.cli.undo.agreed", agreed)
+    assert cli("undo", journal).code == code
+    assert len(sandbox.stored) == left
+
+
+def test_undo_that_fails_in_part_says_which_and_can_go_on(
+    cli: Cli, sandbox: Sandbox, file: Path, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("restream_async.policy.RetryPolicy.wait", at_once)
+    cli("bulk", file, "--journal", journal)
+    sandbox.outage = True
+    end = cli("undo", journal, "--yes", "--patience", "0.2")
+    assert end.code == 1
+    assert f"0 of {COUNT} restreams deleted, {COUNT} failed" in end.err
+    assert end.err.count("was not deleted: ") == 20, "no more than a person reads"
+    assert "was not deleted: nothing succeeds at the service" in end.err
+    assert f"To go on: restream-async undo {journal}" in end.err
+    sandbox.outage = False
+    assert cli("undo", journal, "--yes").code == 0
+    assert not sandbox.stored
+
+
+def test_undo_whose_answers_get_lost_still_ends_well(
+    cli: Cli, sandbox: Sandbox, file: Path, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("restream_async.policy.RetryPolicy.wait", at_once)
+    cli("bulk", file, "--journal", journal)
+    sandbox.faults = Faults(other={Fault.RESET: 0.5}, max_faults=2)
+    assert cli("undo", journal, "--yes").code == 0
+    assert not sandbox.stored
+
+
+def test_undo_can_be_interrupted_and_goes_on(
+    cli: Cli,
+    settings: pytest.MonkeyPatch,
+    file: Path,
+    journal: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("restream_async.cli.undo._EVERY", 0.0)
+    with sandbox_beside() as sandbox:
+        settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)
+        cli("bulk", file, "--journal", journal)
+        sandbox.latency, sandbox.capacity, sandbox.queue = 0.1, 2, None
+
+        def interrupt() -> None:
+            wait_until(lambda: sandbox.counts.deletes > 0)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        with meanwhile(interrupt):
+            end = cli("undo", journal, "--yes")
+        assert end.code in {0, 130}
+        assert "Stopping: what is under way is finished first." in end.err
+        sandbox.latency = 0.0
+        assert cli("undo", journal, "--yes").code == 0
+        assert not sandbox.stored
+
+
+def test_undo_without_a_journal_is_a_sentence(cli: Cli, sandbox: Sandbox, journal: Path) -> None:
+    end = cli("undo", journal, "--yes")
+    assert end.code == 2
+    assert "there is no journal" in end.err
+    assert sandbox.counts.deletes == 0
+
+
+def test_outcomes_of_a_resumed_run_hold_no_secret(
+    cli: Cli, sandbox: Sandbox, file: Path, journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cli("bulk", file, "--journal", journal)
+    with pseudo_terminal(monkeypatch) as seen:
+        end = cli("bulk", file, "--journal", journal)
+        assert no_secrets(end.out, end.err, seen())
+    assert all(json.loads(line)["id"] for line in end.out.splitlines())
+    assert len(sandbox.stored) == COUNT
+
+
+def test_resuming_with_an_output_file_writes_it_anew(
+    cli: Cli, sandbox: Sandbox, file: Path, journal: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "outcomes.jsonl"
+    command = ("bulk", file, "--journal", journal, "--output", output)
+    assert cli(*command).code == 0
+    assert cli(*command).code == 0
+    assert len(output.read_text().splitlines()) == COUNT
+    assert sandbox.counts.posts == COUNT
+
+
+def test_undo_tells_of_what_was_under_way_when_the_run_ended(
+    cli: Cli, sandbox: Sandbox, file: Path, journal: Path
+) -> None:
+    cli("bulk", file, "--journal", journal)
+    with closing(sqlite3.connect(journal)) as database, database:
+        # As a kill in the midst of three requests leaves it.
+        database.execute(
+            "UPDATE creation SET state = 'intended', restream_id = NULL WHERE fingerprint IN"
+            " (SELECT fingerprint FROM creation LIMIT 3)"
+        )
+    end = cli("undo", journal, "--yes")
+    assert end.code == 1
+    assert "3 restreams under way when the run ended may exist too" in end.err
+    assert len(sandbox.stored) == 3
+    again = cli("undo", journal, "--yes")
+    assert again.code == 1
+    assert "There is nothing to delete." in again.err
+    assert cli("bulk", file, "--journal", journal).code == 0

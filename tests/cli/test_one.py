@@ -1,0 +1,254 @@
+import json
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from restream_async.cli import main
+from restream_async.sandbox import Fault, Faults, Sandbox
+from tests.cli.kit import (
+    API_KEY,
+    SECRETS,
+    STREAM_KEY,
+    STREAM_URL,
+    Cli,
+    Ended,
+    Terminal,
+    at_once,
+    meanwhile,
+    pseudo_terminal,
+    sandbox_beside,
+    wait_until,
+)
+
+CREATE = ["create", "--video-id", "v1", "--title", "T", "--url", STREAM_URL]
+FROM_STDIN = ["--stream-key-file", "-"]
+
+
+@pytest.fixture
+def stuck_sandbox(settings: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """Run a sandbox that does not answer."""
+    with sandbox_beside(latency=60) as sandbox:
+        settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)
+        yield sandbox
+
+
+def created(cli: Cli, title: str = "YouTube", *options: str) -> Ended:
+    command = [*CREATE, "--title", title, *FROM_STDIN, *options]
+    return cli(*command, stdin=f"{STREAM_KEY}\n".encode())
+
+
+def no_secrets(end: Ended) -> bool:
+    return not any(secret in end.out + end.err for secret in SECRETS)
+
+
+def test_create_says_what_it_created(cli: Cli, sandbox: Sandbox) -> None:
+    end = created(cli)
+    assert (end.code, end.err) == (0, "")
+    assert end.out == "Created restream 1 of v1: YouTube (active)\n"
+    (stored,) = sandbox.stored
+    assert (stored.stream_url, stored.stream_key, stored.status) == (STREAM_URL, STREAM_KEY, True)
+    assert no_secrets(end)
+
+
+def test_create_for_machines_prints_json_without_secrets(cli: Cli, sandbox: Sandbox) -> None:
+    del sandbox
+    end = created(cli, "YouTube", "--json", "--inactive")
+    assert json.loads(end.out) == {"id": 1, "videoId": "v1", "title": "YouTube", "status": False}
+    assert no_secrets(end)
+
+
+def test_create_takes_the_stream_key_from_the_environment(
+    cli: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESTREAM_STREAM_KEY", STREAM_KEY)
+    assert cli(*CREATE).code == 0
+    assert sandbox.stored[0].stream_key == STREAM_KEY
+
+
+def test_create_has_no_option_for_a_key(cli: Cli, settings: object) -> None:
+    del settings
+    for option in ("--stream-key", "--api-key"):
+        end = cli("list", "v1", f"{option}={STREAM_KEY}")
+        assert end.code == 2
+        assert no_secrets(end)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        ("--video-id", "..", "Error: --video-id must not be '..'"),
+        ("--title", " ", "Error: --title must not be empty"),
+        ("--url", "youtube", "Error: --url must have a scheme and a host, such as rtmps://"),
+    ],
+)
+def test_create_refuses_a_wrong_value_and_names_the_option(
+    cli: Cli, sandbox: Sandbox, option: str, value: str, sentence: str
+) -> None:
+    options = {"--video-id": "v1", "--title": "T", "--url": STREAM_URL, option: value}
+    words = [word for pair in options.items() for word in pair]
+    end = cli("create", *words, "--stream-key-file", "-", stdin=STREAM_KEY.encode())
+    assert end.code == 2
+    assert end.err.startswith(sentence)
+    assert sandbox.counts.posts == 0
+    assert no_secrets(end)
+
+
+def test_create_refuses_a_stream_key_of_several_lines(cli: Cli, sandbox: Sandbox) -> None:
+    del sandbox
+    end = cli(*CREATE, *FROM_STDIN, stdin=b"one\ntwo\n")
+    assert end.code == 2
+    assert "Error: the stream key must not contain control characters or line breaks" in end.err
+
+
+def test_a_failure_of_the_service_is_one_sentence(cli: Cli, sandbox: Sandbox) -> None:
+    sandbox.faults = Faults(before={Fault.BACKEND_FETCH_FAILED: 1}, retry_after=None)
+    end = cli("list", "v1", "--project-id", "another")
+    assert (end.code, end.out) == (1, "")
+    assert end.err.startswith("Error: 404 Not Found")
+    assert end.err.count("\n") == 1
+
+
+def test_a_service_that_cannot_be_reached_is_one_sentence(
+    cli: Cli, settings: pytest.MonkeyPatch
+) -> None:
+    settings.setattr("restream_async.policy.RetryPolicy.wait", at_once)
+    end = cli("list", "v1")
+    assert end.code == 1
+    assert end.err.endswith("; check the base URL and the network\n")
+    assert "Traceback" not in end.err
+    assert API_KEY not in end.err
+
+
+def test_list_shows_a_table_without_keys_and_with_masked_urls(cli: Cli, sandbox: Sandbox) -> None:
+    del sandbox
+    created(cli, "[bold]Tom's\u202e show")
+    created(cli, "Twitch", "--inactive")
+    end = cli("list", "v1")
+    assert end.code == 0
+    first, second = [row for row in end.out.splitlines() if "rtmps" in row]
+    assert first.split() == ["1", "[bold]Tom's", "show", "active", "rtmps://live.example.com/***"]
+    assert second.split() == ["2", "Twitch", "inactive", "rtmps://live.example.com/***"]
+    assert "2 restreams" in end.out
+    assert no_secrets(end)
+
+
+def test_list_cuts_nothing_off_where_there_is_no_terminal(cli: Cli, sandbox: Sandbox) -> None:
+    del sandbox
+    title = "word " * 60
+    created(cli, title.strip())
+    assert title.strip() in cli("list", "v1").out
+
+
+def test_list_for_machines_prints_json_without_secrets(cli: Cli, sandbox: Sandbox) -> None:
+    del sandbox
+    created(cli)
+    end = cli("list", "v1", "--json")
+    assert json.loads(end.out) == [{"id": 1, "videoId": "v1", "title": "YouTube", "status": True}]
+    assert no_secrets(end)
+
+
+def test_list_of_nothing_says_so(cli: Cli, sandbox: Sandbox) -> None:
+    del sandbox
+    end = cli("list", "v9")
+    assert (end.code, end.out, end.err) == (0, "", "v9 has no restreams.\n")
+    assert cli("list", "v9", "--json").out == "[]\n"
+
+
+def test_list_refuses_an_id_that_cannot_stand_in_a_path(cli: Cli, settings: object) -> None:
+    del settings
+    end = cli("list", "..")
+    assert end.code == 2
+    assert "must not be '..'" in end.err
+
+
+def test_toggle_says_what_it_is_now(cli: Cli, sandbox: Sandbox) -> None:
+    created(cli)
+    assert cli("toggle", "1").out == "Restream 1 is now inactive.\n"
+    assert not sandbox.stored[0].status
+    assert cli("toggle", "1").out == "Restream 1 is now active.\n"
+    assert json.loads(cli("toggle", "1", "--json").out) == {"id": 1, "status": False}
+
+
+def test_delete_without_a_terminal_needs_a_yes(cli: Cli, sandbox: Sandbox) -> None:
+    created(cli)
+    end = cli("delete", "1", stdin=b"y\n")
+    assert end.code == 2
+    assert "there is no terminal to ask on: pass --yes" in end.err
+    assert len(sandbox.stored) == 1
+    end = cli("delete", "1", "--yes")
+    assert (end.code, end.out) == (0, "Deleted restream 1.\n")
+    assert not sandbox.stored
+
+
+@pytest.mark.parametrize(("answer", "left"), [("y", 0), (" YES ", 0), ("n", 1), ("", 1)])
+def test_delete_asks_on_a_terminal(cli: Cli, sandbox: Sandbox, answer: str, left: int) -> None:
+    created(cli)
+    end = cli("delete", "1", stdin=Terminal(f"{answer}\n"))
+    assert end.code == (1 if left else 0)
+    assert len(sandbox.stored) == left
+    assert end.err.startswith("Delete restream 1? [y/N] ")
+    assert ("Error: nothing was deleted" in end.err) == bool(left)
+
+
+def test_delete_says_when_the_service_did_not_do_it(
+    cli: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del sandbox
+
+    async def no(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr("restream_async.RestreamClient.delete", no)
+    end = cli("delete", "1", "--yes")
+    assert end.code == 1
+    assert "the service did not delete restream 1" in end.err
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (["toggle", "7"], "interrupted: restream 7 may have been switched or not"),
+        (["delete", "7", "-y"], "interrupted: restream 7 may have been deleted or not"),
+        ([*CREATE, *FROM_STDIN], "interrupted: the restream of v1 may have been created or not"),
+        (["list", "v1"], ""),
+    ],
+)
+def test_ctrl_c_says_what_is_uncertain(
+    cli: Cli, stuck_sandbox: Sandbox, command: list[str], sentence: str
+) -> None:
+    def interrupt() -> None:
+        wait_until(lambda: stuck_sandbox.counts.in_flight)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with meanwhile(interrupt):
+        end = cli(*command, stdin=STREAM_KEY.encode())
+    assert end.code == 130
+    assert sentence in end.err
+    assert "Traceback" not in end.err
+
+
+def test_a_reader_that_went_away_is_no_trouble(
+    cli: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    created(cli)
+    reading, writing = os.pipe()
+    os.close(reading)
+    # Closing it writes what is left, as Python does when it ends.
+    with os.fdopen(writing, "w") as out:
+        monkeypatch.setattr("sys.stdout", out)
+        assert main(["toggle", "1"]) == 0
+    assert not sandbox.stored[0].status
+
+
+def test_list_on_a_terminal_fits_it(
+    cli: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del sandbox
+    created(cli, "word " * 60 + "end")
+    monkeypatch.setenv("COLUMNS", "60")
+    with pseudo_terminal(monkeypatch) as screen:
+        assert main(["list", "v1"]) == 0
+    assert "end" in screen()
+    assert "\x1b[32mactive" in screen()

@@ -1,0 +1,202 @@
+import asyncio
+import io
+
+import attrs
+import pytest
+
+from restream_async.cli.pace import Meter, Snapshot
+from restream_async.cli.progress import (
+    Display,
+    LiveDisplay,
+    PlainDisplay,
+    QuietDisplay,
+    Ticker,
+    display_on,
+    line,
+    picture,
+)
+from restream_async.cli.screen import console_on
+from restream_async.report import BulkCounts
+from restream_async.stats import Stats
+from tests.cli.kit import Terminal
+
+STATS = Stats(
+    in_flight=63, limit=64, waiting=0, attempts=800, retries=88, budget_left=57, state="open"
+)
+MIDWAY = Snapshot(
+    total=1000,
+    created=640,
+    failed=2,
+    stats=STATS,
+    elapsed=3.1,
+    rate=212.4,
+    left=1.69,
+    over=False,
+)
+START = attrs.evolve(
+    MIDWAY, created=0, failed=0, rate=None, left=None, stats=attrs.evolve(MIDWAY.stats, retries=0)
+)
+ALL_SENT = attrs.evolve(MIDWAY, created=998, rate=4.25, left=None)
+END = attrs.evolve(ALL_SENT, over=True)
+HELD = attrs.evolve(
+    MIDWAY, left=None, stats=attrs.evolve(STATS, state="outage", in_flight=1, limit=12)
+)
+
+
+def drawn(snapshot: Snapshot, width: int) -> str:
+    console = console_on(io.StringIO())
+    with console.capture() as captured:
+        console.print(picture(snapshot, width), width=width)
+    return captured.get()
+
+
+def test_a_line_says_all_there_is_to_say() -> None:
+    assert line(MIDWAY) == (
+        " 64 %  642 of 1,000: 640 created, 2 failed, 88 retries, 63 in flight (limit 64), 212/s, "
+        "1.7 s left"
+    )
+    assert line(START).endswith("?/s, ? left")
+    assert line(ALL_SENT).endswith("4.2/s, looking once more for those whose answer was lost")
+    assert line(END).endswith("4.2/s, took 3.1 s")
+
+
+def test_a_line_says_that_the_service_is_gone() -> None:
+    assert line(HELD).endswith("1 in flight (limit 12), 212/s, held until the service is back")
+    assert line(attrs.evolve(HELD, over=True)).endswith("took 3.1 s")
+
+
+def test_it_is_not_called_complete_before_it_is() -> None:
+    assert line(attrs.evolve(MIDWAY, created=997)).startswith(" 99 %")
+
+
+@pytest.mark.parametrize("width", [40, 60, 72, 80, 110, 200])
+def test_the_picture_shows_every_number_at_every_width(width: int) -> None:
+    text = drawn(MIDWAY, width)
+    for part in (
+        "642 of 1,000",
+        "64 %",
+        "created",
+        "640",
+        "failed",
+        "retries",
+        "88",
+        "63 of 64",
+        "212/s",
+        "1.7 s",
+    ):
+        assert part in text
+    assert all(len(row) <= width for row in text.splitlines())
+
+
+def test_the_picture_leaves_room_at_the_right_for_what_the_keyboard_echoes() -> None:
+    assert all(len(row) < 78 for row in drawn(MIDWAY, 80).splitlines())
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_the_picture_says_that_the_service_is_gone_and_how_much_it_took(width: int) -> None:
+    text = " ".join(drawn(HELD, width).split())
+    assert "The service is gone: all is held, and goes on when it is back." in text
+    assert "1 of 12" in text
+    assert "The service is gone" not in drawn(MIDWAY, width)
+    assert "The service is gone" not in drawn(attrs.evolve(HELD, over=True), width)
+
+
+def test_the_picture_says_when_it_looks_again_and_how_long_it_took() -> None:
+    assert "Looking once more" in drawn(ALL_SENT, 80)
+    end = drawn(END, 80)
+    assert "Looking once more" not in end
+    assert "took" in end
+    assert "3.1 s" in end
+
+
+class Show:
+    """A display that remembers what it is told."""
+
+    every = 0.0
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def open(self) -> None:
+        self.said.append("open")
+
+    def show(self, snapshot: Snapshot) -> None:
+        self.said.append("end" if snapshot.over else "tick")
+
+    def note(self, text: str) -> None:
+        self.said.append(text)
+
+    def close(self) -> None:
+        self.said.append("close")
+
+
+def still_meter() -> Meter:
+    return Meter(BulkCounts, lambda: MIDWAY.stats, total=5, now=lambda: 0.0)
+
+
+async def test_a_ticker_shows_the_run_while_it_lasts_and_once_at_its_end() -> None:
+    show = Show()
+    async with Ticker(show, still_meter()):
+        for _ in range(5):
+            await asyncio.sleep(0)
+    assert show.said[:3] == ["open", "tick", "tick"]
+    assert show.said[-2:] == ["end", "close"]
+    assert show.said.count("end") == 1
+
+
+async def test_the_display_is_closed_whatever_happens() -> None:
+    show = Show()
+    with pytest.raises(ZeroDivisionError):
+        async with Ticker(show, still_meter()):
+            raise ZeroDivisionError
+    assert show.said[-1] == "close"
+
+
+async def test_what_goes_wrong_in_drawing_is_not_hidden() -> None:
+    class Broken(Show):
+        def show(self, snapshot: Snapshot) -> None:
+            del snapshot
+            raise ZeroDivisionError
+
+    show = Broken()
+    with pytest.raises(ZeroDivisionError):
+        async with Ticker(show, still_meter()):
+            await asyncio.sleep(0.01)
+    assert show.said[-1] == "close"
+
+
+def run_through(display: Display) -> None:
+    display.open()
+    display.show(MIDWAY)
+    display.note("By the way [red]")
+    display.show(END)
+    display.close()
+
+
+def test_elsewhere_than_on_a_terminal_there_are_plain_lines() -> None:
+    stream = io.StringIO()
+    display = display_on(console_on(stream))
+    assert isinstance(display, PlainDisplay)
+    run_through(display)
+    assert stream.getvalue().splitlines() == [line(MIDWAY), "By the way [red]", line(END)]
+
+
+def test_quiet_means_no_progress() -> None:
+    stream = io.StringIO()
+    display = display_on(console_on(stream), quiet=True)
+    assert isinstance(display, QuietDisplay)
+    run_through(display)
+    assert stream.getvalue() == "By the way [red]\n"
+
+
+def test_on_a_terminal_it_is_redrawn_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    display = display_on(console_on(stream))
+    assert isinstance(display, LiveDisplay)
+    run_through(display)
+    shown = stream.getvalue()
+    assert "\x1b[?25l" in shown, "the cursor is hidden"
+    assert shown.rindex("\x1b[?25h") > shown.rindex("took"), "and back in the end"
+    assert "\x1b[1A" in shown, "it goes up to draw anew"
+    assert "By the way [red]" in shown

@@ -1,0 +1,95 @@
+import io
+import os
+from pathlib import Path
+
+import pytest
+from rich.text import Text
+
+from restream_async.cli.screen import (
+    console_on,
+    is_lively,
+    lasting,
+    let_go_of_closed_pipes,
+    plural,
+    safe,
+    say,
+)
+from tests.cli.kit import Terminal
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.04, "0.0 s"),
+        (9.96, "10.0 s"),
+        (10.4, "10 s"),
+        (59.6, "1:00 min"),
+        (200, "3:20 min"),
+        (3605, "1:00:05 h"),
+        (90000, "1 day, 1:00:00 h"),
+    ],
+)
+def test_durations_are_told_as_people_do(seconds: float, words: str) -> None:
+    assert lasting(seconds) == words
+
+
+def test_numbers_agree_with_their_nouns() -> None:
+    assert plural(1, "restream") == "1 restream"
+    assert plural(0, "restream") == "0 restreams"
+    assert plural(1000, "restream") == "1,000 restreams"
+
+
+def test_what_others_wrote_cannot_steer_the_terminal() -> None:
+    assert safe("a\x1b[2Jb\r\nc") == "a [2Jb c"
+
+
+def test_text_is_not_taken_for_markup() -> None:
+    stream = io.StringIO()
+    say(console_on(stream), "[red]not red[/red] :smile: 12")
+    assert stream.getvalue() == "[red]not red[/red] :smile: 12\n"
+
+
+def test_a_pipe_gets_whole_lines_and_a_terminal_wrapped_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm")
+    long = " ".join(["word"] * 40)
+    pipe, terminal = io.StringIO(), Terminal()
+    say(console_on(pipe), long)
+    say(console_on(terminal), Text(long))
+    assert pipe.getvalue() == f"{long}\n"
+    assert terminal.getvalue().count("\n") == 3
+
+
+def test_only_a_real_terminal_is_redrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    assert is_lively(console_on(Terminal()))
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert not is_lively(console_on(io.StringIO()))
+    monkeypatch.setenv("TERM", "dumb")
+    assert not is_lively(console_on(Terminal()))
+
+
+def test_a_reader_that_went_away_does_not_end_the_process() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as stream:
+        console = console_on(stream)
+        say(console, "nobody hears this")
+        say(console, "nor this")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def test_what_nobody_reads_any_more_is_dropped_without_a_word(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as out, (tmp_path / "err").open("w") as err:
+        out.write("nobody hears this")
+        monkeypatch.setattr("sys.stdout", out)
+        monkeypatch.setattr("sys.stderr", err)
+        let_go_of_closed_pipes()
+        out.write("nor this")
+    assert not (tmp_path / "err").read_text()

@@ -1,0 +1,194 @@
+import io
+import itertools
+import os
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from restream_async.cli.screen import console_on
+from restream_async.cli.source import Source
+from restream_async.cli.trouble import Trouble
+from tests.cli.kit import Terminal
+
+
+@contextmanager
+def opened(where: object) -> Generator[Source]:
+    with Source(str(where), console_on(io.StringIO())) as source:
+        yield source
+
+
+def lines(count: int) -> bytes:
+    return b"".join(b"line %d\n" % number for number in range(1, count + 1))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "input.csv"
+
+
+def test_the_second_reading_gives_what_the_first_one_gave(file: Path) -> None:
+    file.write_bytes(lines(2500) + b"the last one, without its end")
+    with opened(file) as source:
+        first = list(source.lines())
+        assert b"".join(first) == file.read_bytes()
+        assert list(source.same_lines()) == first
+
+
+@pytest.mark.parametrize("line", [1, 1000, 1001, 2500])
+def test_a_changed_line_is_noticed_before_it_is_given_out(file: Path, line: int) -> None:
+    file.write_bytes(lines(2500))
+    with opened(file) as source:
+        list(source.lines())
+        with file.open("r+b") as writing:
+            writing.write(lines(2500).replace(b"line %d\n" % line, b"LINE %d\n" % line))
+        given: list[bytes] = []
+        with pytest.raises(Trouble, match=r"was changed while .* nothing from line ([\d,]+) on"):
+            given.extend(itertools.takewhile(lambda _: True, source.same_lines()))
+        assert not any(each.startswith(b"LINE") for each in given)
+
+
+@pytest.mark.parametrize(("left", "at"), [(0, "1"), (1000, "1,001"), (2400, "2,001")])
+def test_lines_that_are_gone_are_noticed(file: Path, left: int, at: str) -> None:
+    file.write_bytes(lines(2500))
+    with opened(file) as source:
+        list(source.lines())
+        os.truncate(file, len(lines(left)))
+        with pytest.raises(Trouble, match=f"nothing from line {at} on was sent"):
+            list(source.same_lines())
+
+
+@pytest.mark.parametrize("before", [1000, 1500])
+def test_lines_that_came_later_are_noticed(file: Path, before: int) -> None:
+    file.write_bytes(lines(before))
+    with opened(file) as source:
+        list(source.lines())
+        with file.open("ab") as writing:
+            writing.write(b"one more\n")
+        with pytest.raises(Trouble, match="nothing from line 1,001 on was sent"):
+            list(source.same_lines())
+
+
+def test_a_file_that_an_editor_replaces_is_read_on_as_it_was(file: Path) -> None:
+    file.write_bytes(lines(3))
+    with opened(file) as source:
+        list(source.lines())
+        other = file.with_suffix(".new")
+        other.write_bytes(b"something else\n")
+        other.replace(file)
+        assert b"".join(source.same_lines()) == lines(3)
+
+
+def test_blocks_of_long_lines_are_small(file: Path) -> None:
+    file.write_bytes(b"".join(b"x" * 600_000 + b"\n" for _ in range(5)))
+    with opened(file) as source:
+        first = list(source.lines())
+        assert list(source.same_lines()) == first
+
+
+def test_a_line_longer_than_a_mebibyte_is_refused(file: Path) -> None:
+    file.write_bytes(b"fine\n" + b"x" * (1024 * 1024 + 1))
+    with opened(file) as source, pytest.raises(Trouble, match=r"line 2 is longer .* neither CSV"):
+        list(source.lines())
+
+
+def test_a_line_of_just_a_mebibyte_is_read(file: Path) -> None:
+    file.write_bytes(b"x" * (1024 * 1024 - 1) + b"\n")
+    with opened(file) as source:
+        assert len(list(source.lines())) == 1
+
+
+def test_standard_input_can_be_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines(3))))
+    with opened("-") as source:
+        assert source.name == "standard input"
+        assert list(source.lines()) == list(source.same_lines())
+
+
+def test_a_terminal_is_told_how_to_end_the_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Typing(io.TextIOWrapper):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Typing(io.BytesIO(lines(1))))
+    said = Terminal()
+    with Source("-", console_on(said)) as source:
+        assert list(source.lines()) == [b"line 1\n"]
+    assert "Ctrl-D ends the input" in said.getvalue()
+
+
+def test_a_pipe_with_a_name_can_be_read_twice(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=[lines(3)])
+    writer.start()
+    with opened(pipe) as source:
+        writer.join()
+        assert list(source.lines()) == list(source.same_lines())
+
+
+def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(Trouble, match=r"cannot read .*nothing\.csv: no such file or directory"):
+        opened(tmp_path / "nothing.csv").__enter__()
+
+
+def test_a_folder_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(Trouble, match=r"cannot read .*: is a directory"):
+        opened(tmp_path).__enter__()
+
+
+def test_a_disk_that_fails_is_one_sentence(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(io.BytesIO):
+        def readline(self, size: int | None = -1, /) -> bytes:
+            del size
+            raise OSError(5, "Input/output error")
+
+    file.write_bytes(lines(3))
+    with opened(file) as source, monkeypatch.context() as patch:
+        patch.setattr(source, "_file", Broken())
+        with pytest.raises(Trouble, match=r"cannot read .* at line 1: input/output error"):
+            list(source.lines())
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "form"),
+    [
+        ("x.csv", b"{", "csv"),
+        ("x.CSV", b"", "csv"),
+        ("x.jsonl", b"", "jsonl"),
+        ("x.ndjson", b"", "jsonl"),
+        ("x.txt", b"videoId,", "csv"),
+        ("x", b'\xef\xbb\xbf \n {"videoId"', "jsonl"),
+        ("x", b"", "csv"),
+    ],
+)
+def test_the_format_is_known_by_the_ending_else_by_the_start(
+    tmp_path: Path, name: str, start: bytes, form: str
+) -> None:
+    (tmp_path / name).write_bytes(start)
+    with opened(tmp_path / name) as source:
+        assert source.form() == form
+
+
+def test_a_json_array_is_refused_with_a_way_out(tmp_path: Path) -> None:
+    (tmp_path / "x.json").write_text('[{"videoId": "v1"}]')
+    with opened(tmp_path / "x.json") as source, pytest.raises(Trouble, match=r"jq -c '\.\[\]'"):
+        source.form()
+
+
+def test_a_path_to_the_input_itself_is_recognised(file: Path) -> None:
+    file.write_bytes(lines(1))
+    link = file.with_suffix(".link")
+    link.symlink_to(file)
+    with opened(file) as source:
+        assert source.is_same_as(link)
+        assert not source.is_same_as(file.with_suffix(".other"))
+        file.with_suffix(".other").touch()
+        assert not source.is_same_as(file.with_suffix(".other"))
+
+
+def test_a_source_that_is_not_open_says_so() -> None:
+    with pytest.raises(RuntimeError, match="not open"):
+        Source("x", console_on(io.StringIO())).form()

@@ -1,0 +1,274 @@
+"""Flow control of a whole client against a real local server."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from restream_async import (
+    ConfigurationError,
+    Created,
+    Failed,
+    OutageError,
+    OutcomeUnknownError,
+    RestreamClient,
+)
+from restream_async.sandbox import Faults, Sandbox
+from restream_async.stats import Stats
+from restream_async.testing import instant_timing
+from restream_async.timing import Timing
+
+from .raw import RawServer, then_hang
+from .samples import BACKEND_FETCH_FAILED, created, many, new_restream
+from .watch import client_of
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from restream_async.undo import Undone
+
+# No `Retry-After`, as these tests wait for real where they wait at all.
+_PROMPT = Faults(retry_after=None)
+
+
+class FastForward:
+    """Real time, only so many times as fast, so that a minute of an outage takes a moment."""
+
+    def __init__(self, times: float) -> None:
+        self._times = times
+
+    @property
+    def timing(self) -> Timing:
+        loop = asyncio.get_running_loop()
+        return Timing(
+            now=lambda: loop.time() * self._times,
+            computing=lambda: 0.0,
+            sleep=lambda seconds: asyncio.sleep(seconds / self._times),
+            random=lambda: 0.5,
+        )
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not happened():  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.002)
+
+
+async def test_stats_say_what_the_client_is_doing() -> None:
+    async with RawServer(post=then_hang()) as server, client_of(server) as client:
+        idle = client.stats()
+        tasks = [asyncio.create_task(client.create(new)) for new in many(10)]
+        await server.arrived(8)
+        busy = client.stats()
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        over = client.stats()
+
+    assert idle == Stats(
+        in_flight=0, limit=8, waiting=0, attempts=0, retries=0, budget_left=20, state="open"
+    )
+    # Each call that began pays for half a retry.
+    assert busy == Stats(
+        in_flight=8, limit=8, waiting=2, attempts=8, retries=0, budget_left=25, state="open"
+    )
+    assert (over.in_flight, over.waiting, over.attempts) == (0, 0, 8)
+
+
+async def test_a_retry_is_paid_for_from_the_budget() -> None:
+    later = created()
+    async with (
+        RawServer(
+            post=[b"HTTP/1.1 429 Later\r\nContent-Length: 0\r\n\r\n"] * 3 + [later]
+        ) as server,
+        client_of(server) as client,
+    ):
+        await client.create(new_restream())
+        stats = client.stats()
+
+    assert stats.retries == 3
+    # On this clock back-off takes time, and so the budget has filled up again.
+    assert stats.budget_left <= 20
+
+
+async def test_the_limit_grows_while_all_goes_well_and_stays_below_its_ceiling() -> None:
+    async with Sandbox(latency=0.005) as sandbox, client_of(sandbox, max_in_flight=20) as client:
+        assert client.stats().limit == 8
+        report = await client.create_all(many(300))
+        report.raise_for_failures()
+        assert client.stats().limit == 20
+
+    assert sandbox.counts.max_in_flight <= 20
+
+
+async def test_a_service_that_sheds_makes_it_smaller() -> None:
+    async with (
+        Sandbox(latency=0.02, capacity=2, faults=_PROMPT) as sandbox,
+        client_of(sandbox, clock=None, timing=FastForward(5).timing, attempts=50) as client,
+    ):
+        report = await client.create_all(many(60))
+        report.raise_for_failures()
+        assert client.stats().limit < 8
+
+    assert sandbox.counts.max_in_flight <= 8
+
+
+async def test_a_run_is_held_while_the_service_is_gone_and_goes_on_when_it_is_back() -> None:
+    timing = FastForward(20).timing
+    async with (
+        Sandbox(faults=_PROMPT) as sandbox,
+        client_of(sandbox, timing=timing) as client,
+        client.create_many(many(200)) as run,
+    ):
+        sandbox.outage = True
+        report = asyncio.create_task(run.report())
+        await until(lambda: client.stats().state == "outage")
+        sent = client.stats().attempts
+        await asyncio.sleep(0.5)  # ten seconds for the client
+        assert client.stats().state == "outage"
+        assert client.stats().attempts - sent <= 6
+        sandbox.outage = False
+        (await report).raise_for_failures()
+        assert client.stats().state == "open"
+
+    assert len(sandbox.stored) == 200
+    assert not sandbox.duplicates()
+
+
+async def test_when_patience_ends_what_is_left_fails_with_an_outage_error() -> None:
+    async with (
+        Sandbox(faults=_PROMPT) as sandbox,
+        client_of(sandbox, timing=FastForward(50).timing, patience=20) as client,
+    ):
+        sandbox.outage = True
+        report = await client.create_all(many(100))
+        state = client.stats().state
+
+    assert state == "outage"
+    assert report.created == ()
+    kinds = {type(failed.error) for failed in report.failed}
+    # What was sent may have happened for all that anybody can see.
+    assert kinds == {OutcomeUnknownError, OutageError}
+    gone = [failed for failed in report.failed if isinstance(failed.error, OutageError)]
+    assert len(gone) > 50
+    assert str(gone[-1].error).startswith(
+        "nothing succeeds at the service, and it did not come back: POST "
+    )
+    assert "try again when the service is back" in str(gone[-1].error)
+
+
+async def test_the_rest_of_an_endless_input_is_not_kept_waiting_either() -> None:
+    """The same on a clock that takes no time at all, as in other people's tests."""
+
+    def endless() -> Any:  # noqa: ANN401 - a generator
+        number = 0
+        while True:
+            yield new_restream(f"v{number}")
+            number += 1
+
+    async with (
+        Sandbox(faults=_PROMPT) as sandbox,
+        client_of(sandbox, timing=instant_timing(), patience=5) as client,
+        client.create_many(endless()) as run,
+    ):
+        sandbox.outage = True
+        async for outcome in run:
+            assert isinstance(outcome, Failed)
+            if isinstance(outcome.error, OutageError):
+                break
+
+
+async def test_a_single_creation_waits_within_its_own_deadline_only() -> None:
+    async with (
+        Sandbox(faults=_PROMPT) as sandbox,
+        client_of(sandbox, timing=FastForward(40).timing, deadline=4) as client,
+        client.create_many(many(100)) as run,
+    ):
+        sandbox.outage = True
+        report = asyncio.create_task(run.report())
+        await until(lambda: client.stats().state == "outage")
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        calls: list[Awaitable[object]] = [
+            client.create(new_restream("alone-1")),
+            client.list("alone-2"),
+            client.ensure(new_restream("alone-3")),
+            client.delete(7),
+        ]
+        ends = await asyncio.gather(*calls, return_exceptions=True)
+        # Each was held, or was the one that asked.
+        assert OutageError in {type(end) for end in ends}
+        assert all(isinstance(end, Exception) for end in ends)
+        assert loop.time() - start < 8
+        assert not report.done()
+        report.cancel()
+        await asyncio.wait([report])
+        # Else the gate would wake up once more, to let somebody ask.
+        await client.close()
+
+
+async def test_one_failure_after_the_other_of_a_single_call_is_no_outage() -> None:
+    server = RawServer(post=BACKEND_FETCH_FAILED, get=BACKEND_FETCH_FAILED)
+    async with server, client_of(server, attempts=3, in_doubt="resend") as client:
+        with pytest.raises(Exception, match="503"):
+            await client.create(new_restream())
+        assert client.stats().state == "open"
+
+
+async def test_a_creation_that_waits_when_the_service_comes_back_is_done() -> None:
+    async with (
+        Sandbox(faults=_PROMPT) as sandbox,
+        client_of(sandbox, timing=FastForward(20).timing) as client,
+    ):
+        sandbox.outage = True
+        run = asyncio.create_task(client.create_all(many(50)))
+        await until(lambda: client.stats().state == "outage")
+        alone = asyncio.create_task(client.create(new_restream("alone")))
+        await until(lambda: client.stats().waiting > 0)
+        sandbox.outage = False
+        assert (await alone).video_id == "alone"
+        assert all(isinstance(outcome, Created) for outcome in (await run).created)
+
+
+async def test_undoing_is_held_too_beyond_the_deadline_of_one_call(tmp_path: Path) -> None:
+    async with (
+        Sandbox(faults=_PROMPT) as sandbox,
+        client_of(sandbox, timing=FastForward(20).timing, deadline=16) as client,
+    ):
+        journal = tmp_path / "run.db"
+        (await client.create_all(many(30), journal=journal)).raise_for_failures()
+        sandbox.outage = True
+        undone: list[Undone] = []
+        async with client.undo(journal) as undo:
+            work = asyncio.create_task(undo.carry_out(undone.append))
+            await until(lambda: client.stats().state == "outage")
+            await asyncio.sleep(1)  # twenty seconds for the client
+            sandbox.outage = False
+            await work
+
+    assert [each.gone for each in undone] == [True] * 30
+    assert sandbox.stored == ()
+
+
+async def test_closing_ends_what_is_held_at_once_and_does_not_speak_of_an_outage() -> None:
+    async with (
+        Sandbox(faults=_PROMPT) as sandbox,
+        client_of(sandbox, timing=FastForward(20).timing) as client,
+    ):
+        sandbox.outage = True
+        run = asyncio.create_task(client.create_all(many(50)))
+        await until(lambda: client.stats().state == "outage" and client.stats().waiting > 0)
+        await client.close()
+        with pytest.raises(RuntimeError, match="the client is closed"):
+            await asyncio.wait_for(run, 5)
+
+
+@pytest.mark.parametrize("patience", [0, -1, float("nan"), float("inf"), "300", True, None])
+def test_patience_is_a_number_of_seconds_above_nought(patience: Any) -> None:  # noqa: ANN401 - anything
+    with pytest.raises(ConfigurationError, match="patience must be a number of seconds above 0"):
+        RestreamClient(
+            base_url="https://api.example.com", project_id="p", api_key="k", patience=patience
+        )

@@ -1,0 +1,157 @@
+"""The same restream at the same time: created once, whoever asks for it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from restream_async import BadRequestError, Created, InternalServerError, Origin
+from restream_async.sandbox import Fault, Faults, Sandbox
+
+from .calls import outcomes_of
+from .raw import Peer, RawServer, Seen, then_hang
+from .samples import INTERNAL_ERROR, answer, as_asked, created, listed, new_restream, on_the_wire
+from .watch import assert_nothing_left, client_of
+
+NEW = new_restream()
+THERE = listed(on_the_wire(NEW, 7))
+
+
+async def test_two_creations_of_the_same_at_once_are_one() -> None:
+    async with Sandbox(latency=0.01) as sandbox, client_of(sandbox) as client:
+        first, second = await asyncio.gather(client.create(NEW), client.create(NEW))
+
+    assert first == second
+    assert sandbox.counts.posts == 1
+    assert len(sandbox.stored) == 1
+
+
+async def test_a_hundred_creations_of_the_same_at_once_are_one() -> None:
+    async with Sandbox(latency=0.001) as sandbox, client_of(sandbox, max_in_flight=8) as client:
+        restreams = await asyncio.gather(*(client.create(NEW) for _ in range(100)))
+
+    assert len({restream.id for restream in restreams}) == 1
+    assert (sandbox.counts.posts, len(sandbox.stored)) == (1, 1)
+
+
+async def test_the_title_makes_no_difference_and_the_key_does() -> None:
+    renamed = new_restream(title="Another title")
+    other = new_restream(stream_key="another-key")
+    async with Sandbox(latency=0.01) as sandbox, client_of(sandbox) as client:
+        first, second, third = await asyncio.gather(*map(client.create, [NEW, renamed, other]))
+
+    assert first == second != third
+    assert len(sandbox.stored) == 2
+
+
+async def test_the_second_one_of_a_bulk_run_is_existing() -> None:
+    async with Sandbox(latency=0.01) as sandbox, client_of(sandbox) as client:
+        outcomes = await outcomes_of(client, [NEW, NEW])
+
+    found = {outcome.index: outcome for outcome in outcomes if isinstance(outcome, Created)}
+    assert [found[index].origin for index in (0, 1)] == [Origin.POSTED, Origin.EXISTING]
+    assert [found[index].attempts for index in (0, 1)] == [1, 0]
+    assert found[0].restream == found[1].restream
+    assert sandbox.counts.posts == 1
+
+
+async def test_waiting_for_the_same_holds_no_place() -> None:
+    """With places for two, the second one of a pair must not keep others out."""
+    async with (
+        RawServer(post=then_hang()) as server,
+        client_of(server, max_in_flight=2) as client,
+    ):
+        tasks = [asyncio.create_task(client.create(NEW)) for _ in range(2)]
+        run = client.create_many([NEW, new_restream("v2")])
+        async with run:
+            await server.arrived(2)
+            assert [b'"v1"' in seen.body for seen in server.requests] == [True, False]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await assert_nothing_left(client)
+
+
+async def test_different_keys_are_created_at_the_same_time() -> None:
+    together = asyncio.Barrier(3)
+
+    async def meet(peer: Peer, seen: Seen) -> None:
+        await together.wait()
+        await as_asked(peer, seen)
+
+    async with RawServer(post=meet) as server, client_of(server) as client:
+        keys = [new_restream("v1"), new_restream("v2"), new_restream(stream_key="another-key")]
+        await asyncio.gather(*map(client.create, keys))
+
+    assert server.counts == {"POST": 3}
+
+
+async def test_after_a_failure_the_next_one_looks_and_creates() -> None:
+    refusal = answer(b"", "400 Bad Request")
+    async with (
+        RawServer(post=[refusal, created()], get=listed()) as server,
+        client_of(server) as client,
+    ):
+        first, second = await asyncio.gather(
+            client.create(NEW), client.create(NEW), return_exceptions=True
+        )
+
+    assert isinstance(first, BadRequestError)
+    assert getattr(second, "id", None) == 7
+    assert server.order == "POST GET POST"
+
+
+async def test_after_a_cancellation_the_next_one_looks_and_finds() -> None:
+    async with RawServer(post=then_hang(), get=THERE) as server, client_of(server) as client:
+        first = asyncio.create_task(client.create(NEW))
+        second = asyncio.create_task(client.create(NEW))
+        await server.arrived()
+        first.cancel()
+        restream = await second
+
+    assert first.cancelled()
+    assert (restream.id, server.order) == (7, "POST GET")
+
+
+async def test_whoever_waits_for_the_same_can_be_cancelled() -> None:
+    async with RawServer(post=then_hang()) as server, client_of(server) as client:
+        tasks = [asyncio.create_task(client.create(NEW)) for _ in range(3)]
+        await server.arrived()
+        tasks[1].cancel()
+        await asyncio.wait([tasks[1]], timeout=1)
+        assert tasks[1].cancelled()
+        assert not tasks[2].done()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await assert_nothing_left(client)
+
+    assert server.counts == {"POST": 1}
+
+
+async def test_one_that_looks_in_vain_lets_the_next_one_try() -> None:
+    async with (
+        RawServer(post=[INTERNAL_ERROR], get=[listed(), INTERNAL_ERROR, THERE]) as server,
+        client_of(server, attempts=1) as client,
+    ):
+        first, second, third = await asyncio.gather(
+            *(client.create(NEW) for _ in range(3)), return_exceptions=True
+        )
+
+    assert isinstance(first, InternalServerError)
+    assert isinstance(second, InternalServerError)
+    assert getattr(third, "id", None) == 7
+
+
+@pytest.mark.parametrize("fault", [Fault.INTERNAL_ERROR, Fault.RESET, Fault.TRUNCATED])
+async def test_pairs_through_faults_are_stored_once_each(fault: Fault) -> None:
+    faults = Faults(before={fault: 0.3}, after={fault: 0.3}, max_faults=3, retry_after=None)
+    requests = [new_restream(f"v{number}") for number in range(20) for _ in range(3)]
+    async with Sandbox(faults=faults, seed=3) as sandbox, client_of(sandbox, attempts=9) as client:
+        outcomes = await outcomes_of(client, requests)
+
+    assert all(isinstance(outcome, Created) for outcome in outcomes)
+    assert len(outcomes) == 60
+    assert len(sandbox.stored) == 20
+    assert sandbox.duplicates() == ()

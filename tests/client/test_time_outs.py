@@ -1,0 +1,300 @@
+"""Time-outs and the deadline: what they cover, and what they say about the effect."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from restream_async import (
+    AttemptTimeoutError,
+    BackendFetchFailedError,
+    InternalServerError,
+    MalformedResponseError,
+    RestreamClient,
+    RetryPolicy,
+    TransportError,
+)
+from restream_async.gate import Gate
+from restream_async.sandbox import Sandbox
+from restream_async.timing import Timing
+
+from .calls import CALLS, failure_of
+from .clock import Clock
+from .raw import RawServer, drip, then_hang
+from .samples import (
+    API_KEY,
+    BACKEND_FETCH_FAILED,
+    INTERNAL_ERROR,
+    as_asked,
+    listed,
+    many,
+    new_restream,
+    on_the_wire,
+)
+from .watch import assert_nothing_left, client_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .raw import Act, Step
+
+SHORT: Final = 0.06
+_HEAD: Final = b"HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\n"
+_CHUNKED: Final = b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n"
+HANGS: Final[dict[str, Act]] = {
+    "before the headers": then_hang(),
+    "within the headers": then_hang(b"HTTP/1.1 201 Created\r\nContent-"),
+    "within the body": then_hang(_HEAD + b'{"success":'),
+    "dripping headers": drip(b"HTTP/1.1 201 Created\r\n", b"X-Drop: 1\r\n"),
+    "dripping a body": drip(_HEAD, b" "),
+    "dripping chunks": drip(_CHUNKED, b"1\r\n \r\n"),
+    "dripping interim answers": drip(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("name", HANGS)
+async def test_an_answer_that_does_not_come_ends_the_attempt_in_doubt(name: str) -> None:
+    async with (
+        RawServer(post=HANGS[name], get=listed()) as server,
+        client_of(server, timeout=SHORT, attempts=2) as client,
+    ):
+        begun = time.monotonic()
+        error = await failure_of(client.create(new_restream()), AttemptTimeoutError)
+        took = time.monotonic() - begun
+        await assert_nothing_left(client)
+
+    assert server.order == "POST GET POST GET"
+    assert (error.sent, error.attempts) == (True, 2)
+    assert f"no answer within {SHORT:g} s" in str(error)
+    assert isinstance(error, TimeoutError)
+    assert 2 * SHORT <= took < 20 * SHORT
+
+
+@pytest.mark.parametrize("name", HANGS)
+async def test_a_creation_whose_answer_does_not_come_is_found(name: str) -> None:
+    there = listed(on_the_wire(new_restream(), 9))
+    async with (
+        RawServer(post=HANGS[name], get=there) as server,
+        client_of(server, timeout=SHORT) as client,
+    ):
+        restream = await client.create(new_restream())
+
+    assert restream.id == 9
+    assert server.order == "POST GET"
+
+
+async def test_an_error_whose_body_does_not_come_is_still_told_by_its_status() -> None:
+    hanging = then_hang(b"HTTP/1.1 500 Oops\r\nContent-Length: 9\r\n\r\noo")
+    async with (
+        RawServer(get=hanging) as server,
+        client_of(server, timeout=SHORT, attempts=1) as client,
+    ):
+        error = await failure_of(client.list("v1"), InternalServerError)
+        await assert_nothing_left(client)
+
+    assert error.status == 500
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_each_call_has_the_time_out(call: str) -> None:
+    hang = then_hang()
+    async with (
+        RawServer(post=hang, get=hang, put=hang, delete=hang) as server,
+        client_of(server, timeout=SHORT, attempts=1, in_doubt="resend") as client,
+    ):
+        error = await failure_of(CALLS[call](client), AttemptTimeoutError)
+        await assert_nothing_left(client)
+
+    assert error.sent is True
+    assert ("was not sent again" in str(error)) is (call == "toggle")
+
+
+@pytest.fixture
+def full_port() -> Iterator[int]:
+    """A port whose queue of connections is full: the kernel answers nobody any more."""
+    with ExitStack() as stack:
+        listening = stack.enter_context(socket.socket())
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)  # noqa: FBT003 - the standard library's
+            waiting.connect_ex(listening.getsockname())
+        yield listening.getsockname()[1]
+
+
+async def test_a_connection_that_does_not_come_about_was_not_sent(full_port: int) -> None:
+    base_url = f"http://127.0.0.1:{full_port}"
+    async with client_of(RawServer(), base_url=base_url, timeout=SHORT, attempts=3) as client:
+        error = await failure_of(client.create(new_restream()), AttemptTimeoutError)
+        await assert_nothing_left(client)
+
+    # Had it been in doubt, the look would have failed as well: OutcomeUnknownError.
+    assert (error.sent, error.attempts) == (False, 3)
+    assert f"no connection within {SHORT:g} s" in str(error)
+
+
+async def test_a_tls_handshake_that_does_not_end_was_not_sent() -> None:
+    async with RawServer() as server:
+        base_url = f"https://127.0.0.1:{server.port}"
+        async with client_of(server, base_url=base_url, timeout=SHORT, attempts=2) as client:
+            error = await failure_of(client.toggle(7), AttemptTimeoutError)
+            await assert_nothing_left(client)
+
+    # Sent twice, although it is a toggle.
+    assert (error.sent, error.attempts) == (False, 2)
+    assert len(server.peers) == 2
+
+
+async def test_waiting_for_a_place_is_not_counted_against_the_time_out() -> None:
+    async with (
+        Sandbox(latency=0.05) as sandbox,
+        client_of(sandbox, max_in_flight=1, timeout=0.2, attempts=1) as client,
+    ):
+        restreams = await asyncio.gather(*map(client.create, many(6)))
+
+    assert len(restreams) == 6
+    assert sandbox.counts.max_in_flight == 1
+
+
+async def test_waiting_for_a_place_ends_at_the_deadline(clock: Clock) -> None:
+    """A place is free for the first attempt, but taken when the second one is due."""
+    holders: list[asyncio.Task[object]] = []
+
+    async def take_the_place() -> None:
+        holders.append(asyncio.create_task(CALLS["create"](client)))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        await server.arrived(2)
+        clock.time = 1000.0 + 120.0 - SHORT
+
+    clock.meanwhile = take_the_place
+    async with (
+        RawServer(post=then_hang(), get=INTERNAL_ERROR) as server,
+        client_of(server, clock=clock, max_in_flight=1) as client,
+    ):
+        begun = time.monotonic()
+        error = await failure_of(client.list("v1"), AttemptTimeoutError)
+        took = time.monotonic() - begun
+        holders[0].cancel()
+        await asyncio.gather(*holders, return_exceptions=True)
+
+    assert "no free place among 1 in flight before the deadline" in str(error)
+    assert (error.sent, error.attempts) == (False, 2)
+    assert server.order == "GET POST"
+    assert took < 20 * SHORT
+
+
+async def test_a_place_that_does_not_come_in_time_was_not_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same once more without a cancellation, behind which Python 3.11 traces no lines."""
+
+    async def too_late(_: Gate) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(Gate, "try_enter", lambda _: False)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    monkeypatch.setattr(Gate, "enter", too_late)
+    async with client_of(RawServer(), base_url="https://api.example.com", attempts=1) as client:
+        error = await failure_of(client.create(new_restream()), AttemptTimeoutError)
+
+    assert "no free place among 0 in flight before the deadline" in str(error)
+    assert error.sent is False
+
+
+async def test_one_deadline_covers_all_attempts_and_sleeps() -> None:
+    clock = Clock(chance=1.0)
+    policy = RetryPolicy(attempts=100, base=10.0, cap=10.0, deadline=35.0)
+    async with (
+        RawServer(get=INTERNAL_ERROR) as server,
+        client_of(server, clock=clock, retry=policy) as client,
+    ):
+        error = await failure_of(client.list("v1"), InternalServerError)
+
+    # A fourth sleep would have passed it.
+    assert clock.sleeps == [10.0, 10.0, 10.0]
+    assert error.attempts == server.counts["GET"] == 4
+
+
+async def test_no_sleep_begins_that_would_pass_the_deadline() -> None:
+    clock = Clock(chance=0.0)
+    async with (
+        RawServer(get=BACKEND_FETCH_FAILED) as server,
+        client_of(server, clock=clock, deadline=4.0) as client,
+    ):
+        error = await failure_of(client.list("v1"), BackendFetchFailedError)
+
+    assert (clock.sleeps, error.attempts) == ([], 1)
+
+
+async def test_the_last_attempt_is_cut_at_the_deadline() -> None:
+    policy = RetryPolicy(attempts=9, base=30.0, cap=30.0, deadline=30.0 + SHORT)
+    async with (
+        RawServer(get=[INTERNAL_ERROR, then_hang()]) as server,
+        client_of(server, retry=policy, timeout=5.0) as client,
+    ):
+        begun = time.monotonic()
+        error = await failure_of(client.list("v1"), AttemptTimeoutError)
+        took = time.monotonic() - begun
+
+    assert error.attempts == server.counts["GET"] == 2
+    assert took < 20 * SHORT
+
+
+async def test_the_deadline_of_a_creation_covers_its_looks() -> None:
+    policy = RetryPolicy(attempts=9, base=10.0, cap=10.0, deadline=25.0)
+    clock = Clock(chance=1.0)
+    async with (
+        RawServer(post=INTERNAL_ERROR, get=BACKEND_FETCH_FAILED) as server,
+        client_of(server, clock=clock, retry=policy, in_doubt="raise") as client,
+    ):
+        with pytest.raises(Exception, match="nobody knows"):
+            await client.create(new_restream())
+
+    # 10 s before the look; 15 s after the look's first failure would reach the deadline.
+    assert clock.sleeps == [10.0]
+    assert server.order == "POST GET"
+
+
+async def test_nothing_is_sent_when_a_look_took_all_the_time_there_was() -> None:
+    """A POST without time for its answer would only leave another doubt behind."""
+    post: list[Step] = [as_asked, as_asked, INTERNAL_ERROR, as_asked]
+    policy = RetryPolicy(base=0.001, deadline=0.1)
+    async with (
+        RawServer(post=post, get=[then_hang(), listed()]) as server,
+        client_of(server, timing=Timing(), retry=policy) as client,
+    ):
+        # A second connection lies in the pool: sending would take no time at all.
+        await asyncio.gather(*map(client.create, many(2)))
+        error = await failure_of(client.create(new_restream()), AttemptTimeoutError)
+
+    assert server.order == "POST POST POST GET GET"
+    assert error.sent is False
+    assert "no time was left before the deadline" in str(error)
+
+
+async def test_real_time_is_used_where_none_is_handed_in() -> None:
+    async with (
+        RawServer(get=[INTERNAL_ERROR, listed()]) as server,
+        RestreamClient(
+            base_url=server.base_url,
+            project_id="p1",
+            api_key=API_KEY,
+            retry=RetryPolicy(base=0.001, cap=0.001),
+        ) as client,
+    ):
+        assert await client.list("v1") == []
+        await assert_nothing_left(client)
+
+
+async def test_a_time_out_outside_cancels_the_call() -> None:
+    async with RawServer(post=then_hang()) as server, client_of(server) as client:
+        with pytest.raises(TimeoutError) as caught:
+            await asyncio.wait_for(client.create(new_restream()), SHORT)
+        await assert_nothing_left(client)
+
+    assert not isinstance(caught.value, TransportError | MalformedResponseError)
+    assert server.counts == {"POST": 1}

@@ -1,0 +1,28 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
+
+import aiohttp
+import aioresponses
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class _Answer(aiohttp.ClientResponse):
+    """What aioresponses 0.7.9 builds, with the argument that aiohttp 3.14 asks for besides."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - aiohttp's
+        super().__init__(*args, **{"stream_writer": Mock(output_size=0), **options})
+
+
+@pytest.fixture
+def mocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[aioresponses.aioresponses]:
+    """Answer the requests of every aiohttp session without a network."""
+    monkeypatch.setattr("aioresponses.core.ClientResponse", _Answer)
+    with aioresponses.aioresponses() as answers:
+        yield answers

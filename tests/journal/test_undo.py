@@ -1,0 +1,107 @@
+"""Undo deletes what a journal's runs created, whatever happens to it on the way."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from restream_async import JournalError
+from restream_async.journal.entries import Batch, State
+from restream_async.journal.store import Store
+from restream_async.sandbox import Sandbox
+from restream_async.undo import Undone
+from tests.journal.backend import new
+from tests.journal.scene import client_of
+
+WANTED = [new(str(number)) for number in range(20)]
+
+
+async def test_what_somebody_else_deleted_before_is_gone_as_well(path: Path) -> None:
+    async with Sandbox() as sandbox, client_of(sandbox) as client:
+        report = await client.create_all(WANTED, journal=path)
+        await client.delete(report.created[0].restream.id)
+        told: list[Undone] = []
+        async with client.undo(path) as undo:
+            await undo.carry_out(told.append)
+        assert (undo.total, undo.left_alone, undo.unsure) == (20, 0, 0)
+        assert len(told) == 20
+        assert all(undone.gone for undone in told)
+        assert not sandbox.stored
+
+
+async def test_a_stopped_undo_goes_on_later(path: Path) -> None:
+    async with Sandbox() as sandbox, client_of(sandbox, max_in_flight=1) as client:
+        await client.create_all(WANTED, journal=path)
+        async with client.undo(path) as undo:
+            await undo.carry_out(lambda _: undo.stop())
+        assert len(sandbox.stored) == 19
+        async with client.undo(path) as undo:
+            assert undo.total == 19
+            await undo.carry_out(lambda _: None)
+        assert not sandbox.stored
+
+
+async def test_a_journal_that_breaks_on_the_way_is_told_of(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Sandbox() as sandbox, client_of(sandbox) as client:
+        await client.create_all(WANTED, journal=path)
+        with monkeypatch.context() as patch:
+            commit = Store.commit
+
+            def full(store: Store, batch: Batch) -> object:
+                if batch.ends:
+                    raise JournalError("the disk is full")
+                return commit(store, batch)
+
+            patch.setattr(Store, "commit", full)
+            with pytest.raises(JournalError, match="the disk is full"):
+                async with client.undo(path) as undo:
+                    await undo.carry_out(lambda _: None)
+        # What is gone already does no harm the next time.
+        async with client.undo(path) as undo:
+            await undo.carry_out(lambda _: None)
+        assert not sandbox.stored
+
+
+async def test_a_journal_that_cannot_be_counted_is_closed_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Sandbox() as sandbox, client_of(sandbox) as client:
+        await client.create_all(WANTED[:1], journal=path)
+        with monkeypatch.context() as patch:
+
+            def broken(_: Store, state: State) -> int:
+                raise JournalError(f"no count of {state}")
+
+            patch.setattr(Store, "count", broken)
+            with pytest.raises(JournalError, match="no count of"):
+                await client.undo(path).__aenter__()
+        async with client.undo(path) as undo:
+            assert undo.total == 1
+
+
+async def test_what_tells_of_a_deletion_may_fail_without_losing_its_error(path: Path) -> None:
+    def heed(_: Undone) -> None:
+        raise LookupError("somebody's own")
+
+    async with Sandbox() as sandbox, client_of(sandbox, max_in_flight=2) as client:
+        await client.create_all(WANTED, journal=path)
+        with pytest.raises(LookupError, match="somebody's own"):
+            async with client.undo(path) as undo:
+                await undo.carry_out(heed)
+
+
+async def test_whatever_a_commit_raises_nobody_waits_for_ever(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Sandbox() as sandbox, client_of(sandbox) as client:
+        await client.create_all(WANTED[:1], journal=path)
+
+        def out_of_memory(_: Store, batch: Batch) -> object:
+            raise MemoryError(len(batch.questions))
+
+        monkeypatch.setattr(Store, "commit", out_of_memory)
+        with pytest.raises(MemoryError):
+            async with asyncio.timeout(5):
+                await client.undo(path).__aenter__()

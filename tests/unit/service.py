@@ -1,0 +1,186 @@
+"""A service in simulated time, with so many hands, and a client of it without a network."""
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+import attrs
+
+from restream_async import NewRestream, Outcome, RetryPolicy, codec
+from restream_async.bulk import BulkRun
+from restream_async.calls import Caller
+from restream_async.creation import Creator
+from restream_async.gate import Gate
+from restream_async.wire import Api, NoReply, Reply, Request
+from tests.unit.simulated_time import now, timing
+
+OVERHEAD = 0.001
+"""Seconds for an answer that needs no work."""
+
+
+def wanted(count: int) -> Iterator[NewRestream]:
+    for number in range(count):
+        yield NewRestream(
+            video_id=f"v{number}",
+            title="YouTube",
+            stream_url="rtmps://live.example/app",
+            stream_key=f"stream-key-{number}",
+            status=True,
+        )
+
+
+@attrs.define(kw_only=True, eq=False)
+class Service:
+    """Creates and lists, as far as it has hands and is there.
+
+    Attributes:
+        slots: how many requests it works on at once.
+        took: seconds that one takes.
+        queue: how many more may wait; the others get a 503. None: as many as want to.
+        gone: whether everybody gets a 503 at once.
+        unreachable: whether nobody even gets a connection.
+        hanging: whether nobody gets an answer.
+        noise: share of the creations that get a 500.
+        retry_after: the header of every 503.
+        sheds: how many requests to come get a 503 whatever the load.
+
+    """
+
+    slots: int = 16
+    took: float = 0.05
+    queue: int | None = 0
+    gone: bool = False
+    unreachable: bool = False
+    hanging: bool = False
+    noise: float = 0.0
+    retry_after: str | None = None
+    sheds: int = 0
+    stored: dict[str, list[object]] = attrs.field(factory=dict[str, list[object]])
+    sent: list[tuple[float, str]] = attrs.field(factory=list[tuple[float, str]])
+    in_flight: int = 0
+    most_in_flight: int = 0
+    latencies: list[float] = attrs.field(factory=list[float])
+    _chance: random.Random = attrs.field(factory=lambda: random.Random(2))  # noqa: S311 - no secret
+    _busy: int = 0
+    _free: asyncio.Condition = attrs.field(factory=asyncio.Condition)
+    _waiting: int = 0
+
+    @property
+    def posts(self) -> int:
+        return sum(method == "POST" for _, method in self.sent)
+
+    @property
+    def last_post(self) -> float:
+        return max(moment for moment, method in self.sent if method == "POST")
+
+    def sent_between(self, start: float, end: float) -> list[float]:
+        return [moment for moment, _ in self.sent if start <= moment < end]
+
+    @property
+    def closed(self) -> str:
+        return ""
+
+    async def send(self, request: Request, timeout: float) -> Reply | NoReply:  # noqa: ASYNC109 - the protocol's
+        self.sent.append((now(), request.method))
+        if self.unreachable:
+            await asyncio.sleep(OVERHEAD)
+            return NoReply(detail="the connection was refused", sent=False)
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        start = now()
+        try:
+            async with asyncio.timeout(timeout):
+                reply = await self._serve(request)
+        except TimeoutError:
+            return NoReply(detail="no answer", sent=True, timed_out=True)
+        finally:
+            self.in_flight -= 1
+        self.latencies.append(now() - start)
+        return reply
+
+    async def _serve(self, request: Request) -> Reply:
+        await asyncio.sleep(OVERHEAD)
+        if self.hanging:
+            await asyncio.Event().wait()
+        if self.gone or self.sheds:
+            self.sheds -= bool(self.sheds)
+            return self._no_capacity()
+        if request.method == "GET":
+            return _success(self.stored.get(request.video_id or "", []))
+        if self._busy >= self.slots and self.queue is not None and self._waiting >= self.queue:
+            return self._no_capacity()
+        await self._work()
+        if self._chance.random() < self.noise:
+            return Reply(status=HTTPStatus.INTERNAL_SERVER_ERROR)
+        new = request.new
+        assert new is not None
+        result = {"id": len(self.stored) + 1, **codec.to_dict(new)}
+        self.stored.setdefault(new.video_id, []).append(result)
+        return _success(result)
+
+    async def _work(self) -> None:
+        async with self._free:
+            self._waiting += 1
+            try:
+                await self._free.wait_for(lambda: self._busy < self.slots)
+            finally:
+                self._waiting -= 1
+            self._busy += 1
+        try:
+            await asyncio.sleep(self.took)
+        finally:
+            self._busy -= 1
+            async with self._free:
+                self._free.notify()
+
+    def _no_capacity(self) -> Reply:
+        headers = {"Retry-After": self.retry_after} if self.retry_after else {}
+        return Reply(status=HTTPStatus.SERVICE_UNAVAILABLE, headers=headers)
+
+
+def _success(result: object) -> Reply:
+    return Reply(status=200, body=json.dumps({"success": True, "result": result}).encode())
+
+
+@attrs.frozen(kw_only=True)
+class Client:
+    """What a `RestreamClient` is made of, over such a service."""
+
+    caller: Caller
+    creator: Creator
+    api: Api
+
+    def run(self, count: int) -> BulkRun:
+        return BulkRun(self.caller, self.api, self.creator, wanted(count))
+
+    async def create_many(self, count: int) -> list[Outcome]:
+        async with self.run(count) as run:
+            return [outcome async for outcome in run]
+
+
+@asynccontextmanager
+async def client_of(
+    service: Service,
+    *,
+    ceiling: int = 256,
+    patience: float = 300.0,
+    attempts: int = 5,
+    deadline: float = 120.0,
+    timeout: float = 2.0,  # noqa: ASYNC109 - of an attempt, and only handed on
+) -> AsyncGenerator[Client]:
+    time = timing()
+    api = Api("p1")
+    caller = Caller(
+        exchange=service,
+        gate=Gate.learning(ceiling, patience, time),
+        policy=RetryPolicy(attempts=attempts, deadline=deadline),
+        timing=time,
+        timeout=timeout,
+        secrets=(),
+    )
+    yield Client(caller=caller, creator=Creator(caller, api, "confirm"), api=api)
+    await caller.gate.close()
+    assert caller.gate.in_flight == 0

@@ -1,0 +1,393 @@
+"""The whole of flow control: limit, budget and outage, under a bulk run, in simulated time."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from statistics import median
+
+import attrs
+import pytest
+
+from restream_async import (
+    Created,
+    Failed,
+    InternalServerError,
+    NewRestream,
+    OutageError,
+    Outcome,
+    OutcomeUnknownError,
+)
+from restream_async.budget import RESERVE, SHARE, TRICKLE
+from restream_async.bulk import BulkRun
+from restream_async.creation import Settled, Unsettled
+from tests.unit.service import Service, client_of, wanted
+from tests.unit.simulated_time import now, simulated
+
+
+def all_created(outcomes: Sequence[Outcome], count: int) -> bool:
+    return len(outcomes) == count and all(isinstance(outcome, Created) for outcome in outcomes)
+
+
+def errors(outcomes: Sequence[Outcome]) -> Counter[type[Exception]]:
+    return Counter(type(item.error) for item in outcomes if isinstance(item, Failed))
+
+
+def another(number: int = 0) -> NewRestream:
+    """Return one that no bulk run of these tests creates."""
+    [new] = wanted(1)
+    return attrs.evolve(new, video_id=f"another-{number}")
+
+
+def is_out(outcome: Outcome) -> bool:
+    return isinstance(outcome, Failed) and isinstance(outcome.error, OutageError)
+
+
+async def at(moment: float, service: Service, **changes: object) -> None:
+    """Change the service at a moment."""
+    await asyncio.sleep(moment - now())
+    for name, value in changes.items():
+        setattr(service, name, value)
+
+
+class TestOverload:
+    """A service that can do 320 a second."""
+
+    @simulated
+    async def test_one_that_sheds_is_used_up_to_its_capacity(self) -> None:
+        service = Service(queue=16)
+        async with client_of(service) as client:
+            assert all_created(await client.create_many(1200), 1200)
+        # The first answers are for learning.
+        assert service.last_post < 1200 / 320 * 1.2
+        assert service.posts < 1200 * 1.03
+
+    @simulated
+    async def test_one_that_sheds_and_has_no_queue_gets_hardly_more_than_it_can_take(self) -> None:
+        service = Service(queue=0)
+        async with client_of(service) as client:
+            assert all_created(await client.create_many(1200), 1200)
+        assert service.posts < 1200 * 1.05
+
+    @simulated
+    async def test_one_that_queues_is_not_drowned(self) -> None:
+        service = Service(queue=None)
+        async with client_of(service) as client:
+            assert all_created(await client.create_many(1200), 1200)
+        assert service.last_post < 1200 / 320 * 1.15
+        assert median(service.latencies) < 3 * 0.05
+        assert service.posts == 1200
+
+    @simulated
+    async def test_random_errors_do_not_slow_it_down(self) -> None:
+        service = Service(slots=1000, noise=0.01)
+        async with client_of(service, ceiling=64) as client:
+            assert all_created(await client.create_many(1200), 1200)
+            assert client.caller.gate.limit == 64
+        assert service.posts < 1200 * 1.03
+
+    @simulated
+    async def test_a_retry_after_holds_back_its_item_and_not_the_run(self) -> None:
+        """Varnish sends `Retry-After: 5` with each 503, whatever the load."""
+        service = Service(retry_after="5", sheds=5)
+        async with client_of(service, ceiling=16) as client:
+            outcomes = await client.create_many(300)
+        assert all_created(outcomes, 300)
+        again = [item.index for item in outcomes if isinstance(item, Created) and item.attempts > 1]
+        assert len(again) == 5
+        # All others went on meanwhile, and were done long before.
+        assert sorted(item.index for item in outcomes[-5:]) == sorted(again)
+        posts = [moment for moment, method in service.sent if method == "POST"]
+        assert len([moment for moment in posts if moment < 4]) == 300
+        assert len([moment for moment in posts if moment > 5]) == 5
+
+
+class TestBudget:
+    """Retries have a fixed share of the calls, besides a small reserve."""
+
+    @simulated
+    async def test_retries_never_exceed_it_over_all_calls_of_a_client(self) -> None:
+        # Every creation fails and every look succeeds, so the service is not taken for gone.
+        service = Service(slots=1000, noise=1.0)
+        async with client_of(service) as client:
+            calls = 0
+
+            async def alone() -> None:
+                nonlocal calls
+                calls += 1
+                await client.creator.create(another(calls), client.caller.begin())
+
+            async with asyncio.TaskGroup() as group:
+                run = group.create_task(client.create_many(200))
+                for _ in range(40):
+                    group.create_task(alone())
+                empty = most_waiting = 0
+                while not run.done():
+                    allowed = SHARE * (calls + 200) + RESERVE + TRICKLE * now()
+                    assert client.caller.tally.retries <= allowed
+                    empty += not client.caller.budget.left
+                    most_waiting = max(most_waiting, client.caller.budget.waiting)
+                    await asyncio.sleep(0.1)
+            assert errors(run.result()).total() == 200
+            assert empty > 50, "it was what held them back"
+            assert most_waiting > 50
+            assert client.caller.budget.waiting == 0
+
+    @simulated
+    async def test_who_finds_no_budget_before_its_deadline_fails_with_what_went_wrong(
+        self,
+    ) -> None:
+        service = Service(slots=1000, noise=1.0)
+        async with client_of(service, deadline=3.0) as client:
+            while client.caller.budget.spend():
+                pass
+            tries = [client.creator.create(new, client.caller.begin()) for new in wanted(60)]
+            ends = await asyncio.gather(*tries)
+        kinds = Counter(type(end.error) for end in ends if isinstance(end, Unsettled))
+        assert kinds.total() == 60
+        assert kinds[InternalServerError] > 40, "the others were cut by the deadline"
+        assert now() <= 3.0 + 5.0, "the deadline, and the last look"
+        assert client.caller.tally.retries <= SHARE * 60 + TRICKLE * 3
+
+
+class TestOutage:
+    """The service is gone."""
+
+    @simulated
+    async def test_nothing_is_lost_that_waits_for_it_to_come_back(self) -> None:
+        service = Service(queue=16)
+        async with client_of(service) as client, asyncio.TaskGroup() as group:
+            group.create_task(at(1, service, gone=True))
+            group.create_task(at(61, service, gone=False))
+            run = group.create_task(client.create_many(1000))
+            await asyncio.sleep(30)
+            assert client.caller.gate.state == "outage"
+        assert all_created(run.result(), 1000)
+        assert {len(copies) for copies in service.stored.values()} == {1}
+        # One probe now and then, after the first seconds.
+        assert 3 <= len(service.sent_between(31, 61)) <= 14
+        assert max(len(service.sent_between(t, t + 2)) for t in range(31, 59)) <= 2
+        # A slow start, and all is as before.
+        back = service.sent_between(61, 1000)
+        assert back[0] < 61 + 6
+        assert now() < 61 + 6 + 1000 / 320 * 1.6
+
+    @simulated
+    async def test_it_resumes_with_a_slow_start(self) -> None:
+        service = Service(slots=1000)
+        async with client_of(service, ceiling=64) as client, asyncio.TaskGroup() as group:
+            group.create_task(at(1, service, gone=True))
+            group.create_task(at(20, service, gone=False))
+            run = group.create_task(client.create_many(3000))
+            await asyncio.sleep(20)
+            service.most_in_flight = 0
+            limits: list[int] = []
+            while not run.done():
+                if client.caller.gate.state == "open":
+                    limits.append(client.caller.gate.limit)
+                await asyncio.sleep(0.01)
+        assert all_created(run.result(), 3000)
+        assert [limit for number, limit in enumerate(limits) if limit not in limits[:number]] == [
+            1,
+            2,
+            4,
+            8,
+            16,
+            32,
+            64,
+        ]
+
+    @simulated
+    async def test_a_run_of_few_does_not_burn_its_attempts_on_asking(self) -> None:
+        service = Service(unreachable=True)
+        async with client_of(service) as client, asyncio.TaskGroup() as group:
+            group.create_task(at(280, service, unreachable=False))
+            run = group.create_task(client.create_many(6))
+        assert all_created(run.result(), 6)
+        assert client.caller.tally.attempts > 40
+
+    @simulated
+    async def test_it_is_given_up_when_patience_ends(self) -> None:
+        service = Service(queue=16)
+        async with client_of(service, patience=60) as client, asyncio.TaskGroup() as group:
+            group.create_task(at(1, service, gone=True))
+            run = group.create_task(client.create_many(1000))
+        outcomes = run.result()
+        kinds = errors(outcomes)
+        # What was sent may have happened, and nobody can look; the rest was never sent.
+        assert set(kinds) == {OutcomeUnknownError, OutageError}
+        assert kinds[OutageError] > 500
+        assert len(outcomes) == 1000
+        assert 60 < now() < 1 + 3 + 60 + 10
+        sent = [item for item in outcomes if not is_out(item)]
+        assert sum(item.attempts for item in sent) == service.posts
+
+    @simulated
+    async def test_nor_its_looks(self) -> None:
+        service = Service(gone=True)
+        async with client_of(service) as client, asyncio.TaskGroup() as group:
+            group.create_task(at(280, service, gone=False))
+            run = group.create_task(client.create_many(4))
+        assert all_created(run.result(), 4)
+        assert client.caller.tally.attempts > 40
+        # Nothing is sent again without having looked.
+        assert service.posts == 8
+
+    @simulated
+    async def test_a_run_of_few_gives_up_in_time_too(self) -> None:
+        """Their back-off is so long that it would always be time for one of them to ask."""
+        service = Service(gone=True)
+        async with client_of(service, patience=60) as client:
+            outcomes = await client.create_many(3)
+        assert set(errors(outcomes)) <= {OutcomeUnknownError, OutageError}
+        assert errors(outcomes).total() == 3
+        assert 60 < now() < 60 + 50
+
+    @simulated
+    async def test_nobody_saves_up_for_a_service_that_is_given_up(self) -> None:
+        """Not even where others use up all of the budget."""
+        service = Service(gone=True)
+        async with client_of(service, patience=30) as client:
+
+            async def spend() -> None:
+                while True:
+                    while client.caller.budget.spend():
+                        pass
+                    await asyncio.sleep(0.05)
+
+            spending = asyncio.create_task(spend())
+            outcomes = await client.create_many(100)
+            spending.cancel()
+        assert errors(outcomes).total() == 100
+        assert now() < 30 + 10
+
+    @simulated
+    async def test_who_comes_after_it_was_given_up_is_not_kept_waiting(self) -> None:
+        service = Service(gone=True)
+        async with client_of(service, patience=10) as client:
+            await client.create_many(100)
+            start = now()
+            assert set(errors(await client.create_many(100))) <= {OutageError, OutcomeUnknownError}
+            assert now() - start < 10
+
+    @simulated
+    async def test_an_input_that_is_awaited_is_read_to_its_end_all_the_same(self) -> None:
+        async def requests() -> AsyncIterator[NewRestream]:
+            for new in wanted(100):
+                await asyncio.sleep(0.01)
+                yield new
+
+        service = Service(gone=True)
+        async with client_of(service, patience=10) as client:
+            run = BulkRun(client.caller, client.api, client.creator, requests())
+            async with run:
+                outcomes = [outcome async for outcome in run]
+        assert set(errors(outcomes)) == {OutcomeUnknownError, OutageError}
+        assert len(outcomes) == 100
+
+    @simulated
+    async def test_a_service_that_comes_back_after_it_was_given_up_is_found(self) -> None:
+        service = Service(gone=True)
+        async with client_of(service, patience=10) as client:
+            await client.create_many(100)
+            service.gone = False
+            await asyncio.sleep(10)
+            assert all_created(await client.create_many(100), 100)
+            assert client.caller.gate.state == "open"
+
+    @simulated
+    async def test_the_look_at_the_end_of_a_run_is_patient_too(self) -> None:
+        service = Service(sheds=5)
+        async with (
+            client_of(service, ceiling=8, deadline=30) as client,
+            asyncio.TaskGroup() as group,
+        ):
+            run = client.run(40)
+            async with run:
+                outcomes = [await anext(run) for _ in range(40)]
+                service.gone = True
+                group.create_task(at(now() + 200, service, gone=False))
+                assert [outcome async for outcome in run] == []
+        assert all_created(outcomes, 40)
+        assert run.unchecked == 0
+        assert now() > 200
+
+    @simulated
+    async def test_one_that_hangs_is_gone_too(self) -> None:
+        service = Service()
+        async with client_of(service) as client, asyncio.TaskGroup() as group:
+            group.create_task(at(1, service, hanging=True))
+            group.create_task(at(40, service, hanging=False))
+            run = group.create_task(client.create_many(600))
+            await asyncio.sleep(20)
+            assert client.caller.gate.state == "outage"
+        assert all_created(run.result(), 600)
+
+    @simulated
+    async def test_a_single_creation_waits_within_its_own_deadline_only(self) -> None:
+        service = Service(gone=True)
+        async with client_of(service, deadline=25, patience=300) as client:
+            run = asyncio.create_task(client.create_many(100))
+            await asyncio.sleep(10)
+            assert client.caller.gate.state == "outage"
+            alone = [
+                client.creator.create(another(number), client.caller.begin()) for number in range(5)
+            ]
+            ends = await asyncio.gather(*alone)
+            # At the latest; and the last look of one that was sent.
+            assert 10 + 25 <= now() <= 10 + 25 + 5
+            assert client.caller.gate.state == "outage"
+            kinds = Counter(type(end.error) for end in ends if isinstance(end, Unsettled))
+            assert kinds.total() == 5
+            assert kinds[OutageError]
+            assert not run.done()
+            run.cancel()
+            await asyncio.wait([run])
+
+    @simulated
+    async def test_nor_does_it_wait_longer_for_an_equal_one_that_is_held(self) -> None:
+        service = Service(gone=True)
+        async with client_of(service, deadline=25, patience=300) as client:
+            run = asyncio.create_task(client.create_many(100))
+            await asyncio.sleep(10)
+            held = [client.creator.create(new, client.caller.begin()) for new in wanted(5)]
+            ends = await asyncio.gather(*held)
+            assert now() == pytest.approx(10 + 25)
+            assert [type(end.error) for end in ends if isinstance(end, Unsettled)] == [
+                OutageError
+            ] * 5
+            assert [end.attempts for end in ends] == [0] * 5
+            run.cancel()
+            await asyncio.wait([run])
+
+    @simulated
+    async def test_a_single_creation_is_done_if_it_comes_back_before(self) -> None:
+        service = Service(gone=True)
+        async with client_of(service, deadline=60) as client, asyncio.TaskGroup() as group:
+            run = group.create_task(client.create_many(100))
+            await asyncio.sleep(10)
+            alone = group.create_task(client.creator.create(another(), client.caller.begin()))
+            await asyncio.sleep(10)
+            service.gone = False
+        assert isinstance(alone.result(), Settled)
+        assert all_created(run.result(), 100)
+
+
+@simulated
+async def test_cancellations_say_nothing_about_the_service() -> None:
+    """Neither about its load nor about whether it is there."""
+    service = Service(slots=1000, took=10)
+    async with client_of(service, timeout=60) as client:
+        for _ in range(20):
+            tasks = [
+                asyncio.create_task(client.creator.create(new, client.caller.begin()))
+                for new in wanted(8)
+            ]
+            await asyncio.sleep(1)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        assert client.caller.gate.limit == 8
+        assert client.caller.gate.state == "open"
+        assert client.caller.gate.in_flight == 0
+        service.took = 0.05
+        assert all_created(await client.create_many(100), 100)

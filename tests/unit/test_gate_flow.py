@@ -1,0 +1,357 @@
+"""A gate that learns: its limit, places that rest, and outages; in simulated time."""
+
+import asyncio
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from restream_async import NewRestream
+from restream_async.gate import Gate, GivenUpError
+from restream_async.intake import intake
+from restream_async.intents import Intents, Reports
+from restream_async.limit import AdaptiveLimit, Signal
+from restream_async.outage import Outage
+from tests.unit.service import wanted
+from tests.unit.simulated_time import now, simulated, timing
+
+if TYPE_CHECKING:
+    from restream_async.bookkeeping import Bookkeeper
+
+
+def gate_of(*, ceiling: int = 64, patience: float = 300.0) -> Gate:
+    return Gate.learning(ceiling, patience, timing())
+
+
+def answers(gate: Gate, count: int, signal: Signal = Signal.GOOD, latency: float = 0.05) -> None:
+    """Let so many go through, as many at once as may, and get such an answer."""
+    while count:
+        through = 0
+        while through < count and gate.try_enter():
+            through += 1
+        assert through, "nobody is let through"
+        for _ in range(through):
+            gate.leave(signal, latency, "POST")
+        count -= through
+
+
+async def fall(gate: Gate) -> None:
+    """Let the service be gone: ten failures within a second."""
+    for _ in range(10):
+        gate.failed()
+        await asyncio.sleep(1 / 9)
+    assert gate.state == "outage"
+
+
+async def pass_through(gate: Gate, log: list[float], *, good: bool) -> None:
+    await gate.enter()
+    log.append(now())
+    await asyncio.sleep(0.01)
+    if good:
+        gate.succeeded()
+    else:
+        gate.failed()
+    gate.leave(Signal.GOOD if good else None, 0.01, "POST")
+
+
+class TestLearning:
+    """The limit follows from what the answers say."""
+
+    @simulated
+    async def test_it_begins_small_and_grows_up_to_the_ceiling(self) -> None:
+        gate = gate_of(ceiling=64)
+        assert (gate.limit, gate.ceiling) == (8, 64)
+        answers(gate, 500)
+        assert (gate.limit, gate.in_flight) == (64, 0)
+
+    @simulated
+    async def test_who_waits_is_let_in_as_soon_as_the_limit_grows(self) -> None:
+        gate = gate_of()
+        answers(gate, 10 + 7 + 10)
+        waiting = [asyncio.create_task(gate.enter()) for _ in range(30)]
+        await asyncio.sleep(0)
+        entered: list[tuple[int, int]] = []
+        while gate.in_flight:
+            entered.append((gate.limit, gate.in_flight))
+            gate.leave(Signal.GOOD, 0.05, "POST")
+        assert (8, 8) in entered
+        assert (16, 16) in entered
+        await asyncio.wait(waiting)
+
+    @simulated
+    async def test_places_that_are_given_back_without_a_word_teach_nothing(self) -> None:
+        gate = gate_of()
+        for _ in range(1000):
+            assert gate.try_enter()
+            gate.leave()
+        assert gate.limit == 8
+
+    @simulated
+    async def test_after_shedding_fewer_are_let_through(self) -> None:
+        gate = gate_of()
+        answers(gate, 500)
+        answers(gate, 200, Signal.SHED, latency=1)
+        assert gate.limit < 64
+        through = 0
+        while gate.try_enter():
+            through += 1
+        assert through == gate.limit
+
+
+class TestRest:
+    """A place at which the service had no room rests for as long as an answer would take."""
+
+    @simulated
+    async def test_it_is_free_when_a_good_answer_would_have_come(self) -> None:
+        gate = gate_of()
+        answers(gate, 30)
+        assert gate.try_enter()
+        gate.leave(Signal.SHED, 0.01, "POST")
+        room = 0
+        while gate.try_enter():
+            room += 1
+        assert room == gate.limit - 1
+        told: list[float] = []
+        waiting = asyncio.create_task(gate.enter())
+        waiting.add_done_callback(lambda _: told.append(now()))
+        await asyncio.sleep(1)
+        assert told == pytest.approx([0.04])
+        await gate.close()
+
+    @simulated
+    async def test_who_could_use_it_is_told(self) -> None:
+        gate = gate_of()
+        answers(gate, 30)
+        told: list[float] = []
+        gate.on_room.add(lambda: told.append(now()))
+        assert gate.try_enter()
+        gate.leave(Signal.SHED, 0.01, "POST")
+        await asyncio.sleep(1)
+        assert told == pytest.approx([0.04])
+
+    @simulated
+    async def test_it_never_rests_for_long(self) -> None:
+        gate = gate_of(ceiling=1)
+        for _ in range(20):
+            answers(gate, 1, latency=60)
+        assert gate.try_enter()
+        gate.leave(Signal.SHED, 0.01, "POST")
+        assert not gate.try_enter()
+        await gate.enter()
+        assert now() == pytest.approx(5)
+
+    @simulated
+    async def test_a_slow_refusal_needs_no_rest(self) -> None:
+        """A time-out has taken its time already."""
+        gate = gate_of(ceiling=1)
+        answers(gate, 20)
+        assert gate.try_enter()
+        gate.leave(Signal.SHED, 30, "POST")
+        assert gate.try_enter()
+
+
+class TestOutage:
+    """Nobody is let through but a probe now and then."""
+
+    @simulated
+    async def test_it_is_said(self) -> None:
+        gate = gate_of()
+        assert gate.state == "open"
+        await fall(gate)
+        assert not gate.try_enter()
+        assert not gate.has_room
+        assert gate.held() == pytest.approx(now() - 1)
+
+    @simulated
+    async def test_those_who_wait_ask_one_at_a_time_at_growing_intervals(self) -> None:
+        gate = gate_of()
+        await fall(gate)
+        start = now()
+        log: list[float] = []
+        tasks = [asyncio.create_task(pass_through(gate, log, good=False)) for _ in range(20)]
+        await asyncio.sleep(30)
+        waits = [later - before for before, later in zip([start, *log], log, strict=False)]
+        assert 0.1 < waits[0] <= 0.5
+        bounds = [1, 2, 4, 5, 5, 5]
+        for wait, longest in zip(waits[1:], bounds, strict=False):
+            assert longest / 2 <= wait <= longest
+        assert 6 <= len(log) <= 11
+        assert gate.state == "outage"
+        await gate.close()
+        await asyncio.wait(tasks)
+
+    @simulated
+    async def test_while_one_asks_no_other_does(self) -> None:
+        gate = gate_of()
+        await fall(gate)
+        await gate.enter()
+        waiting = asyncio.create_task(gate.enter())
+        await asyncio.sleep(60)
+        assert gate.in_flight == 1
+        assert not gate.try_enter()
+        gate.failed()
+        gate.leave()
+        await asyncio.sleep(0)
+        assert gate.in_flight == 1, "now the next one may"
+        await waiting
+
+    @simulated
+    async def test_who_asks_and_is_cancelled_leaves_it_to_the_next(self) -> None:
+        gate = gate_of()
+        await fall(gate)
+        await gate.enter()
+        waiting = asyncio.create_task(gate.enter())
+        await asyncio.sleep(10)
+        assert not waiting.done()
+        gate.leave()  # as a cancelled attempt does
+        await waiting
+        assert gate.state == "outage"
+
+    @simulated
+    async def test_who_only_tries_may_ask_when_it_is_time(self) -> None:
+        gate = gate_of()
+        await fall(gate)
+        assert not gate.try_enter()
+        await asyncio.sleep(0.5)
+        assert gate.try_enter()
+        assert not gate.try_enter()
+
+    @simulated
+    async def test_the_first_success_lets_them_in_slowly(self) -> None:
+        gate = gate_of()
+        answers(gate, 500)
+        await fall(gate)
+        log: list[float] = []
+        told: list[int] = []
+        gate.on_room.add(lambda: told.append(gate.limit))
+        tasks = [asyncio.create_task(pass_through(gate, log, good=True)) for _ in range(40)]
+        await asyncio.wait(tasks)
+        assert gate.state == "open"
+        assert told == [1]
+        # One after the other at first, ten of them, and then more at once.
+        gaps = [later - before for before, later in pairwise(log)]
+        assert min(gaps[:9]) == pytest.approx(0.01)
+        assert gaps.count(0) > 10
+
+    @simulated
+    async def test_when_patience_ends_all_who_wait_are_sent_away(self) -> None:
+        gate = gate_of(patience=42)
+        await fall(gate)
+        began = now() - 1 / 9
+        tasks = [asyncio.create_task(gate.enter()) for _ in range(50)]
+        sent_away: list[float] = []
+        for task in tasks:
+            task.add_done_callback(lambda _: sent_away.append(now()))
+        await asyncio.sleep(0)
+        while gate.waiting:
+            await asyncio.sleep(0.001)
+            if gate.in_flight:
+                gate.failed()
+                gate.leave()
+        assert gate.given_up
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(ends[-1], GivenUpError)
+        assert sent_away[-1] == pytest.approx(began + 42, abs=0.01)
+
+    @simulated
+    async def test_who_is_cancelled_in_the_moment_of_being_sent_away_is_cancelled(self) -> None:
+        over = asyncio.Event()
+
+        async def sleep(_: float) -> None:
+            await over.wait()
+
+        time = timing()
+        gate = Gate(AdaptiveLimit(8), Outage(60, time.now, time.random), sleep)
+        await fall(gate)
+        tasks = [asyncio.create_task(gate.enter()) for _ in range(2)]
+        await asyncio.sleep(60)
+        over.set()
+        tasks[0].cancel()
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [type(end) for end in ends] == [asyncio.CancelledError, GivenUpError]
+
+    @simulated
+    async def test_who_comes_later_is_sent_away_at_once_unless_it_is_time_to_ask(self) -> None:
+        gate = gate_of(patience=10)
+        await fall(gate)
+        await asyncio.sleep(20)
+        start = now()
+        await gate.enter()
+        with pytest.raises(GivenUpError):
+            gate.enter().send(None)
+        assert now() == start
+        gate.succeeded()
+        gate.leave()
+        await gate.enter()
+
+    @simulated
+    async def test_the_state_is_right_after_several_outages(self) -> None:
+        gate = gate_of()
+        for _ in range(3):
+            await fall(gate)
+            await gate.enter()
+            gate.succeeded()
+            gate.leave(Signal.GOOD, 0.01, "POST")
+            assert gate.state == "open"
+            await asyncio.sleep(100)
+        assert gate.held() == pytest.approx(3 * 0.5, abs=0.7)
+
+
+class _Books:
+    """Notes nothing, and knows nothing."""
+
+    async def begin(self, requests: Sequence[NewRestream]) -> list[str]:
+        return ["page" for _ in requests]
+
+    def done(self, *_: object) -> None:
+        return None
+
+
+@simulated
+async def test_an_intent_that_is_given_up_is_given_once_and_who_gets_none_waits() -> None:
+    async def done(*_: object) -> None: ...
+
+    def refused(*_: object) -> None: ...
+
+    # Over before anybody may ask.
+    gate = gate_of(patience=0.2)
+    reports = Reports(arrived=lambda: None, done=done, refused=refused)
+    source = intake(wanted(1), gate)
+    intents = Intents(source, cast("Bookkeeper", _Books()), gate, most=8, reports=reports)
+    await fall(gate)
+    work = [asyncio.create_task(task()) for task in intents.work]
+    await asyncio.wait(work)
+    lanes = [asyncio.create_task(intents.next_in_place()) for _ in range(2)]
+    ends = await asyncio.gather(*lanes)
+    given = [end for end in ends if end is not None]
+    assert len(given) == 1
+    (index, _, _), placed = given[0]
+    assert (index, placed) == (0, False)
+    assert gate.in_flight == 0
+
+
+class TestClosing:
+    """Who waits is not left waiting."""
+
+    @simulated
+    async def test_everybody_is_let_through(self) -> None:
+        gate = gate_of(ceiling=1)
+        tasks = [asyncio.create_task(gate.enter()) for _ in range(5)]
+        await asyncio.sleep(0)
+        await gate.close()
+        await asyncio.gather(*tasks)
+        assert gate.try_enter()
+
+    @simulated
+    async def test_in_an_outage_too_and_no_timer_is_left(self) -> None:
+        gate = gate_of()
+        answers(gate, 30)
+        await fall(gate)
+        tasks = [asyncio.create_task(gate.enter()) for _ in range(5)]
+        await asyncio.sleep(0)
+        await gate.close()
+        await asyncio.gather(*tasks)
+        gate.leave(Signal.SHED, 0.0, "POST")
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        assert gate.try_enter()

@@ -1,0 +1,365 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from restream_async.limit import AdaptiveLimit, Signal
+from tests.unit.simulation import Simulation, about, always
+from tests.unit.strategies import quick
+
+IDLE = 0.05
+
+
+def feed(
+    limit: AdaptiveLimit,
+    *,
+    latency: float = IDLE,
+    shed: int = 0,
+    busy: bool = True,
+    kind: str = "POST",
+) -> list[int]:
+    """Give answers, the first `shed` of them 503, until the limit has changed or a round is over.
+
+    Return the limits before and after. What is in flight is all that may be, or hardly anything.
+    """
+    before = limit.value
+    in_flight = before if busy else 1
+    answers = max(10, before)
+    for number in range(answers):
+        signal = Signal.SHED if number < shed else Signal.GOOD
+        if limit.record(signal, latency, in_flight, kind):
+            break
+    # What was sent before the change.
+    for _ in range(in_flight - 1 if limit.value != before else 0):
+        assert not limit.record(Signal.GOOD, latency, in_flight, kind)
+    return [before, limit.value]
+
+
+def settled(size: int, *, ceiling: int = 1024) -> AdaptiveLimit:
+    """Return a limit that knows the idle latency and has grown to `size`."""
+    limit = AdaptiveLimit(ceiling)
+    assert feed(limit) == [8, 2]
+    assert feed(limit) == [2, 8]
+    while limit.value < size:
+        feed(limit)
+    assert limit.value == size
+    return limit
+
+
+class TestBeginning:
+    """From a small start."""
+
+    @pytest.mark.parametrize(("ceiling", "start"), [(256, 8), (64, 8), (8, 8), (3, 3), (1, 1)])
+    def test_it_begins_small(self, ceiling: int, start: int) -> None:
+        limit = AdaptiveLimit(ceiling)
+        assert (limit.value, limit.ceiling, limit.idle_latency("POST")) == (start, ceiling, None)
+
+    def test_at_first_it_measures_what_an_idle_answer_takes(self) -> None:
+        """Eight may be a crowd already: so one round with a third of them, and back."""
+        limit = AdaptiveLimit(256)
+        assert feed(limit, latency=0.2) == [8, 2]
+        assert limit.idle_latency("POST") == 0.2
+        assert feed(limit, latency=0.05) == [2, 8]
+        assert limit.idle_latency("POST") == pytest.approx(0.05)
+
+    def test_while_answers_come_quickly_it_doubles_up_to_the_ceiling(self) -> None:
+        limit = settled(8, ceiling=100)
+        sizes = [feed(limit)[1] for _ in range(5)]
+        assert sizes == [16, 32, 64, 100, 100]
+
+    def test_nothing_changes_before_a_round_of_answers(self) -> None:
+        limit = settled(16)
+        changes = [limit.record(Signal.GOOD, IDLE, 16, "POST") for _ in range(16)]
+        assert changes == [False] * 15 + [True]
+        assert limit.value == 32
+
+    def test_answers_to_what_was_sent_before_a_change_say_nothing_about_it(self) -> None:
+        limit = settled(16)
+        feed(limit)
+        assert limit.value == 32
+        limit.record(Signal.GOOD, IDLE, 32, "POST")
+        for _ in range(30):
+            limit.record(Signal.GOOD, IDLE, 32, "POST")
+        assert limit.value == 32, "31 of a round of 32"
+
+    def test_a_limit_that_is_not_used_does_not_grow(self) -> None:
+        """Nobody knows what would happen if it were."""
+        limit = settled(16)
+        for _ in range(20):
+            assert feed(limit, busy=False) == [16, 16]
+
+    def test_answers_that_take_no_time_crowd_nothing(self) -> None:
+        limit = AdaptiveLimit(64)
+        for _ in range(5):
+            feed(limit, latency=0.0)
+        assert limit.value == 64
+
+
+class TestShedding:
+    """503, 429 and time-outs make it smaller; each probe above comes more rarely."""
+
+    @pytest.mark.parametrize(("shed", "after"), [(64, 32), (48, 32), (32, 32), (24, 40), (17, 47)])
+    def test_a_storm_takes_as_much_as_was_shed_but_half_at_the_most(
+        self, shed: int, after: int
+    ) -> None:
+        assert feed(settled(64), shed=shed) == [64, after]
+
+    def test_it_goes_back_to_where_the_last_step_came_from(self) -> None:
+        limit = settled(64)
+        assert feed(limit) == [64, 128]
+        assert feed(limit, shed=1) == [128, 64]
+
+    def test_it_never_falls_below_one(self) -> None:
+        limit = settled(8)
+        for _ in range(10):
+            feed(limit, shed=100)
+        assert limit.value == 1
+
+    def test_after_shedding_it_holds_and_then_goes_up_by_one_two_four(self) -> None:
+        limit = settled(64)
+        feed(limit, shed=64)
+        assert limit.value == 32
+        sizes = [feed(limit)[1] for _ in range(5)]
+        assert sizes == [32, 33, 35, 39, 47]
+
+    def test_a_limit_at_which_it_sheds_is_tried_ever_more_rarely(self) -> None:
+        """One round, then four, sixteen, sixty-four; not more, as the service may get larger."""
+        limit = settled(64)
+        feed(limit, shed=64)
+        holds: list[int] = []
+        for _ in range(5):
+            rounds = 0
+            while feed(limit)[1] == 32:
+                rounds += 1
+            holds.append(rounds)
+            assert feed(limit, shed=1) == [33, 32]
+        assert holds == [1, 4, 16, 64, 64]
+
+    def test_one_in_a_hundred_is_no_sign_of_load(self) -> None:
+        limit = settled(64, ceiling=64)
+        for number in range(200):
+            feed(limit, shed=number % 2)
+        assert limit.value == 64
+
+    def test_a_trickle_of_more_than_three_in_a_hundred_takes_a_twentieth(self) -> None:
+        limit = settled(64)
+        sizes = [feed(limit, shed=2 * number, busy=False)[1] for number in range(4)]
+        assert sizes == [64, 64, 64, 60]
+
+    def test_four_of_few_are_no_trickle(self) -> None:
+        limit = settled(8)
+        assert [feed(limit, shed=2, busy=False)[1] for _ in range(3)] == [8, 8, 7]
+
+
+class TestLatency:
+    """A service that queues instead of shedding tells by its latency alone."""
+
+    @pytest.mark.parametrize(
+        ("times", "after"), [(1.0, 128), (1.19, 128), (1.21, 72), (1.44, 72), (1.46, 64), (1.9, 64)]
+    )
+    def test_the_more_it_crowds_the_more_carefully_it_grows(self, times: float, after: int) -> None:
+        """By as much again, by the square root, not at all."""
+        assert feed(settled(64), latency=IDLE * times) == [64, after]
+
+    @pytest.mark.parametrize(("times", "after"), [(2.0, 44), (2.8, 32), (10.0, 32)])
+    def test_far_above_the_idle_one_it_shrinks_to_where_it_should_be(
+        self, times: float, after: int
+    ) -> None:
+        assert feed(settled(64), latency=IDLE * times) == [64, after]
+
+    def test_a_faster_answer_is_believed_by_half(self) -> None:
+        limit = settled(16)
+        feed(limit, latency=0.03)
+        assert limit.idle_latency("POST") == pytest.approx(0.04)
+
+    def test_what_varies_by_itself_is_not_taken_for_a_crowd(self) -> None:
+        """The median is twice the idle one, but might as well be less than one and a half."""
+        limit = settled(16)
+        latencies = [IDLE / 2] * 5 + [IDLE * 2] * 6 + [IDLE * 5] * 5
+        for latency in latencies:
+            limit.record(Signal.GOOD, latency, 16, "POST")
+        assert limit.value == 32
+
+    def test_after_a_hundred_busy_rounds_it_measures_anew(self) -> None:
+        """A service that has become slower for good is not held down for ever."""
+        limit = settled(64)
+        sizes = [feed(limit, latency=IDLE * 1.5)[1] for _ in range(102)]
+        assert sizes == [64] * 99 + [21, 64, 128]
+        assert limit.idle_latency("POST") == pytest.approx(IDLE * 1.5)
+
+
+class TestKinds:
+    """A list may be quicker than a creation at any load."""
+
+    def test_a_kind_that_is_new_is_measured_first(self) -> None:
+        limit = settled(64)
+        assert feed(limit, latency=0.05, kind="GET") == [64, 21]
+        assert feed(limit, latency=0.0125, kind="GET") == [21, 64]
+        assert limit.idle_latency("GET") == pytest.approx(0.0125)
+        assert limit.idle_latency("POST") == pytest.approx(IDLE)
+        assert limit.idle_latency("PUT") is None
+
+    def test_a_few_of_each_of_many_kinds_say_nothing(self) -> None:
+        limit = AdaptiveLimit(64)
+        for kinds in ("AAABBBCCCD", "AAAAAAA" + "AAABBBCCCD"):
+            for kind in kinds:
+                limit.record(Signal.GOOD, IDLE, 8, kind)
+        assert {limit.idle_latency(kind) for kind in "ABCD"} == {None}
+
+    def test_nor_do_they_while_an_idle_answer_is_measured(self) -> None:
+        limit = AdaptiveLimit(64)
+        assert feed(limit, kind="A") == [8, 2]
+        for kind in "BBBCCCDDDE":
+            limit.record(Signal.GOOD, 1.0, 2, kind)
+        assert limit.value == 8
+        assert [limit.idle_latency(kind) for kind in "ABC"] == [IDLE, None, None]
+
+    def test_latencies_are_compared_within_their_kind(self) -> None:
+        """A round of looks does not make creations slow."""
+        limit = settled(64)
+        assert feed(limit, latency=0.001, kind="GET") == [64, 21]
+        assert feed(limit) == [21, 64]
+        assert feed(limit) == [64, 128]
+
+    def test_a_quick_kind_counts_for_less(self) -> None:
+        """After an outage nearly all are looks; they do not show what creations can be borne."""
+        limit = settled(64)
+        feed(limit, latency=0.001, kind="GET")
+        feed(limit)
+        looks = 0
+        while not limit.record(Signal.GOOD, 0.001, 64, "GET"):
+            looks += 1
+        assert looks == pytest.approx(63 * 50, abs=5)
+
+    def test_the_kind_that_keeps_the_service_busiest_says_how_crowded_it_is(self) -> None:
+        limit = settled(64)
+        feed(limit, latency=0.025, kind="GET")
+        feed(limit)
+        for number in range(200):
+            kind, latency = ("GET", 0.025) if number % 5 < 3 else ("POST", IDLE * 1.5)
+            if limit.record(Signal.GOOD, latency, 64, kind):
+                break
+        assert limit.value == 64
+
+
+class TestRestart:
+    """After an outage."""
+
+    def test_it_begins_with_one_and_doubles(self) -> None:
+        limit = settled(64)
+        limit.restart()
+        assert [feed(limit)[1] for _ in range(5)] == [2, 4, 8, 16, 32]
+
+    def test_it_forgets_what_it_had_learnt_of_the_capacity_but_not_the_idle_latency(self) -> None:
+        limit = settled(64)
+        for _ in range(3):
+            feed(limit, shed=64)
+        limit.record(Signal.SHED, IDLE, 8, "POST")
+        limit.restart()
+        assert (limit.value, limit.idle_latency("POST")) == (1, IDLE)
+        sizes: list[int] = []
+        for _ in range(3):
+            sizes.append(feed(limit)[1])
+            feed(limit, busy=False)
+        assert sizes == [2, 4, 8]
+
+
+@given(
+    st.integers(1, 300),
+    st.lists(
+        st.tuples(
+            st.sampled_from(Signal),
+            st.floats(0, 100),
+            st.integers(1, 300),
+            st.sampled_from(["POST", "GET"]),
+            st.booleans(),
+        ),
+        max_size=300,
+    ),
+)
+@quick
+def test_whatever_comes_it_stays_between_one_and_the_ceiling(
+    ceiling: int, answers: list[tuple[Signal, float, int, str, bool]]
+) -> None:
+    limit = AdaptiveLimit(ceiling)
+    for signal, latency, in_flight, kind, restart in answers:
+        before = limit.value
+        changed = limit.record(signal, latency, in_flight, kind)
+        assert changed or limit.value == before
+        assert 1 <= limit.value <= ceiling
+        if restart and in_flight > 290:
+            limit.restart()
+            assert limit.value == 1
+
+
+class TestSimulated:
+    """Against a service that can do 320 creations a second: 16 at a time, 50 ms each."""
+
+    def test_a_service_that_sheds(self) -> None:
+        world = Simulation(limit=AdaptiveLimit(256), slots=16, took=always(0.05), queue=4)
+        world.run(4000)
+        assert world.now < 12.5 * 1.05
+        assert world.posts < 4000 * 1.02
+
+    def test_a_service_that_sheds_and_has_no_queue(self) -> None:
+        """Nothing tells that it is full but the shedding."""
+        world = Simulation(limit=AdaptiveLimit(256), slots=16, took=always(0.05))
+        world.run(4000)
+        assert world.now < 12.5 * 1.1
+        assert world.posts < 4000 * 1.02
+
+    @pytest.mark.parametrize("queue", [16, None])
+    def test_a_service_that_loses_half_of_its_capacity_and_gets_it_back(
+        self, queue: int | None
+    ) -> None:
+        world = Simulation(limit=AdaptiveLimit(256), slots=16, took=always(0.05), queue=queue)
+        world.after(4, lambda: world.get_slots(8))
+        world.after(10, lambda: world.get_slots(16))
+        world.run(4000)
+        assert world.now < 15.5 * 1.05
+        assert world.posts < 4000 * 1.02
+
+    def test_a_service_that_queues_is_kept_busy_but_not_drowned(self) -> None:
+        world = Simulation(limit=AdaptiveLimit(256), slots=16, took=always(0.05), queue=None)
+        world.run(4000)
+        assert world.now < 12.5 / 0.95
+        assert world.typical < 3 * 0.05
+        assert world.most_in_flight < 64
+        assert world.posts == 4000
+
+    def test_a_service_that_queues_and_whose_work_varies(self) -> None:
+        world = Simulation(limit=AdaptiveLimit(256), slots=16, took=about(0.05), queue=None)
+        world.run(4000)
+        assert world.now < 12.5 / 0.85
+        assert world.typical < 3 * 0.05
+        assert world.posts == 4000
+
+    @pytest.mark.parametrize("shed", [False, True])
+    def test_random_errors_do_not_strangle_it(self, *, shed: bool) -> None:
+        """One in a hundred, without any load, be it a 500 or a 503."""
+        limit = AdaptiveLimit(64)
+        world = Simulation(
+            limit=limit, slots=1000, took=always(0.05), noise=0.01, noise_is_shed=shed
+        )
+        world.run(8000)
+        sizes = world.limits_after(world.now / 2)
+        assert limit.value == 64
+        assert sum(sizes) / len(sizes) > 60
+
+    def test_latencies_that_vary_by_themselves_do_not_strangle_it(self) -> None:
+        world = Simulation(limit=AdaptiveLimit(64), slots=1000, took=about(0.05))
+        world.run(8000)
+        sizes = world.limits_after(world.now / 2)
+        assert sum(sizes) / len(sizes) > 50
+
+    def test_a_service_that_can_do_one_at_a_time(self) -> None:
+        world = Simulation(limit=AdaptiveLimit(256), slots=1, took=always(0.05))
+        world.run(400)
+        assert world.now < 20 * 1.1
+        assert world.limits_after(5)[-1] == 1
+
+    def test_an_hour(self) -> None:
+        """16 at a time, 10 s each: 5,760 an hour."""
+        world = Simulation(limit=AdaptiveLimit(256), slots=16, took=always(10), queue=8, timeout=60)
+        world.run(5760)
+        assert world.now < 3600 * 1.05
+        assert world.posts < 5760 * 1.02

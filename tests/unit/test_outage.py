@@ -1,0 +1,143 @@
+import pytest
+
+from restream_async.outage import Outage
+
+
+class Service:
+    """What becomes of attempts at it, on a clock set by hand."""
+
+    def __init__(self, *, patience: float = 300, chance: float = 1.0) -> None:
+        self.now = 100.0
+        self.chance = chance
+        self.outage = Outage(patience, lambda: self.now, lambda: self.chance)
+
+    def fails(self, times: int, *, within: float = 0.0) -> bool:
+        """Fail so often in so many seconds; return whether that began an outage."""
+        start = self.now
+        began: list[bool] = []
+        for number in range(times):
+            self.now = start + within * number / (times - 1)
+            began.append(self.outage.failed())
+        assert not any(began[:-1])
+        return began[-1]
+
+
+def test_at_first_the_service_is_there() -> None:
+    service = Service()
+    assert not service.outage.on
+    assert not service.outage.given_up
+    assert service.outage.held() == 0
+    assert service.outage.patience_left == 300
+
+
+class TestBeginning:
+    """Nothing succeeds any more: many failures in a row, for some time."""
+
+    def test_ten_failures_in_a_row_within_a_second_or_more_begin_one(self) -> None:
+        service = Service()
+        assert service.fails(10, within=1.0)
+        assert service.outage.on
+
+    def test_nine_do_not_however_long_it_takes(self) -> None:
+        """A single call gives up after its five attempts, and is not held."""
+        service = Service()
+        assert not service.fails(9, within=3600)
+        assert not service.outage.on
+
+    def test_a_burst_does_not(self) -> None:
+        """64 in flight that meet one hiccup fail all at once."""
+        service = Service()
+        assert not service.fails(64, within=0.5)
+        service.now += 0.5
+        assert service.outage.failed()
+
+    def test_a_success_in_between_shows_that_it_is_there(self) -> None:
+        service = Service()
+        service.fails(9, within=2.0)
+        assert not service.outage.succeeded()
+        assert not service.fails(9, within=2.0)
+        assert service.outage.failed()
+
+    def test_it_begins_once(self) -> None:
+        service = Service()
+        service.fails(10, within=1.0)
+        assert [service.outage.failed() for _ in range(20)] == [False] * 20
+
+
+class TestProbes:
+    """One at a time asks, at growing intervals."""
+
+    def test_they_come_ever_more_rarely_up_to_five_seconds(self) -> None:
+        service = Service()
+        service.fails(10, within=1.0)
+        waits: list[float] = []
+        for _ in range(6):
+            waits.append(service.outage.until_probe)
+            service.now += waits[-1]
+            service.outage.probing()
+        assert waits == pytest.approx([0.5, 1, 2, 4, 5, 5])
+
+    def test_chance_spreads_them_over_the_second_half_of_each_interval(self) -> None:
+        """So that many clients do not ask at the same moment."""
+        service = Service(chance=0.0)
+        service.fails(10, within=1.0)
+        assert service.outage.until_probe == pytest.approx(0.25)
+        service.chance = 0.5
+        service.outage.probing()
+        assert service.outage.until_probe == pytest.approx(0.75)
+
+    def test_one_that_is_due_stays_due(self) -> None:
+        service = Service()
+        service.fails(10, within=1.0)
+        service.now += 60
+        assert service.outage.until_probe == 0
+
+    def test_the_next_outage_begins_with_quick_ones_again(self) -> None:
+        service = Service()
+        service.fails(10, within=1.0)
+        for _ in range(5):
+            service.outage.probing()
+        service.outage.succeeded()
+        service.fails(10, within=1.0)
+        assert service.outage.until_probe == pytest.approx(0.5)
+
+
+class TestEnd:
+    """It is over with the first success, or given up."""
+
+    def test_the_first_success_ends_it(self) -> None:
+        service = Service()
+        service.fails(10, within=1.0)
+        assert service.outage.succeeded()
+        assert not service.outage.on
+        assert not service.outage.succeeded()
+
+    def test_it_is_given_up_when_patience_ends(self) -> None:
+        service = Service(patience=60)
+        service.fails(10, within=1.0)
+        service.now += 59
+        assert service.outage.patience_left == pytest.approx(1)
+        assert not service.outage.given_up
+        service.now += 1
+        assert service.outage.given_up
+        assert service.outage.on, "and asked for all the same"
+
+    def test_who_comes_back_after_all_is_not_given_up(self) -> None:
+        service = Service(patience=60)
+        service.fails(10, within=1.0)
+        service.now += 100
+        service.outage.succeeded()
+        assert not service.outage.given_up
+        assert service.outage.patience_left == 60
+
+    def test_the_time_of_all_outages_is_known(self) -> None:
+        service = Service()
+        service.fails(10, within=1.0)
+        service.now += 30
+        assert service.outage.held() == 30
+        service.outage.succeeded()
+        service.now += 1000
+        assert service.outage.held() == 30
+        service.fails(10, within=1.0)
+        service.now += 12
+        assert service.outage.held() == 42
