@@ -1,6 +1,7 @@
 """Putting restreams on the stream."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -11,7 +12,7 @@ from nats.js.api import PubAck
 from nats.js.errors import APIError
 
 from restream_async.worker.names import Names
-from restream_async.worker.nats_options import jetstream_of
+from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
 from restream_async.worker.publishing import Published, Publisher, UnpublishedError
 from restream_async.worker.topology import declare_streams
 
@@ -94,11 +95,24 @@ async def test_a_full_stream_is_an_error_at_once(publisher: Publisher) -> None:
         await publisher.publish_all([wanted(2)], lambda _: None)
 
 
-async def test_one_that_is_too_large_is_an_error_at_once(publisher: Publisher) -> None:
-    huge = attrs.evolve(wanted(1), title="t" * 2**20)
-
-    with pytest.raises(UnpublishedError, match="it cannot be published: maximum payload"):
-        await publisher.publish(huge)
+async def test_one_that_is_too_large_is_an_error_at_once(tmp_path: Path) -> None:
+    (tmp_path / "small.conf").write_text("max_payload: 4096\n")
+    server = NatsServer(tmp_path)
+    server.arguments = ["-c", str(tmp_path / "small.conf")]
+    await server.start()
+    try:
+        connection = await NatsOptions(url=server.url).connect()
+        jetstream = jetstream_of(connection)
+        await declare_streams(jetstream, Names())
+        publisher = Publisher(
+            jetstream=jetstream, subject="restreams.commands", stream="RESTREAMS", salt=b""
+        )
+        huge = attrs.evolve(wanted(1), title="t" * 5000)
+        with pytest.raises(UnpublishedError, match="it cannot be published: maximum payload"):
+            await publisher.publish(huge)
+        await close(connection)
+    finally:
+        await server.stop()
 
 
 async def test_a_stream_that_is_just_being_made_is_waited_for(connection: Client) -> None:

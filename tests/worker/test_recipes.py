@@ -1,7 +1,4 @@
-"""The recipes of the README for services, each under its real framework.
-
-Until they are merged into README.md, they are read from where RECIPES says.
-"""
+"""The recipes of the README, each under its real framework or with a real NATS server."""
 
 import asyncio
 import json
@@ -20,15 +17,19 @@ import pytest
 
 from restream_async.sandbox import Sandbox
 
-README = Path(os.environ.get("RECIPES", Path(__file__).parent.parent.parent / "README.md"))
+from .nats_server import NatsServer
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
 BLOCKS = dict(
-    re.findall(
-        r"^```(?:python|toml)\n# (\w+\.\w+)\n(.*?)^```$",
-        README.read_text(),
-        re.MULTILINE | re.DOTALL,
-    )
+    re.findall(r"^```(?:python|toml)\n# (\w+\.\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 )
-pytestmark = pytest.mark.skipif("service.py" not in BLOCKS, reason="not in the README yet")
+COMMANDS = [
+    line
+    for block in re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    if "RESTREAM_NATS_URL" in block
+    for line in block.splitlines()
+    if line.startswith("restream-async ")
+]
 
 WANTED = {"title": "YouTube", "stream_url": "rtmp://h/a", "stream_key": "SECRET-of-a-service"}
 EVENT = {"eventType": "live.video.created", "data": {"PublicId": "v9", "Title": "Show"}}
@@ -144,3 +145,46 @@ async def test_the_webhook_route_creates_once_however_often_it_is_told(
 
     assert [status for status, _ in answers] == [204, 204, 204, 400]
     assert [item.title for item in sandbox.stored] == ["YouTube: Show"]
+
+
+async def test_the_commands_bring_a_file_to_the_service(
+    nats_server: NatsServer, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    (tmp_path / "restreams.csv").write_text(
+        "videoId,title,streamUrl,streamKey,status\n"
+        + "".join(f"v{number},YouTube,rtmp://h/a,SECRET-{number},true\n" for number in range(20))
+    )
+    put, work = COMMANDS
+    scripts = Path(sys.executable).parent
+    environment = {
+        **os.environ,
+        "PATH": os.pathsep.join([str(scripts), os.environ["PATH"]]),
+        "RESTREAM_NATS_URL": nats_server.url,
+        "RESTREAM_BASE_URL": sandbox.base_url,
+        "RESTREAM_PROJECT_ID": sandbox.project_id,
+        "RESTREAM_API_KEY": sandbox.api_key,
+    }
+
+    async def start(command: str) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *command.split(),
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    enqueue = await start(put)
+    said, _ = await asyncio.wait_for(enqueue.communicate(), 30)
+    assert enqueue.returncode == 0, said.decode()
+    worker = await start(work)
+    try:
+        async with asyncio.timeout(30):
+            while len(sandbox.stored) < 20:  # noqa: ASYNC110 - asked, not told
+                await asyncio.sleep(0.05)
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        also_said, _ = await asyncio.wait_for(worker.communicate(), 30)
+    assert worker.returncode == 0, also_said.decode()
+    assert len(sandbox.stored) == 20
+    assert b"SECRET" not in said + also_said
