@@ -1,4 +1,4 @@
-"""Throughput over worker processes: `python -m benchmarks.scaling [PLOT.svg]`.
+"""Throughput over worker processes: `python -m benchmarks.worker_scaling [PLOT.svg]`.
 
 A service that takes 200 ms, and 1, 2 and 4 workers of 16 places each: the cap is 16 for each
 worker, so the ideal is 80 creations a second for each. Efficiency is the measured rate over that.
