@@ -1,4 +1,6 @@
-"""Kill workers, end workers and restart NATS under 2,000 commands: `python -m benchmarks.worker_fleet`.
+"""Kill workers, end workers and restart NATS under 2,000 commands.
+
+    python -m benchmarks.worker_fleet
 
 Three worker processes on a real NATS server, a sandbox that takes 200 ms and fails one creation in
 eight. One worker gets SIGKILL, one SIGTERM, the server is restarted once. In the end every
