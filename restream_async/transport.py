@@ -5,9 +5,8 @@ It decides nothing; it only notes what matters to the verdict: whether the reque
 
 import asyncio
 import os
-from collections.abc import Coroutine
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
 import attrs
@@ -42,13 +41,13 @@ class _Body(aiohttp.BytesPayload):
         """Hold JSON, or nothing."""
         super().__init__(data or b"", content_type="application/json")
 
-    def write_with_length(
+    async def write_with_length(
         self, writer: AbstractStreamWriter, content_length: int | None
-    ) -> Coroutine[Any, Any, None]:
+    ) -> None:
         """Note the start, then write."""
         self.started = True
         self._consumed = True
-        return super().write_with_length(writer, content_length)
+        await super().write_with_length(writer, content_length)
 
 
 class Transport:
