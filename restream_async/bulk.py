@@ -25,7 +25,7 @@ from restream_async.creation import (
     Doubt,
     Settled,
     Unsettled,
-    key_of,
+    outcome_of,
 )
 from restream_async.errors import JournalError
 from restream_async.intake import Recent, intake
@@ -240,8 +240,10 @@ class BulkRun:
 
     def _use_room(self) -> None:
         """Start a lane where there is work for one that nobody waits to do."""
-        room = self._caller.gate.has_room and (self._intents is None or self._intents.any_ready)
-        if room and not self._idle and self._tasks and len(self._tasks) < self._most_lanes:
+        if self._idle or not self._caller.gate.has_room:
+            return
+        work = self._intents is None or self._intents.any_ready
+        if work and self._tasks and len(self._tasks) < self._most_lanes:
             self._start(self._work)
 
     async def _guarded(self, work: Work) -> None:
@@ -256,7 +258,8 @@ class BulkRun:
         while self._wants_lane():
             self._idle += 1
             try:
-                await self._room_for_outcomes()
+                if len(self._outcomes) >= self._most_lanes:
+                    await self._room_for_outcomes()
                 job = await self._next()
             finally:
                 self._idle -= 1
@@ -280,16 +283,17 @@ class BulkRun:
             if item is None:
                 return None
             index, new, placed = item
-            return _Job(index, new, _begun(self._beginning_of(new), placed=placed))
+            beginning = self._beginning_of(new)
+            return _Job(index, new, beginning if placed else _unplaced(beginning))
         intent = await self._intents.next_in_place()
         if intent is None:
             return None
         (index, new, page), placed = intent
         beginning = self._books.beginning(page, ensure=self._ensure)
-        return _Job(index, new, _begun(beginning, placed=placed), page)
+        return _Job(index, new, beginning if placed else _unplaced(beginning), page)
 
     def _beginning_of(self, new: NewRestream) -> Beginning:
-        again = self._recent is not None and self._recent.knows(key_of(new))
+        again = self._recent is not None and self._recent.knows(new)
         return _AGAIN if again else self._beginning
 
     async def _room_for_outcomes(self) -> None:
@@ -319,7 +323,7 @@ class BulkRun:
         if end.doubt is not None:
             kept = end.restream.id if isinstance(end, Settled) else None
             await self._remember(job, kept, end.doubt)
-        self._deliver(_outcome(job, end), end.doubt)
+        self._deliver(outcome_of(end, job.index, job.new), end.doubt)
 
     async def _remember(self, job: _Job, kept: int | str | None, doubt: Doubt | None) -> None:
         if doubt is not None:
@@ -348,19 +352,6 @@ class BulkRun:
                 self._intake.fail(error)
 
 
-def _begun(beginning: Beginning, *, placed: bool) -> Beginning:
+def _unplaced(beginning: Beginning) -> Beginning:
     # In an outage that nobody waits for any more there are no places to begin in.
-    return beginning if placed else attrs.evolve(beginning, in_place=False)
-
-
-def _outcome(job: _Job, end: Settled | Unsettled) -> Outcome:
-    if isinstance(end, Unsettled):
-        return Failed(index=job.index, request=job.new, error=end.error, attempts=end.attempts)
-    return Created(
-        index=job.index,
-        request=job.new,
-        restream=end.restream,
-        attempts=end.attempts,
-        origin=end.origin,
-        maybe_duplicate=end.maybe_duplicate,
-    )
+    return attrs.evolve(beginning, in_place=False)

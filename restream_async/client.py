@@ -10,10 +10,10 @@ import aiohttp
 from restream_async import codec
 from restream_async.calls import Caller, unless_in_doubt, value_or_raise
 from restream_async.config import InDoubt, Settings, check_limits
-from restream_async.creation import LOOK_FIRST, Creator, restream_or_raise
+from restream_async.creation import LOOK_FIRST, PLAIN, Creator, outcome_of, restream_or_raise
 from restream_async.deletion import delete
 from restream_async.gate import Gate
-from restream_async.model import NewRestream, Restream, Toggled
+from restream_async.model import NewRestream, Outcome, Restream, Toggled
 from restream_async.policy import RetryPolicy
 from restream_async.stats import Stats
 from restream_async.timing import Timing
@@ -168,6 +168,21 @@ class RestreamClient:
         """
         end = await self._creator.create(new, self._caller.begin(), LOOK_FIRST)
         return restream_or_raise(end)
+
+    async def outcome(self, new: NewRestream, *, ensure: bool = False) -> Outcome:
+        """Create a restream, and return how that ended: `Created` or `Failed`, each with index 0.
+
+        For workers and queues, which tell others what became of each: nothing is raised for a
+        restream that could not be created, and what was created says from where it is known.
+
+        Args:
+            new: the restream.
+            ensure: look first, and create it only if it is absent.
+
+        """
+        beginning = LOOK_FIRST if ensure else PLAIN
+        end = await self._creator.create(new, self._caller.begin(), beginning)
+        return outcome_of(end, 0, new)
 
     async def list(self, video_id: str) -> list[Restream]:
         """Return the restreams of one live video, in the service's order.

@@ -27,7 +27,7 @@ from restream_async.errors import (
     RestreamError,
     TransportError,
 )
-from restream_async.model import NewRestream, Origin, Restream
+from restream_async.model import Created, Failed, NewRestream, Origin, Outcome, Restream
 from restream_async.verdict import Failure, Verdict
 from restream_async.wire import Api
 
@@ -397,3 +397,17 @@ def restream_or_raise(end: Settled | Unsettled) -> Restream:
     if isinstance(end, Unsettled):
         raise end.error
     return end.restream
+
+
+def outcome_of(end: Settled | Unsettled, index: int, new: NewRestream) -> Outcome:
+    """Return what to tell of an end: the restream, or what kept it from being created."""
+    if isinstance(end, Unsettled):
+        return Failed(index=index, request=new, error=end.error, attempts=end.attempts)
+    return Created(
+        index=index,
+        request=new,
+        restream=end.restream,
+        attempts=end.attempts,
+        origin=end.origin,
+        maybe_duplicate=end.maybe_duplicate,
+    )

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final, Literal, Self, TypeAlias
 
+from restream_async.effort import Effort
 from restream_async.limit import AdaptiveLimit, Signal
 from restream_async.outage import Outage
 from restream_async.timing import Timing
@@ -45,6 +46,8 @@ class Gate:
         self._probing = False
         self._armed = False
         self._closed = False
+        self.held: Callable[[], float] = outage.held
+        """Returns the seconds of all outages so far."""
         # Whether an attempt has failed since the last success.
         self._failing = False
         self.on_room: set[Callable[[], None]] = set()
@@ -62,7 +65,8 @@ class Gate:
 
         """
         outage = Outage(patience, timing.now, timing.random)
-        return cls(AdaptiveLimit(ceiling), outage, timing.sleep)
+        effort = Effort(timing.now, timing.computing)
+        return cls(AdaptiveLimit(ceiling, effort.was_full), outage, timing.sleep)
 
     @property
     def ceiling(self) -> int:
@@ -167,10 +171,6 @@ class Gate:
         if self._outage.failed():
             self._set_room()
             self._arm()
-
-    def held(self) -> float:
-        """Return the seconds of all outages so far."""
-        return self._outage.held()
 
     def tell_of_room(self) -> None:
         """Tell whoever wants to know that a place may be free that nobody waits for."""

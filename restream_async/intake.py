@@ -5,7 +5,6 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import ClassVar, Final, cast
 
-from restream_async.creation import Key
 from restream_async.gate import Gate, GivenUpError
 from restream_async.model import NewRestream
 
@@ -26,9 +25,9 @@ class Recent:
         self._newer: set[int] = set()
         self._older: set[int] = set()
 
-    def knows(self, key: Key) -> bool:
-        """Say whether a key came before, and remember it."""
-        mark = hash(key)
+    def knows(self, new: NewRestream) -> bool:
+        """Say whether one with the same key came before, and remember it."""
+        mark = hash((new.video_id, new.stream_url, new.stream_key))
         known = mark in self._newer or mark in self._older
         if len(self._newer) >= REMEMBERED:
             self._newer, self._older = set(), self._newer

@@ -16,11 +16,14 @@ What the rules are for:
 - A list may be quicker than a creation at any load, so latencies are compared within one kind of
   request only, that which keeps the service busiest; and a quick one counts for less in a round,
   or a hundred looks in the moment after an outage would let in a hundred creations at once.
+- A client that has no time itself finds every service slow. Its latencies say nothing then, and it
+  is no load that the service could not bear.
 """
 
 import enum
 import math
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Final
 
 # Where to begin.
@@ -57,8 +60,15 @@ class Signal(enum.Enum):
 class AdaptiveLimit:
     """The limit, from a small start up to a ceiling, never below 1."""
 
-    def __init__(self, ceiling: int) -> None:
-        """Begin small."""
+    def __init__(self, ceiling: int, busy: Callable[[], bool] = lambda: False) -> None:
+        """Begin small.
+
+        Args:
+            ceiling: how many may ever be in flight.
+            busy: whether this side had no time to spare since it was last asked.
+
+        """
+        self._busy = busy
         self._ceiling = float(ceiling)
         self._limit = min(_START, self._ceiling)
         # Each by the kind of request.
@@ -138,6 +148,8 @@ class AdaptiveLimit:
         full = self._full
         kind = max(self._latencies, key=self._work, default="")
         least, typical = self._crowding(kind)
+        if self._busy():
+            least = typical = 1.0
         self._clear()
         self._recent, self._recent_shed = self._recent + answers, self._recent_shed + shed
         if self._recent > _RECENT:

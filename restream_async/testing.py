@@ -34,7 +34,13 @@ def instant_timing(seed: int = 0) -> Timing:
         await asyncio.sleep(0)
 
     chance = random.Random(seed)  # noqa: S311 - jitter, not a secret
-    return Timing(now=lambda: now, wall_clock=lambda: now, sleep=sleep, random=chance.random)
+    return Timing(
+        now=lambda: now,
+        computing=lambda: 0.0,
+        wall_clock=lambda: now,
+        sleep=sleep,
+        random=chance.random,
+    )
 
 
 @pytest_asyncio.fixture

@@ -179,7 +179,7 @@ class _Telling:
                 status = inside
         if 200 <= status < 300 and not denied:  # noqa: PLR2004 - HTTP's own classes
             return Failure(Verdict.IN_DOUBT, self._malformed(problem))
-        return Failure(_verdict(status), self._api_error(status, envelope))
+        return Failure(verdict_of(status), self._api_error(status, envelope))
 
     def _malformed(self, problem: str) -> MalformedResponseError:
         excerpt = self._excerpt()
@@ -232,7 +232,8 @@ class _Telling:
         return clean(redact(one_line(text), self.secrets), _EXCERPT_SHOWN)
 
 
-def _verdict(status: int) -> Verdict:
+def verdict_of(status: int) -> Verdict:
+    """Return what an answer with a status that is no success means."""
     if status == _TOO_MANY_REQUESTS:
         return Verdict.NOT_DONE
     if 300 <= status < 500 or status == _NOT_IMPLEMENTED:  # noqa: PLR2004 - HTTP's own classes

@@ -58,8 +58,8 @@ _FAULTS: Final = Faults(
     # want of patience, only for what it makes of an answer.
     max_faults=2,
 )
-# Later than the look before the first resend, whose wait is 0.2 s at most.
-_LATE_FAULTS: Final = attrs.evolve(_FAULTS, late=0.03, late_by=0.5)
+# As long as the wait before the first resend is at most: it comes after the look.
+_LATE_FAULTS: Final = attrs.evolve(_FAULTS, late=0.03, late_by=0.2)
 
 MAIN: Final = Trial(
     name="chaos", title="while answers get lost", faults=_FAULTS, contestants=(OURS, *OTHERS)

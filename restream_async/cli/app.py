@@ -9,11 +9,13 @@ import typer
 from restream_async import JournalError, RestreamError, TransportError
 from restream_async.cli.bulk import bulk
 from restream_async.cli.demo import demo
+from restream_async.cli.enqueue import enqueue
 from restream_async.cli.one import create, delete, list_, toggle
 from restream_async.cli.sandbox import sandbox
 from restream_async.cli.screen import let_go_of_closed_pipes, say_error
 from restream_async.cli.trouble import ExitCode, Trouble
 from restream_async.cli.undo import undo
+from restream_async.cli.worker import asyncapi, worker
 
 PROGRAM: Final = "restream-async"
 
@@ -62,6 +64,9 @@ app.command()(toggle)
 app.command()(delete)
 app.command()(undo)
 app.command()(sandbox)
+app.command()(enqueue)
+app.command()(worker)
+app.command()(asyncapi)
 
 
 def run(arguments: Sequence[str]) -> int:

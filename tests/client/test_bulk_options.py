@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from restream_async import Created, InternalServerError, JournalError, Origin
-from restream_async.creation import key_of
 from restream_async.intake import Recent
 from restream_async.sandbox import Fault, Faults, Sandbox
 
@@ -116,11 +115,11 @@ class TestRepeats:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("restream_async.intake.REMEMBERED", 10)
-        keys = [key_of(new) for new in many(25)]
+        items = many(25)
         recent = Recent()
-        assert not any(recent.knows(key) for key in keys)
-        assert all(recent.knows(key) for key in keys[-10:])
-        assert not recent.knows(keys[0])
+        assert not any(recent.knows(item) for item in items)
+        assert all(recent.knows(item) for item in items[-10:])
+        assert not recent.knows(items[0])
 
     async def test_the_same_again_can_be_created_again(self) -> None:
         async with Sandbox(latency=0.002) as sandbox, client_of(sandbox) as client:

@@ -45,6 +45,7 @@ class FastForward:
         loop = asyncio.get_running_loop()
         return Timing(
             now=lambda: loop.time() * self._times,
+            computing=lambda: 0.0,
             sleep=lambda seconds: asyncio.sleep(seconds / self._times),
             random=lambda: 0.5,
         )

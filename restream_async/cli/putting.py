@@ -1,0 +1,132 @@
+"""A checked input on its way to the stream, under a display, with Ctrl-C."""
+
+import time
+from collections.abc import Iterator
+from typing import Final
+
+import attrs
+from nats.aio.client import Client
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from restream_async import ConfigurationError, NewRestream
+from restream_async.cli.interrupts import Interrupts
+from restream_async.cli.nats import NatsChoice
+from restream_async.cli.screen import is_lively, lasting, plural, say, say_error
+from restream_async.cli.summary import counted, verdict_mark
+from restream_async.cli.trouble import ExitCode, Trouble
+from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
+from restream_async.worker.publishing import Published, Publisher, UnpublishedError
+from restream_async.worker.topology import declare_streams
+
+_PLAIN_EVERY: Final = 2.0
+
+
+@attrs.define(kw_only=True)
+class Job:
+    """A checked input on its way to the stream."""
+
+    restreams: Iterator[NewRestream]
+    total: int
+    nats: NatsChoice
+    console: Console
+    quiet: bool
+    look_first: bool
+    new: int = 0
+    known: int = 0
+    stopped: bool = False
+    trouble: Trouble | None = None
+    _said: float = attrs.field(factory=time.monotonic)
+
+    async def run(self, options: NatsOptions, replicas: int) -> int:
+        """Put all there is, and return the exit code."""
+        start = time.monotonic()
+        connection = await _connected(options)
+        problem = ""
+        interrupts = Interrupts(self._stop)
+        try:
+            jetstream = jetstream_of(connection)
+            publisher = Publisher(
+                jetstream=jetstream,
+                subject=self.nats.subject,
+                stream=self.nats.stream,
+                salt=await declare_streams(jetstream, self.nats.names, replicas=replicas),
+            )
+            with self._progress() as progress:
+                task = progress.add_task("", total=self.total)
+
+                def heed(published: Published) -> None:
+                    self._count(published)
+                    progress.update(task, completed=self.new + self.known)
+
+                async with interrupts:
+                    await publisher.publish_all(
+                        self._until_stopped(), heed, look_first=self.look_first
+                    )
+        except ConfigurationError as error:
+            raise Trouble(str(error)) from None
+        except UnpublishedError as error:
+            problem = str(error)
+        finally:
+            await close(connection)
+        if not self.quiet:
+            say(self.console, self._summary(time.monotonic() - start))
+        if problem:
+            say_error(f"{problem}; run this again, what is on the stream is not put twice")
+            return ExitCode.FAILED
+        if interrupts.exit_code is not None:
+            say_error("interrupted: run this again, what is on the stream is not put twice")
+            return interrupts.exit_code
+        if self.trouble is not None:
+            raise self.trouble
+        return ExitCode.DONE
+
+    def _until_stopped(self) -> Iterator[NewRestream]:
+        try:
+            for new in self.restreams:
+                if self.stopped:
+                    return
+                yield new
+        except Trouble as trouble:
+            self.trouble = trouble
+
+    def _stop(self) -> None:
+        self.stopped = True
+
+    def _count(self, published: Published) -> None:
+        if published.is_new:
+            self.new += 1
+        else:
+            self.known += 1
+        lively = is_lively(self.console)
+        if not (self.quiet or lively) and time.monotonic() - self._said >= _PLAIN_EVERY:
+            self._said = time.monotonic()
+            done = self.new + self.known
+            say(self.console, f"{done * 100 // self.total:>3} %  {done:,} of {self.total:,}")
+
+    def _progress(self) -> Progress:
+        return Progress(
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=self.quiet or not is_lively(self.console),
+        )
+
+    def _summary(self, took: float) -> Text:
+        done = self.new + self.known
+        head = verdict_mark(good=done == self.total)
+        head.append(f"{done:,} of {plural(self.total, 'restream')} on the stream ", "bold")
+        head.append(f"{self.nats.stream}, in {lasting(took)}")
+        rows = [(self.new, "put there now"), (self.known, "that it had already")]
+        return Text("\n").join([head, counted(rows)])
+
+
+async def _connected(options: NatsOptions) -> Client:
+    try:
+        return await options.connect()
+    except ConfigurationError as error:
+        sentence = str(error)
+    raise Trouble(sentence)

@@ -1,0 +1,163 @@
+"""`worker`: one worker process. `asyncapi`: what it takes and tells, as a document."""
+
+import logging
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Final, NoReturn
+
+import typer
+
+from restream_async import ConfigurationError, RestreamClient, RetryPolicy
+from restream_async.cli.connection import client_for
+from restream_async.cli.loop import run_async
+from restream_async.cli.nats import NatsChoice, on_nats, worker_extra
+from restream_async.cli.options import ConnectionOptions, connected, duration, seconds
+from restream_async.cli.screen import console_on, say
+from restream_async.cli.trouble import Trouble
+from restream_async.worker.webhooks import Destination, read_destinations
+
+_WORKING: Final = "How to work"
+
+
+@connected
+@on_nats
+def worker(  # noqa: PLR0913 - one for each option
+    connection: ConnectionOptions,
+    *,
+    nats: NatsChoice,
+    places: Annotated[
+        int,
+        typer.Option(min=1, help="Messages under way in this process.", rich_help_panel=_WORKING),
+    ] = 16,
+    cap: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Messages under way over all machines, which is also the most requests at once.",
+            show_default="as the consumer has it, else 64",
+            rich_help_panel=_WORKING,
+        ),
+    ] = None,
+    ack_wait: Annotated[
+        float | None,
+        typer.Option(
+            parser=seconds,
+            metavar="SECONDS",
+            help="After which a message of a worker that died is delivered again.",
+            show_default="as the consumer has it, else 30",
+            rich_help_panel=_WORKING,
+        ),
+    ] = None,
+    grace: Annotated[
+        float,
+        typer.Option(
+            parser=duration,
+            metavar="SECONDS",
+            help="At the end, for what is under way; the rest is given back.",
+            rich_help_panel=_WORKING,
+        ),
+    ] = 20.0,
+    destinations: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="A TOML or JSON file; every live.video.created event on --events becomes a "
+            "restream for each of its destinations.",
+            rich_help_panel=_WORKING,
+        ),
+    ] = None,
+    replicas: Annotated[
+        int,
+        typer.Option(
+            min=1, max=5, help="Copies of a stream that has to be made.", rich_help_panel=_WORKING
+        ),
+    ] = 1,
+    attempts: Annotated[
+        int,
+        typer.Option(min=1, help="For one restream at each delivery.", rich_help_panel=_WORKING),
+    ] = 5,
+    deadline: Annotated[
+        float,
+        typer.Option(
+            parser=seconds,
+            metavar="SECONDS",
+            help="For one restream at each delivery, with all attempts and waits.",
+            rich_help_panel=_WORKING,
+        ),
+    ] = 120.0,
+) -> None:
+    """Create the restreams that are on the stream, until SIGTERM or Ctrl-C.
+
+    Run it as often as you like, on as many machines as you like: they share the work, and one
+    that dies is taken over from. While the service is gone they hold what they have. If a stream
+    or the consumer is deleted under them they end, with exit code 1.
+    """
+
+    def client() -> RestreamClient:
+        return client_for(
+            connection,
+            retry=RetryPolicy(attempts=attempts, deadline=deadline),
+            max_in_flight=places,
+        )
+
+    # To import all and to connect takes a while; once it works it ends by itself.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
+    # What is wrong with the settings is said before anything is connected.
+    client()
+    options = nats.options()
+    wanted = () if destinations is None else _read(destinations)
+    with worker_extra():
+        from restream_async.worker.run import run_worker  # noqa: PLC0415 - needs the extra
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    say(console_on(sys.stderr), f"Working off {nats.stream} at {options.shown}; Ctrl-C ends it.")
+    try:
+        run_async(
+            run_worker(
+                options,
+                names=nats.names,
+                client=client,
+                places=places,
+                in_flight=cap,
+                ack_wait=ack_wait,
+                replicas=replicas,
+                grace=grace,
+                destinations=wanted,
+            )
+        )
+    except ConfigurationError as error:
+        sentence = str(error)
+    else:
+        return
+    raise Trouble(sentence)
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    """End before anything was begun: with 0, as later too.
+
+    Raises:
+        SystemExit: always.
+
+    """
+    del number, frame
+    raise SystemExit(0)
+
+
+def _read(path: Path) -> tuple[Destination, ...]:
+    try:
+        return read_destinations(path)
+    except ConfigurationError as error:
+        sentence = str(error)
+    raise Trouble(sentence)
+
+
+@on_nats
+def asyncapi(*, nats: NatsChoice) -> None:
+    """Print the AsyncAPI document of the subjects: commands, outcomes, dead letters."""
+    with worker_extra():
+        from restream_async.worker.app import document  # noqa: PLC0415 - needs the extra
+    typer.echo(document(nats.names))

@@ -1,0 +1,64 @@
+"""What a message asks for: one restream, or a list of them, with the names of the wire.
+
+{"videoId": "v1", "title": "YouTube", "streamUrl": "rtmps://…", "streamKey": "…", "status": true}
+"""
+
+from collections.abc import Iterable
+from typing import Final, TypeAlias, cast
+
+import attrs
+
+from restream_async import codec
+from restream_async.errors import InvalidRestreamError
+from restream_async.model import NewRestream
+
+LARGEST: Final = 1024 * 1024
+"""Bytes of a message; also the largest that a NATS server takes where nobody changed it."""
+MOST: Final = 1000
+"""Restreams in one message. They are created one after the other, so that a message is never
+more than one request to the service; more of them belong into more messages."""
+
+
+@attrs.frozen
+class Unusable:
+    """Something that is no restream, and why not. Repeats no value: it may be a key."""
+
+    reason: str
+
+
+Item: TypeAlias = NewRestream | Unusable
+
+
+def decode(data: bytes) -> list[Item] | Unusable:
+    """Return the restreams that a message asks for, each good or bad; or why it asks for none."""
+    if len(data) > LARGEST:
+        return Unusable(f"it is too large: {len(data):,} bytes, at most {LARGEST:,} are taken")
+    try:
+        value = codec.parse(data)
+    except codec.UnreadableError as error:
+        return Unusable(str(error))
+    if not isinstance(value, list):
+        return [_item(value)]
+    values = cast("list[object]", value)
+    if not values:
+        return Unusable("it is an empty list")
+    if len(values) > MOST:
+        return Unusable(f"it is too long: {len(values):,} restreams, at most {MOST:,} are taken")
+    return [_item(each) for each in values]
+
+
+def encode(restreams: NewRestream | Iterable[NewRestream]) -> bytes:
+    """Return the message that asks for one restream, or for several of them."""
+    if isinstance(restreams, NewRestream):
+        return codec.to_json(restreams)
+    return b"[" + b",".join(map(codec.to_json, restreams)) + b"]"
+
+
+def _item(value: object) -> Item:
+    if not isinstance(value, dict):
+        return Unusable("it is no object with the fields of a restream")
+    try:
+        return codec.new_restream(cast("dict[str, object]", value))
+    except InvalidRestreamError as error:
+        between = ": " if error.reason.startswith("expected") else " "
+        return Unusable(f"{codec.wire_name(error.field)}{between}{error.reason}")

@@ -1,0 +1,203 @@
+"""What becomes of a message: done, again after so many seconds, or never. Knows no broker.
+
+Messages are delivered more than once: a worker that was killed may have created what it was asked
+for without anybody knowing. So a first delivery creates, and every later one looks first.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final, Literal, Protocol
+
+import attrs
+
+from restream_async.errors import (
+    ApiError,
+    InvalidRestreamError,
+    OutageError,
+    RestreamError,
+    UnauthorizedError,
+)
+from restream_async.model import Created, Failed, NewRestream, Outcome
+from restream_async.policy import RetryPolicy
+from restream_async.stats import Stats
+from restream_async.verdict import Verdict, verdict_of
+from restream_async.worker.commands import Unusable, decode
+
+REDELIVERY: Final = RetryPolicy(attempts=8, base=1.0, cap=10.0)
+"""At which delivery a message that fails is given up, and how long it rests in between.
+
+Beneath it the client has tried several times at each delivery. Rests are short, at most 45 seconds
+in all for a message that asks for no more with `Retry-After`: to the server a message that rests
+is not acknowledged, so it holds one of the consumer's places (`max_ack_pending`). Where as many
+messages as there are places fail, and only they, fresh ones wait until the first of them is given
+up. Where all fail it is an outage, and nothing is given up.
+"""
+
+UNTRIED: Final = 2 * REDELIVERY.attempts
+"""Deliveries after which a message is given up without one more try: workers seem to die of it.
+
+Twice as many as failures, because a worker that ends gives back what it holds, and that counts as
+a delivery too: restarts during a long outage condemn nothing.
+"""
+
+# Seconds until the next look whether the service is back; meanwhile the client probes.
+_HOLD: Final = 1.0
+# With a key that is refused, only a person can help.
+_LOCKED_OUT: Final = 15.0
+
+_log: Final = logging.getLogger("restream_async.worker")
+
+
+class Client(Protocol):
+    """What handling needs of a `RestreamClient`."""
+
+    async def outcome(self, new: NewRestream, *, ensure: bool = False) -> Outcome:
+        """Create a restream, with `ensure` only if it is absent, and return how that ended."""
+        ...
+
+    def stats(self) -> Stats:
+        """Return what the client is doing now."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class Refused:
+    """A restream of a message, or all of it, that will not be created however often it is tried.
+
+    Attributes:
+        index: its place in the list, from 0.
+        reason: why, in words, without secrets.
+        failed: how the last try ended; None: it was not tried, most often because it could not be
+            read.
+
+    """
+
+    index: int
+    reason: str
+    failed: Failed | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Handled:
+    """What became of a message.
+
+    Attributes:
+        done: what exists now, by its index in the message.
+        refused: what never will, for the dead letters.
+        again: seconds after which the message is to be delivered again; None: never.
+        reason: why it is to be delivered again.
+
+    """
+
+    done: tuple[Created, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    again: float | None = None
+    reason: str = ""
+
+    @property
+    def verdict(self) -> Literal["done", "again", "never"]:
+        """Whether the message is done with, comes again, or is a dead letter at least in part."""
+        if self.again is not None:
+            return "again"
+        return "never" if self.refused else "done"
+
+
+@attrs.frozen(kw_only=True)
+class Handler:
+    """Carries out messages.
+
+    Attributes:
+        client: shared by all messages of a process.
+        redelivery: at which delivery a message that fails is given up, and its rest in between.
+        stopping: says whether this worker is about to end, so that nothing new is begun.
+        sleep: waits for so many seconds.
+        chance: a random number from 0 up to 1.
+
+    """
+
+    client: Client
+    redelivery: RetryPolicy = REDELIVERY
+    stopping: Callable[[], bool]
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    chance: Callable[[], float] = random.random
+
+    async def handle(self, data: bytes, delivery: int, *, look_first: bool = False) -> Handled:
+        """Carry out a message, and say what is to become of it.
+
+        While the service is gone, or refuses the key, the message is held here instead of being
+        given back, so that an outage uses up no deliveries.
+
+        Args:
+            data: the message.
+            delivery: which delivery of it this is, from 1.
+            look_first: look even at the first delivery, where the same wish may come twice in two
+                messages.
+
+        """
+        items = decode(data)
+        if isinstance(items, Unusable):
+            return Handled(refused=(Refused(index=0, reason=items.reason),))
+        done: list[Created] = []
+        refused: list[Refused] = []
+        # One after the other: a message is never more than one request to the service.
+        for index, item in enumerate(items):
+            if isinstance(item, Unusable):
+                refused.append(Refused(index=index, reason=item.reason))
+                continue
+            if delivery > UNTRIED:
+                reason = f"delivered {delivery} times, and no worker lived to see it through"
+                refused.append(Refused(index=index, reason=reason))
+                continue
+            end = await self._settle(item, look_first=look_first or delivery > 1)
+            if end is None:
+                return Handled(again=0.0, reason="the worker is ending")
+            end = attrs.evolve(end, index=index)
+            if isinstance(end, Created):
+                done.append(end)
+            elif is_final(end.error):
+                refused.append(Refused(index=index, reason=str(end.error), failed=end))
+            elif delivery >= self.redelivery.attempts:
+                reason = f"given up after {delivery} deliveries: {end.error}"
+                refused.append(Refused(index=index, reason=reason, failed=end))
+            else:
+                return self._again(end.error, delivery)
+        return Handled(done=tuple(done), refused=tuple(refused))
+
+    def _again(self, error: RestreamError, delivery: int) -> Handled:
+        # What has ended will end the same way again, and is told of when all of the message has.
+        asked = error.retry_after if isinstance(error, ApiError) else None
+        seconds = self.redelivery.wait(delivery, asked, self.chance())
+        return Handled(again=seconds, reason=str(error))
+
+    async def _settle(self, new: NewRestream, *, look_first: bool) -> Outcome | None:
+        """Bring a restream to its end; None: this worker ends first."""
+        while not self.stopping():
+            end = await self.client.outcome(new, ensure=look_first)
+            if isinstance(end, Created):
+                return end
+            if isinstance(end.error, UnauthorizedError):
+                _log.error("the service refuses the API key, so this worker holds: %s", end.error)
+                await self.sleep(_LOCKED_OUT)
+            elif not is_final(end.error) and self._is_gone(end.error):
+                _log.warning("the service is gone, so this worker holds: %s", end.error)
+                await self.sleep(_HOLD)
+            else:
+                return end
+            look_first = True
+        return None
+
+    def _is_gone(self, error: RestreamError) -> bool:
+        return isinstance(error, OutageError) or self.client.stats().state == "outage"
+
+
+def is_final(error: RestreamError) -> bool:
+    """Say whether trying again can't help.
+
+    A key that is refused says nothing about the restream: with the right one it may be created.
+    """
+    if isinstance(error, ApiError):
+        is_refused = verdict_of(error.status) is Verdict.REFUSED
+        return is_refused and not isinstance(error, UnauthorizedError)
+    return isinstance(error, InvalidRestreamError)

@@ -1,0 +1,38 @@
+"""How a worker works: the numbers and names it goes by."""
+
+import attrs
+
+from restream_async.policy import RetryPolicy
+from restream_async.worker.consumer import ACK_WAIT
+from restream_async.worker.handling import REDELIVERY
+from restream_async.worker.names import Names
+from restream_async.worker.webhooks import Destination
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """How a worker works.
+
+    Attributes:
+        names: what things are called on the NATS server.
+        places: messages under way in this process, at most.
+        ack_wait: seconds, as the consumer has them.
+        look_until: messages up to this number of the stream may have been delivered by a consumer
+            that was deleted: they are looked for first.
+        redelivery: at which delivery a message that fails is given up, and its rest in between.
+        destinations: where every new live video is pushed on to; where there are none, this
+            worker leaves events to others.
+        salt: keys the ids of messages, see `publishing`; for events only.
+        grace: seconds that messages under way may take to finish when the worker is to end; what
+            is not finished then is given back.
+
+    """
+
+    names: Names = attrs.field(factory=Names)
+    places: int = 16
+    ack_wait: float = ACK_WAIT
+    look_until: int = 0
+    redelivery: RetryPolicy = REDELIVERY
+    grace: float = 20.0
+    destinations: tuple[Destination, ...] = ()
+    salt: bytes = attrs.field(default=b"", repr=False)

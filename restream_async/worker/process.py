@@ -1,0 +1,174 @@
+"""What the places of a worker process share: the client, the reports, and the end."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Final, TypeAlias
+
+from faststream.nats import NatsBroker, NatsMessage
+from faststream.nats.publisher.usecase import LogicPublisher
+from nats.aio.msg import Msg
+
+from restream_async.client import RestreamClient
+from restream_async.worker.consumer import GoneError, missing
+from restream_async.worker.handling import Handled, Handler
+from restream_async.worker.lease import Lease, LostError
+from restream_async.worker.names import LOOK_FIRST
+from restream_async.worker.nats_options import UNREACHABLE, close, jetstream_of
+from restream_async.worker.plan import Plan
+from restream_async.worker.reports import Report, Source, reports
+from restream_async.worker.tasks import end
+
+_PUBLISH_SECONDS: Final = 5.0
+# Seconds between two looks whether consumer and streams are there; and before what was missing is
+# looked for once more, as a cluster may not know of it for a moment.
+_LOOK: Final = 5.0
+_LOOK_AGAIN: Final = 1.0
+
+_log: Final = logging.getLogger("restream_async.worker")
+
+Work: TypeAlias = Callable[[Msg], Awaitable[Handled]]
+
+
+class Worker:
+    """What the places of a process share."""
+
+    def __init__(self, plan: Plan, open_client: Callable[[], RestreamClient]) -> None:
+        """Work as `plan` says; the client is opened by `lifespan`."""
+        self.plan = plan
+        self._open_client = open_client
+        self._ending = asyncio.Event()
+        self._over = asyncio.Event()
+        self._handler: Handler
+        self._watching: asyncio.Task[None] | None = None
+        self._missing = ""
+        self.broker: NatsBroker
+        self.outcomes: LogicPublisher
+        self.dead: LogicPublisher
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self) -> AsyncGenerator[None]:
+        """Keep one client open for the whole process.
+
+        Raises:
+            GoneError: at the end, if that came because a consumer or stream was deleted.
+
+        """
+        async with self._open_client() as client:
+            self._handler = Handler(
+                client=client,
+                redelivery=self.plan.redelivery,
+                stopping=self._ending.is_set,
+                sleep=self._pause,
+            )
+            try:
+                yield
+            except UNREACHABLE:
+                if not self._ending.is_set():
+                    raise
+                # FastStream would send all that is left, which nobody takes now.
+                _log.warning("the NATS server is away, so it gives to others what was under way")
+                await close(await self.broker.connect())
+        if self._missing:
+            raise GoneError(f"{self._missing} is not there any more, so this worker has ended")
+
+    def watch(self, leave: Callable[[], None]) -> None:
+        """Begin to look whether all that workers need is still there; if not, `leave` is called.
+
+        FastStream goes on asking a consumer that was deleted, and never says so.
+        """
+        self._watching = asyncio.create_task(self._watch(leave))
+
+    async def end(self) -> None:
+        """Begin nothing new; what is under way after the grace is given back."""
+        self._ending.set()
+        if self._watching is not None:
+            await end(self._watching)
+        asyncio.get_running_loop().call_later(self.plan.grace, self._over.set)
+
+    async def see_through(self, message: NatsMessage, work: Work, age: float = 0.0) -> None:
+        """Carry out one delivery, and tell the server what is to become of it.
+
+        Args:
+            message: what was delivered.
+            work: what it asks for.
+            age: seconds for which it may have been here already.
+
+        """
+        raw = message.raw_message
+        connection = await self.broker.connect()
+        about = raw.metadata
+        source = Source(
+            stream=about.stream,
+            sequence=about.sequence.stream,
+            delivery=about.num_delivered,
+            message_id=(raw.headers or {}).get("Nats-Msg-Id"),
+        )
+        lease = Lease(connection, raw, self.plan.ack_wait, age)
+        try:
+            handled = await lease.during(self._work(work, raw, source), self._over)
+            if handled is None:
+                await lease.again(0.0)
+            elif handled.again is not None:
+                _log.info("message %d again: %s", source.sequence, handled.reason)
+                await lease.again(handled.again)
+            elif handled.refused:
+                await lease.never()
+            else:
+                await lease.done()
+        except LostError:
+            # Whoever gets it next looks first.
+            _log.warning("message %d: the NATS server was away for too long", source.sequence)
+
+    async def command(self, message: Msg) -> Handled:
+        """Create the restreams that a message asks for."""
+        return await self._handler.handle(
+            message.data,
+            message.metadata.num_delivered,
+            look_first=LOOK_FIRST in (message.headers or {})
+            or message.metadata.sequence.stream <= self.plan.look_until,
+        )
+
+    async def _watch(self, leave: Callable[[], None]) -> None:
+        jetstream = jetstream_of(await self.broker.connect())
+        consumers = [self.plan.names]
+        consumers += [self.plan.names.of_events] if self.plan.destinations else []
+        while not self._missing:
+            await asyncio.sleep(_LOOK)
+            if await missing(jetstream, consumers):
+                await asyncio.sleep(_LOOK_AGAIN)
+                self._missing = await missing(jetstream, consumers)
+        _log.error("%s is not there any more, so this worker ends", self._missing)
+        leave()
+
+    async def _work(self, work: Work, message: Msg, source: Source) -> Handled:
+        handled = await work(message)
+        for refused in handled.refused:
+            _log.warning("message %d is a dead letter: %s", source.sequence, refused.reason)
+        for report in reports(handled, source):
+            await self._tell(report)
+        return handled
+
+    async def _tell(self, report: Report) -> None:
+        publishers = [self.outcomes, *([self.dead] if report.is_dead_letter else [])]
+        for publisher in publishers:
+            while not await _published(publisher, report):  # noqa: ASYNC110 - asked, not told
+                await asyncio.sleep(1.0)
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ending.wait(), seconds)
+
+
+async def _published(publisher: LogicPublisher, report: Report) -> bool:
+    try:
+        await publisher.publish(
+            report.body,
+            headers={"Nats-Msg-Id": report.message_id, "content-type": "application/json"},
+            timeout=_PUBLISH_SECONDS,
+        )
+    except UNREACHABLE as error:
+        _log.warning("an outcome cannot be published yet: %s", error)
+        return False
+    return True

@@ -1,0 +1,116 @@
+"""What is told to others about a message: outcomes, and dead letters. JSON, without any secret.
+
+A dead letter does not hold the message that it is about, because that holds a stream key. It says
+which one it was: by its id and place in the stream, the video, the title and the reason.
+"""
+
+import json
+from typing import Any, Final
+
+import attrs
+
+from restream_async.errors import ApiError
+from restream_async.model import Created, NewRestream
+from restream_async.redaction import clean, redact, redact_values
+from restream_async.worker.handling import Handled, Refused
+
+# Characters of one text. A report must be far smaller than the largest message that a server takes,
+# whatever the command held, or it could never be told.
+_LONGEST: Final = 2000
+
+
+@attrs.frozen(kw_only=True)
+class Source:
+    """Where a message came from.
+
+    Attributes:
+        stream: the name of its stream.
+        sequence: its number there.
+        delivery: which delivery of it this was, from 1.
+        message_id: what its sender named it, or None.
+
+    """
+
+    stream: str
+    sequence: int
+    delivery: int
+    message_id: str | None
+
+
+@attrs.frozen(kw_only=True)
+class Report:
+    """A text for a subject.
+
+    Attributes:
+        is_dead_letter: whether it belongs to the dead letters too, besides the outcomes.
+        message_id: by which a repeated one is known: the same message may be worked off twice.
+        body: JSON.
+
+    """
+
+    is_dead_letter: bool
+    message_id: str
+    body: bytes
+
+
+def reports(handled: Handled, source: Source) -> list[Report]:
+    """Return what to tell about a message that is done with; nothing about one that comes again."""
+    if handled.again is not None:
+        return []
+    return [
+        *(_report(source, each.index, _created(each), dead=False) for each in handled.done),
+        *(_report(source, each.index, _failed(each), dead=True) for each in handled.refused),
+    ]
+
+
+def _report(source: Source, index: int, fields: dict[str, Any], *, dead: bool) -> Report:
+    about = {
+        "stream": source.stream,
+        "sequence": source.sequence,
+        "index": index,
+        "delivery": source.delivery,
+        "messageId": source.message_id and clean(source.message_id, _LONGEST),
+    }
+    return Report(
+        is_dead_letter=dead,
+        message_id=f"{source.stream}:{source.sequence}:{index}",
+        body=json.dumps({**fields, **about}).encode(),
+    )
+
+
+def _created(done: Created) -> dict[str, Any]:
+    return {
+        "outcome": "created",
+        "id": done.restream.id,
+        **_shown(done.request),
+        "status": done.restream.status,
+        "origin": done.origin.value,
+        "maybeDuplicate": done.maybe_duplicate,
+        "attempts": done.attempts,
+    }
+
+
+def _failed(refused: Refused) -> dict[str, Any]:
+    failed = refused.failed
+    if failed is None:
+        return {
+            "outcome": "failed",
+            "errorType": "UnusableMessage",
+            "error": clean(refused.reason, _LONGEST),
+            "httpStatus": None,
+            "attempts": 0,
+        }
+    return {
+        "outcome": "failed",
+        **_shown(failed.request),
+        "errorType": type(failed.error).__name__,
+        "error": clean(redact(refused.reason, failed.request.secrets), _LONGEST),
+        "httpStatus": failed.error.status if isinstance(failed.error, ApiError) else None,
+        "attempts": failed.attempts,
+    }
+
+
+def _shown(new: NewRestream) -> dict[str, Any]:
+    shown = redact_values((new.video_id, new.title), new.secrets)
+    video_id, title = (clean(str(text), _LONGEST) for text in shown)
+    return {"videoId": video_id, "title": title}

@@ -1,0 +1,75 @@
+"""One worker process, from the first connection to the last message."""
+
+from collections.abc import Callable
+
+from restream_async.client import RestreamClient
+from restream_async.policy import RetryPolicy
+from restream_async.worker.app import worker_app
+from restream_async.worker.consumer import declare_consumer
+from restream_async.worker.handling import REDELIVERY
+from restream_async.worker.names import Names
+from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
+from restream_async.worker.plan import Plan
+from restream_async.worker.topology import declare_streams
+from restream_async.worker.webhooks import Destination
+
+
+async def run_worker(  # noqa: PLR0913 - one keyword for each setting
+    options: NatsOptions,
+    *,
+    names: Names | None = None,
+    client: Callable[[], RestreamClient] = RestreamClient,
+    places: int = 16,
+    in_flight: int | None = None,
+    ack_wait: float | None = None,
+    replicas: int = 1,
+    grace: float = 20.0,
+    destinations: tuple[Destination, ...] = (),
+    redelivery: RetryPolicy = REDELIVERY,
+) -> None:
+    """Work until SIGTERM or Ctrl-C; then finish or give back what is under way, and return.
+
+    A signal that comes before the first message is asked for is its caller's.
+
+    Args:
+        options: how to reach the NATS server.
+        names: what things are called there.
+        client: makes the client that all messages share.
+        places: messages under way in this process, at most.
+        in_flight: messages under way over all machines, at most; None: as the consumer has it,
+            else 64.
+        ack_wait: seconds after which a message of a worker that died is delivered again; None: as
+            the consumer has it, else 30.
+        replicas: on how many servers of a cluster a stream is kept that has to be made.
+        grace: seconds that messages under way may take to finish at the end.
+        destinations: where every new live video is pushed on to, for events on the stream.
+        redelivery: at which delivery a message that fails is given up, and its rest in between.
+
+    Raises:
+        ConfigurationError: the server cannot be reached, or its streams or consumer are there
+            with other settings.
+        GoneError: a consumer or stream was deleted while it worked.
+
+    """
+    names = names if names is not None else Names()
+
+    connection = await options.connect()
+    try:
+        jetstream = jetstream_of(connection)
+        salt = await declare_streams(jetstream, names, replicas=replicas)
+        consumer = await declare_consumer(jetstream, names, in_flight=in_flight, ack_wait=ack_wait)
+        if destinations:
+            await declare_consumer(jetstream, names.of_events, ack_wait=consumer.ack_wait)
+    finally:
+        await close(connection)
+    plan = Plan(
+        names=names,
+        places=places,
+        ack_wait=consumer.ack_wait,
+        look_until=consumer.look_until,
+        redelivery=redelivery,
+        grace=grace,
+        destinations=destinations,
+        salt=salt,
+    )
+    await worker_app(options, plan, client).run()

@@ -1,0 +1,69 @@
+"""A real NATS server with JetStream, on a port of its own, that can be restarted."""
+
+import asyncio
+import shutil
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+_EXECUTABLE: Final = (
+    shutil.which("nats-server", path=str(Path(sys.executable).parent))
+    or shutil.which("nats-server")
+    or "nats-server"
+)
+
+
+class NatsServer:
+    """One server; what its streams hold outlives a restart."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.arguments: list[str] = []
+        self.jetstream = True
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            self.port: int = taken.getsockname()[1]
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        with (self.folder / "nats.log").open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                _EXECUTABLE,
+                "-a",
+                "127.0.0.1",
+                "-p",
+                str(self.port),
+                *(["-js", "-sd", str(self.folder / "store")] if self.jetstream else []),
+                *self.arguments,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        for _ in range(200):
+            with suppress(OSError):
+                reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+                await reader.readline()
+                writer.close()
+                return
+            await asyncio.sleep(0.05)
+        raise TimeoutError((self.folder / "nats.log").read_text())
+
+    async def stop(self) -> None:
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                self._process.terminate()
+            await self._process.wait()
+            self._process = None
+
+    async def restart(self) -> None:
+        await self.stop()
+        await self.start()
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "nats.log").read_text()

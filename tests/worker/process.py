@@ -1,0 +1,30 @@
+"""One worker process, as `restream-async worker` runs it, with everything logged."""
+
+import asyncio
+import logging
+import os
+import sys
+
+from restream_async import RestreamClient
+from restream_async.policy import RetryPolicy
+from restream_async.worker.nats_options import NatsOptions
+from restream_async.worker.run import run_worker
+
+
+def client() -> RestreamClient:
+    return RestreamClient(timeout=5.0, retry=RetryPolicy(base=0.05, cap=0.5, deadline=20.0))
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=os.environ.get("WORKER_LOG_LEVEL", "DEBUG"), stream=sys.stderr)
+    asyncio.run(
+        run_worker(
+            NatsOptions.resolve(None),
+            client=client,
+            places=int(sys.argv[1]),
+            in_flight=int(sys.argv[2]),
+            ack_wait=float(sys.argv[3]),
+            grace=3.0,
+            redelivery=RetryPolicy(attempts=10, base=0.2, cap=1.0),
+        )
+    )

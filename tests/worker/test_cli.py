@@ -1,0 +1,284 @@
+"""The commands `enqueue`, `worker` and `asyncapi`, in this process."""
+
+import json
+import signal
+import sys
+from collections.abc import Coroutine, Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nats.js.api import StreamState
+
+from restream_async.cli import main
+from restream_async.cli.putting import Job
+from restream_async.worker.commands import encode
+from restream_async.worker.names import LOOK_FIRST, Names
+from restream_async.worker.nats_options import jetstream_of
+from restream_async.worker.publishing import Published
+from restream_async.worker.topology import declare_streams
+
+from .backstage import Backstage, backstage
+from .fleet import wanted
+
+HEADER = "videoId,title,streamUrl,streamKey,status\n"
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Backstage]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    with backstage(tmp_path) as stage:
+        monkeypatch.setenv("RESTREAM_BASE_URL", stage.sandbox.base_url)
+        monkeypatch.setenv("RESTREAM_PROJECT_ID", stage.sandbox.project_id)
+        monkeypatch.setenv("RESTREAM_API_KEY", stage.sandbox.api_key)
+        monkeypatch.setenv("RESTREAM_NATS_URL", stage.nats.url)
+        monkeypatch.setenv("COLUMNS", "200")
+        yield stage
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def csv(folder: Path, count: int) -> str:
+    path = folder / "restreams.csv"
+    rows = [
+        f"{each.video_id},{each.title},{each.stream_url},{each.stream_key},true\n"
+        for each in map(wanted, range(count))
+    ]
+    path.write_text(HEADER + "".join(rows))
+    return str(path)
+
+
+def state(stage: Backstage) -> StreamState:
+    return stage.run(jetstream_of(stage.connection).stream_info("RESTREAMS")).state
+
+
+def prepare(stage: Backstage, **changes: int) -> None:
+    """Make the streams before anybody else does, with settings of one's own."""
+    jetstream = jetstream_of(stage.connection)
+    stage.run(declare_streams(jetstream, Names()))
+    config = stage.run(jetstream.stream_info("RESTREAMS")).config
+    stage.run(jetstream.update_stream(config.evolve(**changes)))  # pyright: ignore[reportUnknownMemberType] - untyped keywords
+
+
+def test_enqueue_puts_all_and_worker_creates_all(
+    stage: Backstage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["enqueue", csv(tmp_path, 15), "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+    assert main(["enqueue", csv(tmp_path, 20)]) == 0
+    assert "       15  that it had already" in capsys.readouterr().err
+    stage.signal_when(lambda: len(stage.sandbox.stored) == 20)
+
+    assert main(["worker", "--places", "4"]) == 0
+
+    assert "Working off RESTREAMS at nats://127.0.0.1" in capsys.readouterr().err
+
+
+def test_a_worker_takes_events_where_it_has_destinations(stage: Backstage, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("SECRET")
+    path = tmp_path / "destinations.json"
+    path.write_text(
+        json.dumps([{"title": "{title}", "stream_url": "rtmp://h/a", "stream_key_file": "key"}])
+    )
+    event = {"eventType": "live.video.created", "data": {"PublicId": "v1", "Title": "Show"}}
+    prepare(stage)
+    stage.run(
+        jetstream_of(stage.connection).publish("restreams.events", json.dumps(event).encode())
+    )
+    stage.signal_when(lambda: len(stage.sandbox.stored) == 1)
+
+    assert main(["worker", "--destinations", str(path)]) == 0
+    assert stage.sandbox.stored[0].title == "Show"
+
+
+def test_destinations_that_cannot_be_read_are_one_sentence(
+    stage: Backstage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["worker", "--destinations", str(tmp_path / "none.toml")]) == 2
+    assert "Error: the destinations cannot be read" in capsys.readouterr().err
+    assert stage.callers == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_worker_that_is_told_to_end_while_it_connects_ends_well(
+    number: signal.Signals, stage: Backstage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = stage.silent_server()
+    stage.signal_when(lambda: stage.callers > 0, number)
+
+    assert main(["worker", "--nats-url", url]) == 0
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_worker_under_which_a_stream_is_deleted_fails_with_one_sentence(
+    stage: Backstage, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("restream_async.worker.process._LOOK", 0.1)
+    monkeypatch.setattr("restream_async.worker.process._LOOK_AGAIN", 0.1)
+    prepare(stage)
+    jetstream = jetstream_of(stage.connection)
+    stage.run(jetstream.publish("restreams.commands", encode(wanted(1))))
+    stage.when(
+        lambda: bool(stage.sandbox.stored), lambda: jetstream.delete_stream("RESTREAMS_DEAD")
+    )
+
+    assert main(["worker"]) == 1
+    assert "Error: the stream RESTREAMS_DEAD is not there any more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--nats-url", "nats://127.0.0.1:1"], "cannot connect to the NATS server"),
+        (["--nats-url", "nats://"], "the address of the NATS server cannot be read"),
+        (["--subject", "a.b"], "does not take a.b"),
+    ],
+)
+def test_what_is_wrong_with_the_settings_is_one_sentence_from_both(
+    options: list[str],
+    sentence: str,
+    stage: Backstage,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    prepare(stage)
+    for command in (["worker"], ["enqueue", csv(tmp_path, 1)]):
+        assert main([*command, *options]) == 2
+        said = capsys.readouterr().err
+        assert f"Error: {sentence}" in said or sentence in said.splitlines()[-1]
+
+
+def test_without_an_address_it_is_said_how_to_give_one(
+    stage: Backstage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del stage
+    monkeypatch.delenv("RESTREAM_NATS_URL")
+
+    assert main(["worker"]) == 2
+    assert "such as nats://127.0.0.1:4222 (or --nats-url)" in capsys.readouterr().err
+
+
+def test_a_dry_run_checks_all_and_puts_nothing(
+    stage: Backstage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare(stage)
+
+    assert main(["enqueue", csv(tmp_path, 5), "--dry-run"]) == 0
+
+    assert "nothing was put (--dry-run)" in capsys.readouterr().err
+    assert state(stage).messages == 0
+
+
+def test_what_may_be_there_from_longer_ago_says_so_to_workers(
+    stage: Backstage, tmp_path: Path
+) -> None:
+    assert main(["enqueue", csv(tmp_path, 1), "--look-first"]) == 0
+
+    found: Any = stage.run(jetstream_of(stage.connection).get_msg("RESTREAMS", 1))
+    assert found.headers[LOOK_FIRST] == "1"
+
+
+def test_ctrl_c_ends_well_and_says_that_it_can_be_run_again(
+    stage: Backstage,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prepare(stage)
+    put: list[Published] = []
+    count = Job._count  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - to see it at work
+
+    def counted(self: Job, published: Published) -> None:
+        put.append(published)
+        count(self, published)
+
+    monkeypatch.setattr(Job, "_count", counted)
+    monkeypatch.setattr("restream_async.cli.putting._PLAIN_EVERY", 0.0)
+    stage.signal_when(lambda: len(put) > 100, signal.SIGINT)
+
+    assert main(["enqueue", csv(tmp_path, 20_000)]) == 130
+
+    said = capsys.readouterr().err
+    assert "Error: interrupted: run this again" in said
+    assert " of 20,000\n" in said, "progress"
+    assert 100 < state(stage).messages < 20_000
+    assert state(stage).messages == len(put), "each was confirmed"
+
+
+def test_a_full_stream_fails_with_one_sentence(
+    stage: Backstage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare(stage, max_msgs=3)
+
+    assert main(["enqueue", csv(tmp_path, 10)]) == 1
+    assert "maximum messages exceeded; run this again" in capsys.readouterr().err
+
+
+def test_an_input_that_changes_while_it_is_put_is_one_sentence(
+    stage: Backstage,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prepare(stage)
+    path = Path(csv(tmp_path, 10))
+
+    def declare(*arguments: Any, **options: Any) -> Coroutine[Any, Any, bytes]:  # noqa: ANN401
+        path.write_text(HEADER)
+        return declare_streams(*arguments, **options)
+
+    monkeypatch.setattr("restream_async.cli.putting.declare_streams", declare)
+
+    assert main(["enqueue", str(path)]) == 2
+    assert "changed" in capsys.readouterr().err
+
+
+def test_a_terminal_shows_progress(
+    stage: Backstage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del stage
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+
+    assert main(["enqueue", csv(tmp_path, 5)]) == 0
+
+
+@pytest.mark.parametrize("command", ["worker", "asyncapi"])
+def test_without_the_extra_it_is_said_how_to_get_it(
+    command: str,
+    stage: Backstage,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    del stage
+    for name in [each for each in sys.modules if each.startswith("restream_async.worker.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "nats", None)
+    monkeypatch.setitem(sys.modules, "nkeys", None)
+    monkeypatch.setitem(sys.modules, "faststream", None)
+
+    assert main([command]) == 2
+    assert "pip install 'restream-async[cli,worker]'" in capsys.readouterr().err
+
+
+def test_another_module_that_is_missing_is_a_bug(
+    stage: Backstage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del stage
+    monkeypatch.setitem(sys.modules, "restream_async.worker.run", None)
+
+    with pytest.raises(ModuleNotFoundError):
+        main(["worker"])
+
+
+def test_the_document_of_all_subjects_is_json_and_names_no_password(
+    stage: Backstage, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del stage
+    monkeypatch.setenv("RESTREAM_NATS_URL", "nats://u:hidden-password@h")
+
+    assert main(["asyncapi", "--dead", "my.dead"]) == 0
+
+    said = capsys.readouterr().out
+    assert "my.dead" in {each["address"] for each in json.loads(said)["channels"].values()}
+    assert "hidden-password" not in said

@@ -1,0 +1,204 @@
+"""The commands `enqueue`, `worker` and `asyncapi`, as a user runs them."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from nats.aio.client import Client
+
+from restream_async.sandbox import Sandbox
+from restream_async.worker.names import Names
+from restream_async.worker.nats_options import jetstream_of
+from restream_async.worker.topology import declare_streams
+
+from .fleet import all_done, documents, wanted
+from .nats_server import NatsServer
+
+COUNT = 40
+
+
+def environment(sandbox: Sandbox, url: str) -> dict[str, str]:
+    return {
+        **os.environ,
+        "RESTREAM_BASE_URL": sandbox.base_url,
+        "RESTREAM_PROJECT_ID": sandbox.project_id,
+        "RESTREAM_API_KEY": sandbox.api_key,
+        "RESTREAM_NATS_URL": url,
+    }
+
+
+async def begin(*arguments: str, env: dict[str, str]) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "restream_async.cli",
+        *arguments,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+async def run(*arguments: str, env: dict[str, str]) -> tuple[int | None, str]:
+    process = await begin(*arguments, env=env)
+    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    return process.returncode, output.decode()
+
+
+def csv(folder: Path, count: int = COUNT) -> str:
+    path = folder / "restreams.csv"
+    rows = [
+        f"{each.video_id},{each.title},{each.stream_url},{each.stream_key},true"
+        for each in map(wanted, range(count))
+    ]
+    path.write_text("\n".join(["videoId,title,streamUrl,streamKey,status", *rows, ""]))
+    return str(path)
+
+
+async def all_waiting(connection: Client, places: int) -> None:
+    """Wait until so many places ask for work, so that every worker is there."""
+    jetstream = jetstream_of(connection)
+    async with asyncio.timeout(60):
+        while True:
+            for info in await jetstream.consumers_info("RESTREAMS"):
+                if (info.num_waiting or 0) + (info.num_ack_pending or 0) >= places:
+                    return
+            await asyncio.sleep(0.05)
+
+
+async def test_what_is_enqueued_twice_is_created_once_by_two_workers(
+    nats_server: NatsServer, connection: Client, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    env = environment(sandbox, nats_server.url)
+
+    first = await run("enqueue", csv(tmp_path), env=env)
+    again = await run("enqueue", csv(tmp_path), env=env)
+    workers = [await begin("worker", "--places", "4", "--cap", "6", env=env) for _ in range(2)]
+    await all_waiting(connection, 8)
+    await all_done(connection, 40)
+    for worker in workers:
+        worker.send_signal(signal.SIGTERM)
+    ends = [await asyncio.wait_for(worker.communicate(), 30) for worker in workers]
+
+    assert (first[0], again[0]) == (0, 0)
+    assert "40 of 40 restreams on the stream RESTREAMS" in first[1]
+    assert "       40  put there now" in first[1]
+    assert "       40  that it had already" in again[1]
+    assert [worker.returncode for worker in workers] == [0, 0]
+    assert len(sandbox.stored) == COUNT
+    assert sandbox.counts.max_in_flight <= 6
+    assert len(await documents(connection, "RESTREAMS_OUTCOMES")) == COUNT
+    said = first[1] + again[1] + "".join(output.decode() for output, _ in ends)
+    assert "SECRET" not in said
+    assert sandbox.api_key not in said
+
+
+async def test_what_was_killed_and_is_enqueued_again_is_on_the_stream_once_and_whole(
+    nats_server: NatsServer, connection: Client, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    env = environment(sandbox, nats_server.url)
+    file = csv(tmp_path, 6000)
+    jetstream = jetstream_of(connection)
+    await declare_streams(jetstream, Names())
+
+    async def count() -> int:
+        return (await jetstream.stream_info("RESTREAMS")).state.messages
+
+    killed = await begin("enqueue", file, env=env)
+    async with asyncio.timeout(20):
+        while await count() < 500:  # noqa: ASYNC110 - asked, not told
+            await asyncio.sleep(0.01)
+    killed.kill()
+    await killed.communicate()
+    left = await count()
+    code, said = await run("enqueue", file, env=env)
+
+    assert left < 6000, "it was killed on the way"
+    assert code == 0
+    assert f"{left:>9,}  that it had already" in said
+    assert await count() == 6000
+    messages = [await jetstream.get_msg("RESTREAMS", number + 1) for number in range(6000)]
+    keys = {json.loads(message.data or b"")["streamKey"] for message in messages}
+    assert keys == {wanted(number).stream_key for number in range(6000)}
+
+
+async def test_settings_that_differ_are_refused_with_one_sentence(
+    nats_server: NatsServer, connection: Client, sandbox: Sandbox
+) -> None:
+    env = environment(sandbox, nats_server.url)
+    jetstream = jetstream_of(connection)
+    await declare_streams(jetstream, Names())
+    worker = await begin("worker", "--cap", "6", env=env)
+    await all_waiting(connection, 16)
+
+    code, output = await run("worker", "--cap", "7", env=env)
+    worker.send_signal(signal.SIGTERM)
+    await asyncio.wait_for(worker.communicate(), 30)
+
+    assert code == 2
+    assert "max_ack_pending 6 instead of 7" in output
+    assert "Traceback" not in output
+
+
+async def test_a_server_that_is_not_there_is_one_sentence(sandbox: Sandbox, tmp_path: Path) -> None:
+    env = environment(sandbox, "nats://u:hidden-password@127.0.0.1:1")
+
+    for command in (["worker"], ["enqueue", csv(tmp_path)]):
+        code, output = await run(*command, env=env)
+
+        assert code == 2
+        assert "cannot connect to the NATS server at nats://127.0.0.1:1" in output
+        assert "Traceback" not in output
+        assert "hidden-password" not in output
+
+
+async def test_without_an_address_both_say_how_to_give_one(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    env = environment(sandbox, "")
+
+    for command in (["worker"], ["enqueue", csv(tmp_path)]):
+        code, output = await run(*command, env=env)
+
+        assert code == 2
+        assert "set RESTREAM_NATS_URL, such as nats://127.0.0.1:4222 (or --nats-url)" in output
+
+
+async def test_a_bad_line_is_named_before_anything_is_put(
+    nats_server: NatsServer, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.jsonl").write_text('{"videoId": 7}\n')
+
+    code, output = await run(
+        "enqueue", str(tmp_path / "bad.jsonl"), env=environment(sandbox, nats_server.url)
+    )
+
+    assert code == 2
+    assert "bad.jsonl:1: " in output
+
+
+async def test_the_asyncapi_document_names_the_subjects_and_no_secret(sandbox: Sandbox) -> None:
+    env = environment(sandbox, "nats://u:hidden-password@127.0.0.1:1")
+
+    code, output = await run("asyncapi", "--subject", "my.commands", env=env)
+
+    document = json.loads(output)
+    assert code == 0
+    assert {each["address"] for each in document["channels"].values()} == {
+        "my.commands",
+        "restreams.events",
+        "restreams.outcomes",
+        "restreams.dead",
+    }
+    assert set(document["components"]["schemas"]["Command"]["required"]) == {
+        "videoId",
+        "title",
+        "streamUrl",
+        "streamKey",
+        "status",
+    }
+    assert "hidden-password" not in output

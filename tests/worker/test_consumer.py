@@ -1,0 +1,108 @@
+"""The consumer that all workers share: made if absent, never fought over, and remembered."""
+
+import pytest
+from nats.aio.client import Client
+from nats.js.api import ConsumerConfig
+
+from restream_async import ConfigurationError
+from restream_async.worker.commands import encode
+from restream_async.worker.consumer import (
+    ACK_WAIT,
+    IN_FLIGHT,
+    Consumer,
+    declare_consumer,
+    missing,
+)
+from restream_async.worker.names import Names
+from restream_async.worker.nats_options import jetstream_of
+from restream_async.worker.topology import declare_streams
+
+from .fleet import wanted
+from .nats_server import NatsServer
+
+NAMES = Names()
+
+
+async def test_a_consumer_that_is_there_says_how_it_is(connection: Client) -> None:
+    jetstream = jetstream_of(connection)
+    await declare_streams(jetstream, NAMES)
+
+    made = await declare_consumer(jetstream, NAMES, in_flight=5, ack_wait=7.0)
+
+    assert made == Consumer(in_flight=5, ack_wait=7.0, look_until=0)
+    assert await declare_consumer(jetstream, NAMES) == made
+
+
+async def test_without_wishes_a_new_consumer_has_the_defaults(connection: Client) -> None:
+    jetstream = jetstream_of(connection)
+    await declare_streams(jetstream, NAMES)
+
+    found = await declare_consumer(jetstream, NAMES)
+
+    assert (found.in_flight, found.ack_wait) == (IN_FLIGHT, ACK_WAIT)
+
+
+async def test_a_consumer_with_another_cap_is_refused_and_left_as_it_is(
+    connection: Client,
+) -> None:
+    jetstream = jetstream_of(connection)
+    await declare_streams(jetstream, NAMES)
+    await declare_consumer(jetstream, NAMES, in_flight=5)
+
+    with pytest.raises(ConfigurationError, match="max_ack_pending 5 instead of 6"):
+        await declare_consumer(jetstream, NAMES, in_flight=6)
+
+    assert (await declare_consumer(jetstream, NAMES)).in_flight == 5
+
+
+async def test_a_push_consumer_is_refused(connection: Client) -> None:
+    jetstream = jetstream_of(connection)
+    await declare_streams(jetstream, NAMES)
+    config = ConsumerConfig(
+        durable_name=NAMES.durable, deliver_subject="somewhere", filter_subject=NAMES.subject
+    )
+    await jetstream.add_consumer(NAMES.stream, config)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
+
+    with pytest.raises(ConfigurationError, match="is a push consumer: name another one"):
+        await declare_consumer(jetstream, NAMES)
+
+
+async def test_after_one_that_was_deleted_all_that_was_there_is_to_be_looked_for_first(
+    connection: Client,
+) -> None:
+    jetstream = jetstream_of(connection)
+    salt = await declare_streams(jetstream, NAMES)
+    first = await declare_consumer(jetstream, NAMES, ack_wait=7.0)
+    for number in range(3):
+        await jetstream.publish(NAMES.subject, encode(wanted(number)))
+    await jetstream.delete_consumer(NAMES.stream, NAMES.durable)
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    second = await declare_consumer(jetstream, NAMES, ack_wait=7.0, sleep=sleep)
+
+    assert (first.look_until, second.look_until) == (0, 3)
+    assert slept == [7.0], "until nobody works on what the first one delivered"
+    assert await declare_consumer(jetstream, NAMES) == second
+    assert await declare_streams(jetstream, NAMES) == salt
+
+
+async def test_what_was_deleted_is_named_and_a_server_that_is_away_has_deleted_nothing(
+    connection: Client, nats_server: NatsServer
+) -> None:
+    jetstream = jetstream_of(connection)
+    await declare_streams(jetstream, NAMES)
+    await declare_consumer(jetstream, NAMES)
+    assert await missing(jetstream, [NAMES]) == ""
+
+    await jetstream.delete_stream(NAMES.dead_stream)
+    assert await missing(jetstream, [NAMES]) == "the stream RESTREAMS_DEAD"
+
+    await jetstream.delete_consumer(NAMES.stream, NAMES.durable)
+    found = await missing(jetstream, [NAMES])
+    assert found == "the consumer restream-workers of the stream RESTREAMS"
+
+    await nats_server.stop()
+    assert await missing(jetstream, [NAMES]) == ""

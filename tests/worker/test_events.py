@@ -1,0 +1,23 @@
+"""What becomes of an event on the stream."""
+
+from typing import Any
+
+from restream_async.worker.events import commands_for
+from restream_async.worker.publishing import UnpublishedError
+from restream_async.worker.webhooks import Destination
+
+DESTINATIONS = (Destination(title="t", stream_url="rtmp://h/a", stream_key="SECRET"),)
+EVENT = b'{"eventType": "live.video.created", "data": {"PublicId": "v5"}}'
+
+
+class Failing:
+    async def publish_all(self, *_: object, **__: object) -> None:
+        raise UnpublishedError("the stream is full")
+
+
+async def test_an_event_whose_commands_cannot_be_published_comes_again() -> None:
+    failing: Any = Failing()
+
+    handled = await commands_for(EVENT, DESTINATIONS, failing)
+
+    assert (handled.again, handled.reason) == (5.0, "the stream is full")

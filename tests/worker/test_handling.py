@@ -1,0 +1,272 @@
+"""What becomes of a message, decided without a broker."""
+
+import json
+from collections.abc import Callable
+
+import attrs
+import pytest
+
+from restream_async import (
+    BackendFetchFailedError,
+    BadRequestError,
+    Created,
+    Failed,
+    NewRestream,
+    OutageError,
+    Outcome,
+    Restream,
+    RestreamError,
+    RetryPolicy,
+    UnauthorizedError,
+)
+from restream_async.codec import to_dict
+from restream_async.errors import ApiError, Call
+from restream_async.stats import Stats
+from restream_async.worker.commands import LARGEST, MOST, encode
+from restream_async.worker.handling import REDELIVERY as DEFAULT
+from restream_async.worker.handling import UNTRIED, Handled, Handler
+
+CALL = Call("POST", "/api/v1/p/restreams", "v1")
+UNAVAILABLE = BackendFetchFailedError(CALL, status=503, retry_after=5.0)
+REDELIVERY = RetryPolicy(attempts=3, base=2.0, cap=30.0)
+
+
+def new(number: int = 1) -> NewRestream:
+    return NewRestream(
+        video_id=f"v{number}",
+        title="YouTube",
+        stream_url="rtmps://a.example.com/live2",
+        stream_key=f"secret-key-{number}",
+        status=True,
+    )
+
+
+@attrs.define
+class FakeClient:
+    """Raises what it is told to, one after the other; then all goes well."""
+
+    failures: list[RestreamError] = attrs.field(factory=list[RestreamError])
+    calls: list[str] = attrs.field(factory=list[str])
+    outage: bool = False
+
+    async def outcome(self, new: NewRestream, *, ensure: bool = False) -> Outcome:
+        self.calls.append(f"{'ensure' if ensure else 'create'} {new.video_id}")
+        if self.failures:
+            return Failed(index=0, request=new, error=self.failures.pop(0), attempts=5)
+        restream = Restream(
+            id=len(self.calls),
+            title=new.title,
+            stream_key=new.stream_key,
+            stream_url=new.stream_url,
+            status=new.status,
+            video_id=new.video_id,
+        )
+        return Created(index=0, request=new, restream=restream, attempts=1)
+
+    def stats(self) -> Stats:
+        return Stats(
+            in_flight=0,
+            limit=1,
+            waiting=0,
+            attempts=0,
+            retries=0,
+            budget_left=1,
+            state="outage" if self.outage else "open",
+        )
+
+
+@attrs.define
+class Scene:
+    client: FakeClient
+    slept: list[float] = attrs.field(factory=list[float])
+    after_sleep: Callable[[], None] | None = None
+    ending: bool = False
+
+    async def handle(self, data: bytes, delivery: int = 1) -> Handled:
+        async def sleep(seconds: float) -> None:
+            self.slept.append(seconds)
+            if self.after_sleep is not None:
+                self.after_sleep()
+
+        handler = Handler(
+            client=self.client,
+            redelivery=REDELIVERY,
+            stopping=lambda: self.ending,
+            sleep=sleep,
+            chance=lambda: 0.5,
+        )
+        return await handler.handle(data, delivery)
+
+
+def scene(*failures: RestreamError) -> Scene:
+    return Scene(FakeClient(list(failures)))
+
+
+async def test_a_first_delivery_creates_at_once() -> None:
+    stage = scene()
+
+    handled = await stage.handle(encode(new()))
+
+    assert stage.client.calls == ["create v1"]
+    assert handled.verdict == "done"
+    assert [each.restream.id for each in handled.done] == [1]
+
+
+async def test_a_later_delivery_looks_first() -> None:
+    stage = scene()
+
+    await stage.handle(encode(new()), 2)
+
+    assert stage.client.calls == ["ensure v1"]
+
+
+async def test_a_list_is_created_one_after_the_other() -> None:
+    stage = scene()
+
+    handled = await stage.handle(encode([new(1), new(2)]))
+
+    assert stage.client.calls == ["create v1", "create v2"]
+    assert [each.index for each in handled.done] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "it is empty"),
+        (b"no JSON", "it is not JSON at position 0"),
+        (b"\xff\xfe", "it is not JSON"),
+        (b"[" * 100_000, "it is nested too deeply"),
+        (b"7", "it is no object with the fields of a restream"),
+        (b"[]", "it is an empty list"),
+        (b'{"videoId": "v1"}', "title is missing"),
+        (encode(new()).replace(b"true", b'"yes"'), "status: expected true or false, got a string"),
+        (encode(new()).replace(b"rtmps", b""), "streamUrl must have a scheme and a host"),
+        (b" " * (LARGEST + 1), "it is too large: 1,048,577 bytes, at most 1,048,576 are taken"),
+        (b"[" + b"1," * MOST + b"1]", "it is too long: 1,001 restreams, at most 1,000 are taken"),
+    ],
+)
+async def test_what_cannot_be_read_is_never_tried(data: bytes, reason: str) -> None:
+    stage = scene()
+
+    handled = await stage.handle(data)
+
+    assert handled.verdict == "never"
+    assert [each.reason.startswith(reason) for each in handled.refused] == [True]
+    assert stage.client.calls == []
+
+
+async def test_no_reason_repeats_a_value() -> None:
+    fields = {**to_dict(new()), "title": "secret-key-1\n", "streamUrl": "secret-url"}
+
+    handled = await scene().handle(json.dumps(fields).encode())
+
+    assert "secret" not in handled.refused[0].reason
+
+
+async def test_the_good_ones_of_a_list_are_created_beside_a_bad_one() -> None:
+    stage = scene(BadRequestError(CALL, status=400))
+    data = b"[" + encode(new(1)) + b",7," + encode(new(2)) + b"]"
+
+    handled = await stage.handle(data)
+
+    assert stage.client.calls == ["create v1", "create v2"]
+    assert handled.verdict == "never"
+    assert [each.index for each in handled.done] == [2]
+    assert [each.index for each in handled.refused] == [0, 1]
+
+
+async def test_what_the_service_refuses_is_never_tried_again() -> None:
+    handled = await scene(BadRequestError(CALL, status=400, reason="Bad")).handle(encode(new()))
+
+    assert handled.verdict == "never"
+    assert handled.refused[0].reason.startswith("400 Bad")
+
+
+async def test_what_may_yet_work_comes_again_after_the_wait_of_the_policy() -> None:
+    stage = scene(ApiError(CALL, status=500), ApiError(CALL, status=500))
+
+    first = await stage.handle(encode(new()), 1)
+    second = await stage.handle(encode(new()), 2)
+
+    assert (first.verdict, first.again, second.again) == ("again", 1.0, 2.0)
+
+
+async def test_a_retry_after_is_a_floor_under_the_wait() -> None:
+    handled = await scene(UNAVAILABLE).handle(encode(new()))
+
+    assert handled.again == 6.0
+
+
+async def test_the_last_delivery_gives_up_and_says_so() -> None:
+    handled = await scene(UNAVAILABLE).handle(encode(new()), 3)
+
+    assert handled.verdict == "never"
+    assert handled.refused[0].reason.startswith("given up after 3 deliveries: 503")
+
+
+async def test_deliveries_that_ended_with_their_worker_are_no_failures() -> None:
+    stage = scene()
+
+    handled = await stage.handle(encode(new()), UNTRIED)
+
+    assert handled.verdict == "done"
+    assert stage.client.calls == ["ensure v1"]
+
+
+async def test_a_message_that_workers_die_of_is_not_tried_once_more() -> None:
+    stage = scene()
+
+    handled = await stage.handle(encode(new()), UNTRIED + 1)
+
+    assert handled.verdict == "never"
+    assert stage.client.calls == []
+
+
+def test_a_message_that_fails_rests_for_less_than_a_minute_in_all() -> None:
+    rests = [DEFAULT.wait(failures, None, 1.0) for failures in range(1, DEFAULT.attempts)]
+
+    assert sum(rests) == 45.0
+
+
+@pytest.mark.parametrize("error", [OutageError(CALL), UNAVAILABLE])
+async def test_in_an_outage_a_message_is_held_until_the_service_is_back(
+    error: RestreamError,
+) -> None:
+    stage = scene(*[error] * 50)
+    stage.client.outage = True
+
+    handled = await stage.handle(encode(new()), 3)
+
+    assert handled.verdict == "done"
+    assert stage.client.calls == ["ensure v1"] * 51
+    assert len(stage.slept) == 50
+
+
+async def test_a_refused_key_condemns_no_message() -> None:
+    stage = scene(UnauthorizedError(CALL, status=401))
+
+    handled = await stage.handle(encode(new()), 3)
+
+    assert handled.verdict == "done"
+    assert stage.slept == [15.0]
+
+
+async def test_in_an_outage_what_the_service_refuses_is_refused() -> None:
+    stage = scene(BadRequestError(CALL, status=400))
+    stage.client.outage = True
+
+    assert (await stage.handle(encode(new()))).verdict == "never"
+
+
+async def test_a_worker_that_ends_gives_back_what_it_holds() -> None:
+    stage = scene(*[OutageError(CALL)] * 50)
+
+    def end() -> None:
+        stage.ending = True
+
+    stage.after_sleep = end
+
+    handled = await stage.handle(encode([new(1), new(2)]))
+
+    assert (handled.verdict, handled.again) == ("again", 0.0)
+    assert stage.client.calls == ["create v1"]

@@ -1,0 +1,114 @@
+"""The time in which a message is ours, on a server that answers when a test says so."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import Any
+
+import attrs
+import nats.errors
+import pytest
+
+from restream_async.worker.lease import Lease, LostError
+
+SECONDS = 0.6
+
+
+@attrs.define
+class Connection:
+    """Stands for the server: it fails at first, as often as it is told to."""
+
+    failures: float = 0
+    told: list[bytes] = attrs.field(factory=list[bytes])
+    reply: str = "reply"
+
+    async def request(self, subject: str, word: bytes, *, timeout: float) -> None:  # noqa: ASYNC109
+        assert (subject, timeout) == (self.reply, SECONDS / 6)
+        self.told.append(word)
+        if self.failures:
+            self.failures -= 1
+            raise nats.errors.NoRespondersError
+
+
+def lease(connection: Connection, age: float = 0.0) -> Lease:
+    stand_in: Any = connection
+    return Lease(stand_in, stand_in, SECONDS, age)
+
+
+@pytest.mark.parametrize(
+    ("end", "word"),
+    [
+        (Lease.done, b"+ACK"),
+        (Lease.never, b"+TERM"),
+        (partial(Lease.again, seconds=0.0), b"-NAK"),
+        (partial(Lease.again, seconds=1.5), b'-NAK {"delay": 1500000000}'),
+    ],
+)
+async def test_the_end_is_told_until_the_server_confirms_it(
+    end: Callable[[Lease], Awaitable[None]], word: bytes
+) -> None:
+    connection = Connection(failures=2)
+
+    await end(lease(connection))
+
+    assert connection.told == [word] * 3
+
+
+async def test_an_end_that_is_not_confirmed_in_time_is_lost() -> None:
+    with pytest.raises(LostError):
+        await lease(Connection(failures=1000)).done()
+
+
+async def test_work_goes_on_while_the_message_is_ours() -> None:
+    connection = Connection(failures=1)
+
+    result = await lease(connection).during(asyncio.sleep(SECONDS * 1.5, "done"), asyncio.Event())
+
+    assert result == "done"
+    assert set(connection.told) == {b"+WPI"}
+
+
+async def test_work_ends_before_the_message_may_be_somebody_else_s() -> None:
+    ended = asyncio.get_running_loop().time() + SECONDS
+    work = asyncio.sleep(10)
+
+    with pytest.raises(LostError):
+        await lease(Connection(failures=1000), age=SECONDS / 3).during(work, asyncio.Event())
+
+    assert asyncio.get_running_loop().time() < ended - SECONDS / 3
+
+
+async def test_a_cancellation_that_is_lost_in_a_request_keeps_nothing_from_ending() -> None:
+    lost: list[None] = []
+
+    class Losing(Connection):
+        async def request(self, subject: str, word: bytes, *, timeout: float) -> None:  # noqa: ASYNC109
+            await super().request(subject, word, timeout=timeout)
+            try:
+                await asyncio.sleep(SECONDS / 4)
+            except asyncio.CancelledError:
+                if lost:
+                    raise
+                lost.append(None)
+
+    work: Coroutine[Any, Any, str] = asyncio.sleep(SECONDS / 2, "done")
+    during = lease(Losing()).during(work, asyncio.Event())
+
+    assert await asyncio.wait_for(during, 10) == "done"
+    assert lost
+
+
+async def test_what_work_raises_is_raised() -> None:
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await lease(Connection()).during(fail(), asyncio.Event())
+
+
+async def test_when_the_worker_ends_first_there_is_no_result() -> None:
+    over = asyncio.Event()
+    over.set()
+
+    work: Coroutine[Any, Any, str] = asyncio.sleep(10, "done")
+    assert await lease(Connection()).during(work, over) is None

@@ -1,0 +1,322 @@
+"""Address, login and TLS, against real servers that ask for them; and no secret in any text."""
+
+import asyncio
+import logging
+import re
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+import attrs
+import nkeys  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
+import pytest
+import trustme
+
+from restream_async import ConfigurationError, RestreamClient
+from restream_async.sandbox import Sandbox
+from restream_async.worker.app import worker_app
+from restream_async.worker.commands import encode
+from restream_async.worker.consumer import declare_consumer
+from restream_async.worker.names import FILE_VARIABLES, Names
+from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
+from restream_async.worker.plan import Plan
+from restream_async.worker.topology import declare_streams
+
+from .fleet import stored_count, wanted
+from .identities import Identity, operator_mode
+from .nats_server import NatsServer
+
+SECRET = "SECRET-of-nats/@:%"  # as none may stand in a URL
+QUOTED = "SECRET-of-nats%2F%40%3A%25"
+
+
+@attrs.frozen
+class Authority:
+    """Certificates, and the files that hold them."""
+
+    folder: Path
+    authority: trustme.CA = attrs.field(factory=trustme.CA)
+
+    @property
+    def ca(self) -> Path:
+        path = self.folder / "ca.pem"
+        self.authority.cert_pem.write_to_path(str(path))
+        return path
+
+    def certificate(self, name: str) -> Path:
+        path = self.folder / "both.pem"
+        self.authority.issue_cert(name).private_key_and_cert_chain_pem.write_to_path(str(path))
+        return path
+
+    def serve(self, *more: str) -> list[str]:
+        issued = self.authority.issue_cert("127.0.0.1")
+        key, certificate = self.folder / "server.key", self.folder / "server.pem"
+        issued.private_key_pem.write_to_path(str(key))
+        issued.cert_chain_pems[0].write_to_path(str(certificate))
+        return ["--tls", "--tlscert", str(certificate), "--tlskey", str(key), *more]
+
+
+def configured(server: NatsServer, text: str) -> None:
+    path = server.folder / "nats.conf"
+    path.write_text(text)
+    server.arguments = ["-c", str(path)]
+
+
+def by_password(server: NatsServer) -> NatsOptions:
+    server.arguments = ["--user", "ann", "--pass", SECRET]
+    return NatsOptions(url=server.url.replace("//", f"//ann:{QUOTED}@"))
+
+
+def by_token(server: NatsServer) -> NatsOptions:
+    server.arguments = ["--auth", SECRET]
+    # A second address needs no login of its own.
+    url = server.url.replace("//", f"//{QUOTED}@")
+    return NatsOptions(url=f"nats://127.0.0.1:1, {url}")
+
+
+def by_nkey(server: NatsServer) -> NatsOptions:
+    user = Identity.new(nkeys.PREFIX_BYTE_USER)
+    configured(server, f"authorization: {{ users: [ {{ nkey: {user.public} }} ] }}")
+    path = server.folder / "user.nk"
+    path.write_text(user.seed)
+    return NatsOptions(url=server.url, nkey=path)
+
+
+def by_credentials(server: NatsServer) -> NatsOptions:
+    config, credentials = operator_mode(server.folder)
+    configured(server, config)
+    return NatsOptions(url=server.url, credentials=credentials)
+
+
+def by_tls(server: NatsServer) -> NatsOptions:
+    authority = Authority(server.folder)
+    server.arguments = authority.serve()
+    return NatsOptions(url=server.url.replace("nats:", "tls:"), ca=authority.ca)
+
+
+def by_certificate(server: NatsServer) -> NatsOptions:
+    authority = Authority(server.folder)
+    server.arguments = authority.serve("--tlsverify", "--tlscacert", str(authority.ca))
+    return NatsOptions(url=server.url, ca=authority.ca, certificate=authority.certificate("a.b"))
+
+
+def by_credentials_over_tls(server: NatsServer) -> NatsOptions:
+    authority = Authority(server.folder)
+    by = by_credentials(server)
+    server.arguments += authority.serve()
+    return attrs.evolve(by, ca=authority.ca)
+
+
+WAYS = [
+    by_password,
+    by_token,
+    by_nkey,
+    by_credentials,
+    by_tls,
+    by_certificate,
+    by_credentials_over_tls,
+]
+
+
+async def guarded(server: NatsServer, way: Callable[[NatsServer], NatsOptions]) -> NatsOptions:
+    await server.stop()
+    options = way(server)
+    await server.start()
+    return options
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_worker_gets_in_and_tells_no_secret_even_to_the_log_for_debugging(
+    way: Callable[[NatsServer], NatsOptions],
+    nats_server: NatsServer,
+    sandbox: Sandbox,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setattr("restream_async.worker.app._FETCH_SECONDS", 0.5)
+    options = await guarded(nats_server, way)
+    connection = await options.connect()
+    jetstream = jetstream_of(connection)
+    await declare_streams(jetstream, Names())
+    await declare_consumer(jetstream, Names())
+    await jetstream.publish("restreams.commands", encode(wanted(1)))
+
+    def client() -> RestreamClient:
+        return RestreamClient(
+            base_url=sandbox.base_url, project_id=sandbox.project_id, api_key=sandbox.api_key
+        )
+
+    app = worker_app(options, Plan(places=1), client)
+    running = asyncio.create_task(app.run())
+    await stored_count(sandbox, 1, 10)
+    # A connection that is lost comes back, and gets in again.
+    await nats_server.restart()
+    await jetstream.publish("restreams.commands", encode(wanted(2)), timeout=10)
+    await stored_count(sandbox, 2, 20)
+    app.exit()
+    await running
+    await close(connection)
+
+    said = f"{caplog.text} {options!r} {options.shown}"
+    for secret in ("SECRET", sandbox.api_key, "SEED"):
+        assert secret not in said
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_who_has_no_key_is_told_so_in_one_sentence(
+    way: Callable[[NatsServer], NatsOptions], nats_server: NatsServer
+) -> None:
+    await guarded(nats_server, way)
+
+    with pytest.raises(ConfigurationError, match="cannot connect to the NATS server at nats://127"):
+        await NatsOptions(url=nats_server.url).connect()
+
+
+async def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
+    options = NatsOptions(url=f"nats://user:{QUOTED}@127.0.0.1:1")
+
+    with pytest.raises(ConfigurationError, match=re.escape("at nats://127.0.0.1:1:")) as caught:
+        await options.connect()
+
+    assert "SECRET" not in f"{caught.value} {options!r}"
+    assert caught.value.__cause__ is None
+
+
+async def test_a_wrong_password_is_said_at_once(nats_server: NatsServer) -> None:
+    options = await guarded(nats_server, by_password)
+    wrong = attrs.evolve(options, url=nats_server.url.replace("//", "//ann:wrong-one@"))
+
+    with pytest.raises(ConfigurationError, match="Authorization Violation") as caught:
+        await wrong.connect()
+
+    assert "wrong-one" not in str(caught.value)
+
+
+async def test_a_server_of_somebody_else_s_authority_is_not_trusted(
+    nats_server: NatsServer, tmp_path: Path
+) -> None:
+    options = await guarded(nats_server, by_tls)
+    (tmp_path / "other").mkdir()
+    other = Authority(tmp_path / "other")
+
+    with pytest.raises(ConfigurationError, match="CERTIFICATE_VERIFY_FAILED"):
+        await attrs.evolve(options, ca=other.ca).connect()
+
+
+@pytest.mark.parametrize("scheme", ["tls", "nats"])
+async def test_where_tls_is_wanted_a_server_without_it_is_refused(
+    scheme: str, nats_server: NatsServer, tmp_path: Path
+) -> None:
+    ca = Authority(tmp_path).ca if scheme == "nats" else None
+    options = NatsOptions(url=nats_server.url.replace("nats", scheme), ca=ca)
+
+    with pytest.raises(ConfigurationError, match="secure connection not available"):
+        await options.connect()
+
+
+@pytest.mark.parametrize("kind", ["credentials", "nkey"])
+@pytest.mark.parametrize("held", [b"SECRET that is none", b"SECRET\xff", b"SUSECRET", None])
+async def test_a_file_to_log_in_that_is_absent_or_holds_something_else_is_one_sentence(
+    kind: str, held: bytes | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "login"
+    if held is not None:
+        path.write_bytes(held)
+    options = NatsOptions(url="nats://127.0.0.1:1", **{kind: path})
+
+    with pytest.raises(ConfigurationError, match="login cannot be used to log in") as caught:
+        await options.connect()
+
+    assert "SECRET" not in str(caught.value)
+
+
+async def test_credentials_that_were_damaged_are_one_sentence(nats_server: NatsServer) -> None:
+    options = await guarded(nats_server, by_credentials)
+    path = nats_server.folder / "user.creds"
+    path.write_text(path.read_text().replace("\nSU", "\nSUSECRET"))
+
+    with pytest.raises(ConfigurationError, match="cannot connect to the NATS server") as caught:
+        await options.connect()
+
+    assert "SECRET" not in str(caught.value)
+
+
+def test_files_for_tls_that_cannot_be_used_are_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "none.pem").write_text("SECRET")
+    for options in (
+        NatsOptions(url="h", ca=tmp_path / "absent.pem"),
+        NatsOptions(url="h", certificate=tmp_path / "none.pem"),
+    ):
+        with pytest.raises(ConfigurationError, match="the files for TLS to the NATS server"):
+            options.tls()
+
+
+def test_a_certificate_may_have_its_key_in_another_file(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    authority.serve()
+    options = NatsOptions(url="h", certificate=tmp_path / "server.pem", key=tmp_path / "server.key")
+
+    assert isinstance(options.tls(), ssl.SSLContext)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"url": "nats://"}, "must be such as nats://127"),
+        ({"url": "nats://h", "credentials": Path("a"), "nkey": Path("b")}, "one is enough"),
+        ({"url": "nats://h", "key": Path("a")}, "without its certificate"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(
+    options: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=reason):
+        NatsOptions(**options)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def test_what_is_not_given_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESTREAM_NATS_URL", "tls://somewhere")
+    for variable in FILE_VARIABLES.values():
+        monkeypatch.setenv(variable, f"/{variable}")
+    monkeypatch.delenv("RESTREAM_NATS_NKEY")
+
+    found = NatsOptions.resolve(ca=Path("/given"))
+
+    assert found == NatsOptions(
+        url="tls://somewhere",
+        credentials=Path("/RESTREAM_NATS_CREDS"),
+        ca=Path("/given"),
+        certificate=Path("/RESTREAM_NATS_CERT"),
+        key=Path("/RESTREAM_NATS_KEY"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "servers"),
+    [
+        ("a", ["nats://a"]),
+        (
+            " a:4222 ,nats://u:p@b:4223, tls://token@c",
+            ["nats://a:4222", "nats://b:4223", "tls://c"],
+        ),
+    ],
+)
+def test_addresses_are_read_as_nats_reads_them(url: str, servers: list[str]) -> None:
+    assert NatsOptions(url=url).servers == servers
+
+
+async def test_a_server_without_jetstream_is_one_sentence(nats_server: NatsServer) -> None:
+    await nats_server.stop()
+    nats_server.jetstream = False
+    await nats_server.start()
+    connection = await NatsOptions(url=nats_server.url).connect()
+
+    with pytest.raises(
+        ConfigurationError, match="JetStream of the NATS server cannot be used: it is not enabled"
+    ):
+        await declare_streams(jetstream_of(connection), Names())
+    await nats_server.stop()
+    with pytest.raises(ConfigurationError, match="JetStream of the NATS server cannot be used:"):
+        await declare_consumer(jetstream_of(connection), Names())
+    await close(connection)

@@ -1,0 +1,439 @@
+"""One worker in this process, on a real NATS server."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+import attrs
+import pytest
+import pytest_asyncio
+from faststream import FastStream
+from nats.aio.client import Client
+from nats.js.api import DiscardPolicy, StreamConfig
+from nats.js.errors import NotFoundError
+
+from restream_async import (
+    Failed,
+    InternalServerError,
+    NewRestream,
+    Outcome,
+    RestreamClient,
+    RetryPolicy,
+)
+from restream_async.errors import Call
+from restream_async.sandbox import Fault, Faults, Sandbox
+from restream_async.worker.app import worker_app
+from restream_async.worker.commands import encode
+from restream_async.worker.consumer import GoneError, declare_consumer
+from restream_async.worker.names import LOOK_FIRST, Names
+from restream_async.worker.nats_options import NatsOptions, jetstream_of
+from restream_async.worker.plan import Plan
+from restream_async.worker.topology import declare_streams
+from restream_async.worker.webhooks import Destination, restreams_for
+
+from .fleet import all_done, documents, stored_count, wanted
+from .nats_server import NatsServer
+
+ACK_WAIT = 1.5
+RETRY = RetryPolicy(attempts=3, base=0.05, cap=0.2, deadline=5.0)
+
+
+@attrs.define
+class Desk:
+    """Where a test publishes commands, and starts workers for them."""
+
+    connection: Client
+    sandbox: Sandbox
+    url: str
+    retry: RetryPolicy = RETRY
+    kind: type[RestreamClient] = RestreamClient
+
+    def client(self) -> RestreamClient:
+        return self.kind(
+            base_url=self.sandbox.base_url,
+            project_id=self.sandbox.project_id,
+            api_key=self.sandbox.api_key,
+            retry=self.retry,
+        )
+
+    async def publish(self, *numbers: int) -> None:
+        for number in numbers:
+            await jetstream_of(self.connection).publish(
+                "restreams.commands", encode(wanted(number))
+            )
+
+    @contextlib.asynccontextmanager
+    async def worker(
+        self,
+        *,
+        attempts: int = 10,
+        **changes: Any,  # noqa: ANN401 - of the plan
+    ) -> AsyncGenerator[FastStream]:
+        plan = Plan(
+            places=4,
+            ack_wait=ACK_WAIT,
+            grace=3.0,
+            salt=b"salt",
+            redelivery=RetryPolicy(attempts=attempts, base=0.2, cap=0.5),
+        )
+        plan = attrs.evolve(plan, **changes)
+        app = worker_app(NatsOptions(url=self.url), plan, self.client)
+        running = asyncio.create_task(app.run())
+        try:
+            yield app
+        finally:
+            app.exit()
+            await asyncio.wait_for(running, 15)
+
+    async def pending(self) -> tuple[int, int]:
+        """Return how many messages are under way, and how many were delivered more than once."""
+        info = await jetstream_of(self.connection).consumer_info("RESTREAMS", "restream-workers")
+        return info.num_ack_pending or 0, info.num_redelivered or 0
+
+
+@pytest_asyncio.fixture
+async def desk(nats_server: NatsServer, connection: Client, sandbox: Sandbox) -> Desk:
+    jetstream = jetstream_of(connection)
+    await declare_streams(jetstream, Names())
+    await declare_consumer(jetstream, Names(), in_flight=8, ack_wait=ACK_WAIT)
+    return Desk(connection, sandbox, nats_server.url)
+
+
+async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - asked, not told
+            await asyncio.sleep(0.02)
+
+
+async def test_a_slow_one_does_not_stall_the_others_and_nothing_is_fetched_ahead(
+    desk: Desk,
+) -> None:
+    desk.sandbox.latency = lambda _: 3.0 if desk.sandbox.counts.posts == 1 else 0.05
+    await desk.publish(*range(20))
+
+    async with desk.worker(places=2):
+        await stored_count(desk.sandbox, 19, 2.7)
+        assert len(desk.sandbox.stored) == 19, "the slow one is still under way"
+        await stored_count(desk.sandbox, 20, 5)
+
+    assert desk.sandbox.counts.max_in_flight == 2
+
+
+async def test_work_that_takes_longer_than_the_ack_wait_is_not_given_to_somebody_else(
+    desk: Desk,
+) -> None:
+    desk.sandbox.latency = ACK_WAIT * 2
+    await desk.publish(1)
+
+    async with desk.worker(), desk.worker():
+        await all_done(desk.connection, 10)
+
+    assert (desk.sandbox.counts.posts, desk.sandbox.counts.lists) == (1, 0)
+    assert [
+        each["delivery"] for each in await documents(desk.connection, "RESTREAMS_OUTCOMES")
+    ] == [1]
+
+
+async def test_what_fails_for_now_comes_again_and_looks_first(desk: Desk) -> None:
+    desk.sandbox.faults = Faults(before={Fault.INTERNAL_ERROR: 1.0}, max_faults=3)
+    await desk.publish(1)
+
+    async with desk.worker():
+        await all_done(desk.connection, 10)
+
+    assert len(desk.sandbox.stored) == 1
+    (outcome,) = await documents(desk.connection, "RESTREAMS_OUTCOMES")
+    assert (outcome["delivery"], outcome["origin"], outcome["attempts"]) == (2, "posted", 1)
+    assert await documents(desk.connection, "RESTREAMS_DEAD") == []
+
+
+async def test_an_outcome_says_how_the_restream_came_to_be_known(desk: Desk) -> None:
+    desk.sandbox.faults = Faults(after={Fault.BACKEND_FETCH_FAILED: 1.0}, retry_after=None)
+    jetstream = jetstream_of(desk.connection)
+    await desk.publish(1)
+    await jetstream.publish("restreams.commands", encode([wanted(1), wanted(2)]))
+
+    async with desk.worker(places=1, look_until=2):
+        await all_done(desk.connection, 10)
+
+    told = await documents(desk.connection, "RESTREAMS_OUTCOMES")
+    assert [(each["origin"], each["attempts"], each["maybeDuplicate"]) for each in told] == [
+        ("confirmed", 1, False),
+        ("existing", 0, False),
+        ("confirmed", 1, False),
+    ]
+
+
+async def test_what_never_succeeds_is_a_dead_letter_after_its_deliveries(desk: Desk) -> None:
+    desk.sandbox.faults = Faults(before={Fault.INTERNAL_ERROR: 1.0})
+    await desk.publish(1)
+
+    async with desk.worker(attempts=2):
+        await all_done(desk.connection, 20)
+
+    (letter,) = await documents(desk.connection, "RESTREAMS_DEAD")
+    assert letter["videoId"] == "v1"
+    assert letter["error"].startswith("given up after 2 deliveries: 500")
+    assert "SECRET" not in str(letter)
+
+
+async def test_in_an_outage_messages_are_held_and_no_delivery_is_used_up(desk: Desk) -> None:
+    desk.sandbox.outage = True
+    desk.retry = RetryPolicy(attempts=5, base=0.4, cap=0.4, deadline=1.0)
+    await desk.publish(*range(20))
+
+    async with desk.worker(places=8, attempts=4):
+        await asyncio.sleep(7.0)
+        assert len(desk.sandbox.stored) == 0
+        under_way, _ = await desk.pending()
+        assert under_way <= 8
+        desk.sandbox.outage = False
+        await all_done(desk.connection, 20)
+
+    assert len(desk.sandbox.stored) == 20
+    outcomes = await documents(desk.connection, "RESTREAMS_OUTCOMES")
+    assert max(each["delivery"] for each in outcomes) <= 4
+    assert await documents(desk.connection, "RESTREAMS_DEAD") == []
+
+
+async def test_a_worker_that_ends_finishes_what_is_under_way(desk: Desk) -> None:
+    desk.sandbox.latency = 1.0
+    await desk.publish(*range(8))
+
+    async with desk.worker(places=4) as app:
+        await until(lambda: desk.sandbox.counts.in_flight == 4)
+        app.exit()
+
+    assert len(desk.sandbox.stored) == 4
+    assert (await desk.pending())[0] == 0, "nothing waits for a worker that is gone"
+
+
+async def test_a_worker_that_ends_gives_back_what_takes_longer_than_the_grace(desk: Desk) -> None:
+    desk.sandbox.latency = 60.0
+    jetstream = jetstream_of(desk.connection)
+    info = await jetstream.consumer_info("RESTREAMS", "restream-workers")
+    info.config.ack_wait = 60.0
+    await jetstream.add_consumer("RESTREAMS", info.config)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
+    await desk.publish(1)
+
+    async with desk.worker(grace=0.3, ack_wait=60.0) as app:
+        await until(lambda: desk.sandbox.counts.in_flight == 1)
+        app.exit()
+
+    message = await _fetch(desk.connection)
+    assert message == 2, "delivered again at once, not after the ack wait"
+
+
+async def _fetch(connection: Client) -> int:
+    pulled = await jetstream_of(connection).pull_subscribe_bind("restream-workers", "RESTREAMS")
+    (message,) = await pulled.fetch(1, timeout=10)
+    return message.metadata.num_delivered
+
+
+async def test_poison_blocks_nobody(desk: Desk) -> None:
+    jetstream = jetstream_of(desk.connection)
+    for number in range(10):
+        await jetstream.publish("restreams.commands", b"poison %d SECRET" % number)
+    await jetstream.publish("restreams.commands", encode(wanted(1)))
+
+    async with desk.worker(places=1):
+        await all_done(desk.connection, 5)
+
+    assert len(desk.sandbox.stored) == 1
+    letters = await documents(desk.connection, "RESTREAMS_DEAD")
+    assert [each["sequence"] for each in letters] == list(range(1, 11))
+    assert "SECRET" not in str(letters)
+
+
+async def test_when_nats_is_away_for_too_long_the_work_is_left_to_whoever_gets_it_next(
+    desk: Desk, nats_server: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.sandbox.latency = ACK_WAIT * 2
+    await desk.publish(1)
+
+    async with desk.worker(places=1):
+        await until(lambda: desk.sandbox.counts.in_flight == 1)
+        await nats_server.stop()
+        await until(lambda: "away for too long" in caplog.text, ACK_WAIT)
+        desk.sandbox.latency = 0.0
+        await asyncio.sleep(ACK_WAIT * 2)
+        await nats_server.start()
+        await all_done(desk.connection, 20)
+
+    assert len(desk.sandbox.stored) == 1
+
+
+async def test_an_event_that_is_repeated_creates_one_restream_for_each_destination(
+    desk: Desk,
+) -> None:
+    jetstream = jetstream_of(desk.connection)
+    await declare_consumer(jetstream, Names().of_events, ack_wait=ACK_WAIT)
+    destinations = tuple(
+        Destination(title=f"To {n}: {{title}}", stream_url="rtmp://h/a", stream_key=f"SECRET-{n}")
+        for n in range(2)
+    )
+    event = b'{"eventType": "live.video.created", "data": {"PublicId": "v5", "Title": "Show"}}'
+    for data in (event, event, b"SECRET"):
+        await jetstream.publish("restreams.events", data)
+
+    async with desk.worker(destinations=destinations):
+        await all_done(desk.connection, 10)
+        # As if the repeat came after the stream had forgotten the first.
+        headers = {LOOK_FIRST: "1"}
+        again = encode(restreams_for(event, destinations))
+        await jetstream.publish("restreams.commands", again, headers=headers)
+        await all_done(desk.connection, 10)
+
+    assert sorted(item.title for item in desk.sandbox.stored) == ["To 0: Show", "To 1: Show"]
+    (letter,) = await documents(desk.connection, "RESTREAMS_DEAD")
+    assert letter["error"] == "the event cannot be used: it is not JSON at position 0"
+
+
+async def test_a_worker_that_ends_takes_nothing_more_and_uses_up_no_deliveries(desk: Desk) -> None:
+    desk.sandbox.latency = 1.3
+    await desk.publish(1)
+
+    async with desk.worker(places=4, attempts=2) as app:
+        await until(lambda: desk.sandbox.counts.in_flight == 1)
+        app.exit()
+        await asyncio.sleep(0.3)
+        await desk.publish(*range(2, 12))
+        await asyncio.sleep(0.5)
+        info = await jetstream_of(desk.connection).consumer_info("RESTREAMS", "restream-workers")
+        assert info.delivered is not None
+        assert info.delivered.consumer_seq == 1
+
+    assert await documents(desk.connection, "RESTREAMS_DEAD") == []
+
+
+class PickyClient(RestreamClient):
+    """For it the service fails at the first eight restreams, however often they are tried."""
+
+    async def outcome(self, new: NewRestream, *, ensure: bool = False) -> Outcome:
+        if int(new.stream_key[-6:]) >= 8:
+            return await super().outcome(new, ensure=ensure)
+        error = InternalServerError(Call("POST", "/r", new.video_id), status=500)
+        return Failed(index=0, request=new, error=error, attempts=5)
+
+
+async def test_a_crowd_that_rests_keeps_fresh_ones_waiting_no_longer_than_it_is_tried(
+    desk: Desk,
+) -> None:
+    desk.kind = PickyClient
+    await desk.publish(*range(10))
+
+    async with desk.worker(places=4, attempts=3):
+        under_way, _ = await desk.pending()
+        assert under_way <= 8
+        # At most 0.2 and 0.4 seconds of rest, and as much again for a busy machine.
+        await stored_count(desk.sandbox, 2, 1.2)
+        await all_done(desk.connection, 5)
+
+    assert len(await documents(desk.connection, "RESTREAMS_DEAD")) == 8
+
+
+@pytest.mark.parametrize("what", ["consumer", "RESTREAMS", "RESTREAMS_OUTCOMES"])
+async def test_a_worker_under_which_a_consumer_or_stream_is_deleted_ends_and_says_so(
+    what: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("restream_async.worker.process._LOOK", 0.1)
+    monkeypatch.setattr("restream_async.worker.process._LOOK_AGAIN", 0.1)
+    jetstream = jetstream_of(desk.connection)
+    named = "the stream RESTREAMS_OUTCOMES" if what == "RESTREAMS_OUTCOMES" else "the consumer rest"
+    app = worker_app(NatsOptions(url=desk.url), Plan(places=4, grace=0.5), desk.client)
+    running = asyncio.create_task(app.run())
+    await desk.publish(1)
+    await stored_count(desk.sandbox, 1, 5)
+
+    if what == "consumer":
+        await jetstream.delete_consumer("RESTREAMS", "restream-workers")
+    else:
+        await jetstream.delete_stream(what)
+
+    with pytest.raises(GoneError, match=f"{named}.* is not there any more"):
+        await asyncio.wait_for(running, 10)
+
+
+async def test_what_a_deleted_consumer_may_have_delivered_is_looked_for_first(desk: Desk) -> None:
+    await desk.publish(1, 2)
+    async with desk.client() as client:
+        await client.create(wanted(1))
+
+    async with desk.worker(look_until=1):
+        await all_done(desk.connection, 10)
+
+    assert len(desk.sandbox.stored) == 2
+    assert desk.sandbox.counts.lists == 1
+
+
+async def test_a_worker_that_is_told_to_end_before_it_has_begun_ends(
+    desk: Desk, nats_server: NatsServer
+) -> None:
+    await nats_server.stop()
+
+    async with desk.worker() as app:
+        await asyncio.sleep(0.3)
+        app.exit()
+
+    assert desk.sandbox.counts.posts == 0
+
+
+async def test_an_outcome_that_cannot_be_told_yet_is_told_later_and_the_message_held_so_long(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    jetstream = jetstream_of(desk.connection)
+    config = (await jetstream.stream_info("RESTREAMS_OUTCOMES")).config
+    full: StreamConfig = config.evolve(max_bytes=1, discard=DiscardPolicy.NEW)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
+    await jetstream.update_stream(full)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
+    await desk.publish(1)
+
+    async with desk.worker():
+        await until(lambda: "an outcome cannot be published yet" in caplog.text)
+        await asyncio.sleep(ACK_WAIT)
+        await jetstream.update_stream(config)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
+        await all_done(desk.connection, 10)
+
+    (outcome,) = await documents(desk.connection, "RESTREAMS_OUTCOMES")
+    assert (outcome["delivery"], outcome["origin"]) == (1, "posted")
+
+
+async def test_a_worker_for_events_ends_when_their_consumer_is_deleted(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("restream_async.worker.process._LOOK", 0.1)
+    monkeypatch.setattr("restream_async.worker.process._LOOK_AGAIN", 0.1)
+    jetstream = jetstream_of(desk.connection)
+    destinations = (Destination(title="t", stream_url="rtmp://h/a", stream_key="SECRET"),)
+    await declare_consumer(jetstream, Names().of_events, ack_wait=ACK_WAIT)
+    plan = Plan(places=1, grace=0.5, destinations=destinations)
+    running = asyncio.create_task(worker_app(NatsOptions(url=desk.url), plan, desk.client).run())
+    await asyncio.sleep(0.5)
+
+    await jetstream.delete_consumer("RESTREAMS", "restream-workers-events")
+
+    with pytest.raises(GoneError, match="the consumer restream-workers-events"):
+        await asyncio.wait_for(running, 10)
+
+
+@pytest.mark.parametrize("latency", [0.0, 60.0])
+async def test_a_worker_that_ends_while_nats_is_away_ends_well(
+    latency: float, desk: Desk, nats_server: NatsServer
+) -> None:
+    desk.sandbox.latency = latency
+    await desk.publish(1)
+
+    async with desk.worker(places=2, grace=0.3) as app:
+        await until(lambda: desk.sandbox.counts.posts == 1)
+        await nats_server.stop()
+        await asyncio.sleep(0.5)
+        app.exit()
+
+
+async def test_a_worker_for_which_nothing_was_declared_fails(
+    connection: Client, nats_server: NatsServer, sandbox: Sandbox
+) -> None:
+    desk = Desk(connection, sandbox, nats_server.url)
+
+    with pytest.raises(NotFoundError):
+        await worker_app(NatsOptions(url=desk.url), Plan(places=1), desk.client).run()

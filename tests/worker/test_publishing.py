@@ -1,0 +1,148 @@
+"""Putting restreams on the stream."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+import pytest_asyncio
+from nats.aio.client import Client
+from nats.js.api import PubAck
+from nats.js.errors import APIError
+
+from restream_async.worker.names import Names
+from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
+from restream_async.worker.publishing import Published, Publisher, UnpublishedError
+from restream_async.worker.topology import declare_streams
+
+from .fleet import wanted
+from .nats_server import NatsServer
+
+
+@pytest_asyncio.fixture
+async def publisher(connection: Client) -> Publisher:
+    jetstream = jetstream_of(connection)
+    salt = await declare_streams(jetstream, Names())
+    return Publisher(
+        jetstream=jetstream, subject="restreams.commands", stream="RESTREAMS", salt=salt
+    )
+
+
+async def count(publisher: Publisher) -> int:
+    return (await publisher.jetstream.stream_info("RESTREAMS")).state.messages
+
+
+async def test_publishing_again_after_any_end_adds_only_what_is_missing(
+    publisher: Publisher,
+) -> None:
+    first: list[Published] = []
+    again: list[Published] = []
+
+    await publisher.publish_all((wanted(number) for number in range(300)), first.append)
+    await publisher.publish_all((wanted(number) for number in range(500)), again.append)
+
+    assert [each.is_new for each in first] == [True] * 300
+    assert sum(each.is_new for each in again) == 200
+    assert await count(publisher) == 500
+
+
+async def test_a_restart_of_the_server_in_between_loses_and_doubles_nothing(
+    publisher: Publisher, nats_server: NatsServer
+) -> None:
+    found: list[Published] = []
+    publishing = asyncio.create_task(
+        publisher.publish_all((wanted(number) for number in range(3000)), found.append)
+    )
+    while len(found) < 500:  # noqa: ASYNC110 - asked, not told
+        await asyncio.sleep(0)
+    await nats_server.restart()
+    await asyncio.wait_for(publishing, 30)
+
+    assert len(found) == 3000
+    assert await count(publisher) == 3000
+
+
+async def test_an_id_says_nothing_without_the_salt_and_holds_no_secret(
+    publisher: Publisher,
+) -> None:
+    published = await publisher.publish(wanted(1))
+    elsewhere = attrs.evolve(publisher, salt=b"another")
+
+    assert published.message_id == publisher.message_id(attrs.evolve(wanted(1), title="Other"))
+    assert published.message_id != publisher.message_id(wanted(2))
+    assert published.message_id != elsewhere.message_id(wanted(1))
+    assert publisher.salt.decode() not in repr(publisher)
+
+
+async def test_a_server_that_stays_away_is_an_error_after_the_patience(
+    publisher: Publisher, nats_server: NatsServer
+) -> None:
+    await nats_server.stop()
+    hasty = attrs.evolve(publisher, patience=0.3)
+
+    with pytest.raises(UnpublishedError, match=r"has not answered for 0\.3 s"):
+        await hasty.publish_all([wanted(1)], lambda _: None)
+
+
+async def test_a_full_stream_is_an_error_at_once(publisher: Publisher) -> None:
+    config = (await publisher.jetstream.stream_info("RESTREAMS")).config
+    config.max_msgs = 1
+    await publisher.jetstream.update_stream(config)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
+    await publisher.publish(wanted(1))
+
+    with pytest.raises(UnpublishedError, match="maximum messages exceeded"):
+        await publisher.publish_all([wanted(2)], lambda _: None)
+
+
+async def test_one_that_is_too_large_is_an_error_at_once(tmp_path: Path) -> None:
+    (tmp_path / "small.conf").write_text("max_payload: 4096\n")
+    server = NatsServer(tmp_path)
+    server.arguments = ["-c", str(tmp_path / "small.conf")]
+    await server.start()
+    try:
+        connection = await NatsOptions(url=server.url).connect()
+        jetstream = jetstream_of(connection)
+        await declare_streams(jetstream, Names())
+        publisher = Publisher(
+            jetstream=jetstream, subject="restreams.commands", stream="RESTREAMS", salt=b""
+        )
+        huge = attrs.evolve(wanted(1), title="t" * 5000)
+        with pytest.raises(UnpublishedError, match="it cannot be published: maximum payload"):
+            await publisher.publish(huge)
+        await close(connection)
+    finally:
+        await server.stop()
+
+
+async def test_a_stream_that_is_just_being_made_is_waited_for(connection: Client) -> None:
+    jetstream = jetstream_of(connection)
+    publisher = Publisher(
+        jetstream=jetstream, subject="restreams.commands", stream="RESTREAMS", salt=b""
+    )
+    publishing = asyncio.create_task(publisher.publish(wanted(1)))
+    await asyncio.sleep(0.1)
+    await declare_streams(jetstream, Names())
+
+    assert (await asyncio.wait_for(publishing, 5)).is_new
+
+
+async def test_a_cluster_that_is_away_or_elects_its_leader_is_waited_for(
+    publisher: Publisher,
+) -> None:
+    electing = APIError(code=503, err_code=10008, description="no leader")
+    acks: list[object] = [
+        TimeoutError(),
+        electing,
+        PubAck(stream="RESTREAMS", seq=1, duplicate=True),
+    ]
+
+    class Cluster:
+        async def publish(self, *_: object, **__: object) -> object:
+            if isinstance(ack := acks.pop(0), Exception):
+                raise ack
+            return ack
+
+    cluster: Any = Cluster()
+
+    assert not (await attrs.evolve(publisher, jetstream=cluster).publish(wanted(1))).is_new

@@ -1,0 +1,190 @@
+"""The recipes of the README, each under its real framework or with a real NATS server."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from restream_async.sandbox import Sandbox
+
+from .nats_server import NatsServer
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+BLOCKS = dict(
+    re.findall(r"^```(?:python|toml)\n# (\w+\.\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+)
+COMMANDS = [
+    line
+    for block in re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    if "RESTREAM_NATS_URL" in block
+    for line in block.splitlines()
+    if line.startswith("restream-async ")
+]
+
+WANTED = {"title": "YouTube", "stream_url": "rtmp://h/a", "stream_key": "SECRET-of-a-service"}
+EVENT = {"eventType": "live.video.created", "data": {"PublicId": "v9", "Title": "Show"}}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def running(
+    *command: str, folder: Path, sandbox: Sandbox
+) -> AsyncGenerator[asyncio.subprocess.Process]:
+    """Run a recipe; at the end it is told to end, and must do so well and without a secret."""
+    for name, text in BLOCKS.items():
+        (folder / name).write_text(text)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *command,
+        cwd=folder,
+        env={
+            **os.environ,
+            "RESTREAM_BASE_URL": sandbox.base_url,
+            "RESTREAM_PROJECT_ID": sandbox.project_id,
+            "RESTREAM_API_KEY": sandbox.api_key,
+            "YOUTUBE_KEY": "SECRET-of-youtube",
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        output, _ = await asyncio.wait_for(process.communicate(), 20)
+    said = output.decode()
+    assert process.returncode in {0, -signal.SIGTERM}, said
+    assert "SECRET" not in said
+    assert "Unclosed" not in said
+    assert "Traceback" not in said
+
+
+async def post(url: str, body: object) -> tuple[int, str]:
+    async with aiohttp.ClientSession() as session:
+        for _ in range(200):
+            try:
+                async with session.post(url, json=body) as answer:
+                    return answer.status, await answer.text()
+            except aiohttp.ClientConnectorError:
+                await asyncio.sleep(0.05)
+    raise TimeoutError(url)
+
+
+@pytest.mark.parametrize("framework", ["fastapi", "aiohttp"])
+async def test_a_service_creates_what_it_is_asked_for_many_at_once(
+    framework: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    port = free_port()
+    command = {
+        "fastapi": ("-m", "uvicorn", "service:app", "--port", str(port)),
+        "aiohttp": ("-c", f"import web_service as w; w.web.run_app(w.app, port={port})"),
+    }[framework]
+    url = f"http://127.0.0.1:{port}/videos"
+
+    async with running(*command, folder=tmp_path, sandbox=sandbox):
+        first = await post(f"{url}/v0/restreams", WANTED)
+        rest = await asyncio.gather(
+            *(post(f"{url}/v{number}/restreams", WANTED) for number in range(1, 30))
+        )
+        bad = await post(f"{url}/v1/restreams", {**WANTED, "stream_url": "SECRET"})
+
+    assert [status for status, _ in (first, *rest)] == [201] * 30
+    assert len({json.loads(text)["id"] for _, text in (first, *rest)}) == 30
+    assert len(sandbox.stored) == 30
+    assert bad[0] == 422
+    assert "SECRET" not in bad[1]
+
+
+async def test_a_worker_of_your_own_creates_all_and_ends(sandbox: Sandbox, tmp_path: Path) -> None:
+    async with running("own_worker.py", folder=tmp_path, sandbox=sandbox) as process:
+        await asyncio.wait_for(process.wait(), 20)
+
+    assert process.returncode == 0
+    assert len(sandbox.stored) == 20
+
+
+async def test_a_worker_of_your_own_ends_well_on_sigterm(sandbox: Sandbox, tmp_path: Path) -> None:
+    sandbox.latency = 0.5
+    async with running("own_worker.py", folder=tmp_path, sandbox=sandbox) as process:
+        while not sandbox.counts.posts:  # noqa: ASYNC110 - asked, not told
+            await asyncio.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(process.wait(), 20)
+
+    assert process.returncode == 0
+    assert len(sandbox.stored) < 20
+
+
+async def test_the_webhook_route_creates_once_however_often_it_is_told(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    (tmp_path / "destinations.toml").write_text("")
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/webhooks"
+
+    async with running(
+        "-m", "uvicorn", "webhooks:app", "--port", str(port), folder=tmp_path, sandbox=sandbox
+    ):
+        answers = [await post(url, event) for event in (EVENT, EVENT, {"eventType": "x"}, {})]
+
+    assert [status for status, _ in answers] == [204, 204, 204, 400]
+    assert [item.title for item in sandbox.stored] == ["YouTube: Show"]
+
+
+async def test_the_commands_bring_a_file_to_the_service(
+    nats_server: NatsServer, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    (tmp_path / "restreams.csv").write_text(
+        "videoId,title,streamUrl,streamKey,status\n"
+        + "".join(f"v{number},YouTube,rtmp://h/a,SECRET-{number},true\n" for number in range(20))
+    )
+    put, work = COMMANDS
+    scripts = Path(sys.executable).parent
+    environment = {
+        **os.environ,
+        "PATH": os.pathsep.join([str(scripts), os.environ["PATH"]]),
+        "RESTREAM_NATS_URL": nats_server.url,
+        "RESTREAM_BASE_URL": sandbox.base_url,
+        "RESTREAM_PROJECT_ID": sandbox.project_id,
+        "RESTREAM_API_KEY": sandbox.api_key,
+    }
+
+    async def start(command: str) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *command.split(),
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    enqueue = await start(put)
+    said, _ = await asyncio.wait_for(enqueue.communicate(), 30)
+    assert enqueue.returncode == 0, said.decode()
+    worker = await start(work)
+    try:
+        async with asyncio.timeout(30):
+            while len(sandbox.stored) < 20:  # noqa: ASYNC110 - asked, not told
+                await asyncio.sleep(0.05)
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        also_said, _ = await asyncio.wait_for(worker.communicate(), 30)
+    assert worker.returncode == 0, also_said.decode()
+    assert len(sandbox.stored) == 20
+    assert b"SECRET" not in said + also_said

@@ -1,0 +1,136 @@
+"""What is told about a message."""
+
+import json
+from typing import Any
+
+import attrs
+
+from restream_async import Created, Failed, NewRestream, Origin, Restream
+from restream_async.errors import BadRequestError, Call
+from restream_async.worker.handling import Handled, Refused
+from restream_async.worker.reports import Source, reports
+from restream_async.worker.shapes import CreatedReport, FailedReport
+
+SOURCE = Source(stream="S", sequence=7, delivery=2, message_id="abc")
+NEW = NewRestream(
+    video_id="v1",
+    title="my secret-key is",
+    stream_url="rtmps://u:hidden-password@a.example.com/x",
+    stream_key="secret-key",
+    status=True,
+)
+DONE = Created(
+    index=0,
+    request=NEW,
+    attempts=3,
+    origin=Origin.CONFIRMED,
+    maybe_duplicate=True,
+    restream=Restream(
+        id=5,
+        title=NEW.title,
+        stream_key=NEW.stream_key,
+        stream_url=NEW.stream_url,
+        status=True,
+        video_id="v1",
+    ),
+)
+REFUSED = Refused(
+    index=1,
+    reason="hidden-password and\nsecret-key are wrong",
+    failed=Failed(
+        index=1,
+        request=NEW,
+        error=BadRequestError(Call("POST", "/r", "v1"), status=400),
+        attempts=4,
+    ),
+)
+ABOUT = {"stream": "S", "sequence": 7, "delivery": 2, "messageId": "abc"}
+
+
+def told(handled: Handled) -> list[dict[str, Any]]:
+    return [json.loads(report.body) for report in reports(handled, SOURCE)]
+
+
+def test_what_exists_is_told_with_its_id_and_without_its_secrets() -> None:
+    assert told(Handled(done=(DONE,))) == [
+        {
+            "outcome": "created",
+            "id": 5,
+            "videoId": "v1",
+            "title": "my *** is",
+            "status": True,
+            "origin": "confirmed",
+            "maybeDuplicate": True,
+            "attempts": 3,
+            "index": 0,
+            **ABOUT,
+        }
+    ]
+
+
+def test_what_never_will_is_a_dead_letter_with_its_reason_and_without_its_secrets() -> None:
+    assert told(Handled(refused=(REFUSED,))) == [
+        {
+            "outcome": "failed",
+            "videoId": "v1",
+            "title": "my *** is",
+            "errorType": "BadRequestError",
+            "error": "*** and *** are wrong",
+            "httpStatus": 400,
+            "attempts": 4,
+            "index": 1,
+            **ABOUT,
+        }
+    ]
+
+
+def test_what_could_not_be_read_is_known_by_its_place_in_the_stream() -> None:
+    assert told(Handled(refused=(Refused(index=0, reason="it is empty"),))) == [
+        {
+            "outcome": "failed",
+            "errorType": "UnusableMessage",
+            "error": "it is empty",
+            "httpStatus": None,
+            "attempts": 0,
+            "index": 0,
+            **ABOUT,
+        }
+    ]
+
+
+def test_only_failures_are_dead_letters_and_each_has_an_id_of_its_own() -> None:
+    found = reports(Handled(done=(DONE,), refused=(REFUSED,)), SOURCE)
+
+    assert [(each.is_dead_letter, each.message_id) for each in found] == [
+        (False, "S:7:0"),
+        (True, "S:7:1"),
+    ]
+
+
+def test_nothing_is_told_of_a_message_that_comes_again() -> None:
+    assert told(Handled(done=(DONE,), again=1.0)) == []
+
+
+def test_however_long_the_texts_of_a_command_are_its_report_is_short() -> None:
+    longest = attrs.evolve(NEW, video_id="v" * 16_384, title="\U0001f3ac" * 16_384)
+    refused = attrs.evolve(
+        REFUSED,
+        reason="r" * 500_000,
+        failed=Failed(
+            index=1,
+            request=longest,
+            error=BadRequestError(Call("POST", "/r", "v1"), status=400),
+            attempts=1,
+        ),
+    )
+
+    (report,) = reports(Handled(refused=(refused,)), SOURCE)
+
+    assert len(report.body) < 64 * 1024
+
+
+def test_the_document_names_every_field_of_a_report() -> None:
+    created, failed = told(Handled(done=(DONE,), refused=(REFUSED,)))
+
+    assert set(created) == set(CreatedReport.__annotations__)
+    assert set(failed) == set(FailedReport.__annotations__)

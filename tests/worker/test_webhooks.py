@@ -1,0 +1,265 @@
+"""A new live video becomes one restream for each destination, however often it is told."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from fastapi import FastAPI
+
+from restream_async import (
+    BackendFetchFailedError,
+    BadRequestError,
+    ConfigurationError,
+    UnauthorizedError,
+)
+from restream_async.errors import Call, RestreamError
+from restream_async.worker.commands import LARGEST
+from restream_async.worker.routes import SECRET_HEADER, Webhook, aiohttp_handler, asgi_endpoint
+from restream_async.worker.webhooks import (
+    Destination,
+    UnusableEventError,
+    read_destinations,
+    restreams_for,
+)
+
+from .test_handling import FakeClient
+
+TOML = """
+[[destinations]]
+title = "YouTube: {title}"
+stream_url = "rtmps://a.rtmps.youtube.com/live2"
+stream_key_env = "YOUTUBE_KEY"
+
+[[destinations]]
+title = "Twitch {videoId}"
+stream_url = "rtmp://live.twitch.tv/app"
+stream_key_file = "twitch.key"
+status = false
+"""
+ENVIRONMENT = {"YOUTUBE_KEY": "youtube-secret"}
+CALL = Call("POST", "/r", "v1")
+
+
+def event(kind: str = "live.video.created", **data: object) -> bytes:
+    about = {"PublicId": "v1", "Title": "My\nshow", **data}
+    return json.dumps(
+        {"data": about, "eventTime": "2023-10-19T08:38:02.8236169Z", "eventType": kind}
+    ).encode()
+
+
+@pytest.fixture
+def destinations(tmp_path: Path) -> tuple[Destination, ...]:
+    (tmp_path / "d.toml").write_text(TOML)
+    (tmp_path / "twitch.key").write_text("twitch-secret\n")
+    return read_destinations(tmp_path / "d.toml", ENVIRONMENT)
+
+
+def test_each_destination_gets_a_restream_with_its_own_title_and_key(
+    destinations: tuple[Destination, ...],
+) -> None:
+    youtube, twitch = restreams_for(event(), destinations)
+
+    assert (youtube.title, youtube.stream_key, youtube.status) == (
+        "YouTube: My show",
+        "youtube-secret",
+        True,
+    )
+    assert (twitch.title, twitch.stream_key, twitch.status) == ("Twitch v1", "twitch-secret", False)
+    assert {youtube.video_id, twitch.video_id} == {"v1"}
+
+
+def test_json_says_the_same(tmp_path: Path) -> None:
+    (tmp_path / "d.json").write_text(
+        json.dumps([{"title": "T", "stream_url": "rtmp://h/a", "stream_key_env": "YOUTUBE_KEY"}])
+    )
+
+    (found,) = read_destinations(tmp_path / "d.json", ENVIRONMENT)
+
+    assert found.stream_key == "youtube-secret"
+    assert "secret" not in repr(found)
+
+
+@pytest.mark.parametrize("kind", ["live.video.updated", "live.video.deleted", "something.else"])
+def test_other_events_ask_for_nothing(kind: str, destinations: tuple[Destination, ...]) -> None:
+    assert restreams_for(event(kind), destinations) == []
+
+
+def test_an_event_without_a_title_still_makes_restreams(
+    destinations: tuple[Destination, ...],
+) -> None:
+    youtube, _ = restreams_for(event(Title=None), destinations)
+
+    assert youtube.title == "YouTube:"
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"secret", "it is not JSON"),
+        (b"[]", "it is no object with an eventType"),
+        (b'{"eventType": 5}', "it is no object with an eventType"),
+        (b'{"eventType": "live.video.created"}', "PublicId must be a string, not NoneType"),
+        (event(PublicId=""), "PublicId must not be empty"),
+        (event(PublicId=".."), "PublicId must not be '..'"),
+        (b" " * 2**21, "too large"),
+    ],
+)
+def test_what_is_no_event_is_said_to_be_none(
+    data: bytes, reason: str, destinations: tuple[Destination, ...]
+) -> None:
+    with pytest.raises(UnusableEventError, match=reason.replace(".", r"\.")) as caught:
+        restreams_for(data, destinations)
+
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "lists no destinations"),
+        ("destinations = [1]", "destination 1 of .* is no table"),
+        ("stream_key = secret", "it is no TOML or JSON at line 1"),
+        ('[[destinations]]\nstream_key = "secret"', "holds a stream key"),
+        ('[[destinations]]\nkey = "secret"', "has unknown fields: key"),
+        ("[[destinations]]", "must name either stream_key_env or stream_key_file"),
+        ('[[destinations]]\nstream_key_env = "X"', "no stream key in the variable X"),
+        (
+            '[[destinations]]\nstream_key_file = "none"',
+            r"no stream key in the file none \(No such file or directory\)",
+        ),
+        ('[[destinations]]\nstream_key_env = "YOUTUBE_KEY"', "title must not be empty"),
+        (
+            '[[destinations]]\nstream_key_env = "YOUTUBE_KEY"\ntitle = "t"\nstream_url = "secret"',
+            "stream_url must have a scheme and a host",
+        ),
+        (
+            TOML.replace("false", '"yes"')
+            .replace("file", "env")
+            .replace("twitch.key", "YOUTUBE_KEY"),
+            "status must be true or false",
+        ),
+    ],
+)
+def test_a_wrong_file_of_destinations_says_where_and_why(
+    text: str, reason: str, tmp_path: Path
+) -> None:
+    (tmp_path / "d.toml").write_text(text)
+
+    with pytest.raises(ConfigurationError, match=reason) as caught:
+        read_destinations(tmp_path / "d.toml", ENVIRONMENT)
+
+    assert "secret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="No such file"):
+        read_destinations(tmp_path / "none.toml")
+
+
+async def test_an_event_is_answered_well_when_all_is_there_and_looks_first(
+    destinations: tuple[Destination, ...],
+) -> None:
+    client = FakeClient()
+    webhook = Webhook(client=client, destinations=destinations)
+
+    assert await webhook.receive(event()) == 204
+    assert await webhook.receive(event("live.video.deleted")) == 204
+    assert client.calls == ["ensure v1", "ensure v1"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (BackendFetchFailedError(CALL, status=503), 503),
+        (UnauthorizedError(CALL, status=401), 503),
+        (BadRequestError(CALL, status=400), 204),
+    ],
+)
+async def test_an_event_is_asked_for_again_only_where_that_may_help(
+    error: RestreamError, status: int, destinations: tuple[Destination, ...]
+) -> None:
+    webhook = Webhook(client=FakeClient([error]), destinations=destinations)
+
+    assert await webhook.receive(event()) == status
+
+
+async def test_what_is_no_event_is_a_bad_request(destinations: tuple[Destination, ...]) -> None:
+    webhook = Webhook(client=FakeClient(), destinations=destinations)
+
+    assert await webhook.receive(b"{}") == 400
+
+
+async def test_with_a_secret_set_only_who_knows_it_may_call(
+    destinations: tuple[Destination, ...],
+) -> None:
+    client = FakeClient()
+    webhook = Webhook(client=client, destinations=destinations, secret="open sesame")
+
+    assert [await webhook.receive(event(), said) for said in (None, "", "other")] == [403] * 3
+    assert client.calls == []
+    assert await webhook.receive(event(), "open sesame") == 204
+    assert "sesame" not in repr(webhook)
+
+
+async def test_the_route_for_aiohttp_answers_as_the_webhook_does(
+    destinations: tuple[Destination, ...],
+) -> None:
+    client = FakeClient()
+    webhook = Webhook(client=client, destinations=destinations, secret="open sesame")
+    app = web.Application()
+    app.router.add_post("/webhooks", aiohttp_handler(webhook))
+    headers = {SECRET_HEADER: "open sesame"}
+
+    async with TestClient(TestServer(app)) as caller:
+        answers = [
+            await caller.post("/webhooks", data=data, headers=said)
+            for data, said in (
+                (event(), headers),
+                (event(), {}),
+                (b"{}", headers),
+                (io.BytesIO(b" " * (LARGEST + 1)), headers),
+            )
+        ]
+
+    assert [answer.status for answer in answers] == [204, 403, 400, 413]
+    assert client.calls == ["ensure v1", "ensure v1"]
+
+
+async def called(app: FastAPI, secret: str, *pieces: bytes) -> int:
+    """Call a route as an ASGI server does, with a body of unknown length."""
+    answers: list[Any] = []
+    waiting = list(pieces)
+
+    async def receive() -> Any:  # noqa: ANN401 - ASGI's
+        piece = waiting.pop(0)
+        return {"type": "http.request", "body": piece, "more_body": bool(waiting)}
+
+    async def send(message: Any) -> None:  # noqa: ANN401 - ASGI's
+        answers.append(message)
+
+    headers = [(SECRET_HEADER.lower().encode(), secret.encode())]
+    scope = {"type": "http", "method": "POST", "path": "/webhooks", "headers": headers}
+    await app({**scope, "query_string": b""}, receive, send)
+    status: int = answers[0]["status"]
+    return status
+
+
+async def test_the_route_for_fastapi_answers_as_the_webhook_does_and_reads_only_so_much(
+    destinations: tuple[Destination, ...],
+) -> None:
+    client = FakeClient()
+    webhook = Webhook(client=client, destinations=destinations, secret="open sesame")
+    app = FastAPI()
+    app.add_route("/webhooks", asgi_endpoint(lambda: webhook), methods=["POST"])
+    half = b" " * (LARGEST // 2 + 1)
+
+    assert await called(app, "open sesame", event()[:9], event()[9:]) == 204
+    assert await called(app, "other", event()) == 403
+    assert await called(app, "open sesame", b"{}") == 400
+    assert await called(app, "open sesame", half, half, b"never asked for") == 413
+    assert client.calls == ["ensure v1", "ensure v1"]
