@@ -461,7 +461,8 @@ def test_when_the_service_is_gone_it_says_so_and_gives_up_when_patience_ends(
 ) -> None:
     monkeypatch.setattr("restream_async.policy.RetryPolicy.wait", at_once)
     monkeypatch.setattr(PlainDisplay, "every", 0.05)
-    file.write_text(csv_of(40))
+    # Far more than can be sent before it is plain that the service is gone.
+    file.write_text(csv_of(2000))
     sandbox.outage = True
     end = cli("bulk", file, "--patience", "0.5")
     assert end.code == 1
@@ -469,5 +470,5 @@ def test_when_the_service_is_gone_it_says_so_and_gives_up_when_patience_ends(
     kinds = {each["errorType"] for each in outcomes(end.out)}
     # What was sent may have happened; what was held was not sent.
     assert kinds == {"OutcomeUnknownError", "OutageError"}
-    assert len(outcomes(end.out)) == 40
+    assert len(outcomes(end.out)) == 2000
     assert not sandbox.stored
