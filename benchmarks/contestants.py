@@ -7,7 +7,7 @@ then one of 0.75 s to 1 s.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Final, TypeAlias
 
@@ -24,8 +24,10 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from benchmarks import names
 from benchmarks.account import Account, Id, Report
 from benchmarks.service import Address
+from benchmarks.terms import TERMS, Terms
 from restream_async import (
     Created,
     NewRestream,
@@ -34,30 +36,9 @@ from restream_async import (
     RetryPolicy,
 )
 
-IN_FLIGHT: Final = 64
-TIMEOUT: Final = 1.5
 ATTEMPTS: Final = 5
 FIRST_WAIT: Final = 0.2
 LONGEST_WAIT: Final = 2.0
-
-
-@attrs.frozen(kw_only=True)
-class Terms:
-    """What all contestants of a trial have in common.
-
-    Attributes:
-        in_flight: how many requests may be in flight.
-        timeout: seconds for one attempt.
-        traces: who watches the requests of those that are made of aiohttp.
-
-    """
-
-    in_flight: int = IN_FLIGHT
-    timeout: float = TIMEOUT
-    traces: tuple[aiohttp.TraceConfig, ...] = ()
-
-
-TERMS: Final = Terms()
 
 Create: TypeAlias = Callable[[NewRestream], Awaitable[Id]]
 Opening: TypeAlias = Callable[[Address, Terms], AbstractAsyncContextManager[Create]]
@@ -80,14 +61,35 @@ class Contestant:
     packages: tuple[str, ...]
 
 
+def aiohttp_session(address: Address, terms: Terms) -> aiohttp.ClientSession:
+    """Return a session of aiohttp on these terms."""
+    return aiohttp.ClientSession(
+        headers={"Authorization": address.api_key},
+        timeout=aiohttp.ClientTimeout(total=terms.timeout),
+        connector=aiohttp.TCPConnector(limit=terms.in_flight),
+        trace_configs=list(terms.traces),
+    )
+
+
+def body(new: NewRestream) -> dict[str, str | bool]:
+    """Return the JSON that asks for a restream."""
+    return {
+        "videoId": new.video_id,
+        "title": new.title,
+        "streamUrl": new.stream_url,
+        "streamKey": new.stream_key,
+        "status": new.status,
+    }
+
+
 @asynccontextmanager
-async def aiohttp_with_tenacity(address: Address, terms: Terms) -> AsyncIterator[Create]:
+async def aiohttp_with_tenacity(address: Address, terms: Terms) -> AsyncGenerator[Create, None]:
     """Open aiohttp, with tenacity's decorator around the whole exchange.
 
     `retry_if_exception_type` over aiohttp's errors and time-outs is how tenacity's documentation
     has it; `raise_for_status` makes 4xx and 5xx such errors.
     """
-    async with _session(address, terms) as session:
+    async with aiohttp_session(address, terms) as session:
 
         @retry(
             stop=stop_after_attempt(ATTEMPTS),
@@ -96,7 +98,7 @@ async def aiohttp_with_tenacity(address: Address, terms: Terms) -> AsyncIterator
             reraise=True,
         )
         async def create(new: NewRestream) -> Id:
-            async with session.post(_route(address), json=_body(new)) as response:
+            async with session.post(address.route, json=body(new)) as response:
                 response.raise_for_status()
                 return _id(await response.json())
 
@@ -104,7 +106,7 @@ async def aiohttp_with_tenacity(address: Address, terms: Terms) -> AsyncIterator
 
 
 @asynccontextmanager
-async def aiohttp_retry(address: Address, terms: Terms) -> AsyncIterator[Create]:
+async def aiohttp_retry(address: Address, terms: Terms) -> AsyncGenerator[Create, None]:
     """Open aiohttp-retry with its exponential back-off.
 
     It retries 5xx by default, and POST too. 429 and exceptions must be named: without `exceptions`
@@ -119,19 +121,19 @@ async def aiohttp_retry(address: Address, terms: Terms) -> AsyncIterator[Create]
         exceptions={aiohttp.ClientError, TimeoutError},
     )
     async with (
-        _session(address, terms) as session,
+        aiohttp_session(address, terms) as session,
         RetryClient(session, retry_options=options, raise_for_status=True) as client,
     ):
 
         async def create(new: NewRestream) -> Id:
-            async with client.post(_route(address), json=_body(new)) as response:
+            async with client.post(address.route, json=body(new)) as response:
                 return _id(await response.json())
 
         yield create
 
 
 @asynccontextmanager
-async def httpx_retries(address: Address, terms: Terms) -> AsyncIterator[Create]:
+async def httpx_retries(address: Address, terms: Terms) -> AsyncGenerator[Create, None]:
     """Open httpx with the transport of httpx-retries.
 
     Connection errors and time-outs are retried by default; POST and 500 must be named.
@@ -151,7 +153,7 @@ async def httpx_retries(address: Address, terms: Terms) -> AsyncIterator[Create]
     ) as client:
 
         async def create(new: NewRestream) -> Id:
-            response = await client.post(_route(address), json=_body(new))
+            response = await client.post(address.route, json=body(new))
             response.raise_for_status()
             return _id(response.json())
 
@@ -159,7 +161,7 @@ async def httpx_retries(address: Address, terms: Terms) -> AsyncIterator[Create]
 
 
 @asynccontextmanager
-async def gcore(address: Address, terms: Terms) -> AsyncIterator[Create]:
+async def gcore(address: Address, terms: Terms) -> AsyncGenerator[Create, None]:
     """Open Gcore's SDK as it is: two retries of 408, 409, 429, 5xx and whatever breaks in httpx.
 
     Only the address and the time-out are not its own. It sends no idempotency key.
@@ -189,7 +191,9 @@ def ours(terms: Terms = TERMS, *, repair: bool = False) -> Run:
         async with AsyncExitStack() as stack:
             # Without anybody who watches, a client makes its own.
             session = (
-                await stack.enter_async_context(_session(address, terms)) if terms.traces else None
+                await stack.enter_async_context(aiohttp_session(address, terms))
+                if terms.traces
+                else None
             )
             client = await stack.enter_async_context(
                 RestreamClient(
@@ -234,13 +238,13 @@ def pooled(opening: Opening, terms: Terms = TERMS) -> Run:
     return run
 
 
-OURS: Final = Contestant(name="restream-async", run=ours(), packages=("restream-async",))
+OURS: Final = Contestant(name=names.OURS, run=ours(), packages=("restream-async",))
 OURS_WITH_REPAIR: Final = Contestant(
-    name="restream-async, repair=True", run=ours(repair=True), packages=("restream-async",)
+    name=f"{names.OURS}, repair=True", run=ours(repair=True), packages=("restream-async",)
 )
 OTHERS: Final = (
     Contestant(
-        name="aiohttp + tenacity",
+        name=names.TENACITY,
         run=pooled(aiohttp_with_tenacity),
         packages=("aiohttp", "tenacity"),
     ),
@@ -262,29 +266,6 @@ async def _attempt(create: Create, index: int, new: NewRestream) -> Report:
     except Exception as error:  # noqa: BLE001 - whatever it raises is its report
         return Report(index=index, error=type(error).__name__)
     return Report(index=index, id=restream_id)
-
-
-def _session(address: Address, terms: Terms) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        headers={"Authorization": address.api_key},
-        timeout=aiohttp.ClientTimeout(total=terms.timeout),
-        connector=aiohttp.TCPConnector(limit=terms.in_flight),
-        trace_configs=list(terms.traces),
-    )
-
-
-def _route(address: Address) -> str:
-    return f"{address.base_url}/api/v1/{address.project_id}/restreams"
-
-
-def _body(new: NewRestream) -> dict[str, str | bool]:
-    return {
-        "videoId": new.video_id,
-        "title": new.title,
-        "streamUrl": new.stream_url,
-        "streamKey": new.stream_key,
-        "status": new.status,
-    }
 
 
 def _id(envelope: dict[str, dict[str, Id]]) -> Id:

@@ -4,6 +4,7 @@ import json
 import pickle
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from types import TracebackType
 from typing import IO, Final, Self, TypeAlias, cast
@@ -16,6 +17,7 @@ Change: TypeAlias = tuple[float, str, object]
 """So many seconds after the beginning, an attribute of the sandbox gets a value."""
 
 _SECONDS_TO_CLOSE: Final = 10.0
+_SECONDS_TO_ANSWER: Final = 120.0
 
 
 @attrs.frozen(kw_only=True)
@@ -34,6 +36,11 @@ class Address:
     gcore_url: str
     project_id: str
     api_key: str
+
+    @property
+    def route(self) -> str:
+        """Where restreams are created."""
+        return f"{self.base_url}/api/v1/{self.project_id}/restreams"
 
 
 @attrs.frozen(kw_only=True)
@@ -91,7 +98,15 @@ class Service:
         pipe.flush()
 
     def _hear(self) -> object:
-        return pickle.load(_pipe(self._process.stdout))  # noqa: S301 - from our own child
+        # One that says nothing is ended, and the pipe with it.
+        patience = threading.Timer(_SECONDS_TO_ANSWER, self._process.kill)
+        patience.start()
+        try:
+            return pickle.load(_pipe(self._process.stdout))  # noqa: S301 - from our own child
+        except EOFError:
+            raise RuntimeError("the service has ended, or did not answer") from None
+        finally:
+            patience.cancel()
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

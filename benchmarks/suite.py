@@ -33,6 +33,7 @@ class Suite:
         programs: what must be installed besides.
         measure: measures; it is told whether to be quick about it.
         text: says in tables what was measured.
+        summary: says in one table what the README shows of it.
         draw: draws it into a folder.
 
     """
@@ -42,6 +43,7 @@ class Suite:
     programs: tuple[str, ...] = ()
     measure: Callable[[bool], Figures]
     text: Callable[[Figures], str]
+    summary: Callable[[Figures], str]
     draw: Callable[[Figures, Path], None]
 
     def check(self) -> None:
@@ -55,16 +57,11 @@ class Suite:
             find(program)
 
     def write(self, figures: Figures, folder: Path) -> None:
-        """Write the figures, and plots of them."""
+        """Write the figures."""
         folder.mkdir(parents=True, exist_ok=True)
         packages = {package: version(package) for package in sorted(self.packages)}
         document = {"python": python_version(), "packages": packages, **figures}
         (folder / f"{self.name}.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
-        self.redraw(folder)
-
-    def redraw(self, folder: Path) -> None:
-        """Draw the plots from the figures that are there."""
-        self.draw(self.read(folder), folder)
 
     def read(self, folder: Path) -> Figures:
         """Return the figures that are there."""

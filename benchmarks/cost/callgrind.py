@@ -9,6 +9,9 @@ from typing import Final
 
 from benchmarks.suite import find
 
+_PATIENCE: Final = 900.0
+"""Seconds for one program: the dearest takes about two minutes on an idle machine."""
+
 _COLLECTED: Final = re.compile(r"Collected : (\d+)")
 
 
@@ -18,6 +21,7 @@ def instructions(arguments: Sequence[str]) -> int:
     Raises:
         MissingProgramError: valgrind is not installed.
         RuntimeError: the program failed.
+        subprocess.TimeoutExpired: it is not done after a quarter of an hour.
 
     """
     command = [find("valgrind"), "--tool=callgrind", "--callgrind-out-file=/dev/null"]
@@ -26,6 +30,7 @@ def instructions(arguments: Sequence[str]) -> int:
     done = subprocess.run(  # noqa: S603 - our own program
         [*command, sys.executable, *arguments],
         check=False,
+        timeout=_PATIENCE,
         env=environment,
         stderr=subprocess.PIPE,
         text=True,

@@ -4,7 +4,8 @@ import asyncio
 import itertools
 import json
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -16,33 +17,21 @@ import httpx
 import niquests
 from yarl import URL
 
-from benchmarks import contestants
-from benchmarks.contestants import Create, Opening, Terms
+from benchmarks import bulk_run, contestants, names
+from benchmarks.contestants import Create, Opening, aiohttp_session, body
 from benchmarks.cost.protocol import exchange
 from benchmarks.inputs import restreams
 from benchmarks.service import Address
-from restream_async import NewRestream, RestreamClient
+from benchmarks.terms import Terms
+from restream_async import NewRestream
 
 IN_FLIGHT: Final = 32
-BARE: Final = "bare aiohttp"
 
 Run: TypeAlias = Callable[[Address, int], Coroutine[None, None, None]]
 
 _TERMS: Final = Terms(in_flight=IN_FLIGHT, timeout=60.0)
-_BODY: Final[dict[str, str | bool]] = {
-    "videoId": "v1",
-    "title": "YouTube",
-    "streamUrl": "rtmps://a.rtmps.youtube.com/live2",
-    "streamKey": "abcd-efgh-ijkl-mnop",
-    "status": True,
-}
-_NEW: Final = NewRestream(
-    video_id="v1",
-    title="YouTube",
-    stream_url="rtmps://a.rtmps.youtube.com/live2",
-    stream_key="abcd-efgh-ijkl-mnop",
-    status=True,
-)
+_NEW: Final = next(restreams())
+_BODY: Final = body(_NEW)
 
 
 @attrs.frozen(kw_only=True)
@@ -74,18 +63,9 @@ class _Answer:
 
 
 async def _ours(address: Address, count: int, journal: Path | None = None) -> None:
-    """Run `create_many` with everything that it does by default."""
-    async with RestreamClient(
-        base_url=address.base_url,
-        project_id=address.project_id,
-        api_key=address.api_key,
-        max_in_flight=IN_FLIGHT,
-    ) as client:
-        async with client.create_many(restreams(count), journal=journal) as run:
-            async for _ in run:
-                pass
-        if run.counts.created != count:
-            raise AssertionError(f"nginx creates everything, but: {run.counts}")
+    await bulk_run.create(
+        address, count, clock=time.process_time, in_flight=IN_FLIGHT, journal=journal
+    )
 
 
 async def _ours_with_journal(address: Address, count: int) -> None:
@@ -98,10 +78,10 @@ async def _protocol(address: Address, count: int) -> None:
 
 
 @asynccontextmanager
-async def _bare(address: Address, terms: Terms) -> AsyncIterator[Create]:
+async def _bare(address: Address, terms: Terms) -> AsyncGenerator[Create, None]:
     """Open aiohttp as its documentation begins: the line that everything is compared with."""
-    url = _route(address)
-    async with _session(address, terms) as session:
+    url = address.route
+    async with aiohttp_session(address, terms) as session:
 
         async def create(_: NewRestream) -> None:
             async with session.post(url, json=_BODY) as response:
@@ -111,9 +91,9 @@ async def _bare(address: Address, terms: Terms) -> AsyncIterator[Create]:
 
 
 @asynccontextmanager
-async def _tuned(address: Address, terms: Terms) -> AsyncIterator[Create]:
+async def _tuned(address: Address, terms: Terms) -> AsyncGenerator[Create, None]:
     """Open aiohttp without what can be spared: URLs to encode, cookies, a timer; answers typed."""
-    url = URL(_route(address), encoded=True)
+    url = URL(address.route, encoded=True)
     converter = cattrs.Converter(detailed_validation=False)
     async with aiohttp.ClientSession(
         headers={"Authorization": address.api_key, "Content-Type": "application/json"},
@@ -131,8 +111,8 @@ async def _tuned(address: Address, terms: Terms) -> AsyncIterator[Create]:
 
 
 @asynccontextmanager
-async def _httpx(address: Address, terms: Terms) -> AsyncIterator[Create]:
-    url = _route(address)
+async def _httpx(address: Address, terms: Terms) -> AsyncGenerator[Create, None]:
+    url = address.route
     async with httpx.AsyncClient(
         headers={"Authorization": address.api_key}, timeout=terms.timeout
     ) as client:
@@ -144,8 +124,8 @@ async def _httpx(address: Address, terms: Terms) -> AsyncIterator[Create]:
 
 
 @asynccontextmanager
-async def _niquests(address: Address, terms: Terms) -> AsyncIterator[Create]:
-    url = _route(address)
+async def _niquests(address: Address, terms: Terms) -> AsyncGenerator[Create, None]:
+    url = address.route
     async with niquests.AsyncSession(pool_maxsize=terms.in_flight) as session:
         session.headers["Authorization"] = address.api_key
 
@@ -173,26 +153,15 @@ async def _share(create: Callable[[NewRestream], Awaitable[object]], count: int)
     await asyncio.gather(*itertools.starmap(work, itertools.repeat((), IN_FLIGHT)))
 
 
-def _session(address: Address, terms: Terms) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        headers={"Authorization": address.api_key},
-        connector=aiohttp.TCPConnector(limit=terms.in_flight),
-    )
-
-
-def _route(address: Address) -> str:
-    return f"{address.base_url}/api/v1/{address.project_id}/restreams"
-
-
 OURS: Final = (
-    Client(name="restream-async", run=_ours, packages=("restream-async",)),
-    Client(name="restream-async, journal", run=_ours_with_journal, packages=("restream-async",)),
+    Client(name=names.OURS, run=_ours, packages=("restream-async",)),
+    Client(name=f"{names.OURS}, journal", run=_ours_with_journal, packages=("restream-async",)),
 )
 OTHERS: Final = (
-    Client(name=BARE, run=_pooled(_bare), packages=("aiohttp",)),
+    Client(name=names.BARE, run=_pooled(_bare), packages=("aiohttp",)),
     Client(name="aiohttp, tuned", run=_pooled(_tuned), packages=("aiohttp",)),
     Client(
-        name="aiohttp + tenacity",
+        name=names.TENACITY,
         run=_pooled(contestants.aiohttp_with_tenacity),
         packages=("aiohttp", "tenacity"),
     ),

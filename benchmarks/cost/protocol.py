@@ -52,11 +52,11 @@ class _Conversation(asyncio.Protocol):
 
 async def exchange(address: Address, body: dict[str, str | bool], count: int, lanes: int) -> None:
     """Send so many requests on so many connections."""
-    parts = urlsplit(address.base_url)
+    parts = urlsplit(address.route)
     host, port = str(parts.hostname), int(parts.port or 80)
     payload = json.dumps(body).encode()
     request = (
-        f"POST /api/v1/{address.project_id}/restreams HTTP/1.1\r\n"
+        f"POST {parts.path} HTTP/1.1\r\n"
         f"Host: {parts.netloc}\r\n"
         f"Authorization: {address.api_key}\r\n"
         "Content-Type: application/json\r\n"

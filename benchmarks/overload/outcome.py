@@ -50,7 +50,9 @@ class Outcome:
     @classmethod
     def read(cls, figures: Mapping[str, Any]) -> Self:
         """Return the outcome that `attrs.asdict` and JSON have made these figures of."""
-        return cls(**{**figures, "done": tuple(figures["done"])})
+        read: dict[str, Any] = dict(figures)
+        read["done"] = tuple(figures["done"])
+        return cls(**read)
 
     @classmethod
     def typical(cls, outcomes: Sequence[Self]) -> Self:

@@ -8,8 +8,8 @@ from typing import Final
 
 import attrs
 
-from benchmarks.contestants import Terms
 from benchmarks.service import Change
+from benchmarks.terms import Terms
 from restream_async.sandbox import Fault, Faults
 
 LATENCY: Final = 0.05
@@ -51,18 +51,23 @@ class Scene:
     changes: tuple[Change, ...] = ()
     known: int | None = _SLOTS + _SLOTS // 2
 
+    @property
+    def queues(self) -> bool:
+        """Whether the service queues what it cannot take, instead of shedding it."""
+        return self.settings is _QUEUEING
+
 
 SHEDS: Final = Scene(name="sheds", title="it sheds")
 ALL: Final = (
     SHEDS,
     Scene(
         name="retry-after",
-        title="it sheds with Retry-After: 5",
+        title="it sheds, Retry-After: 5",
         faults=Faults(retry_after="5"),
     ),
     Scene(
         name="halves",
-        title="it sheds; half as able, 4 to 10 s",
+        title="it sheds, halved 4 to 10 s",
         # 1,280 until then, 960 with half of the hands, the others with all.
         ideal=4 + 6 + (_COUNT - 1280 - 960) * LATENCY / _SLOTS,
         changes=((4.0, "capacity", _SLOTS // 2), (10.0, "capacity", _SLOTS)),
@@ -70,20 +75,20 @@ ALL: Final = (
     Scene(name="queues", title="it queues", settings=_QUEUEING),
     Scene(
         name="queues-long",
-        title="it queues; 1,024 in flight",
+        title="it queues, 1,024 allowed",
         terms=Terms(in_flight=1024, timeout=2.0),
         settings=_QUEUEING,
     ),
     Scene(
         name="gone",
-        title="it sheds; gone from 4 to 24 s",
+        title="it sheds, gone 4 to 24 s",
         ideal=20 + _COUNT * LATENCY / _SLOTS,
         changes=((4.0, "outage", True), (24.0, "outage", False)),
         known=None,
     ),
     Scene(
         name="noise",
-        title="no load; 1 % random 500s",
+        title="no load, 1 % random 500s",
         # As many a second as in all other scenes, by clients who may not send more.
         terms=Terms(in_flight=_SLOTS, timeout=2.0),
         faults=Faults(before={Fault.INTERNAL_ERROR: 0.01}),

@@ -12,22 +12,10 @@ import time
 from pathlib import Path
 from typing import Final
 
-from benchmarks.inputs import restreams
-from restream_async import RestreamClient
+from benchmarks import bulk_run
+from benchmarks.service import Address
 
 _PEAK: Final = re.compile(r"VmHWM:\s+(\d+) kB")
-
-
-async def create(count: int, base_url: str) -> float:
-    """Create so many; return the seconds of this process, not of the clock."""
-    async with RestreamClient(base_url=base_url, project_id="p1", api_key="key") as client:
-        began = time.process_time()
-        async with client.create_many(restreams(count)) as run:
-            async for _ in run:
-                pass
-        if run.counts.created != count:
-            raise AssertionError(f"nginx creates everything, but: {run.counts}")
-        return time.process_time() - began
 
 
 def peak() -> int:
@@ -42,7 +30,9 @@ def peak() -> int:
 
 
 def main(count: int, base_url: str) -> None:
-    seconds = asyncio.run(create(count, base_url))
+    address = Address(base_url=base_url, gcore_url="", project_id="p1", api_key="key")
+    # Of this process, not of the clock.
+    seconds = asyncio.run(bulk_run.create(address, count, clock=time.process_time))
     json.dump({"seconds": seconds, "peak": peak()}, sys.stdout)
 
 

@@ -1,4 +1,6 @@
-"""Line charts for the README, in the style of `drawing`: each line named in its colour."""
+"""Charts of lines side by side."""
+# pyright: reportUnknownMemberType=false
+# (matplotlib leaves many arguments untyped.)
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,10 +9,12 @@ from typing import Final
 import attrs
 from matplotlib.axes import Axes
 
-from benchmarks.drawing import FAINT, GRID, OURS, figure
+from benchmarks.drawing.page import FAINT, GRID, OURS, WASH, Heading, page
 
-_HEIGHT: Final = 2.7
-_WASH: Final = "#f0f2f4"
+# Inches.
+_TITLES: Final = 0.28
+_CHART: Final = 1.5
+_FOOT: Final = 0.48
 
 
 @attrs.frozen
@@ -20,15 +24,13 @@ class Line:
     Attributes:
         places: along the axis.
         values: at each of them.
-        label: its name.
-        colour: of both.
+        colour: of the line.
         form: how to write each number; empty: they are not written.
 
     """
 
     places: Sequence[float]
     values: Sequence[float]
-    label: str = attrs.field(default="", kw_only=True)
     colour: str = attrs.field(default=OURS, kw_only=True)
     form: str = attrs.field(default="", kw_only=True)
 
@@ -41,31 +43,33 @@ class Chart:
         title: what the numbers are.
         lines: the numbers.
         top: of the axis of the numbers, which begins at nought.
-        logarithmic: whether places are powers of ten.
         bottom_label: what the places are.
+        logarithmic: whether places are powers of ten.
         level: a number that all are to be compared with, and its name.
         band: from where to where something was different, and what.
 
     """
 
-    title: str
+    title: str = ""
     lines: Sequence[Line]
     top: float
+    bottom_label: str
     logarithmic: bool = False
-    bottom_label: str = ""
     level: tuple[float, str] | None = None
     band: tuple[float, float, str] | None = None
 
 
-def draw(path: Path, *, title: str, subtitle: str, charts: Sequence[Chart]) -> None:
-    """Draw charts side by side, and write them to a file."""
-    with figure(path, title, subtitle, height=_HEIGHT) as drawn:
+def draw(path: Path, heading: Heading, charts: Sequence[Chart]) -> None:
+    """Draw charts side by side."""
+    head = heading.height + (_TITLES if any(chart.title for chart in charts) else 0.04)
+    height = head + _CHART + _FOOT
+    with page(path, heading, height=height) as drawn:
         axes = drawn.subplots(1, len(charts), squeeze=False)[0]
         drawn.subplots_adjust(
             left=0.05,
-            right=0.985 if len(charts) > 1 else 0.9,
-            top=1 - (0.98 if charts[0].title else 0.72) / _HEIGHT,
-            bottom=0.42 / _HEIGHT,
+            right=0.9 if any(chart.level for chart in charts) else 0.985,
+            top=1 - head / height,
+            bottom=_FOOT / height,
             wspace=0.16,
         )
         for axis, chart in zip(axes, charts, strict=True):
@@ -87,7 +91,7 @@ def _draw_chart(axis: Axes, chart: Chart) -> None:
         axis.set_xlim(0, max(max(line.places) for line in chart.lines))
     if chart.band is not None:
         start, end, what = chart.band
-        axis.axvspan(start, end, color=_WASH, linewidth=0)
+        axis.axvspan(start, end, color=WASH, linewidth=0)
         axis.annotate(
             what, ((start + end) / 2, chart.top), (0, -4), textcoords="offset points",
             ha="center", va="top", color=FAINT,
@@ -96,15 +100,11 @@ def _draw_chart(axis: Axes, chart: Chart) -> None:
         value, name = chart.level
         axis.axhline(value, color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
         axis.annotate(
-            name, (1, value), (4, -3), xycoords=("axes fraction", "data"),
-            textcoords="offset points", color=FAINT,
+            name, (1, value), (4, 0), xycoords=("axes fraction", "data"),
+            textcoords="offset points", va="center_baseline", color=FAINT,
         )  # fmt: skip
-    for row, line in enumerate(chart.lines):
+    for line in chart.lines:
         _draw_line(axis, line)
-        axis.annotate(
-            line.label, (0, 1), (4, -4 - 13 * row), xycoords="axes fraction",
-            textcoords="offset points", va="top", color=line.colour, fontweight="bold",
-        )  # fmt: skip
 
 
 def _draw_line(axis: Axes, line: Line) -> None:
