@@ -1,13 +1,13 @@
 """Kill workers, end workers and restart NATS under 2,000 commands.
 
-    python -m benchmarks.worker_fleet
+    python -m pip install -e '.[test]' && python -m benchmarks.worker_fleet
 
 Three worker processes on a real NATS server, a sandbox that takes 200 ms and fails one creation in
 eight. One worker gets SIGKILL, one SIGTERM, the server is restarted once. In the end every
-restream is there exactly once, and the dead letters are the bad commands.
+restream is there exactly once, and the dead letters are the bad commands; else it exits with 1.
 """
 
-import asyncio
+import argparse
 import signal
 import sys
 import tempfile
@@ -17,6 +17,7 @@ from typing import Final
 
 from nats.aio.client import Client
 
+from benchmarks import deadline
 from restream_async.sandbox import Fault, Faults, Sandbox
 from restream_async.worker.consumer import declare_consumer
 from restream_async.worker.names import Names
@@ -37,6 +38,8 @@ COUNT: Final = 2000
 CAP: Final = 48
 PLACES: Final = 24
 ACK_WAIT: Final = 5.0
+_PATIENCE: Final = 900.0
+"""Seconds for one run."""
 FAULTS: Final = Faults(
     before={Fault.INTERNAL_ERROR: 0.02, Fault.BACKEND_FETCH_FAILED: 0.02, Fault.RESET: 0.01},
     after={Fault.BACKEND_FETCH_FAILED: 0.04, Fault.RESET: 0.02, Fault.GARBAGE: 0.02},
@@ -109,10 +112,15 @@ async def _through(
 
 def main() -> int:
     """Run it without faults and with them."""
+    argparse.ArgumentParser(
+        prog="python -m benchmarks.worker_fleet",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
     wrong: list[str] = []
     for faults in (Faults(), FAULTS):
         with tempfile.TemporaryDirectory() as folder:
-            wrong += asyncio.run(_run(Path(folder), faults))
+            wrong += deadline.run(_run(Path(folder), faults), _PATIENCE)
     print("wrong: " + "; ".join(wrong) if wrong else "all well")
     return 1 if wrong else 0
 
