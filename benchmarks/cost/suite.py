@@ -16,22 +16,23 @@ from benchmarks.cost.clients import ALL, IN_FLIGHT, QUICK
 from benchmarks.fixed_answer import FixedAnswer
 from benchmarks.suite import Figures, Suite
 
-_FEW: Final = 300
-_MANY: Final = 1300
+_COUNTS: Final = (300, 1300)
+_QUICK_COUNTS: Final = (100, 300)
 
 
 def measure(quick: bool) -> Figures:  # noqa: FBT001 - the one question of all suites
     """Count the instructions of each client."""
     found: dict[str, int] = {}
+    few, many = _QUICK_COUNTS if quick else _COUNTS
     with FixedAnswer() as address:
         for client in QUICK if quick else ALL:
             arguments = ["-m", "benchmarks.cost.measured", client.name]
-            few, many = (
-                instructions([*arguments, str(count), address.base_url]) for count in (_FEW, _MANY)
+            less, more = (
+                instructions([*arguments, str(count), address.base_url]) for count in (few, many)
             )
-            found[client.name] = round((many - few) / (_MANY - _FEW))
+            found[client.name] = round((more - less) / (many - few))
             progress.say(f"cost, {client.name}: {found[client.name]:,}")
-    return {"in_flight": IN_FLIGHT, "creations": [_FEW, _MANY], "instructions": found}
+    return {"in_flight": IN_FLIGHT, "creations": [few, many], "instructions": found}
 
 
 SUITE: Final = Suite(

@@ -21,7 +21,7 @@ def draw(figures: Figures, folder: Path) -> None:
         folder / "fleet.svg",
         Heading(
             title=f"{figures['clients']:,} clients share a service that none of them knows",
-            subtitle="By the half second, in simulated time, as multiples of what the service can do",
+            subtitle="In simulated time, by the half second, as a multiple of the capacity",
             legend=[("requests that arrive", THEIRS), ("creations done", OURS)],
         ),
         [
