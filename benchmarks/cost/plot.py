@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from benchmarks import names
-from benchmarks.cost.results import ratios
+from benchmarks.cost.results import medians, ratios
 from benchmarks.drawing import bars
 from benchmarks.drawing.bars import Bar, Panel
 from benchmarks.drawing.page import Heading
@@ -12,7 +12,7 @@ from benchmarks.suite import Figures
 
 def draw(figures: Figures, folder: Path) -> None:
     """Draw them."""
-    ratios_of = ratios(figures["instructions"])
+    ratios_of = ratios(medians(figures))
     rows = [
         [Bar(value=ratio, text=f"{ratio:.2f}", ours=name.startswith(names.OURS))]
         for name, ratio in ratios_of.items()

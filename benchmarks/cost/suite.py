@@ -3,8 +3,8 @@
 Each client creates a few and many, 32 at a time, in processes of their own under callgrind; the
 difference of the two is what the creations cost, without start-up. nginx answers, so that the
 service costs next to nothing and is always there in time. Instructions are the same on a busy
-machine, and repeat within a hundredth, so once is enough; only httpx, which walks through all its
-connections again and again, takes half as much more in one run than in another.
+machine, and repeat within two hundredths; only httpx, which walks through all its connections again
+and again, takes half as much more in one run than in another. Shown is the median of three rounds.
 """
 
 from typing import Final
@@ -16,22 +16,28 @@ from benchmarks.cost.clients import ALL, IN_FLIGHT, QUICK
 from benchmarks.fixed_answer import FixedAnswer
 from benchmarks.suite import Figures, Suite
 
+_ROUNDS: Final = 3
 _COUNTS: Final = (300, 1300)
 _QUICK_COUNTS: Final = (100, 300)
 
 
 def measure(quick: bool) -> Figures:  # noqa: FBT001 - the one question of all suites
-    """Count the instructions of each client."""
-    found: dict[str, int] = {}
+    """Count the instructions of each client, in turns."""
     few, many = _QUICK_COUNTS if quick else _COUNTS
+    rounds = 1 if quick else _ROUNDS
+    clients = QUICK if quick else ALL
+    found: dict[str, list[int]] = {client.name: [] for client in clients}
     with FixedAnswer() as address:
-        for client in QUICK if quick else ALL:
-            arguments = ["-m", "benchmarks.cost.measured", client.name]
-            less, more = (
-                instructions([*arguments, str(count), address.base_url]) for count in (few, many)
-            )
-            found[client.name] = round((more - less) / (many - few))
-            progress.say(f"cost, {client.name}: {found[client.name]:,}")
+        for turn in range(1, rounds + 1):
+            for client in clients:
+                arguments = ["-m", "benchmarks.cost.measured", client.name]
+                less, more = (
+                    instructions([*arguments, str(count), address.base_url])
+                    for count in (few, many)
+                )
+                each = round((more - less) / (many - few))
+                found[client.name].append(each)
+                progress.say(f"cost, round {turn} of {rounds}, {client.name}: {each:,}")
     return {"in_flight": IN_FLIGHT, "creations": [few, many], "instructions": found}
 
 
