@@ -93,7 +93,7 @@ ALL: Final = (
         terms=Terms(in_flight=_SLOTS, timeout=2.0),
         faults=Faults(before={Fault.INTERNAL_ERROR: 0.01}),
         settings=_FREE,
-        known=None,
+        known=_SLOTS,
     ),
 )
 UNLOADED: Final = Scene(
