@@ -11,8 +11,8 @@ What the rules are for:
   wasted on finding out again.
 - A service that queues instead of shedding shows it by its latency alone, and is held where the
   latency is about one and a half times that of an idle one: busy, not drowning.
-- A few errors that have nothing to do with load must not strangle it, so shedding counts only
-  where it is more than a trickle.
+- Errors that have nothing to do with load must not strangle it, so shedding counts only as far as
+  it goes beyond that (`background`).
 - A list may be quicker than a creation at any load, so latencies are compared within one kind of
   request only, that which keeps the service busiest; and a quick one counts for less in a round,
   or a hundred looks in the moment after an outage would let in a hundred creations at once.
@@ -26,6 +26,8 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Final
 
+from restream_async.background import Background
+
 # Where to begin.
 _START: Final = 8.0
 # Fewer answers than this say too little.
@@ -38,10 +40,8 @@ _CROWDED: Final = 1.9
 _AIM: Final = 1.4
 # Shedding, as a share of a round, that calls for a step down at once.
 _STORM: Final = 0.25
-# Shedding, as a share of the recent answers, that calls for a small step down.
-_TRICKLE: Final = 0.03
-_TRICKLE_LEAST: Final = 5
-_RECENT: Final = 200
+# How far to step down for a share that is shed: farther than should be needed, so that it shows.
+_FARTHER: Final = 1.5
 # Rounds between two probes above a limit at which the service has shed, at the most.
 _PATIENCE: Final = 64
 # Busy rounds after which the idle latency is measured anew.
@@ -81,8 +81,7 @@ class AdaptiveLimit:
         self._full = False
         # Answers to come that belong to the limit before the last change.
         self._stale = 0
-        self._recent = 0.0
-        self._recent_shed = 0.0
+        self._background = Background()
         self._step = math.inf
         self._grown_from: float | None = None
         self._patience = 1
@@ -141,6 +140,7 @@ class AdaptiveLimit:
         self._step, self._grown_from = math.inf, None
         self._patience, self._hold, self._stale = 1, 0, 0
         self._before_measuring = None
+        self._background.begin_anew()
         self._clear()
 
     def _end_round(self) -> None:
@@ -151,28 +151,39 @@ class AdaptiveLimit:
         if self._busy():
             least = typical = 1.0
         self._clear()
-        self._recent, self._recent_shed = self._recent + answers, self._recent_shed + shed
-        if self._recent > _RECENT:
-            self._recent, self._recent_shed = self._recent / 2, self._recent_shed / 2
-        trickle = self._recent_shed >= _TRICKLE_LEAST
-        if shed > 1 and shed > _STORM * answers:
-            self._retreat(self._limit * max(0.5, 1.0 - shed / answers))
-        elif shed and self._grown_from is not None:
-            self._retreat(self._grown_from)
-        elif trickle and self._recent_shed > _TRICKLE * self._recent:
-            self._retreat(self._limit - max(1.0, self._limit / 20))
-        elif self._measure(kind, typical):
+        if self._steps_down(shed, answers):
+            return
+        background = self._background
+        if self._measure(kind, typical):
             self._grown_from = None
         elif least > _CROWDED:
             self._step, self._grown_from = 1.0, None
             self._limit = max(1.0, self._limit / 2, self._limit * _AIM / least)
-        elif self._hold:
-            self._hold -= 1
+        elif self._hold or background.testing:
+            self._hold -= self._hold > 0
             self._grown_from = None
-        elif full and not shed and least < _CAREFUL:
+        elif full and not background.excess(shed, answers) and least < _CAREFUL:
             self._grow(least)
         else:
             self._grown_from = None
+
+    def _steps_down(self, shed: int, answers: int) -> bool:
+        """Make the limit smaller if this round sheds too much, or all of the latest ones do."""
+        background, limit = self._background, self._limit
+        excess = 0.0 if background.testing else background.excess(shed, answers)
+        share = shed / answers
+        if shed > 1 and excess > _STORM:
+            lower = limit * max(0.5, 1.0 - share)
+        elif excess and self._grown_from is not None:
+            self._retreat(self._grown_from)
+            return True
+        elif share := background.note(shed, answers):
+            lower = limit - max(1.0, limit * (share - background.share) * _FARTHER)
+        else:
+            return False
+        self._retreat(lower)
+        background.suspect(share, self._limit / limit)
+        return True
 
     def _clear(self) -> None:
         self._latencies.clear()
@@ -221,7 +232,6 @@ class AdaptiveLimit:
         self._step, self._grown_from = 1.0, None
         self._hold = self._patience
         self._patience = min(_PATIENCE, self._patience * 4)
-        self._recent = self._recent_shed = 0.0
         self._before_measuring = None
 
     def _grow(self, crowding: float) -> None:
