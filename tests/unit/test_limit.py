@@ -23,7 +23,7 @@ def feed(
     """
     before = limit.value
     in_flight = before if busy else 1
-    answers = max(10, before)
+    answers = max(8, before)
     for number in range(answers):
         signal = Signal.SHED if number < shed else Signal.GOOD
         if limit.record(signal, latency, in_flight, kind):
@@ -35,14 +35,22 @@ def feed(
 
 
 def settled(size: int, *, ceiling: int = 1024) -> AdaptiveLimit:
-    """Return a limit that knows the idle latency and has grown to `size`."""
-    limit = AdaptiveLimit(ceiling)
-    assert feed(limit) == [8, 2]
-    assert feed(limit) == [2, 8]
-    while limit.value < size:
-        feed(limit)
-    assert limit.value == size
+    """Return a limit of that size that knows what an idle answer takes, and has made no step."""
+    limit = AdaptiveLimit(ceiling, start=size)
+    third = max(1, size // 3)
+    assert feed(limit) == [size, third]
+    assert feed(limit) == [third, size]
     return limit
+
+
+def answers_of_a_round(limit: AdaptiveLimit) -> int:
+    """Give good answers until the limit changes; return how many it took."""
+    count, in_flight = 1, limit.value
+    while not limit.record(Signal.GOOD, IDLE, in_flight, "POST"):
+        count += 1
+    for _ in range(in_flight - 1):
+        limit.record(Signal.GOOD, IDLE, in_flight, "POST")
+    return count
 
 
 def known_to_shed_nothing(size: int) -> AdaptiveLimit:
@@ -77,10 +85,14 @@ class TestBeginning:
         assert feed(limit, latency=0.05) == [2, 8]
         assert limit.idle_latency("POST") == pytest.approx(0.05)
 
-    def test_while_answers_come_quickly_it_doubles_up_to_the_ceiling(self) -> None:
-        limit = settled(8, ceiling=100)
-        sizes = [feed(limit)[1] for _ in range(5)]
-        assert sizes == [16, 32, 64, 100, 100]
+    def test_while_answers_come_quickly_it_doubles_once_and_then_adds_a_fifth(self) -> None:
+        """Up to the ceiling."""
+        limit = settled(8, ceiling=36)
+        sizes = [feed(limit)[1] for _ in range(7)]
+        assert sizes == [16, 19, 23, 27, 33, 36, 36]
+
+    def test_eight_answers_are_a_round_for_few_and_all_in_flight_for_many(self) -> None:
+        assert [answers_of_a_round(settled(size)) for size in (1, 4, 8, 9, 50)] == [8, 8, 8, 9, 50]
 
     def test_nothing_changes_before_a_round_of_answers(self) -> None:
         limit = settled(16)
@@ -105,7 +117,7 @@ class TestBeginning:
 
     def test_answers_that_take_no_time_crowd_nothing(self) -> None:
         limit = AdaptiveLimit(64)
-        for _ in range(5):
+        for _ in range(15):
             feed(limit, latency=0.0)
         assert limit.value == 64
 
@@ -135,7 +147,7 @@ class TestShedding:
         feed(limit, shed=64)
         assert limit.value == 32
         sizes = [feed(limit)[1] for _ in range(5)]
-        assert sizes == [32, 33, 35, 39, 47]
+        assert sizes == [32, 33, 35, 39, 46]
 
     def test_a_limit_at_which_it_sheds_is_tried_ever_more_rarely(self) -> None:
         """One round, then four, sixteen, sixty-four; not more, as the service may get larger."""
@@ -180,13 +192,23 @@ class TestShedding:
         limit = standing(64)
         feed(limit, shed=6)
         sizes = [feed(limit, shed=6)[1] for _ in range(6)]
-        assert sizes == [56, 57, 59, 63, 71, 87]
+        assert sizes == [56, 57, 59, 63, 71, 85]
+
+    def test_then_it_does_not_wait_to_grow_for_what_was_not_load(self) -> None:
+        """However often it has gone down for it."""
+        limit = known_to_shed_nothing(64)
+        for _ in range(3):
+            while feed(limit)[1] <= 64:
+                pass
+            assert feed(limit, shed=2)[1] == 64
+        # So far it would wait for sixty-four rounds.
+        while limit.value == 64:
+            feed(limit, shed=4)
+        assert [feed(limit, shed=4)[1] for _ in range(5)] == [60, 60, 60, 61, 63]
 
     def test_after_a_storm_it_waits_too(self) -> None:
-        limit = settled(64)
-        assert feed(limit, shed=20)[1] == 44
-        assert feed(limit, shed=20)[1] == 44, "not yet as many answers as it takes"
-        assert limit.value == 44
+        limit = settled(8)
+        assert [feed(limit, shed=4)[1] for _ in range(3)] == [4, 4, 5]
 
     def test_a_third_that_is_shed_at_any_limit_does_not_strangle_it(self) -> None:
         limit = settled(64)
@@ -295,10 +317,26 @@ class TestKinds:
 class TestRestart:
     """After an outage."""
 
-    def test_it_begins_with_one_and_doubles(self) -> None:
+    def test_it_begins_with_one(self) -> None:
         limit = settled(64)
         limit.restart()
-        assert [feed(limit)[1] for _ in range(5)] == [2, 4, 8, 16, 32]
+        assert [feed(limit)[1] for _ in range(8)] == [2, 3, 4, 5, 6, 7, 8, 10]
+
+    def test_up_to_where_it_began_five_answers_are_a_round(self) -> None:
+        limit = settled(8)
+        limit.restart()
+        rounds: list[tuple[int, int]] = []
+        while limit.value < 10:
+            rounds.append((limit.value, answers_of_a_round(limit)))
+        assert rounds == [(1, 5), (2, 5), (3, 5), (4, 5), (5, 5), (6, 6), (7, 7), (8, 8)]
+
+    def test_later_it_takes_eight_again(self) -> None:
+        limit = settled(8)
+        limit.restart()
+        while limit.value < 8:
+            feed(limit)
+        assert feed(limit, latency=IDLE * 10) == [8, 4]
+        assert answers_of_a_round(limit) == 8
 
     def test_it_forgets_what_it_had_learnt_of_the_capacity_but_not_the_idle_latency(self) -> None:
         limit = settled(64)
