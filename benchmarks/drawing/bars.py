@@ -105,4 +105,5 @@ def _draw_panel(axis: Axes, panel: Panel, thickness: float) -> None:
 
 
 def _most(panel: Panel) -> float:
-    return max(1.0, *(bar.value for row in panel.rows for bar in row))
+    marks = [mark for mark in panel.marks if mark is not None]
+    return max(1.0, *marks, *(bar.value for row in panel.rows for bar in row))
