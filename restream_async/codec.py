@@ -95,23 +95,19 @@ _AS_RESTREAM: Final = _FAST.get_structure_hook(Restream)
 _AS_RESTREAMS: Final = _FAST.get_structure_hook(list[Restream])
 _AS_TOGGLED: Final = _FAST.get_structure_hook(Toggled)
 _AS_BOOL: Final = _FAST.get_structure_hook(bool)
-_UNSTRUCTURE: Final = {kind: _FAST.get_unstructure_hook(kind) for kind in (NewRestream, Restream)}
 _DECODER: Final = json.JSONDecoder()
 
 
-def to_json(value: NewRestream | Restream) -> bytes:
+def to_json(new: NewRestream) -> bytes:
     """Return the JSON object that the service takes, in UTF-8."""
-    # Somebody's own subclass takes the longer way.
-    unstructure = _UNSTRUCTURE.get(type(value), _FAST.unstructure)
-    # A flat object: json.dumps, which can do more, takes three times as long.
-    fields = [f'"{name}":{_scalar(field)}' for name, field in unstructure(value).items()]
-    return f"{{{','.join(fields)}}}".encode()
-
-
-def _scalar(value: str | bool | int) -> str:  # noqa: FBT001 - a value, not a switch
-    if isinstance(value, str):
-        return encode_basestring_ascii(value)
-    return ("true" if value else "false") if isinstance(value, bool) else str(value)
+    # Five checked scalars: what takes objects of any kind, and json.dumps, take five times as long.
+    return (
+        f'{{"videoId":{encode_basestring_ascii(new.video_id)}'
+        f',"title":{encode_basestring_ascii(new.title)}'
+        f',"streamUrl":{encode_basestring_ascii(new.stream_url)}'
+        f',"streamKey":{encode_basestring_ascii(new.stream_key)}'
+        f',"status":{"true" if new.status else "false"}}}'
+    ).encode()
 
 
 def to_dict(value: NewRestream | Restream) -> dict[str, Any]:
