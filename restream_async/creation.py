@@ -34,6 +34,8 @@ from restream_async.wire import Api
 LAST_LOOK: Final = 5.0
 """Seconds that the look before reporting a failure may take, even beyond the deadline."""
 
+# Looked up once, not for every creation.
+_POSTED: Final = Origin.POSTED
 _SAME_UNDER_WAY: Final = "an equal restream was being created until the deadline"
 # What a service answers that has nothing to list, or cannot list.
 _NOTHING_THERE: Final = frozenset(
@@ -178,7 +180,7 @@ class Creator:
                 # Nearly all need no more than this.
                 result = await self._post(new, deadline, in_place=beginning.in_place)
                 if not isinstance(result, Failure):
-                    return Settled(result, 1, Origin.POSTED)
+                    return Settled(result, 1, _POSTED)
                 first = result
             return await self._pursue(new, deadline, beginning, first)
         finally:

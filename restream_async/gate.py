@@ -19,6 +19,8 @@ State: TypeAlias = Literal["open", "outage"]
 
 # Nobody is made to wait longer than this for a place at which the service had no room, in seconds.
 _LONGEST_REST: Final = 5.0
+# Looked up once, not for every answer.
+_SHED: Final = Signal.SHED
 
 
 class GivenUpError(Exception):
@@ -180,7 +182,7 @@ class Gate:
     def _learn(self, signal: Signal, latency: float, kind: str) -> None:
         limit = self._limit
         changed = limit.record(signal, latency, self._in_flight, kind)
-        idle = limit.idle_latency(kind) if signal is Signal.SHED else None
+        idle = limit.idle_latency(kind) if signal is _SHED else None
         if idle is not None and latency < idle:
             # A service that says no at once would be asked again at once, ever so often.
             self._resting += 1
