@@ -7,10 +7,10 @@ failure, because a slow service may still be storing what it has already given u
 """
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
@@ -178,7 +178,9 @@ class Creator:
             first: Failure | None = None
             if beginning is IN_PLACE or beginning is PLAIN:
                 # Nearly all need no more than this.
-                result = await self._post(new, deadline, in_place=beginning.in_place)
+                caller = self._caller
+                send = caller.attempt_in_place if beginning.in_place else caller.attempt
+                result = await send(self._api.create(new), codec.restream, deadline)
                 if not isinstance(result, Failure):
                     return Settled(result, 1, _POSTED)
                 first = result
@@ -187,13 +189,6 @@ class Creator:
             waiting = self._busy.pop(key)
             if waiting is not None:
                 waiting.set()
-
-    def _post(
-        self, new: NewRestream, deadline: Deadline, *, in_place: bool
-    ) -> Coroutine[Any, Any, Restream | Failure]:
-        caller = self._caller
-        send = caller.attempt_in_place if in_place else caller.attempt
-        return send(self._api.create(new), codec.restream, deadline)
 
     async def _pursue(
         self, new: NewRestream, deadline: Deadline, beginning: Beginning, first: Failure | None
