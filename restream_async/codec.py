@@ -69,6 +69,30 @@ def wire_name(name: str) -> str:
     return re.sub(r"_([a-z])", lambda found: found[1].upper(), name)
 
 
+def _restream(value: Any, _: object) -> Restream:  # noqa: ANN401 - what JSON brings
+    """Read one in a single step, or raise anything.
+
+    It is read for every creation, and what cattrs makes asks a function for each field. Where it
+    does not read one, the explaining converter says why.
+    """
+    kept, status = value["id"], value["status"]
+    title, key, url, video = (
+        value["title"],
+        value["streamKey"],
+        value["streamUrl"],
+        value["videoId"],
+    )
+    if (
+        type(title) is type(key) is type(url) is type(video) is str
+        and type(status) is bool
+        and (type(kept) is int or type(kept) is str)
+    ):
+        return Restream(
+            id=kept, title=title, stream_key=key, stream_url=url, status=status, video_id=video
+        )
+    raise TypeError
+
+
 def _converter(*, detailed: bool) -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=detailed)
     converter.register_structure_hook(str, _strict(str))
@@ -90,6 +114,7 @@ def _converter(*, detailed: bool) -> cattrs.Converter:
 
 _FAST: Final = _converter(detailed=False)
 _EXPLAINING: Final = _converter(detailed=True)
+_FAST.register_structure_hook(Restream, _restream)
 # Looked up once, not for every value.
 _AS_RESTREAM: Final = _FAST.get_structure_hook(Restream)
 _AS_RESTREAMS: Final = _FAST.get_structure_hook(list[Restream])
