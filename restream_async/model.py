@@ -104,13 +104,9 @@ class NewRestream:
 
     def __attrs_post_init__(self) -> None:
         """Check every field, the first wrong one is named."""
-        if not self._is_plain():
-            self._check()
-
-    def _is_plain(self) -> bool:
-        """Say whether all is well at a glance, as it nearly always is; if not, look closer."""
         video_id, title, url, key = self.video_id, self.title, self.stream_url, self.stream_key
-        return (
+        # At a glance all is well, as it nearly always is; if not, it is looked at closely.
+        if not (
             type(self.status) is bool
             and type(video_id) is type(title) is type(url) is type(key) is str
             and (text := f"{video_id}{title}{url}{key}").isprintable()
@@ -119,7 +115,8 @@ class NewRestream:
             and not video_id.isspace()
             and " " not in url
             and _names_a_host(url)
-        )
+        ):
+            self._check()
 
     def _check(self) -> None:
         # As a text first: an identifier may be an integer, a video id may not.
