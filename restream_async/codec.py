@@ -16,7 +16,7 @@ import cattrs
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from restream_async.errors import InvalidRestreamError
-from restream_async.model import NewRestream, Restream, Toggled
+from restream_async.model import NewRestream, Restream, Toggled, make_restream
 
 _T = TypeVar("_T")
 
@@ -85,11 +85,9 @@ def _restream(value: Any, _: object) -> Restream:  # noqa: ANN401 - what JSON br
     if (
         type(title) is type(key) is type(url) is type(video) is str
         and type(status) is bool
-        and (type(kept) is int or type(kept) is str)
+        and (type(kept) is int or (type(kept) is str and kept))
     ):
-        return Restream(
-            id=kept, title=title, stream_key=key, stream_url=url, status=status, video_id=video
-        )
+        return make_restream(kept, title, key, url, status, video)
     raise TypeError
 
 

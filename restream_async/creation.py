@@ -27,7 +27,7 @@ from restream_async.errors import (
     RestreamError,
     TransportError,
 )
-from restream_async.model import Created, Failed, NewRestream, Origin, Outcome, Restream
+from restream_async.model import Failed, NewRestream, Origin, Outcome, Restream, make_created
 from restream_async.verdict import Failure, Verdict
 from restream_async.wire import Api
 
@@ -400,11 +400,4 @@ def outcome_of(end: Settled | Unsettled, index: int, new: NewRestream) -> Outcom
     """Return what to tell of an end: the restream, or what kept it from being created."""
     if isinstance(end, Unsettled):
         return Failed(index=index, request=new, error=end.error, attempts=end.attempts)
-    return Created(
-        index=index,
-        request=new,
-        restream=end.restream,
-        attempts=end.attempts,
-        origin=end.origin,
-        maybe_duplicate=end.maybe_duplicate,
-    )
+    return make_created(index, new, end.restream, end.attempts, end.origin, end.maybe_duplicate)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from restream_async.errors import InvalidRestreamError, RestreamError
+from restream_async.frozen import Frozen, maker
 from restream_async.redaction import mask_url, redact_values, url_secrets
 
 LONGEST_TEXT: Final = 16_384
@@ -143,7 +144,7 @@ class NewRestream:
 
 
 @attrs.frozen(kw_only=True, repr=False)
-class Restream:
+class Restream(Frozen):
     """A restream as the service has it.
 
     Only its id is checked, and the types of what the service sends: what it accepted is not for
@@ -188,6 +189,10 @@ class Restream:
         )
 
 
+make_restream: Final = maker(Restream)
+"""Makes one of all its fields in order, which whoever calls it has checked."""
+
+
 def _repr(restream: NewRestream | Restream, **visible: object) -> str:
     # Redacted before they are quoted: quotes around a secret can change its spelling.
     values = redact_values(visible.values(), restream.secrets)
@@ -223,7 +228,7 @@ class Origin(enum.Enum):
 
 
 @attrs.frozen(kw_only=True)
-class Created:
+class Created(Frozen):
     """A restream of a bulk run that exists.
 
     Attributes:
@@ -243,6 +248,10 @@ class Created:
     attempts: int
     origin: Origin = Origin.POSTED
     maybe_duplicate: bool = False
+
+
+make_created: Final = maker(Created)
+"""Makes one of all its fields in order."""
 
 
 @attrs.frozen(kw_only=True)
