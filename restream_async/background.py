@@ -82,13 +82,14 @@ class Background:
 
         Args:
             share: of the answers that were shed before.
-            kept: share of the limit that is left.
+            kept: share of the limit that is left; 1.0 if it could not be lowered.
 
         """
         self.begin_anew()
         self._suspected = share
-        # A full service goes on answering as many; half the way to that is the dividing line.
-        full = max(0.0, 1.0 - (1.0 - share) / kept)
+        # A full service goes on answering as many; half the way to that is the dividing line. A
+        # single request at a time fills none.
+        full = max(0.0, 1.0 - (1.0 - share) / kept) if kept < 1.0 else 0.0
         self._stayed = (full + share) / 2
 
     def _test(self, share: float, suspected: float) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, Self, TypeVar
 
 import attrs
 
@@ -20,6 +20,9 @@ _T = TypeVar("_T")
 
 _LEAST_TIME: Final = 0.001
 """Seconds; an attempt that is cut sooner could bring nothing but a doubt."""
+_FAIR: Final = 3.0
+"""Times as long as on an idle service: an attempt that was cut sooner, by the deadline of its call,
+says nothing about the service."""
 
 _OUTAGE_NOTE: Final = "try again when the service is back"
 
@@ -75,6 +78,32 @@ class Caller:
     )
     tally: Tally = attrs.field(factory=Tally)
 
+    @classmethod
+    def over(  # noqa: PLR0913 - the parts of a client, handed over once
+        cls,
+        exchange: Exchange,
+        *,
+        ceiling: int,
+        patience: float,
+        policy: RetryPolicy,
+        timing: Timing,
+        timeout: float,
+        secrets: tuple[str, ...] = (),
+    ) -> Self:
+        """Return one with a gate of its own, for up to `ceiling` requests in flight.
+
+        An outage of more than `patience` seconds is not waited for.
+        """
+        gate = Gate.learning(ceiling, patience, timing, longest_pause=policy.longest_wait)
+        return cls(
+            exchange=exchange,
+            gate=gate,
+            policy=policy,
+            timing=timing,
+            timeout=timeout,
+            secrets=secrets,
+        )
+
     def begin(self) -> Deadline:
         """Note that a call begins, and return when it has to end."""
         self.budget.earn()
@@ -86,40 +115,61 @@ class Caller:
         return Deadline(self.timing.now, self.policy.deadline, self.gate.held)
 
     async def attempt(
-        self, request: Request, read: Callable[[object], _T], deadline: Deadline
+        self,
+        request: Request,
+        read: Callable[[object], _T],
+        deadline: Deadline,
+        *,
+        again: bool = False,
     ) -> _T | Failure:
-        """Wait for a place, send once, judge what came back."""
+        """Wait for a place, send once, judge what came back; `again` after a failure."""
         if not self.gate.try_enter():
             refused = await self._enter(request, deadline)
             if refused is not None:
                 return refused
-        return await self.attempt_in_place(request, read, deadline)
+        return await self.attempt_in_place(request, read, deadline, again=again)
 
     async def attempt_in_place(
-        self, request: Request, read: Callable[[object], _T], deadline: Deadline
+        self,
+        request: Request,
+        read: Callable[[object], _T],
+        deadline: Deadline,
+        *,
+        again: bool = False,
     ) -> _T | Failure:
         """Send once, judge what came back. The caller has a place; it is given back here."""
+        gate, allowed = self.gate, self.timeout
         left = deadline.left()
-        if left < _LEAST_TIME:
-            self.gate.leave()
-            return self.late(request, "no time was left before the deadline")
+        if left < allowed:
+            if left < max(_LEAST_TIME, gate.idle_latency(request.method)):
+                gate.leave()
+                return self.late(request, "too little time was left before the deadline")
+            allowed = left
         self.tally.attempts += 1
+        self.tally.retries += again
         now = self.timing.now
         started = now()
         try:
-            answer = await self.exchange.send(request, min(self.timeout, left))
+            answer = await self.exchange.send(request, allowed)
             result = judge(
                 request, answer, read, secrets=self.secrets, wall_clock=self.timing.wall_clock
             )
         except BaseException:
             # A cancellation says nothing about the load.
-            self.gate.leave()
+            gate.leave(latency=now() - started)
             raise
+        latency = now() - started
         if not isinstance(result, Failure):
-            self.gate.succeeded()
-            self.gate.leave(_GOOD, now() - started, request.method)
+            gate.succeeded()
+            gate.leave(_GOOD, latency, request.method)
+        elif (
+            allowed < self.timeout
+            and isinstance(result.error, AttemptTimeoutError)
+            and latency < _FAIR * gate.idle_latency(request.method)
+        ):
+            gate.leave(latency=latency)
         else:
-            self._learn(result, now() - started, request.method)
+            self._learn(result, latency, request.method)
         return result
 
     def _learn(self, failure: Failure, latency: float, kind: str) -> None:
@@ -152,7 +202,7 @@ class Caller:
         async def once() -> _T | Failure:
             nonlocal attempts
             attempts += 1
-            result = await self.attempt(request, read, deadline)
+            result = await self.attempt(request, read, deadline, again=attempts > 1)
             if not isinstance(result, Failure):
                 return result
             result.error.attempts = attempts
@@ -181,7 +231,6 @@ class Caller:
             if deadline.patient and self.gate.given_up:
                 # A new item may still ask; one that waits at length would always be in time to.
                 return _gone(last.error.call)
-            self.tally.retries += 1
             result = await again()
             if isinstance(result, Failure):
                 note(result)
@@ -208,8 +257,8 @@ class Caller:
     async def _afford(self, deadline: Deadline) -> bool:
         """Wait until the budget allows one more retry; return False if it does so too late."""
         budget = self.budget
-        # Of a service that is given up nothing is sent, and nothing need be saved up for.
-        while not (self.gate.given_up or budget.spend()):
+        # Who is patient sends nothing to a service that is given up, and need not save up for it.
+        while not ((deadline.patient and self.gate.given_up) or budget.spend()):
             pause = budget.pause
             if pause >= deadline.left():
                 return False
@@ -227,7 +276,7 @@ class Caller:
                 await self.gate.enter()
             else:
                 async with asyncio.timeout(deadline.left()):
-                    await self.gate.enter()
+                    await self.gate.enter(patient=False)
         except GivenUpError:
             return _gone(request.call)
         except TimeoutError:

@@ -12,7 +12,6 @@ from restream_async.calls import Caller, unless_in_doubt, value_or_raise
 from restream_async.config import InDoubt, Settings, check_limits
 from restream_async.creation import LOOK_FIRST, PLAIN, Creator, outcome_of, restream_or_raise
 from restream_async.deletion import delete
-from restream_async.gate import Gate
 from restream_async.model import NewRestream, Outcome, Restream, Toggled
 from restream_async.policy import RetryPolicy
 from restream_async.stats import Stats
@@ -106,9 +105,10 @@ class RestreamClient:
         self._transport = Transport(
             settings.base_url, settings.authorization, limit=max_in_flight, session=session
         )
-        self._caller = Caller(
-            exchange=self._transport,
-            gate=Gate.learning(self._transport.pool_size, patience, timing),
+        self._caller = Caller.over(
+            self._transport,
+            ceiling=self._transport.pool_size,
+            patience=patience,
             policy=retry if retry is not None else RetryPolicy(),
             timing=timing,
             timeout=timeout,

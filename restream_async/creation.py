@@ -273,7 +273,7 @@ class _Course:
 
     async def _post(self, *, in_place: bool = False, blindly: bool = False) -> Settled | Failure:
         send = self._caller.attempt_in_place if in_place else self._caller.attempt
-        result = await send(self._request, codec.restream, self._deadline)
+        result = await send(self._request, codec.restream, self._deadline, again=self._attempts > 0)
         if not (isinstance(result, Failure) and result.verdict is Verdict.NOT_DONE):
             self._resent_blindly = self._resent_blindly or blindly
         return self._posted(result)

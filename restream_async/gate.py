@@ -46,27 +46,32 @@ class Gate:
         self._in_flight = 0
         self._resting = 0
         self._probing = False
-        self._armed = False
+        # Whether there is a timer for the next probe, and one for the end of patience.
+        self._probe_is_set = False
+        self._end_is_set = False
         self._closed = False
-        self.held: Callable[[], float] = outage.held
-        """Returns the seconds of all outages so far."""
         # Whether an attempt has failed since the last success.
         self._failing = False
         self.on_room: set[Callable[[], None]] = set()
         """Told when a place may be free that nobody waits for."""
         self._waiting: deque[asyncio.Future[None]] = deque()
+        # Who of them is sent away when patience ends.
+        self._patient: set[asyncio.Future[None]] = set()
 
     @classmethod
-    def learning(cls, ceiling: int, patience: float, timing: Timing) -> Self:
+    def learning(
+        cls, ceiling: int, patience: float, timing: Timing, *, longest_pause: float = 0.0
+    ) -> Self:
         """Return a gate that learns its limit, up to `ceiling`.
 
         Args:
             ceiling: how many may be through at once when all goes well.
             patience: seconds of an outage after which who waits is sent away.
             timing: time and chance.
+            longest_pause: seconds that somebody who wants a place may let pass before asking again.
 
         """
-        outage = Outage(patience, timing.now, timing.random)
+        outage = Outage(patience, timing.now, timing.random, longest_pause=longest_pause)
         effort = Effort(timing.now, timing.computing)
         return cls(AdaptiveLimit(ceiling, effort.was_full), outage, timing.sleep)
 
@@ -95,6 +100,10 @@ class Gate:
         """Whether the service is there."""
         return "outage" if self._outage.on else "open"
 
+    def held(self) -> float:
+        """Return the seconds of all outages so far."""
+        return self._outage.held()
+
     @property
     def given_up(self) -> bool:
         """Whether there is an outage that lasts too long to be waited for."""
@@ -105,6 +114,10 @@ class Gate:
         """Whether a place is free, and nobody waits for it."""
         return self._in_flight < self._room and not self._waiting
 
+    def idle_latency(self, kind: str) -> float:
+        """Return the seconds that an answer takes while there is little to do; 0 if unknown."""
+        return self._limit.idle_latency(kind) or 0.0
+
     def try_enter(self) -> bool:
         """Take a place if there is one. Each is given back with `leave`."""
         if self._waiting:
@@ -114,19 +127,25 @@ class Gate:
             return True
         return self._try_probe()
 
-    async def enter(self) -> None:
+    async def enter(self, *, patient: bool = True) -> None:
         """Take a place; wait for one if there is none. Each is given back with `leave`.
 
+        Args:
+            patient: whether to wait for the end of an outage, as long as that is of any use. Who is
+                not waits for as long as the caller likes, and asks in the meantime.
+
         Raises:
-            GivenUpError: there is an outage, and it lasts too long.
+            GivenUpError: patience is at its end.
 
         """
         if self.try_enter():
             return
-        if self._outage.given_up:
+        if patient and self._outage.given_up:
             raise GivenUpError
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
+        if patient:
+            self._patient.add(turn)
         self._arm()
         try:
             await turn
@@ -138,6 +157,8 @@ class Gate:
                 # Else `leave` has already passed over it.
                 self._waiting.remove(turn)
             raise
+        finally:
+            self._patient.discard(turn)
 
     def leave(self, signal: Signal | None = None, latency: float = 0.0, kind: str = "") -> None:
         """Give the place back.
@@ -145,7 +166,7 @@ class Gate:
         Args:
             signal: what the answer said about the load; None if there was none, or nothing was
                 sent.
-            latency: seconds until the answer.
+            latency: seconds until the answer, or until the place is given back without one.
             kind: of the request; latencies of one kind are alike.
 
         """
@@ -155,7 +176,9 @@ class Gate:
             if signal is _SHED:
                 self._rest(latency, kind)
         self._in_flight -= 1
-        self._probing = False
+        if self._probing and not self._outage.began_before(latency):
+            self._probing = False
+            self._outage.probed()
         if self._waiting:
             self._admit()
             self._arm()
@@ -232,36 +255,59 @@ class Gate:
         self._probing = False
 
     def _arm(self) -> None:
-        """See to it that somebody who waits in an outage is let through when a probe is due."""
-        if self._waiting and self._outage.on and not self._armed:
-            self._armed = True
-            self._after(min(self._outage.until_probe, self._outage.patience_left), self._probe)
+        """See to it that those who wait in an outage ask when a probe is due, and not for ever."""
+        if not (self._waiting and self._outage.on):
+            return
+        if not (self._probing or self._probe_is_set):
+            self._probe_is_set = True
+            self._after(self._outage.until_probe, self._unset_probe, self._probe)
+        if self._patient and not (self._outage.given_up or self._end_is_set):
+            self._end_is_set = True
+            self._after(self._outage.patience_left, self._unset_end, self._lose_patience)
+
+    def _unset_probe(self) -> None:
+        self._probe_is_set = False
+
+    def _unset_end(self) -> None:
+        self._end_is_set = False
 
     def _probe(self) -> None:
-        self._armed = False
-        if self._outage.given_up:
-            self._send_all_away()
-            return
         self._admit()
-        if not self._probing:
-            self._arm()
+        self._arm()
 
-    def _send_all_away(self) -> None:
-        waiting, self._waiting = self._waiting, deque()
-        for turn in waiting:
-            if not turn.done():
-                turn.set_exception(GivenUpError())
+    def _lose_patience(self) -> None:
+        if self._outage.given_up:
+            for turn in self._patient:
+                if not turn.done():
+                    turn.set_exception(GivenUpError())
+            self._waiting = deque(turn for turn in self._waiting if not turn.done())
+        self._arm()
 
-    def _after(self, seconds: float, call: Callable[[], None]) -> None:
-        async def wait() -> None:
-            await self._sleep(seconds)
-            call()
+    def _after(
+        self, seconds: float, over: Callable[[], None], then: Callable[[], None] | None = None
+    ) -> None:
+        """Call `over` after so many seconds, and `then`.
 
+        If somebody cancels the timer, together with all tasks of the loop, `over` is called at
+        once.
+        """
         if self._closed:
             return
+
+        async def wait() -> None:
+            await self._sleep(seconds)
+
+        def end(timer: asyncio.Task[None]) -> None:
+            self._timers.discard(timer)
+            if self._closed:
+                return
+            over()
+            if then is not None and not timer.cancelled():
+                then()
+
         timer = asyncio.create_task(wait())
         self._timers.add(timer)
-        timer.add_done_callback(self._timers.discard)
+        timer.add_done_callback(end)
 
     async def close(self) -> None:
         """Stop all timers, and let everybody through."""

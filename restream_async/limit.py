@@ -46,6 +46,8 @@ _FREE: Final = 1.2
 _CAREFUL: Final = 1.45
 _CROWDED: Final = 1.9
 _AIM: Final = 1.4
+# So many in flight are the fewest that can wait for each other.
+_CROWD: Final = 2.0
 # Shedding, as a share of a round, that calls for a step down at once.
 _STORM: Final = 0.25
 # How far to step down for a share that is shed: farther than should be needed, so that it shows.
@@ -85,6 +87,9 @@ class AdaptiveLimit:
         # Each by the kind of request.
         self._idle: dict[str, float] = {}
         self._weights: dict[str, float] = {}
+        # Seconds that the service has worked lately; the kind with the most is the usual one.
+        self._worked: defaultdict[str, float] = defaultdict(float)
+        self._usual = ""
         self._latencies: defaultdict[str, list[float]] = defaultdict(list)
         self._shed = 0
         self._least_round = _ROUND
@@ -163,17 +168,22 @@ class AdaptiveLimit:
         least, typical = self._crowding(kind)
         if self._busy():
             least = typical = 1.0
+        self._note_work()
         self._clear()
         if self._steps_down(shed, answers):
             return
         background = self._background
         if self._measure(kind, typical):
             self._grown_from = None
+        elif least > _CROWDED and self._limit < _CROWD:
+            # A single request is no crowd: what it takes is what an idle answer takes now.
+            self._know(kind, self._idle[kind] * typical)
+            self._grown_from = None
         elif least > _CROWDED:
             self._step, self._grown_from = 1.0, None
             self._limit = max(1.0, self._limit / 2, self._limit * _AIM / least)
         elif self._hold or background.testing:
-            self._hold -= self._hold > 0
+            self._hold = max(0, self._hold - 1)
             self._grown_from = None
         elif full and not background.excess(shed, answers) and least < _CAREFUL:
             self._grow(least)
@@ -212,10 +222,27 @@ class AdaptiveLimit:
 
     def _know(self, kind: str, idle: float) -> None:
         self._idle[kind] = idle
-        longest = max(self._idle.values())
+        self._weigh()
+
+    def _weigh(self) -> None:
+        """Weigh each kind against the one that has kept the service busiest lately."""
+        usual = self._idle.get(self._usual, 0.0)
         self._weights = {
-            each: idle / longest if longest else 1.0 for each, idle in self._idle.items()
+            kind: min(1.0, idle / usual) if usual else 1.0 for kind, idle in self._idle.items()
         }
+
+    def _note_work(self) -> None:
+        """Note what this round has kept the service busy with; what is old counts half."""
+        if not any(self._latencies.values()):
+            return
+        for kind in self._worked:
+            self._worked[kind] /= 2
+        for kind, latencies in self._latencies.items():
+            self._worked[kind] += len(latencies) * self._idle.get(kind, 0.0)
+        usual = max(self._worked, key=self._worked.__getitem__, default="")
+        if usual != self._usual:
+            self._usual = usual
+            self._weigh()
 
     def _crowding(self, kind: str) -> tuple[float, float]:
         """Return how many times as long as an idle one this service took: at least, and typically.
@@ -257,7 +284,7 @@ class AdaptiveLimit:
             self._patience = max(1, self._patience // 4)
         usual = math.sqrt(self._limit)
         room = self._limit if crowding < _FREE else usual
-        self._grown_from = self._limit
+        self._grown_from = self._limit if self._limit < self._ceiling else None
         self._limit = min(self._ceiling, self._limit + min(self._step, room))
         if self._limit >= self._start:
             self._least_round = _ROUND
@@ -269,7 +296,8 @@ class AdaptiveLimit:
             if kind in self._idle:
                 self._know(kind, self._idle[kind] * crowding)
             return True
-        self._busy_rounds += crowding >= _FREE
+        if crowding >= _FREE:
+            self._busy_rounds += 1
         if self._busy_rounds < _REMEASURE:
             return False
         self._busy_rounds = 0

@@ -20,7 +20,12 @@ class Outage:
     """Watches how attempts end."""
 
     def __init__(
-        self, patience: float, now: Callable[[], float], chance: Callable[[], float]
+        self,
+        patience: float,
+        now: Callable[[], float],
+        chance: Callable[[], float],
+        *,
+        longest_pause: float = 0.0,
     ) -> None:
         """Begin with a service that is there.
 
@@ -28,13 +33,18 @@ class Outage:
             patience: seconds of an outage after which what waits is given up.
             now: seconds on a clock that never goes back.
             chance: a random number from 0 up to 1, which spreads the probes of many clients.
+            longest_pause: seconds that somebody who wants something may let pass before asking.
 
         """
         self._patience = patience
         self._now = now
         self._chance = chance
+        # In such a time somebody who waits would have asked again. When nobody has, it is not known
+        # how long the outage has lasted.
+        self._forgotten = longest_pause + 2 * _RAREST_PROBE
         self._failures = 0
         self._first_failure = 0.0
+        self._last_asked = 0.0
         self._since: float | None = None
         self._past = 0.0
         self._interval = _FIRST_PROBE
@@ -62,14 +72,26 @@ class Outage:
         """Seconds until the next probe may be sent."""
         return max(0.0, self._next_probe - self._now())
 
+    def began_before(self, seconds: float) -> bool:
+        """Say whether it began less than so many seconds ago."""
+        return self._since is not None and self._now() - seconds < self._since
+
     def held(self) -> float:
         """Return the seconds of all outages so far."""
         return self._past if self._since is None else self._past + self._now() - self._since
 
     def probing(self) -> None:
         """Note that a probe is sent; the next one comes after twice the interval."""
+        now = self._now()
+        if self._since is not None and now - self._last_asked > self._forgotten:
+            self._past += now - self._since
+            self._begin()
         self._interval = min(_RAREST_PROBE, self._interval * 2)
-        self._next_probe = self._now() + self._interval * (0.5 + self._chance() / 2)
+        self._next_probe = now + self._interval * (0.5 + self._chance() / 2)
+
+    def probed(self) -> None:
+        """Note that a probe is over, whatever came of it."""
+        self._last_asked = self._now()
 
     def succeeded(self) -> bool:
         """Note an attempt that the service dealt with; return whether that ended an outage."""
@@ -85,11 +107,15 @@ class Outage:
         now = self._now()
         if not self._failures:
             self._first_failure = now
+        self._last_asked = now
         self._failures += 1
         long_enough = now - self._first_failure >= _SILENCE
         if self._since is not None or self._failures < _FAILURES or not long_enough:
             return False
-        self._since = now
+        self._begin()
+        return True
+
+    def _begin(self) -> None:
+        self._since = now = self._now()
         self._interval = _FIRST_PROBE
         self._next_probe = now + self._interval * (0.5 + self._chance() / 2)
-        return True

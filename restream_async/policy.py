@@ -65,6 +65,11 @@ class RetryPolicy:
     cap: float = attrs.field(default=20.0, validator=_positive)
     deadline: float = attrs.field(default=120.0, validator=_positive)
 
+    @property
+    def longest_wait(self) -> float:
+        """The seconds to wait between two attempts at the most."""
+        return self.cap + RETRY_AFTER_CAP
+
     def wait(self, failures: int, retry_after: float | None, chance: float) -> float:
         """Return the seconds to wait after so many failures.
 

@@ -20,7 +20,6 @@ from restream_async import RetryPolicy
 from restream_async.bulk import BulkRun
 from restream_async.calls import Caller
 from restream_async.creation import Creator
-from restream_async.gate import Gate
 from restream_async.timing import Timing
 from restream_async.wire import Api
 
@@ -82,13 +81,13 @@ async def _client(wire: Wire, begins: float, seed: int) -> None:
         random=random.Random(seed).random,
     )
     api = Api("p1")
-    caller = Caller(
-        exchange=wire,
-        gate=Gate.learning(64, 300.0, timing),
+    caller = Caller.over(
+        wire,
+        ceiling=64,
+        patience=300.0,
         policy=RetryPolicy(),
         timing=timing,
         timeout=30.0,
-        secrets=(),
     )
     try:
         async with BulkRun(caller, api, Creator(caller, api, "confirm"), restreams()) as creations:

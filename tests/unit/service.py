@@ -13,7 +13,6 @@ from restream_async import NewRestream, Outcome, RetryPolicy, codec
 from restream_async.bulk import BulkRun
 from restream_async.calls import Caller
 from restream_async.creation import Creator
-from restream_async.gate import Gate
 from restream_async.wire import Api, NoReply, Reply, Request
 from tests.unit.simulated_time import now, timing
 
@@ -173,13 +172,13 @@ async def client_of(
 ) -> AsyncGenerator[Client]:
     time = timing()
     api = Api("p1")
-    caller = Caller(
-        exchange=service,
-        gate=Gate.learning(ceiling, patience, time),
+    caller = Caller.over(
+        service,
+        ceiling=ceiling,
+        patience=patience,
         policy=RetryPolicy(attempts=attempts, deadline=deadline),
         timing=time,
         timeout=timeout,
-        secrets=(),
     )
     yield Client(caller=caller, creator=Creator(caller, api, "confirm"), api=api)
     await caller.gate.close()

@@ -36,6 +36,7 @@ class Simulation:
         timeout: seconds after which a caller gives one up; the service works on it all the same.
         noise: share of the answers that are a 500, whatever the load.
         noise_is_shed: whether those are a 503 instead.
+        seed: chooses which.
 
     """
 
@@ -55,7 +56,11 @@ class Simulation:
     _in_flight: int = 0
     _busy: int = 0
     _waiting: deque[Post] = attrs.field(factory=deque[Post])
-    _chance: random.Random = attrs.field(factory=lambda: random.Random(1))  # noqa: S311 - no secret
+    seed: int = 1
+    _chance: random.Random = attrs.Factory(
+        lambda self: random.Random(self.seed),  # noqa: S311 - no secret
+        takes_self=True,
+    )
     _events: list[tuple[float, int, Callable[[], None]]] = attrs.field(
         factory=list[tuple[float, int, Callable[[], None]]]
     )
@@ -68,6 +73,10 @@ class Simulation:
         """Let the service have more or fewer hands from now on."""
         self.slots = slots
         self._work()
+
+    def take(self, took: Callable[[random.Random], float]) -> None:
+        """Let the service be quicker or slower from now on."""
+        self.took = took
 
     def run(self, creations: int) -> None:
         """Send as many creations as the limit allows at once, until all are done."""

@@ -119,6 +119,15 @@ class TestTest:
         background.note(shed, 100)
         assert background.share == share
 
+    @pytest.mark.parametrize(("shed", "share"), [(11, 0.11), (10, 0.02)])
+    def test_where_the_limit_is_one_already_half_is_the_line_too(
+        self, shed: int, share: float
+    ) -> None:
+        background = Background()
+        background.suspect(0.2, 1.0)
+        background.note(shed, 100)
+        assert background.share == share
+
     def test_nothing_is_too_much_while_it_lasts(self) -> None:
         background = clean()
         background.suspect(0.1, 0.9)

@@ -20,7 +20,7 @@ from restream_async import (
 from restream_async.budget import RESERVE, SHARE, TRICKLE
 from restream_async.bulk import BulkRun
 from restream_async.creation import Settled, Unsettled
-from tests.unit.service import Service, client_of, wanted
+from tests.unit.service import Client, Service, client_of, wanted
 from tests.unit.simulated_time import now, simulated
 
 
@@ -36,6 +36,21 @@ def another(number: int = 0) -> NewRestream:
     """Return one that no bulk run of these tests creates."""
     [new] = wanted(1)
     return attrs.evolve(new, video_id=f"another-{number}")
+
+
+async def several(client: Client, count: int, *, of: str = "first") -> list[Settled | Unsettled]:
+    """Create so many at once, each by a call of its own."""
+    news = [attrs.evolve(new, video_id=f"{of}-{new.video_id}") for new in wanted(count)]
+    creating = [client.creator.create(new, client.caller.begin()) for new in news]
+    return await asyncio.gather(*creating)
+
+
+async def spend_all(client: Client) -> None:
+    """Use up the retry budget, and again whenever there is some."""
+    while True:
+        while client.caller.budget.spend():
+            pass
+        await asyncio.sleep(0.05)
 
 
 def is_out(outcome: Outcome) -> bool:
@@ -149,6 +164,70 @@ class TestBudget:
         assert client.caller.tally.retries <= SHARE * 60 + TRICKLE * 3
 
 
+class TestDeadlines:
+    """Calls whose own deadlines are short."""
+
+    @simulated
+    async def test_what_they_cut_is_no_sign_of_load(self) -> None:
+        """Whoever gets a place late has little time, and would make the others come later still."""
+        service = Service(slots=1000)
+        async with client_of(service, ceiling=64, deadline=0.3, timeout=30) as client:
+            creating: list[asyncio.Task[Settled | Unsettled]] = []
+            for new in wanted(4000):
+                creation = client.creator.create(new, client.caller.begin())
+                creating.append(asyncio.create_task(creation))
+                await asyncio.sleep(1 / 600)
+            ends = await asyncio.gather(*creating)
+            assert client.caller.gate.limit == 64
+        assert sum(isinstance(end, Settled) for end in ends) > 3800
+        assert {type(end) for end in ends[1000:]} == {Settled}
+        # Nothing is sent that can hardly be answered in time.
+        assert service.posts < 4000 * 1.02
+
+    @simulated
+    async def test_a_service_that_hangs_is_noticed_by_them_all_the_same(self) -> None:
+        service = Service(slots=1000)
+        async with client_of(service, ceiling=64, deadline=1.0, timeout=30) as client:
+            await several(client, 100)
+            service.hanging = True
+            await several(client, 300, of="later")
+            assert client.caller.gate.state == "outage"
+
+    @simulated
+    async def test_less_time_than_a_busy_service_needs_is_no_proof_that_it_hangs(self) -> None:
+        service = Service(slots=1000)
+        async with client_of(service, ceiling=64, deadline=0.12, timeout=30) as client:
+            await several(client, 30)
+            service.took = 1.0
+            for number in range(20):
+                await several(client, 8, of=f"later-{number}")
+            assert client.caller.gate.limit == 8
+            assert client.caller.gate.state == "open"
+
+
+class TestRetriesCounted:
+    """What `stats()` calls a retry."""
+
+    @simulated
+    async def test_only_what_is_sent_counts_and_only_what_repeats(self) -> None:
+        service = Service(sheds=1)
+        async with client_of(service) as client:
+            await several(client, 1)
+            # A POST, a look that it is not there, and the same POST again.
+            assert [method for _, method in service.sent] == ["POST", "GET", "POST"]
+            assert (client.caller.tally.attempts, client.caller.tally.retries) == (3, 1)
+
+    @simulated
+    async def test_who_is_held_sends_nothing_again(self) -> None:
+        service = Service(gone=True)
+        async with client_of(service, deadline=30) as client:
+            await several(client, 12)
+            tally = client.caller.tally
+            assert tally.attempts == len(service.sent)
+            first = 12 + len({method for _, method in service.sent}) - 1
+            assert 0 < tally.retries <= tally.attempts - first
+
+
 class TestOutage:
     """The service is gone."""
 
@@ -241,14 +320,7 @@ class TestOutage:
         """Not even where others use up all of the budget."""
         service = Service(gone=True)
         async with client_of(service, patience=30) as client:
-
-            async def spend() -> None:
-                while True:
-                    while client.caller.budget.spend():
-                        pass
-                    await asyncio.sleep(0.05)
-
-            spending = asyncio.create_task(spend())
+            spending = asyncio.create_task(spend_all(client))
             outcomes = await client.create_many(100)
             spending.cancel()
         assert errors(outcomes).total() == 100
@@ -315,6 +387,89 @@ class TestOutage:
             await asyncio.sleep(20)
             assert client.caller.gate.state == "outage"
         assert all_created(run.result(), 600)
+
+    @simulated
+    async def test_one_that_hangs_does_not_outlast_patience_by_much(self) -> None:
+        """By one attempt that asks, the wait after it, and the last look of those in doubt."""
+        service = Service(slots=1000)
+        async with (
+            client_of(service, ceiling=64, timeout=30, patience=40) as client,
+            asyncio.TaskGroup() as group,
+        ):
+            group.create_task(at(2, service, hanging=True))
+            run = group.create_task(client.create_many(3000))
+            await asyncio.sleep(70)
+            assert client.caller.gate.state == "outage"
+            began = now() - client.caller.gate.held()
+        assert errors(run.result()).total() > 1000
+        assert 40 <= now() - began < 40 + 30 + 20 + 5 + 1
+
+    @simulated
+    async def test_after_a_quiet_hour_nobody_is_told_that_it_is_gone_who_has_not_asked(
+        self,
+    ) -> None:
+        service = Service(gone=True)
+        async with client_of(service) as client:
+            await several(client, 5)
+            assert client.caller.gate.state == "outage"
+            service.gone = False
+            await asyncio.sleep(3600)
+            ends = await several(client, 50, of="later")
+        assert {type(end) for end in ends} == {Settled}
+
+    @simulated
+    async def test_a_run_after_a_quiet_hour_is_patient_anew(self) -> None:
+        service = Service(gone=True)
+        async with client_of(service) as client:
+            await several(client, 5)
+            service.gone = False
+            await asyncio.sleep(3600)
+            service.sheds = 1
+            assert all_created(await client.create_many(1000), 1000)
+
+    @simulated
+    async def test_what_is_cancelled_leaves_the_one_that_asks_alone(self) -> None:
+        service = Service(hanging=True)
+        async with client_of(service, timeout=60) as client, asyncio.TaskGroup() as group:
+            before = [group.create_task(several(client, 1, of=str(n))) for n in range(5)]
+            await asyncio.sleep(0.1)
+            for _ in range(10):
+                client.caller.gate.failed()
+                await asyncio.sleep(0.2)
+            asking = group.create_task(several(client, 5, of="later"))
+            await asyncio.sleep(10)
+            assert len(service.sent) == 6
+            for task in before:
+                task.cancel()
+                await asyncio.sleep(6)
+            assert len(service.sent) == 6
+            asking.cancel()
+
+    @simulated
+    async def test_a_single_creation_pays_for_its_retries_after_patience_too(self) -> None:
+        service = Service(gone=True)
+        async with client_of(service, patience=5, deadline=20) as client:
+            await client.create_many(100)
+            assert client.caller.gate.given_up
+            while client.caller.budget.spend():
+                pass
+            left = client.caller.tally.retries
+            spending = asyncio.create_task(spend_all(client))
+            await several(client, 1, of="later")
+            spending.cancel()
+            assert client.caller.tally.retries == left
+
+    @simulated
+    async def test_a_single_creation_outlasts_the_patience_of_the_client(self) -> None:
+        service = Service(gone=True)
+        async with (
+            client_of(service, patience=5, deadline=60) as client,
+            asyncio.TaskGroup() as group,
+        ):
+            await several(client, 5)
+            group.create_task(at(now() + 20, service, gone=False))
+            ends = await several(client, 10, of="later")
+        assert {type(end) for end in ends} == {Settled}
 
     @simulated
     async def test_a_single_creation_waits_within_its_own_deadline_only(self) -> None:

@@ -254,36 +254,142 @@ class TestOutage:
         assert isinstance(ends[-1], GivenUpError)
         assert sent_away[-1] == pytest.approx(began + 42, abs=0.01)
 
+    @pytest.mark.parametrize("moment", range(5))
+    def test_who_is_cancelled_in_the_moment_of_being_sent_away_leaves_nothing(
+        self, moment: int
+    ) -> None:
+        @simulated
+        async def scene() -> None:
+            over = asyncio.Event()
+
+            async def sleep(_: float) -> None:
+                await over.wait()
+
+            time = timing()
+            gate = Gate(AdaptiveLimit(8), Outage(60, time.now, time.random), sleep)
+            await fall(gate)
+            await asyncio.sleep(1)
+            await gate.enter()  # and asks for ever
+            tasks = [asyncio.create_task(gate.enter()) for _ in range(3)]
+            await asyncio.sleep(60)
+            over.set()
+            for _ in range(moment):
+                await asyncio.sleep(0)
+            tasks[0].cancel()
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+            assert type(ends[0]) in {asyncio.CancelledError, GivenUpError}
+            assert [type(end) for end in ends[1:]] == [GivenUpError] * 2
+            assert (gate.in_flight, gate.waiting) == (1, 0)
+
+        scene()
+
     @simulated
-    async def test_who_is_cancelled_in_the_moment_of_being_sent_away_is_cancelled(self) -> None:
-        over = asyncio.Event()
-
-        async def sleep(_: float) -> None:
-            await over.wait()
-
-        time = timing()
-        gate = Gate(AdaptiveLimit(8), Outage(60, time.now, time.random), sleep)
-        await fall(gate)
-        tasks = [asyncio.create_task(gate.enter()) for _ in range(2)]
-        await asyncio.sleep(60)
-        over.set()
-        tasks[0].cancel()
-        ends = await asyncio.gather(*tasks, return_exceptions=True)
-        assert [type(end) for end in ends] == [asyncio.CancelledError, GivenUpError]
-
-    @simulated
-    async def test_who_comes_later_is_sent_away_at_once_unless_it_is_time_to_ask(self) -> None:
+    async def test_who_comes_right_after_is_sent_away_at_once_unless_it_is_time_to_ask(
+        self,
+    ) -> None:
         gate = gate_of(patience=10)
         await fall(gate)
-        await asyncio.sleep(20)
+        log: list[float] = []
+        while gate.state == "outage" and not gate.given_up:
+            try:
+                await pass_through(gate, log, good=False)
+            except GivenUpError:
+                break
         start = now()
-        await gate.enter()
         with pytest.raises(GivenUpError):
             gate.enter().send(None)
         assert now() == start
+        await asyncio.sleep(5)
+        await gate.enter()
+        with pytest.raises(GivenUpError):
+            gate.enter().send(None)
         gate.succeeded()
         gate.leave()
         await gate.enter()
+
+    @simulated
+    async def test_who_comes_after_a_quiet_time_waits_for_the_first_to_ask(self) -> None:
+        """Nobody knows whether the service is still gone."""
+        gate = gate_of(patience=10)
+        await fall(gate)
+        await asyncio.sleep(3600)
+        log: list[float] = []
+        tasks = [asyncio.create_task(pass_through(gate, log, good=True)) for _ in range(50)]
+        await asyncio.gather(*tasks)
+        assert len(log) == 50
+        assert gate.state == "open"
+
+    @simulated
+    async def test_who_asks_for_long_and_is_cancelled_does_not_prolong_it(self) -> None:
+        gate = gate_of(patience=60)
+        await fall(gate)
+        for _ in range(5):
+            await gate.enter()
+            await asyncio.sleep(15)
+            gate.leave()
+        assert gate.given_up
+
+    @simulated
+    async def test_patience_ends_while_somebody_asks_and_gets_no_answer(self) -> None:
+        gate = gate_of(patience=40)
+        await fall(gate)
+        began = now() - 1 / 9
+        await gate.enter()
+        waiting = [asyncio.create_task(gate.enter()) for _ in range(3)]
+        alone = asyncio.create_task(gate.enter(patient=False))
+        ends = await asyncio.gather(*waiting, return_exceptions=True)
+        assert {type(end) for end in ends} == {GivenUpError}
+        assert now() == pytest.approx(began + 40, abs=0.01)
+        assert not alone.done()
+        gate.failed()
+        gate.leave()
+        await alone
+        await gate.close()
+
+    @simulated
+    async def test_what_was_sent_before_it_comes_back_without_letting_another_ask(self) -> None:
+        gate = gate_of()
+        began = now()
+        for _ in range(5):
+            assert gate.try_enter()
+        await fall(gate)
+        asking = [asyncio.create_task(gate.enter()) for _ in range(4)]
+        await asyncio.sleep(10)
+        assert gate.in_flight == 6
+        for _ in range(5):
+            gate.failed()
+            gate.leave(Signal.SHED, now() - began, "POST")
+            await asyncio.sleep(6)
+        assert [task.done() for task in asking] == [True, False, False, False]
+        gate.failed()
+        gate.leave(Signal.SHED, 30.0, "POST")
+        await asyncio.sleep(6)
+        assert [task.done() for task in asking] == [True, True, False, False]
+        await gate.close()
+
+    @simulated
+    async def test_timers_that_somebody_cancels_are_set_again(self) -> None:
+        """A handler that ends all tasks of a loop ends those of the gate as well."""
+        gate = gate_of()
+        answers(gate, 30)
+        assert gate.try_enter()
+        gate.leave(Signal.SHED, 0.0, "POST")
+        assert not gate.has_room or gate.limit > 1
+        await fall(gate)
+        waiting = asyncio.create_task(gate.enter())
+        await asyncio.sleep(0)
+        for task in asyncio.all_tasks() - {asyncio.current_task(), waiting}:
+            task.cancel()
+        await asyncio.sleep(0.01)
+        assert asyncio.all_tasks() == {asyncio.current_task(), waiting}, "the loop may be ending"
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        async with asyncio.timeout(10):
+            await gate.enter()
+        gate.succeeded()
+        gate.leave(Signal.GOOD, 0.05, "POST")
+        assert [gate.try_enter() for _ in range(2)] == [True, False]
+        await gate.close()
 
     @simulated
     async def test_the_state_is_right_after_several_outages(self) -> None:

@@ -162,6 +162,12 @@ class TestShedding:
             assert feed(limit, shed=1) == [33, 32]
         assert holds == [1, 4, 16, 64, 64]
 
+    def test_what_it_sheds_at_its_ceiling_takes_something_off(self) -> None:
+        limit = settled(16, ceiling=20)
+        assert [feed(limit)[1] for _ in range(3)] == [20, 20, 20]
+        assert feed(limit, shed=4)[1] == 20
+        assert feed(limit, shed=4)[1] < 20
+
     def test_one_in_a_hundred_is_no_sign_of_load(self) -> None:
         limit = settled(64, ceiling=64)
         for number in range(200):
@@ -252,6 +258,13 @@ class TestLatency:
             limit.record(Signal.GOOD, latency, 16, "POST")
         assert limit.value == 32
 
+    def test_what_takes_long_for_a_single_request_is_no_crowd(self) -> None:
+        """A service may have become slower for good."""
+        limit = settled(8)
+        sizes = [feed(limit, latency=IDLE * 4)[1] for _ in range(6)]
+        assert sizes == [4, 2, 1, 1, 2, 3]
+        assert limit.idle_latency("POST") == pytest.approx(IDLE * 4)
+
     def test_after_a_hundred_busy_rounds_it_measures_anew(self) -> None:
         """A service that has become slower for good is not held down for ever."""
         limit = settled(64)
@@ -302,6 +315,16 @@ class TestKinds:
         while not limit.record(Signal.GOOD, 0.001, 64, "GET"):
             looks += 1
         assert looks == pytest.approx(63 * 50, abs=5)
+
+    def test_a_slow_kind_that_is_no_longer_asked_for_is_forgotten(self) -> None:
+        limit = settled(8)
+        for _ in range(4):
+            feed(limit, latency=2.0, kind="PUT")
+        answers = 0
+        while limit.value < 40:
+            answers += 1
+            limit.record(Signal.GOOD, IDLE, limit.value, "POST")
+        assert answers < 1500
 
     def test_the_kind_that_keeps_the_service_busiest_says_how_crowded_it_is(self) -> None:
         limit = settled(64)
@@ -468,6 +491,26 @@ class TestSimulated:
         world.run(400)
         assert world.now < 20 * 1.1
         assert world.limits_after(5)[-1] == 1
+
+    @pytest.mark.parametrize("times", [1.5, 2, 4])
+    def test_a_service_that_becomes_slower_for_good(self, times: float) -> None:
+        limit = AdaptiveLimit(64)
+        world = Simulation(limit=limit, slots=1000, took=always(0.05))
+        world.after(5, lambda: world.take(always(0.05 * times)))
+        world.run(30_000)
+        slower = [when for when, value in world.limits if value < 32 and when > 5]
+        assert max(slower, default=5) < 5 + 30
+
+    @pytest.mark.parametrize("share", [0.05, 0.1, 0.2])
+    @pytest.mark.parametrize("seed", range(4))
+    def test_random_errors_after_an_outage(self, share: float, seed: int) -> None:
+        limit = AdaptiveLimit(64)
+        world = Simulation(
+            limit=limit, slots=1000, took=always(0.05), noise=share, noise_is_shed=True, seed=seed
+        )
+        world.after(0.5, limit.restart)
+        world.run(8000)
+        assert world.now < 8000 * 0.051 / 64 * 8
 
     def test_an_hour(self) -> None:
         """16 at a time, 10 s each: 5,760 an hour."""

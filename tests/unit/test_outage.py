@@ -6,10 +6,14 @@ from restream_async.outage import Outage
 class Service:
     """What becomes of attempts at it, on a clock set by hand."""
 
-    def __init__(self, *, patience: float = 300, chance: float = 1.0) -> None:
+    def __init__(
+        self, *, patience: float = 300, chance: float = 1.0, longest_pause: float = 0.0
+    ) -> None:
         self.now = 100.0
         self.chance = chance
-        self.outage = Outage(patience, lambda: self.now, lambda: self.chance)
+        self.outage = Outage(
+            patience, lambda: self.now, lambda: self.chance, longest_pause=longest_pause
+        )
 
     def fails(self, times: int, *, within: float = 0.0) -> bool:
         """Fail so often in so many seconds; return whether that began an outage."""
@@ -75,6 +79,7 @@ class TestProbes:
             waits.append(service.outage.until_probe)
             service.now += waits[-1]
             service.outage.probing()
+            service.outage.probed()
         assert waits == pytest.approx([0.5, 1, 2, 4, 5, 5])
 
     def test_chance_spreads_them_over_the_second_half_of_each_interval(self) -> None:
@@ -141,3 +146,49 @@ class TestEnd:
         service.fails(10, within=1.0)
         service.now += 12
         assert service.outage.held() == 42
+
+
+class TestQuietTime:
+    """Where nobody asks, nobody knows how long the outage lasts."""
+
+    @pytest.mark.parametrize("longest_pause", [0, 80])
+    def test_who_asks_after_it_has_all_of_the_patience(self, longest_pause: float) -> None:
+        service = Service(patience=60, longest_pause=longest_pause)
+        service.fails(10, within=1.0)
+        service.now += 10.1 + longest_pause
+        service.outage.probing()
+        assert service.outage.on
+        assert service.outage.patience_left == 60
+        assert service.outage.held() == pytest.approx(10.1 + longest_pause)
+        # And the probes come quickly again.
+        assert service.outage.until_probe == pytest.approx(1)
+
+    def test_as_long_as_somebody_might_have_paused_it_is_the_same_outage(self) -> None:
+        service = Service(patience=60, longest_pause=80)
+        service.fails(10, within=1.0)
+        service.now += 89
+        service.outage.probing()
+        assert service.outage.given_up
+
+    @pytest.mark.parametrize("fails", [True, False])
+    def test_a_probe_that_takes_long_is_no_quiet_time(self, *, fails: bool) -> None:
+        """Whether it fails or is broken off."""
+        service = Service(patience=60)
+        service.fails(10, within=1.0)
+        for _ in range(3):
+            service.now += 5
+            service.outage.probing()
+            service.now += 30
+            if fails:
+                service.outage.failed()
+            service.outage.probed()
+        service.outage.probing()
+        assert service.outage.given_up
+
+    def test_what_began_before_it_is_told_from_what_began_in_it(self) -> None:
+        service = Service()
+        assert not service.outage.began_before(1000)
+        service.fails(10, within=1.0)
+        service.now += 5
+        assert service.outage.began_before(5.5)
+        assert not service.outage.began_before(4.5)
