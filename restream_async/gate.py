@@ -46,9 +46,9 @@ class Gate:
         self._in_flight = 0
         self._resting = 0
         self._probing = False
-        # Whether there is a timer for the next probe, and one for the end of patience.
+        # Whether there is a timer for the next probe; and the one for the end of patience.
         self._probe_is_set = False
-        self._end_is_set = False
+        self._end: asyncio.Task[None] | None = None
         self._closed = False
         # Whether an attempt has failed since the last success.
         self._failing = False
@@ -188,6 +188,8 @@ class Gate:
         if self._failing:
             self._failing = False
             if self._outage.succeeded():
+                if self._end is not None:
+                    self._end.cancel()
                 self._limit.restart()
                 self._set_room()
                 self._admit()
@@ -261,15 +263,16 @@ class Gate:
         if not (self._probing or self._probe_is_set):
             self._probe_is_set = True
             self._after(self._outage.until_probe, self._unset_probe, self._probe)
-        if self._patient and not (self._outage.given_up or self._end_is_set):
-            self._end_is_set = True
-            self._after(self._outage.patience_left, self._unset_end, self._lose_patience)
+        if self._patient and not self._outage.given_up and self._end is None:
+            self._end = self._after(
+                self._outage.patience_left, self._unset_end, self._lose_patience
+            )
 
     def _unset_probe(self) -> None:
         self._probe_is_set = False
 
     def _unset_end(self) -> None:
-        self._end_is_set = False
+        self._end = None
 
     def _probe(self) -> None:
         self._admit()
@@ -285,14 +288,14 @@ class Gate:
 
     def _after(
         self, seconds: float, over: Callable[[], None], then: Callable[[], None] | None = None
-    ) -> None:
-        """Call `over` after so many seconds, and `then`.
+    ) -> asyncio.Task[None] | None:
+        """Call `over` after so many seconds, and `then`; return the timer, if there is one.
 
         If somebody cancels the timer, together with all tasks of the loop, `over` is called at
         once.
         """
         if self._closed:
-            return
+            return None
 
         async def wait() -> None:
             await self._sleep(seconds)
@@ -308,6 +311,7 @@ class Gate:
         timer = asyncio.create_task(wait())
         self._timers.add(timer)
         timer.add_done_callback(end)
+        return timer
 
     async def close(self) -> None:
         """Stop all timers, and let everybody through."""

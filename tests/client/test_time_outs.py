@@ -193,7 +193,8 @@ async def test_a_place_that_does_not_come_in_time_was_not_sent(
 ) -> None:
     """The same once more without a cancellation, behind which Python 3.11 traces no lines."""
 
-    async def too_late(_: Gate) -> None:
+    async def too_late(_: Gate, *, patient: bool) -> None:
+        assert not patient
         raise TimeoutError
 
     monkeypatch.setattr(Gate, "try_enter", lambda _: False)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
@@ -273,7 +274,7 @@ async def test_nothing_is_sent_when_a_look_took_all_the_time_there_was() -> None
 
     assert server.order == "POST POST POST GET GET"
     assert error.sent is False
-    assert "no time was left before the deadline" in str(error)
+    assert "too little time was left before the deadline" in str(error)
 
 
 async def test_real_time_is_used_where_none_is_handed_in() -> None:

@@ -50,7 +50,7 @@ async def spend_all(client: Client) -> None:
     while True:
         while client.caller.budget.spend():
             pass
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.002)
 
 
 def is_out(outcome: Outcome) -> bool:
