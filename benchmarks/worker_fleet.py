@@ -1,12 +1,13 @@
 """Kill workers, end workers and restart NATS under 2,000 commands.
 
-    python -m benchmarks.worker_fleet
+    python -m pip install -e '.[test]' && python -m benchmarks.worker_fleet
 
 Three worker processes on a real NATS server, a sandbox that takes 200 ms and fails one creation in
 eight. One worker gets SIGKILL, one SIGTERM, the server is restarted once. In the end every
-restream is there exactly once, and the dead letters are the bad commands.
+restream is there exactly once, and the dead letters are the bad commands; else it exits with 1.
 """
 
+import argparse
 import asyncio
 import signal
 import sys
@@ -109,6 +110,11 @@ async def _through(
 
 def main() -> int:
     """Run it without faults and with them."""
+    argparse.ArgumentParser(
+        prog="python -m benchmarks.worker_fleet",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    ).parse_args()
     wrong: list[str] = []
     for faults in (Faults(), FAULTS):
         with tempfile.TemporaryDirectory() as folder:
