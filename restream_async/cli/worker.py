@@ -112,6 +112,8 @@ def worker(  # noqa: PLR0913 - one for each option
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )
+    # At its end FastStream tells of each place, to no use.
+    logging.getLogger("restream_async.worker.broker").setLevel(logging.WARNING)
     say(console_on(sys.stderr), f"Working off {nats.stream} at {options.shown}; Ctrl-C ends it.")
     # While it connects, as while it was imported; once it works it ends by itself.
     _at_signals(_leave)
