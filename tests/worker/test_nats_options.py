@@ -33,6 +33,13 @@ SECRET = "SECRET-of-nats/@:%"  # as none may stand in a URL
 QUOTED = "SECRET-of-nats%2F%40%3A%25"
 
 
+@pytest.fixture(autouse=True)
+def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("restream_async.worker.nats_options._RECONNECT_SECONDS", 0.1)
+    monkeypatch.setattr("restream_async.worker.nats_options._CLOSE_SECONDS", 0.2)
+    monkeypatch.setattr("restream_async.worker.app._FETCH_SECONDS", 0.5)
+
+
 @attrs.frozen
 class Authority:
     """Certificates, and the files that hold them."""
@@ -158,10 +165,8 @@ async def test_a_worker_gets_in_and_tells_no_secret_even_to_the_log_for_debuggin
     nats_server: NatsServer,
     sandbox: Sandbox,
     caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    monkeypatch.setattr("restream_async.worker.app._FETCH_SECONDS", 0.5)
     options = await guarded(nats_server, way)
     connection = await options.connect()
 
@@ -254,9 +259,8 @@ async def test_where_tls_is_wanted_a_server_without_it_is_refused_and_told_nothi
 
 
 async def test_a_connection_that_comes_back_insists_on_tls_as_the_first_one_did(
-    nats_server: NatsServer, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    nats_server: NatsServer, sandbox: Sandbox
 ) -> None:
-    monkeypatch.setattr("restream_async.worker.nats_options._RECONNECT_SECONDS", 0.1)
     options = await guarded(nats_server, by_tls)
     options = attrs.evolve(options, url=options.url.replace("//", f"//ann:{QUOTED}@"))
     connection = await options.connect()
@@ -371,6 +375,7 @@ async def test_a_server_without_jetstream_is_one_sentence(nats_server: NatsServe
     nats_server.jetstream = False
     await nats_server.start()
     connection = await NatsOptions(url=nats_server.url).connect()
+    impatient = connection.jetstream(timeout=0.3)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
 
     with pytest.raises(
         ConfigurationError, match="JetStream of the NATS server cannot be used: it is not enabled"
@@ -378,5 +383,5 @@ async def test_a_server_without_jetstream_is_one_sentence(nats_server: NatsServe
         await declare_streams(jetstream_of(connection), Names())
     await nats_server.stop()
     with pytest.raises(ConfigurationError, match="JetStream of the NATS server cannot be used:"):
-        await declare_consumer(jetstream_of(connection), Names())
+        await declare_consumer(impatient, Names())
     await close(connection)
