@@ -26,8 +26,9 @@ class InsistingClient(Client):
 
         """
         if initial_connection and not info.get("tls_required"):
-            if self._transport is not None:
-                # At the next try it would be forgotten, and left open.
-                self._transport.close()  # type: ignore[no-untyped-call]
+            if self._transport is None:
+                raise AssertionError("it has just spoken")
+            # At the next try it would be forgotten, and left open.
+            self._transport.close()  # type: ignore[no-untyped-call]
             raise nats.errors.SecureConnWantedError
         await super()._process_info(info, initial_connection)

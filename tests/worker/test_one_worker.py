@@ -185,11 +185,13 @@ async def test_what_never_succeeds_is_a_dead_letter_after_its_deliveries(desk: D
 
 
 async def test_in_an_outage_messages_are_held_and_no_delivery_is_used_up(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("restream_async.outage._SILENCE", 0.3)
     monkeypatch.setattr("restream_async.outage._RAREST_PROBE", 0.5)
     monkeypatch.setattr("restream_async.worker.handling._HOLD", 0.2)
+    # With a Retry-After messages would rest for so long that nothing needed to be held.
+    desk.sandbox.faults = Faults(retry_after=None)
     desk.sandbox.outage = True
     desk.retry = RetryPolicy(attempts=5, base=0.15, cap=0.15, deadline=0.4)
     await desk.publish(*range(20))
@@ -200,6 +202,7 @@ async def test_in_an_outage_messages_are_held_and_no_delivery_is_used_up(
         assert len(desk.sandbox.stored) == 0
         under_way, _ = await desk.pending()
         assert under_way <= 8
+        assert "the service is gone, so this worker holds" in caplog.text
         desk.sandbox.outage = False
         await all_done(desk.connection, 20)
 
@@ -354,7 +357,8 @@ async def test_a_worker_under_which_a_consumer_or_stream_is_deleted_ends_and_say
     monkeypatch.setattr("restream_async.worker.process._LOOK_AGAIN", 0.1)
     jetstream = jetstream_of(desk.connection)
     named = "the stream RESTREAMS_OUTCOMES" if what == "RESTREAMS_OUTCOMES" else "the consumer rest"
-    app = worker_app(NatsOptions(url=desk.url), Plan(places=4, grace=0.5), desk.client)
+    plan = Plan(places=4, grace=0.5, ack_wait=ACK_WAIT)
+    app = worker_app(NatsOptions(url=desk.url), plan, desk.client)
     running = asyncio.create_task(app.run())
     await desk.publish(1)
     await stored_count(desk.sandbox, 1, 5)
