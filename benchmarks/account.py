@@ -38,8 +38,8 @@ class Account:
     """
 
     progress: Callable[[], object] = lambda: None
-    reports: dict[int, Report] = attrs.field(factory=dict)
-    warned: set[int] = attrs.field(factory=set)
+    reports: dict[int, Report] = attrs.field(factory=dict[int, Report])
+    warned: set[int] = attrs.field(factory=set[int])
 
     def say(self, report: Report) -> None:
         """Add what it says of one creation.

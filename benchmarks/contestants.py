@@ -1,14 +1,14 @@
 """The clients that are compared, each configured as its documentation tells its users to.
 
-All have the same 64 requests in flight, the same time-out, and about the same patience: five
-attempts, the first wait up to 0.2 s, each further one up to twice as long. Only the SDK of Gcore
-keeps its own patience, which its users get without asking for it: three attempts, a wait of 0.38 s
-to 0.5 s, then one of 0.75 s to 1 s.
+All have as many requests in flight, the same time-out, and about the same patience: five attempts,
+the first wait up to 0.2 s, each further one up to twice as long. Only the SDK of Gcore keeps its
+own patience, which its users get without asking for it: three attempts, a wait of 0.38 s to 0.5 s,
+then one of 0.75 s to 1 s.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Final, TypeAlias
 
 import aiohttp
@@ -24,8 +24,10 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from benchmarks import names
 from benchmarks.account import Account, Id, Report
 from benchmarks.service import Address
+from benchmarks.terms import TERMS, Terms
 from restream_async import (
     Created,
     NewRestream,
@@ -34,14 +36,12 @@ from restream_async import (
     RetryPolicy,
 )
 
-IN_FLIGHT: Final = 64
-TIMEOUT: Final = 1.5
 ATTEMPTS: Final = 5
 FIRST_WAIT: Final = 0.2
 LONGEST_WAIT: Final = 2.0
 
 Create: TypeAlias = Callable[[NewRestream], Awaitable[Id]]
-Opening: TypeAlias = Callable[[Address], AbstractAsyncContextManager[Create]]
+Opening: TypeAlias = Callable[[Address, Terms], AbstractAsyncContextManager[Create]]
 Run: TypeAlias = Callable[[Address, Iterable[NewRestream], Account], Coroutine[None, None, None]]
 
 
@@ -61,14 +61,35 @@ class Contestant:
     packages: tuple[str, ...]
 
 
+def aiohttp_session(address: Address, terms: Terms) -> aiohttp.ClientSession:
+    """Return a session of aiohttp on these terms."""
+    return aiohttp.ClientSession(
+        headers={"Authorization": address.api_key},
+        timeout=aiohttp.ClientTimeout(total=terms.timeout),
+        connector=aiohttp.TCPConnector(limit=terms.in_flight),
+        trace_configs=list(terms.traces),
+    )
+
+
+def body(new: NewRestream) -> dict[str, str | bool]:
+    """Return the JSON that asks for a restream."""
+    return {
+        "videoId": new.video_id,
+        "title": new.title,
+        "streamUrl": new.stream_url,
+        "streamKey": new.stream_key,
+        "status": new.status,
+    }
+
+
 @asynccontextmanager
-async def aiohttp_with_tenacity(address: Address) -> AsyncIterator[Create]:
+async def aiohttp_with_tenacity(address: Address, terms: Terms) -> AsyncGenerator[Create, None]:
     """Open aiohttp, with tenacity's decorator around the whole exchange.
 
     `retry_if_exception_type` over aiohttp's errors and time-outs is how tenacity's documentation
     has it; `raise_for_status` makes 4xx and 5xx such errors.
     """
-    async with _session(address) as session:
+    async with aiohttp_session(address, terms) as session:
 
         @retry(
             stop=stop_after_attempt(ATTEMPTS),
@@ -77,7 +98,7 @@ async def aiohttp_with_tenacity(address: Address) -> AsyncIterator[Create]:
             reraise=True,
         )
         async def create(new: NewRestream) -> Id:
-            async with session.post(_route(address), json=_body(new)) as response:
+            async with session.post(address.route, json=body(new)) as response:
                 response.raise_for_status()
                 return _id(await response.json())
 
@@ -85,7 +106,7 @@ async def aiohttp_with_tenacity(address: Address) -> AsyncIterator[Create]:
 
 
 @asynccontextmanager
-async def aiohttp_retry(address: Address) -> AsyncIterator[Create]:
+async def aiohttp_retry(address: Address, terms: Terms) -> AsyncGenerator[Create, None]:
     """Open aiohttp-retry with its exponential back-off.
 
     It retries 5xx by default, and POST too. 429 and exceptions must be named: without `exceptions`
@@ -100,19 +121,19 @@ async def aiohttp_retry(address: Address) -> AsyncIterator[Create]:
         exceptions={aiohttp.ClientError, TimeoutError},
     )
     async with (
-        _session(address) as session,
+        aiohttp_session(address, terms) as session,
         RetryClient(session, retry_options=options, raise_for_status=True) as client,
     ):
 
         async def create(new: NewRestream) -> Id:
-            async with client.post(_route(address), json=_body(new)) as response:
+            async with client.post(address.route, json=body(new)) as response:
                 return _id(await response.json())
 
         yield create
 
 
 @asynccontextmanager
-async def httpx_retries(address: Address) -> AsyncIterator[Create]:
+async def httpx_retries(address: Address, terms: Terms) -> AsyncGenerator[Create, None]:
     """Open httpx with the transport of httpx-retries.
 
     Connection errors and time-outs are retried by default; POST and 500 must be named.
@@ -128,11 +149,11 @@ async def httpx_retries(address: Address) -> AsyncIterator[Create]:
     async with httpx.AsyncClient(
         transport=RetryTransport(retry=policy),
         headers={"Authorization": address.api_key},
-        timeout=TIMEOUT,
+        timeout=terms.timeout,
     ) as client:
 
         async def create(new: NewRestream) -> Id:
-            response = await client.post(_route(address), json=_body(new))
+            response = await client.post(address.route, json=body(new))
             response.raise_for_status()
             return _id(response.json())
 
@@ -140,13 +161,13 @@ async def httpx_retries(address: Address) -> AsyncIterator[Create]:
 
 
 @asynccontextmanager
-async def gcore(address: Address) -> AsyncIterator[Create]:
+async def gcore(address: Address, terms: Terms) -> AsyncGenerator[Create, None]:
     """Open Gcore's SDK as it is: two retries of 408, 409, 429, 5xx and whatever breaks in httpx.
 
     Only the address and the time-out are not its own. It sends no idempotency key.
     """
     async with AsyncGcore(
-        api_key=address.api_key, base_url=address.gcore_url, timeout=TIMEOUT
+        api_key=address.api_key, base_url=address.gcore_url, timeout=terms.timeout
     ) as client:
 
         async def create(new: NewRestream) -> Id:
@@ -163,18 +184,28 @@ async def gcore(address: Address) -> AsyncIterator[Create]:
         yield create
 
 
-def ours(*, repair: bool = False) -> Run:
+def ours(terms: Terms = TERMS, *, repair: bool = False) -> Run:
     """Return a run of `create_many`, with everything else as it is by default."""
 
     async def run(address: Address, requests: Iterable[NewRestream], account: Account) -> None:
-        async with RestreamClient(
-            base_url=address.base_url,
-            project_id=address.project_id,
-            api_key=address.api_key,
-            timeout=TIMEOUT,
-            retry=RetryPolicy(attempts=ATTEMPTS, base=FIRST_WAIT, cap=LONGEST_WAIT),
-            max_in_flight=IN_FLIGHT,
-        ) as client:
+        async with AsyncExitStack() as stack:
+            # Without anybody who watches, a client makes its own.
+            session = (
+                await stack.enter_async_context(aiohttp_session(address, terms))
+                if terms.traces
+                else None
+            )
+            client = await stack.enter_async_context(
+                RestreamClient(
+                    base_url=address.base_url,
+                    project_id=address.project_id,
+                    api_key=address.api_key,
+                    timeout=terms.timeout,
+                    retry=RetryPolicy(attempts=ATTEMPTS, base=FIRST_WAIT, cap=LONGEST_WAIT),
+                    max_in_flight=terms.in_flight,
+                    session=session,
+                )
+            )
             async with client.create_many(requests, repair=repair) as creations:
                 async for outcome in creations:
                     if isinstance(outcome, Created):
@@ -190,30 +221,30 @@ def ours(*, repair: bool = False) -> Run:
     return run
 
 
-def pooled(opening: Opening) -> Run:
+def pooled(opening: Opening, terms: Terms = TERMS) -> Run:
     """Return a run of a client that creates one at a time, with so many tasks that share it."""
 
     async def run(address: Address, requests: Iterable[NewRestream], account: Account) -> None:
         waiting = enumerate(requests)
-        async with opening(address) as create, asyncio.TaskGroup() as group:
+        async with opening(address, terms) as create, asyncio.TaskGroup() as group:
 
             async def work() -> None:
                 for index, new in waiting:
                     account.say(await _attempt(create, index, new))
 
-            for _ in range(IN_FLIGHT):
+            for _ in range(terms.in_flight):
                 group.create_task(work())
 
     return run
 
 
-OURS: Final = Contestant(name="restream-async", run=ours(), packages=("restream-async",))
+OURS: Final = Contestant(name=names.OURS, run=ours(), packages=("restream-async",))
 OURS_WITH_REPAIR: Final = Contestant(
-    name="restream-async, repair=True", run=ours(repair=True), packages=("restream-async",)
+    name=f"{names.OURS}, repair=True", run=ours(repair=True), packages=("restream-async",)
 )
 OTHERS: Final = (
     Contestant(
-        name="aiohttp + tenacity",
+        name=names.TENACITY,
         run=pooled(aiohttp_with_tenacity),
         packages=("aiohttp", "tenacity"),
     ),
@@ -235,27 +266,6 @@ async def _attempt(create: Create, index: int, new: NewRestream) -> Report:
     except Exception as error:  # noqa: BLE001 - whatever it raises is its report
         return Report(index=index, error=type(error).__name__)
     return Report(index=index, id=restream_id)
-
-
-def _session(address: Address) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        headers={"Authorization": address.api_key},
-        timeout=aiohttp.ClientTimeout(total=TIMEOUT),
-    )
-
-
-def _route(address: Address) -> str:
-    return f"{address.base_url}/api/v1/{address.project_id}/restreams"
-
-
-def _body(new: NewRestream) -> dict[str, str | bool]:
-    return {
-        "videoId": new.video_id,
-        "title": new.title,
-        "streamUrl": new.stream_url,
-        "streamKey": new.stream_key,
-        "status": new.status,
-    }
 
 
 def _id(envelope: dict[str, dict[str, Id]]) -> Id:

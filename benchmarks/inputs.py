@@ -1,5 +1,6 @@
 """What is to be created."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Final
 
@@ -13,9 +14,12 @@ _DESTINATIONS: Final = (
 )
 
 
-def restreams(count: int) -> Iterator[NewRestream]:
-    """Yield so many restreams, all different: one video after the other, each to four places."""
-    for number in range(count):
+def restreams(count: int | None = None) -> Iterator[NewRestream]:
+    """Yield restreams, all different: one video after the other, each to four places.
+
+    Without a count, it never ends.
+    """
+    for number in itertools.count() if count is None else range(count):
         video, place = divmod(number, len(_DESTINATIONS))
         title, url = _DESTINATIONS[place]
         yield NewRestream(

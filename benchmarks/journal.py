@@ -7,35 +7,30 @@ is the client's. Prints the ratio of the throughputs, pair by pair, and their me
 """
 
 import argparse
-import asyncio
 import sys
 import tempfile
 import time
 from pathlib import Path
 from statistics import median
+from typing import Final
 
-from benchmarks.inputs import restreams
-from benchmarks.service import Address, Service
-from restream_async import RestreamClient
+from benchmarks import bulk_run, deadline
+from benchmarks.service import Service
 from restream_async.sandbox import Faults
 
-
-async def _throughput(address: Address, count: int, journal: Path | None) -> float:
-    async with RestreamClient(
-        base_url=address.base_url, project_id=address.project_id, api_key=address.api_key
-    ) as client:
-        began = time.perf_counter()
-        async with client.create_many(restreams(count), journal=journal) as run:
-            async for _ in run:
-                pass
-        return count / (time.perf_counter() - began)
+_PATIENCE: Final = 600.0
+"""Seconds for one run."""
 
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.journal", description=__doc__)
-    parser.add_argument("--count", type=int, default=4000)
-    parser.add_argument("--pairs", type=int, default=7)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.journal",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--count", type=int, default=4000, help="creations of a run (4,000)")
+    parser.add_argument("--pairs", type=int, default=7, help="runs of each kind (7)")
     arguments = parser.parse_args()
     ratios: list[float] = []
     for number in range(arguments.pairs):
@@ -43,8 +38,10 @@ def main() -> int:
             found: list[float] = []
             for journal in (None, Path(folder) / "run.db"):
                 with Service(faults=Faults(), seed=number) as service:
-                    creating = _throughput(service.address, arguments.count, journal)
-                    found.append(asyncio.run(creating))
+                    creating = bulk_run.create(
+                        service.address, arguments.count, clock=time.perf_counter, journal=journal
+                    )
+                    found.append(arguments.count / deadline.run(creating, _PATIENCE))
         ratios.append(found[1] / found[0])
         print(f"without {found[0]:,.0f}/s, with {found[1]:,.0f}/s: ratio {ratios[-1]:.3f}")
     print(f"median ratio {median(ratios):.3f}")

@@ -13,11 +13,12 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from restream_async import NewRestream, RestreamClient, RetryPolicy
+from benchmarks import progress
+from benchmarks.inputs import restreams
+from restream_async import RestreamClient, RetryPolicy
 from restream_async.sandbox import Fault, Faults, Sandbox
 
 _LOSING: Final = tuple(fault for fault in Fault if fault is not Fault.HANG)
@@ -25,12 +26,16 @@ _FAULTS: Final = Faults(
     before=dict.fromkeys(_LOSING, 0.01), after=dict.fromkeys(_LOSING, 0.016), retry_after=None
 )
 _PATIENCE: Final = 600.0
-"""Seconds for the last run, which is not killed."""
+"""Seconds for one run, killed or not."""
 
 
 def main() -> int:
     """Do what the arguments ask for; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.kill9", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.kill9",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--count", type=int, default=10_000, help="creations (10,000)")
     parser.add_argument("--kills", type=int, default=100, help="how often to kill (100)")
     parser.add_argument("--seed", type=int, default=1, help="of the faults and the moments (1)")
@@ -42,20 +47,9 @@ def main() -> int:
     return asyncio.run(_kill(arguments.count, arguments.kills, arguments.seed))
 
 
-def _restreams(count: int) -> Iterator[NewRestream]:
-    for number in range(count):
-        yield NewRestream(
-            video_id=f"v{number % 500}",
-            title="Own server",
-            stream_url="rtmp://media.example.com/app",
-            stream_key=f"stream-key-{number}",
-            status=True,
-        )
-
-
 async def _run(count: int, journal: str) -> None:
     async with RestreamClient(retry=RetryPolicy(base=0.05)) as client:
-        async with client.create_many(_restreams(count), journal=journal) as run:
+        async with client.create_many(restreams(count), journal=journal) as run:
             async for _ in run:
                 pass
         if run.counts.failed or run.counts.created != count:
@@ -79,23 +73,27 @@ async def _kill(count: int, kills: int, seed: int) -> int:
             while not completed:
                 stored = sandbox.counts.stored
                 process = await asyncio.create_subprocess_exec(*command, env=environment)
-                # Not before it has begun to send; then at any moment.
-                while killed < kills and process.returncode is None:
-                    if sandbox.counts.stored == stored < count:
-                        await asyncio.sleep(0.005)
-                        continue
-                    await asyncio.sleep(chance.uniform(0.0, 0.1))
-                    break
-                if killed < kills and process.returncode is None:
-                    process.kill()
-                    killed += 1
-                    print(
-                        f"killed {killed} of {kills}, {sandbox.counts.stored:,} stored",
-                        file=sys.stderr,
-                    )
-                code = await asyncio.wait_for(process.wait(), _PATIENCE)
+                try:
+                    async with asyncio.timeout(_PATIENCE):
+                        # Not before it has begun to send; then at any moment.
+                        while killed < kills and process.returncode is None:
+                            if sandbox.counts.stored == stored < count:
+                                await asyncio.sleep(0.005)
+                                continue
+                            await asyncio.sleep(chance.uniform(0.0, 0.1))
+                            break
+                        if killed < kills and process.returncode is None:
+                            process.kill()
+                            killed += 1
+                            progress.say(
+                                f"killed {killed} of {kills}, {sandbox.counts.stored:,} stored"
+                            )
+                        code = await process.wait()
+                finally:
+                    if process.returncode is None:
+                        process.kill()
                 if code > 0:
-                    print(f"the run ended with {code}", file=sys.stderr)
+                    progress.say(f"the run ended with {code}")
                     return 1
                 completed = int(code == 0)
             twice = len(sandbox.duplicates())

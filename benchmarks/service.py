@@ -1,16 +1,23 @@
 """The sandbox in a process of its own: it takes no time from the client that is measured."""
 
+import json
 import pickle
 import subprocess
 import sys
+import threading
+from collections.abc import Sequence
 from types import TracebackType
-from typing import IO, Final, Self, cast
+from typing import IO, Final, Self, TypeAlias, cast
 
 import attrs
 
 from restream_async.sandbox import Counts, Faults, Stored
 
+Change: TypeAlias = tuple[float, str, object]
+"""So many seconds after the beginning, an attribute of the sandbox gets a value."""
+
 _SECONDS_TO_CLOSE: Final = 10.0
+_SECONDS_TO_ANSWER: Final = 120.0
 
 
 @attrs.frozen(kw_only=True)
@@ -30,6 +37,11 @@ class Address:
     project_id: str
     api_key: str
 
+    @property
+    def route(self) -> str:
+        """Where restreams are created."""
+        return f"{self.base_url}/api/v1/{self.project_id}/restreams"
+
 
 @attrs.frozen(kw_only=True)
 class Books:
@@ -42,9 +54,9 @@ class Books:
 class Service:
     """A sandbox in another process; a context manager. It ends with this process at the latest."""
 
-    def __init__(self, *, faults: Faults, seed: int) -> None:
-        """Describe it; it opens on entering."""
-        self._settings = {"faults": faults, "seed": seed}
+    def __init__(self, *, faults: Faults, seed: int, **settings: object) -> None:
+        """Describe it, also with further settings of `Sandbox`; it opens on entering."""
+        self._settings = {"faults": faults, "seed": seed, **settings}
 
     def __enter__(self) -> Self:
         """Open it, and wait until it listens."""
@@ -71,9 +83,13 @@ class Service:
             except subprocess.TimeoutExpired:
                 process.kill()
 
+    def begin(self, changes: Sequence[Change]) -> None:
+        """Let the changes happen, counted from now."""
+        self._say(json.dumps(changes).encode() + b"\n")
+
     def books(self) -> Books:
         """Wait until late commits are in, and return what is stored and what has happened."""
-        self._say(b"books\n")
+        self._say(b"\n")
         return cast("Books", self._hear())
 
     def _say(self, message: bytes) -> None:
@@ -82,7 +98,15 @@ class Service:
         pipe.flush()
 
     def _hear(self) -> object:
-        return pickle.load(_pipe(self._process.stdout))  # noqa: S301 - from our own child
+        # One that says nothing is ended, and the pipe with it.
+        patience = threading.Timer(_SECONDS_TO_ANSWER, self._process.kill)
+        patience.start()
+        try:
+            return pickle.load(_pipe(self._process.stdout))  # noqa: S301 - from our own child
+        except EOFError:
+            raise RuntimeError("the service has ended, or did not answer") from None
+        finally:
+            patience.cancel()
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

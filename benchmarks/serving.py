@@ -4,6 +4,7 @@ It ends when stdin does, so it outlives nobody.
 """
 
 import asyncio
+import json
 import pickle
 import signal
 import sys
@@ -29,7 +30,12 @@ async def _serve(inbox: IO[bytes], outbox: IO[bytes]) -> None:
                 api_key=sandbox.api_key,
             )
         )
-        while await asyncio.to_thread(inbox.readline):
+        loop = asyncio.get_running_loop()
+        while line := await asyncio.to_thread(inbox.readline):
+            if line.strip():
+                for seconds, name, value in json.loads(line):
+                    loop.call_later(seconds, setattr, sandbox, name, value)
+                continue
             await sandbox.settle()
             answer(Books(stored=sandbox.stored, counts=sandbox.counts))
 

@@ -8,7 +8,6 @@ restream is there exactly once, and the dead letters are the bad commands; else 
 """
 
 import argparse
-import asyncio
 import signal
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from typing import Final
 
 from nats.aio.client import Client
 
+from benchmarks import deadline
 from restream_async.sandbox import Fault, Faults, Sandbox
 from restream_async.worker.consumer import declare_consumer
 from restream_async.worker.names import Names
@@ -38,6 +38,8 @@ COUNT: Final = 2000
 CAP: Final = 48
 PLACES: Final = 24
 ACK_WAIT: Final = 5.0
+_PATIENCE: Final = 900.0
+"""Seconds for one run."""
 FAULTS: Final = Faults(
     before={Fault.INTERNAL_ERROR: 0.02, Fault.BACKEND_FETCH_FAILED: 0.02, Fault.RESET: 0.01},
     after={Fault.BACKEND_FETCH_FAILED: 0.04, Fault.RESET: 0.02, Fault.GARBAGE: 0.02},
@@ -118,7 +120,7 @@ def main() -> int:
     wrong: list[str] = []
     for faults in (Faults(), FAULTS):
         with tempfile.TemporaryDirectory() as folder:
-            wrong += asyncio.run(_run(Path(folder), faults))
+            wrong += deadline.run(_run(Path(folder), faults), _PATIENCE)
     print("wrong: " + "; ".join(wrong) if wrong else "all well")
     return 1 if wrong else 0
 

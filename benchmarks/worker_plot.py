@@ -1,10 +1,12 @@
 """How throughput grows with the number of workers, as a plot."""
+# pyright: reportUnknownMemberType=false
+# (matplotlib leaves many arguments untyped.)
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from benchmarks.drawing import FAINT, GRID, OURS, figure
+from benchmarks.drawing.page import FAINT, GRID, OURS, Heading, page
 
 _HEIGHT: Final = 3.1
 """Inches."""
@@ -15,7 +17,8 @@ def draw(
 ) -> None:
     """Draw creations a second by the number of workers, under the line of what is possible."""
     most = max(ideals.values())
-    with figure(path, "Restreams a second, by worker processes", subtitle, height=_HEIGHT) as drawn:
+    heading = Heading(title="Restreams a second, by worker processes", subtitle=subtitle)
+    with page(path, heading, height=_HEIGHT) as drawn:
         axis = drawn.subplots()
         drawn.subplots_adjust(left=0.06, right=0.97, top=1 - 0.75 / _HEIGHT, bottom=0.5 / _HEIGHT)
         axis.set_xlim(0, max(ideals) * 1.22)

@@ -67,25 +67,30 @@ class Alarms:
         """Use the clock and the timers of `loop`."""
         self._loop = loop
         self._groups: dict[float, set[Alarm]] = {}
-        # Of the last time-out; nearly all are equal.
-        self._seconds = self._width = 0.0
+        # Of the last time-out, which nearly all are equal to: its group, and until when it is that.
+        self._seconds = 0.0
+        self._group: set[Alarm] = set()
+        self._until = -math.inf
 
     def set(self, seconds: float) -> Alarm:
         """Set an alarm for the running task, in so many seconds or up to a 64th part later."""
         task = asyncio.current_task(self._loop)
         if task is None:
             raise RuntimeError("a request must be made from a task")
-        if seconds != self._seconds:
-            self._seconds = seconds
-            # A power of two, so that time-outs of nearly the same length share their moments.
-            self._width = math.ldexp(1.0, math.frexp(seconds)[1] - _FINENESS)
-        width = self._width
-        when = (int((self._loop.time() + seconds) / width) + 1) * width
+        now = self._loop.time()
+        if seconds != self._seconds or now >= self._until:
+            self._choose(now, seconds)
+        return Alarm(task, self._group)
+
+    def _choose(self, now: float, seconds: float) -> None:
+        # A power of two, so that time-outs of nearly the same length share their moments.
+        width = math.ldexp(1.0, math.frexp(seconds)[1] - _FINENESS)
+        when = (int((now + seconds) / width) + 1) * width
         group = self._groups.get(when)
         if group is None:
             group = self._groups[when] = set()
             self._loop.call_at(when, self._ring, when)
-        return Alarm(task, group)
+        self._seconds, self._group, self._until = seconds, group, when - seconds
 
     def _ring(self, when: float) -> None:
         for alarm in self._groups.pop(when):

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterable, Iterable
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
 import attrs
 
@@ -44,22 +44,9 @@ _WAITING_SHARE: Final = 4
 _AGAIN: Final = Beginning(in_place=True, look_first=True)
 
 
-@attrs.define
-class _Job:
-    """An item on its way.
-
-    Attributes:
-        index: its number in the input.
-        new: what to create.
-        beginning: how to begin; a place in the gate is taken for it.
-        page: its place in the journal, if there is one.
-
-    """
-
-    index: int
-    new: NewRestream
-    beginning: Beginning
-    page: Page | None = None
+# An item on its way: its number in the input, what to create, how to begin, and its place in the
+# journal, if there is one.
+_Job: TypeAlias = tuple[int, NewRestream, Beginning, Page | None]
 
 
 class BulkRun:
@@ -265,12 +252,13 @@ class BulkRun:
                 self._idle -= 1
             if job is not None:
                 self._use_room()
-                await self._see_through(job)
+                await self._see_through(*job)
 
     def _wants_lane(self) -> bool:
         """Say whether a lane that is free has something to do, or to wait for."""
         if self._intents is None:
-            ended, at_once = self._intake.ended, not self._intake.waits
+            intake = self._intake
+            ended, at_once = intake.ended, not intake.waits
         else:
             ended, at_once = self._intents.ended, self._intents.any_ready
         # The idle one may have got its place already, and leave another one free.
@@ -283,18 +271,15 @@ class BulkRun:
             if item is None:
                 return None
             index, new, placed = item
-            beginning = self._beginning_of(new)
-            return _Job(index, new, beginning if placed else _unplaced(beginning))
+            recent = self._recent
+            beginning = self._beginning if recent is None or not recent.knows(new) else _AGAIN
+            return index, new, beginning if placed else _unplaced(beginning), None
         intent = await self._intents.next_in_place()
         if intent is None:
             return None
         (index, new, page), placed = intent
         beginning = self._books.beginning(page, ensure=self._ensure)
-        return _Job(index, new, beginning if placed else _unplaced(beginning), page)
-
-    def _beginning_of(self, new: NewRestream) -> Beginning:
-        again = self._recent is not None and self._recent.knows(new)
-        return _AGAIN if again else self._beginning
+        return index, new, beginning if placed else _unplaced(beginning), page
 
     async def _room_for_outcomes(self) -> None:
         """Wait for a consumer that is slower than the service."""
@@ -306,29 +291,33 @@ class BulkRun:
         """Report an item that needs no request."""
         index, new, page = intent
         await self._room_for_outcomes()
-        await self._remember(_Job(index, new, self._beginning, page), done.restream.id, page.doubt)
-        self._deliver(done, page.doubt)
+        doubt = page.doubt
+        if doubt is not None:
+            await self._aftercare.remember(
+                Case(index=index, new=new, kept=done.restream.id, doubt=doubt, page=page)
+            )
+        self._deliver(done, doubt)
 
     def _refuse(self, index: int, new: NewRestream, error: JournalError) -> None:
         """Report an item that could not be noted, and so is not sent."""
         self._deliver(Failed(index=index, request=new, error=error, attempts=0), None)
 
-    async def _see_through(self, job: _Job) -> None:
-        end = await self._creator.create(job.new, self._caller.begin_patiently(), job.beginning)
-        if self._books is not None and job.page is not None:
-            self._books.end(job.page, end)
+    async def _see_through(
+        self, index: int, new: NewRestream, beginning: Beginning, page: Page | None
+    ) -> None:
+        end = await self._creator.create(new, self._caller.begin_patiently(), beginning)
+        if self._books is not None and page is not None:
+            self._books.end(page, end)
         if isinstance(end, Unsettled) and (why := self._caller.exchange.closed):
             # No further item could be sent; the iteration raises it after the last outcome.
             self._intake.fail(RuntimeError(why))
-        if end.doubt is not None:
-            kept = end.restream.id if isinstance(end, Settled) else None
-            await self._remember(job, kept, end.doubt)
-        self._deliver(outcome_of(end, job.index, job.new), end.doubt)
-
-    async def _remember(self, job: _Job, kept: int | str | None, doubt: Doubt | None) -> None:
+        doubt = end.doubt
         if doubt is not None:
-            case = Case(index=job.index, new=job.new, kept=kept, doubt=doubt, page=job.page)
-            await self._aftercare.remember(case)
+            kept = end.restream.id if isinstance(end, Settled) else None
+            await self._aftercare.remember(
+                Case(index=index, new=new, kept=kept, doubt=doubt, page=page)
+            )
+        self._deliver(outcome_of(end, index, new), doubt)
 
     def _deliver(self, outcome: Outcome, doubt: Doubt | None) -> None:
         self._tally.add(outcome, in_doubt=doubt is not None)

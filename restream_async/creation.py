@@ -7,10 +7,10 @@ failure, because a slow service may still be storing what it has already given u
 """
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 import attrs
 
@@ -27,13 +27,15 @@ from restream_async.errors import (
     RestreamError,
     TransportError,
 )
-from restream_async.model import Created, Failed, NewRestream, Origin, Outcome, Restream
+from restream_async.model import Failed, NewRestream, Origin, Outcome, Restream, make_created
 from restream_async.verdict import Failure, Verdict
 from restream_async.wire import Api
 
 LAST_LOOK: Final = 5.0
 """Seconds that the look before reporting a failure may take, even beyond the deadline."""
 
+# Looked up once, not for every creation.
+_POSTED: Final = Origin.POSTED
 _SAME_UNDER_WAY: Final = "an equal restream was being created until the deadline"
 # What a service answers that has nothing to list, or cannot list.
 _NOTHING_THERE: Final = frozenset(
@@ -176,22 +178,17 @@ class Creator:
             first: Failure | None = None
             if beginning is IN_PLACE or beginning is PLAIN:
                 # Nearly all need no more than this.
-                result = await self._post(new, deadline, in_place=beginning.in_place)
+                caller = self._caller
+                send = caller.attempt_in_place if beginning.in_place else caller.attempt
+                result = await send(self._api.create(new), codec.restream, deadline)
                 if not isinstance(result, Failure):
-                    return Settled(result, 1, Origin.POSTED)
+                    return Settled(result, 1, _POSTED)
                 first = result
             return await self._pursue(new, deadline, beginning, first)
         finally:
             waiting = self._busy.pop(key)
             if waiting is not None:
                 waiting.set()
-
-    def _post(
-        self, new: NewRestream, deadline: Deadline, *, in_place: bool
-    ) -> Coroutine[Any, Any, Restream | Failure]:
-        caller = self._caller
-        send = caller.attempt_in_place if in_place else caller.attempt
-        return send(self._api.create(new), codec.restream, deadline)
 
     async def _pursue(
         self, new: NewRestream, deadline: Deadline, beginning: Beginning, first: Failure | None
@@ -403,11 +400,4 @@ def outcome_of(end: Settled | Unsettled, index: int, new: NewRestream) -> Outcom
     """Return what to tell of an end: the restream, or what kept it from being created."""
     if isinstance(end, Unsettled):
         return Failed(index=index, request=new, error=end.error, attempts=end.attempts)
-    return Created(
-        index=index,
-        request=new,
-        restream=end.restream,
-        attempts=end.attempts,
-        origin=end.origin,
-        maybe_duplicate=end.maybe_duplicate,
-    )
+    return make_created(index, new, end.restream, end.attempts, end.origin, end.maybe_duplicate)

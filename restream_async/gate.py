@@ -19,6 +19,8 @@ State: TypeAlias = Literal["open", "outage"]
 
 # Nobody is made to wait longer than this for a place at which the service had no room, in seconds.
 _LONGEST_REST: Final = 5.0
+# Looked up once, not for every answer.
+_SHED: Final = Signal.SHED
 
 
 class GivenUpError(Exception):
@@ -148,7 +150,10 @@ class Gate:
 
         """
         if signal is not None:
-            self._learn(signal, latency, kind)
+            if self._limit.record(signal, latency, self._in_flight, kind):
+                self._set_room()
+            if signal is _SHED:
+                self._rest(latency, kind)
         self._in_flight -= 1
         self._probing = False
         if self._waiting:
@@ -177,17 +182,14 @@ class Gate:
         for tell in self.on_room:
             tell()
 
-    def _learn(self, signal: Signal, latency: float, kind: str) -> None:
-        limit = self._limit
-        changed = limit.record(signal, latency, self._in_flight, kind)
-        idle = limit.idle_latency(kind) if signal is Signal.SHED else None
+    def _rest(self, latency: float, kind: str) -> None:
+        """Keep the place empty for a while where it was refused at once."""
+        idle = self._limit.idle_latency(kind)
         if idle is not None and latency < idle:
             # A service that says no at once would be asked again at once, ever so often.
             self._resting += 1
-            self._after(min(_LONGEST_REST, idle - latency), self._rested)
-            changed = True
-        if changed:
             self._set_room()
+            self._after(min(_LONGEST_REST, idle - latency), self._rested)
 
     def _set_room(self) -> None:
         if self._closed:

@@ -42,6 +42,7 @@ class Intake(abc.ABC):
 
     Attributes:
         waits: whether an item may be waited for, so that it pays to have somebody wait.
+        ended: whether no more items come.
 
     """
 
@@ -50,14 +51,9 @@ class Intake(abc.ABC):
     def __init__(self, gate: Gate) -> None:
         """Begin at item 0; places are taken in `gate`."""
         self._gate = gate
-        self._ended = False
+        self.ended = False
         self._count = 0
         self._error: BaseException | None = None
-
-    @property
-    def ended(self) -> bool:
-        """Whether no more items come."""
-        return self._ended
 
     @abc.abstractmethod
     async def next(self) -> tuple[int, NewRestream] | None:
@@ -72,7 +68,7 @@ class Intake(abc.ABC):
 
     def stop(self) -> None:
         """Give no more items."""
-        self._ended = True
+        self.ended = True
 
     def fail(self, error: Exception) -> None:
         """Give no more items, because of `error`."""
@@ -97,7 +93,7 @@ class Intake(abc.ABC):
         return index, item
 
     def _end(self, error: BaseException | None = None) -> None:
-        self._ended = True
+        self.ended = True
         self._error = self._error or error
 
 
@@ -116,7 +112,7 @@ class SyncIntake(Intake):
         return self._next()
 
     def _next(self) -> tuple[int, NewRestream] | None:
-        if self._ended:
+        if self.ended:
             return None
         try:
             return self._number(next(self._items))
@@ -156,7 +152,7 @@ class AsyncIntake(Intake):
             # can use it meanwhile.
             if await enter(self._gate):
                 self._gate.leave()
-            if self._ended:
+            if self.ended:
                 return None
             try:
                 return self._number(await self._read())
@@ -195,7 +191,7 @@ class AsyncIntake(Intake):
             return await anext(self._items)
         except asyncio.CancelledError:
             # Cancelled by `stop` alone, the reading task itself goes on to its end.
-            if self._ended and reader is not None and not reader.uncancel():
+            if self.ended and reader is not None and not reader.uncancel():
                 raise StopAsyncIteration from None
             raise
         finally:

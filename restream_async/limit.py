@@ -11,8 +11,10 @@ What the rules are for:
   wasted on finding out again.
 - A service that queues instead of shedding shows it by its latency alone, and is held where the
   latency is about one and a half times that of an idle one: busy, not drowning.
-- A few errors that have nothing to do with load must not strangle it, so shedding counts only
-  where it is more than a trickle.
+- Clients that share a service don't know of each other, and whoever doubles takes from all others
+  what they will hardly get back. So after its first step a client goes up by a fifth at the most.
+- Errors that have nothing to do with load must not strangle it, so shedding counts only as far as
+  it goes beyond that (`background`).
 - A list may be quicker than a creation at any load, so latencies are compared within one kind of
   request only, that which keeps the service busiest; and a quick one counts for less in a round,
   or a hundred looks in the moment after an outage would let in a hundred creations at once.
@@ -26,10 +28,18 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Final
 
-# Where to begin.
-_START: Final = 8.0
-# Fewer answers than this say too little.
-_ROUND: Final = 10
+from restream_async.background import Background
+
+START: Final = 8
+"""Where to begin."""
+# Fewer answers than this say too little; after an outage, what an idle answer takes is known, and
+# up to where a client begins anyway fewer will do.
+_ROUND: Final = 8
+_ROUND_OF_RETURN: Final = 5
+# Fewer latencies than this say nothing.
+_LATENCIES: Final = 5
+# The longest step up after the first one, as a share of the limit.
+_STRIDE: Final = 0.2
 # Latency, as a multiple of the idle one: up to the first the limit grows freely, up to the second
 # carefully, beyond the third it shrinks to where the fourth is to be expected.
 _FREE: Final = 1.2
@@ -38,10 +48,8 @@ _CROWDED: Final = 1.9
 _AIM: Final = 1.4
 # Shedding, as a share of a round, that calls for a step down at once.
 _STORM: Final = 0.25
-# Shedding, as a share of the recent answers, that calls for a small step down.
-_TRICKLE: Final = 0.03
-_TRICKLE_LEAST: Final = 5
-_RECENT: Final = 200
+# How far to step down for a share that is shed: farther than should be needed, so that it shows.
+_FARTHER: Final = 1.5
 # Rounds between two probes above a limit at which the service has shed, at the most.
 _PATIENCE: Final = 64
 # Busy rounds after which the idle latency is measured anew.
@@ -60,29 +68,32 @@ class Signal(enum.Enum):
 class AdaptiveLimit:
     """The limit, from a small start up to a ceiling, never below 1."""
 
-    def __init__(self, ceiling: int, busy: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self, ceiling: int, busy: Callable[[], bool] = lambda: False, *, start: int = START
+    ) -> None:
         """Begin small.
 
         Args:
             ceiling: how many may ever be in flight.
             busy: whether this side had no time to spare since it was last asked.
+            start: how many may be in flight at first.
 
         """
         self._busy = busy
         self._ceiling = float(ceiling)
-        self._limit = min(_START, self._ceiling)
+        self._start = self._limit = min(float(start), self._ceiling)
         # Each by the kind of request.
         self._idle: dict[str, float] = {}
         self._weights: dict[str, float] = {}
         self._latencies: defaultdict[str, list[float]] = defaultdict(list)
         self._shed = 0
+        self._least_round = _ROUND
         # How much of the round is over, in answers that weigh 1.
         self._progress = 0.0
         self._full = False
         # Answers to come that belong to the limit before the last change.
         self._stale = 0
-        self._recent = 0.0
-        self._recent_shed = 0.0
+        self._background = Background()
         self._step = math.inf
         self._grown_from: float | None = None
         self._patience = 1
@@ -127,7 +138,7 @@ class AdaptiveLimit:
         if in_flight > limit - 1.0:
             self._full = True
         progress = self._progress
-        if progress < _ROUND or progress + 1.0 <= limit:
+        if progress < self._least_round or progress + 1.0 <= limit:
             return False
         self._end_round()
         if self._limit == limit:
@@ -138,9 +149,11 @@ class AdaptiveLimit:
     def restart(self) -> None:
         """Begin with one request again, after an outage; what an idle answer takes is kept."""
         self._limit = 1.0
+        self._least_round = _ROUND_OF_RETURN
         self._step, self._grown_from = math.inf, None
         self._patience, self._hold, self._stale = 1, 0, 0
         self._before_measuring = None
+        self._background.begin_anew()
         self._clear()
 
     def _end_round(self) -> None:
@@ -151,28 +164,42 @@ class AdaptiveLimit:
         if self._busy():
             least = typical = 1.0
         self._clear()
-        self._recent, self._recent_shed = self._recent + answers, self._recent_shed + shed
-        if self._recent > _RECENT:
-            self._recent, self._recent_shed = self._recent / 2, self._recent_shed / 2
-        trickle = self._recent_shed >= _TRICKLE_LEAST
-        if shed > 1 and shed > _STORM * answers:
-            self._retreat(self._limit * max(0.5, 1.0 - shed / answers))
-        elif shed and self._grown_from is not None:
-            self._retreat(self._grown_from)
-        elif trickle and self._recent_shed > _TRICKLE * self._recent:
-            self._retreat(self._limit - max(1.0, self._limit / 20))
-        elif self._measure(kind, typical):
+        if self._steps_down(shed, answers):
+            return
+        background = self._background
+        if self._measure(kind, typical):
             self._grown_from = None
         elif least > _CROWDED:
             self._step, self._grown_from = 1.0, None
             self._limit = max(1.0, self._limit / 2, self._limit * _AIM / least)
-        elif self._hold:
-            self._hold -= 1
+        elif self._hold or background.testing:
+            self._hold -= self._hold > 0
             self._grown_from = None
-        elif full and not shed and least < _CAREFUL:
+        elif full and not background.excess(shed, answers) and least < _CAREFUL:
             self._grow(least)
         else:
             self._grown_from = None
+
+    def _steps_down(self, shed: int, answers: int) -> bool:
+        """Make the limit smaller if this round sheds too much, or all of the latest ones do."""
+        background, limit = self._background, self._limit
+        excess = 0.0 if background.testing else background.excess(shed, answers)
+        share, usual = shed / answers, background.share
+        if shed > 1 and excess > _STORM:
+            lower = limit * max(0.5, 1.0 - share)
+        elif excess and self._grown_from is not None:
+            self._retreat(self._grown_from)
+            return True
+        elif share := background.note(shed, answers):
+            lower = limit - max(1.0, limit * (share - usual) * _FARTHER)
+        else:
+            if background.share > usual:
+                # It was not load that has made the limit smaller.
+                self._patience, self._hold = 1, 0
+            return False
+        self._retreat(lower)
+        background.suspect(share, self._limit / limit)
+        return True
 
     def _clear(self) -> None:
         self._latencies.clear()
@@ -197,7 +224,7 @@ class AdaptiveLimit:
         """
         latencies = sorted(self._latencies[kind])
         count = len(latencies)
-        if count < _ROUND // 2:
+        if count < _LATENCIES:
             return 1.0, 1.0
         typical = latencies[count // 2]
         spread = latencies[(3 * count) // 4] - latencies[count // 4]
@@ -221,18 +248,19 @@ class AdaptiveLimit:
         self._step, self._grown_from = 1.0, None
         self._hold = self._patience
         self._patience = min(_PATIENCE, self._patience * 4)
-        self._recent = self._recent_shed = 0.0
         self._before_measuring = None
 
     def _grow(self, crowding: float) -> None:
         if self._grown_from is not None:
             # The last step went well: a larger one may follow.
-            self._step *= 2
+            self._step = min(self._step * 2, max(1.0, self._limit * _STRIDE))
             self._patience = max(1, self._patience // 4)
         usual = math.sqrt(self._limit)
         room = self._limit if crowding < _FREE else usual
         self._grown_from = self._limit
         self._limit = min(self._ceiling, self._limit + min(self._step, room))
+        if self._limit >= self._start:
+            self._least_round = _ROUND
 
     def _measure(self, kind: str, crowding: float) -> bool:
         """Now and then, work below the limit for a round to see what an idle answer takes."""

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from restream_async.errors import InvalidRestreamError, RestreamError
+from restream_async.frozen import Frozen, maker
 from restream_async.redaction import mask_url, redact_values, url_secrets
 
 LONGEST_TEXT: Final = 16_384
@@ -104,13 +105,9 @@ class NewRestream:
 
     def __attrs_post_init__(self) -> None:
         """Check every field, the first wrong one is named."""
-        if not self._is_plain():
-            self._check()
-
-    def _is_plain(self) -> bool:
-        """Say whether all is well at a glance, as it nearly always is; if not, look closer."""
         video_id, title, url, key = self.video_id, self.title, self.stream_url, self.stream_key
-        return (
+        # At a glance all is well, as it nearly always is; if not, it is looked at closely.
+        if not (
             type(self.status) is bool
             and type(video_id) is type(title) is type(url) is type(key) is str
             and (text := f"{video_id}{title}{url}{key}").isprintable()
@@ -119,7 +116,8 @@ class NewRestream:
             and not video_id.isspace()
             and " " not in url
             and _names_a_host(url)
-        )
+        ):
+            self._check()
 
     def _check(self) -> None:
         # As a text first: an identifier may be an integer, a video id may not.
@@ -146,7 +144,7 @@ class NewRestream:
 
 
 @attrs.frozen(kw_only=True, repr=False)
-class Restream:
+class Restream(Frozen):
     """A restream as the service has it.
 
     Only its id is checked, and the types of what the service sends: what it accepted is not for
@@ -191,6 +189,10 @@ class Restream:
         )
 
 
+make_restream: Final = maker(Restream)
+"""Makes one of all its fields in order, which whoever calls it has checked."""
+
+
 def _repr(restream: NewRestream | Restream, **visible: object) -> str:
     # Redacted before they are quoted: quotes around a secret can change its spelling.
     values = redact_values(visible.values(), restream.secrets)
@@ -226,7 +228,7 @@ class Origin(enum.Enum):
 
 
 @attrs.frozen(kw_only=True)
-class Created:
+class Created(Frozen):
     """A restream of a bulk run that exists.
 
     Attributes:
@@ -246,6 +248,10 @@ class Created:
     attempts: int
     origin: Origin = Origin.POSTED
     maybe_duplicate: bool = False
+
+
+make_created: Final = maker(Created)
+"""Makes one of all its fields in order."""
 
 
 @attrs.frozen(kw_only=True)

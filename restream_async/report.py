@@ -2,10 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import attrs
 
 from restream_async.model import Created, Failed, Origin, Outcome
+
+# Looked up once, not for every outcome.
+_POSTED: Final = Origin.POSTED
 
 
 @attrs.frozen(kw_only=True)
@@ -114,7 +118,7 @@ class Tally:
         """Count one."""
         if isinstance(outcome, Failed):
             self._failed[type(outcome.error).__name__] += 1
-        elif outcome.origin is Origin.POSTED:
+        elif outcome.origin is _POSTED:
             self._posted += 1
         else:
             self._others[outcome.origin] += 1

@@ -10,6 +10,7 @@ from typing import Final
 
 import aiohttp
 import attrs
+from aiohttp import hdrs
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
@@ -39,7 +40,10 @@ class _Body(aiohttp.BytesPayload):
 
     def __init__(self, data: bytes | None) -> None:
         """Hold JSON, or nothing."""
-        super().__init__(data or b"", content_type="application/json")
+        data = data or b""
+        # Past the base's own, which takes keywords only and looks what else than bytes it has.
+        aiohttp.Payload.__init__(self, data, None, "application/json")
+        self._size = len(data)
 
     async def write_with_length(
         self, writer: AbstractStreamWriter, content_length: int | None
@@ -47,7 +51,7 @@ class _Body(aiohttp.BytesPayload):
         """Note the start, then write."""
         self.started = True
         self._consumed = True
-        await super().write_with_length(writer, content_length)
+        await writer.write(self._value[:content_length])
 
 
 class Transport:
@@ -88,10 +92,11 @@ class Transport:
             )
         self._prefix = str(self._base)
         self._headers: dict[str, str] | None = {
-            "Authorization": authorization,
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",
-            "User-Agent": _USER_AGENT,
+            # aiohttp's own names: others it would look at anew in each request.
+            hdrs.AUTHORIZATION: authorization,
+            hdrs.ACCEPT: "application/json",
+            hdrs.ACCEPT_ENCODING: "identity",
+            hdrs.USER_AGENT: _USER_AGENT,
         }
         self._limit = limit
         self._session = session
@@ -168,7 +173,8 @@ class Transport:
             lost = ""
         finally:
             alarm.stop()
-            if response is not None:
+            # One that was read to its end has let go of its connection by itself.
+            if response is not None and not response.closed:
                 response.release()
         ended = NoReply(
             detail=lost,

@@ -8,13 +8,13 @@ the client said. Exits with 1 if this library lost one, made one twice or report
 """
 
 import argparse
-import asyncio
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from benchmarks import deadline, progress
 from benchmarks.account import Account
 from benchmarks.chaos import results
 from benchmarks.chaos.results import Scores
@@ -27,6 +27,8 @@ from restream_async.sandbox import Faults
 
 _PLOTS: Final = Path(__file__).parents[1] / "plots"
 _QUICK_COUNT: Final = 300
+_PATIENCE: Final = 1800.0
+"""Seconds for one run: one of 20,000 takes about three minutes."""
 
 
 def main() -> int:
@@ -80,28 +82,22 @@ def _run(contestant: Contestant, faults: Faults, seed: int, count: int, title: s
     account.progress = _progress(title, account, count)
     with Service(faults=faults, seed=seed) as service:
         began = time.perf_counter()
-        asyncio.run(contestant.run(service.address, requests, account))
+        deadline.run(contestant.run(service.address, requests, account), _PATIENCE)
         seconds = time.perf_counter() - began
         books = service.books()
-    _show(f"{title}: {seconds:.1f} s", "\n")
+    progress.say(f"{title}: {seconds:.1f} s")
     return score(requests, account, books, seconds)
 
 
 def _progress(title: str, account: Account, count: int) -> Callable[[], None]:
-    # In a log, the end of each run is enough.
-    step = max(1, count // 100) if sys.stderr.isatty() else sys.maxsize
+    step = max(1, count // 100)
 
     def show() -> None:
         done = len(account.reports)
         if done % step == 0:
-            _show(f"{title}: {done:,} of {count:,}", "")
+            progress.update(f"{title}: {done:,} of {count:,}")
 
     return show
-
-
-def _show(line: str, end: str) -> None:
-    start = "\r\x1b[K" if sys.stderr.isatty() else ""
-    print(f"{start}{line}", end=end, file=sys.stderr, flush=True)
 
 
 def _verdict(scores: Scores) -> int:

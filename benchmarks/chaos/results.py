@@ -1,22 +1,24 @@
 """What came of the trials: as tables, as plots, as figures to draw them from again."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
 from statistics import median
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 import attrs
 
-from benchmarks import contestants
 from benchmarks.chaos.score import Score
 from benchmarks.chaos.trials import ALL, Trial
 from benchmarks.contestants import OURS
-from benchmarks.drawing import Bars, Panel, draw
+from benchmarks.drawing import bars
+from benchmarks.drawing.bars import Bar, Panel
+from benchmarks.drawing.page import Heading
 from benchmarks.tables import table
-from restream_async.sandbox import Faults
+from benchmarks.terms import TERMS
+from restream_async.sandbox import Fault, Faults
 
 Scores: TypeAlias = Mapping[str, Sequence[Score]]
 """Of one trial: by contestant, one for each seed."""
@@ -73,29 +75,40 @@ def redraw(folder: Path) -> None:
             Score.total([Score.read(item) for item in scores[contestant.name]])
             for contestant in trial.contestants
         ]
-        draw(folder / f"{trial.name}.svg", _bars(trial, trials[trial.name]["weather"], totals))
+        _draw(folder / f"{trial.name}.svg", trial, trials[trial.name]["weather"], totals)
 
 
-def _bars(trial: Trial, weather: str, totals: Sequence[Score]) -> Bars:
-    return Bars(
-        title=f"{totals[0].creations:,} creations {trial.title}",
-        subtitle=weather,
-        rows=[contestant.name for contestant in trial.contestants],
-        ours=sum(contestant.packages == OURS.packages for contestant in trial.contestants),
-        panels=[
-            Panel(
-                title="stored twice",
-                values=[total.twice for total in totals],
-                notes=[_said(total) for total in totals],
-            ),
-            Panel(title="lost", values=[total.lost for total in totals]),
-            Panel(title="reported wrongly", values=[total.wrong for total in totals]),
+def _draw(path: Path, trial: Trial, weather: str, totals: Sequence[Score]) -> None:
+    def panel(title: str, text: Callable[[Score], str], value: Callable[[Score], int]) -> Panel:
+        return Panel(
+            title=title,
+            rows=[
+                [
+                    Bar(
+                        value=value(total),
+                        text=text(total),
+                        ours=contestant.packages == OURS.packages,
+                    )
+                ]
+                for contestant, total in zip(trial.contestants, totals, strict=True)
+            ],
+        )
+
+    bars.draw(
+        path,
+        Heading(title=f"{totals[0].creations:,} creations {trial.title}", subtitle=weather),
+        [contestant.name for contestant in trial.contestants],
+        [
+            panel("stored twice", _said, lambda total: total.twice),
+            panel("lost", lambda total: f"{total.lost:,}", lambda total: total.lost),
+            panel("reported wrongly", lambda total: f"{total.wrong:,}", lambda total: total.wrong),
         ],
     )
 
 
 def _said(total: Score) -> str:
-    return ", all reported" if total.twice and not total.twice_unsaid else ""
+    said = ", all reported" if total.twice and not total.twice_unsaid else ""
+    return f"{total.twice:,}{said}"
 
 
 def _figures(results: Mapping[str, Scores]) -> Mapping[str, object]:
@@ -108,8 +121,8 @@ def _figures(results: Mapping[str, Scores]) -> Mapping[str, object]:
     return {
         "python": python_version(),
         "packages": {package: version(package) for package in sorted(packages)},
-        "in_flight": contestants.IN_FLIGHT,
-        "timeout_seconds": contestants.TIMEOUT,
+        "in_flight": TERMS.in_flight,
+        "timeout_seconds": TERMS.timeout,
         "trials": {
             trial.name: {
                 "weather": trial.weather,
@@ -125,9 +138,10 @@ def _figures(results: Mapping[str, Scores]) -> Mapping[str, object]:
 
 
 def _plain(faults: Faults) -> Mapping[str, Any]:
-    def named(value: Any) -> Any:  # noqa: ANN401 - whatever a field holds
+    def named(value: object) -> object:
         if isinstance(value, dict):
-            return {kind.value: probability for kind, probability in value.items()}
+            shares = cast("dict[Fault, float]", value)
+            return {kind.value: share for kind, share in shares.items()}
         return value
 
     return {name: named(value) for name, value in attrs.asdict(faults, recurse=False).items()}

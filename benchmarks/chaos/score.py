@@ -66,8 +66,10 @@ class Score:
     @classmethod
     def read(cls, figures: Mapping[str, Any]) -> Self:
         """Return the score that `attrs.asdict` and JSON have made these figures of."""
-        plain = {"seconds": tuple(figures["seconds"]), "errors": Counter(figures["errors"])}
-        return cls(**{**figures, **plain})
+        read: dict[str, Any] = dict(figures)
+        read["seconds"] = tuple(figures["seconds"])
+        read["errors"] = Counter(figures["errors"])
+        return cls(**read)
 
     @classmethod
     def total(cls, scores: Iterable[Self]) -> Self:

@@ -118,6 +118,7 @@ class _Answer:
     status = 200
     reason = "OK"
     headers = _HEADERS
+    closed = False
     content_length = None
 
     def __init__(self, error: Exception) -> None:

@@ -186,15 +186,9 @@ class TestOutage:
                     limits.append(client.caller.gate.limit)
                 await asyncio.sleep(0.01)
         assert all_created(run.result(), 3000)
-        assert [limit for number, limit in enumerate(limits) if limit not in limits[:number]] == [
-            1,
-            2,
-            4,
-            8,
-            16,
-            32,
-            64,
-        ]
+        seen = [limit for number, limit in enumerate(limits) if limit not in limits[:number]]
+        assert seen[:10] == [1, 2, 3, 4, 5, 6, 7, 8, 10, 12]
+        assert seen[-1] == 64
 
     @simulated
     async def test_a_run_of_few_does_not_burn_its_attempts_on_asking(self) -> None:

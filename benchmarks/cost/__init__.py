@@ -1,0 +1,1 @@
+"""What a creation costs on this side: instructions, counted by valgrind's callgrind."""

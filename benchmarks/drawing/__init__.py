@@ -1,0 +1,1 @@
+"""Plots for the README: bars and lines on one kind of page."""

@@ -1,0 +1,141 @@
+"""nginx, which gives every request the same good answer: a service that costs next to nothing."""
+
+import json
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from benchmarks.service import Address
+from benchmarks.suite import find
+
+_PATIENCE: Final = 10.0
+"""Seconds for nginx to listen, and to end."""
+
+_ENVELOPE: Final = json.dumps(
+    {
+        "success": True,
+        "errors": [],
+        "messages": [],
+        "result": {
+            "id": 12345,
+            "title": "YouTube",
+            "streamKey": "abcd-efgh-ijkl-mnop",
+            "streamUrl": "rtmps://a.rtmps.youtube.com/live2",
+            "status": True,
+            "videoId": "v1",
+        },
+        "resultInfo": None,
+        "statusCode": 201,
+    },
+    separators=(",", ":"),
+)
+_GCORE: Final = json.dumps(
+    {
+        "id": 12345,
+        "stream_id": 1,
+        "name": "YouTube",
+        "uri": "rtmps://a.rtmps.youtube.com/live2/abcd-efgh-ijkl-mnop",
+        "active": True,
+    },
+    separators=(",", ":"),
+)
+_CONFIGURATION: Final = """\
+daemon off;
+worker_processes 1;
+pid {folder}/pid;
+error_log {folder}/error.log;
+events {{ worker_connections 1024; }}
+http {{
+  access_log off;
+  keepalive_requests 1000000000;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+  server {{
+    listen 127.0.0.1:{port};
+    default_type application/json;
+    location / {{ return 201 '{envelope}'; }}
+    location /gcore/ {{ return 201 '{gcore}'; }}
+  }}
+}}
+"""
+
+
+class FixedAnswer:
+    """nginx on a free port; a context manager."""
+
+    def __init__(self) -> None:
+        """Find nginx; it starts on entering.
+
+        Raises:
+            MissingProgramError: it is not installed.
+
+        """
+        self._nginx = find("nginx")
+
+    def __enter__(self) -> Address:
+        """Start it, wait until it listens, and return where."""
+        self._folder = tempfile.TemporaryDirectory()
+        folder = Path(self._folder.name)
+        port = _free_port()
+        (folder / "nginx.conf").write_text(
+            _CONFIGURATION.format(folder=folder, port=port, envelope=_ENVELOPE, gcore=_GCORE),
+            "utf-8",
+        )
+        self._process = subprocess.Popen(  # noqa: S603 - our own configuration
+            [self._nginx, "-p", folder, "-e", folder / "error.log", "-c", folder / "nginx.conf"],
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            self._wait_for(port)
+        except BaseException:
+            self._end()
+            raise
+        base_url = f"http://127.0.0.1:{port}"
+        return Address(
+            base_url=base_url, gcore_url=f"{base_url}/gcore", project_id="p1", api_key="key"
+        )
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop it."""
+        self._end()
+
+    def _wait_for(self, port: int) -> None:
+        end = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1.0).close()
+            except OSError:
+                if self._process.poll() is not None or time.monotonic() > end:
+                    log = Path(self._folder.name) / "error.log"
+                    raise RuntimeError(f"nginx does not start: {log.read_text('utf-8')}") from None
+                time.sleep(0.02)
+            else:
+                return
+
+    def _end(self) -> None:
+        self._process.terminate()
+        try:
+            self._process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._folder.cleanup()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

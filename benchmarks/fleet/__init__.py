@@ -1,0 +1,1 @@
+"""A thousand clients of one service, in simulated time: what they do together."""

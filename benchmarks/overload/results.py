@@ -1,0 +1,126 @@
+"""What came of the scenes, as tables: of all contestants, and of ours beside its targets."""
+
+from collections.abc import Mapping, Sequence
+from statistics import median
+from typing import Final
+
+import attrs
+
+from benchmarks import names
+from benchmarks.overload.outcome import Outcome
+from benchmarks.overload.scenes import ALL, Scene
+from benchmarks.suite import Figures
+from benchmarks.tables import table
+from benchmarks.targets import at_least, at_most
+
+KNOWING: Final = "told the capacity"
+
+_HEADS: Final = ("", "seconds", "times the ideal", "posts each", "failed", "twice", "latency")
+_MOST_TIME: Final = 1.05
+_MOST_POSTS: Final = 1.02
+_MOST_FAILED: Final = 0
+# Where the service queues instead of shedding, nothing else would tell that it is crowded.
+_MOST_LATENCY: Final = 3.0
+_LEAST_USED: Final = 0.95
+LEGEND: Final = f"""\
+Seconds: until all was done. Times the ideal: the same for each that was created, as a multiple of
+what the service needs on paper. Posts each: requests to create, per creation. Latency: of a good
+answer, the median, as a multiple of that of an idle service. All are medians of the runs.
+"{KNOWING}" is {names.TENACITY} with just as many in flight as keep the service busy: what this
+machine allows on top of the ideal."""
+
+
+@attrs.frozen(kw_only=True)
+class Result:
+    """What came of one scene.
+
+    Attributes:
+        scene: which.
+        outcomes: the typical one of each contestant.
+        unloaded: seconds that an answer takes without load.
+
+    """
+
+    scene: Scene
+    outcomes: Mapping[str, Outcome]
+    unloaded: float
+
+    def slowness(self, name: str) -> float:
+        """Return the time for each that was created, as a multiple of the least."""
+        outcome, scene = self.outcomes[name], self.scene
+        return outcome.seconds / scene.ideal / max(1 - outcome.failed / scene.count, 0.001)
+
+    def crowding(self, name: str) -> float:
+        """Return the latency, as a multiple of the unloaded one."""
+        return self.outcomes[name].latency / self.unloaded
+
+
+def read(figures: Figures) -> Sequence[Result]:
+    """Return what came of each scene."""
+    unloaded = median(figures["unloaded_seconds"])
+    return [
+        Result(
+            scene=scene,
+            outcomes={
+                name: Outcome.typical([Outcome.read(item) for item in outcomes])
+                for name, outcomes in figures["scenes"][scene.name]["outcomes"].items()
+            },
+            unloaded=unloaded,
+        )
+        for scene in ALL
+        if scene.name in figures["scenes"]
+    ]
+
+
+def summary(figures: Figures) -> str:
+    """Return a table of ours beside the targets."""
+    rows = [_judged(result) for result in read(figures)]
+    heads = (
+        "",
+        f"time, times the ideal (target: {_MOST_TIME})",
+        f"posts each ({_MOST_POSTS})",
+        f"failed ({_MOST_FAILED})",
+        f"capacity used ({_LEAST_USED:.0%})",
+        f"latency, times idle ({_MOST_LATENCY:.0f})",
+        f"time of {names.TENACITY}, {KNOWING}",
+    )
+    return table(heads, rows)
+
+
+def _judged(result: Result) -> list[str]:
+    ours, slowness = result.outcomes[names.OURS], result.slowness(names.OURS)
+    queues = result.scene.queues
+    return [
+        result.scene.title,
+        f"{slowness:.3f}" if queues else at_most(_MOST_TIME, slowness, ".3f"),
+        at_most(_MOST_POSTS, ours.posts, ".3f"),
+        at_most(_MOST_FAILED, ours.failed, ",.0f"),
+        at_least(_LEAST_USED, 1 / slowness, ".1%") if queues else "",
+        at_most(_MOST_LATENCY, result.crowding(names.OURS), ".1f") if queues else "",
+        f"{result.slowness(KNOWING):.3f}" if KNOWING in result.outcomes else "",
+    ]
+
+
+def text(figures: Figures) -> str:
+    """Return a table of each scene."""
+    parts: list[str] = []
+    for result in read(figures):
+        scene = result.scene
+        rows = [
+            [
+                name,
+                f"{outcome.seconds:.1f}",
+                f"{result.slowness(name):.2f}",
+                f"{outcome.posts:.3f}",
+                f"{outcome.failed:,}",
+                f"{outcome.twice:,}",
+                f"{result.crowding(name):.1f}",
+            ]
+            for name, outcome in result.outcomes.items()
+        ]
+        heading = (
+            f"{scene.count:,} creations, {scene.terms.in_flight} in flight allowed: {scene.title}. "
+            f"At best {scene.ideal:.1f} s."
+        )
+        parts.append(f"{heading}\n\n{table(_HEADS, rows)}")
+    return "\n\n".join([*parts, LEGEND])

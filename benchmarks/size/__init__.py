@@ -1,0 +1,1 @@
+"""What a bulk run takes, in memory and in time, as it gets longer."""
