@@ -18,14 +18,18 @@ ROOT = Path(__file__).parent.parent
 BLOCKS = re.findall(
     r"^```(\w+)\n(.*?)^```$", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
 )
-PROGRAMS = [text for language, text in BLOCKS if language == "python" and "asyncio.run" in text]
+PROGRAMS = [
+    text
+    for language, text in BLOCKS
+    if language == "python" and "asyncio.run" in text and "import nats" not in text
+]
 CONFTEST = next(text for _, text in BLOCKS if text.startswith("# conftest.py"))
 SHELL = [text for language, text in BLOCKS if language == "sh"]
 # Run by tests/worker/test_recipes.py, under real frameworks and with a real NATS server.
 ELSEWHERE = [
     text
     for language, text in BLOCKS
-    if (language == "sh" and "RESTREAM_NATS_URL" in text)
+    if (language == "sh" and re.search("RESTREAM_NATS_URL|nats-server", text))
     or (re.match(r"# \w+\.(py|toml)\n", text) and text not in PROGRAMS and text != CONFTEST)
 ]
 WRONG = ("said_created", "said_failed", "wrong_id")

@@ -3,6 +3,7 @@
 import logging
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, Final, NoReturn
@@ -102,9 +103,6 @@ def worker(  # noqa: PLR0913 - one for each option
             max_in_flight=places,
         )
 
-    # To import all and to connect takes a while; once it works it ends by itself.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _leave)
     # What is wrong with the settings is said before anything is connected.
     client()
     options = nats.options()
@@ -114,7 +112,11 @@ def worker(  # noqa: PLR0913 - one for each option
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )
+    # At its end FastStream tells of each place, to no use.
+    logging.getLogger("restream_async.worker.broker").setLevel(logging.WARNING)
     say(console_on(sys.stderr), f"Working off {nats.stream} at {options.shown}; Ctrl-C ends it.")
+    # While it connects, as while it was imported; once it works it ends by itself.
+    _at_signals(_leave)
     try:
         run_async(
             run_worker(
@@ -132,8 +134,15 @@ def worker(  # noqa: PLR0913 - one for each option
     except ConfigurationError as error:
         sentence = str(error)
     else:
+        # Told once more, it ends as well as it has.
+        _at_signals(signal.SIG_IGN)
         return
     raise Trouble(sentence)
+
+
+def _at_signals(do: Callable[[int, FrameType | None], NoReturn] | signal.Handlers) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, do)
 
 
 def _leave(number: int, frame: FrameType | None) -> NoReturn:

@@ -23,12 +23,14 @@ from faststream.nats.security import (
 )
 from faststream.nats.subscriber.usecases import PullStreamSubscriber
 from faststream.specification import AsyncAPI
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig
 
 from restream_async.client import RestreamClient
 from restream_async.worker.events import commands_for
 from restream_async.worker.handling import Handled
+from restream_async.worker.insisting import InsistingClient
 from restream_async.worker.names import Names
 from restream_async.worker.nats_options import NatsOptions, jetstream_of
 from restream_async.worker.place import Place
@@ -38,10 +40,21 @@ from restream_async.worker.publishing import Publisher
 from restream_async.worker.shapes import Command, CreatedReport, Event, FailedReport
 from restream_async.worker.webhooks import Destination
 
-# How long a fetch waits for a message; then it asks anew, also after a restart of the server.
-_FETCH_SECONDS: Final = 5.0
+# How long a fetch waits for a message. One that the server forgot, as it was restarted, waits in
+# vain, so it must not be long; 16 places that have nothing to do cost 0.6 % of a core.
+_FETCH_SECONDS: Final = 2.0
 
 _log: Final = logging.getLogger("restream_async.worker")
+
+
+class _InsistingBroker(NatsBroker):
+    """FastStream's, on a connection on which nothing travels unencrypted."""
+
+    async def _connect(self) -> Client:
+        connection = InsistingClient()
+        await connection.connect(**self._connection_kwargs)
+        self.config.connect(connection)
+        return connection
 
 
 def worker_app(
@@ -85,7 +98,7 @@ def _assemble(
     serializer: Any,  # noqa: ANN401 - FastStream's
 ) -> FastStream:
     worker = Worker(plan, client)
-    broker = NatsBroker(
+    broker = (_InsistingBroker if options.wants_tls else NatsBroker)(
         options.servers,
         security=_security(options),
         # An address may hold a password, and the document shows it.

@@ -18,6 +18,7 @@ from nats.js import JetStreamContext
 
 from restream_async.errors import ConfigurationError
 from restream_async.redaction import redact
+from restream_async.worker.insisting import InsistingClient
 from restream_async.worker.names import FILE_VARIABLES, URL_VARIABLE
 
 UNREACHABLE: Final = (nats.errors.Error, OSError, TimeoutError)
@@ -168,7 +169,7 @@ class NatsOptions:
             last.append(str(error) or type(error).__name__)
 
         extra = self._security()
-        connection = Client()
+        connection = InsistingClient() if self.wants_tls else Client()
         try:
             await connection.connect(  # pyright: ignore[reportUnknownMemberType] - untyped keywords
                 self.servers,
@@ -179,8 +180,6 @@ class NatsOptions:
                 connect_timeout=_CONNECT_SECONDS,
                 **extra,
             )
-            if self.wants_tls and not _is_encrypted(connection):
-                raise nats.errors.SecureConnWantedError
             connection.options.update({"allow_reconnect": True, **self.arguments()})
         except (*UNREACHABLE, ValueError, nkeys.NkeysError) as error:
             last.append(str(error) or type(error).__name__)
@@ -277,8 +276,3 @@ def _is_seed(text: str) -> bool:
         nkeys.from_seed(bytearray(text.strip(), "ascii"))  # pyright: ignore[reportUnknownMemberType] - untyped
         return True
     return False
-
-
-def _is_encrypted(connection: Client) -> bool:
-    # nats-py does not insist on TLS where the server offers none, and does not tell.
-    return bool(connection._server_info.get("tls_required"))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]

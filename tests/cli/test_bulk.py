@@ -461,6 +461,7 @@ def test_when_the_service_is_gone_it_says_so_and_gives_up_when_patience_ends(
 ) -> None:
     monkeypatch.setattr("restream_async.policy.RetryPolicy.wait", at_once)
     monkeypatch.setattr(PlainDisplay, "every", 0.05)
+    monkeypatch.setattr("restream_async.outage._SILENCE", 0.3)
     # Far more than can be sent before it is plain that the service is gone.
     file.write_text(csv_of(2000))
     sandbox.outage = True

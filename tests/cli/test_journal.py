@@ -187,6 +187,7 @@ def test_undo_that_fails_in_part_says_which_and_can_go_on(
     cli: Cli, sandbox: Sandbox, file: Path, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("restream_async.policy.RetryPolicy.wait", at_once)
+    monkeypatch.setattr("restream_async.outage._SILENCE", 0.3)
     cli("bulk", file, "--journal", journal)
     sandbox.outage = True
     end = cli("undo", journal, "--yes", "--patience", "0.2")

@@ -44,13 +44,13 @@ class NatsServer:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        for _ in range(200):
+        for _ in range(1000):
             with suppress(OSError):
                 reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
                 await reader.readline()
                 writer.close()
                 return
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.01)
         raise TimeoutError((self.folder / "nats.log").read_text())
 
     async def stop(self) -> None:

@@ -1,11 +1,11 @@
 """One worker process, as `restream-async worker` runs it, with everything logged."""
 
-import asyncio
 import logging
 import os
 import sys
 
 from restream_async import RestreamClient
+from restream_async.cli.loop import run_async
 from restream_async.policy import RetryPolicy
 from restream_async.worker.nats_options import NatsOptions
 from restream_async.worker.run import run_worker
@@ -17,7 +17,7 @@ def client() -> RestreamClient:
 
 if __name__ == "__main__":
     logging.basicConfig(level=os.environ.get("WORKER_LOG_LEVEL", "DEBUG"), stream=sys.stderr)
-    asyncio.run(
+    run_async(
         run_worker(
             NatsOptions.resolve(None),
             client=client,

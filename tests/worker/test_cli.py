@@ -1,6 +1,7 @@
 """The commands `enqueue`, `worker` and `asyncapi`, in this process."""
 
 import json
+import os
 import signal
 import sys
 from collections.abc import Coroutine, Generator
@@ -27,6 +28,11 @@ HEADER = "videoId,title,streamUrl,streamKey,status\n"
 @pytest.fixture
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Backstage]:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def leave(_: int) -> None:
+        raise AssertionError("this would end the tests, without a word")
+
+    monkeypatch.setattr(os, "_exit", leave)
     with backstage(tmp_path) as stage:
         monkeypatch.setenv("RESTREAM_BASE_URL", stage.sandbox.base_url)
         monkeypatch.setenv("RESTREAM_PROJECT_ID", stage.sandbox.project_id)

@@ -105,4 +105,5 @@ async def test_what_was_deleted_is_named_and_a_server_that_is_away_has_deleted_n
     assert found == "the consumer restream-workers of the stream RESTREAMS"
 
     await nats_server.stop()
-    assert await missing(jetstream, [NAMES]) == ""
+    impatient = connection.jetstream(timeout=0.3)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
+    assert await missing(impatient, [NAMES]) == ""

@@ -78,7 +78,10 @@ async def test_work_ends_before_the_message_may_be_somebody_else_s() -> None:
     assert asyncio.get_running_loop().time() < ended - SECONDS / 3
 
 
-async def test_a_cancellation_that_is_lost_in_a_request_keeps_nothing_from_ending() -> None:
+async def test_a_cancellation_that_is_lost_in_a_request_keeps_nothing_from_ending(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("restream_async.worker.tasks._SECONDS", 0.1)
     lost: list[None] = []
 
     class Losing(Connection):

@@ -1,16 +1,19 @@
 """Address, login and TLS, against real servers that ask for them; and no secret in any text."""
 
 import asyncio
+import contextlib
 import logging
 import re
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 import attrs
 import nkeys  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
 import pytest
 import trustme
+from nats.aio.client import Client
+from nats.js import JetStreamContext
 
 from restream_async import ConfigurationError, RestreamClient
 from restream_async.sandbox import Sandbox
@@ -28,6 +31,13 @@ from .nats_server import NatsServer
 
 SECRET = "SECRET-of-nats/@:%"  # as none may stand in a URL
 QUOTED = "SECRET-of-nats%2F%40%3A%25"
+
+
+@pytest.fixture(autouse=True)
+def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("restream_async.worker.nats_options._RECONNECT_SECONDS", 0.1)
+    monkeypatch.setattr("restream_async.worker.nats_options._CLOSE_SECONDS", 0.2)
+    monkeypatch.setattr("restream_async.worker.app._FETCH_SECONDS", 0.5)
 
 
 @attrs.frozen
@@ -125,18 +135,11 @@ async def guarded(server: NatsServer, way: Callable[[NatsServer], NatsOptions]) 
     return options
 
 
-@pytest.mark.parametrize("way", WAYS)
-async def test_a_worker_gets_in_and_tells_no_secret_even_to_the_log_for_debugging(
-    way: Callable[[NatsServer], NatsOptions],
-    nats_server: NatsServer,
-    sandbox: Sandbox,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    monkeypatch.setattr("restream_async.worker.app._FETCH_SECONDS", 0.5)
-    options = await guarded(nats_server, way)
-    connection = await options.connect()
+@contextlib.asynccontextmanager
+async def working(
+    options: NatsOptions, connection: Client, sandbox: Sandbox
+) -> AsyncGenerator[JetStreamContext]:
+    """Run a worker that has created a restream already."""
     jetstream = jetstream_of(connection)
     await declare_streams(jetstream, Names())
     await declare_consumer(jetstream, Names())
@@ -150,13 +153,28 @@ async def test_a_worker_gets_in_and_tells_no_secret_even_to_the_log_for_debuggin
     app = worker_app(options, Plan(places=1), client)
     running = asyncio.create_task(app.run())
     await stored_count(sandbox, 1, 10)
-    # A connection that is lost comes back, and gets in again.
-    await nats_server.restart()
-    await jetstream.publish("restreams.commands", encode(wanted(2)), timeout=10)
-    await stored_count(sandbox, 2, 20)
+    yield jetstream
     app.exit()
     await running
     await close(connection)
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_worker_gets_in_and_tells_no_secret_even_to_the_log_for_debugging(
+    way: Callable[[NatsServer], NatsOptions],
+    nats_server: NatsServer,
+    sandbox: Sandbox,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    options = await guarded(nats_server, way)
+    connection = await options.connect()
+
+    async with working(options, connection, sandbox) as jetstream:
+        # A connection that is lost comes back, and gets in again.
+        await nats_server.restart()
+        await jetstream.publish("restreams.commands", encode(wanted(2)), timeout=10)
+        await stored_count(sandbox, 2, 20)
 
     said = f"{caplog.text} {options!r} {options.shown}"
     for secret in ("SECRET", sandbox.api_key, "SEED"):
@@ -204,15 +222,61 @@ async def test_a_server_of_somebody_else_s_authority_is_not_trusted(
         await attrs.evolve(options, ca=other.ca).connect()
 
 
+@attrs.define
+class PlainServer:
+    """Takes the place of a server that asks for a password, and offers no TLS."""
+
+    callers: int = 0
+    heard: bytes = b""
+
+    @contextlib.asynccontextmanager
+    async def at(self, port: int) -> AsyncGenerator[None]:
+        async with await asyncio.start_server(self._called, "127.0.0.1", port):
+            yield
+
+    async def _called(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.callers += 1
+        writer.write(b'INFO {"auth_required": true, "max_payload": 1000000, "headers": true}\r\n')
+        while data := await reader.read(1000):
+            self.heard += data
+        writer.close()
+
+
 @pytest.mark.parametrize("scheme", ["tls", "nats"])
-async def test_where_tls_is_wanted_a_server_without_it_is_refused(
+async def test_where_tls_is_wanted_a_server_without_it_is_refused_and_told_nothing(
     scheme: str, nats_server: NatsServer, tmp_path: Path
 ) -> None:
     ca = Authority(tmp_path).ca if scheme == "nats" else None
-    options = NatsOptions(url=nats_server.url.replace("nats", scheme), ca=ca)
+    options = NatsOptions(url=f"{scheme}://ann:{QUOTED}@127.0.0.1:{nats_server.port}", ca=ca)
+    plain = PlainServer()
+    await nats_server.stop()
 
-    with pytest.raises(ConfigurationError, match="secure connection not available"):
-        await options.connect()
+    async with plain.at(nats_server.port):
+        with pytest.raises(ConfigurationError, match="secure connection not available"):
+            await options.connect()
+
+    assert (plain.callers, plain.heard) == (1, b"")
+
+
+async def test_a_connection_that_comes_back_insists_on_tls_as_the_first_one_did(
+    nats_server: NatsServer, sandbox: Sandbox
+) -> None:
+    options = await guarded(nats_server, by_tls)
+    options = attrs.evolve(options, url=options.url.replace("//", f"//ann:{QUOTED}@"))
+    connection = await options.connect()
+    plain = PlainServer()
+
+    async with working(options, connection, sandbox) as jetstream:
+        await nats_server.stop()
+        async with plain.at(nats_server.port):
+            async with asyncio.timeout(10):
+                # Both, and more than once.
+                while plain.callers < 8:  # noqa: ASYNC110 - asked, not told
+                    await asyncio.sleep(0.02)
+        assert plain.heard == b""
+        await nats_server.start()
+        await jetstream.publish("restreams.commands", encode(wanted(2)), timeout=10)
+        await stored_count(sandbox, 2, 20)
 
 
 @pytest.mark.parametrize("kind", ["credentials", "nkey"])
@@ -311,6 +375,7 @@ async def test_a_server_without_jetstream_is_one_sentence(nats_server: NatsServe
     nats_server.jetstream = False
     await nats_server.start()
     connection = await NatsOptions(url=nats_server.url).connect()
+    impatient = connection.jetstream(timeout=0.3)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
 
     with pytest.raises(
         ConfigurationError, match="JetStream of the NATS server cannot be used: it is not enabled"
@@ -318,5 +383,5 @@ async def test_a_server_without_jetstream_is_one_sentence(nats_server: NatsServe
         await declare_streams(jetstream_of(connection), Names())
     await nats_server.stop()
     with pytest.raises(ConfigurationError, match="JetStream of the NATS server cannot be used:"):
-        await declare_consumer(jetstream_of(connection), Names())
+        await declare_consumer(impatient, Names())
     await close(connection)

@@ -39,6 +39,12 @@ ACK_WAIT = 1.5
 RETRY = RetryPolicy(attempts=3, base=0.05, cap=0.2, deadline=5.0)
 
 
+@pytest.fixture(autouse=True)
+def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("restream_async.worker.nats_options._RECONNECT_SECONDS", 0.1)
+    monkeypatch.setattr("restream_async.worker.app._FETCH_SECONDS", 0.5)
+
+
 @attrs.define
 class Desk:
     """Where a test publishes commands, and starts workers for them."""
@@ -109,13 +115,13 @@ async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
 async def test_a_slow_one_does_not_stall_the_others_and_nothing_is_fetched_ahead(
     desk: Desk,
 ) -> None:
-    desk.sandbox.latency = lambda _: 3.0 if desk.sandbox.counts.posts == 1 else 0.05
-    await desk.publish(*range(20))
+    desk.sandbox.latency = lambda _: 2.0 if desk.sandbox.counts.posts == 1 else 0.05
+    await desk.publish(*range(10))
 
     async with desk.worker(places=2):
-        await stored_count(desk.sandbox, 19, 2.7)
-        assert len(desk.sandbox.stored) == 19, "the slow one is still under way"
-        await stored_count(desk.sandbox, 20, 5)
+        await stored_count(desk.sandbox, 9, 1.8)
+        assert len(desk.sandbox.stored) == 9, "the slow one is still under way"
+        await stored_count(desk.sandbox, 10, 5)
 
     assert desk.sandbox.counts.max_in_flight == 2
 
@@ -178,16 +184,25 @@ async def test_what_never_succeeds_is_a_dead_letter_after_its_deliveries(desk: D
     assert "SECRET" not in str(letter)
 
 
-async def test_in_an_outage_messages_are_held_and_no_delivery_is_used_up(desk: Desk) -> None:
+async def test_in_an_outage_messages_are_held_and_no_delivery_is_used_up(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("restream_async.outage._SILENCE", 0.3)
+    monkeypatch.setattr("restream_async.outage._RAREST_PROBE", 0.5)
+    monkeypatch.setattr("restream_async.worker.handling._HOLD", 0.2)
+    # With a Retry-After messages would rest for so long that nothing needed to be held.
+    desk.sandbox.faults = Faults(retry_after=None)
     desk.sandbox.outage = True
-    desk.retry = RetryPolicy(attempts=5, base=0.4, cap=0.4, deadline=1.0)
+    desk.retry = RetryPolicy(attempts=5, base=0.15, cap=0.15, deadline=0.4)
     await desk.publish(*range(20))
 
     async with desk.worker(places=8, attempts=4):
-        await asyncio.sleep(7.0)
+        # Four deliveries, each tried for so long, and the rests between them, take 2.7 s.
+        await asyncio.sleep(3.2)
         assert len(desk.sandbox.stored) == 0
         under_way, _ = await desk.pending()
         assert under_way <= 8
+        assert "the service is gone, so this worker holds" in caplog.text
         desk.sandbox.outage = False
         await all_done(desk.connection, 20)
 
@@ -257,7 +272,8 @@ async def test_when_nats_is_away_for_too_long_the_work_is_left_to_whoever_gets_i
         await nats_server.stop()
         await until(lambda: "away for too long" in caplog.text, ACK_WAIT)
         desk.sandbox.latency = 0.0
-        await asyncio.sleep(ACK_WAIT * 2)
+        # Longer than the service would have taken.
+        await asyncio.sleep(ACK_WAIT * 1.4)
         await nats_server.start()
         await all_done(desk.connection, 20)
 
@@ -341,7 +357,8 @@ async def test_a_worker_under_which_a_consumer_or_stream_is_deleted_ends_and_say
     monkeypatch.setattr("restream_async.worker.process._LOOK_AGAIN", 0.1)
     jetstream = jetstream_of(desk.connection)
     named = "the stream RESTREAMS_OUTCOMES" if what == "RESTREAMS_OUTCOMES" else "the consumer rest"
-    app = worker_app(NatsOptions(url=desk.url), Plan(places=4, grace=0.5), desk.client)
+    plan = Plan(places=4, grace=0.5, ack_wait=ACK_WAIT)
+    app = worker_app(NatsOptions(url=desk.url), plan, desk.client)
     running = asyncio.create_task(app.run())
     await desk.publish(1)
     await stored_count(desk.sandbox, 1, 5)

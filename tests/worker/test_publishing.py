@@ -48,8 +48,10 @@ async def test_publishing_again_after_any_end_adds_only_what_is_missing(
 
 
 async def test_a_restart_of_the_server_in_between_loses_and_doubles_nothing(
-    publisher: Publisher, nats_server: NatsServer
+    publisher: Publisher, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # What was under way just then is never confirmed.
+    monkeypatch.setattr("restream_async.worker.publishing._CONFIRM_SECONDS", 0.5)
     found: list[Published] = []
     publishing = asyncio.create_task(
         publisher.publish_all((wanted(number) for number in range(3000)), found.append)

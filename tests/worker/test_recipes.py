@@ -1,6 +1,7 @@
 """The recipes of the README, each under its real framework or with a real NATS server."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -17,19 +18,19 @@ import pytest
 
 from restream_async.sandbox import Sandbox
 
-from .nats_server import NatsServer
-
 README = (Path(__file__).parents[2] / "README.md").read_text()
 BLOCKS = dict(
     re.findall(r"^```(?:python|toml)\n# (\w+\.\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 )
-COMMANDS = [
-    line
+SHELL = [
+    line.partition(" #")[0].split()
     for block in re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-    if "RESTREAM_NATS_URL" in block
+    if "nats" in block.lower()
     for line in block.splitlines()
-    if line.startswith("restream-async ")
 ]
+COMMANDS = [words for words in SHELL if words[0] == "restream-async"]
+(SERVER,) = [words for words in SHELL if words[0] == "nats-server"]
+(ADDRESS,) = [words[1].partition("=")[2] for words in SHELL if words[0] == "export"]
 
 WANTED = {"title": "YouTube", "stream_url": "rtmp://h/a", "stream_key": "SECRET-of-a-service"}
 EVENT = {"eventType": "live.video.created", "data": {"PublicId": "v9", "Title": "Show"}}
@@ -147,44 +148,71 @@ async def test_the_webhook_route_creates_once_however_often_it_is_told(
     assert [item.title for item in sandbox.stored] == ["YouTube: Show"]
 
 
-async def test_the_commands_bring_a_file_to_the_service(
-    nats_server: NatsServer, sandbox: Sandbox, tmp_path: Path
+async def test_the_commands_bring_a_file_to_the_service_and_a_producer_learns_what_came_of_it(
+    sandbox: Sandbox, tmp_path: Path
 ) -> None:
     (tmp_path / "restreams.csv").write_text(
         "videoId,title,streamUrl,streamKey,status\n"
         + "".join(f"v{number},YouTube,rtmp://h/a,SECRET-{number},true\n" for number in range(20))
     )
+    (tmp_path / "producer.py").write_text(BLOCKS["producer.py"])
     put, work = COMMANDS
-    scripts = Path(sys.executable).parent
+    port = str(free_port())
     environment = {
         **os.environ,
-        "PATH": os.pathsep.join([str(scripts), os.environ["PATH"]]),
-        "RESTREAM_NATS_URL": nats_server.url,
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "RESTREAM_NATS_URL": ADDRESS.replace("4222", port),
         "RESTREAM_BASE_URL": sandbox.base_url,
         "RESTREAM_PROJECT_ID": sandbox.project_id,
         "RESTREAM_API_KEY": sandbox.api_key,
     }
 
-    async def start(command: str) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            *command.split(),
+    said: list[str] = []
+
+    @asynccontextmanager
+    async def started(*command: str) -> AsyncGenerator[asyncio.subprocess.Process]:
+        process = await asyncio.create_subprocess_exec(
+            *command,
             cwd=tmp_path,
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+            output, _ = await asyncio.wait_for(process.communicate(), 30)
+            said.append(output.decode())
 
-    enqueue = await start(put)
-    said, _ = await asyncio.wait_for(enqueue.communicate(), 30)
-    assert enqueue.returncode == 0, said.decode()
-    worker = await start(work)
-    try:
-        async with asyncio.timeout(30):
-            while len(sandbox.stored) < 20:  # noqa: ASYNC110 - asked, not told
-                await asyncio.sleep(0.05)
-    finally:
-        worker.send_signal(signal.SIGTERM)
-        also_said, _ = await asyncio.wait_for(worker.communicate(), 30)
-    assert worker.returncode == 0, also_said.decode()
-    assert len(sandbox.stored) == 20
-    assert b"SECRET" not in said + also_said
+    async def run(*command: str) -> str:
+        async with started(*command) as process:
+            # It says too little to fill a pipe.
+            assert await asyncio.wait_for(process.wait(), 30) == 0
+        return said[-1]
+
+    async with started(*SERVER, "-p", port):
+        await listening(port)
+        await run(*put)
+        async with started(*work) as worker:
+            produced = [await run(sys.executable, "producer.py") for _ in range(2)]
+            async with asyncio.timeout(30):
+                while len(sandbox.stored) < 21:  # noqa: ASYNC110 - asked, not told
+                    await asyncio.sleep(0.05)
+
+    assert worker.returncode == 0
+    (theirs,) = [item for item in sandbox.stored if item.stream_key == "live_8_secret"]
+    assert produced == [f"created {theirs.id} \n"] * 2, "the second one was dropped"
+    assert len(sandbox.stored) == 21
+    assert not re.search(r"SECRET|live_8|callback for", "".join(said))
+
+
+async def listening(port: str) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", int(port))
+                writer.close()
+                return
+            await asyncio.sleep(0.02)
