@@ -293,9 +293,7 @@ class BulkRun:
         await self._room_for_outcomes()
         doubt = page.doubt
         if doubt is not None:
-            await self._aftercare.remember(
-                Case(index=index, new=new, kept=done.restream.id, doubt=doubt, page=page)
-            )
+            await self._remember(index, new, page, done.restream.id, doubt)
         self._deliver(done, doubt)
 
     def _refuse(self, index: int, new: NewRestream, error: JournalError) -> None:
@@ -314,10 +312,15 @@ class BulkRun:
         doubt = end.doubt
         if doubt is not None:
             kept = end.restream.id if isinstance(end, Settled) else None
-            await self._aftercare.remember(
-                Case(index=index, new=new, kept=kept, doubt=doubt, page=page)
-            )
+            await self._remember(index, new, page, kept, doubt)
         self._deliver(outcome_of(end, index, new), doubt)
+
+    async def _remember(
+        self, index: int, new: NewRestream, page: Page | None, kept: int | str | None, doubt: Doubt
+    ) -> None:
+        """Keep in mind to look once more, at the end of the run."""
+        case = Case(index=index, new=new, kept=kept, doubt=doubt, page=page)
+        await self._aftercare.remember(case)
 
     def _deliver(self, outcome: Outcome, doubt: Doubt | None) -> None:
         self._tally.add(outcome, in_doubt=doubt is not None)

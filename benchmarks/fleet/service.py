@@ -8,8 +8,8 @@ from typing import Final
 
 import attrs
 
-from benchmarks.fleet.simulated_time import now
 from restream_async.wire import NoReply, Reply, Request
+from tests.unit.simulated_time import now
 
 WIRE: Final = 0.01
 """Seconds there and back."""

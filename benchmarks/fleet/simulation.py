@@ -13,7 +13,6 @@ from typing import Final
 from benchmarks import progress
 from benchmarks.fleet.arithmetic import jain, peak, rates, settled
 from benchmarks.fleet.service import Service, Wire
-from benchmarks.fleet.simulated_time import now, run
 from benchmarks.inputs import restreams
 from benchmarks.suite import Figures
 from restream_async import RetryPolicy
@@ -22,6 +21,7 @@ from restream_async.calls import Caller
 from restream_async.creation import Creator
 from restream_async.timing import Timing
 from restream_async.wire import Api
+from tests.unit.simulated_time import now, simulated
 
 _SLOTS_EACH: Final = 4
 _LATENCY: Final = 0.5
@@ -44,10 +44,11 @@ def simulate(clients: int, seed: int) -> Figures:
     slots = clients * _SLOTS_EACH
     service = Service(slots=slots, queue=slots, latency=_LATENCY)
     wires = [Wire(service) for _ in range(clients)]
-    run(_simulate(service, wires, seed))
+    _simulate(service, wires, seed)
     return _figures(service, wires)
 
 
+@simulated
 async def _simulate(service: Service, wires: list[Wire], seed: int) -> None:
     chance = random.Random(seed)
     loop = asyncio.get_running_loop()

@@ -1,8 +1,6 @@
 """Options for the NATS server, for the commands that work with it."""
 
 import contextlib
-import functools
-import inspect
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -10,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import attrs
 import typer
 
+from restream_async.cli.options import gathered
 from restream_async.cli.trouble import Trouble
 from restream_async.errors import ConfigurationError
 from restream_async.worker.names import FILE_VARIABLES, URL_VARIABLE, Names
@@ -135,25 +134,5 @@ def worker_extra() -> Generator[None]:
 
 
 def on_nats(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options above, and the parameter `nats` as one object."""
-    shared = [
-        inspect.Parameter(
-            field.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=field.default,
-            annotation=NatsChoice.__annotations__[field.name],
-        )
-        for field in attrs.fields(NatsChoice)
-    ]
-    signature = inspect.signature(command)
-    own = [each for each in signature.parameters.values() if each.name != "nats"]
-
-    @functools.wraps(command)
-    def with_nats(*arguments: Any, **values: Any) -> None:  # noqa: ANN401 - what typer read
-        given = {each.name: values.pop(each.name) for each in shared}
-        command(*arguments, nats=NatsChoice(**given), **values)
-
-    # What typer reads instead of the signature above.
-    with_nats.__dict__["__signature__"] = inspect.Signature([*own, *shared])
-    with_nats.__annotations__ = {each.name: each.annotation for each in [*own, *shared]}
-    return with_nats
+    """Give a command the options above, as its parameter `nats`."""
+    return gathered(NatsChoice, "nats", command)

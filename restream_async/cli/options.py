@@ -67,28 +67,42 @@ class ConnectionOptions:
 def connected(
     command: Callable[Concatenate[ConnectionOptions, _P], None],
 ) -> Callable[..., None]:
-    """Give a command the options of a connection after its own; it gets them as one object."""
+    """Give a command the options of a connection, as its parameter `connection`."""
+    return gathered(ConnectionOptions, "connection", command)
+
+
+def gathered(
+    kind: type[attrs.AttrsInstance], name: str, command: Callable[..., None]
+) -> Callable[..., None]:
+    """Give a command an option for each field of an attrs class, after its own.
+
+    It gets them as one object, by its parameter `name`.
+    """
     shared = [
         inspect.Parameter(
             field.name,
             inspect.Parameter.KEYWORD_ONLY,
             default=field.default,
-            annotation=ConnectionOptions.__annotations__[field.name],
+            annotation=kind.__annotations__[field.name],
         )
-        for field in attrs.fields(ConnectionOptions)
+        for field in attrs.fields(kind)
     ]
-    _, *own = inspect.signature(command).parameters.values()
-    parameters = [*(each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own), *shared]
+    own = [
+        each.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for each in inspect.signature(command).parameters.values()
+        if each.name != name
+    ]
+    parameters = [*own, *shared]
 
     @functools.wraps(command)
-    def with_connection(**values: Any) -> None:  # noqa: ANN401 - what typer read
+    def gathering(**values: Any) -> None:  # noqa: ANN401 - what typer read
         given = {each.name: values.pop(each.name) for each in shared}
-        command(ConnectionOptions(**given), **values)  # type: ignore[call-arg]
+        command(**{name: kind(**given)}, **values)
 
     # What typer reads instead of the signature above.
-    with_connection.__dict__["__signature__"] = inspect.Signature(parameters)
-    with_connection.__annotations__ = {each.name: each.annotation for each in parameters}
-    return with_connection
+    gathering.__dict__["__signature__"] = inspect.Signature(parameters)
+    gathering.__annotations__ = {each.name: each.annotation for each in parameters}
+    return gathering
 
 
 def seconds(text: str) -> float:

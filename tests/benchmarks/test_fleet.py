@@ -4,8 +4,8 @@ import time
 import pytest
 
 from benchmarks.fleet.arithmetic import jain, peak, rates, settled
-from benchmarks.fleet.simulated_time import now, run
 from benchmarks.fleet.simulation import simulate
+from tests.unit.simulated_time import now, simulated
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_simulated_time_passes_at_once_and_in_order() -> None:
         await asyncio.gather(sleeper("later", 3600.0), sleeper("sooner", 60.0))
 
     began = time.monotonic()
-    run(program())
+    simulated(program)()
 
     assert woken == [("sooner", 60.0), ("later", 3600.0)]
     assert time.monotonic() - began < 10.0
@@ -56,7 +56,7 @@ def test_a_simulation_in_which_nothing_can_happen_any_more_ends() -> None:
         await asyncio.get_running_loop().create_future()
 
     with pytest.raises(RuntimeError, match="nothing will ever happen"):
-        run(program())
+        simulated(program)()
 
 
 def test_a_small_fleet_uses_the_service_and_finds_back_after_an_outage() -> None:
