@@ -155,6 +155,7 @@ class Caller:
                 request, answer, read, secrets=self.secrets, wall_clock=self.timing.wall_clock
             )
         except BaseException:
+            deadline.in_doubt = deadline.in_doubt or request.sent
             # A cancellation says nothing about the load.
             gate.leave(latency=now() - started)
             raise
@@ -162,7 +163,10 @@ class Caller:
         if not isinstance(result, Failure):
             gate.succeeded()
             gate.leave(_GOOD, latency, request.method)
-        elif (
+            return result
+        if request.sent and result.verdict is Verdict.IN_DOUBT:
+            deadline.in_doubt = True
+        if (
             allowed < self.timeout
             and isinstance(result.error, AttemptTimeoutError)
             and latency < _FAIR * gate.idle_latency(request.method)

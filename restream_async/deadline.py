@@ -7,9 +7,14 @@ class Deadline:
     """A moment, so many seconds from now.
 
     A patient one moves on by the time for which the client is held in an outage.
+
+    Attributes:
+        in_doubt: whether an attempt of the call that ends then may have taken effect without a
+            known outcome. Whoever cancels the call reads it afterwards.
+
     """
 
-    __slots__ = ("_held", "_moment", "_now")
+    __slots__ = ("_held", "_moment", "_now", "in_doubt")
 
     def __init__(
         self, now: Callable[[], float], seconds: float, held: Callable[[], float] | None = None
@@ -24,6 +29,7 @@ class Deadline:
         """
         self._now = now
         self._held = held
+        self.in_doubt = False
         self._moment = now() + seconds
         if held is not None:
             self._moment -= held()

@@ -207,6 +207,14 @@ class ClientClosedError(TransportError, RuntimeError):
     """
 
 
+class NotSentError(TransportError):
+    """The request was not sent, because its run or its client was told to end before."""
+
+
+class CertificateError(TransportError):
+    """The certificate of the service could not be verified. Never retried: it ends a bulk run."""
+
+
 class MalformedResponseError(CallError):
     """The service reported success, but the answer cannot be read.
 
@@ -246,7 +254,30 @@ class OutageError(CallError):
 
     A bulk run waits for it for as long as the client's patience lasts, a single call until its
     own deadline. What may have taken effect before is an `OutcomeUnknownError` instead.
+
+    Attributes:
+        reached: whether this client ever got an answer from the service; if not, its address is
+            probably wrong.
+        last: the error of the latest attempt, or None.
+
     """
 
+    def __init__(
+        self,
+        call: Call,
+        *,
+        reached: bool = True,
+        last: CallError | None = None,
+        attempts: int = 0,
+        note: str = "",
+    ) -> None:
+        """Describe a service that is gone."""
+        super().__init__(call, attempts=attempts, note=note)
+        self.reached = reached
+        self.last = last
+
     def _happened(self) -> str:
-        return "nothing succeeds at the service, and it did not come back"
+        what = "nothing succeeds at the service, and it did not come back"
+        if not self.reached:
+            what = "the service was never reached"
+        return f"{what} (last: {self.last._happened()})" if self.last is not None else what  # noqa: SLF001 - of the same tree

@@ -249,6 +249,14 @@ class Created(Frozen):
     origin: Origin = Origin.POSTED
     maybe_duplicate: bool = False
 
+    @property
+    def differences(self) -> tuple[str, ...]:
+        """Which of `title` and `status` the service has otherwise than they were asked for."""
+        asked, has = self.request, self.restream
+        return tuple(
+            name for name in ("title", "status") if getattr(asked, name) != getattr(has, name)
+        )
+
 
 make_created: Final = maker(Created)
 """Makes one of all its fields in order."""

@@ -36,11 +36,10 @@ class _Body(aiohttp.BytesPayload):
     a body that says it is consumed keeps it from doing so.
     """
 
-    started = False
-
-    def __init__(self, data: bytes | None) -> None:
-        """Hold JSON, or nothing."""
-        data = data or b""
+    def __init__(self, request: Request) -> None:
+        """Hold the request's JSON, or nothing."""
+        data = request.body or b""
+        self._request = request
         # Past the base's own, which takes keywords only and looks what else than bytes it has.
         aiohttp.Payload.__init__(self, data, None, "application/json")
         self._size = len(data)
@@ -49,7 +48,7 @@ class _Body(aiohttp.BytesPayload):
         self, writer: AbstractStreamWriter, content_length: int | None
     ) -> None:
         """Note the start, then write."""
-        self.started = True
+        self._request.sent = True
         self._consumed = True
         await writer.write(self._value[:content_length])
 
@@ -140,7 +139,8 @@ class Transport:
             if self.closed:
                 return NoReply(detail=self.closed, sent=False, closed=True)
             session, alarms = self._open()
-        body = None if request.method == "GET" else _Body(request.body)
+        request.sent = False
+        body = None if request.method == "GET" else _Body(request)
         response: aiohttp.ClientResponse | None = None
         timed_out, connected = False, True
         alarm = alarms.set(timeout)
@@ -178,7 +178,7 @@ class Transport:
                 response.release()
         ended = NoReply(
             detail=lost,
-            sent=connected if body is None else body.started,
+            sent=connected if body is None else request.sent,
             timed_out=timed_out,
             closed=session.closed and not timed_out,
         )

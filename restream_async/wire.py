@@ -31,6 +31,7 @@ class Request:
         video_id: the live video that it is about, if one is named.
         new: the restream that it would create.
         body: JSON in UTF-8, or None.
+        sent: whether the latest attempt began to write its body; stays false for a GET.
 
     """
 
@@ -39,6 +40,7 @@ class Request:
     video_id: str | None = None
     new: NewRestream | None = None
     body: bytes | None = attrs.field(default=None, repr=False)
+    sent: bool = False
 
     @property
     def call(self) -> Call:

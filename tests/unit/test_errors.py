@@ -9,12 +9,14 @@ import restream_async
 from restream_async import (
     ApiError,
     AttemptTimeoutError,
+    CertificateError,
     ClientClosedError,
     ConfigurationError,
     InternalServerError,
     InvalidRestreamError,
     JournalError,
     MalformedResponseError,
+    NotSentError,
     OutageError,
     OutcomeUnknownError,
     RestreamError,
@@ -63,6 +65,9 @@ EXAMPLES: Final[list[RestreamError]] = [
     MalformedResponseError(CALL, problem="result.id: is missing", attempts=3),
     OutcomeUnknownError(CALL, doubt=api_error(InternalServerError), attempts=3, note="list them"),
     OutageError(CALL, attempts=7),
+    OutageError(CALL, reached=False, last=TransportError(CALL, detail="lost", sent=False)),
+    NotSentError(CALL, detail="the run was told to end", sent=False),
+    CertificateError(CALL, detail="the certificate could not be verified", sent=False),
 ]
 
 
@@ -81,6 +86,8 @@ def test_the_tree_is_that_of_the_design() -> None:
         "ApiError": ["CallError"],
         **{name: ["ApiError"] for name in API_ERRORS},
         "TransportError": ["CallError"],
+        "NotSentError": ["TransportError"],
+        "CertificateError": ["TransportError"],
         "AttemptTimeoutError": ["TransportError", "TimeoutError"],
         "ClientClosedError": ["TransportError", "RuntimeError"],
         "MalformedResponseError": ["CallError"],
