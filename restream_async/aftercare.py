@@ -12,12 +12,13 @@ from typing import Final
 
 import attrs
 
-from restream_async import codec
 from restream_async.bookkeeping import Page
 from restream_async.calls import Caller
-from restream_async.creation import Doubt, Key, copies_of, key_of
+from restream_async.creation import Creator, Doubt
 from restream_async.deletion import delete
 from restream_async.errors import NotFoundError
+from restream_async.existence import Key, key_of
+from restream_async.matching import Match, match
 from restream_async.model import NewRestream, Restream
 from restream_async.report import Duplicate
 from restream_async.verdict import Failure
@@ -55,19 +56,28 @@ class Aftercare:
     """Remembers what was in doubt, looks again, and repairs if asked to."""
 
     def __init__(
-        self, caller: Caller, api: Api, *, repair: bool, checked: Callable[[Case], None]
+        self,
+        caller: Caller,
+        api: Api,
+        creator: Creator,
+        *,
+        repair: bool,
+        checked: Callable[[Case], None],
     ) -> None:
         """Work with a caller on one project.
 
         Args:
             caller: makes the calls.
             api: knows their requests.
+            creator: knows what the service has shown so far.
             repair: whether to delete the copies that the run itself made.
             checked: told of each creation that was looked for again.
 
         """
         self._caller = caller
         self._api = api
+        self._listing = creator.listing
+        self._existence = creator.existence
         self._repair = repair
         self._checked = checked
         self._cases: defaultdict[str, list[Case]] = defaultdict(list)
@@ -117,33 +127,66 @@ class Aftercare:
     async def _look_at(self, videos: deque[tuple[str, list[Case]]]) -> None:
         while videos:
             video_id, cases = videos.popleft()
-            found = await self._caller.insist(
-                self._api.list(video_id, about=cases[0].new),
-                codec.restreams,
-                self._caller.begin_patiently(),
-            )
+            found = await self._list(video_id, cases)
             if isinstance(found, Failure):
-                if not isinstance(found.error, NotFoundError):
-                    self._forget(cases)
-                    continue
-                found = []
-            for case in cases:
-                await self._check(case, found)
-                self._checked(case)
-                self.unchecked -= 1
+                if isinstance(found.error, NotFoundError):
+                    # A video that is gone has no copies.
+                    for case in cases:
+                        self._note_checked(case)
+            else:
+                shown = {restream.id for restream in found}
+                for case in cases:
+                    is_current = case.kept is None or case.kept in shown
+                    is_open = self._leaves_open(case, found)
+                    duplicate = await self._check(case, found)
+                    if duplicate is not None:
+                        self.duplicates.append(duplicate)
+                    if is_current and not is_open:
+                        self._note_checked(case, duplicate)
             self._forget(cases)
+
+    def _note_checked(self, case: Case, duplicate: Duplicate | None = None) -> None:
+        self.unchecked -= 1
+        if duplicate is None or duplicate.deleted == duplicate.extra:
+            # Copies that stay are reported by the next run with this journal, too.
+            self._checked(case)
+
+    async def _list(self, video_id: str, cases: list[Case]) -> list[Restream] | Failure:
+        kept = {case.kept for case in cases if case.kept is not None}
+        found = await self._list_once(video_id, cases)
+        if not isinstance(found, Failure) and kept - {restream.id for restream in found}:
+            # It lacks what is known to exist: perhaps a cache has kept it.
+            self._listing.bypass_cache()
+            found = await self._list_once(video_id, cases)
+        return found
+
+    async def _list_once(self, video_id: str, cases: list[Case]) -> list[Restream] | Failure:
+        deadline = self._caller.begin_patiently()
+        return await self._listing.read(video_id, deadline, about=cases[0].new)
 
     def _forget(self, cases: list[Case]) -> None:
         for case in cases:
             self._told.pop(key_of(case.new), None)
 
-    async def _check(self, case: Case, restreams: list[Restream]) -> None:
+    def _copies(self, case: Case, restreams: list[Restream]) -> list[int | str]:
+        others = case.doubt.others - {case.kept}
+        return [
+            shown.id
+            for shown in restreams
+            if shown.id not in others and match(case.new, shown) is Match.SAME
+        ]
+
+    def _leaves_open(self, case: Case, restreams: list[Restream]) -> bool:
+        """Say whether copies may be among restreams that are not shown in full."""
+        known = {*case.doubt.others, *self._told.get(key_of(case.new), ())}
+        return self._existence.leaves_open(case.new, restreams, known)
+
+    async def _check(self, case: Case, restreams: list[Restream]) -> Duplicate | None:
         told = self._told.get(key_of(case.new), set()) - {case.kept}
-        others = frozenset(case.doubt.others - {case.kept})
-        ids = [copy.id for copy in copies_of(case.new, restreams, others)]
+        ids = self._copies(case, restreams)
         strays = [identifier for identifier in ids if identifier not in told | {case.kept}]
         if not strays:
-            return
+            return None
         keep = case.kept
         if keep is None:
             # What an equal item was given stands for this one too.
@@ -155,15 +198,13 @@ class Aftercare:
         all_ours = case.doubt.absent_before and len(extra) <= case.doubt.posts
         ours = self._repair and all_ours and keep in ids
         deleted = [identifier for identifier in extra if ours and await self._gone(identifier)]
-        self.duplicates.append(
-            Duplicate(
-                index=case.index,
-                video_id=case.new.video_id,
-                kept=keep,
-                extra=extra,
-                deleted=tuple(deleted),
-                reported_failed=case.kept is None,
-            )
+        return Duplicate(
+            index=case.index,
+            video_id=case.new.video_id,
+            kept=keep,
+            extra=extra,
+            deleted=tuple(deleted),
+            reported_failed=case.kept is None,
         )
 
     async def _gone(self, restream_id: int | str) -> bool:

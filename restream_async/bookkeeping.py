@@ -5,9 +5,11 @@ from typing import Literal, TypeAlias
 
 import attrs
 
-from restream_async.creation import IN_PLACE, Beginning, Doubt, Settled, Unsettled, key_of
-from restream_async.journal import Entry, Journal, State
+from restream_async.creation import IN_PLACE, Beginning, Doubt, Settled, Unsettled
+from restream_async.existence import key_of
+from restream_async.journal import DONE, Entry, Journal, State
 from restream_async.model import Created, NewRestream, Origin, Restream
+from restream_async.redaction import redact
 
 Repeats: TypeAlias = Literal["existing", "create"]
 
@@ -38,9 +40,18 @@ class Page:
 class Bookkeeper:
     """Asks the journal before an item begins, and tells it how the item ended."""
 
-    def __init__(self, journal: Journal, repeats: Repeats) -> None:
-        """Keep `journal`; `repeats` says whether the same restream again is a new one."""
+    def __init__(self, journal: Journal, repeats: Repeats, *, ensure: bool = False) -> None:
+        """Keep `journal`.
+
+        Args:
+            journal: it is open by the time of the first call.
+            repeats: whether the same restream again is a new one.
+            ensure: whether every restream is checked for at the service, also one that the
+                journal calls done.
+
+        """
         self._journal = journal
+        self._ensure = ensure
         self._another = repeats == "create"
         self._under_way: dict[str, int] = {}
         self._shared: set[str] = set()
@@ -56,7 +67,9 @@ class Bookkeeper:
         for fingerprint in fingerprints:
             self._arrive(fingerprint)
         try:
-            entries = await self._journal.begin(*fingerprints, repeat=self._another)
+            entries = await self._journal.begin(
+                *fingerprints, repeat=self._another, recheck=self._ensure
+            )
         except BaseException:
             for fingerprint in fingerprints:
                 self._leave(fingerprint)
@@ -66,15 +79,17 @@ class Bookkeeper:
     def done(self, index: int, new: NewRestream, page: Page) -> Created | None:
         """Return the outcome of an item that needs no request, or None."""
         entry = page.entry
-        if entry.restream_id is None or entry.state not in {State.CREATED, State.FOUND}:
+        if entry.restream_id is None or entry.state not in DONE:
+            return None
+        if self._ensure and not entry.this_run:
             return None
         self._leave(page.fingerprint)
         restream = Restream(
             id=entry.restream_id,
-            title=new.title,
+            title=new.title if entry.title is None else entry.title,
             stream_key=new.stream_key,
             stream_url=new.stream_url,
-            status=new.status,
+            status=new.status if entry.status is None else entry.status,
             video_id=new.video_id,
         )
         return Created(
@@ -85,9 +100,9 @@ class Bookkeeper:
             origin=Origin.EXISTING if entry.this_run else Origin.JOURNAL,
         )
 
-    def beginning(self, page: Page, *, ensure: bool) -> Beginning:
+    def beginning(self, page: Page) -> Beginning:
         """Return how an item with this past is to be begun."""
-        begun = page.entry.state is State.INTENDED
+        begun, ensure = page.entry.state is State.INTENDED, self._ensure
         if not (begun or ensure or self._another or page.entry.others):
             return IN_PLACE
         return Beginning(
@@ -104,20 +119,45 @@ class Bookkeeper:
         What failed after doubt stays an intent, so that a later run looks for it first. So does
         what failed beside an equal item, whose intent or end stands in the same place.
         """
+        entry = page.entry
         alone = page.fingerprint not in self._shared
         self._leave(page.fingerprint)
         absent_before = end.doubt.absent_before if end.doubt is not None else None
         if isinstance(end, Unsettled):
-            if end.doubt is None and alone and page.entry.state is not State.INTENDED:
-                self._note(page, State.FAILED)
+            if end.doubt is not None or not alone or entry.state is State.INTENDED:
+                return
+            # One that was done and could not be checked is as it was.
+            if entry.state is not None and entry.state in DONE and not end.attempts:
+                self._journal.end(
+                    page.fingerprint,
+                    entry.occurrence,
+                    entry.state,
+                    restream_id=entry.restream_id,
+                    absent_before=entry.absent_before,
+                    title=entry.title,
+                    status=entry.status,
+                )
+            else:
+                self._journal.end(page.fingerprint, entry.occurrence, State.FAILED)
             return
-        if end.origin is Origin.EXISTING and page.entry.this_run:
+        if end.origin is Origin.EXISTING and entry.this_run:
             # Another item of this run created it, and has noted so.
             return
-        ours = end.origin is Origin.POSTED or (
-            end.origin is Origin.CONFIRMED and absent_before is True
+        restream = end.restream
+        ours = (
+            end.origin is Origin.POSTED
+            or (end.origin is Origin.CONFIRMED and absent_before is True)
+            or (entry.state is State.CREATED and entry.restream_id == restream.id)
         )
-        self._note(page, State.CREATED if ours else State.FOUND, end.restream.id, absent_before)
+        self._journal.end(
+            page.fingerprint,
+            entry.occurrence,
+            State.CREATED if ours else State.FOUND,
+            restream_id=restream.id,
+            absent_before=absent_before,
+            title=_without_secrets(restream),
+            status=restream.status,
+        )
 
     def checked(self, page: Page) -> None:
         """Note that an item in doubt was looked for again at the end of the run."""
@@ -136,17 +176,9 @@ class Bookkeeper:
         else:
             self._shared.discard(fingerprint)
 
-    def _note(
-        self,
-        page: Page,
-        state: State,
-        restream_id: int | str | None = None,
-        absent_before: bool | None = None,  # noqa: FBT001 - a fact, handed on
-    ) -> None:
-        self._journal.end(
-            page.fingerprint,
-            page.entry.occurrence,
-            state,
-            restream_id=restream_id,
-            absent_before=absent_before,
-        )
+
+def _without_secrets(restream: Restream) -> str:
+    title, hidden = restream.title, (restream.stream_key, restream.stream_url)
+    if any(secret and secret in title for secret in hidden):
+        return redact(title, restream.secrets)
+    return title

@@ -82,9 +82,9 @@ class BulkRun:
         # A journal remembers better, and who looks first anyway need not.
         self._recent = None if another or ensure or journal is not None else Recent()
         self._journal = journal
-        self._books = Bookkeeper(journal, repeats) if journal is not None else None
+        self._books = Bookkeeper(journal, repeats, ensure=ensure) if journal is not None else None
         self._intents = self._intents_of(self._books) if self._books is not None else None
-        self._aftercare = Aftercare(caller, api, repair=repair, checked=self._note_checked)
+        self._aftercare = Aftercare(caller, api, creator, repair=repair, checked=self._note_checked)
         self._tally = Tally()
         self._most_lanes = caller.gate.ceiling * (1 + _WAITING_SHARE)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -278,7 +278,7 @@ class BulkRun:
         if intent is None:
             return None
         (index, new, page), placed = intent
-        beginning = self._books.beginning(page, ensure=self._ensure)
+        beginning = self._books.beginning(page)
         return index, new, beginning if placed else _unplaced(beginning), page
 
     async def _room_for_outcomes(self) -> None:

@@ -201,12 +201,33 @@ class Caller:
             heed: sees every failure, and may return what it means for this call.
 
         """
+
+        async def attempt(number: int) -> _T | Failure:
+            return await self.attempt(request, read, deadline, again=number > 1)
+
+        return await self.insist_on(attempt, deadline, heed=heed)
+
+    async def insist_on(
+        self,
+        attempt: Callable[[int], Awaitable[_T | Failure]],
+        deadline: Deadline,
+        *,
+        heed: Callable[[Failure], Failure] = lambda failure: failure,
+    ) -> _T | Failure:
+        """Do the same with an attempt that may take several requests.
+
+        Args:
+            attempt: makes one attempt; gets its number, from 1.
+            deadline: when all ends.
+            heed: sees every failure, and may return what it means for this call.
+
+        """
         attempts = 0
 
         async def once() -> _T | Failure:
             nonlocal attempts
             attempts += 1
-            result = await self.attempt(request, read, deadline, again=attempts > 1)
+            result = await attempt(attempts)
             if not isinstance(result, Failure):
                 return result
             result.error.attempts = attempts

@@ -191,8 +191,7 @@ class RestreamClient:
             InvalidRestreamError: the id is empty or cannot stand in a path.
 
         """
-        request = self._api.list(video_id)
-        result = await self._caller.insist(request, codec.restreams, self._caller.begin())
+        result = await self._creator.listing.read(video_id, self._caller.begin())
         return value_or_raise(result)
 
     async def toggle(self, restream_id: int | str) -> Toggled:
@@ -238,6 +237,7 @@ class RestreamClient:
             retries=caller.tally.retries,
             budget_left=caller.budget.left,
             state=caller.gate.state,
+            forms=self._creator.existence.forms,
         )
 
     def create_many(

@@ -76,12 +76,10 @@ def _restream(value: Any, _: object) -> Restream:  # noqa: ANN401 - what JSON br
     does not read one, the explaining converter says why.
     """
     kept, status = value["id"], value["status"]
-    title, key, url, video = (
-        value["title"],
-        value["streamKey"],
-        value["streamUrl"],
-        value["videoId"],
-    )
+    title, video = value["title"], value["videoId"]
+    # What a service must not show, it may leave out.
+    key, url = value.get("streamKey"), value.get("streamUrl")
+    key, url = "" if key is None else key, "" if url is None else url
     if (
         type(title) is type(key) is type(url) is type(video) is str
         and type(status) is bool
@@ -118,6 +116,7 @@ _AS_RESTREAM: Final = _FAST.get_structure_hook(Restream)
 _AS_RESTREAMS: Final = _FAST.get_structure_hook(list[Restream])
 _AS_TOGGLED: Final = _FAST.get_structure_hook(Toggled)
 _AS_BOOL: Final = _FAST.get_structure_hook(bool)
+_PAGING: Final = ("currentPage", "totalPages", "pageSize", "totalCount")
 _DECODER: Final = json.JSONDecoder()
 
 
@@ -213,6 +212,59 @@ def restreams(value: object) -> list[Restream]:
     if as_array(value) is None:
         raise UnreadableError("result: expected an array, an object or null")
     return _read(value, list[Restream], _AS_RESTREAMS)
+
+
+@attrs.frozen(kw_only=True)
+class Page:
+    """A list of restreams, or one page of it.
+
+    Attributes:
+        restreams: those of this page.
+        number: which page it is.
+        pages: how many there are; 1 for a list that is whole.
+        size: how many restreams a page has, if that is said.
+        count: how many there are on all pages, if that is said.
+
+    """
+
+    restreams: list[Restream]
+    number: int = 1
+    pages: int = 1
+    size: int | None = None
+    count: int | None = None
+
+
+def page(value: object) -> Page:
+    """Read the `result` of a list call, which may be one page of the list.
+
+    Pages have the form of the sibling call for live videos: `items`, `currentPage`, `totalPages`,
+    `pageSize`, `totalCount`.
+
+    Raises:
+        UnreadableError: it is no list, or a page that does not say how many there are.
+
+    """
+    fields = as_object(value)
+    if fields is None or "items" not in fields:
+        return Page(restreams=restreams(value))
+    items = as_array(fields["items"])
+    if items is None:
+        raise UnreadableError("result.items: expected an array")
+    numbers = {name: _whole(fields.get(name)) for name in _PAGING}
+    number, pages = numbers["currentPage"], numbers["totalPages"]
+    if number is None or pages is None:
+        raise UnreadableError("result: a page must have currentPage and totalPages")
+    return Page(
+        restreams=restreams(items),
+        number=number,
+        pages=pages,
+        size=numbers["pageSize"],
+        count=numbers["totalCount"],
+    )
+
+
+def _whole(value: object) -> int | None:
+    return value if type(value) is int else None
 
 
 def toggled(value: object) -> Toggled:

@@ -1,13 +1,12 @@
 """One creation, from the first POST to a certain end: never twice, and never lost.
 
 After an attempt in doubt nobody knows whether the restream is there. So before every resend, and
-once more before a failure is reported, the restreams of the video are listed and searched for
-`videoId + streamUrl + streamKey`. The look comes right before the resend, not right after the
-failure, because a slow service may still be storing what it has already given up answering.
+once more before a failure is reported, the restreams of the video are listed and searched for the
+wanted one (`existence`). This check comes right before the resend, not right after the failure,
+because a slow service may still be storing what it has already given up answering.
 """
 
 import asyncio
-from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from http import HTTPStatus
 from typing import Final
@@ -22,11 +21,15 @@ from restream_async.errors import (
     ApiError,
     CallError,
     ClientClosedError,
+    MalformedResponseError,
     OutageError,
     OutcomeUnknownError,
     RestreamError,
     TransportError,
 )
+from restream_async.existence import Existence, Inconclusive, Key, Known, key_of
+from restream_async.listing import Listing
+from restream_async.matching import Match, match_url
 from restream_async.model import Failed, NewRestream, Origin, Outcome, Restream, make_created
 from restream_async.verdict import Failure, Verdict
 from restream_async.wire import Api
@@ -37,25 +40,8 @@ LAST_LOOK: Final = 5.0
 # Looked up once, not for every creation.
 _POSTED: Final = Origin.POSTED
 _SAME_UNDER_WAY: Final = "an equal restream was being created until the deadline"
-# What a service answers that has nothing to list, or cannot list.
-_NOTHING_THERE: Final = frozenset(
-    {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
-)
-
-
-class Key(tuple[str, str, str]):
-    """What makes two restreams the same one: video, stream URL and stream key."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        """Return nothing of it: it is a local where a traceback may be printed with its locals."""
-        return "Key(***)"
-
-
-def key_of(restream: NewRestream | Restream) -> Key:
-    """Return the key of a restream."""
-    return Key((restream.video_id, restream.stream_url, restream.stream_key))
+# What a service answers that has no list call.
+_CANNOT_LIST: Final = frozenset({HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
 
 
 @attrs.frozen(kw_only=True)
@@ -146,6 +132,8 @@ class Creator:
         self._caller = caller
         self._api = api
         self._in_doubt: InDoubt = in_doubt
+        self.listing = Listing(caller, api)
+        self.existence = Existence()
         self._busy: dict[Key, asyncio.Event | None] = {}
         self._known: dict[Key, set[int | str]] = {}
 
@@ -175,13 +163,15 @@ class Creator:
             beginning = attrs.evolve(beginning, in_place=False, look_first=not beginning.another)
         self._busy[key] = None
         try:
-            first: Failure | None = None
-            if beginning is IN_PLACE or beginning is PLAIN:
+            first: Restream | Failure | None = None
+            existence = self.existence
+            if (beginning is IN_PLACE or beginning is PLAIN) and not existence.hides_keys:
                 # Nearly all need no more than this.
                 caller = self._caller
                 send = caller.attempt_in_place if beginning.in_place else caller.attempt
                 result = await send(self._api.create(new), codec.restream, deadline)
-                if not isinstance(result, Failure):
+                if not isinstance(result, Failure) and existence.accepts(new, result):
+                    existence.gave(new, result.id)
                     return Settled(result, 1, _POSTED)
                 first = result
             return await self._pursue(new, deadline, beginning, first)
@@ -190,15 +180,29 @@ class Creator:
             if waiting is not None:
                 waiting.set()
 
+    def has_rivals(self, new: NewRestream) -> bool:
+        """Say whether others are being created for the same video and stream URL."""
+        key = key_of(new)
+        return any(
+            other != key
+            and other[0] == new.video_id
+            and match_url(new.stream_url, other[1]) is not Match.DIFFERENT
+            for other in self._busy
+        )
+
     async def _pursue(
-        self, new: NewRestream, deadline: Deadline, beginning: Beginning, first: Failure | None
+        self,
+        new: NewRestream,
+        deadline: Deadline,
+        beginning: Beginning,
+        first: Restream | Failure | None,
     ) -> Settled | Unsettled:
         known: set[int | str] = set()
         if beginning.another:
             known = self._known.setdefault(key_of(new), known)
             known |= beginning.others
             beginning = attrs.evolve(beginning, others=known)
-        course = _Course(self._caller, self._api, self._in_doubt, new, deadline, beginning)
+        course = _Course(self, self._caller, self._api, self._in_doubt, new, deadline, beginning)
         end = await course.run(first)
         if isinstance(end, Settled):
             known.add(end.restream.id)
@@ -219,6 +223,7 @@ class _Course:
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts of a creation, handed over once
         self,
+        creator: Creator,
         caller: Caller,
         api: Api,
         in_doubt: InDoubt,
@@ -226,6 +231,7 @@ class _Course:
         deadline: Deadline,
         beginning: Beginning,
     ) -> None:
+        self._creator = creator
         self._caller = caller
         self._api = api
         self._in_doubt = in_doubt
@@ -239,8 +245,11 @@ class _Course:
         self._repeats = caller.policy.attempts - 1
         self._absent = False
         self._resent_blindly = False
+        # Ids that a list showed before the latest POST; answers that were not taken as they are.
+        self._before: set[int | str] | None = None
+        self._claimed: dict[int | str, Restream] = {}
 
-    async def run(self, first: Failure | None) -> Settled | Unsettled:
+    async def run(self, first: Restream | Failure | None) -> Settled | Unsettled:
         """See the creation to its end; `first` is how a first POST failed, if one was made."""
         result = await self._first() if first is None else self._posted(first)
         if isinstance(result, Failure):
@@ -258,7 +267,8 @@ class _Course:
             self._doubt = TransportError(
                 self._request.call, detail="an earlier run ended before its answer came", sent=True
             )
-        if not (beginning.look_first or beginning.in_doubt):
+        blind = self._in_doubt == "resend" or not self._creator.existence.hides_keys
+        if blind and not (beginning.look_first or beginning.in_doubt):
             return await self._post(in_place=beginning.in_place)
         if beginning.in_place:
             self._caller.gate.leave()
@@ -266,6 +276,9 @@ class _Course:
         if beginning.in_doubt:
             return await self._again()
         found = await self._look(self._deadline)
+        if not beginning.look_first:
+            # Only to know what was there before.
+            return await self._post()
         if isinstance(found, Failure):
             # Whether it is there is the question: without the answer nothing is sent.
             return Failure(Verdict.REFUSED, found.error)
@@ -281,7 +294,10 @@ class _Course:
     def _posted(self, result: Restream | Failure) -> Settled | Failure:
         self._attempts += 1
         if not isinstance(result, Failure):
-            return self._settle(result, Origin.POSTED)
+            if self._creator.existence.accepts(self._new, result):
+                return self._settle(result, Origin.POSTED)
+            self._claimed[result.id] = result
+            result = self._of_another()
         result.error.attempts = self._attempts
         if result.verdict is Verdict.IN_DOUBT:
             self._doubt = result.error
@@ -297,10 +313,12 @@ class _Course:
         found = await self._look(self._deadline)
         if isinstance(found, Restream):
             return self._settle(found, Origin.CONFIRMED)
-        if isinstance(found, Failure) and (
-            self._in_doubt == "raise" or isinstance(found.error, OutageError)
-        ):
-            return self._unknown(doubt, found)
+        if isinstance(found, Failure):
+            if self._in_doubt == "raise" or isinstance(found.error, OutageError):
+                return self._unknown(doubt, found)
+            if _has_answered(doubt) or _has_answered(found.error):
+                # An answer that cannot be read is no sign that nothing happened.
+                return Failure(Verdict.IN_DOUBT, doubt)
         return await self._post(blindly=isinstance(found, Failure))
 
     async def _before_giving_up(self, failure: Failure) -> Settled | Failure:
@@ -323,18 +341,39 @@ class _Course:
         return self._settle(found, Origin.CONFIRMED)
 
     async def _look(self, deadline: Deadline, *, once: bool = False) -> Restream | Failure | None:
-        request = self._api.list(self._new.video_id, about=self._new)
+        listing, new = self._creator.listing, self._new
         if once:
-            found = await self._caller.attempt(request, codec.restreams, deadline)
+            listed = await listing.read_once(new.video_id, deadline, about=new)
         else:
-            found = await self._caller.insist(request, codec.restreams, deadline, heed=self._tire)
-        if isinstance(found, Failure):
-            found.error.attempts = found.error.attempts or 1
-            gone = isinstance(found.error, ApiError) and found.error.status in _NOTHING_THERE
-            return None if gone else found
-        matches = copies_of(self._new, found, self._beginning.others)
-        self._absent = self._absent or not matches
-        return matches[0] if matches else None
+            listed = await listing.read(new.video_id, deadline, about=new, heed=self._tire)
+        if isinstance(listed, Failure):
+            listed.error.attempts = listed.error.attempts or 1
+            return None if self._shows_nothing(listed.error) else listed
+        known = Known(
+            others=self._beginning.others,
+            before=self._before,
+            claimed=self._claimed,
+            has_rivals=self._creator.has_rivals(new),
+        )
+        found = self._creator.existence.find(new, listed, known)
+        if found is None or not self._doubtful:
+            self._before = {shown.id for shown in listed}
+        if isinstance(found, Inconclusive):
+            error = MalformedResponseError(
+                self._api.list(new.video_id, about=new).call, problem=str(found), attempts=1
+            )
+            return Failure(Verdict.IN_DOUBT, error)
+        self._absent = self._absent or found is None
+        return found
+
+    def _shows_nothing(self, error: CallError) -> bool:
+        """Say whether a list call that failed says that there is nothing."""
+        if not isinstance(error, ApiError):
+            return False
+        # A service without a list call proves nothing against a POST that it has answered.
+        answered = self._doubt is not None and _has_answered(self._doubt)
+        cannot_list = error.status in _CANNOT_LIST and not answered
+        return cannot_list or error.status == HTTPStatus.NOT_FOUND
 
     def _tire(self, failure: Failure) -> Failure:
         """Repeat failed looks only so often over the whole creation: they are retries in retries.
@@ -357,12 +396,19 @@ class _Course:
         )
 
     def _settle(self, restream: Restream, origin: Origin) -> Settled:
+        self._creator.existence.gave(self._new, restream.id)
         return Settled(
             restream=restream,
             attempts=self._attempts,
             origin=origin,
             maybe_duplicate=self._resent_blindly,
             doubt=self._doubts(),
+        )
+
+    def _of_another(self) -> Failure:
+        problem = "it is about another restream than was asked for"
+        return Failure(
+            Verdict.IN_DOUBT, MalformedResponseError(self._request.call, problem=problem)
         )
 
     def _unknown(self, doubt: CallError, look: Failure) -> Failure:
@@ -376,12 +422,8 @@ class _Course:
         return Failure(Verdict.REFUSED, error)
 
 
-def copies_of(
-    new: NewRestream, restreams: Sequence[Restream], others: AbstractSet[int | str] = frozenset()
-) -> list[Restream]:
-    """Return those restreams that are the wanted one, except `others`, which are not."""
-    wanted = key_of(new)
-    return [item for item in restreams if key_of(item) == wanted and item.id not in others]
+def _has_answered(error: CallError) -> bool:
+    return isinstance(error, MalformedResponseError)
 
 
 def restream_or_raise(end: Settled | Unsettled) -> Restream:

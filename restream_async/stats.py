@@ -18,6 +18,9 @@ class Stats:
         budget_left: retries that could be made at once.
         state: "outage" while nothing succeeds and all is held, else "open".
 
+        forms: JSON names of the fields of restreams that the service shows otherwise than they
+            were sent, such as a masked `streamKey`; empty in all likelihood.
+
     """
 
     in_flight: int
@@ -27,3 +30,4 @@ class Stats:
     retries: int
     budget_left: int
     state: Literal["open", "outage"]
+    forms: tuple[str, ...] = ()

@@ -95,6 +95,8 @@ class Transport:
             hdrs.AUTHORIZATION: authorization,
             hdrs.ACCEPT: "application/json",
             hdrs.ACCEPT_ENCODING: "identity",
+            # An existence check must not see what was there some time ago.
+            hdrs.CACHE_CONTROL: "no-cache",
             hdrs.USER_AGENT: _USER_AGENT,
         }
         self._limit = limit

@@ -38,7 +38,7 @@ from restream_async.redaction import (
     redact,
     redact_values,
 )
-from restream_async.wire import NoReply, Reply, Request, retry_after
+from restream_async.wire import NoReply, Reply, Request, is_from_cache, retry_after
 
 _T = TypeVar("_T")
 _Envelope: TypeAlias = dict[str, object] | None
@@ -89,6 +89,8 @@ class Failure:
 
     verdict: Verdict
     error: CallError
+    cached: bool = False
+    """Whether a cache answered in place of the service."""
 
     @property
     def final(self) -> bool:
@@ -136,6 +138,8 @@ def judge(
         problem = answer.defect
         if 200 <= answer.status < 300 and not problem:  # noqa: PLR2004 - HTTP's own classes
             if envelope is not None and envelope.get("success") is True:
+                if request.method == "GET" and is_from_cache(answer.headers):
+                    return _cached(request)
                 return read(envelope.get("result"))
             problem = "" if _denies(envelope) else "it is not the documented envelope"
     except codec.UnreadableError as unreadable:
@@ -143,6 +147,12 @@ def judge(
     return _Telling(request, answer, (*secrets, *request.secrets), wall_clock).failure(
         envelope, problem
     )
+
+
+def _cached(request: Request) -> Failure:
+    problem = "a cache answered, from what it had stored"
+    error = MalformedResponseError(request.call, problem=problem)
+    return Failure(Verdict.IN_DOUBT, error, cached=True)
 
 
 def _unanswered(request: Request, answer: NoReply, secrets: tuple[str, ...]) -> Failure:

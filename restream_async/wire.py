@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import attrs
 
@@ -17,6 +17,7 @@ from restream_async.errors import Call
 from restream_async.model import NewRestream, check_identifier
 from restream_async.redaction import redact
 
+_HIT: Final = re.compile(r"\bhit\b", re.IGNORECASE)
 _SECONDS: Final = re.compile(r"\d{1,10}(\.\d{1,10})?", re.ASCII)
 
 
@@ -117,10 +118,31 @@ class Api:
         """Return the request that creates a restream."""
         return Request("POST", self._restreams, new.video_id, new, codec.to_json(new))
 
-    def list(self, video_id: str, *, about: NewRestream | None = None) -> Request:
-        """Return the request that lists the restreams of one live video."""
+    def list(
+        self,
+        video_id: str,
+        *,
+        about: NewRestream | None = None,
+        page: int | None = None,
+        take: int | None = None,
+        unique: int | None = None,
+    ) -> Request:
+        """Return the request that lists the restreams of one live video.
+
+        Args:
+            video_id: which video.
+            about: the restream that is looked for, if it is one.
+            page: which page of a list that comes in pages.
+            take: how many restreams a page has.
+            unique: a number that no earlier request had, for caches that go by the query.
+
+        """
         video = check_identifier("video_id", video_id)
         path = f"{self._root}/live-video/{quote(video, safe='')}/restreams"
+        parameters = {"page": page, "take": take, "_": unique}
+        query = urlencode({name: value for name, value in parameters.items() if value is not None})
+        if query:
+            path = f"{path}?{query}"
         return Request(method="GET", path=path, video_id=video, new=about)
 
     def toggle(self, restream_id: int | str) -> Request:
@@ -134,6 +156,20 @@ class Api:
     def _one(self, restream_id: int | str) -> str:
         identifier = check_identifier("restream_id", restream_id)
         return f"{self._restreams}/{quote(identifier, safe='')}"
+
+
+def is_from_cache(headers: Mapping[str, str]) -> bool:
+    """Say whether a cache says that it answered from what it had stored.
+
+    By `Age` (RFC 9111, section 5.1), `Cache-Status` (RFC 9211), `X-Cache`, or the two numbers that
+    Varnish puts into `X-Varnish` for a hit: its own, and that of the request that it had stored.
+    """
+    hits = f"{headers.get('Cache-Status', '')} {headers.get('X-Cache', '')}"
+    return (
+        headers.get("Age", "0").strip() != "0"
+        or len(headers.get("X-Varnish", "").split()) > 1
+        or _HIT.search(hits) is not None
+    )
 
 
 def retry_after(headers: Mapping[str, str], wall_clock: Callable[[], float]) -> float | None:

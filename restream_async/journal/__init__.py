@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
 from restream_async.errors import JournalError
-from restream_async.journal.entries import Batch, Entry, Identity, State
+from restream_async.journal.entries import DONE, Batch, Entry, Identity, State
 from restream_async.journal.store import Store
 
-__all__ = ["Entry", "Identity", "Journal", "State"]
+__all__ = ["DONE", "Entry", "Identity", "Journal", "State"]
 
 _T = TypeVar("_T")
 
@@ -67,21 +67,25 @@ class Journal:
         """Return what a creation is known by; it does not give the key away."""
         return self._opened().fingerprint(key)
 
-    async def begin(self, *fingerprints: str, repeat: bool = False) -> list[Entry]:
+    async def begin(
+        self, *fingerprints: str, repeat: bool = False, recheck: bool = False
+    ) -> list[Entry]:
         """Note that creations are about to begin, and return what was known of each before.
 
-        When this returns, the intents are durable. A creation that is done already keeps its state.
+        When this returns, the intents are durable. A creation that is done already keeps its state,
+        unless it is to be checked again.
 
         Args:
             fingerprints: which creations.
             repeat: whether another one like those of this run is a new one.
+            recheck: whether one that an earlier run has done may be created again.
 
         """
         reply: asyncio.Future[list[Entry]] = self._reply()
-        self._batch.begins.append((fingerprints, repeat, reply))
+        self._batch.begins.append((fingerprints, repeat, recheck, reply))
         return await reply
 
-    def end(
+    def end(  # noqa: PLR0913 - one keyword for each fact
         self,
         fingerprint: str,
         occurrence: int,
@@ -89,14 +93,18 @@ class Journal:
         *,
         restream_id: int | str | None = None,
         absent_before: bool | None = None,
+        title: str | None = None,
+        status: bool | None = None,
     ) -> None:
-        """Note how a creation ended.
+        """Note how a creation ended, and what the service has of it.
 
         It need not be waited for: an intent without an end is looked for. A journal that cannot
         be written says so to the next one who begins.
         """
         self._schedule_soon()
-        self._batch.ends.append((fingerprint, occurrence, state, restream_id, absent_before))
+        self._batch.ends.append(
+            (fingerprint, occurrence, state, restream_id, absent_before, title, status)
+        )
 
     def clear_doubt(self, fingerprint: str, occurrence: int) -> None:
         """Note that a creation after doubt was looked for again."""

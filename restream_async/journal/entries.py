@@ -3,7 +3,7 @@
 import asyncio
 import enum
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import attrs
 
@@ -27,6 +27,10 @@ class State(enum.Enum):
     """It was created, and deleted again."""
 
 
+DONE: Final = frozenset({State.CREATED, State.FOUND})
+"""The states of what exists, as far as the journal knows."""
+
+
 @attrs.frozen(kw_only=True)
 class Entry:
     """What the journal knows of a creation that is about to begin.
@@ -35,6 +39,8 @@ class Entry:
         state: how far it has come, or None if it is new.
         this_run: whether it was met earlier in this run.
         restream_id: the id that the service gave it, if it is known.
+        title: the title that the service had then, if it is known.
+        status: the status that it had then.
         occurrence: which of several equal creations it is, from 0.
         absent_before: None, unless it was created after doubt and not yet looked for again; then
             whether a look had shown that it was not there before.
@@ -46,6 +52,8 @@ class Entry:
     this_run: bool
     restream_id: int | str | None
     occurrence: int
+    title: str | None = None
+    status: bool | None = None
     absent_before: bool | None = None
     others: tuple[int | str, ...] = ()
 
@@ -66,8 +74,8 @@ class Identity:
     api_key: str = attrs.field(repr=False)
 
 
-End: TypeAlias = tuple[str, int, State, int | str | None, bool | None]
-Begin: TypeAlias = tuple[Sequence[str], bool, asyncio.Future[list[Entry]]]
+End: TypeAlias = tuple[str, int, State, int | str | None, bool | None, str | None, bool | None]
+Begin: TypeAlias = tuple[Sequence[str], bool, bool, asyncio.Future[list[Entry]]]
 Question: TypeAlias = tuple[Callable[["Store"], Any], asyncio.Future[Any]]
 
 

@@ -12,16 +12,16 @@ from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import attrs
 
 from restream_async.errors import JournalError
-from restream_async.journal.entries import Batch, Begin, Entry, Identity, State
+from restream_async.journal.entries import DONE, Batch, Begin, Entry, Identity, State
 
 _T = TypeVar("_T")
 
-_FORMAT: Final = "restream-async journal 1"
+_FORMAT: Final = "restream-async journal 2"
 _PAGE: Final = 500
 _LARGEST_PIECE: Final = 256
 _SCHEMA: Final = """
@@ -33,30 +33,43 @@ CREATE TABLE creation (
     state TEXT NOT NULL,
     restream_id TEXT,
     absent_before INTEGER,
+    title TEXT,
+    status INTEGER,
     PRIMARY KEY (fingerprint, occurrence)
 ) WITHOUT ROWID;
 """
 _MET: Final = """
 SELECT json_group_array(
-    json_array(fingerprint, occurrence, run, state, restream_id, absent_before)
+    json_array(fingerprint, occurrence, run, state, restream_id, absent_before, title, status)
 ) FROM (
     SELECT * FROM creation WHERE fingerprint IN ({}) ORDER BY fingerprint, occurrence
 )
 """
-# None is dear to bind, and what is new is nearly all.
+# Binding NULL is slow, and most rows are new.
 _PUT: Final = "INSERT OR REPLACE INTO creation VALUES {}"
-_PUT_ROW: Final = "(?, ?, ?, ?, nullif(?, ''), nullif(?, -1))"
-_NEW_ROW: Final = "(?, 0, {}, '{}', NULL, NULL)"
-# A row of `creation`, the restream id as the service sent it.
-_Row: TypeAlias = tuple[str, int, int, str, int | str | None, bool | None]
-_RUN: Final = 2
-_ID: Final = 4
+_PUT_ROW: Final = "(?, ?, ?, ?, nullif(?, ''), nullif(?, -1), nullif(?, ''), nullif(?, -1))"
+_NEW_ROW: Final = "(?, 0, {}, '{}', NULL, NULL, NULL, NULL)"
+
+
+class _Row(NamedTuple):
+    """A row of `creation`, the restream id as the service sent it."""
+
+    fingerprint: str
+    occurrence: int
+    run: int
+    state: str
+    restream_id: int | str | None = None
+    absent_before: bool | None = None
+    title: str | None = None
+    status: bool | None = None
+
 
 _FORBIDDEN: Final = "cannot be written: check its permissions, and those of its folder"
 _DAMAGED: Final = (
     "is damaged, or no journal: move it away and run again with ensure=True (on the command line: "
     "--ensure), which looks for every restream before it creates it"
 )
+_ID: Final = _Row._fields.index("restream_id")
 _INTENDED: Final = State.INTENDED.value
 _NEW: Final = Entry(state=None, this_run=False, restream_id=None, occurrence=0)
 
@@ -118,10 +131,7 @@ class Store:
         """Do all of `batch` in one transaction; return each who waits with the answer."""
         with _explained(self._path), self._transaction():
             self._put(
-                [
-                    (fingerprint, occurrence, self._run, state.value, known, absent_before)
-                    for fingerprint, occurrence, state, known, absent_before in batch.ends
-                ]
+                [_Row(end[0], end[1], self._run, end[2].value, *end[3:]) for end in batch.ends]
             )
             self._clear_doubts(batch.cleared)
             replies = self._begin(batch.begins)
@@ -133,17 +143,17 @@ class Store:
         new: list[str] = []
         known: list[_Row] = []
         replies: list[tuple[asyncio.Future[Any], Any]] = []
-        for some, repeat, reply in begins:
+        for some, repeat, recheck, reply in begins:
             entries: list[Entry] = []
             for fingerprint in some:
                 rows = met[fingerprint]
                 row: _Row
                 if rows:
                     entry = self._entry(rows, repeat=repeat)
-                    row = self._row(fingerprint, entry)
+                    row = self._row(fingerprint, entry, recheck=recheck and not entry.this_run)
                     known.append(row)
                 else:
-                    entry, row = _NEW, (fingerprint, 0, self._run, _INTENDED, None, None)
+                    entry, row = _NEW, _Row(fingerprint, 0, self._run, _INTENDED)
                     new.append(fingerprint)
                 rows[entry.occurrence] = row
                 entries.append(entry)
@@ -155,26 +165,36 @@ class Store:
         return replies
 
     def _entry(self, rows: dict[int, _Row], *, repeat: bool) -> Entry:
-        free = [row for row in rows.values() if row[_RUN] < self._run]
+        free = [row for row in rows.values() if row.run < self._run]
         if repeat and not free:
             return attrs.evolve(_NEW, occurrence=len(rows), others=_ids(rows.values()))
-        _, occurrence, run, state, known, absent_before = row = free[0] if free else rows[0]
+        row = free[0] if free else rows[0]
         return Entry(
-            state=State(state),
-            this_run=run == self._run,
-            restream_id=known,
-            occurrence=occurrence,
-            absent_before=None if absent_before is None else bool(absent_before),
+            state=State(row.state),
+            this_run=row.run == self._run,
+            restream_id=row.restream_id,
+            occurrence=row.occurrence,
+            title=row.title,
+            status=_flag(row.status),
+            absent_before=_flag(row.absent_before),
             others=_ids(other for other in rows.values() if other is not row),
         )
 
-    def _row(self, fingerprint: str, entry: Entry) -> _Row:
-        done = entry.state in {State.CREATED, State.FOUND}
+    def _row(self, fingerprint: str, entry: Entry, *, recheck: bool) -> _Row:
+        if entry.state is None or entry.state not in DONE:
+            return _Row(fingerprint, entry.occurrence, self._run, _INTENDED)
         # Of one that is done, only that this run has met it is noted.
-        if entry.state is None or not done:
-            return (fingerprint, entry.occurrence, self._run, _INTENDED, None, None)
-        state, known = entry.state.value, entry.restream_id
-        return (fingerprint, entry.occurrence, self._run, state, known, entry.absent_before)
+        state = _INTENDED if recheck else entry.state.value
+        return _Row(
+            fingerprint,
+            entry.occurrence,
+            self._run,
+            state,
+            entry.restream_id,
+            entry.absent_before,
+            entry.title,
+            entry.status,
+        )
 
     # Each statement that Python runs gives the interpreter away and must win it back from a busy
     # event loop, which takes up to 5 ms; and so does each row that is read. So what many rows need
@@ -185,14 +205,24 @@ class Store:
         for some in _pieces(fingerprints):
             query = _MET.format(_list("?", len(some)))
             (found,) = self._database.execute(query, some).fetchone()
-            for fingerprint, occurrence, run, state, known, absent_before in json.loads(found):
-                identifier = None if known is None else json.loads(known)
-                row = (fingerprint, occurrence, run, state, identifier, absent_before)
-                met[fingerprint][occurrence] = row
+            for fields in json.loads(found):
+                row = _Row(*fields)
+                if isinstance(row.restream_id, str):
+                    row = row._replace(restream_id=json.loads(row.restream_id))
+                met[row.fingerprint][row.occurrence] = row
         return met
 
     def _put(self, rows: Sequence[_Row]) -> None:
-        values = [(*row[:_ID], _text(row[_ID]), -1 if row[-1] is None else row[-1]) for row in rows]
+        values = [
+            (
+                *row[:_ID],
+                _text(row.restream_id),
+                -1 if row.absent_before is None else row.absent_before,
+                row.title or "",
+                -1 if row.status is None else row.status,
+            )
+            for row in rows
+        ]
         for piece in _pieces(values):
             statement = _PUT.format(_list(_PUT_ROW, len(piece)))
             self._database.execute(statement, list(chain.from_iterable(piece)))
@@ -273,6 +303,10 @@ class Store:
             )
 
 
+def _flag(value: object) -> bool | None:
+    return None if value is None else bool(value)
+
+
 def _text(restream_id: int | str | None) -> str:
     # As JSON, to be told apart and of any size.
     if isinstance(restream_id, str):
@@ -305,7 +339,7 @@ def _key_check(key: bytes) -> bytes:
 
 
 def _ids(rows: Iterable[_Row]) -> tuple[int | str, ...]:
-    return tuple(known for row in rows if (known := row[_ID]) is not None)
+    return tuple(known for row in rows if (known := row.restream_id) is not None)
 
 
 def _create_private(path: Path) -> None:

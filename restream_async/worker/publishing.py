@@ -19,7 +19,7 @@ import nats.errors
 import nats.js.errors
 from nats.js import JetStreamContext
 
-from restream_async.creation import key_of
+from restream_async.existence import key_of
 from restream_async.model import NewRestream
 from restream_async.worker.commands import encode
 from restream_async.worker.names import LOOK_FIRST

@@ -11,6 +11,7 @@ from restream_async import (
     BackendFetchFailedError,
     BadRequestError,
     InternalServerError,
+    MalformedResponseError,
     NotFoundError,
     Origin,
     OutcomeUnknownError,
@@ -201,27 +202,108 @@ async def test_a_look_that_fails_is_tried_again_by_itself() -> None:
     assert (outcome.origin, outcome.restream.id) == (Origin.CONFIRMED, 9)
 
 
-class TestAnAnswerWrittenItsOwnWay:
-    """A service may mask a key, tidy a URL or rename: what it says it created, it created."""
+class TestAnAnswerAboutSomethingElse:
+    """A success whose result is not what was asked for is in doubt, and a check settles it."""
+
+    async def test_another_title_is_still_the_restream(self) -> None:
+        renamed = created(new_restream(title="YOUTUBE"), 8)
+        async with RawServer(post=renamed) as server, client_of(server) as client:
+            restream = await client.create(NEW)
+
+        assert (restream.id, server.order) == (8, "POST")
 
     @pytest.mark.parametrize(
         "written",
         [
             {"stream_key": "abc***"},
-            {"stream_url": STREAM_URL.replace("/app/", "//app/")},
-            {"title": "YOUTUBE"},
-            {"video_id": "V1"},
+            {"stream_key": "another-key"},
+            {"stream_url": "rtmps://elsewhere.example.com/app"},
+            {"video_id": "v2"},
         ],
-        ids=["a masked key", "a tidied URL", "another title", "another case"],
+        ids=lambda written: next(iter(written)),
     )
-    async def test_is_adopted(self, written: dict[str, str]) -> None:
+    async def test_is_not_taken_as_created(self, written: dict[str, str]) -> None:
+        answers = [created(new_restream(**written), 8), created()]
         async with (
-            RawServer(post=created(new_restream(**written), 8)) as server,
+            RawServer(post=answers, get=ABSENT) as server,
             client_of(server) as client,
         ):
             restream = await client.create(NEW)
 
-        assert (restream.id, server.order) == (8, "POST")
+        assert (restream.id, server.order) == (7, "POST GET POST")
+
+    @pytest.mark.parametrize(
+        "written",
+        [
+            {"streamKey": f"***{NEW.stream_key[-4:]}"},
+            {"streamKey": None},
+            {"streamUrl": STREAM_URL.replace("live.example.com", "LIVE.example.com:443")},
+        ],
+        ids=["a masked key", "no key", "a tidied URL"],
+    )
+    async def test_what_the_service_shows_its_own_way_is_checked_once(
+        self, written: dict[str, str], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        first, second = (
+            {**on_the_wire(new_restream(video), number), **written}
+            for video, number in (("v1", 8), ("v9", 9))
+        )
+        post = [answer(envelope(first)), answer(envelope(second))]
+        async with (
+            RawServer(post=post, get=[listed(first), listed()]) as server,
+            client_of(server) as client,
+        ):
+            outcome = await created_by(client, NEW)
+            await client.create(new_restream("v9"))
+            forms = client.stats().forms
+
+        assert (outcome.restream.id, outcome.origin) == (8, Origin.CONFIRMED)
+        assert server.counts["POST"] == 2
+        assert forms == tuple(written)
+        assert [record.args for record in caplog.records] == [forms]
+
+    async def test_and_a_list_that_cannot_be_read_end_as_unknown(self) -> None:
+        post = created(new_restream("v2"), 8)
+        async with (
+            RawServer(post=post, get=INTERNAL_ERROR) as server,
+            client_of(server, attempts=3) as client,
+        ):
+            await failure_of(client.create(NEW), OutcomeUnknownError)
+
+        assert server.counts["POST"] == 1
+
+
+class TestAnAnswerThatCannotBeRead:
+    """It is no sign that nothing happened, so nothing is sent again without a check."""
+
+    @pytest.mark.parametrize("status", ["405 Method Not Allowed", "501 Not Built", "500 Error"])
+    async def test_is_never_followed_by_a_blind_resend(self, status: str) -> None:
+        async with (
+            RawServer(post=answer(b"{"), get=answer(b"", status)) as server,
+            client_of(server, attempts=4) as client,
+        ):
+            error = await failure_of(client.create(NEW), OutcomeUnknownError)
+
+        assert server.counts["POST"] == 1
+        assert isinstance(error.doubt, MalformedResponseError)
+
+    async def test_as_a_list_makes_the_check_fail_and_nothing_is_sent_again(self) -> None:
+        async with (
+            RawServer(post=INTERNAL_ERROR, get=answer(b"{")) as server,
+            client_of(server, attempts=4) as client,
+        ):
+            await failure_of(client.create(NEW), OutcomeUnknownError)
+
+        assert server.counts["POST"] == 1
+
+    async def test_is_the_error_where_a_check_finds_nothing_in_the_end(self) -> None:
+        async with (
+            RawServer(post=INTERNAL_ERROR, get=[answer(b"{"), answer(b"{"), ABSENT]) as server,
+            client_of(server, attempts=2) as client,
+        ):
+            await failure_of(client.create(NEW), InternalServerError)
+
+        assert server.counts["POST"] == 1
 
 
 class TestConfirm:

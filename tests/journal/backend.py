@@ -17,7 +17,8 @@ from restream_async.bookkeeping import Repeats
 from restream_async.bulk import BulkRun
 from restream_async.calls import Caller
 from restream_async.config import InDoubt
-from restream_async.creation import Creator, Key, key_of
+from restream_async.creation import Creator
+from restream_async.existence import Key, key_of
 from restream_async.gate import Gate
 from restream_async.journal import Identity, Journal
 from restream_async.testing import instant_timing
@@ -76,6 +77,7 @@ class Backend:
         self.choose: Callable[[Request], Fate] = self._next
         self.watch: Callable[[str], None] = lambda _: None
         self.turns = 1
+        self.show: Callable[[dict[str, object]], dict[str, object]] = lambda fields: fields
         self.arrived: dict[object, Request] = {}
         self._numbers = count(1)
         self._late: list[Request] = []
@@ -151,7 +153,7 @@ class Backend:
             return _success(codec.to_dict(self.add(request.new)))
         if request.method == "GET":
             listed = [item for item in self.stored if item.video_id == request.video_id]
-            return _success([codec.to_dict(item) for item in listed])
+            return _success([self.show(codec.to_dict(item)) for item in listed])
         wanted = unquote(request.path.rpartition("/")[2])
         kept = [item for item in self.stored if str(item.id) != wanted]
         if kept == self.stored:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from restream_async import NewRestream, Origin, Outcome, RestreamClient, RetryPolicy
 from restream_async.bulk import BulkRun
 from restream_async.config import InDoubt
-from restream_async.creation import Key, key_of
+from restream_async.existence import Key, key_of
 from restream_async.model import Created
 from restream_async.sandbox import Fault, Faults, Sandbox
 from restream_async.timing import Timing

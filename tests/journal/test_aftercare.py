@@ -215,6 +215,7 @@ async def test_if_the_kept_one_has_gone_nothing_is_deleted() -> None:
         backend.stored.clear()
         report = await run.report()
     assert report.duplicates == (Duplicate(index=0, video_id="v1", kept=1, extra=(2,)),)
+    assert report.unchecked == 1
     assert backend.ids_of(new()) == [2]
 
 

@@ -88,7 +88,7 @@ async def test_a_refused_journal_is_as_good_as_before(path: Path) -> None:
 
 async def test_a_journal_of_another_format_is_left_to_its_version(path: Path) -> None:
     await keep(path)
-    query(path, "UPDATE meta SET value = 'restream-async journal 2' WHERE name = 'format'")
+    query(path, "UPDATE meta SET value = 'restream-async journal 3' WHERE name = 'format'")
     told = await refusal(path)
     assert "another version of restream-async" in told
     assert "finish its run with that one, or name a new journal" in told

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
+import attrs
 import pytest
 
 from restream_async import BulkReport, NewRestream, Origin, Outcome
@@ -49,12 +50,50 @@ async def test_ids_that_are_strings_come_back_as_strings(path: Path) -> None:
     assert [item.restream.id for item in second.created] == ["1"]
 
 
-async def test_done_ones_are_not_looked_for_even_where_everything_is(path: Path) -> None:
+async def test_with_ensure_done_ones_are_checked_at_the_service(path: Path) -> None:
     async with Sandbox() as sandbox:
-        await create_all(sandbox, WANTED, path)
+        first = await create_all(sandbox, WANTED, path)
         second = await create_all(sandbox, WANTED, path, ensure=True)
-        assert sandbox.counts.lists == 0
-    assert origins(second.created) == [Origin.JOURNAL] * len(WANTED)
+        assert sandbox.counts.lists == len(WANTED)
+        assert sandbox.counts.posts == len(WANTED)
+    assert origins(second.created) == [Origin.EXISTING] * len(WANTED)
+    assert [item.restream for item in second.created] == [item.restream for item in first.created]
+
+
+async def test_with_ensure_what_was_deleted_at_the_service_is_created_again(path: Path) -> None:
+    async with Sandbox() as sandbox:
+        first = await create_all(sandbox, WANTED, path)
+        async with client_of(sandbox) as client:
+            await client.delete(first.created[0].restream.id)
+        second = await create_all(sandbox, WANTED, path, ensure=True)
+        assert each_once(sandbox, WANTED)
+        third = await create_all(sandbox, WANTED, path)
+    assert second.counts.posted == 1
+    assert [item.restream.id for item in third.created] == [
+        item.restream.id for item in second.created
+    ]
+
+
+async def test_what_ensure_could_not_check_is_as_done_as_before(path: Path) -> None:
+    async with Sandbox() as sandbox:
+        await create_all(sandbox, WANTED[:1], path)
+        sandbox.faults = Faults(listing={Fault.INTERNAL_ERROR: 1.0})
+        second = await create_all(sandbox, WANTED[:1], path, ensure=True)
+        sandbox.faults = Faults()
+        third = await create_all(sandbox, WANTED[:1], path)
+        assert sandbox.counts.posts == 1
+    assert len(second.failed) == 1
+    assert origins(third.created) == [Origin.JOURNAL]
+
+
+async def test_a_later_run_tells_the_title_and_status_that_the_service_has(path: Path) -> None:
+    renamed = attrs.evolve(WANTED[0], title="Another", status=False)
+    async with Sandbox() as sandbox:
+        first = await create_all(sandbox, WANTED[:1], path)
+        second = await create_all(sandbox, [renamed], path)
+    (created,) = second.created
+    assert created.restream == first.created[0].restream
+    assert created.differences == ("title", "status")
 
 
 async def test_the_input_may_be_reordered(path: Path) -> None:

@@ -15,8 +15,14 @@ from tests.real.varnish import closed_port, find_varnishd, varnish
 class Staging(Protocol):
     """Sets the scene: a sandbox, and a Varnish in front of it."""
 
-    def __call__(self, *, first_byte_timeout: float = 60.0) -> AbstractAsyncContextManager[Scene]:
-        """Open both; Varnish gives the sandbox up after `first_byte_timeout` seconds."""
+    def __call__(
+        self, *, first_byte_timeout: float = 60.0, cache_seconds: int = 0
+    ) -> AbstractAsyncContextManager[Scene]:
+        """Open both.
+
+        Varnish gives the sandbox up after `first_byte_timeout` seconds, and keeps lists for
+        `cache_seconds`.
+        """
         ...
 
 
@@ -37,11 +43,17 @@ async def dead_end(varnishd: str, tmp_path_factory: pytest.TempPathFactory) -> A
 @pytest.fixture
 def staging(varnishd: str, tmp_path: Path) -> Staging:
     @asynccontextmanager
-    async def stage(*, first_byte_timeout: float = 60.0) -> AsyncGenerator[Scene]:
+    async def stage(
+        *, first_byte_timeout: float = 60.0, cache_seconds: int = 0
+    ) -> AsyncGenerator[Scene]:
         async with service() as sandbox:
             port = int(sandbox.base_url.rpartition(":")[2])
             async with varnish(
-                varnishd, tmp_path, backend=port, first_byte_timeout=first_byte_timeout
+                varnishd,
+                tmp_path,
+                backend=port,
+                first_byte_timeout=first_byte_timeout,
+                cache_seconds=cache_seconds,
             ) as base_url:
                 yield Scene(sandbox=sandbox, base_url=base_url)
 

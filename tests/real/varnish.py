@@ -24,6 +24,19 @@ backend default {{
     .port = "{port}";
     .first_byte_timeout = {first_byte_timeout}s;
 }}
+
+sub vcl_recv {{
+    if ({cache_seconds} > 0 && req.method == "GET") {{
+        # As careless configurations do: whoever asks, and whatever they ask of caches.
+        return (hash);
+    }}
+}}
+
+sub vcl_backend_response {{
+    if ({cache_seconds} > 0 && bereq.method == "GET") {{
+        set beresp.ttl = {cache_seconds}s;
+    }}
+}}
 """
 
 
@@ -55,7 +68,12 @@ def closed_port() -> Generator[int]:
 
 @asynccontextmanager
 async def varnish(
-    varnishd: str, home: Path, *, backend: int, first_byte_timeout: float = 60.0
+    varnishd: str,
+    home: Path,
+    *,
+    backend: int,
+    first_byte_timeout: float = 60.0,
+    cache_seconds: int = 0,
 ) -> AsyncGenerator[str]:
     """Run Varnish with its own built-in rules, and bring its base URL.
 
@@ -64,10 +82,15 @@ async def varnish(
         home: an empty directory for all its files.
         backend: the loopback port of the service behind it.
         first_byte_timeout: seconds until it gives the service up; 60 is its own default.
+        cache_seconds: for how long it keeps what was asked with GET.
 
     """
     vcl = home / "default.vcl"
-    vcl.write_text(_VCL.format(port=backend, first_byte_timeout=first_byte_timeout))
+    vcl.write_text(
+        _VCL.format(
+            port=backend, first_byte_timeout=first_byte_timeout, cache_seconds=cache_seconds
+        )
+    )
     log = home / "log"
     with closed_port() as port, log.open("wb") as output:
         options = {

@@ -100,7 +100,6 @@ def test_fields_that_nobody_documented_pass() -> None:
         ("id", [7], "result.id: expected an integer or a string, got an array"),
         ("title", 5, "result.title: expected a string, got an integer"),
         ("title", None, "result.title: expected a string, got null"),
-        ("streamKey", None, "result.streamKey: expected a string, got null"),
         ("streamKey", 1234, "result.streamKey: expected a string, got an integer"),
         ("streamUrl", {}, "result.streamUrl: expected a string, got an object"),
         ("status", "yes", "result.status: expected true or false, got a string"),
@@ -119,11 +118,19 @@ def test_a_value_of_the_wrong_type_is_named_by_its_path(
     assert problem_of(codec.restreams, [RESULT, RESULT, RESULT, wrong]) == in_list
 
 
-@pytest.mark.parametrize("name", RESULT)
+@pytest.mark.parametrize("name", RESULT.keys() - {"streamKey", "streamUrl"})
 def test_a_missing_value_is_named_by_its_path(name: str) -> None:
     rest = {key: value for key, value in RESULT.items() if key != name}
     assert problem_of(codec.restream, rest) == f"result.{name}: is missing"
     assert problem_of(codec.restreams, [rest, RESULT]) == f"result[0].{name}: is missing"
+
+
+@pytest.mark.parametrize(
+    ("name", "field"), [("streamKey", "stream_key"), ("streamUrl", "stream_url")]
+)
+def test_a_secret_that_is_not_shown_is_empty(name: str, field: str) -> None:
+    rest = {key: value for key, value in RESULT.items() if key != name}
+    assert codec.restream(rest) == codec.restream({**RESULT, name: None}) == stored(**{field: ""})
 
 
 def test_several_problems_are_told_together() -> None:
@@ -278,3 +285,42 @@ def test_what_is_said_of_a_value_never_repeats_it() -> None:
 )
 def test_names_on_the_wire_are_in_camel_case(name: str, wire: str) -> None:
     assert codec.wire_name(name) == wire
+
+
+PAGE = {
+    "items": [RESULT],
+    "currentPage": 2,
+    "totalPages": 3,
+    "pageSize": 1,
+    "totalCount": 3,
+}
+
+
+def test_a_list_may_come_in_pages() -> None:
+    assert codec.page(PAGE) == codec.Page(restreams=[stored()], number=2, pages=3, size=1, count=3)
+
+
+@pytest.mark.parametrize("value", [None, [], [RESULT], RESULT])
+def test_a_list_that_is_whole_is_one_page(value: object) -> None:
+    assert codec.page(value) == codec.Page(restreams=codec.restreams(value))
+
+
+def test_a_page_need_not_say_how_large_it_is() -> None:
+    short = {name: PAGE[name] for name in ("items", "currentPage", "totalPages")}
+    assert codec.page(short) == codec.Page(restreams=[stored()], number=2, pages=3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"items": None}, "result.items: expected an array"),
+        ({"items": [{}]}, "result[0].id: is missing"),
+        ({"currentPage": "2"}, "result: a page must have currentPage and totalPages"),
+        ({"totalPages": None}, "result: a page must have currentPage and totalPages"),
+        ({"totalPages": True}, "result: a page must have currentPage and totalPages"),
+    ],
+)
+def test_a_page_that_does_not_say_how_many_there_are_is_unreadable(
+    changes: dict[str, object], problem: str
+) -> None:
+    assert problem_of(codec.page, {**PAGE, **changes}).startswith(problem)

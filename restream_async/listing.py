@@ -1,0 +1,107 @@
+"""The restreams of one video, read to the end of the list and past any cache."""
+
+from collections.abc import Callable
+
+from restream_async import codec
+from restream_async.calls import Caller
+from restream_async.deadline import Deadline
+from restream_async.errors import MalformedResponseError
+from restream_async.model import NewRestream, Restream
+from restream_async.verdict import Failure, Verdict
+from restream_async.wire import Api, Request
+
+
+class Listing:
+    """Lists restreams. It remembers whether a cache answers in place of the service."""
+
+    def __init__(self, caller: Caller, api: Api) -> None:
+        """Work with a caller on one project."""
+        self._caller = caller
+        self._api = api
+        self._cached = False
+        self._uncached_calls = 0
+
+    def bypass_cache(self) -> None:
+        """Make every list call a new one to any cache, as a list was not up to date."""
+        self._cached = True
+
+    async def read(
+        self,
+        video_id: str,
+        deadline: Deadline,
+        *,
+        about: NewRestream | None = None,
+        heed: Callable[[Failure], Failure] = lambda failure: failure,
+    ) -> list[Restream] | Failure:
+        """Return the restreams of a video, with retries.
+
+        Args:
+            video_id: whose.
+            deadline: when all ends.
+            about: the restream that is looked for; what no text may repeat is known from it.
+            heed: sees every failure, and may return what it means for this call.
+
+        Raises:
+            InvalidRestreamError: the id is empty or cannot stand in a path.
+
+        """
+
+        async def attempt(number: int) -> list[Restream] | Failure:
+            return await self.read_once(video_id, deadline, about=about, again=number > 1)
+
+        return await self._caller.insist_on(attempt, deadline, heed=heed)
+
+    async def read_once(
+        self,
+        video_id: str,
+        deadline: Deadline,
+        *,
+        about: NewRestream | None = None,
+        again: bool = False,
+    ) -> list[Restream] | Failure:
+        """Return the same without retries. A list that comes in pages is read to its end."""
+        first = await self._page(video_id, deadline, about, again=again)
+        if isinstance(first, Failure):
+            return first
+        restreams = [*first.restreams]
+        for number in range(first.number + 1, first.number + first.pages):
+            page = await self._page(video_id, deadline, about, page=number, take=first.size)
+            if isinstance(page, Failure):
+                return page
+            if page.number != number:
+                return self._unread(video_id, about, f"page {page.number} came for {number}")
+            restreams += page.restreams
+        found = len({restream.id for restream in restreams})
+        if first.count is not None and found != first.count:
+            # It changed while its pages were read, or does not show all.
+            return self._unread(video_id, about, f"{found} of {first.count} restreams are shown")
+        return restreams
+
+    async def _page(
+        self,
+        video_id: str,
+        deadline: Deadline,
+        about: NewRestream | None,
+        *,
+        again: bool = False,
+        **query: int | None,
+    ) -> codec.Page | Failure:
+        request = self._request(video_id, about, **query)
+        page = await self._caller.attempt(request, codec.page, deadline, again=again)
+        if isinstance(page, Failure) and page.cached and not self._cached:
+            self._cached = True
+            request = self._request(video_id, about, **query)
+            page = await self._caller.attempt(request, codec.page, deadline, again=again)
+        return page
+
+    def _request(self, video_id: str, about: NewRestream | None, **query: int | None) -> Request:
+        # Most caches ignore a request's Cache-Control, but none knows a query that is new.
+        unique = None
+        if self._cached:
+            self._uncached_calls += 1
+            unique = int(self._caller.timing.random() * 2**48) + self._uncached_calls
+        return self._api.list(video_id, about=about, unique=unique, **query)
+
+    def _unread(self, video_id: str, about: NewRestream | None, problem: str) -> Failure:
+        call = self._api.list(video_id, about=about).call
+        return Failure(Verdict.IN_DOUBT, MalformedResponseError(call, problem=problem))

@@ -1,0 +1,97 @@
+"""Whether a restream that the service shows is the wanted one: same, different, or unclear. Pure.
+
+The service documents no form for its list. It may show a stream URL otherwise than it was sent, and
+may mask stream keys or leave them out. So URLs are compared as URLs, and a key that is not shown in
+full is unclear: it proves neither that the restream is there nor that it is absent.
+"""
+
+import enum
+import functools
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+from restream_async.model import NewRestream, Restream
+
+_DEFAULT_PORTS: Final = {"rtmp": 1935, "rtmps": 443, "rtmpt": 80, "http": 80, "https": 443}
+# What hides characters: asterisks, bullets, an ellipsis, or a run of the letter x.
+_MASK: Final = re.compile(r"[*•●∙·…]+|\.{3,}|[xX]{4,}")
+_ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
+# RFC 3986, section 2.3: these mean the same with and without an escape.
+_UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~-]")
+
+
+class Match(enum.Enum):
+    """How a restream that the service shows compares to the wanted one."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+    UNCLEAR = "unclear"
+    """The stream URL or the stream key is not shown in full."""
+
+
+def match(new: NewRestream, shown: Restream) -> Match:
+    """Compare the video id, the stream URL and the stream key."""
+    if shown.video_id != new.video_id:
+        return Match.DIFFERENT
+    matches = {
+        match_url(new.stream_url, shown.stream_url),
+        match_key(new.stream_key, shown.stream_key),
+    }
+    for worst in (Match.DIFFERENT, Match.UNCLEAR):
+        if worst in matches:
+            return worst
+    return Match.SAME
+
+
+def match_url(wanted: str, shown: str) -> Match:
+    """Compare two stream URLs as URLs (RFC 3986, section 6.2).
+
+    The case of the scheme and of the host, the default port, a slash at the end of the path, and
+    needless percent-escapes make no difference.
+    """
+    if wanted == shown or _normal(wanted) == _normal(shown):
+        return Match.SAME
+    return Match.UNCLEAR if not shown or _may_be_masked(wanted, shown) else Match.DIFFERENT
+
+
+def match_key(wanted: str, shown: str) -> Match:
+    """Compare two stream keys, the second of which may be masked, cut off or left out."""
+    if wanted == shown:
+        return Match.SAME
+    # Half of a key, or less, is what a service shows of it; more of it is another key.
+    cut = 2 * len(shown) <= len(wanted) and (wanted.startswith(shown) or wanted.endswith(shown))
+    return Match.UNCLEAR if cut or _may_be_masked(wanted, shown) else Match.DIFFERENT
+
+
+def is_masked(shown: str) -> bool:
+    """Say whether a text is empty, or has characters that stand for hidden ones."""
+    return not shown or _MASK.search(shown) is not None
+
+
+def _may_be_masked(wanted: str, shown: str) -> bool:
+    """Say whether `shown` has a mask, and what it shows around the mask is of `wanted`."""
+    masks = list(_MASK.finditer(shown))
+    if not masks:
+        return False
+    start, end = shown[: masks[0].start()], shown[masks[-1].end() :]
+    return wanted.startswith(start) and wanted.endswith(end)
+
+
+@functools.lru_cache(maxsize=256)
+def _normal(url: str) -> tuple[object, ...]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return (url,)
+    user_info = parts.netloc.rpartition("@")[0]
+    host = (parts.hostname or "").rstrip(".")
+    path = _ESCAPE.sub(_normal_escape, parts.path).rstrip("/")
+    port = port or _DEFAULT_PORTS.get(parts.scheme)
+    return parts.scheme, user_info, host, port, path, parts.query, parts.fragment
+
+
+def _normal_escape(escape: re.Match[str]) -> str:
+    character = chr(int(escape[0][1:], 16))
+    return character if _UNRESERVED.match(character) else escape[0].upper()

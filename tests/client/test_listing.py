@@ -1,0 +1,176 @@
+"""A list is read to its end, and not from what a cache has kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from restream_async import MalformedResponseError, Origin, OutcomeUnknownError
+from restream_async.wire import is_from_cache
+
+from .calls import created_by, failure_of
+from .raw import RawServer
+from .samples import INTERNAL_ERROR, answer, created, envelope, listed, new_restream, on_the_wire
+from .watch import client_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NEW: Final = new_restream()
+PATH: Final = "/api/v1/p1/live-video/v1/restreams"
+
+
+def page(number: int, *ids: int, pages: int = 2, count: int = 3) -> bytes:
+    return answer(
+        envelope(
+            {
+                "currentPage": number,
+                "totalPages": pages,
+                "pageSize": 2,
+                "totalCount": count,
+                "items": [on_the_wire(NEW, each) for each in ids],
+            }
+        )
+    )
+
+
+def targets(server: RawServer) -> list[str]:
+    return [seen.path for seen in server.requests if seen.method == "GET"]
+
+
+async def test_a_list_in_pages_is_read_to_its_end() -> None:
+    async with RawServer(get=[page(1, 1, 2), page(2, 3)]) as server, client_of(server) as client:
+        restreams = await client.list("v1")
+
+    assert [restream.id for restream in restreams] == [1, 2, 3]
+    assert targets(server)[1].partition("?")[2] == "page=2&take=2"
+
+
+async def test_a_list_of_no_pages_is_empty() -> None:
+    empty = page(1, pages=0, count=0)
+    async with RawServer(get=empty) as server, client_of(server) as client:
+        assert await client.list("v1") == []
+    assert len(targets(server)) == 1
+
+
+async def test_pages_may_be_counted_from_nought() -> None:
+    async with RawServer(get=[page(0, 1, 2), page(1, 3)]) as server, client_of(server) as client:
+        assert len(await client.list("v1")) == 3
+
+
+async def test_a_page_that_fails_is_asked_for_again_with_all_before_it() -> None:
+    get = [page(1, 1, 2), INTERNAL_ERROR, page(1, 1, 2), page(2, 3)]
+    async with RawServer(get=get) as server, client_of(server) as client:
+        assert len(await client.list("v1")) == 3
+
+
+@pytest.mark.parametrize(
+    ("get", "problem"),
+    [
+        # It changed while it was read.
+        ([page(1, 1, 2), page(2, 2)], "2 of 3 restreams are shown"),
+        # It does not know of pages.
+        (page(1, 1, 2), "page 1 came for 2"),
+        # It shows less than it has.
+        (page(1, 1, pages=1), "1 of 3 restreams are shown"),
+    ],
+)
+async def test_a_list_that_is_not_read_to_its_end_is_inconclusive(
+    get: bytes | list[bytes], problem: str
+) -> None:
+    async with RawServer(get=get) as server, client_of(server, attempts=1) as client:
+        error = await failure_of(client.list("v1"), MalformedResponseError)
+    assert problem in str(error)
+
+
+async def test_a_creation_is_found_on_a_later_page() -> None:
+    other = {**on_the_wire(new_restream(stream_key="another"), 1)}
+    first = envelope({"currentPage": 1, "totalPages": 2, "items": [other]})
+    second = envelope({"currentPage": 2, "totalPages": 2, "items": [on_the_wire(NEW, 9)]})
+    async with (
+        RawServer(post=INTERNAL_ERROR, get=[answer(first), answer(second)]) as server,
+        client_of(server) as client,
+    ):
+        outcome = await created_by(client, NEW)
+    assert (outcome.restream.id, outcome.origin) == (9, Origin.CONFIRMED)
+
+
+async def test_every_list_call_asks_for_an_uncached_answer() -> None:
+    async with RawServer(get=listed()) as server, client_of(server) as client:
+        await client.list("v1")
+    assert server.requests[0].headers["cache-control"] == "no-cache"
+    assert targets(server) == [server.requests[0].path]
+    assert "?" not in server.requests[0].path
+
+
+CACHED: Final = answer(envelope([]), headers={"Age": "1"})
+
+
+async def test_an_answer_from_a_cache_is_asked_for_again_past_the_cache() -> None:
+    async with (
+        RawServer(post=INTERNAL_ERROR, get=[CACHED, listed(on_the_wire(NEW, 9))]) as server,
+        client_of(server) as client,
+    ):
+        restream = await client.create(NEW)
+        await client.list("v1")
+
+    assert restream.id == 9
+    assert server.counts["POST"] == 1
+    first, second, third = (target.partition("?")[2] for target in targets(server))
+    assert first == ""
+    # From then on each call is a new one to every cache.
+    assert second.startswith("_=")
+    assert third.startswith("_=")
+    assert second != third
+
+
+async def test_a_cache_that_cannot_be_passed_leaves_the_outcome_unknown() -> None:
+    async with (
+        RawServer(post=INTERNAL_ERROR, get=CACHED) as server,
+        client_of(server, attempts=3) as client,
+    ):
+        await failure_of(client.create(NEW), OutcomeUnknownError)
+    assert server.counts["POST"] == 1
+
+
+async def test_a_list_without_the_restream_that_was_just_created_is_asked_for_again() -> None:
+    extra = [on_the_wire(NEW, number) for number in (7, 8)]
+    get = [listed(), listed(), listed(*extra)]
+    async with (
+        RawServer(post=[INTERNAL_ERROR, created()], get=get) as server,
+        client_of(server) as client,
+    ):
+        report = await client.create_all([NEW])
+
+    assert report.unchecked == 0
+    assert [duplicate.extra for duplicate in report.duplicates] == [(8,)]
+    assert "?_=" in targets(server)[-1]
+
+
+async def test_a_list_that_stays_without_it_leaves_it_unchecked() -> None:
+    async with (
+        RawServer(post=[INTERNAL_ERROR, created()], get=listed()) as server,
+        client_of(server) as client,
+    ):
+        report = await client.create_all([NEW])
+    assert report.unchecked == 1
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, False),
+        ({"Age": "0"}, False),
+        ({"Age": "0", "X-Varnish": "32770"}, False),
+        ({"X-Cache": "MISS from proxy"}, False),
+        ({"Cache-Status": "Edge; fwd=miss"}, False),
+        ({"Age": "3"}, True),
+        ({"Age": "0", "X-Varnish": "32773 32771"}, True),
+        ({"X-Cache": "Hit from cloudfront"}, True),
+        ({"X-Cache": "MISS, HIT"}, True),
+        ({"Cache-Status": "Edge; hit; ttl=30"}, True),
+    ],
+)
+def test_caches_say_when_they_answer(headers: Mapping[str, str], expected: bool) -> None:  # noqa: FBT001 - a parameter
+    assert is_from_cache(headers) is expected
