@@ -111,6 +111,7 @@ class Bookkeeper:
             in_doubt=begun and not page.entry.this_run,
             another=self._another,
             others=frozenset(page.entry.others),
+            own=page.entry.restream_id,
         )
 
     def end(self, page: Page, end: Settled | Unsettled) -> None:

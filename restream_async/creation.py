@@ -109,6 +109,7 @@ class Beginning:
         in_doubt: an earlier run may have created it.
         another: it is wanted though an equal one may exist.
         others: ids of equal ones that it must not be taken for.
+        own: the id by which an earlier run knew it.
 
     """
 
@@ -117,6 +118,7 @@ class Beginning:
     in_doubt: bool = False
     another: bool = False
     others: AbstractSet[int | str] = frozenset()
+    own: int | str | None = None
 
 
 PLAIN: Final = Beginning()
@@ -160,7 +162,8 @@ class Creator:
             except TimeoutError:
                 late = self._caller.late(self._api.create(new), _SAME_UNDER_WAY)
                 return Unsettled(error=late.error, attempts=0)
-            beginning = attrs.evolve(beginning, in_place=False, look_first=not beginning.another)
+            look_first = beginning.look_first or not beginning.another
+            beginning = attrs.evolve(beginning, in_place=False, look_first=look_first)
         self._busy[key] = None
         try:
             first: Restream | Failure | None = None
@@ -350,7 +353,7 @@ class _Course:
             listed.error.attempts = listed.error.attempts or 1
             return None if self._shows_nothing(listed.error) else listed
         known = Known(
-            others=self._beginning.others,
+            others=self._beginning.others - {self._beginning.own},
             before=self._before,
             claimed=self._claimed,
             has_rivals=self._creator.has_rivals(new),
