@@ -27,6 +27,7 @@ from restream_async.errors import (
     RestreamError,
     TransportError,
 )
+from restream_async.existence import SharedLists
 from restream_async.model import Failed, NewRestream, Origin, Outcome, Restream, make_created
 from restream_async.verdict import Failure, Verdict
 from restream_async.wire import Api
@@ -36,6 +37,7 @@ LAST_LOOK: Final = 5.0
 
 # Looked up once, not for every creation.
 _POSTED: Final = Origin.POSTED
+_LIST_UNDER_WAY: Final = "another list of the video was under way until the deadline"
 _SAME_UNDER_WAY: Final = "an equal restream was being created until the deadline"
 # What a service answers that has nothing to list, or cannot list.
 _NOTHING_THERE: Final = frozenset(
@@ -120,6 +122,7 @@ class Beginning:
     Attributes:
         in_place: a place in the gate is already taken for its first request.
         look_first: create only if it is absent.
+        recent: a recent list is good enough to look at first, see `existence`.
         in_doubt: an earlier run may have created it.
         another: it is wanted though an equal one may exist.
         others: ids of equal ones that it must not be taken for.
@@ -128,6 +131,7 @@ class Beginning:
 
     in_place: bool = False
     look_first: bool = False
+    recent: bool = False
     in_doubt: bool = False
     another: bool = False
     others: AbstractSet[int | str] = frozenset()
@@ -136,6 +140,7 @@ class Beginning:
 PLAIN: Final = Beginning()
 IN_PLACE: Final = Beginning(in_place=True)
 LOOK_FIRST: Final = Beginning(look_first=True)
+LOOK_RECENTLY: Final = Beginning(look_first=True, recent=True)
 
 
 class Creator:
@@ -148,6 +153,7 @@ class Creator:
         self._in_doubt: InDoubt = in_doubt
         self._busy: dict[Key, asyncio.Event | None] = {}
         self._known: dict[Key, set[int | str]] = {}
+        self._lists = SharedLists(caller.timing.now)
 
     async def create(
         self, new: NewRestream, deadline: Deadline, beginning: Beginning = PLAIN
@@ -187,6 +193,7 @@ class Creator:
             return await self._pursue(new, deadline, beginning, first)
         finally:
             waiting = self._busy.pop(key)
+            self._lists.note_end(new.video_id, key)
             if waiting is not None:
                 waiting.set()
 
@@ -198,7 +205,9 @@ class Creator:
             known = self._known.setdefault(key_of(new), known)
             known |= beginning.others
             beginning = attrs.evolve(beginning, others=known)
-        course = _Course(self._caller, self._api, self._in_doubt, new, deadline, beginning)
+        course = _Course(
+            self._caller, self._api, self._in_doubt, self._lists, new, deadline, beginning
+        )
         end = await course.run(first)
         if isinstance(end, Settled):
             known.add(end.restream.id)
@@ -222,6 +231,7 @@ class _Course:
         caller: Caller,
         api: Api,
         in_doubt: InDoubt,
+        lists: SharedLists,
         new: NewRestream,
         deadline: Deadline,
         beginning: Beginning,
@@ -229,6 +239,7 @@ class _Course:
         self._caller = caller
         self._api = api
         self._in_doubt = in_doubt
+        self._lists = lists
         self._new = new
         self._deadline = deadline
         self._beginning = beginning
@@ -265,7 +276,7 @@ class _Course:
             self._caller.gate.tell_of_room()
         if beginning.in_doubt:
             return await self._again()
-        found = await self._look(self._deadline)
+        found = await self._look(self._deadline, shared=True)
         if isinstance(found, Failure):
             # Whether it is there is the question: without the answer nothing is sent.
             return Failure(Verdict.REFUSED, found.error)
@@ -322,7 +333,33 @@ class _Course:
             return self._unknown(doubt, found)
         return self._settle(found, Origin.CONFIRMED)
 
-    async def _look(self, deadline: Deadline, *, once: bool = False) -> Restream | Failure | None:
+    async def _look(
+        self, deadline: Deadline, *, once: bool = False, shared: bool = False
+    ) -> Restream | Failure | None:
+        found = await (self._shared_list() if shared else self._list(deadline, once=once))
+        if found is None or isinstance(found, Failure):
+            return found
+        matches = copies_of(self._new, found, self._beginning.others)
+        self._absent = self._absent or not matches
+        return matches[0] if matches else None
+
+    async def _shared_list(self) -> list[Restream] | Failure | None:
+        new, deadline = self._new, self._deadline
+        try:
+            return await self._lists.get(
+                new.video_id,
+                key_of(new),
+                lambda: self._list(deadline),
+                recent=self._beginning.recent,
+                seconds=None if deadline.patient else deadline.left(),
+            )
+        except TimeoutError:
+            return self._caller.late(self._request, _LIST_UNDER_WAY)
+
+    async def _list(
+        self, deadline: Deadline, *, once: bool = False
+    ) -> list[Restream] | Failure | None:
+        """Request the list; None: the service has nothing to list, or cannot list."""
         request = self._api.list(self._new.video_id, about=self._new)
         if once:
             found = await self._caller.attempt(request, codec.restreams, deadline)
@@ -332,9 +369,7 @@ class _Course:
             found.error.attempts = found.error.attempts or 1
             gone = isinstance(found.error, ApiError) and found.error.status in _NOTHING_THERE
             return None if gone else found
-        matches = copies_of(self._new, found, self._beginning.others)
-        self._absent = self._absent or not matches
-        return matches[0] if matches else None
+        return found
 
     def _tire(self, failure: Failure) -> Failure:
         """Repeat failed looks only so often over the whole creation: they are retries in retries.

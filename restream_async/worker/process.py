@@ -59,6 +59,7 @@ class Worker:
             self._handler = Handler(
                 client=client,
                 redelivery=self.plan.redelivery,
+                trust_stream=self.plan.trust_stream,
                 stopping=self._ending.is_set,
                 sleep=self._pause,
             )
