@@ -46,7 +46,7 @@ class SharedLists:
         self._now = now
         self._videos: dict[str, _Video] = {}
 
-    async def get(  # noqa: PLR0913 - what a check is about, and its two limits
+    async def get(
         self,
         video_id: str,
         key: Hashable,
@@ -71,7 +71,8 @@ class SharedLists:
         began = self._now()
         self._drop_old(began)
         # Taken out and put back, so that the one requested longest ago comes first.
-        video = self._videos[video_id] = self._videos.pop(video_id, None) or _Video()
+        video = self._videos.pop(video_id) if video_id in self._videos else _Video()
+        self._videos[video_id] = video
         oldest = max(began - RECENT, video.ended.get(key, -inf)) if recent else began
         if video.requested > oldest:
             return video.restreams

@@ -102,8 +102,9 @@ def worker(  # noqa: PLR0913 - one for each option
     """Create the restreams that are on the stream, until SIGTERM or Ctrl-C.
 
     Each is created only if it does not exist yet. Run it as often as you like, on as many machines
-    as you like: they share the work, and one that dies is taken over from. While the service is gone they hold what they have. If a stream
-    or the consumer is deleted under them they end, with exit code 1.
+    as you like: they share the work, and one that dies is taken over from. While the service is
+    gone they hold what they have. If a stream or the consumer is deleted under them they end, with
+    exit code 1.
     """
 
     def client() -> RestreamClient:
