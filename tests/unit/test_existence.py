@@ -172,14 +172,14 @@ async def test_what_ended_while_a_list_was_under_way_is_not_looked_for_in_it() -
 
 async def test_a_failure_is_not_shared() -> None:
     scene = Scene()
-    first, second = await scene.check(), await scene.check()
-
+    checks = [await scene.check() for _ in range(3)]
     failed = failure()
+
     await scene.answer(failed)
-    assert await first is failed
+    await scene.answer(failed)
     await scene.answer([])
 
-    assert await second == []
+    assert await asyncio.gather(*checks) == [failed, failed, []]
 
 
 async def test_that_there_is_nothing_to_list_is_shared() -> None:
@@ -248,6 +248,22 @@ async def test_while_a_list_is_under_way_nothing_of_its_video_is_forgotten() -> 
     await scene.check(recent=True, video="other")
 
     assert kept(scene) == ["v", "other"]
+
+
+async def test_of_ends_only_those_that_the_latest_list_may_miss_are_remembered() -> None:
+    scene = Scene()
+    for number in range(10):
+        # No recent list will do, because this key's creation has just ended.
+        check = await scene.check(recent=True, key=f"K{number - 1}")
+        scene.lists.note_end("v", f"K{number}")
+        await scene.answer([])
+        await check
+
+        assert list(video(scene).ended) == [f"K{number}"]
+
+
+def video(scene: Scene) -> Any:  # noqa: ANN401 - what is kept of it
+    return scene.lists._videos["v"]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
 
 
 def kept(scene: Scene) -> list[str]:
