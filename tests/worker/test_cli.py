@@ -48,6 +48,18 @@ def test_enqueue_puts_all_and_worker_creates_all(
     assert "Working off RESTREAMS at nats://127.0.0.1" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("options", "checks"), [([], 1), (["--trust-stream"], 0)])
+def test_a_worker_checks_before_it_creates_unless_it_trusts_the_stream(
+    options: list[str], checks: int, stage: Backstage, tmp_path: Path
+) -> None:
+    assert main(["enqueue", csv(tmp_path, 1)]) == 0
+    stage.signal_when_all_done()
+
+    assert main(["worker", *options]) == 0
+
+    assert (stage.sandbox.counts.posts, stage.sandbox.counts.lists) == (1, checks)
+
+
 def test_a_worker_takes_events_where_it_has_destinations(stage: Backstage, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("SECRET")
     path = tmp_path / "destinations.json"

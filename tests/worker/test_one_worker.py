@@ -155,6 +155,19 @@ async def test_what_fails_for_now_comes_again_and_looks_first(desk: Desk) -> Non
     assert await documents(desk.connection, "RESTREAMS_DEAD") == []
 
 
+async def test_messages_for_the_same_restream_at_the_same_moment_create_it_once(
+    desk: Desk,
+) -> None:
+    desk.sandbox.latency = 0.1
+    await desk.publish(*[1] * 12)
+
+    async with desk.worker(places=8):
+        await all_done(desk.connection, 15)
+
+    assert len(desk.sandbox.stored) == 1
+    assert len(await documents(desk.connection, "RESTREAMS_OUTCOMES")) == 12
+
+
 async def test_an_outcome_says_how_the_restream_came_to_be_known(desk: Desk) -> None:
     desk.sandbox.faults = Faults(after={Fault.BACKEND_FETCH_FAILED: 1.0}, retry_after=None)
     jetstream = jetstream_of(desk.connection)
