@@ -42,7 +42,7 @@ def test_the_cost_of_checks_is_told_as_medians_of_rates_and_of_requests() -> Non
 
     said = worker_checks.text(worker_checks.Way(1, trust_stream=False), costs)
 
-    assert said == " 1 for each video, checked           40.0 restreams/s, 2.00 requests for each"
+    assert said == " 1 for each video, checked          40.0 restreams/s, 2.00 requests for each"
 
 
 def test_the_plot_is_drawn_from_the_figures_that_were_written(tmp_path: Path) -> None:
