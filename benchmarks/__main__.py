@@ -26,6 +26,7 @@ programs of their own, each with --help:
   python -m benchmarks.journal         what a journal costs
   python -m benchmarks.worker_fleet    workers that are killed, and NATS restarted (extra `test`)
   python -m benchmarks.worker_scaling  throughput by worker processes (extra `test`)
+  python -m benchmarks.worker_checks   what it costs that workers check first (extra `test`)
 """
 
 

@@ -1,10 +1,17 @@
-"""Kill workers, end workers and restart NATS under 2,000 commands.
+"""Kill workers, end workers, restart NATS, and enqueue the same again, under 2,000 commands.
 
     python -m pip install -e '.[test]' && python -m benchmarks.worker_fleet
 
-Three worker processes on a real NATS server, a sandbox that takes 200 ms and fails one creation in
-eight. One worker gets SIGKILL, one SIGTERM, the server is restarted once. In the end every
-restream is there exactly once, and the dead letters are the bad commands; else it exits with 1.
+Worker processes on a real NATS server, a sandbox that takes 200 ms and fails one creation in eight.
+
+1. 2,000 restreams are enqueued for three workers. One gets SIGKILL, one SIGTERM. Then the server
+   is restarted, which makes it forget what it has seen, and all are enqueued again.
+2. The server gets SIGKILL and is started again, and all are enqueued again.
+3. The server loses its streams. Workers end, because their consumer is gone. All are enqueued again
+   for another worker.
+
+In the end every restream is there exactly once, every command has one outcome, and the dead letters
+are the bad commands; else it exits with 1.
 """
 
 import argparse
@@ -12,9 +19,11 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import attrs
 from nats.aio.client import Client
 
 from benchmarks import deadline
@@ -22,13 +31,13 @@ from restream_async.sandbox import Fault, Faults, Sandbox
 from restream_async.worker.consumer import declare_consumer
 from restream_async.worker.names import Names
 from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
+from restream_async.worker.publishing import Publisher
 from restream_async.worker.topology import declare_streams
 from tests.worker.fleet import (
     BAD,
     WorkerProcess,
     all_done,
     documents,
-    publish_all,
     stored_count,
     wanted,
 )
@@ -40,87 +49,145 @@ PLACES: Final = 24
 ACK_WAIT: Final = 5.0
 _PATIENCE: Final = 900.0
 """Seconds for one run."""
+_NAMES: Final = Names()
 FAULTS: Final = Faults(
     before={Fault.INTERNAL_ERROR: 0.02, Fault.BACKEND_FETCH_FAILED: 0.02, Fault.RESET: 0.01},
     after={Fault.BACKEND_FETCH_FAILED: 0.04, Fault.RESET: 0.02, Fault.GARBAGE: 0.02},
 )
 
 
-async def _run(folder: Path, faults: Faults) -> list[str]:
+async def run(folder: Path, faults: Faults, count: int = COUNT) -> list[str]:
     """Return what is wrong in the end."""
     server = NatsServer(folder)
     await server.start()
     connection = await NatsOptions(url=server.url).connect()
     try:
         async with Sandbox(latency=0.2, faults=faults) as sandbox:
-            return await _through(server, connection, sandbox, folder)
+            return await _Fleet(folder, server, connection, sandbox, count).run()
     finally:
         await close(connection)
         await server.stop()
 
 
-async def _through(
-    server: NatsServer, connection: Client, sandbox: Sandbox, folder: Path
-) -> list[str]:
-    jetstream = jetstream_of(connection)
-    await declare_streams(jetstream, Names())
-    await declare_consumer(jetstream, Names(), in_flight=CAP, ack_wait=ACK_WAIT)
-    await publish_all(connection, COUNT)
-    begin = time.monotonic()
-    workers = [
-        await WorkerProcess.start(folder, f"worker{n}", server.url, sandbox, PLACES, CAP, ACK_WAIT)
-        for n in range(3)
-    ]
-    killed, ended, last = workers
-    await stored_count(sandbox, COUNT // 5, 120)
-    await killed.end(signal.SIGKILL)
-    await stored_count(sandbox, COUNT * 2 // 5, 120)
-    codes = [await ended.end(signal.SIGTERM)]
-    await stored_count(sandbox, COUNT * 3 // 5, 120)
-    await server.restart()
-    await all_done(connection, 240)
-    codes.append(await last.end(signal.SIGTERM))
-    took = time.monotonic() - begin
-    await sandbox.settle()
+@attrs.define
+class _Fleet:
+    folder: Path
+    server: NatsServer
+    connection: Client
+    sandbox: Sandbox
+    count: int
+    workers: list[WorkerProcess] = attrs.field(factory=list[WorkerProcess])
+    codes: list[int] = attrs.field(factory=list[int])
 
-    counts = sandbox.counts
-    keys = [item.stream_key for item in sandbox.stored]
-    dead = await documents(connection, "RESTREAMS_DEAD")
-    outcomes = await documents(connection, "RESTREAMS_OUTCOMES")
-    created = [each for each in outcomes if each["outcome"] == "created"]
-    again = sum(each["delivery"] > 1 for each in created)
-    print(
-        f"{len(keys)} stored of {COUNT} in {took:.1f} s; {counts.faults.total} faults, "
-        f"{again} came by a later delivery, {len(dead)} dead letters, at most "
-        f"{counts.max_in_flight} of {CAP} in flight"
-    )
-    told = [*(worker.log for worker in workers), server.log, str(dead), str(outcomes)]
-    checks = {
-        "a restream is there twice": len(set(keys)) == len(keys),
-        "a restream is missing": set(keys) == {wanted(n).stream_key for n in range(COUNT)},
-        "a dead letter is not of a bad command": all(
-            each["errorType"] == "UnusableMessage" for each in dead
-        ),
-        "a bad command is no dead letter": len(dead) == len(BAD),
-        "an outcome is missing or doubled": len(created) == COUNT,
-        "the cap was exceeded": counts.max_in_flight <= CAP,
-        "a worker did not end well": codes == [0, 0],
-        "a key was told": not any("SECRET" in text or sandbox.api_key in text for text in told),
-    }
-    return [problem for problem, well in checks.items() if not well]
+    async def run(self) -> list[str]:
+        begin = time.monotonic()
+        await self._enqueue(BAD)
+        killed, ended, last = [await self._start() for _ in range(3)]
+        await stored_count(self.sandbox, self.count // 5, 120)
+        await killed.end(signal.SIGKILL)
+        await stored_count(self.sandbox, self.count * 2 // 5, 120)
+        self.codes.append(await ended.end(signal.SIGTERM))
+        await stored_count(self.sandbox, self.count * 3 // 5, 120)
+        await self.server.restart()
+        await self._enqueue()
+        await all_done(self.connection, 240)
+        wrong = self._wrong_at_the_service("after a restart of NATS")
+
+        await self.server.restart(signal.SIGKILL)
+        await self._enqueue()
+        await all_done(self.connection, 240)
+        wrong += self._wrong_at_the_service("after SIGKILL for NATS")
+        wrong += await self._wrong_reports()
+
+        await self.server.restart(lose_streams=True)
+        # It notices by itself, and exits with 1.
+        self.codes.append(await last.process.wait() - 1)
+        await self._enqueue()
+        another = await self._start()
+        await all_done(self.connection, 240)
+        self.codes.append(await another.end(signal.SIGTERM))
+        await self.sandbox.settle()
+        wrong += self._wrong_at_the_service("after NATS lost its streams")
+
+        counts, took = self.sandbox.counts, time.monotonic() - begin
+        print(
+            f"enqueued 4 times: {counts.stored} stored of {self.count} in {took:.1f} s; "
+            f"{counts.faults.total} faults, {counts.posts} posts, "
+            f"{counts.lists} lists, at most {counts.max_in_flight} of {CAP} in flight"
+        )
+        told = [*(worker.log for worker in self.workers), self.server.log]
+        checks = {
+            "the cap was exceeded": counts.max_in_flight <= CAP,
+            "a worker did not end well": not any(self.codes),
+            "a key was told": not self._tells_a_key(told),
+        }
+        return wrong + [problem for problem, well in checks.items() if not well]
+
+    async def _start(self) -> WorkerProcess:
+        name = f"worker{len(self.workers)}"
+        worker = await WorkerProcess.start(
+            self.folder, name, self.server.url, self.sandbox, PLACES, CAP, ACK_WAIT
+        )
+        self.workers.append(worker)
+        return worker
+
+    async def _enqueue(self, bad: Sequence[bytes] = ()) -> None:
+        """Put all on the stream, as `enqueue` does, with a connection of its own."""
+        connection = await NatsOptions(url=self.server.url).connect()
+        jetstream = jetstream_of(connection)
+        publisher = Publisher(
+            jetstream=jetstream,
+            subject=_NAMES.subject,
+            stream=_NAMES.stream,
+            salt=await declare_streams(jetstream, _NAMES),
+        )
+        for command in bad:
+            await jetstream.publish(_NAMES.subject, command)
+        await publisher.publish_all(map(wanted, range(self.count)), lambda _: None)
+        await declare_consumer(jetstream, _NAMES, in_flight=CAP, ack_wait=ACK_WAIT)
+        await close(connection)
+
+    def _wrong_at_the_service(self, when: str) -> list[str]:
+        keys = [item.stream_key for item in self.sandbox.stored]
+        twice = len(keys) - len(set(keys))
+        lost = len({wanted(n).stream_key for n in range(self.count)} - set(keys))
+        print(f"{when}: {twice} twice, {lost} lost")
+        return [f"{when}: {twice} twice, {lost} lost"] if twice or lost else []
+
+    async def _wrong_reports(self) -> list[str]:
+        state = (await jetstream_of(self.connection).stream_info(_NAMES.stream)).state
+        dead = await documents(self.connection, _NAMES.dead_stream)
+        outcomes = await documents(self.connection, _NAMES.outcomes_stream)
+        of = sorted(each["sequence"] for each in outcomes)
+        existing = sum(each.get("origin") == "existing" for each in outcomes)
+        print(f"{len(outcomes)} outcomes, {existing} of them existing; {len(dead)} dead letters")
+        checks = {
+            "a dead letter is not of a bad command": all(
+                each["errorType"] == "UnusableMessage" for each in dead
+            ),
+            "a bad command is no dead letter": len(dead) == len(BAD),
+            "an outcome is missing or doubled": of == list(range(1, state.last_seq + 1)),
+            "a key was told": not self._tells_a_key([str(dead), str(outcomes)]),
+        }
+        return [problem for problem, well in checks.items() if not well]
+
+    def _tells_a_key(self, texts: Sequence[str]) -> bool:
+        return any("SECRET" in text or self.sandbox.api_key in text for text in texts)
 
 
 def main() -> int:
     """Run it without faults and with them."""
-    argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="python -m benchmarks.worker_fleet",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    ).parse_args()
+    )
+    parser.add_argument("--count", type=int, default=COUNT, help="restreams (2000)")
+    count = parser.parse_args().count
     wrong: list[str] = []
     for faults in (Faults(), FAULTS):
         with tempfile.TemporaryDirectory() as folder:
-            wrong += deadline.run(_run(Path(folder), faults), _PATIENCE)
+            wrong += deadline.run(run(Path(folder), faults, count), _PATIENCE)
     print("wrong: " + "; ".join(wrong) if wrong else "all well")
     return 1 if wrong else 0
 

@@ -10,7 +10,14 @@ import aiohttp
 from restream_async import codec
 from restream_async.calls import Caller, unless_in_doubt, value_or_raise
 from restream_async.config import InDoubt, Settings, check_limits
-from restream_async.creation import LOOK_FIRST, PLAIN, Creator, outcome_of, restream_or_raise
+from restream_async.creation import (
+    LOOK_FIRST,
+    LOOK_RECENTLY,
+    PLAIN,
+    Creator,
+    outcome_of,
+    restream_or_raise,
+)
 from restream_async.deletion import delete
 from restream_async.model import NewRestream, Outcome, Restream, Toggled
 from restream_async.policy import RetryPolicy
@@ -169,7 +176,9 @@ class RestreamClient:
         end = await self._creator.create(new, self._caller.begin(), LOOK_FIRST)
         return restream_or_raise(end)
 
-    async def outcome(self, new: NewRestream, *, ensure: bool = False) -> Outcome:
+    async def outcome(
+        self, new: NewRestream, *, ensure: bool = False, recent: bool = False
+    ) -> Outcome:
         """Create a restream, and return how that ended: `Created` or `Failed`, each with index 0.
 
         For workers and queues, which tell others what became of each: nothing is raised for a
@@ -178,9 +187,12 @@ class RestreamClient:
         Args:
             new: the restream.
             ensure: look first, and create it only if it is absent.
+            recent: for `ensure`, a list of the video that this client requested within the last
+                second is good enough. For a restream that nobody has tried to create before; it
+                saves most lists where one video has many restreams.
 
         """
-        beginning = LOOK_FIRST if ensure else PLAIN
+        beginning = (LOOK_RECENTLY if recent else LOOK_FIRST) if ensure else PLAIN
         end = await self._creator.create(new, self._caller.begin(), beginning)
         return outcome_of(end, 0, new)
 

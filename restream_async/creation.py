@@ -31,6 +31,7 @@ from restream_async.existence import Existence, Inconclusive, Key, Known, key_of
 from restream_async.listing import Listing
 from restream_async.matching import Match, match_url
 from restream_async.model import Failed, NewRestream, Origin, Outcome, Restream, make_created
+from restream_async.shared_lists import SharedLists
 from restream_async.verdict import Failure, Verdict
 from restream_async.wire import Api
 
@@ -39,6 +40,7 @@ LAST_LOOK: Final = 5.0
 
 # Looked up once, not for every creation.
 _POSTED: Final = Origin.POSTED
+_LIST_UNDER_WAY: Final = "another list of the video was under way until the deadline"
 _SAME_UNDER_WAY: Final = "an equal restream was being created until the deadline"
 # What a service answers that has no list call.
 _CANNOT_LIST: Final = frozenset({HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
@@ -106,6 +108,7 @@ class Beginning:
     Attributes:
         in_place: a place in the gate is already taken for its first request.
         look_first: create only if it is absent.
+        recent: a recent list is good enough to look at first, see `shared_lists`.
         in_doubt: an earlier run may have created it.
         another: it is wanted though an equal one may exist.
         others: ids of equal ones that it must not be taken for.
@@ -115,6 +118,7 @@ class Beginning:
 
     in_place: bool = False
     look_first: bool = False
+    recent: bool = False
     in_doubt: bool = False
     another: bool = False
     others: AbstractSet[int | str] = frozenset()
@@ -124,6 +128,7 @@ class Beginning:
 PLAIN: Final = Beginning()
 IN_PLACE: Final = Beginning(in_place=True)
 LOOK_FIRST: Final = Beginning(look_first=True)
+LOOK_RECENTLY: Final = Beginning(look_first=True, recent=True)
 
 
 class Creator:
@@ -138,6 +143,7 @@ class Creator:
         self.existence = Existence()
         self._busy: dict[Key, asyncio.Event | None] = {}
         self._known: dict[Key, set[int | str]] = {}
+        self.lists = SharedLists(caller.timing.now)
 
     async def create(
         self, new: NewRestream, deadline: Deadline, beginning: Beginning = PLAIN
@@ -180,6 +186,7 @@ class Creator:
             return await self._pursue(new, deadline, beginning, first)
         finally:
             waiting = self._busy.pop(key)
+            self.lists.note_end(new.video_id, key)
             if waiting is not None:
                 waiting.set()
 
@@ -278,7 +285,7 @@ class _Course:
             self._caller.gate.tell_of_room()
         if beginning.in_doubt:
             return await self._again()
-        found = await self._look(self._deadline)
+        found = await self._look(self._deadline, shared=True)
         if not beginning.look_first:
             # Only to know what was there before.
             return await self._post()
@@ -343,7 +350,46 @@ class _Course:
             return self._unknown(doubt, found)
         return self._settle(found, Origin.CONFIRMED)
 
-    async def _look(self, deadline: Deadline, *, once: bool = False) -> Restream | Failure | None:
+    async def _look(
+        self, deadline: Deadline, *, once: bool = False, shared: bool = False
+    ) -> Restream | Failure | None:
+        listed = await (self._shared_list() if shared else self._list(deadline, once=once))
+        if listed is None or isinstance(listed, Failure):
+            return listed
+        new, creator = self._new, self._creator
+        known = Known(
+            others=self._beginning.others - {self._beginning.own},
+            before=self._before,
+            claimed=self._claimed,
+            has_rivals=creator.has_rivals(new),
+        )
+        found = creator.existence.find(new, listed, known)
+        if found is None or not self._doubtful:
+            self._before = {shown.id for shown in listed}
+        if isinstance(found, Inconclusive):
+            call = self._api.list(new.video_id, about=new).call
+            error = MalformedResponseError(call, problem=str(found), attempts=1)
+            return Failure(Verdict.IN_DOUBT, error)
+        self._absent = self._absent or found is None
+        return found
+
+    async def _shared_list(self) -> list[Restream] | Failure | None:
+        new, deadline = self._new, self._deadline
+        try:
+            return await self._creator.lists.get(
+                new.video_id,
+                key_of(new),
+                lambda: self._list(deadline),
+                recent=self._beginning.recent,
+                seconds=None if deadline.patient else deadline.left(),
+            )
+        except TimeoutError:
+            return self._caller.late(self._request, _LIST_UNDER_WAY)
+
+    async def _list(
+        self, deadline: Deadline, *, once: bool = False
+    ) -> list[Restream] | Failure | None:
+        """Request the list; None: the service has nothing to list, or cannot list."""
         listing, new = self._creator.listing, self._new
         if once:
             listed = await listing.read_once(new.video_id, deadline, about=new)
@@ -352,22 +398,7 @@ class _Course:
         if isinstance(listed, Failure):
             listed.error.attempts = listed.error.attempts or 1
             return None if self._shows_nothing(listed.error) else listed
-        known = Known(
-            others=self._beginning.others - {self._beginning.own},
-            before=self._before,
-            claimed=self._claimed,
-            has_rivals=self._creator.has_rivals(new),
-        )
-        found = self._creator.existence.find(new, listed, known)
-        if found is None or not self._doubtful:
-            self._before = {shown.id for shown in listed}
-        if isinstance(found, Inconclusive):
-            error = MalformedResponseError(
-                self._api.list(new.video_id, about=new).call, problem=str(found), attempts=1
-            )
-            return Failure(Verdict.IN_DOUBT, error)
-        self._absent = self._absent or found is None
-        return found
+        return listed
 
     def _shows_nothing(self, error: CallError) -> bool:
         """Say whether a list call that failed says that there is nothing."""

@@ -33,8 +33,8 @@ def enqueue(  # noqa: PLR0913 - one for each option
         bool,
         typer.Option(
             "--look-first",
-            help="Let workers look for each before they create it: for a file that was put there "
-            "more than two hours ago.",
+            help="Let workers with --trust-stream check too: for a file that was put there more "
+            "than two hours ago, or before the NATS server was restarted.",
         ),
     ] = False,
     dry_run: Annotated[
@@ -47,7 +47,8 @@ def enqueue(  # noqa: PLR0913 - one for each option
     """Put all restreams of a file on the stream, for workers to create.
 
     FILE is what bulk takes, and every line of it is checked first. Each is confirmed by the
-    server. After any end run it again: what the stream had within the last two hours it drops.
+    server. After any end run it again, at any time: what the stream had within the last two hours
+    it drops, and workers check what exists before they create it.
     """
     console = console_on(sys.stderr)
     options = None if dry_run else nats.options()

@@ -75,6 +75,16 @@ def worker(  # noqa: PLR0913 - one for each option
             min=1, max=5, help="Copies of a stream that has to be made.", rich_help_panel=_WORKING
         ),
     ] = 1,
+    trust_stream: Annotated[
+        bool,
+        typer.Option(
+            "--trust-stream",
+            help="Create at a first delivery without checking whether the restream exists. Only "
+            "where nothing else creates the same restreams and the NATS server is never restarted, "
+            "which makes it forget what it has seen.",
+            rich_help_panel=_WORKING,
+        ),
+    ] = False,
     attempts: Annotated[
         int,
         typer.Option(min=1, help="For one restream at each delivery.", rich_help_panel=_WORKING),
@@ -91,9 +101,10 @@ def worker(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Create the restreams that are on the stream, until SIGTERM or Ctrl-C.
 
-    Run it as often as you like, on as many machines as you like: they share the work, and one
-    that dies is taken over from. While the service is gone they hold what they have. If a stream
-    or the consumer is deleted under them they end, with exit code 1.
+    Each is created only if it does not exist yet. Run it as often as you like, on as many machines
+    as you like: they share the work, and one that dies is taken over from. While the service is
+    gone they hold what they have. If a stream or the consumer is deleted under them they end, with
+    exit code 1.
     """
 
     def client() -> RestreamClient:
@@ -129,6 +140,7 @@ def worker(  # noqa: PLR0913 - one for each option
                 replicas=replicas,
                 grace=grace,
                 destinations=wanted,
+                trust_stream=trust_stream,
             )
         )
     except ConfigurationError as error:

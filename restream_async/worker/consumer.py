@@ -5,7 +5,8 @@ as a message is never more than one request at a time, that is the cap on reques
 
 It also remembers what was delivered. Where somebody deletes it, that memory is gone: the next one
 delivers everything as if for the first time, also what was being created at that moment. So the
-stream notes that it has had a consumer, and what a second one finds there is looked for first.
+stream notes that it has had a consumer. A second one is made only when nobody works any more on
+what the first one delivered, and workers do not trust the stream about what it finds there.
 """
 
 import asyncio

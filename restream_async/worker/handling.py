@@ -1,7 +1,10 @@
 """What becomes of a message: done, again after so many seconds, or never. Knows no broker.
 
-Messages are delivered more than once: a worker that was killed may have created what it was asked
-for without anybody knowing. So a first delivery creates, and every later one looks first.
+The same restream is asked for more than once: a worker that was killed may have created it without
+telling anybody, and a broker forgets which messages it has seen. So a worker checks whether a
+restream exists before it creates it. For a first delivery the client may use a list that is at most
+a second old; a later one, or one with `Restream-Look-First`, always gets a fresh list. A worker
+that trusts the stream skips the check at first deliveries.
 """
 
 import asyncio
@@ -53,7 +56,9 @@ _log: Final = logging.getLogger("restream_async.worker")
 class Client(Protocol):
     """What handling needs of a `RestreamClient`."""
 
-    async def outcome(self, new: NewRestream, *, ensure: bool = False) -> Outcome:
+    async def outcome(
+        self, new: NewRestream, *, ensure: bool = False, recent: bool = False
+    ) -> Outcome:
         """Create a restream, with `ensure` only if it is absent, and return how that ended."""
         ...
 
@@ -111,6 +116,8 @@ class Handler:
     Attributes:
         client: shared by all messages of a process.
         redelivery: at which delivery a message that fails is given up, and its rest in between.
+        trust_stream: create at a first delivery without a check: the stream is the only source of
+            restreams, and never forgets a message that it has seen.
         stopping: says whether this worker is about to end, so that nothing new is begun.
         sleep: waits for so many seconds.
         chance: a random number from 0 up to 1.
@@ -119,6 +126,7 @@ class Handler:
 
     client: Client
     redelivery: RetryPolicy = REDELIVERY
+    trust_stream: bool = False
     stopping: Callable[[], bool]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     chance: Callable[[], float] = random.random
@@ -132,8 +140,8 @@ class Handler:
         Args:
             data: the message.
             delivery: which delivery of it this is, from 1.
-            look_first: look even at the first delivery, where the same wish may come twice in two
-                messages.
+            look_first: it may have been tried before, so the first delivery is as uncertain as a
+                later one.
 
         """
         items = decode(data)
@@ -150,7 +158,7 @@ class Handler:
                 reason = f"delivered {delivery} times, and no worker lived to see it through"
                 refused.append(Refused(index=index, reason=reason))
                 continue
-            end = await self._settle(item, look_first=look_first or delivery > 1)
+            end = await self._settle(item, tried=look_first or delivery > 1)
             if end is None:
                 return Handled(again=0.0, reason="the worker is ending")
             end = attrs.evolve(end, index=index)
@@ -171,10 +179,11 @@ class Handler:
         seconds = self.redelivery.wait(delivery, asked, self.chance())
         return Handled(again=seconds, reason=str(error))
 
-    async def _settle(self, new: NewRestream, *, look_first: bool) -> Outcome | None:
+    async def _settle(self, new: NewRestream, *, tried: bool) -> Outcome | None:
         """Bring a restream to its end; None: this worker ends first."""
         while not self.stopping():
-            end = await self.client.outcome(new, ensure=look_first)
+            check = tried or not self.trust_stream
+            end = await self.client.outcome(new, ensure=check, recent=not tried)
             if isinstance(end, Created):
                 return end
             if isinstance(end.error, UnauthorizedError):
@@ -185,7 +194,7 @@ class Handler:
                 await self.sleep(_HOLD)
             else:
                 return end
-            look_first = True
+            tried = True
         return None
 
     def _is_gone(self, error: RestreamError) -> bool:

@@ -15,8 +15,8 @@ FILE_VARIABLES: Final = {
 """Called as NATS's own command line calls them, after RESTREAM_."""
 
 LOOK_FIRST: Final = "Restream-Look-First"
-"""The header of a command that may come twice in two messages: it is looked for even at the first
-delivery."""
+"""The header of a command that may have been carried out before: it gets a fresh check even at the
+first delivery, and where the stream is trusted."""
 
 
 @attrs.frozen(kw_only=True)

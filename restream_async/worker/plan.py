@@ -18,13 +18,14 @@ class Plan:
         places: messages under way in this process, at most.
         ack_wait: seconds, as the consumer has them.
         look_until: messages up to this number of the stream may have been delivered by a consumer
-            that was deleted: they are looked for first.
+            that was deleted: they get a fresh check, also where the stream is trusted.
+        trust_stream: create at a first delivery without a check, see `handling.Handler`.
         redelivery: at which delivery a message that fails is given up, and its rest in between.
         destinations: where every new live video is pushed on to; where there are none, this
             worker leaves events to others.
         salt: keys the ids of messages, see `publishing`; for events only.
         grace: seconds that messages under way may take to finish when the worker is to end; what
-            is not finished then is given back.
+            is not finished then is given back, and rests for `ack_wait`.
 
     """
 
@@ -32,6 +33,7 @@ class Plan:
     places: int = 16
     ack_wait: float = ACK_WAIT
     look_until: int = 0
+    trust_stream: bool = False
     redelivery: RetryPolicy = REDELIVERY
     grace: float = 20.0
     destinations: tuple[Destination, ...] = ()

@@ -59,6 +59,7 @@ class Worker:
             self._handler = Handler(
                 client=client,
                 redelivery=self.plan.redelivery,
+                trust_stream=self.plan.trust_stream,
                 stopping=self._ending.is_set,
                 sleep=self._pause,
             )
@@ -102,6 +103,7 @@ class Worker:
         source = Source(
             stream=about.stream,
             sequence=about.sequence.stream,
+            stored=about.timestamp,
             delivery=about.num_delivered,
             message_id=(raw.headers or {}).get("Nats-Msg-Id"),
         )
@@ -109,7 +111,9 @@ class Worker:
         try:
             handled = await lease.during(self._work(work, raw, source), self._over)
             if handled is None:
-                await lease.again(0.0)
+                # The service may still be working on what was cut off. A check that comes too
+                # early would not see it.
+                await lease.again(self.plan.ack_wait)
             elif handled.again is not None:
                 _log.info("message %d again: %s", source.sequence, handled.reason)
                 await lease.again(handled.again)

@@ -1,11 +1,13 @@
 """Putting restreams on the stream, each confirmed, and each only once.
 
 The id of a message is a keyed fingerprint of what makes two restreams the same one: video, stream
-URL and stream key. The server drops an id that it knows (for two hours, see `topology.WINDOW`), so
-whatever ended a publisher, it is simply run again. An id stands in outcomes, dead letters and
-traces long after the message is gone. Without a key, whoever guesses a stream key could check the
-guess against it. The key is a salt that lies in the settings of the stream: all publishers share
-it without having to know the API key, and those who may only read outcomes cannot see it.
+URL and stream key. The server drops an id that it knows, so whatever ended a publisher, it is
+simply run again. It knows an id for two hours (see `topology.WINDOW`), but forgets those of
+acknowledged messages when it is restarted; so workers check before they create. An id stands in
+outcomes, dead letters and traces long after the message is gone. Without a key, whoever guesses a
+stream key could check the guess against it. The key is a salt that lies in the settings of the
+stream: all publishers share it without having to know the API key, and those who may only read
+outcomes cannot see it.
 """
 
 import asyncio

@@ -5,6 +5,7 @@ which one it was: by its id and place in the stream, the video, the title and th
 """
 
 import json
+from datetime import datetime
 from typing import Any, Final
 
 import attrs
@@ -26,6 +27,8 @@ class Source:
     Attributes:
         stream: the name of its stream.
         sequence: its number there.
+        stored: when the stream got it. A stream that was lost and made again numbers its messages
+            from 1 again; with the time, a message is never taken for an earlier one.
         delivery: which delivery of it this was, from 1.
         message_id: what its sender named it, or None.
 
@@ -33,6 +36,7 @@ class Source:
 
     stream: str
     sequence: int
+    stored: datetime
     delivery: int
     message_id: str | None
 
@@ -73,7 +77,7 @@ def _report(source: Source, index: int, fields: dict[str, Any], *, dead: bool) -
     }
     return Report(
         is_dead_letter=dead,
-        message_id=f"{source.stream}:{source.sequence}:{index}",
+        message_id=f"{source.stream}:{source.sequence}:{source.stored.timestamp():.6f}:{index}",
         body=json.dumps({**fields, **about}).encode(),
     )
 

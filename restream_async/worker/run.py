@@ -26,6 +26,7 @@ async def run_worker(  # noqa: PLR0913 - one keyword for each setting
     grace: float = 20.0,
     destinations: tuple[Destination, ...] = (),
     redelivery: RetryPolicy = REDELIVERY,
+    trust_stream: bool = False,
 ) -> None:
     """Work until SIGTERM or Ctrl-C; then finish or give back what is under way, and return.
 
@@ -44,6 +45,9 @@ async def run_worker(  # noqa: PLR0913 - one keyword for each setting
         grace: seconds that messages under way may take to finish at the end.
         destinations: where every new live video is pushed on to, for events on the stream.
         redelivery: at which delivery a message that fails is given up, and its rest in between.
+        trust_stream: create at a first delivery without checking whether the restream exists. Only
+            where nothing else creates the same restreams, nothing is published twice more than
+            two hours apart, and the server is never restarted: it forgets what it has seen.
 
     Raises:
         ConfigurationError: the server cannot be reached, or its streams or consumer are there
@@ -68,6 +72,7 @@ async def run_worker(  # noqa: PLR0913 - one keyword for each setting
         ack_wait=consumer.ack_wait,
         look_until=consumer.look_until,
         redelivery=redelivery,
+        trust_stream=trust_stream,
         grace=grace,
         destinations=destinations,
         salt=salt,

@@ -15,9 +15,12 @@ from nats.aio.client import Client
 from restream_async.sandbox import Sandbox
 from restream_async.worker.nats_options import NatsOptions, close
 
+from .fleet import all_done, wanted
 from .nats_server import NatsServer
 
 _T = TypeVar("_T")
+
+HEADER = "videoId,title,streamUrl,streamKey,status\n"
 
 
 @attrs.define
@@ -59,6 +62,15 @@ class Backstage:
 
         self.when(happened, send)
 
+    def signal_when_all_done(self) -> None:
+        """Send this process SIGTERM as soon as no command is left on the stream."""
+
+        async def watch() -> None:
+            await all_done(self.connection, 30)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        asyncio.run_coroutine_threadsafe(watch(), self.loop)
+
     def silent_server(self) -> str:
         """Return the address of somebody who takes every call, and never says a word."""
 
@@ -96,3 +108,13 @@ def backstage(folder: Path) -> Generator[Backstage]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+def csv(folder: Path, count: int) -> str:
+    path = folder / "restreams.csv"
+    rows = [
+        f"{each.video_id},{each.title},{each.stream_url},{each.stream_key},true\n"
+        for each in map(wanted, range(count))
+    ]
+    path.write_text(HEADER + "".join(rows))
+    return str(path)

@@ -1,14 +1,18 @@
 """A real NATS server, and a sandbox of the service."""
 
-from collections.abc import AsyncIterator
+import os
+import signal
+from collections.abc import AsyncIterator, Generator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from nats.aio.client import Client
 
 from restream_async.sandbox import Sandbox
 from restream_async.worker.nats_options import NatsOptions, close
 
+from .backstage import Backstage, backstage
 from .nats_server import NatsServer
 
 
@@ -31,3 +35,22 @@ async def connection(nats_server: NatsServer) -> AsyncIterator[Client]:
 async def sandbox() -> AsyncIterator[Sandbox]:
     async with Sandbox() as sandbox:
         yield sandbox
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Backstage]:
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def leave(_: int) -> None:
+        raise AssertionError("this would end the tests, without a word")
+
+    monkeypatch.setattr(os, "_exit", leave)
+    with backstage(tmp_path) as stage:
+        monkeypatch.setenv("RESTREAM_BASE_URL", stage.sandbox.base_url)
+        monkeypatch.setenv("RESTREAM_PROJECT_ID", stage.sandbox.project_id)
+        monkeypatch.setenv("RESTREAM_API_KEY", stage.sandbox.api_key)
+        monkeypatch.setenv("RESTREAM_NATS_URL", stage.nats.url)
+        monkeypatch.setenv("COLUMNS", "200")
+        yield stage
+    for number, handler in before.items():
+        signal.signal(number, handler)

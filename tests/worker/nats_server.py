@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -53,15 +54,19 @@ class NatsServer:
             await asyncio.sleep(0.01)
         raise TimeoutError((self.folder / "nats.log").read_text())
 
-    async def stop(self) -> None:
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         if self._process is not None:
             with suppress(ProcessLookupError):
-                self._process.terminate()
+                self._process.send_signal(number)
             await self._process.wait()
             self._process = None
 
-    async def restart(self) -> None:
-        await self.stop()
+    async def restart(
+        self, number: signal.Signals = signal.SIGTERM, *, lose_streams: bool = False
+    ) -> None:
+        await self.stop(number)
+        if lose_streams:
+            shutil.rmtree(self.folder / "store")
         await self.start()
 
     @property

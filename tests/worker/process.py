@@ -26,5 +26,6 @@ if __name__ == "__main__":
             ack_wait=float(sys.argv[3]),
             grace=3.0,
             redelivery=RetryPolicy(attempts=10, base=0.2, cap=1.0),
+            trust_stream="--trust-stream" in sys.argv,
         )
     )

@@ -6,17 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import worker_fleet, worker_scaling
+from benchmarks import worker_checks, worker_fleet, worker_scaling
+
+MAINS = {
+    "worker_checks": worker_checks.main,
+    "worker_fleet": worker_fleet.main,
+    "worker_scaling": worker_scaling.main,
+}
 
 
-@pytest.mark.parametrize("name", ["worker_fleet", "worker_scaling"])
+@pytest.mark.parametrize("name", MAINS)
 def test_help_is_printed_and_nothing_is_run(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", [name, "--help"])
 
     with pytest.raises(SystemExit) as end:
-        {"worker_fleet": worker_fleet, "worker_scaling": worker_scaling}[name].main()
+        MAINS[name]()
 
     assert end.value.code == 0
     assert capsys.readouterr().out.startswith(f"usage: python -m benchmarks.{name}")
@@ -29,6 +35,14 @@ def test_efficiency_is_the_median_rate_over_what_the_cap_allows() -> None:
         "1 workers:   38.0/s of 40/s, 95 %",
         "4 workers:  144.0/s of 160/s, 90 %",
     ]
+
+
+def test_the_cost_of_checks_is_told_as_medians_of_rates_and_of_requests() -> None:
+    costs = [worker_checks.Cost(rate, requests) for rate, requests in ((9, 2), (40, 3), (41, 2))]
+
+    said = worker_checks.text(worker_checks.Way(1, trust_stream=False), costs)
+
+    assert said == " 1 for each video, checked          40.0 restreams/s, 2.00 requests for each"
 
 
 def test_the_plot_is_drawn_from_the_figures_that_were_written(tmp_path: Path) -> None:

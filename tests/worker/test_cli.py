@@ -1,10 +1,9 @@
 """The commands `enqueue`, `worker` and `asyncapi`, in this process."""
 
 import json
-import os
 import signal
 import sys
-from collections.abc import Coroutine, Generator
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -19,39 +18,8 @@ from restream_async.worker.nats_options import jetstream_of
 from restream_async.worker.publishing import Published
 from restream_async.worker.topology import declare_streams
 
-from .backstage import Backstage, backstage
+from .backstage import HEADER, Backstage, csv
 from .fleet import wanted
-
-HEADER = "videoId,title,streamUrl,streamKey,status\n"
-
-
-@pytest.fixture
-def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Backstage]:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def leave(_: int) -> None:
-        raise AssertionError("this would end the tests, without a word")
-
-    monkeypatch.setattr(os, "_exit", leave)
-    with backstage(tmp_path) as stage:
-        monkeypatch.setenv("RESTREAM_BASE_URL", stage.sandbox.base_url)
-        monkeypatch.setenv("RESTREAM_PROJECT_ID", stage.sandbox.project_id)
-        monkeypatch.setenv("RESTREAM_API_KEY", stage.sandbox.api_key)
-        monkeypatch.setenv("RESTREAM_NATS_URL", stage.nats.url)
-        monkeypatch.setenv("COLUMNS", "200")
-        yield stage
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
-def csv(folder: Path, count: int) -> str:
-    path = folder / "restreams.csv"
-    rows = [
-        f"{each.video_id},{each.title},{each.stream_url},{each.stream_key},true\n"
-        for each in map(wanted, range(count))
-    ]
-    path.write_text(HEADER + "".join(rows))
-    return str(path)
 
 
 def state(stage: Backstage) -> StreamState:
@@ -78,6 +46,18 @@ def test_enqueue_puts_all_and_worker_creates_all(
     assert main(["worker", "--places", "4"]) == 0
 
     assert "Working off RESTREAMS at nats://127.0.0.1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("options", "checks"), [([], 1), (["--trust-stream"], 0)])
+def test_a_worker_checks_before_it_creates_unless_it_trusts_the_stream(
+    options: list[str], checks: int, stage: Backstage, tmp_path: Path
+) -> None:
+    assert main(["enqueue", csv(tmp_path, 1)]) == 0
+    stage.signal_when_all_done()
+
+    assert main(["worker", *options]) == 0
+
+    assert (stage.sandbox.counts.posts, stage.sandbox.counts.lists) == (1, checks)
 
 
 def test_a_worker_takes_events_where_it_has_destinations(stage: Backstage, tmp_path: Path) -> None:

@@ -49,8 +49,11 @@ class FakeClient:
     calls: list[str] = attrs.field(factory=list[str])
     outage: bool = False
 
-    async def outcome(self, new: NewRestream, *, ensure: bool = False) -> Outcome:
-        self.calls.append(f"{'ensure' if ensure else 'create'} {new.video_id}")
+    async def outcome(
+        self, new: NewRestream, *, ensure: bool = False, recent: bool = False
+    ) -> Outcome:
+        check = ("recent" if recent else "fresh") if ensure else "no"
+        self.calls.append(f"{check} check, {new.video_id}")
         if self.failures:
             return Failed(index=0, request=new, error=self.failures.pop(0), attempts=5)
         restream = Restream(
@@ -81,8 +84,9 @@ class Scene:
     slept: list[float] = attrs.field(factory=list[float])
     after_sleep: Callable[[], None] | None = None
     ending: bool = False
+    trust_stream: bool = False
 
-    async def handle(self, data: bytes, delivery: int = 1) -> Handled:
+    async def handle(self, data: bytes, delivery: int = 1, *, look_first: bool = False) -> Handled:
         async def sleep(seconds: float) -> None:
             self.slept.append(seconds)
             if self.after_sleep is not None:
@@ -91,33 +95,62 @@ class Scene:
         handler = Handler(
             client=self.client,
             redelivery=REDELIVERY,
+            trust_stream=self.trust_stream,
             stopping=lambda: self.ending,
             sleep=sleep,
             chance=lambda: 0.5,
         )
-        return await handler.handle(data, delivery)
+        return await handler.handle(data, delivery, look_first=look_first)
 
 
 def scene(*failures: RestreamError) -> Scene:
     return Scene(FakeClient(list(failures)))
 
 
-async def test_a_first_delivery_creates_at_once() -> None:
+async def test_a_first_delivery_is_checked_against_a_recent_list() -> None:
     stage = scene()
 
     handled = await stage.handle(encode(new()))
 
-    assert stage.client.calls == ["create v1"]
+    assert stage.client.calls == ["recent check, v1"]
     assert handled.verdict == "done"
     assert [each.restream.id for each in handled.done] == [1]
 
 
-async def test_a_later_delivery_looks_first() -> None:
+async def test_a_first_delivery_is_created_at_once_where_the_stream_is_trusted() -> None:
     stage = scene()
+    stage.trust_stream = True
 
-    await stage.handle(encode(new()), 2)
+    await stage.handle(encode(new()))
 
-    assert stage.client.calls == ["ensure v1"]
+    assert stage.client.calls == ["no check, v1"]
+
+
+@pytest.mark.parametrize("trust_stream", [False, True])
+@pytest.mark.parametrize(("delivery", "look_first"), [(2, False), (1, True)])
+async def test_what_may_have_been_tried_is_checked_against_a_fresh_list(
+    delivery: int,
+    look_first: bool,  # noqa: FBT001 - a parameter of the test
+    trust_stream: bool,  # noqa: FBT001 - likewise
+) -> None:
+    stage = scene()
+    stage.trust_stream = trust_stream
+
+    await stage.handle(encode(new()), delivery, look_first=look_first)
+
+    assert stage.client.calls == ["fresh check, v1"]
+
+
+@pytest.mark.parametrize("trust_stream", [False, True])
+async def test_what_was_tried_before_an_outage_is_checked_against_a_fresh_list_after_it(
+    trust_stream: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    stage = scene(OutageError(CALL))
+    stage.trust_stream = trust_stream
+
+    await stage.handle(encode(new()))
+
+    assert stage.client.calls[1:] == ["fresh check, v1"]
 
 
 async def test_a_list_is_created_one_after_the_other() -> None:
@@ -125,7 +158,7 @@ async def test_a_list_is_created_one_after_the_other() -> None:
 
     handled = await stage.handle(encode([new(1), new(2)]))
 
-    assert stage.client.calls == ["create v1", "create v2"]
+    assert stage.client.calls == ["recent check, v1", "recent check, v2"]
     assert [each.index for each in handled.done] == [0, 1]
 
 
@@ -169,7 +202,7 @@ async def test_the_good_ones_of_a_list_are_created_beside_a_bad_one() -> None:
 
     handled = await stage.handle(data)
 
-    assert stage.client.calls == ["create v1", "create v2"]
+    assert stage.client.calls == ["recent check, v1", "recent check, v2"]
     assert handled.verdict == "never"
     assert [each.index for each in handled.done] == [2]
     assert [each.index for each in handled.refused] == [0, 1]
@@ -210,7 +243,7 @@ async def test_deliveries_that_ended_with_their_worker_are_no_failures() -> None
     handled = await stage.handle(encode(new()), UNTRIED)
 
     assert handled.verdict == "done"
-    assert stage.client.calls == ["ensure v1"]
+    assert stage.client.calls == ["fresh check, v1"]
 
 
 async def test_a_message_that_workers_die_of_is_not_tried_once_more() -> None:
@@ -238,7 +271,7 @@ async def test_in_an_outage_a_message_is_held_until_the_service_is_back(
     handled = await stage.handle(encode(new()), 3)
 
     assert handled.verdict == "done"
-    assert stage.client.calls == ["ensure v1"] * 51
+    assert stage.client.calls == ["fresh check, v1"] * 51
     assert len(stage.slept) == 50
 
 
@@ -269,4 +302,4 @@ async def test_a_worker_that_ends_gives_back_what_it_holds() -> None:
     handled = await stage.handle(encode([new(1), new(2)]))
 
     assert (handled.verdict, handled.again) == ("again", 0.0)
-    assert stage.client.calls == ["create v1"]
+    assert stage.client.calls == ["recent check, v1"]

@@ -130,12 +130,13 @@ async def test_work_that_takes_longer_than_the_ack_wait_is_not_given_to_somebody
     desk: Desk,
 ) -> None:
     desk.sandbox.latency = ACK_WAIT * 2
+    desk.retry = RetryPolicy(deadline=30.0)
     await desk.publish(1)
 
     async with desk.worker(), desk.worker():
         await all_done(desk.connection, 10)
 
-    assert (desk.sandbox.counts.posts, desk.sandbox.counts.lists) == (1, 0)
+    assert (desk.sandbox.counts.posts, desk.sandbox.counts.lists) == (1, 1)
     assert [
         each["delivery"] for each in await documents(desk.connection, "RESTREAMS_OUTCOMES")
     ] == [1]
@@ -152,6 +153,19 @@ async def test_what_fails_for_now_comes_again_and_looks_first(desk: Desk) -> Non
     (outcome,) = await documents(desk.connection, "RESTREAMS_OUTCOMES")
     assert (outcome["delivery"], outcome["origin"], outcome["attempts"]) == (2, "posted", 1)
     assert await documents(desk.connection, "RESTREAMS_DEAD") == []
+
+
+async def test_messages_for_the_same_restream_at_the_same_moment_create_it_once(
+    desk: Desk,
+) -> None:
+    desk.sandbox.latency = 0.1
+    await desk.publish(*[1] * 12)
+
+    async with desk.worker(places=8):
+        await all_done(desk.connection, 15)
+
+    assert len(desk.sandbox.stored) == 1
+    assert len(await documents(desk.connection, "RESTREAMS_OUTCOMES")) == 12
 
 
 async def test_an_outcome_says_how_the_restream_came_to_be_known(desk: Desk) -> None:
@@ -224,26 +238,21 @@ async def test_a_worker_that_ends_finishes_what_is_under_way(desk: Desk) -> None
     assert (await desk.pending())[0] == 0, "nothing waits for a worker that is gone"
 
 
-async def test_a_worker_that_ends_gives_back_what_takes_longer_than_the_grace(desk: Desk) -> None:
-    desk.sandbox.latency = 60.0
-    jetstream = jetstream_of(desk.connection)
-    info = await jetstream.consumer_info("RESTREAMS", "restream-workers")
-    info.config.ack_wait = 60.0
-    await jetstream.add_consumer("RESTREAMS", info.config)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
+async def test_what_a_worker_that_ends_cuts_off_is_found_by_the_next_one(desk: Desk) -> None:
+    desk.sandbox.latency = lambda _: 1.0 if desk.sandbox.counts.posts else 0.0
     await desk.publish(1)
 
-    async with desk.worker(grace=0.3, ack_wait=60.0) as app:
-        await until(lambda: desk.sandbox.counts.in_flight == 1)
+    async with desk.worker(grace=0.3) as app:
+        await until(lambda: desk.sandbox.counts.posts == 1)
+        desk.sandbox.latency = 0.0
         app.exit()
+    assert desk.sandbox.stored == (), "the service is still working on it"
+    async with desk.worker():
+        await all_done(desk.connection, 10)
 
-    message = await _fetch(desk.connection)
-    assert message == 2, "delivered again at once, not after the ack wait"
-
-
-async def _fetch(connection: Client) -> int:
-    pulled = await jetstream_of(connection).pull_subscribe_bind("restream-workers", "RESTREAMS")
-    (message,) = await pulled.fetch(1, timeout=10)
-    return message.metadata.num_delivered
+    assert len(desk.sandbox.stored) == 1
+    (outcome,) = await documents(desk.connection, "RESTREAMS_OUTCOMES")
+    assert (outcome["delivery"], outcome["origin"]) == (2, "existing")
 
 
 async def test_poison_blocks_nobody(desk: Desk) -> None:
@@ -326,9 +335,11 @@ async def test_a_worker_that_ends_takes_nothing_more_and_uses_up_no_deliveries(d
 class PickyClient(RestreamClient):
     """For it the service fails at the first eight restreams, however often they are tried."""
 
-    async def outcome(self, new: NewRestream, *, ensure: bool = False) -> Outcome:
+    async def outcome(
+        self, new: NewRestream, *, ensure: bool = False, recent: bool = False
+    ) -> Outcome:
         if int(new.stream_key[-6:]) >= 8:
-            return await super().outcome(new, ensure=ensure)
+            return await super().outcome(new, ensure=ensure, recent=recent)
         error = InternalServerError(Call("POST", "/r", new.video_id), status=500)
         return Failed(index=0, request=new, error=error, attempts=5)
 
@@ -377,7 +388,7 @@ async def test_what_a_deleted_consumer_may_have_delivered_is_looked_for_first(de
     async with desk.client() as client:
         await client.create(wanted(1))
 
-    async with desk.worker(look_until=1):
+    async with desk.worker(look_until=1, trust_stream=True):
         await all_done(desk.connection, 10)
 
     assert len(desk.sandbox.stored) == 2
@@ -440,7 +451,7 @@ async def test_a_worker_that_ends_while_nats_is_away_ends_well(
     desk.sandbox.latency = latency
     await desk.publish(1)
 
-    async with desk.worker(places=2, grace=0.3) as app:
+    async with desk.worker(places=2, grace=0.3, trust_stream=True) as app:
         await until(lambda: desk.sandbox.counts.posts == 1)
         await nats_server.stop()
         await asyncio.sleep(0.5)
@@ -454,3 +465,18 @@ async def test_a_worker_for_which_nothing_was_declared_fails(
 
     with pytest.raises(NotFoundError):
         await worker_app(NatsOptions(url=desk.url), Plan(places=1), desk.client).run()
+
+
+async def test_after_the_stream_was_made_again_all_outcomes_are_told_again(desk: Desk) -> None:
+    jetstream = jetstream_of(desk.connection)
+    for _ in range(2):
+        await desk.publish(1)
+        async with desk.worker():
+            await all_done(desk.connection, 10)
+        await jetstream.delete_stream("RESTREAMS")
+        await declare_streams(jetstream, Names())
+        await declare_consumer(jetstream, Names(), in_flight=8, ack_wait=ACK_WAIT)
+
+    told = await documents(desk.connection, "RESTREAMS_OUTCOMES")
+    assert [(each["sequence"], each["origin"]) for each in told] == [(1, "posted"), (1, "existing")]
+    assert len(desk.sandbox.stored) == 1

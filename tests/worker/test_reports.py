@@ -1,6 +1,7 @@
 """What is told about a message."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import attrs
@@ -11,7 +12,13 @@ from restream_async.worker.handling import Handled, Refused
 from restream_async.worker.reports import Source, reports
 from restream_async.worker.shapes import CreatedReport, FailedReport
 
-SOURCE = Source(stream="S", sequence=7, delivery=2, message_id="abc")
+SOURCE = Source(
+    stream="S",
+    sequence=7,
+    stored=datetime(2026, 1, 2, tzinfo=UTC),
+    delivery=2,
+    message_id="abc",
+)
 NEW = NewRestream(
     video_id="v1",
     title="my secret-key is",
@@ -102,8 +109,8 @@ def test_only_failures_are_dead_letters_and_each_has_an_id_of_its_own() -> None:
     found = reports(Handled(done=(DONE,), refused=(REFUSED,)), SOURCE)
 
     assert [(each.is_dead_letter, each.message_id) for each in found] == [
-        (False, "S:7:0"),
-        (True, "S:7:1"),
+        (False, "S:7:1767312000.000000:0"),
+        (True, "S:7:1767312000.000000:1"),
     ]
 
 

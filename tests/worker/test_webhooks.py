@@ -169,7 +169,7 @@ async def test_an_event_is_answered_well_when_all_is_there_and_looks_first(
 
     assert await webhook.receive(event()) == 204
     assert await webhook.receive(event("live.video.deleted")) == 204
-    assert client.calls == ["ensure v1", "ensure v1"]
+    assert client.calls == ["fresh check, v1", "fresh check, v1"]
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ async def test_the_route_for_aiohttp_answers_as_the_webhook_does(
         ]
 
     assert [answer.status for answer in answers] == [204, 403, 400, 413]
-    assert client.calls == ["ensure v1", "ensure v1"]
+    assert client.calls == ["fresh check, v1", "fresh check, v1"]
 
 
 async def called(app: FastAPI, secret: str, *pieces: bytes) -> int:
@@ -262,4 +262,4 @@ async def test_the_route_for_fastapi_answers_as_the_webhook_does_and_reads_only_
     assert await called(app, "other", event()) == 403
     assert await called(app, "open sesame", b"{}") == 400
     assert await called(app, "open sesame", half, half, b"never asked for") == 413
-    assert client.calls == ["ensure v1", "ensure v1"]
+    assert client.calls == ["fresh check, v1", "fresh check, v1"]

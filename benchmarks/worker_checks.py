@@ -1,0 +1,143 @@
+"""What it costs that workers check before they create, on a real NATS server.
+
+    python -m pip install -e '.[test]' && python -m benchmarks.worker_checks
+
+A service that takes 200 ms for every request, and one worker of 16 places, so that it can make 80
+requests a second. Each restream is a message of its own, as `enqueue` puts it. A video has one, or
+50 of them; and the worker checks, or trusts the stream. All four by turns.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+import attrs
+
+from benchmarks import deadline, progress
+from restream_async import NewRestream
+from restream_async.sandbox import Sandbox
+from restream_async.worker.commands import encode
+from restream_async.worker.consumer import declare_consumer
+from restream_async.worker.names import Names
+from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
+from restream_async.worker.topology import declare_streams
+from tests.worker.fleet import WorkerProcess, all_done, stored_count
+from tests.worker.nats_server import NatsServer
+
+LATENCY: Final = 0.2
+PLACES: Final = 16
+_ACK_WAIT: Final = 30.0
+_PATIENCE: Final = 120.0
+"""Seconds for one run."""
+
+
+@attrs.frozen
+class Way:
+    """One of the four: how many restreams a video has, and whether the stream is trusted."""
+
+    for_each_video: int
+    trust_stream: bool
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        how = "--trust-stream" if self.trust_stream else "checked"
+        return f"{self.for_each_video:2} for each video, {how}"
+
+
+@attrs.frozen
+class Cost:
+    """Restreams a second, and requests for each."""
+
+    rate: float
+    requests: float
+
+
+WAYS: Final = tuple(Way(n, trust) for n in (1, 50) for trust in (False, True))
+
+
+def main() -> int:
+    """Measure all four, and print the medians."""
+    arguments = _arguments()
+    found: dict[Way, list[Cost]] = {way: [] for way in WAYS}
+    for turn in range(1, arguments.rounds + 1):
+        for way, costs in found.items():
+            with tempfile.TemporaryDirectory() as folder:
+                run = _cost(Path(folder), way, arguments.count)
+                costs.append(deadline.run(run, _PATIENCE))
+            progress.say(f"round {turn} of {arguments.rounds}: {text(way, costs[-1:])}")
+    print("\n".join(text(way, costs) for way, costs in found.items()))
+    return 0
+
+
+def text(way: Way, costs: Iterable[Cost]) -> str:
+    """Return one line with the medians."""
+    costs = list(costs)
+    rate, requests = median(c.rate for c in costs), median(c.requests for c in costs)
+    return f"{way!s:<34} {rate:5.1f} restreams/s, {requests:.2f} requests for each"
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.worker_checks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--count", type=int, default=600, help="restreams for each run (600)")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each, by turns (3)")
+    return parser.parse_args()
+
+
+async def _cost(folder: Path, way: Way, count: int) -> Cost:
+    server = NatsServer(folder)
+    await server.start()
+    connection = await NatsOptions(url=server.url).connect()
+    try:
+        async with Sandbox(latency=LATENCY) as sandbox:
+            jetstream = jetstream_of(connection)
+            await declare_streams(jetstream, Names())
+            await declare_consumer(jetstream, Names(), in_flight=PLACES, ack_wait=_ACK_WAIT)
+            for number in range(count):
+                command = encode(_wanted(number, way.for_each_video))
+                await jetstream.publish("restreams.commands", command)
+            os.environ["WORKER_LOG_LEVEL"] = "WARNING"
+            options = ["--trust-stream"] if way.trust_stream else []
+            worker = await WorkerProcess.start(
+                folder, "w", server.url, sandbox, PLACES, PLACES, _ACK_WAIT, *options
+            )
+            # Until all places are at work, and before they run out of it, it is slower.
+            warm, last = count // 6, count * 9 // 10
+            await stored_count(sandbox, warm, 60)
+            begin, first = time.monotonic(), len(sandbox.stored)
+            await stored_count(sandbox, last, 60)
+            rate = (len(sandbox.stored) - first) / (time.monotonic() - begin)
+            await all_done(connection, 60)
+            await worker.end(signal.SIGTERM, 30)
+            counts = sandbox.counts
+            return Cost(rate, (counts.posts + counts.lists) / count)
+    finally:
+        await close(connection)
+        await server.stop()
+
+
+def _wanted(number: int, for_each_video: int) -> NewRestream:
+    return NewRestream(
+        video_id=f"v{number // for_each_video}",
+        title=f"Title {number}",
+        stream_url="rtmps://live.example.com/app",
+        stream_key=f"key-{number:06}",
+        status=True,
+    )
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
