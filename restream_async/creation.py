@@ -22,6 +22,7 @@ from restream_async.errors import (
     ApiError,
     CallError,
     ClientClosedError,
+    NotSentError,
     OutageError,
     OutcomeUnknownError,
     RestreamError,
@@ -170,7 +171,7 @@ class Creator:
             try:
                 await self._turn(key, deadline)
             except TimeoutError:
-                late = self._caller.late(self._api.create(new), _SAME_UNDER_WAY)
+                late = self._caller.late(self._api.create(new), deadline, _SAME_UNDER_WAY)
                 return Unsettled(error=late.error, attempts=0)
             beginning = attrs.evolve(beginning, in_place=False, look_first=not beginning.another)
         self._busy[key] = None
@@ -206,12 +207,15 @@ class Creator:
 
     async def _turn(self, key: Key, deadline: Deadline) -> None:
         # One that is patient may wait for an outage to end, which is no reason for others to.
-        async with asyncio.timeout(None if deadline.patient else deadline.left()):
-            while key in self._busy:
-                done = self._busy[key]
-                if done is None:
-                    done = self._busy[key] = asyncio.Event()
-                await done.wait()
+        longest = None if deadline.patient else deadline.left()
+        await deadline.stop.wait_for(self._others(key), longest)
+
+    async def _others(self, key: Key) -> None:
+        while key in self._busy:
+            done = self._busy[key]
+            if done is None:
+                done = self._busy[key] = asyncio.Event()
+            await done.wait()
 
 
 class _Course:
@@ -255,6 +259,7 @@ class _Course:
         beginning = self._beginning
         if beginning.in_doubt:
             self._doubtful = 1
+            self._deadline.in_doubt = True
             self._doubt = TransportError(
                 self._request.call, detail="an earlier run ended before its answer came", sent=True
             )
@@ -279,7 +284,8 @@ class _Course:
         return self._posted(result)
 
     def _posted(self, result: Restream | Failure) -> Settled | Failure:
-        self._attempts += 1
+        ended = isinstance(result, Failure) and isinstance(result.error, NotSentError)
+        self._attempts += not ended
         if not isinstance(result, Failure):
             return self._settle(result, Origin.POSTED)
         result.error.attempts = self._attempts
@@ -297,6 +303,9 @@ class _Course:
         found = await self._look(self._deadline)
         if isinstance(found, Restream):
             return self._settle(found, Origin.CONFIRMED)
+        if isinstance(found, Failure) and isinstance(found.error, NotSentError):
+            # Told to end: there is one more look.
+            return found
         if isinstance(found, Failure) and (
             self._in_doubt == "raise" or isinstance(found.error, OutageError)
         ):
@@ -314,7 +323,7 @@ class _Course:
         grace = min(LAST_LOOK, self._caller.timeout)
         deadline = self._deadline
         if deadline.left() < grace:
-            deadline = Deadline(self._caller.timing.now, grace)
+            deadline = Deadline(self._caller.timing.now, grace, stop=deadline.stop)
         found = await self._look(deadline, once=True)
         if found is None:
             return failure
@@ -325,7 +334,7 @@ class _Course:
     async def _look(self, deadline: Deadline, *, once: bool = False) -> Restream | Failure | None:
         request = self._api.list(self._new.video_id, about=self._new)
         if once:
-            found = await self._caller.attempt(request, codec.restreams, deadline)
+            found = await self._caller.attempt_finally(request, codec.restreams, deadline)
         else:
             found = await self._caller.insist(request, codec.restreams, deadline, heed=self._tire)
         if isinstance(found, Failure):

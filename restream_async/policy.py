@@ -140,7 +140,7 @@ async def pursue(  # noqa: PLR0913 - what it insists with, handed over once
 
     # One of its own per call: shared between tasks it mixes up their states.
     retrying = AsyncRetrying(
-        sleep=timing.sleep,
+        sleep=lambda seconds: deadline.stop.pause(timing.sleep(seconds)),
         wait=wait,
         stop=stop,
         retry=retry_if_result(lambda value: isinstance(value, Failure) and not value.final),

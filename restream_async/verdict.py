@@ -27,6 +27,7 @@ from restream_async.errors import (
     InternalServerError,
     MalformedResponseError,
     NotFoundError,
+    NotSentError,
     TransportError,
     UnauthorizedError,
 )
@@ -93,7 +94,8 @@ class Failure:
     @property
     def final(self) -> bool:
         """Whether sending again can't help."""
-        return self.verdict is Verdict.REFUSED or isinstance(self.error, ClientClosedError)
+        ended = isinstance(self.error, ClientClosedError | NotSentError)
+        return ended or self.verdict is Verdict.REFUSED
 
     @property
     def signal(self) -> Signal | None:

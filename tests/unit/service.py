@@ -12,6 +12,7 @@ import attrs
 from restream_async import NewRestream, Outcome, RetryPolicy, codec
 from restream_async.bulk import BulkRun
 from restream_async.calls import Caller
+from restream_async.config import InDoubt
 from restream_async.creation import Creator
 from restream_async.wire import Api, NoReply, Reply, Request
 from tests.unit.simulated_time import now, timing
@@ -43,8 +44,10 @@ class Service:
         unreachable: whether nobody even gets a connection.
         hanging: whether nobody gets an answer.
         noise: share of the creations that get a 500.
-        retry_after: the header of every 503.
+        retry_after: the header of every 503 and 429.
         sheds: how many requests to come get a 503 whatever the load.
+        limited: whether everybody gets a 429 at once.
+        loses: whether creations are done, and get a 503 all the same.
 
     """
 
@@ -57,6 +60,8 @@ class Service:
     noise: float = 0.0
     retry_after: str | None = None
     sheds: int = 0
+    limited: bool = False
+    loses: bool = False
     stored: dict[str, list[object]] = attrs.field(factory=dict[str, list[object]])
     sent: list[tuple[float, str]] = attrs.field(factory=list[tuple[float, str]])
     in_flight: int = 0
@@ -84,9 +89,11 @@ class Service:
 
     async def send(self, request: Request, timeout: float) -> Reply | NoReply:  # noqa: ASYNC109 - the protocol's
         self.sent.append((now(), request.method))
+        request.sent = False
         if self.unreachable:
             await asyncio.sleep(OVERHEAD)
             return NoReply(detail="the connection was refused", sent=False)
+        request.sent = request.method != "GET"
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         start = now()
@@ -104,13 +111,15 @@ class Service:
         await asyncio.sleep(OVERHEAD)
         if self.hanging:
             await asyncio.Event().wait()
+        if self.limited:
+            return self._refusal(HTTPStatus.TOO_MANY_REQUESTS)
         if self.gone or self.sheds:
             self.sheds -= bool(self.sheds)
-            return self._no_capacity()
+            return self._refusal()
         if request.method == "GET":
             return _success(self.stored.get(request.video_id or "", []))
         if self._busy >= self.slots and self.queue is not None and self._waiting >= self.queue:
-            return self._no_capacity()
+            return self._refusal()
         await self._work()
         if self._chance.random() < self.noise:
             return Reply(status=HTTPStatus.INTERNAL_SERVER_ERROR)
@@ -118,7 +127,7 @@ class Service:
         assert new is not None
         result = {"id": len(self.stored) + 1, **codec.to_dict(new)}
         self.stored.setdefault(new.video_id, []).append(result)
-        return _success(result)
+        return self._refusal() if self.loses else _success(result)
 
     async def _work(self) -> None:
         async with self._free:
@@ -135,9 +144,9 @@ class Service:
             async with self._free:
                 self._free.notify()
 
-    def _no_capacity(self) -> Reply:
+    def _refusal(self, status: HTTPStatus = HTTPStatus.SERVICE_UNAVAILABLE) -> Reply:
         headers = {"Retry-After": self.retry_after} if self.retry_after else {}
-        return Reply(status=HTTPStatus.SERVICE_UNAVAILABLE, headers=headers)
+        return Reply(status=status, headers=headers)
 
 
 def _success(result: object) -> Reply:
@@ -169,6 +178,7 @@ async def client_of(
     attempts: int = 5,
     deadline: float = 120.0,
     timeout: float = 2.0,  # noqa: ASYNC109 - of an attempt, and only handed on
+    in_doubt: InDoubt = "confirm",
 ) -> AsyncGenerator[Client]:
     time = timing()
     api = Api("p1")
@@ -180,6 +190,6 @@ async def client_of(
         timing=time,
         timeout=timeout,
     )
-    yield Client(caller=caller, creator=Creator(caller, api, "confirm"), api=api)
+    yield Client(caller=caller, creator=Creator(caller, api, in_doubt), api=api)
     await caller.gate.close()
     assert caller.gate.in_flight == 0
