@@ -26,6 +26,7 @@ says nothing about the service."""
 _BRIEF: Final = 2.0
 """Seconds that the last attempt of a call may take that is told to end."""
 _OUTAGE_NOTE: Final = "try again when the service is back"
+_NEVER_REACHED_NOTE: Final = "check the base URL and the network"
 
 # In Python 3.11 a member of an enum costs as much to look up as a call of a function does.
 _GOOD: Final = Signal.GOOD
@@ -195,11 +196,14 @@ class Caller:
         return result
 
     def _learn(self, failure: Failure, latency: float, kind: str) -> None:
-        if failure.verdict is Verdict.REFUSED:
+        if failure.answered and failure.verdict is Verdict.REFUSED:
             # The service dealt with it, whatever it thought of it.
             self.gate.succeeded()
+        elif failure.final:
+            # Nothing that will be over some time.
+            self.gate.note(failure.error)
         else:
-            self.gate.failed()
+            self.gate.failed(failure, latency)
         self.gate.leave(failure.signal, latency, kind)
 
     async def insist(
@@ -240,29 +244,26 @@ class Caller:
     ) -> _T | Failure:
         """Go on after a first failure, as the policy says and the retry budget allows."""
         last = first
-        excused = 0
-
-        def note(failure: Failure) -> None:
-            nonlocal last, excused
-            if not isinstance(failure.error, NotSentError):
-                last = failure
-            excused += self.excuses(deadline)
 
         async def retry() -> _T | Failure:
-            affordable = await self._afford(deadline)
+            nonlocal last
+            # What never reached the service, it need not bear once more.
+            price = 1.0 if last.connected else 0.0
+            affordable = await self._afford(price, deadline)
             if deadline.stop.requested:
                 return last
             if not affordable:
                 return Failure(Verdict.REFUSED, last.error)
             if deadline.patient and self.gate.given_up:
                 # A new item may still ask; one that waits at length would always be in time to.
-                return _gone(last.error.call)
+                return self._gone(last.error.call)
             result = await again()
-            if isinstance(result, Failure):
-                note(result)
+            if not isinstance(result, Failure):
+                self.budget.refund(price)
+            elif not isinstance(result.error, NotSentError):
+                last = result
             return result
 
-        note(first)
         self.gate.tell_of_room()
         result = await pursue(
             first,
@@ -270,24 +271,24 @@ class Caller:
             policy=self.policy,
             timing=self.timing,
             deadline=deadline,
-            excused=lambda: excused,
+            excused=lambda failure: self.excuses(failure, deadline),
         )
         if isinstance(result, Failure) and deadline.stop.requested:
             return _told_to_end(last, deadline)
         return result
 
-    def excuses(self, deadline: Deadline) -> bool:
+    def excuses(self, failure: Failure, deadline: Deadline) -> bool:
         """Say whether an attempt that has failed now does not count, as it was made to ask.
 
         What waits for the service to come back does not burn its attempts on finding out.
         """
-        return deadline.patient and self.gate.state == "outage"
+        return deadline.patient and (not failure.connected or self.gate.state == "outage")
 
-    async def _afford(self, deadline: Deadline) -> bool:
+    async def _afford(self, price: float, deadline: Deadline) -> bool:
         """Wait until the budget allows one more retry; return False if it does so too late."""
         budget = self.budget
         # Who is patient sends nothing to a service that is given up, and need not save up for it.
-        while not ((deadline.patient and self.gate.given_up) or budget.spend()):
+        while not ((deadline.patient and self.gate.given_up) or budget.spend(price)):
             pause = budget.pause
             if pause >= deadline.left():
                 return False
@@ -301,13 +302,12 @@ class Caller:
 
     async def _enter(self, request: Request, deadline: Deadline) -> Failure | None:
         """Wait for a place; return why there is none."""
-        patient = deadline.patient
+        # Nobody waits for long for what has never been there.
+        entering = self.gate.enter(patient=deadline.patient or not self.gate.reached)
         try:
-            await deadline.stop.wait_for(
-                self.gate.enter(patient=patient), None if patient else deadline.left()
-            )
+            await deadline.stop.wait_for(entering, None if deadline.patient else deadline.left())
         except GivenUpError:
-            return _gone(request.call)
+            return self._gone(request.call)
         except TimeoutError:
             detail = f"no free place among {self.gate.in_flight} in flight before the deadline"
             return self.late(request, deadline, detail)
@@ -318,13 +318,15 @@ class Caller:
         if deadline.stop.requested:
             return _not_sent(request.call)
         if self.gate.state == "outage":
-            return _gone(request.call)
+            return self._gone(request.call)
         error = AttemptTimeoutError(request.call, detail=detail, sent=False)
         return Failure(Verdict.NOT_DONE, error)
 
-
-def _gone(call: Call) -> Failure:
-    return Failure(Verdict.REFUSED, OutageError(call, note=_OUTAGE_NOTE))
+    def _gone(self, call: Call) -> Failure:
+        gate = self.gate
+        note = _OUTAGE_NOTE if gate.reached else _NEVER_REACHED_NOTE
+        error = OutageError(call, reached=gate.reached, last=gate.last, note=note)
+        return Failure(Verdict.REFUSED, error)
 
 
 def _not_sent(call: Call, attempts: int = 0) -> Failure:

@@ -230,6 +230,7 @@ class RestreamClient:
     def stats(self) -> Stats:
         """Return what this client is doing now."""
         caller = self._caller
+        last = caller.gate.last
         return Stats(
             in_flight=caller.gate.in_flight,
             limit=caller.gate.limit,
@@ -238,6 +239,8 @@ class RestreamClient:
             retries=caller.tally.retries,
             budget_left=caller.budget.left,
             state=caller.gate.state,
+            last_error=last.summary if last is not None else "",
+            reached=caller.gate.reached,
         )
 
     def create_many(

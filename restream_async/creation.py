@@ -351,7 +351,7 @@ class _Course:
         The first look may use up all repetitions, because it is the one that matters most: what
         is sent again without a look that succeeded may be made twice.
         """
-        if self._caller.excuses(self._deadline):
+        if self._caller.excuses(failure, self._deadline):
             return failure
         if not self._repeats:
             return Failure(Verdict.REFUSED, failure.error)

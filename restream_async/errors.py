@@ -91,6 +91,11 @@ class CallError(RestreamError):
         """Keep all that is known when the error travels between processes."""
         return _rebuild, (type(self), self.__dict__.copy())
 
+    @property
+    def summary(self) -> str:
+        """What happened, without what was asked."""
+        return self._happened()
+
     def _happened(self) -> str:
         return type(self).__name__
 
@@ -246,7 +251,7 @@ class OutcomeUnknownError(CallError):
         self.doubt = doubt
 
     def _happened(self) -> str:
-        return f"nobody knows whether it took effect, after: {self.doubt._happened()}"  # noqa: SLF001 - of the same tree
+        return f"nobody knows whether it took effect, after: {self.doubt.summary}"
 
 
 class OutageError(CallError):
@@ -280,4 +285,4 @@ class OutageError(CallError):
         what = "nothing succeeds at the service, and it did not come back"
         if not self.reached:
             what = "the service was never reached"
-        return f"{what} (last: {self.last._happened()})" if self.last is not None else what  # noqa: SLF001 - of the same tree
+        return f"{what} (last: {self.last.summary})" if self.last is not None else what

@@ -20,6 +20,10 @@ _T = TypeVar("_T")
 RETRY_AFTER_CAP: Final = 60.0
 """Seconds; a `Retry-After` beyond it is taken for this long."""
 
+# What does not count waits no longer than after so many failures: it is to be sent soon after the
+# service is back, and as long as that is gone the gate holds it anyway.
+_EXCUSED_FAILURES: Final = 3
+
 _log: Final = logging.getLogger("restream_async")
 
 
@@ -91,7 +95,7 @@ async def pursue(  # noqa: PLR0913 - what it insists with, handed over once
     policy: RetryPolicy,
     timing: Timing,
     deadline: Deadline,
-    excused: Callable[[], int] = lambda: 0,
+    excused: Callable[[Failure], bool] = lambda _: False,
 ) -> _T | Failure:
     """Try again after a first failure, as the policy says.
 
@@ -104,7 +108,7 @@ async def pursue(  # noqa: PLR0913 - what it insists with, handed over once
         policy: how long to insist.
         timing: time, sleep and chance.
         deadline: the moment that no wait may pass.
-        excused: how many of the attempts do not count.
+        excused: whether an attempt that failed like this now does not count.
 
     Returns:
         The value, or the last failure.
@@ -115,19 +119,29 @@ async def pursue(  # noqa: PLR0913 - what it insists with, handed over once
 
     pending: list[Failure] = [first]
     last = first
+    # How many of the failures count, and whether the last one does.
+    counted, counts = 0, True
 
     async def attempt() -> _T | Failure:
-        nonlocal last
+        nonlocal last, counted, counts
         result = pending.pop() if pending else await again()
         if isinstance(result, Failure):
             last = result
+            counts = not excused(result)
+            counted += counts
         return result
 
     def wait(state: "RetryCallState") -> float:
-        return policy.wait(state.attempt_number, last.retry_after, timing.random())
+        failures, chance = state.attempt_number, timing.random()
+        if not counts:
+            failures = min(failures, _EXCUSED_FAILURES)
+        if not last.connected:
+            # At least half of it, or a second without the service could use up all attempts.
+            chance = (1.0 + chance) / 2
+        return policy.wait(failures, last.retry_after, chance)
 
     def stop(state: "RetryCallState") -> bool:
-        tired = state.attempt_number - excused() >= policy.attempts
+        tired = counted >= policy.attempts
         return tired or state.upcoming_sleep >= deadline.left()
 
     def tell(state: "RetryCallState") -> None:

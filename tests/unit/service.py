@@ -9,14 +9,20 @@ from http import HTTPStatus
 
 import attrs
 
-from restream_async import NewRestream, Outcome, RetryPolicy, codec
+from restream_async import BackendFetchFailedError, NewRestream, Outcome, RetryPolicy, codec
 from restream_async.bulk import BulkRun
 from restream_async.calls import Caller
 from restream_async.config import InDoubt
 from restream_async.creation import Creator
+from restream_async.errors import Call
+from restream_async.verdict import Failure, Verdict
 from restream_async.wire import Api, NoReply, Reply, Request
 from tests.unit.simulated_time import now, timing
 
+SHED = Failure(
+    Verdict.IN_DOUBT, BackendFetchFailedError(Call("POST", "/restreams"), status=503, reason="Gone")
+)
+"""What an attempt comes to for which the service has no room."""
 OVERHEAD = 0.001
 """Seconds for an answer that needs no work."""
 

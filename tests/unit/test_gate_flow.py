@@ -13,7 +13,7 @@ from restream_async.intake import intake
 from restream_async.intents import Intents, Reports
 from restream_async.limit import AdaptiveLimit, Signal
 from restream_async.outage import Outage
-from tests.unit.service import wanted
+from tests.unit.service import SHED, wanted
 from tests.unit.simulated_time import now, simulated, timing
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def answers(gate: Gate, count: int, signal: Signal = Signal.GOOD, latency: float
 async def fall(gate: Gate) -> None:
     """Let the service be gone: ten failures within a second."""
     for _ in range(10):
-        gate.failed()
+        gate.failed(SHED)
         await asyncio.sleep(1 / 9)
     assert gate.state == "outage"
 
@@ -51,7 +51,7 @@ async def pass_through(gate: Gate, log: list[float], *, good: bool) -> None:
     if good:
         gate.succeeded()
     else:
-        gate.failed()
+        gate.failed(SHED)
     gate.leave(Signal.GOOD if good else None, 0.01, "POST")
 
 
@@ -190,7 +190,7 @@ class TestOutage:
         await asyncio.sleep(60)
         assert gate.in_flight == 1
         assert not gate.try_enter()
-        gate.failed()
+        gate.failed(SHED)
         gate.leave()
         await asyncio.sleep(0)
         assert gate.in_flight == 1, "now the next one may"
@@ -247,7 +247,7 @@ class TestOutage:
         while gate.waiting:
             await asyncio.sleep(0.001)
             if gate.in_flight:
-                gate.failed()
+                gate.failed(SHED)
                 gate.leave()
         assert gate.given_up
         ends = await asyncio.gather(*tasks, return_exceptions=True)
@@ -341,7 +341,7 @@ class TestOutage:
         assert {type(end) for end in ends} == {GivenUpError}
         assert now() == pytest.approx(began + 40, abs=0.01)
         assert not alone.done()
-        gate.failed()
+        gate.failed(SHED)
         gate.leave()
         await alone
         await gate.close()
@@ -357,11 +357,11 @@ class TestOutage:
         await asyncio.sleep(10)
         assert gate.in_flight == 6
         for _ in range(5):
-            gate.failed()
+            gate.failed(SHED)
             gate.leave(Signal.SHED, now() - began, "POST")
             await asyncio.sleep(6)
         assert [task.done() for task in asking] == [True, False, False, False]
-        gate.failed()
+        gate.failed(SHED)
         gate.leave(Signal.SHED, 30.0, "POST")
         await asyncio.sleep(6)
         assert [task.done() for task in asking] == [True, True, False, False]

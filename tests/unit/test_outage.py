@@ -31,7 +31,6 @@ def test_at_first_the_service_is_there() -> None:
     assert not service.outage.on
     assert not service.outage.given_up
     assert service.outage.held() == 0
-    assert service.outage.patience_left == 300
 
 
 class TestBeginning:
