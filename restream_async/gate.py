@@ -310,8 +310,8 @@ class Gate:
     ) -> asyncio.Task[None] | None:
         """Call `over` after so many seconds, and `then`; return the timer, if there is one.
 
-        If somebody cancels the timer, together with all tasks of the loop, `over` is called at
-        once.
+        If somebody cancels the timer, as whoever ends all tasks of the loop does, both are called
+        at once: `over`, as nothing waits any more, and `then` for those who are left waiting.
         """
         if self._closed:
             return None
@@ -324,7 +324,7 @@ class Gate:
             if self._closed:
                 return
             over()
-            if then is not None and not timer.cancelled():
+            if then is not None and not all(turn.done() for turn in self._waiting):
                 then()
 
         timer = asyncio.create_task(wait())

@@ -378,18 +378,36 @@ class TestOutage:
         await fall(gate)
         waiting = asyncio.create_task(gate.enter())
         await asyncio.sleep(0)
-        for task in asyncio.all_tasks() - {asyncio.current_task(), waiting}:
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
         await asyncio.sleep(0.01)
-        assert asyncio.all_tasks() == {asyncio.current_task(), waiting}, "the loop may be ending"
-        waiting.cancel()
-        await asyncio.wait([waiting])
+        assert asyncio.all_tasks() == {asyncio.current_task()}, "the loop may be ending"
         async with asyncio.timeout(10):
             await gate.enter()
         gate.succeeded()
         gate.leave(Signal.GOOD, 0.05, "POST")
         assert [gate.try_enter() for _ in range(2)] == [True, False]
         await gate.close()
+
+    @simulated
+    async def test_who_is_left_waiting_when_somebody_cancels_the_timers_is_not_forgotten(
+        self,
+    ) -> None:
+        """Somebody may end all tasks but their own, and wait for a place of the gate in that."""
+        gate = gate_of(patience=60)
+        await fall(gate)
+        began = now() - 1 / 9
+        waits = [asyncio.create_task(gate.enter()) for _ in range(2)]
+        await asyncio.sleep(0)
+        others = asyncio.all_tasks() - {asyncio.current_task(), *waits}
+        assert len(others) == 2, "for the next probe, and for the end of patience"
+        for task in others:
+            task.cancel()
+        async with asyncio.timeout(1):
+            await waits[0]
+        with pytest.raises(GivenUpError):
+            await waits[1]
+        assert now() == pytest.approx(began + 60, abs=0.01)
 
     @simulated
     async def test_the_state_is_right_after_several_outages(self) -> None:
@@ -461,3 +479,18 @@ class TestClosing:
         gate.leave(Signal.SHED, 0.0, "POST")
         assert asyncio.all_tasks() == {asyncio.current_task()}
         assert gate.try_enter()
+
+    @simulated
+    async def test_whoever_closes_it_may_be_cancelled_again_and_again(self) -> None:
+        gate = gate_of()
+        await fall(gate)
+        tasks = [asyncio.create_task(gate.enter()) for _ in range(5)]
+        await asyncio.sleep(0)
+        closing = asyncio.create_task(gate.close())
+        await asyncio.sleep(0)
+        for _ in range(3):
+            closing.cancel()
+            await asyncio.sleep(0)
+        assert closing.cancelled()
+        await asyncio.gather(*tasks)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
