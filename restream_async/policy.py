@@ -142,7 +142,8 @@ async def pursue(  # noqa: PLR0913 - what it insists with, handed over once
 
     def stop(state: "RetryCallState") -> bool:
         tired = counted >= policy.attempts
-        return tired or state.upcoming_sleep >= deadline.left()
+        # The deadline moves on while that lasts for which a failure does not count.
+        return tired or deadline.left() <= (state.upcoming_sleep if counts else 0.0)
 
     def tell(state: "RetryCallState") -> None:
         _log.debug(

@@ -48,7 +48,9 @@ class Service:
         queue: how many more may wait; the others get a 503. None: as many as want to.
         gone: whether everybody gets a 503 at once.
         unreachable: whether nobody even gets a connection.
+        dropping: whether the network swallows what is sent to it, so that nobody ever connects.
         hanging: whether nobody gets an answer.
+        closed: why the client can send nothing any more.
         noise: share of the creations that get a 500.
         retry_after: the header of every 503 and 429.
         sheds: how many requests to come get a 503 whatever the load.
@@ -62,7 +64,9 @@ class Service:
     queue: int | None = 0
     gone: bool = False
     unreachable: bool = False
+    dropping: bool = False
     hanging: bool = False
+    closed: str = ""
     noise: float = 0.0
     retry_after: str | None = None
     sheds: int = 0
@@ -89,13 +93,14 @@ class Service:
     def sent_between(self, start: float, end: float) -> list[float]:
         return [moment for moment, _ in self.sent if start <= moment < end]
 
-    @property
-    def closed(self) -> str:
-        return ""
-
     async def send(self, request: Request, timeout: float) -> Reply | NoReply:  # noqa: ASYNC109 - the protocol's
         self.sent.append((now(), request.method))
         request.sent = False
+        if self.closed:
+            return NoReply(detail=self.closed, sent=False, closed=True)
+        if self.dropping:
+            await asyncio.sleep(timeout)
+            return NoReply(detail="no connection", sent=False, timed_out=True)
         if self.unreachable:
             await asyncio.sleep(OVERHEAD)
             return NoReply(detail="the connection was refused", sent=False)

@@ -378,7 +378,9 @@ class TestOutage:
         await fall(gate)
         waiting = asyncio.create_task(gate.enter())
         await asyncio.sleep(0)
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        everything = asyncio.all_tasks() - {asyncio.current_task()}
+        assert waiting in everything
+        for task in everything:
             task.cancel()
         await asyncio.sleep(0.01)
         assert asyncio.all_tasks() == {asyncio.current_task()}, "the loop may be ending"
