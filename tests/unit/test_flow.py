@@ -456,7 +456,11 @@ class TestOutage:
             await client.create_many(100)
             assert client.caller.gate.given_up
             retries = client.caller.tally.retries
-            monkeypatch.setattr(client.caller.budget, "spend", lambda _: False)
+
+            def spend(_: float) -> bool:
+                return False
+
+            monkeypatch.setattr(client.caller.budget, "spend", spend)
             await several(client, 1, of="later")
             assert client.caller.tally.retries == retries
 
