@@ -249,10 +249,7 @@ class Caller:
             nonlocal last
             # What never reached the service, it need not bear once more.
             price = 1.0 if last.connected else 0.0
-            affordable = await self._afford(price, deadline)
-            if deadline.stop.requested:
-                return last
-            if not affordable:
+            if not await self._afford(price, deadline):
                 return Failure(Verdict.REFUSED, last.error)
             if deadline.patient and self.gate.given_up:
                 # A new item may still ask; one that waits at length would always be in time to.
@@ -302,6 +299,8 @@ class Caller:
 
     async def _enter(self, request: Request, deadline: Deadline) -> Failure | None:
         """Wait for a place; return why there is none."""
+        if deadline.stop.requested:
+            return _not_sent(request.call)
         # Nobody waits for long for what has never been there.
         entering = self.gate.enter(patient=deadline.patient or not self.gate.reached)
         try:

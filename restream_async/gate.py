@@ -324,7 +324,7 @@ class Gate:
             if self._closed:
                 return
             over()
-            if then is not None and not all(turn.done() for turn in self._waiting):
+            if then is not None:
                 then()
 
         timer = asyncio.create_task(wait())

@@ -86,7 +86,9 @@ async def test_a_port_that_is_closed_for_a_second_fails_none_of_a_run() -> None:
     async with (
         Sandbox(latency=0.02) as sandbox,
         door_to(sandbox) as door,
-        client_of(sandbox, base_url=door.base_url, timing=Timing(), max_in_flight=16) as client,
+        client_of(
+            sandbox, base_url=door.base_url, timing=Timing(), max_in_flight=16, attempts=2
+        ) as client,
         asyncio.TaskGroup() as group,
     ):
         group.create_task(door.close_for(0.9, after=0.3))

@@ -116,8 +116,8 @@ class TestShort:
     @simulated
     async def test_it_fails_no_single_creation_either(self) -> None:
         """The waits of those that cannot connect are long enough together."""
-        service = Service(slots=1000)
-        async with client_of(service) as client, asyncio.TaskGroup() as group:
+        service = Service(slots=1000, unreachable=True)
+        async with client_of(service, attempts=4) as client, asyncio.TaskGroup() as group:
             group.create_task(away(service, 0, 0.9))
             ends = await several(client, 1000)
         assert {type(end) for end in ends} == {Settled}

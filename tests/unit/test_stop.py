@@ -10,6 +10,7 @@ from restream_async import (
     BackendFetchFailedError,
     NotSentError,
     OutcomeUnknownError,
+    TransportError,
     codec,
 )
 from restream_async.calls import value_or_raise
@@ -17,6 +18,7 @@ from restream_async.config import InDoubt
 from restream_async.creation import Beginning, Settled, Unsettled
 from restream_async.deadline import Stop
 from restream_async.deletion import delete
+from restream_async.verdict import Failure
 from tests.unit.service import Client, Service, client_of, wanted
 from tests.unit.simulated_time import now, simulated
 
@@ -38,13 +40,14 @@ async def begun(
     return tasks
 
 
-async def ended(tasks: Sequence["asyncio.Task[_End]"], stop: Stop) -> list[Exception | None]:
-    """Tell them to end; return the errors with which they do, within 2 seconds."""
+async def ended(
+    tasks: Sequence["asyncio.Task[_End]"], stop: Stop, *, within: float = 0.0
+) -> list[Exception | None]:
+    """Tell them to end; return the errors with which they do, within so many seconds."""
     start = now()
     stop.request()
-    async with asyncio.timeout(2.1):
-        ends = await asyncio.gather(*tasks)
-    assert now() - start <= 2
+    ends = await asyncio.gather(*tasks)
+    assert now() - start <= within
     return [end.error if isinstance(end, Unsettled) else None for end in ends]
 
 
@@ -86,10 +89,13 @@ class TestWaiting:
         waiting = asyncio.create_task(stop.wait_for(asyncio.sleep(99), 2))
         await asyncio.sleep(0)
         # After the timer of the wait, and before the task that waits.
-        asyncio.get_running_loop().call_at(2, stop.request)
+        loop, complaints = asyncio.get_running_loop(), list[object]()
+        loop.set_exception_handler(lambda _, context: complaints.append(context))
+        loop.call_at(2, stop.request)
         with pytest.raises(TimeoutError):
             await waiting
-        stop.request()
+        assert stop.requested
+        assert complaints == []
 
     @simulated
     async def test_a_cancellation_is_no_end_in_time(self) -> None:
@@ -197,14 +203,14 @@ class TestSent:
     async def test_what_is_on_the_wire_goes_on(self) -> None:
         service, stop = Service(took=11.5), Stop()
         async with client_of(service, timeout=60) as client:
-            assert await ended(await begun(client, stop), stop) == [None]
+            assert await ended(await begun(client, stop), stop, within=1.51) == [None]
 
     @simulated
     async def test_what_exists_after_doubt_is_found_at_once(self) -> None:
         service, stop = Service(loses=True, retry_after="60"), Stop()
         async with client_of(service) as client:
             tasks = await begun(client, stop, 20)
-            assert await ended(tasks, stop) == [None] * 20
+            assert await ended(tasks, stop, within=0.1) == [None] * 20
         assert [len(copies) for copies in service.stored.values()] == [1] * 20
         assert service.posts == 20
 
@@ -212,7 +218,7 @@ class TestSent:
     async def test_what_does_not_exist_fails_with_what_went_wrong(self) -> None:
         service, stop = Service(sheds=1, retry_after="60"), Stop()
         async with client_of(service) as client:
-            [error] = await ended(await begun(client, stop), stop)
+            [error] = await ended(await begun(client, stop), stop, within=0.1)
         assert isinstance(error, BackendFetchFailedError)
         assert error.attempts == 1
         assert [method for _, method in service.sent] == ["POST", "GET"]
@@ -240,7 +246,7 @@ class TestSent:
         async with client_of(service, timeout=60) as client:
             tasks = await begun(client, stop, 3)
             service.hanging = True
-            errors = await ended(tasks, stop)
+            errors = await ended(tasks, stop, within=2.0)
         assert [type(error) for error in errors] == [OutcomeUnknownError] * 3
 
     @simulated
@@ -249,7 +255,6 @@ class TestSent:
         service, stop = Service(loses=True), Stop()
         async with client_of(service, in_doubt=in_doubt, timeout=60) as client:
             gate = client.caller.gate
-            tasks = await begun(client, stop, 0)
             new = next(wanted(1))
             creating = asyncio.create_task(
                 client.creator.create(new, client.caller.begin_patiently(stop))
@@ -260,7 +265,7 @@ class TestSent:
             await asyncio.sleep(10)
             assert (gate.waiting, service.posts) == (1, 1)
             asyncio.get_running_loop().call_later(1, gate.leave)
-            assert await ended([*tasks, creating], stop) == [None]
+            assert await ended([creating], stop, within=1.1) == [None]
             for _ in range(gate.in_flight):
                 gate.leave()
         assert service.posts == 1
@@ -278,6 +283,47 @@ class TestSent:
         assert isinstance(end.error, NotSentError)
         assert end.attempts == 0
         assert [method for _, method in service.sent] == ["GET"]
+
+    @simulated
+    async def test_nobody_asks_whether_the_service_is_back(self) -> None:
+        """So that others who are not told to end can."""
+        service, stop = Service(gone=True), Stop()
+        async with client_of(service) as client:
+            others = await begun(client, Stop(), 20)
+            for other in others:
+                other.cancel()
+            await asyncio.wait(others)
+            await asyncio.sleep(10)
+            assert client.caller.gate.state == "outage"
+            stop.request()
+            for _ in range(20):
+                await client.creator.create(next(wanted(1)), client.caller.begin(stop))
+            assert client.caller.gate.try_enter(), "as it has been time for long"
+            client.caller.gate.leave()
+
+    @simulated
+    @pytest.mark.parametrize("then", ["cannot connect", "waits for its place"])
+    async def test_nor_is_one_that_was_to_be_repeated(self, then: str) -> None:
+        service, stop = Service(sheds=1), Stop()
+        async with client_of(service) as client:
+            gate = client.caller.gate
+            deadline = client.caller.begin(stop)
+            deleting = asyncio.create_task(delete(client.caller, client.api, 1, deadline))
+            await asyncio.sleep(0.01)
+            if then == "cannot connect":
+                service.unreachable = True
+            else:
+                while gate.try_enter():
+                    pass
+            await asyncio.sleep(0.7)
+            taken = gate.in_flight
+            stop.request()
+            result = await deleting
+            for _ in range(taken):
+                gate.leave()
+        assert isinstance(result, Failure)
+        expected = TransportError if then == "cannot connect" else BackendFetchFailedError
+        assert type(result.error) is expected
 
     @simulated
     async def test_a_deletion_in_doubt_is_not_called_unsent(self) -> None:
