@@ -258,7 +258,8 @@ class OutageError(CallError):
     """Nothing succeeds at the service any more, and it did not come back in time.
 
     A bulk run waits for it for as long as the client's patience lasts, a single call until its
-    own deadline. What may have taken effect before is an `OutcomeUnknownError` instead.
+    own deadline; for a service that was never reached, both wait for 30 seconds at the most. What
+    may have taken effect before is an `OutcomeUnknownError` instead.
 
     Attributes:
         reached: whether this client ever got an answer from the service; if not, its address is

@@ -141,7 +141,7 @@ class Gate:
         """Take a place; wait for one if there is none. Each is given back with `leave`.
 
         Args:
-            patient: whether to wait for the end of an outage, as long as that is of any use. Who is
+            patient: whether to wait for the end of an outage, as long as patience lasts. Who is
                 not waits for as long as the caller likes, and asks in the meantime.
 
         Raises:
