@@ -18,10 +18,12 @@ _LONGEST_PAUSE: Final = 2.0
 
 
 class RetryBudget:
-    """A bucket of tokens: calls fill it, retries empty it.
+    """A bucket of tokens: calls fill it, retries in vain empty it.
 
-    Of all calls of a client, in whatever time: at most `SHARE` retries for each call, besides the
-    reserve and its trickle.
+    Of all calls of a client, in whatever time: at most `SHARE` retries in vain for each call,
+    besides the reserve and its trickle. A retry that succeeds costs nothing in the end, as in
+    botocore's retry quota: a service that deals with retries can bear them, however many calls
+    have failed before.
 
     Attributes:
         waiting: how many wait for a token.
@@ -51,13 +53,17 @@ class RetryBudget:
         if self._tokens < MOST:
             self._tokens += SHARE
 
-    def spend(self) -> bool:
-        """Take a token for a retry, if there is one."""
+    def spend(self, price: float = 1.0) -> bool:
+        """Take so many tokens for a retry, if they are there."""
         self._trickle()
-        if self._tokens < 1.0:
+        if self._tokens < price:
             return False
-        self._tokens -= 1.0
+        self._tokens -= price
         return True
+
+    def refund(self, price: float = 1.0) -> None:
+        """Give back what a retry has cost that went well."""
+        self._tokens = min(MOST, self._tokens + price)
 
     def _trickle(self) -> None:
         now = self._now()

@@ -1,14 +1,13 @@
 """One call: through the gate, over the network, judged; and again, where that is safe."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, Self, TypeVar
 
 import attrs
 
 from restream_async.budget import RetryBudget
-from restream_async.deadline import Deadline
-from restream_async.errors import AttemptTimeoutError, Call, OutageError
+from restream_async.deadline import NEVER, Deadline, Stop
+from restream_async.errors import AttemptTimeoutError, Call, NotSentError, OutageError
 from restream_async.gate import Gate, GivenUpError
 from restream_async.limit import Signal
 from restream_async.policy import RetryPolicy, pursue
@@ -24,7 +23,10 @@ _FAIR: Final = 3.0
 """Times as long as on an idle service: an attempt that was cut sooner, by the deadline of its call,
 says nothing about the service."""
 
+_BRIEF: Final = 2.0
+"""Seconds that the last attempt of a call may take that is told to end."""
 _OUTAGE_NOTE: Final = "try again when the service is back"
+_NEVER_REACHED_NOTE: Final = "check the base URL and the network"
 
 # In Python 3.11 a member of an enum costs as much to look up as a call of a function does.
 _GOOD: Final = Signal.GOOD
@@ -104,15 +106,15 @@ class Caller:
             secrets=secrets,
         )
 
-    def begin(self) -> Deadline:
-        """Note that a call begins, and return when it has to end."""
+    def begin(self, stop: Stop = NEVER) -> Deadline:
+        """Note that a call begins, and return when it has to end; `stop` tells it to end before."""
         self.budget.earn()
-        return Deadline(self.timing.now, self.policy.deadline)
+        return Deadline(self.timing.now, self.policy.deadline, stop=stop)
 
-    def begin_patiently(self) -> Deadline:
+    def begin_patiently(self, stop: Stop = NEVER) -> Deadline:
         """Note the same; its end moves on for as long as an outage holds the client."""
         self.budget.earn()
-        return Deadline(self.timing.now, self.policy.deadline, self.gate.held)
+        return Deadline(self.timing.now, self.policy.deadline, self.gate.held, stop)
 
     async def attempt(
         self,
@@ -123,7 +125,7 @@ class Caller:
         again: bool = False,
     ) -> _T | Failure:
         """Wait for a place, send once, judge what came back; `again` after a failure."""
-        if not self.gate.try_enter():
+        if deadline.stop.requested or not self.gate.try_enter():
             refused = await self._enter(request, deadline)
             if refused is not None:
                 return refused
@@ -143,7 +145,7 @@ class Caller:
         if left < allowed:
             if left < max(_LEAST_TIME, gate.idle_latency(request.method)):
                 gate.leave()
-                return self.late(request, "too little time was left before the deadline")
+                return self.late(request, deadline, "too little time was left before the deadline")
             allowed = left
         self.tally.attempts += 1
         self.tally.retries += again
@@ -176,12 +178,32 @@ class Caller:
             self._learn(result, latency, request.method)
         return result
 
+    async def attempt_finally(
+        self, request: Request, read: Callable[[object], _T], deadline: Deadline
+    ) -> _T | Failure:
+        """Attempt once, even where the call is told to end; then without waiting for long.
+
+        In an outage such an attempt fails at once.
+        """
+        result = await self.attempt(request, read, deadline)
+        if (
+            isinstance(result, Failure)
+            and isinstance(result.error, NotSentError)
+            and self.gate.state != "outage"
+        ):
+            brief = Deadline(self.timing.now, min(_BRIEF, self.timeout))
+            result = await self.attempt(request, read, brief)
+        return result
+
     def _learn(self, failure: Failure, latency: float, kind: str) -> None:
-        if failure.verdict is Verdict.REFUSED:
+        if failure.answered and failure.verdict is Verdict.REFUSED:
             # The service dealt with it, whatever it thought of it.
             self.gate.succeeded()
+        elif failure.final:
+            # Nothing that will be over some time.
+            self.gate.note(failure.error)
         else:
-            self.gate.failed()
+            self.gate.failed(failure, latency)
         self.gate.leave(failure.signal, latency, kind)
 
     async def insist(
@@ -226,10 +248,10 @@ class Caller:
 
         async def once() -> _T | Failure:
             nonlocal attempts
-            attempts += 1
-            result = await attempt(attempts)
+            result = await attempt(attempts + 1)
             if not isinstance(result, Failure):
                 return result
+            attempts += not isinstance(result.error, NotSentError)
             result.error.attempts = attempts
             return heed(result)
 
@@ -243,82 +265,101 @@ class Caller:
     ) -> _T | Failure:
         """Go on after a first failure, as the policy says and the retry budget allows."""
         last = first
-        excused = 0
-
-        def note(failure: Failure) -> None:
-            nonlocal last, excused
-            last = failure
-            excused += self.excuses(deadline)
 
         async def retry() -> _T | Failure:
-            if not await self._afford(deadline):
+            nonlocal last
+            # What never reached the service, it need not bear once more.
+            price = 1.0 if last.connected else 0.0
+            if not await self._afford(price, deadline):
                 return Failure(Verdict.REFUSED, last.error)
             if deadline.patient and self.gate.given_up:
                 # A new item may still ask; one that waits at length would always be in time to.
-                return _gone(last.error.call)
+                return self._gone(last.error.call)
             result = await again()
-            if isinstance(result, Failure):
-                note(result)
+            if not isinstance(result, Failure):
+                self.budget.refund(price)
+            elif not isinstance(result.error, NotSentError):
+                last = result
             return result
 
-        note(first)
         self.gate.tell_of_room()
-        return await pursue(
+        result = await pursue(
             first,
             retry,
             policy=self.policy,
             timing=self.timing,
             deadline=deadline,
-            excused=lambda: excused,
+            excused=lambda failure: self.excuses(failure, deadline),
         )
+        if isinstance(result, Failure) and deadline.stop.requested:
+            return _told_to_end(last, deadline)
+        return result
 
-    def excuses(self, deadline: Deadline) -> bool:
+    def excuses(self, failure: Failure, deadline: Deadline) -> bool:
         """Say whether an attempt that has failed now does not count, as it was made to ask.
 
         What waits for the service to come back does not burn its attempts on finding out.
         """
-        return deadline.patient and self.gate.state == "outage"
+        return deadline.patient and (not failure.connected or self.gate.state == "outage")
 
-    async def _afford(self, deadline: Deadline) -> bool:
+    async def _afford(self, price: float, deadline: Deadline) -> bool:
         """Wait until the budget allows one more retry; return False if it does so too late."""
         budget = self.budget
         # Who is patient sends nothing to a service that is given up, and need not save up for it.
-        while not ((deadline.patient and self.gate.given_up) or budget.spend()):
+        while not ((deadline.patient and self.gate.given_up) or budget.spend(price)):
             pause = budget.pause
             if pause >= deadline.left():
                 return False
+            pause *= 0.5 + self.timing.random() / 2
             budget.waiting += 1
             try:
-                await self.timing.sleep(pause * (0.5 + self.timing.random() / 2))
+                await deadline.stop.pause(self.timing.sleep(pause))
             finally:
                 budget.waiting -= 1
         return True
 
     async def _enter(self, request: Request, deadline: Deadline) -> Failure | None:
         """Wait for a place; return why there is none."""
+        if deadline.stop.requested:
+            return _not_sent(request.call)
+        # Nobody waits for long for what has never been there.
+        entering = self.gate.enter(patient=deadline.patient or not self.gate.reached)
         try:
-            if deadline.patient:
-                await self.gate.enter()
-            else:
-                async with asyncio.timeout(deadline.left()):
-                    await self.gate.enter(patient=False)
+            await deadline.stop.wait_for(entering, None if deadline.patient else deadline.left())
         except GivenUpError:
-            return _gone(request.call)
+            return self._gone(request.call)
         except TimeoutError:
             detail = f"no free place among {self.gate.in_flight} in flight before the deadline"
-            return self.late(request, detail)
+            return self.late(request, deadline, detail)
         return None
 
-    def late(self, request: Request, detail: str) -> Failure:
+    def late(self, request: Request, deadline: Deadline, detail: str) -> Failure:
         """Return the failure of a request that was not sent before the deadline, and why."""
+        if deadline.stop.requested:
+            return _not_sent(request.call)
         if self.gate.state == "outage":
-            return _gone(request.call)
+            return self._gone(request.call)
         error = AttemptTimeoutError(request.call, detail=detail, sent=False)
         return Failure(Verdict.NOT_DONE, error)
 
+    def _gone(self, call: Call) -> Failure:
+        gate = self.gate
+        note = _OUTAGE_NOTE if gate.reached else _NEVER_REACHED_NOTE
+        error = OutageError(call, reached=gate.reached, last=gate.last, note=note)
+        return Failure(Verdict.REFUSED, error)
 
-def _gone(call: Call) -> Failure:
-    return Failure(Verdict.REFUSED, OutageError(call, note=_OUTAGE_NOTE))
+
+def _not_sent(call: Call, attempts: int = 0) -> Failure:
+    detail = "told to end before it was sent" + (" again" if attempts else "")
+    error = NotSentError(call, detail=detail, sent=False, attempts=attempts)
+    return Failure(Verdict.NOT_DONE, error)
+
+
+def _told_to_end(last: Failure, deadline: Deadline) -> Failure:
+    """Return how a call ends that is not to go on after its latest failure."""
+    if last.final or last.verdict is Verdict.IN_DOUBT or deadline.in_doubt:
+        return Failure(Verdict.REFUSED, last.error)
+    return _not_sent(last.error.call, last.error.attempts)
 
 
 def unless_in_doubt(note: str) -> Callable[[Failure], Failure]:

@@ -87,7 +87,8 @@ class RestreamClient:
             max_in_flight: ceiling of the requests in flight, over all calls of this client. The
                 limit itself is learnt from the service's answers.
             patience: seconds of an outage after which a bulk run gives up what is left, with
-                `OutageError`. A single call waits within its own deadline only.
+                `OutageError`. A single call waits within its own deadline only. While the service
+                has never answered, both give up after 30 seconds at the latest.
             session: your own aiohttp session, for proxies or TLS of your own; it is left open.
             allow_http: permit plain http:// to an address that is not this machine's own.
             timing: time, sleep and chance, for tests.
@@ -241,6 +242,7 @@ class RestreamClient:
     def stats(self) -> Stats:
         """Return what this client is doing now."""
         caller = self._caller
+        last = caller.gate.last
         return Stats(
             in_flight=caller.gate.in_flight,
             limit=caller.gate.limit,
@@ -250,6 +252,8 @@ class RestreamClient:
             budget_left=caller.budget.left,
             state=caller.gate.state,
             forms=self._creator.existence.forms,
+            last_error=last.summary if last is not None else "",
+            reached=caller.gate.reached,
         )
 
     def create_many(

@@ -22,6 +22,7 @@ from restream_async.errors import (
     CallError,
     ClientClosedError,
     MalformedResponseError,
+    NotSentError,
     OutageError,
     OutcomeUnknownError,
     RestreamError,
@@ -166,7 +167,7 @@ class Creator:
             try:
                 await self._turn(key, deadline)
             except TimeoutError:
-                late = self._caller.late(self._api.create(new), _SAME_UNDER_WAY)
+                late = self._caller.late(self._api.create(new), deadline, _SAME_UNDER_WAY)
                 return Unsettled(error=late.error, attempts=0)
             look_first = beginning.look_first or not beginning.another
             beginning = attrs.evolve(beginning, in_place=False, look_first=look_first)
@@ -220,12 +221,15 @@ class Creator:
 
     async def _turn(self, key: Key, deadline: Deadline) -> None:
         # One that is patient may wait for an outage to end, which is no reason for others to.
-        async with asyncio.timeout(None if deadline.patient else deadline.left()):
-            while key in self._busy:
-                done = self._busy[key]
-                if done is None:
-                    done = self._busy[key] = asyncio.Event()
-                await done.wait()
+        longest = None if deadline.patient else deadline.left()
+        await deadline.stop.wait_for(self._others(key), longest)
+
+    async def _others(self, key: Key) -> None:
+        while key in self._busy:
+            done = self._busy[key]
+            if done is None:
+                done = self._busy[key] = asyncio.Event()
+            await done.wait()
 
 
 class _Course:
@@ -274,6 +278,7 @@ class _Course:
         beginning = self._beginning
         if beginning.in_doubt:
             self._doubtful = 1
+            self._deadline.in_doubt = True
             self._doubt = TransportError(
                 self._request.call, detail="an earlier run ended before its answer came", sent=True
             )
@@ -302,7 +307,8 @@ class _Course:
         return self._posted(result)
 
     def _posted(self, result: Restream | Failure) -> Settled | Failure:
-        self._attempts += 1
+        ended = isinstance(result, Failure) and isinstance(result.error, NotSentError)
+        self._attempts += not ended
         if not isinstance(result, Failure):
             if self._creator.existence.accepts(self._new, result):
                 return self._settle(result, Origin.POSTED)
@@ -316,20 +322,26 @@ class _Course:
 
     async def _again(self) -> Settled | Failure:
         doubt = self._doubt
-        if doubt is None:
-            return await self._post()
-        if self._in_doubt == "resend":
-            return await self._post(blindly=True)
+        if doubt is None or self._in_doubt == "resend":
+            return await self._post(blindly=doubt is not None)
         found = await self._look(self._deadline)
         if isinstance(found, Restream):
             return self._settle(found, Origin.CONFIRMED)
-        if isinstance(found, Failure):
-            if self._in_doubt == "raise" or isinstance(found.error, OutageError):
-                return self._unknown(doubt, found)
-            if _has_answered(doubt) or _has_answered(found.error):
-                # An answer that cannot be read is no sign that nothing happened.
-                return Failure(Verdict.IN_DOUBT, doubt)
-        return await self._post(blindly=isinstance(found, Failure))
+        if found is None:
+            return await self._post()
+        return self._after_failed_check(doubt, found) or await self._post(blindly=True)
+
+    def _after_failed_check(self, doubt: CallError, check: Failure) -> Failure | None:
+        """Return why nothing is sent again; None where it is, as the last resort."""
+        if isinstance(check.error, NotSentError):
+            # Told to end: there is one more check.
+            return check
+        if self._in_doubt == "raise" or isinstance(check.error, OutageError):
+            return self._unknown(doubt, check)
+        if _has_answered(doubt) or _has_answered(check.error):
+            # An answer that cannot be read is no sign that nothing happened.
+            return Failure(Verdict.IN_DOUBT, doubt)
+        return None
 
     async def _before_giving_up(self, failure: Failure) -> Settled | Failure:
         """Look once more, so that nothing is called failed that exists."""
@@ -342,7 +354,7 @@ class _Course:
         grace = min(LAST_LOOK, self._caller.timeout)
         deadline = self._deadline
         if deadline.left() < grace:
-            deadline = Deadline(self._caller.timing.now, grace)
+            deadline = Deadline(self._caller.timing.now, grace, stop=deadline.stop)
         found = await self._look(deadline, once=True)
         if found is None:
             return failure
@@ -376,15 +388,17 @@ class _Course:
     async def _shared_list(self) -> list[Restream] | Failure | None:
         new, deadline = self._new, self._deadline
         try:
-            return await self._creator.lists.get(
-                new.video_id,
-                key_of(new),
-                lambda: self._list(deadline),
-                recent=self._beginning.recent,
-                seconds=None if deadline.patient else deadline.left(),
+            return await deadline.stop.wait_for(
+                self._creator.lists.get(
+                    new.video_id,
+                    key_of(new),
+                    lambda: self._list(deadline),
+                    recent=self._beginning.recent,
+                    seconds=None if deadline.patient else deadline.left(),
+                )
             )
         except TimeoutError:
-            return self._caller.late(self._request, _LIST_UNDER_WAY)
+            return self._caller.late(self._request, deadline, _LIST_UNDER_WAY)
 
     async def _list(
         self, deadline: Deadline, *, once: bool = False
@@ -392,7 +406,7 @@ class _Course:
         """Request the list; None: the service has nothing to list, or cannot list."""
         listing, new = self._creator.listing, self._new
         if once:
-            listed = await listing.read_once(new.video_id, deadline, about=new)
+            listed = await listing.read_finally(new.video_id, deadline, about=new)
         else:
             listed = await listing.read(new.video_id, deadline, about=new, heed=self._tire)
         if isinstance(listed, Failure):
@@ -415,7 +429,7 @@ class _Course:
         The first look may use up all repetitions, because it is the one that matters most: what
         is sent again without a look that succeeded may be made twice.
         """
-        if self._caller.excuses(self._deadline):
+        if self._caller.excuses(failure, self._deadline):
             return failure
         if not self._repeats:
             return Failure(Verdict.REFUSED, failure.error)

@@ -91,6 +91,11 @@ class CallError(RestreamError):
         """Keep all that is known when the error travels between processes."""
         return _rebuild, (type(self), self.__dict__.copy())
 
+    @property
+    def summary(self) -> str:
+        """What happened, without what was asked."""
+        return self._happened()
+
     def _happened(self) -> str:
         return type(self).__name__
 
@@ -246,14 +251,15 @@ class OutcomeUnknownError(CallError):
         self.doubt = doubt
 
     def _happened(self) -> str:
-        return f"nobody knows whether it took effect, after: {self.doubt._happened()}"  # noqa: SLF001 - of the same tree
+        return f"nobody knows whether it took effect, after: {self.doubt.summary}"
 
 
 class OutageError(CallError):
     """Nothing succeeds at the service any more, and it did not come back in time.
 
     A bulk run waits for it for as long as the client's patience lasts, a single call until its
-    own deadline. What may have taken effect before is an `OutcomeUnknownError` instead.
+    own deadline; for a service that was never reached, both wait for 30 seconds at the most. What
+    may have taken effect before is an `OutcomeUnknownError` instead.
 
     Attributes:
         reached: whether this client ever got an answer from the service; if not, its address is
@@ -280,4 +286,4 @@ class OutageError(CallError):
         what = "nothing succeeds at the service, and it did not come back"
         if not self.reached:
             what = "the service was never reached"
-        return f"{what} (last: {self.last._happened()})" if self.last is not None else what  # noqa: SLF001 - of the same tree
+        return f"{what} (last: {self.last.summary})" if self.last is not None else what

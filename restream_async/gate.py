@@ -5,15 +5,18 @@ The limit is learnt (`limit`), and in an outage nobody is let through but a prob
 """
 
 import asyncio
+import copy
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final, Literal, Self, TypeAlias
 
 from restream_async.effort import Effort
+from restream_async.errors import CallError
 from restream_async.limit import AdaptiveLimit, Signal
 from restream_async.outage import Outage
 from restream_async.timing import Timing
+from restream_async.verdict import Failure
 
 State: TypeAlias = Literal["open", "outage"]
 
@@ -50,8 +53,10 @@ class Gate:
         self._probe_is_set = False
         self._end: asyncio.Task[None] | None = None
         self._closed = False
-        # Whether an attempt has failed since the last success.
-        self._failing = False
+        # Whether no attempt has succeeded yet, or one has failed since.
+        self._failing = True
+        self.last: CallError | None = None
+        """The latest failure since the last success."""
         self.on_room: set[Callable[[], None]] = set()
         """Told when a place may be free that nobody waits for."""
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -101,8 +106,13 @@ class Gate:
         return "outage" if self._outage.on else "open"
 
     def held(self) -> float:
-        """Return the seconds of all outages so far."""
+        """Return the seconds so far in which nobody got through to the service."""
         return self._outage.held()
+
+    @property
+    def reached(self) -> bool:
+        """Whether any answer ever came from the service."""
+        return self._outage.reached
 
     @property
     def given_up(self) -> bool:
@@ -131,7 +141,7 @@ class Gate:
         """Take a place; wait for one if there is none. Each is given back with `leave`.
 
         Args:
-            patient: whether to wait for the end of an outage, as long as that is of any use. Who is
+            patient: whether to wait for the end of an outage, as long as patience lasts. Who is
                 not waits for as long as the caller likes, and asks in the meantime.
 
         Raises:
@@ -187,6 +197,7 @@ class Gate:
         """Note that the service dealt with a request."""
         if self._failing:
             self._failing = False
+            self.last = None
             if self._outage.succeeded():
                 if self._end is not None:
                     self._end.cancel()
@@ -195,12 +206,20 @@ class Gate:
                 self._admit()
                 self.tell_of_room()
 
-    def failed(self) -> None:
-        """Note that the service did not deal with a request."""
-        self._failing = True
-        if self._outage.failed():
+    def failed(self, failure: Failure, latency: float = 0.0) -> None:
+        """Note that the service did not deal with a request, and why, after so many seconds."""
+        self.note(failure.error)
+        if self._outage.failed(
+            connected=failure.connected, answered=failure.answered, latency=latency
+        ):
             self._set_room()
             self._arm()
+
+    def note(self, error: CallError) -> None:
+        """Keep in mind why nothing goes on, until something succeeds."""
+        self._failing = True
+        # Without its traceback, which would keep alive what the caller's frames hold.
+        self.last = copy.copy(error)
 
     def tell_of_room(self) -> None:
         """Tell whoever wants to know that a place may be free that nobody waits for."""
@@ -291,8 +310,8 @@ class Gate:
     ) -> asyncio.Task[None] | None:
         """Call `over` after so many seconds, and `then`; return the timer, if there is one.
 
-        If somebody cancels the timer, together with all tasks of the loop, `over` is called at
-        once.
+        If somebody cancels the timer, as whoever ends all tasks of the loop does, both are called
+        at once: `over`, as nothing waits any more, and `then` for those who are left waiting.
         """
         if self._closed:
             return None
@@ -305,7 +324,7 @@ class Gate:
             if self._closed:
                 return
             over()
-            if then is not None and not timer.cancelled():
+            if then is not None:
                 then()
 
         timer = asyncio.create_task(wait())

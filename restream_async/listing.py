@@ -1,6 +1,8 @@
 """The restreams of one video, read to the end of the list and past any cache."""
 
-from collections.abc import Callable
+import functools
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 from restream_async import codec
 from restream_async.calls import Caller
@@ -9,6 +11,11 @@ from restream_async.errors import MalformedResponseError
 from restream_async.model import NewRestream, Restream
 from restream_async.verdict import Failure, Verdict
 from restream_async.wire import Api, Request
+
+_Attempt: TypeAlias = Callable[
+    [Request, Callable[[object], codec.Page], Deadline], Awaitable[codec.Page | Failure]
+]
+"""One request to the service, through the limit."""
 
 
 class Listing:
@@ -47,25 +54,29 @@ class Listing:
         """
 
         async def attempt(number: int) -> list[Restream] | Failure:
-            return await self.read_once(video_id, deadline, about=about, again=number > 1)
+            send = functools.partial(self._caller.attempt, again=number > 1)
+            return await self._read_once(video_id, deadline, about, send)
 
         return await self._caller.insist_on(attempt, deadline, heed=heed)
 
-    async def read_once(
-        self,
-        video_id: str,
-        deadline: Deadline,
-        *,
-        about: NewRestream | None = None,
-        again: bool = False,
+    async def read_finally(
+        self, video_id: str, deadline: Deadline, *, about: NewRestream
     ) -> list[Restream] | Failure:
-        """Return the same without retries. A list that comes in pages is read to its end."""
-        first = await self._page(video_id, deadline, about, again=again)
+        """Return the same without retries, even where the call is told to end."""
+        return await self._read_once(video_id, deadline, about, self._caller.attempt_finally)
+
+    async def _read_once(
+        self, video_id: str, deadline: Deadline, about: NewRestream | None, attempt: _Attempt
+    ) -> list[Restream] | Failure:
+        """Make one attempt. A list that comes in pages is read to its end."""
+        first = await self._page(video_id, deadline, about, attempt)
         if isinstance(first, Failure):
             return first
         restreams = [*first.restreams]
         for number in range(first.number + 1, first.number + first.pages):
-            page = await self._page(video_id, deadline, about, page=number, take=first.size)
+            page = await self._page(
+                video_id, deadline, about, attempt, page=number, take=first.size
+            )
             if isinstance(page, Failure):
                 return page
             if page.number != number:
@@ -82,16 +93,15 @@ class Listing:
         video_id: str,
         deadline: Deadline,
         about: NewRestream | None,
-        *,
-        again: bool = False,
+        attempt: _Attempt,
         **query: int | None,
     ) -> codec.Page | Failure:
         request = self._request(video_id, about, **query)
-        page = await self._caller.attempt(request, codec.page, deadline, again=again)
+        page = await attempt(request, codec.page, deadline)
         if isinstance(page, Failure) and page.cached and not self._cached:
             self._cached = True
             request = self._request(video_id, about, **query)
-            page = await self._caller.attempt(request, codec.page, deadline, again=again)
+            page = await attempt(request, codec.page, deadline)
         return page
 
     def _request(self, video_id: str, about: NewRestream | None, **query: int | None) -> Request:

@@ -1,5 +1,8 @@
 """Whether the service is there at all, and when to ask again. Pure arithmetic on a clock.
 
+A service that never answered at all is most likely not there: at a wrong address, or behind a
+network that does not let anybody through. That is found out sooner, and waited for less long.
+
 An outage is not overload: nothing succeeds any more. Then attempts and deadlines would only be
 burnt, so all is held, and one request at a time asks whether the service is back, at growing
 intervals, so that a thousand clients do not fall upon it in the moment when it returns.
@@ -11,6 +14,9 @@ from typing import Final
 # So many failures in a row, over so many seconds without a success, are an outage.
 _FAILURES: Final = 10
 _SILENCE: Final = 1.0
+# The same of failures to connect, where no answer ever came; and the longest patience then.
+_FAILURES_AT_FIRST: Final = 3
+_PATIENCE_AT_FIRST: Final = 30.0
 # Seconds between two probes: at first, and at the most.
 _FIRST_PROBE: Final = 0.5
 _RAREST_PROBE: Final = 5.0
@@ -30,7 +36,8 @@ class Outage:
         """Begin with a service that is there.
 
         Args:
-            patience: seconds of an outage after which what waits is given up.
+            patience: seconds of an outage after which what waits is given up; 30 at the most
+                where the service has never answered.
             now: seconds on a clock that never goes back.
             chance: a random number from 0 up to 1, which spreads the probes of many clients.
             longest_pause: seconds that somebody who wants something may let pass before asking.
@@ -46,7 +53,11 @@ class Outage:
         self._first_failure = 0.0
         self._last_asked = 0.0
         self._since: float | None = None
+        # Since when nobody gets through: in an outage, and before it where nobody can connect.
+        self._away: float | None = None
         self._past = 0.0
+        self.reached = False
+        """Whether any answer ever came."""
         self._interval = _FIRST_PROBE
         self._next_probe = 0.0
 
@@ -58,14 +69,15 @@ class Outage:
     @property
     def given_up(self) -> bool:
         """Whether there is one that lasts for longer than anybody waits."""
-        return self._since is not None and self._now() >= self._since + self._patience
+        return self._since is not None and self._now() >= self._since + self._longest
 
     @property
     def patience_left(self) -> float:
         """Seconds until what waits is given up; all of the patience without an outage."""
         # Of moments that are near each other the difference is exact, so that who sleeps for so
         # long does not wake a hair too early.
-        return self._patience if self._since is None else self._since + self._patience - self._now()
+        longest = self._longest
+        return longest if self._since is None else self._since + longest - self._now()
 
     @property
     def until_probe(self) -> float:
@@ -77,14 +89,16 @@ class Outage:
         return self._since is not None and self._now() - seconds < self._since
 
     def held(self) -> float:
-        """Return the seconds of all outages so far."""
-        return self._past if self._since is None else self._past + self._now() - self._since
+        """Return the seconds so far in which nobody got through.
+
+        Those of all outages, and of interruptions too short for one in which nobody could connect.
+        """
+        return self._past if self._away is None else self._past + self._now() - self._away
 
     def probing(self) -> None:
         """Note that a probe is sent; the next one comes after twice the interval."""
         now = self._now()
         if self._since is not None and now - self._last_asked > self._forgotten:
-            self._past += now - self._since
             self._begin()
         self._interval = min(_RAREST_PROBE, self._interval * 2)
         self._next_probe = now + self._interval * (0.5 + self._chance() / 2)
@@ -96,26 +110,52 @@ class Outage:
     def succeeded(self) -> bool:
         """Note an attempt that the service dealt with; return whether that ended an outage."""
         self._failures = 0
-        if self._since is None:
-            return False
-        self._past += self._now() - self._since
-        self._since = None
-        return True
+        self.reached = True
+        self._return()
+        was_on, self._since = self.on, None
+        return was_on
 
-    def failed(self) -> bool:
-        """Note an attempt that it did not deal with; return whether that began an outage."""
+    def failed(
+        self, *, connected: bool = True, answered: bool = True, latency: float = 0.0
+    ) -> bool:
+        """Note an attempt that it did not deal with; return whether that began an outage.
+
+        Args:
+            connected: whether the attempt may have got through to the service.
+            answered: whether anything came back.
+            latency: seconds that the attempt took.
+
+        """
         now = self._now()
         if not self._failures:
             self._first_failure = now
         self._last_asked = now
         self._failures += 1
-        long_enough = now - self._first_failure >= _SILENCE
-        if self._since is not None or self._failures < _FAILURES or not long_enough:
+        self.reached = self.reached or answered
+        if self._since is not None:
+            return False
+        if connected:
+            self._return()
+        elif self._away is None:
+            self._away = now - latency
+        enough = _FAILURES if connected or self.reached else _FAILURES_AT_FIRST
+        if self._failures < enough or now - self._first_failure < _SILENCE:
             return False
         self._begin()
         return True
 
+    @property
+    def _longest(self) -> float:
+        return self._patience if self.reached else min(self._patience, _PATIENCE_AT_FIRST)
+
+    def _return(self) -> None:
+        if self._away is not None:
+            self._past += self._now() - self._away
+            self._away = None
+
     def _begin(self) -> None:
+        if self._away is None:
+            self._away = self._now()
         self._since = now = self._now()
         self._interval = _FIRST_PROBE
         self._next_probe = now + self._interval * (0.5 + self._chance() / 2)

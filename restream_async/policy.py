@@ -20,6 +20,10 @@ _T = TypeVar("_T")
 RETRY_AFTER_CAP: Final = 60.0
 """Seconds; a `Retry-After` beyond it is taken for this long."""
 
+# What does not count waits no longer than after so many failures: it is to be sent soon after the
+# service is back, and as long as that is gone the gate holds it anyway.
+_EXCUSED_FAILURES: Final = 3
+
 _log: Final = logging.getLogger("restream_async")
 
 
@@ -41,17 +45,20 @@ class RetryPolicy:
 
     Before the n-th repetition the wait is a random time between 0 and
     `min(cap, base * 2 ** (n - 1))` seconds ("full jitter", which spreads the clients of a service
-    in trouble best). A `Retry-After` is a floor under it, up to 60 seconds.
+    in trouble best). A `Retry-After` is a floor under it, up to 60 seconds. After an attempt that
+    could not connect the wait is at least half as long as it may be.
 
     Attributes:
-        attempts: how often a request is sent at most, the first time included. The looks of a
+        attempts: how often a request is sent at most, the first time included. In a bulk run, what
+            could not connect does not count, nor what asks in an outage. The looks of a
             creation in doubt are apart: one before each resend and one at the end, and of those
             that fail `attempts - 1` are repeated over the whole creation. So it sends at most
             `attempts` POSTs and `2 * attempts - 1` looks, all under the one deadline; and one
             look more where it begins with one (`ensure`, or what a journal has in doubt).
         base: seconds; the longest first wait.
         cap: seconds; the longest wait.
-        deadline: seconds for everything: attempts, waits, looks. No wait begins that would pass
+        deadline: seconds for everything: attempts, waits, looks; in a bulk run, without the time
+            in which nobody gets through to the service. No wait begins that would pass
             it, and the last attempt is cut at it. Only the last look, which keeps a restream that
             exists from being called failed, may take up to 5 seconds more.
 
@@ -91,7 +98,7 @@ async def pursue(  # noqa: PLR0913 - what it insists with, handed over once
     policy: RetryPolicy,
     timing: Timing,
     deadline: Deadline,
-    excused: Callable[[], int] = lambda: 0,
+    excused: Callable[[Failure], bool] = lambda _: False,
 ) -> _T | Failure:
     """Try again after a first failure, as the policy says.
 
@@ -104,7 +111,7 @@ async def pursue(  # noqa: PLR0913 - what it insists with, handed over once
         policy: how long to insist.
         timing: time, sleep and chance.
         deadline: the moment that no wait may pass.
-        excused: how many of the attempts do not count.
+        excused: whether an attempt that failed like this now does not count.
 
     Returns:
         The value, or the last failure.
@@ -115,20 +122,31 @@ async def pursue(  # noqa: PLR0913 - what it insists with, handed over once
 
     pending: list[Failure] = [first]
     last = first
+    # How many of the failures count, and whether the last one does.
+    counted, counts = 0, True
 
     async def attempt() -> _T | Failure:
-        nonlocal last
+        nonlocal last, counted, counts
         result = pending.pop() if pending else await again()
         if isinstance(result, Failure):
             last = result
+            counts = not excused(result)
+            counted += counts
         return result
 
     def wait(state: "RetryCallState") -> float:
-        return policy.wait(state.attempt_number, last.retry_after, timing.random())
+        failures, chance = state.attempt_number, timing.random()
+        if not counts:
+            failures = min(failures, _EXCUSED_FAILURES)
+        if not last.connected:
+            # At least half of it, or a second without the service could use up all attempts.
+            chance = (1.0 + chance) / 2
+        return policy.wait(failures, last.retry_after, chance)
 
     def stop(state: "RetryCallState") -> bool:
-        tired = state.attempt_number - excused() >= policy.attempts
-        return tired or state.upcoming_sleep >= deadline.left()
+        tired = counted >= policy.attempts
+        # The deadline moves on while that lasts for which a failure does not count.
+        return tired or deadline.left() <= (state.upcoming_sleep if counts else 0.0)
 
     def tell(state: "RetryCallState") -> None:
         _log.debug(
@@ -140,7 +158,7 @@ async def pursue(  # noqa: PLR0913 - what it insists with, handed over once
 
     # One of its own per call: shared between tasks it mixes up their states.
     retrying = AsyncRetrying(
-        sleep=timing.sleep,
+        sleep=lambda seconds: deadline.stop.pause(timing.sleep(seconds)),
         wait=wait,
         stop=stop,
         retry=retry_if_result(lambda value: isinstance(value, Failure) and not value.final),

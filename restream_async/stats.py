@@ -17,6 +17,9 @@ class Stats:
         retries: those of them that repeated a failed one.
         budget_left: retries that could be made at once.
         state: "outage" while nothing succeeds and all is held, else "open".
+        last_error: what the latest failure was that was no refusal, such as "no connection
+            (Connection refused)"; empty when something has succeeded since.
+        reached: whether the service has ever answered this client.
 
         forms: JSON names of the fields of restreams that the service shows otherwise than they
             were sent, such as a masked `streamKey`; empty in all likelihood.
@@ -30,4 +33,6 @@ class Stats:
     retries: int
     budget_left: int
     state: Literal["open", "outage"]
+    last_error: str = ""
+    reached: bool = False
     forms: tuple[str, ...] = ()

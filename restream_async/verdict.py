@@ -22,11 +22,13 @@ from restream_async.errors import (
     BackendFetchFailedError,
     BadRequestError,
     CallError,
+    CertificateError,
     ClientClosedError,
     ForbiddenError,
     InternalServerError,
     MalformedResponseError,
     NotFoundError,
+    NotSentError,
     TransportError,
     UnauthorizedError,
 )
@@ -61,6 +63,8 @@ _NOT_IMPLEMENTED: Final = 501
 # Too many requests, no capacity, and a gateway that waited in vain.
 _SHEDDING: Final = frozenset({429, 503, 504})
 # Of a body that is no envelope: how much is looked at, and how much is shown.
+# Of what was not sent: where nothing will be different in a moment.
+_FOR_GOOD: Final = (CertificateError, ClientClosedError, NotSentError)
 _WITHHELD: Final = "[withheld: it may hold stream keys]"
 _EXCERPT_READ: Final = 4096
 _EXCERPT_SHOWN: Final = 160
@@ -95,7 +99,18 @@ class Failure:
     @property
     def final(self) -> bool:
         """Whether sending again can't help."""
-        return self.verdict is Verdict.REFUSED or isinstance(self.error, ClientClosedError)
+        return self.verdict is Verdict.REFUSED or isinstance(self.error, _FOR_GOOD)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the service may have noticed the attempt."""
+        error = self.error
+        return not isinstance(error, TransportError) or error.sent
+
+    @property
+    def answered(self) -> bool:
+        """Whether anything came back."""
+        return not isinstance(self.error, TransportError)
 
     @property
     def signal(self) -> Signal | None:

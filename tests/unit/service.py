@@ -9,13 +9,20 @@ from http import HTTPStatus
 
 import attrs
 
-from restream_async import NewRestream, Outcome, RetryPolicy, codec
+from restream_async import BackendFetchFailedError, NewRestream, Outcome, RetryPolicy, codec
 from restream_async.bulk import BulkRun
 from restream_async.calls import Caller
+from restream_async.config import InDoubt
 from restream_async.creation import Creator
+from restream_async.errors import Call
+from restream_async.verdict import Failure, Verdict
 from restream_async.wire import Api, NoReply, Reply, Request
 from tests.unit.simulated_time import now, timing
 
+SHED = Failure(
+    Verdict.IN_DOUBT, BackendFetchFailedError(Call("POST", "/restreams"), status=503, reason="Gone")
+)
+"""What an attempt comes to for which the service has no room."""
 OVERHEAD = 0.001
 """Seconds for an answer that needs no work."""
 
@@ -41,10 +48,14 @@ class Service:
         queue: how many more may wait; the others get a 503. None: as many as want to.
         gone: whether everybody gets a 503 at once.
         unreachable: whether nobody even gets a connection.
+        dropping: whether the network swallows what is sent to it, so that nobody ever connects.
         hanging: whether nobody gets an answer.
+        closed: why the client can send nothing any more.
         noise: share of the creations that get a 500.
-        retry_after: the header of every 503.
+        retry_after: the header of every 503 and 429.
         sheds: how many requests to come get a 503 whatever the load.
+        limited: whether everybody gets a 429 at once.
+        loses: whether creations are done, and get a 503 all the same.
 
     """
 
@@ -53,10 +64,14 @@ class Service:
     queue: int | None = 0
     gone: bool = False
     unreachable: bool = False
+    dropping: bool = False
     hanging: bool = False
+    closed: str = ""
     noise: float = 0.0
     retry_after: str | None = None
     sheds: int = 0
+    limited: bool = False
+    loses: bool = False
     stored: dict[str, list[object]] = attrs.field(factory=dict[str, list[object]])
     sent: list[tuple[float, str]] = attrs.field(factory=list[tuple[float, str]])
     in_flight: int = 0
@@ -78,15 +93,18 @@ class Service:
     def sent_between(self, start: float, end: float) -> list[float]:
         return [moment for moment, _ in self.sent if start <= moment < end]
 
-    @property
-    def closed(self) -> str:
-        return ""
-
     async def send(self, request: Request, timeout: float) -> Reply | NoReply:  # noqa: ASYNC109 - the protocol's
         self.sent.append((now(), request.method))
+        request.sent = False
+        if self.closed:
+            return NoReply(detail=self.closed, sent=False, closed=True)
+        if self.dropping:
+            await asyncio.sleep(timeout)
+            return NoReply(detail="no connection", sent=False, timed_out=True)
         if self.unreachable:
             await asyncio.sleep(OVERHEAD)
             return NoReply(detail="the connection was refused", sent=False)
+        request.sent = request.method != "GET"
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         start = now()
@@ -104,13 +122,15 @@ class Service:
         await asyncio.sleep(OVERHEAD)
         if self.hanging:
             await asyncio.Event().wait()
+        if self.limited:
+            return self._refusal(HTTPStatus.TOO_MANY_REQUESTS)
         if self.gone or self.sheds:
             self.sheds -= bool(self.sheds)
-            return self._no_capacity()
+            return self._refusal()
         if request.method == "GET":
             return _success(self.stored.get(request.video_id or "", []))
         if self._busy >= self.slots and self.queue is not None and self._waiting >= self.queue:
-            return self._no_capacity()
+            return self._refusal()
         await self._work()
         if self._chance.random() < self.noise:
             return Reply(status=HTTPStatus.INTERNAL_SERVER_ERROR)
@@ -118,7 +138,7 @@ class Service:
         assert new is not None
         result = {"id": len(self.stored) + 1, **codec.to_dict(new)}
         self.stored.setdefault(new.video_id, []).append(result)
-        return _success(result)
+        return self._refusal() if self.loses else _success(result)
 
     async def _work(self) -> None:
         async with self._free:
@@ -135,9 +155,9 @@ class Service:
             async with self._free:
                 self._free.notify()
 
-    def _no_capacity(self) -> Reply:
+    def _refusal(self, status: HTTPStatus = HTTPStatus.SERVICE_UNAVAILABLE) -> Reply:
         headers = {"Retry-After": self.retry_after} if self.retry_after else {}
-        return Reply(status=HTTPStatus.SERVICE_UNAVAILABLE, headers=headers)
+        return Reply(status=status, headers=headers)
 
 
 def _success(result: object) -> Reply:
@@ -169,6 +189,7 @@ async def client_of(
     attempts: int = 5,
     deadline: float = 120.0,
     timeout: float = 2.0,  # noqa: ASYNC109 - of an attempt, and only handed on
+    in_doubt: InDoubt = "confirm",
 ) -> AsyncGenerator[Client]:
     time = timing()
     api = Api("p1")
@@ -180,6 +201,6 @@ async def client_of(
         timing=time,
         timeout=timeout,
     )
-    yield Client(caller=caller, creator=Creator(caller, api, "confirm"), api=api)
+    yield Client(caller=caller, creator=Creator(caller, api, in_doubt), api=api)
     await caller.gate.close()
     assert caller.gate.in_flight == 0

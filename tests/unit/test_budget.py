@@ -62,6 +62,28 @@ def test_more_than_the_reserve_is_saved_up_from_calls_but_not_without_end() -> N
     assert bucket.spent() == 200
 
 
+def test_a_retry_that_went_well_gives_back_what_it_cost() -> None:
+    bucket = Bucket()
+    assert bucket.spent(15) == 15
+    for _ in range(10):
+        bucket.budget.refund()
+    assert bucket.spent() == 15
+
+
+def test_no_more_is_given_back_than_may_be_saved_up() -> None:
+    bucket = Bucket()
+    for _ in range(1000):
+        bucket.budget.refund()
+    assert bucket.budget.left == 200
+
+
+def test_what_costs_nothing_is_always_there() -> None:
+    bucket = Bucket()
+    bucket.spent()
+    assert bucket.budget.spend(0.0)
+    assert bucket.budget.left == 0
+
+
 @pytest.mark.parametrize(("waiting", "seconds"), [(0, 0.1), (1, 0.1), (5, 0.5), (20, 2), (1000, 2)])
 def test_the_more_wait_the_less_often_each_looks_again(waiting: int, seconds: float) -> None:
     budget = Bucket().budget
@@ -70,10 +92,15 @@ def test_the_more_wait_the_less_often_each_looks_again(waiting: int, seconds: fl
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(["call", "retry", "wait"]), st.integers(1, 60)), max_size=60)
+    st.lists(
+        st.tuples(st.sampled_from(["call", "retry", "success", "wait"]), st.integers(1, 60)),
+        max_size=60,
+    )
 )
 @quick
-def test_retries_never_exceed_their_share_of_the_calls(happenings: list[tuple[str, int]]) -> None:
+def test_retries_in_vain_never_exceed_their_share(
+    happenings: list[tuple[str, int]],
+) -> None:
     """Over all calls, besides the reserve and what trickles into it."""
     bucket = Bucket()
     calls = retries = seconds = 0
@@ -85,6 +112,11 @@ def test_retries_never_exceed_their_share_of_the_calls(happenings: list[tuple[st
                     bucket.budget.earn()
             case "retry":
                 retries += bucket.spent(times)
+            case "success":
+                # Of some of the retries; the others were in vain.
+                for _ in range(min(times, retries)):
+                    bucket.budget.refund()
+                retries -= min(times, retries)
             case _:
                 seconds += times
                 bucket.now += times

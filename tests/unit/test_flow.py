@@ -20,7 +20,7 @@ from restream_async import (
 from restream_async.budget import RESERVE, SHARE, TRICKLE
 from restream_async.bulk import BulkRun
 from restream_async.creation import Settled, Unsettled
-from tests.unit.service import Client, Service, client_of, wanted
+from tests.unit.service import SHED, Client, Service, client_of, wanted
 from tests.unit.simulated_time import now, simulated
 
 
@@ -271,8 +271,10 @@ class TestOutage:
 
     @simulated
     async def test_a_run_of_few_does_not_burn_its_attempts_on_asking(self) -> None:
-        service = Service(unreachable=True)
+        service = Service()
         async with client_of(service) as client, asyncio.TaskGroup() as group:
+            await several(client, 1)
+            service.unreachable = True
             group.create_task(at(280, service, unreachable=False))
             run = group.create_task(client.create_many(6))
         assert all_created(run.result(), 6)
@@ -434,7 +436,7 @@ class TestOutage:
             before = [group.create_task(several(client, 1, of=str(n))) for n in range(5)]
             await asyncio.sleep(0.1)
             for _ in range(10):
-                client.caller.gate.failed()
+                client.caller.gate.failed(SHED)
                 await asyncio.sleep(0.2)
             asking = group.create_task(several(client, 5, of="later"))
             await asyncio.sleep(10)
@@ -454,7 +456,11 @@ class TestOutage:
             await client.create_many(100)
             assert client.caller.gate.given_up
             retries = client.caller.tally.retries
-            monkeypatch.setattr(client.caller.budget, "spend", lambda: False)
+
+            def spend(_: float) -> bool:
+                return False
+
+            monkeypatch.setattr(client.caller.budget, "spend", spend)
             await several(client, 1, of="later")
             assert client.caller.tally.retries == retries
 

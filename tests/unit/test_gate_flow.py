@@ -13,7 +13,7 @@ from restream_async.intake import intake
 from restream_async.intents import Intents, Reports
 from restream_async.limit import AdaptiveLimit, Signal
 from restream_async.outage import Outage
-from tests.unit.service import wanted
+from tests.unit.service import SHED, wanted
 from tests.unit.simulated_time import now, simulated, timing
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def answers(gate: Gate, count: int, signal: Signal = Signal.GOOD, latency: float
 async def fall(gate: Gate) -> None:
     """Let the service be gone: ten failures within a second."""
     for _ in range(10):
-        gate.failed()
+        gate.failed(SHED)
         await asyncio.sleep(1 / 9)
     assert gate.state == "outage"
 
@@ -51,7 +51,7 @@ async def pass_through(gate: Gate, log: list[float], *, good: bool) -> None:
     if good:
         gate.succeeded()
     else:
-        gate.failed()
+        gate.failed(SHED)
     gate.leave(Signal.GOOD if good else None, 0.01, "POST")
 
 
@@ -190,7 +190,7 @@ class TestOutage:
         await asyncio.sleep(60)
         assert gate.in_flight == 1
         assert not gate.try_enter()
-        gate.failed()
+        gate.failed(SHED)
         gate.leave()
         await asyncio.sleep(0)
         assert gate.in_flight == 1, "now the next one may"
@@ -247,7 +247,7 @@ class TestOutage:
         while gate.waiting:
             await asyncio.sleep(0.001)
             if gate.in_flight:
-                gate.failed()
+                gate.failed(SHED)
                 gate.leave()
         assert gate.given_up
         ends = await asyncio.gather(*tasks, return_exceptions=True)
@@ -341,7 +341,7 @@ class TestOutage:
         assert {type(end) for end in ends} == {GivenUpError}
         assert now() == pytest.approx(began + 40, abs=0.01)
         assert not alone.done()
-        gate.failed()
+        gate.failed(SHED)
         gate.leave()
         await alone
         await gate.close()
@@ -357,11 +357,11 @@ class TestOutage:
         await asyncio.sleep(10)
         assert gate.in_flight == 6
         for _ in range(5):
-            gate.failed()
+            gate.failed(SHED)
             gate.leave(Signal.SHED, now() - began, "POST")
             await asyncio.sleep(6)
         assert [task.done() for task in asking] == [True, False, False, False]
-        gate.failed()
+        gate.failed(SHED)
         gate.leave(Signal.SHED, 30.0, "POST")
         await asyncio.sleep(6)
         assert [task.done() for task in asking] == [True, True, False, False]
@@ -378,18 +378,38 @@ class TestOutage:
         await fall(gate)
         waiting = asyncio.create_task(gate.enter())
         await asyncio.sleep(0)
-        for task in asyncio.all_tasks() - {asyncio.current_task(), waiting}:
+        everything = asyncio.all_tasks() - {asyncio.current_task()}
+        assert waiting in everything
+        for task in everything:
             task.cancel()
         await asyncio.sleep(0.01)
-        assert asyncio.all_tasks() == {asyncio.current_task(), waiting}, "the loop may be ending"
-        waiting.cancel()
-        await asyncio.wait([waiting])
+        assert asyncio.all_tasks() == {asyncio.current_task()}, "the loop may be ending"
         async with asyncio.timeout(10):
             await gate.enter()
         gate.succeeded()
         gate.leave(Signal.GOOD, 0.05, "POST")
         assert [gate.try_enter() for _ in range(2)] == [True, False]
         await gate.close()
+
+    @simulated
+    async def test_who_is_left_waiting_when_somebody_cancels_the_timers_is_not_forgotten(
+        self,
+    ) -> None:
+        """Somebody may end all tasks but their own, and wait for a place of the gate in that."""
+        gate = gate_of(patience=60)
+        await fall(gate)
+        began = now() - 1 / 9
+        waits = [asyncio.create_task(gate.enter()) for _ in range(2)]
+        await asyncio.sleep(0)
+        others = asyncio.all_tasks() - {asyncio.current_task(), *waits}
+        assert len(others) == 2, "for the next probe, and for the end of patience"
+        for task in others:
+            task.cancel()
+        async with asyncio.timeout(1):
+            await waits[0]
+        with pytest.raises(GivenUpError):
+            await waits[1]
+        assert now() == pytest.approx(began + 60, abs=0.01)
 
     @simulated
     async def test_the_state_is_right_after_several_outages(self) -> None:
@@ -461,3 +481,18 @@ class TestClosing:
         gate.leave(Signal.SHED, 0.0, "POST")
         assert asyncio.all_tasks() == {asyncio.current_task()}
         assert gate.try_enter()
+
+    @simulated
+    async def test_whoever_closes_it_may_be_cancelled_again_and_again(self) -> None:
+        gate = gate_of()
+        await fall(gate)
+        tasks = [asyncio.create_task(gate.enter()) for _ in range(5)]
+        await asyncio.sleep(0)
+        closing = asyncio.create_task(gate.close())
+        await asyncio.sleep(0)
+        for _ in range(3):
+            closing.cancel()
+            await asyncio.sleep(0)
+        assert closing.cancelled()
+        await asyncio.gather(*tasks)
+        assert asyncio.all_tasks() == {asyncio.current_task()}

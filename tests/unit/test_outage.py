@@ -15,6 +15,14 @@ class Service:
             patience, lambda: self.now, lambda: self.chance, longest_pause=longest_pause
         )
 
+    def refuses(self, times: int, *, within: float = 0.0) -> list[bool]:
+        """Refuse so many connections in so many seconds; return which of them began an outage."""
+        start, began = self.now, list[bool]()
+        for number in range(times):
+            self.now = start + within * number / max(1, times - 1)
+            began.append(self.outage.failed(connected=False, answered=False, latency=0.5))
+        return began
+
     def fails(self, times: int, *, within: float = 0.0) -> bool:
         """Fail so often in so many seconds; return whether that began an outage."""
         start = self.now
@@ -31,7 +39,6 @@ def test_at_first_the_service_is_there() -> None:
     assert not service.outage.on
     assert not service.outage.given_up
     assert service.outage.held() == 0
-    assert service.outage.patience_left == 300
 
 
 class TestBeginning:
@@ -66,6 +73,89 @@ class TestBeginning:
         service = Service()
         service.fails(10, within=1.0)
         assert [service.outage.failed() for _ in range(20)] == [False] * 20
+
+
+class TestNeverReached:
+    """A service that has never answered is probably not there."""
+
+    def test_three_failures_to_connect_within_a_second_or_more_begin_an_outage(self) -> None:
+        service = Service()
+        assert service.refuses(3, within=1.0) == [False, False, True]
+        assert not service.outage.reached
+
+    def test_a_burst_does_not(self) -> None:
+        service = Service()
+        assert not any(service.refuses(64, within=0.9))
+        service.now += 0.1
+        assert service.refuses(1) == [True]
+
+    def test_time_outs_of_what_was_sent_must_be_ten(self) -> None:
+        """A service that is slow from the beginning is no wrong address."""
+        service = Service()
+        for _ in range(9):
+            assert not service.outage.failed(answered=False)
+            service.now += 1
+        assert service.outage.failed(answered=False)
+
+    @pytest.mark.parametrize("patience", [10, 300])
+    def test_it_is_given_up_after_half_a_minute_at_the_most(self, patience: float) -> None:
+        service = Service(patience=patience)
+        assert service.outage.patience_left == min(30, patience)
+        service.refuses(3, within=1.0)
+        service.now += min(30, patience)
+        assert service.outage.given_up
+        assert service.outage.patience_left == 0
+
+    @pytest.mark.parametrize("good", [True, False])
+    def test_any_answer_makes_it_an_ordinary_one(self, *, good: bool) -> None:
+        service = Service()
+        if good:
+            assert not service.outage.succeeded()
+        else:
+            service.outage.failed()
+        assert service.outage.reached
+        assert service.outage.patience_left == 300
+        assert service.refuses(9, within=1.0)[:-1] == [False] * 8
+
+    def test_an_answer_in_the_outage_gives_it_all_of_the_patience(self) -> None:
+        service = Service()
+        service.refuses(3, within=1.0)
+        service.now += 31
+        assert service.outage.given_up
+        service.outage.failed()
+        assert service.outage.on
+        assert not service.outage.given_up
+
+
+class TestHeld:
+    """Time in which nobody gets through is nobody's."""
+
+    def test_it_begins_with_the_first_attempt_that_cannot_connect(self) -> None:
+        service = Service()
+        service.outage.succeeded()
+        service.refuses(2, within=0.3)
+        assert not service.outage.on
+        assert service.outage.held() == pytest.approx(0.5 + 0.3)
+        service.now += 1
+        service.outage.succeeded()
+        service.now += 100
+        assert service.outage.held() == pytest.approx(0.5 + 1.3)
+
+    def test_it_ends_with_the_first_that_can(self) -> None:
+        service = Service()
+        service.refuses(1)
+        service.now += 1
+        service.outage.failed()
+        service.now += 100
+        assert service.outage.held() == pytest.approx(1.5)
+
+    def test_an_outage_only_prolongs_it(self) -> None:
+        service = Service()
+        service.refuses(3, within=1.0)
+        assert service.outage.on
+        service.now += 10
+        service.outage.failed()
+        assert service.outage.held() == pytest.approx(0.5 + 11)
 
 
 class TestProbes:

@@ -206,6 +206,43 @@ async def test_every_failure_may_ask_for_a_wait_of_its_own() -> None:
     assert clock.slept == [5.0, 0.0, 8.0, 64.0]
 
 
+async def test_what_cannot_connect_waits_half_of_it_at_least() -> None:
+    """A second without the service must not use up all attempts, whatever the chances."""
+    clock = Clockwork(0.0, 0.5, 0.0, 1.0)
+    away = failure(NoReply(detail="refused", sent=False))
+    await pursued(away, Attempts(away), clock)
+    assert clock.slept == [0.25, 0.75, 1.0, 4.0]
+
+
+async def test_what_does_not_count_is_tried_again_without_end_and_soon() -> None:
+    clock, again = Clockwork(), Attempts(*[doubtful()] * 50, "a restream")
+    end = await pursue(
+        doubtful(),
+        again,
+        policy=RetryPolicy(attempts=1),
+        timing=clock.timing,
+        deadline=Deadline(lambda: 0.0, 0.1),
+        excused=lambda _: True,
+    )
+    assert end == "a restream"
+    assert clock.slept == [0.5, 1.0] + [2.0] * 49
+
+
+async def test_what_counts_again_uses_the_attempts_that_are_left() -> None:
+    clock, again = Clockwork(), Attempts(*[doubtful()] * 50)
+    answers = iter([True, True, False])
+    await pursue(
+        doubtful(),
+        again,
+        policy=RetryPolicy(attempts=3),
+        timing=clock.timing,
+        deadline=ENDLESS,
+        excused=lambda _: next(answers, False),
+    )
+    assert again.made == 2 + 2
+    assert clock.slept == [0.5, 1.0, 2.0, 4.0]
+
+
 @pytest.mark.parametrize(
     ("room", "slept"),
     [

@@ -10,15 +10,19 @@ from restream_async import (
     AttemptTimeoutError,
     BackendFetchFailedError,
     BadRequestError,
+    CertificateError,
+    ClientClosedError,
     ForbiddenError,
     InternalServerError,
     MalformedResponseError,
     NotFoundError,
+    NotSentError,
     RestreamError,
     TransportError,
     UnauthorizedError,
     codec,
 )
+from restream_async.errors import Call
 from restream_async.model import Toggled
 from restream_async.verdict import Failure, Verdict
 from restream_async.wire import NoReply, Reply
@@ -315,3 +319,9 @@ def test_a_failure_shows_its_verdict() -> None:
     failed = failure(Reply(status=429))
     assert failed == Failure(NOT_DONE, failed.error)
     assert "NOT_DONE" in repr(failed)
+
+
+@pytest.mark.parametrize("kind", [CertificateError, ClientClosedError, NotSentError])
+def test_what_will_be_no_different_in_a_moment_is_final(kind: type[TransportError]) -> None:
+    error = kind(Call("POST", "/restreams"), detail="no", sent=False)
+    assert Failure(NOT_DONE, error).final

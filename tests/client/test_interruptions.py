@@ -1,0 +1,154 @@
+"""A real local port that is closed for a moment, or from the very beginning."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urlsplit
+
+import pytest
+
+from restream_async import Failed, OutageError, TransportError
+from restream_async.sandbox import Sandbox
+from restream_async.timing import Timing
+
+from .raw import TASK_NAME
+from .samples import many
+from .test_flow import FastForward, until
+from .watch import client_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+
+class Door:
+    """A port in front of a sandbox, which can be closed and opened again."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._behind: SplitResult = urlsplit(sandbox.base_url)
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+        self._port = 0
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    async def open(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        await self._server.wait_closed()
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.sleep(0.01)
+
+    async def close_for(self, seconds: float, *, after: float) -> None:
+        await asyncio.sleep(after)
+        await self.close()
+        await asyncio.sleep(seconds)
+        await self.open()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        near = asyncio.current_task()
+        assert near is not None
+        near.set_name(TASK_NAME)
+        further = await asyncio.open_connection(self._behind.hostname, self._behind.port)
+        far = asyncio.create_task(self._forward(further[0], writer), name=TASK_NAME)
+        await self._forward(reader, further[1])
+        await far
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+        self._writers.discard(writer)
+        writer.close()
+
+
+@asynccontextmanager
+async def door_to(sandbox: Sandbox) -> AsyncGenerator[Door]:
+    door = Door(sandbox)
+    await door.open()
+    try:
+        yield door
+    finally:
+        await door.close()
+
+
+async def test_a_port_that_is_closed_for_a_second_fails_none_of_a_run() -> None:
+    async with (
+        Sandbox(latency=0.02) as sandbox,
+        door_to(sandbox) as door,
+        client_of(
+            sandbox, base_url=door.base_url, timing=Timing(), max_in_flight=16, attempts=2
+        ) as client,
+        asyncio.TaskGroup() as group,
+    ):
+        group.create_task(door.close_for(0.9, after=0.3))
+        report = await client.create_all(many(600))
+        report.raise_for_failures()
+
+    assert len(sandbox.stored) == 600
+    assert not sandbox.duplicates()
+
+
+async def test_nor_any_of_many_single_creations() -> None:
+    """And they need not save up for retries of what never arrived."""
+    async with (
+        Sandbox(latency=0.005) as sandbox,
+        door_to(sandbox) as door,
+        client_of(sandbox, base_url=door.base_url, timing=Timing()) as client,
+        asyncio.TaskGroup() as group,
+    ):
+        await door.close()
+        creating = [group.create_task(client.create(new)) for new in many(300)]
+        await asyncio.sleep(0.8)
+        await door.open()
+        async with asyncio.timeout(8):
+            await asyncio.wait(creating)
+
+    assert len(sandbox.stored) == 300
+
+
+@pytest.mark.parametrize("count", [1, 10])
+async def test_a_closed_port_is_told_within_seconds_and_given_up_after_half_a_minute(
+    count: int,
+) -> None:
+    timing = FastForward(20).timing
+    async with (
+        Sandbox() as sandbox,
+        door_to(sandbox) as door,
+        client_of(sandbox, base_url=door.base_url, timing=timing) as client,
+    ):
+        await door.close()
+        start = timing.now()
+        running = asyncio.create_task(client.create_all(many(count)))
+        await until(lambda: client.stats().state == "outage")
+        assert timing.now() - start < 5
+        stats = client.stats()
+        report = await running
+        assert timing.now() - start < 30 + 10
+        # Its address was right after all, as the next one finds out that asks.
+        await door.open()
+        await asyncio.sleep(5 / 20)
+        (await client.create_all(many(1, first=99))).raise_for_failures()
+        over = client.stats()
+
+    assert not stats.reached
+    assert stats.last_error == "no connection (Connection refused)"
+    assert (over.state, over.reached, over.last_error) == ("open", True, "")
+    assert len(report.failed) == count
+    for failed in report.failed:
+        assert isinstance(failed, Failed)
+        assert isinstance(failed.error, OutageError)
+        assert not failed.error.reached
+        assert isinstance(failed.error.last, TransportError)
+        assert "check the base URL" in str(failed.error)
+        assert "Connection refused" in str(failed.error)

@@ -1,0 +1,271 @@
+"""A service to which nobody can connect: for a moment, for longer, or from the very beginning."""
+
+import asyncio
+import gc
+import weakref
+from collections.abc import Sequence
+
+import pytest
+
+from restream_async import (
+    Created,
+    Failed,
+    NewRestream,
+    OutageError,
+    Outcome,
+    RestreamError,
+    TransportError,
+)
+from restream_async.creation import Settled, Unsettled, restream_or_raise
+from tests.unit.service import Client, Service, client_of, wanted
+from tests.unit.simulated_time import now, simulated
+
+
+async def away(service: Service, start: float, seconds: float, *, how: str = "unreachable") -> None:
+    """Let the service be away for so many seconds."""
+    await asyncio.sleep(start - now())
+    setattr(service, how, True)
+    await asyncio.sleep(seconds)
+    setattr(service, how, False)
+
+
+def all_created(outcomes: Sequence[Outcome], count: int) -> bool:
+    return len(outcomes) == count and all(isinstance(outcome, Created) for outcome in outcomes)
+
+
+async def create(client: Client, new: NewRestream) -> Settled | Unsettled:
+    return await client.creator.create(new, client.caller.begin())
+
+
+async def several(client: Client, count: int) -> list[Settled | Unsettled]:
+    return await asyncio.gather(*(create(client, new) for new in wanted(count)))
+
+
+def outage_of(outcome: Outcome) -> OutageError:
+    assert isinstance(outcome, Failed)
+    assert isinstance(outcome.error, OutageError)
+    return outcome.error
+
+
+class TestShort:
+    """Too short to be taken for an outage."""
+
+    @simulated
+    async def test_it_fails_none_of_many(self) -> None:
+        service = Service(slots=1000)
+        async with client_of(service, ceiling=16) as client, asyncio.TaskGroup() as group:
+            for start in (0.5, 3.5, 6.5):
+                group.create_task(away(service, start, 0.9))
+            run = group.create_task(client.create_many(3000))
+        assert all_created(run.result(), 3000)
+        # None of them slept for long after the service was back.
+        assert now() < 3 * 0.9 + 3000 / 16 * 0.06 + 2.5
+
+    @simulated
+    async def test_it_uses_no_attempts_of_a_run_and_no_deadline(self) -> None:
+        service = Service()
+        async with (
+            client_of(service, attempts=1, deadline=1.0) as client,
+            asyncio.TaskGroup() as group,
+        ):
+            assert all_created(await client.create_many(1), 1)
+            start = now()
+            group.create_task(away(service, start, 20))
+            run = group.create_task(client.create_many(1))
+        assert all_created(run.result(), 1)
+        [outcome] = run.result()
+        assert outcome.attempts > 5
+        assert now() < start + 20 + 5.1, "in the longest interval between two probes"
+
+    @simulated
+    async def test_nor_where_the_network_swallows_everything(self) -> None:
+        service = Service()
+        async with (
+            client_of(service, deadline=3.0, timeout=30) as client,
+            asyncio.TaskGroup() as group,
+        ):
+            await several(client, 1)
+            group.create_task(away(service, now(), 4, how="dropping"))
+            run = group.create_task(client.create_many(1))
+        assert all_created(run.result(), 1)
+
+    @simulated
+    async def test_nor_of_a_look(self) -> None:
+        service = Service(loses=True, took=0.3)
+        async with client_of(service, attempts=2) as client, asyncio.TaskGroup() as group:
+            group.create_task(away(service, 0.2, 1.5))
+            run = group.create_task(client.create_many(1))
+        assert all_created(run.result(), 1)
+        assert service.posts == 1
+
+    @simulated
+    async def test_time_in_which_the_service_answers_is_no_interruption(self) -> None:
+        """Whatever it answers: else an item might never come to its end."""
+        service = Service()
+        async with client_of(service, deadline=10, attempts=100) as client:
+            await several(client, 1)
+            service.unreachable = True
+            run = asyncio.create_task(client.create_many(1))
+            await asyncio.sleep(0.1)
+            service.unreachable, service.limited = False, True
+            service.retry_after = "4"
+            [outcome] = await run
+        assert isinstance(outcome, Failed)
+        assert now() < 0.1 + 1 + 10
+
+    @simulated
+    async def test_it_fails_no_single_creation_either(self) -> None:
+        """The waits of those that cannot connect are long enough together."""
+        service = Service(slots=1000, unreachable=True)
+        async with client_of(service, attempts=4) as client, asyncio.TaskGroup() as group:
+            group.create_task(away(service, 0, 0.9))
+            ends = await several(client, 1000)
+        assert {type(end) for end in ends} == {Settled}
+
+
+class TestRetryBudget:
+    """What never reached the service, and what it dealt with, it need not be spared."""
+
+    @simulated
+    async def test_what_never_connected_costs_nothing(self) -> None:
+        service = Service(slots=1000)
+        async with client_of(service) as client, asyncio.TaskGroup() as group:
+            group.create_task(away(service, 0, 0.8))
+            ends = await several(client, 1500)
+            assert client.caller.budget.left == 200
+        assert {type(end) for end in ends} == {Settled}
+        # With 8 in flight at first, 50 ms each, and a limit that grows with what is used of it.
+        assert now() < 0.8 + 5
+
+    @simulated
+    async def test_it_does_not_starve_a_service_that_is_well_again(self) -> None:
+        service = Service(slots=1000)
+        async with client_of(service, attempts=50, deadline=60) as client:
+            creating = asyncio.create_task(several(client, 1500))
+            service.noise = 1.0
+            await asyncio.sleep(3)
+            assert client.caller.budget.left == 0
+            service.noise = 0.0
+            ends = await creating
+        assert {type(end) for end in ends} == {Settled}
+        # Not with the trickle alone, of ten retries a second.
+        assert now() < 12
+
+
+class TestNeverReached:
+    """A wrong address, until something answers."""
+
+    @simulated
+    @pytest.mark.parametrize("count", [1, 10, 300])
+    async def test_it_is_said_within_seconds_and_given_up_after_half_a_minute(
+        self, count: int
+    ) -> None:
+        service = Service(unreachable=True)
+        async with client_of(service) as client:
+            gate = client.caller.gate
+            assert (gate.reached, gate.last) == (False, None)
+            run = asyncio.create_task(client.create_many(count))
+            await asyncio.sleep(4)
+            assert gate.state == "outage"
+            assert not gate.reached
+            assert gate.last is not None
+            assert gate.last.summary == "the connection was refused"
+            outcomes = await run
+        assert 30 < now() < 4 + 30 + 3
+        assert len(outcomes) == count
+        error = outage_of(outcomes[-1])
+        assert not error.reached
+        assert isinstance(error.last, TransportError)
+        assert str(error).startswith(
+            "the service was never reached (last: the connection was refused): POST "
+        )
+        assert str(error).endswith("; check the base URL and the network")
+
+    @simulated
+    async def test_less_patience_counts(self) -> None:
+        service = Service(unreachable=True)
+        async with client_of(service, patience=5) as client:
+            outcomes = await client.create_many(10)
+        assert not outage_of(outcomes[0]).reached
+        assert now() < 4 + 5 + 3
+
+    @simulated
+    async def test_single_creations_do_not_wait_for_it_either(self) -> None:
+        service = Service(unreachable=True)
+        async with client_of(service) as client:
+            ends = await several(client, 100)
+        assert {type(end.error) for end in ends if isinstance(end, Unsettled)} <= {
+            OutageError,
+            TransportError,
+        }
+        assert now() < 4 + 30 + 3
+
+    @simulated
+    async def test_what_answers_at_last_is_an_ordinary_service(self) -> None:
+        service = Service(unreachable=True)
+        async with client_of(service) as client, asyncio.TaskGroup() as group:
+            run = group.create_task(client.create_many(20))
+            await asyncio.sleep(20)
+            # Whatever is in front of it says so.
+            service.unreachable, service.gone = False, True
+            await asyncio.sleep(100)
+            assert client.caller.gate.reached
+            assert client.caller.gate.state == "outage"
+            service.gone = False
+        assert all_created(run.result(), 20)
+        assert client.caller.gate.last is None
+
+    @simulated
+    async def test_a_probe_that_succeeds_ends_it(self) -> None:
+        service = Service(unreachable=True)
+        async with client_of(service) as client, asyncio.TaskGroup() as group:
+            run = group.create_task(client.create_many(20))
+            await asyncio.sleep(25)
+            service.unreachable = False
+        assert all_created(run.result(), 20)
+        assert client.caller.gate.state == "open"
+
+    @simulated
+    async def test_once_reached_it_takes_ten_failures_and_all_of_the_patience(self) -> None:
+        service = Service()
+        async with client_of(service, patience=100) as client:
+            assert all_created(await client.create_many(1), 1)
+            service.unreachable = True
+            run = asyncio.create_task(client.create_many(1))
+            await asyncio.sleep(2)
+            assert client.caller.gate.state == "open"
+            [outcome] = await run
+        error = outage_of(outcome)
+        assert error.reached
+        assert "nothing succeeds at the service" in str(error)
+        assert "(last: the connection was refused)" in str(error)
+        assert str(error).endswith("; try again when the service is back")
+        assert 100 < now() < 100 + 20
+
+    @simulated
+    async def test_a_closed_client_says_nothing_about_the_service(self) -> None:
+        service = Service(closed="the client is closed")
+        async with client_of(service) as client:
+            for _ in range(4):
+                await several(client, 5)
+                await asyncio.sleep(1)
+            assert client.caller.gate.state == "open"
+            assert client.caller.gate.last is not None
+
+    @simulated
+    async def test_what_is_remembered_of_an_error_holds_no_frames(self) -> None:
+        class Held:
+            """Something of a caller's."""
+
+        async def fails() -> "weakref.ref[Held]":
+            held = Held()
+            with pytest.raises(RestreamError):
+                restream_or_raise(await create(client, next(wanted(1))))
+            return weakref.ref(held)
+
+        service = Service(unreachable=True)
+        async with client_of(service, attempts=1) as client:
+            reference = await fails()
+            gc.collect()
+            assert client.caller.gate.last is not None
+            assert reference() is None
