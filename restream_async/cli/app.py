@@ -12,8 +12,8 @@ from restream_async.cli.demo import demo
 from restream_async.cli.enqueue import enqueue
 from restream_async.cli.one import create, delete, list_, toggle
 from restream_async.cli.sandbox import sandbox
-from restream_async.cli.screen import let_go_of_closed_pipes, say_error
-from restream_async.cli.trouble import ExitCode, Trouble
+from restream_async.cli.screen import say_error
+from restream_async.cli.trouble import ExitCode, Trouble, why
 from restream_async.cli.undo import undo
 from restream_async.cli.worker import asyncapi, worker
 
@@ -72,13 +72,6 @@ app.command()(asyncapi)
 def run(arguments: Sequence[str]) -> int:
     """Run a command line, and return its exit code. Only a bug raises."""
     try:
-        return _run(arguments)
-    finally:
-        let_go_of_closed_pipes()
-
-
-def _run(arguments: Sequence[str]) -> int:
-    try:
         app(args=list(arguments), prog_name=PROGRAM)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else ExitCode.FAILED
@@ -90,6 +83,9 @@ def _run(arguments: Sequence[str]) -> int:
         return ExitCode.USAGE
     except RestreamError as error:
         say_error(f"{error}{_next_step(error)}")
+    except OSError as error:
+        # Of help texts and the like, which are written outside of our own hands.
+        say_error(why(error))
     return ExitCode.FAILED
 
 
