@@ -17,6 +17,9 @@ class Stats:
         retries: those of them that repeated a failed one.
         budget_left: retries that could be made at once.
         state: "outage" while nothing succeeds and all is held, else "open".
+        last_error: the text of the latest failure that said that the service could not be reached
+            or did not do its work; empty after a success.
+        reached: whether the service ever answered.
 
     """
 
@@ -27,3 +30,5 @@ class Stats:
     retries: int
     budget_left: int
     state: Literal["open", "outage"]
+    last_error: str = ""
+    reached: bool = True

@@ -2,6 +2,15 @@
 
 from enum import IntEnum
 
+from restream_async.errors import (
+    CertificateError,
+    ForbiddenError,
+    OutageError,
+    RestreamError,
+    TransportError,
+    UnauthorizedError,
+)
+
 
 class ExitCode(IntEnum):
     """How a command ended, for scripts. A signal's number is added to 128, as shells do."""
@@ -28,3 +37,21 @@ def why(error: OSError) -> str:
     """Return the operating system's reason, without the path that its message repeats."""
     reason = error.strerror or str(error) or type(error).__name__
     return reason[0].lower() + reason[1:]
+
+
+def next_step(error: RestreamError) -> str:
+    """Return what to do about an error of the library, as the end of its sentence; may be empty."""
+    match error:
+        case UnauthorizedError():
+            return "; check the API key (RESTREAM_API_KEY or --api-key-file)"
+        case ForbiddenError():
+            return "; check what the API key may do, and the project id"
+        case OutageError(reached=False):
+            return "; check the base URL (RESTREAM_BASE_URL or --base-url)"
+        case CertificateError():
+            # Its own note says what to do.
+            return ""
+        case TransportError():
+            return "; check the base URL and the network"
+        case _:
+            return ""

@@ -374,7 +374,7 @@ def test_a_signal_finishes_what_is_in_flight(
     with meanwhile(interrupt):
         end = cli("bulk", file, "--max-in-flight", "8")
     assert end.code == code
-    assert "Stopping: what is in flight is finished first" in end.err
+    assert "Stopping: requests in flight are finished first" in end.err
     created = len(slow_sandbox.stored)
     assert 8 <= created < 500
     assert f"✗ {created} of 500 restreams created, 0 failed" in end.err

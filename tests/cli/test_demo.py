@@ -118,5 +118,5 @@ def test_ctrl_c_ends_it_with_what_was_done(cli: Cli, monkeypatch: pytest.MonkeyP
     with meanwhile(interrupt):
         end = cli("demo", "--count", 3000)
     assert end.code == 130
-    assert "Stopping: what is in flight is finished first" in end.err
+    assert "Stopping: requests in flight are finished first" in end.err
     assert "of 3,000 restreams created" in end.err

@@ -139,13 +139,14 @@ def test_missing_descriptors_and_streams_become_the_null_device(
     try:
         with monkeypatch.context() as patch:
             patch.setattr("sys.stdin", None)
-            patch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+            written = io.BytesIO()
+            patch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="ascii"))
             prepare_streams()
             assert os.path.samestat(os.fstat(0), os.stat(os.devnull))  # noqa: PTH116 - beside fstat
             assert not sys.stdin.read()
             sys.stdout.write("é")
             sys.stdout.flush()
-            assert sys.stdout.buffer.getvalue() == rb"\xe9"  # type: ignore[attr-defined]
+            assert written.getvalue() == rb"\xe9"
             sys.stdin.close()
     finally:
         os.dup2(kept, 0)
