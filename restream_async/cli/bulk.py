@@ -17,7 +17,7 @@ from restream_async.bookkeeping import Repeats
 from restream_async.cli.checking import check
 from restream_async.cli.connection import client_for
 from restream_async.cli.drive import Ride, drive
-from restream_async.cli.files import Role, refuse_shared
+from restream_async.cli.files import Role, exists, refuse_shared
 from restream_async.cli.inputs import Format, Reader
 from restream_async.cli.lines import Lines, Span
 from restream_async.cli.loop import run_async
@@ -210,7 +210,7 @@ def bulk(  # noqa: PLR0913 - one for each option
 
 
 def _other_journal(path: Path | None) -> str:
-    if path is None or path.exists():
+    if path is None or exists(path):
         return "--journal PATH names another"
     return "pass --journal PATH for another place, or --no-journal to do without"
 
@@ -227,7 +227,7 @@ def _check_files(source: Source, output: Output, journal: Path | None) -> None:
     screen = attrs.evolve(screen, files=screen.files - output.role.files)
     journals = [] if journal is None else [Role.of_journal(journal)]
     refuse_shared(source.role, output.role, screen, *journals)
-    if journal is None or not journal.exists():
+    if journal is None or not exists(journal):
         output.refuse_to_overwrite()
 
 

@@ -63,6 +63,15 @@ def refuse_shared(*roles: Role) -> None:
             )
 
 
+def exists(path: Path) -> bool:
+    """Say whether there is such a file; of a name that no file can have, too."""
+    try:
+        path.stat()
+    except OSError:
+        return False
+    return True
+
+
 def _known_by(path: Path) -> frozenset[Identity]:
     try:
         return _identity(path.stat())

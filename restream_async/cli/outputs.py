@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from restream_async import ApiError, Created, Origin, Outcome, OutcomeUnknownError
-from restream_async.cli.files import Role
+from restream_async.cli.files import Role, exists
 from restream_async.cli.totals import UNSENT
 from restream_async.cli.trouble import Trouble, why
 from restream_async.journal import Journal
@@ -101,7 +101,7 @@ class Output:
         """Say whether it is what an open descriptor writes to, such as the same terminal."""
         if self._path is None:
             return os.path.sameopenfile(sys.stdout.fileno(), descriptor)
-        return self._path.exists() and os.path.samestat(self._path.stat(), os.fstat(descriptor))
+        return exists(self._path) and os.path.samestat(self._path.stat(), os.fstat(descriptor))
 
     def refuse_to_overwrite(self) -> None:
         """Do nothing if the file may be written.
@@ -139,7 +139,7 @@ class Output:
         if journal is not None and resolved not in known:
             await journal.set_meta(_META, json.dumps([*known, resolved]))
         # Not O_EXCL for a device or a pipe, which are there to be written to.
-        fresh = os.O_TRUNC if self._force or path.exists() else os.O_EXCL
+        fresh = os.O_TRUNC if self._force or exists(path) else os.O_EXCL
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | fresh, 0o600)
         except OSError as error:

@@ -69,7 +69,7 @@ def test_a_line_says_all_there_is_to_say() -> None:
 
 def test_a_line_says_that_the_service_is_gone() -> None:
     assert line(HELD).endswith(
-        "1 in flight (limit 12), 212/s, nothing succeeds at the service: waiting for it to come back"
+        "(limit 12), 212/s, nothing succeeds at the service: waiting for it to come back"
     )
     assert line(attrs.evolve(HELD, over=True)).endswith("took 3.1 s")
 
