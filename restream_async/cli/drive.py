@@ -48,6 +48,7 @@ class Ride:
         cut_short: whether a second signal came, and what was in flight was dropped.
         error: why the run ended by itself before its end, or None.
         last_error: the latest failure of the service, if nothing has succeeded since.
+        reached: whether the service has ever answered.
 
     """
 
@@ -66,13 +67,13 @@ class Ride:
     cut_short: bool
     error: RestreamError | None = None
     last_error: str = ""
+    reached: bool = True
 
     @property
     def totals(self) -> Totals:
         """The outcomes by what they mean; what has none and was not sent is counted as such."""
         totals = Totals.of(self.counts, self.error)
-        rest = self.total - totals.done - self.unknown
-        return attrs.evolve(totals, not_sent=totals.not_sent + rest)
+        return attrs.evolve(totals, not_sent=self.total - totals.done - self.unknown)
 
     @property
     def is_perfect(self) -> bool:
@@ -157,6 +158,7 @@ async def drive(
                     run.stop()
         except RestreamError as ended_by:
             error = ended_by
+    stats = client.stats()
     gave_up = isinstance(error, CertificateError | OutageError)
     return Ride(
         total=total,
@@ -173,5 +175,6 @@ async def drive(
         signal_code=interrupts.exit_code,
         cut_short=interrupts.cut_short,
         error=error,
-        last_error=client.stats().last_error,
+        last_error=stats.last_error,
+        reached=stats.reached,
     )

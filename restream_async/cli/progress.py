@@ -16,7 +16,7 @@ from rich.text import Text
 from restream_async.cli.pace import Meter, Snapshot
 from restream_async.cli.screen import is_lively, lasting, say
 from restream_async.cli.totals import Totals
-from restream_async.redaction import clean
+from restream_async.cli.trouble import trouble_of_service
 from restream_async.stats import Stats
 
 _PLAIN_EVERY: Final = 2.0
@@ -25,7 +25,6 @@ _LIVE_EVERY: Final = 0.125
 _WIDEST_BAR: Final = 60
 # Below this, the numbers stand under each other.
 _NARROW: Final = 72
-_LONGEST_CAUSE: Final = 200
 _LOOKING: Final = "All sent. Checking once more those whose answer was lost."
 STOPPING: Final = "Stopping: requests in flight are finished first. Ctrl-C again stops at once."
 
@@ -249,10 +248,8 @@ def _outcomes(totals: Totals) -> Iterator[tuple[str, int, str]]:
 
 
 def _held(stats: Stats) -> str:
-    cause = f" ({clean(stats.last_error, _LONGEST_CAUSE)})" if stats.last_error else ""
-    if not stats.reached:
-        return f"the service was never reached{cause}: check the base URL"
-    return f"nothing succeeds at the service{cause}: waiting for it to come back"
+    trouble = trouble_of_service(stats.last_error, reached=stats.reached)
+    return f"{trouble}; waiting for it"
 
 
 def _share(snapshot: Snapshot) -> str:

@@ -66,5 +66,5 @@ class Totals:
 
     @property
     def done(self) -> int:
-        """How many have an outcome."""
-        return self.exist + self.in_doubt + self.refused + self.not_sent + self.failed
+        """How many have an outcome, without those that were not sent."""
+        return self.exist + self.in_doubt + self.refused + self.failed

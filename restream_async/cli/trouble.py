@@ -1,6 +1,7 @@
 """What can go wrong that is no bug: one clear sentence, and an exit code."""
 
 from enum import IntEnum
+from typing import Final
 
 from restream_async.errors import (
     CertificateError,
@@ -10,6 +11,11 @@ from restream_async.errors import (
     TransportError,
     UnauthorizedError,
 )
+from restream_async.redaction import clean
+
+
+_CHECK_ADDRESS: Final = "check the base URL (RESTREAM_BASE_URL or --base-url)"
+_LONGEST_CAUSE: Final = 200
 
 
 class ExitCode(IntEnum):
@@ -47,7 +53,7 @@ def next_step(error: RestreamError) -> str:
         case ForbiddenError():
             return "; check what the API key may do, and the project id"
         case OutageError(reached=False):
-            return "; check the base URL (RESTREAM_BASE_URL or --base-url)"
+            return f"; {_CHECK_ADDRESS}"
         case CertificateError():
             # Its own note says what to do.
             return ""
@@ -55,3 +61,11 @@ def next_step(error: RestreamError) -> str:
             return "; check the base URL and the network"
         case _:
             return ""
+
+
+def trouble_of_service(last_error: str, *, reached: bool) -> str:
+    """Return what is wrong while nothing succeeds, with the last cause, and what to do about it."""
+    cause = f" ({clean(last_error, _LONGEST_CAUSE)})" if last_error else ""
+    if not reached:
+        return f"the service was never reached{cause}: {_CHECK_ADDRESS}"
+    return f"nothing succeeds at the service{cause}"

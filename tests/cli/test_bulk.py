@@ -470,7 +470,7 @@ def test_when_the_service_is_gone_it_says_so_and_gives_up_when_patience_ends(
     sandbox.outage = True
     end = cli("bulk", file, "--patience", "0.5")
     assert end.code == 1
-    assert "waiting for it to come back" in end.err
+    assert "nothing succeeds at the service" in end.err
     kinds = {each["errorType"] for each in outcomes(end.out)}
     # What was sent may have happened; what was held was not sent.
     assert kinds == {"OutcomeUnknownError", "OutageError"}

@@ -261,4 +261,6 @@ def test_the_last_failure_of_the_service_is_told_at_the_end(
     monkeypatch.setattr(RestreamClient, "stats", stats)
     end = cli("bulk", file)
     assert end.code == 1
-    assert "Error: the last failure of the service: connection refused\n" in end.err
+    assert (
+        "Error: the service was never reached (connection refused): check the base URL" in end.err
+    )

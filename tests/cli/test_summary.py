@@ -94,8 +94,14 @@ def test_a_run_that_ended_by_itself_says_why_and_calls_nothing_failed(
 def test_the_last_failure_is_told_if_the_run_was_not_perfect() -> None:
     ride = attrs.evolve(ALL_WELL, last_error="connection refused")
     assert not [*complaints(ride, place)]
-    (said,) = complaints(attrs.evolve(ride, total=1001), place)
-    assert said == "the last failure of the service: connection refused"
+    ride = attrs.evolve(ride, total=1001)
+    (said,) = complaints(ride, place)
+    assert said == "nothing succeeds at the service (connection refused)"
+    (said,) = complaints(attrs.evolve(ride, reached=False), place)
+    assert said == (
+        "the service was never reached (connection refused): check the base URL "
+        "(RESTREAM_BASE_URL or --base-url)"
+    )
 
 
 def test_rarer_origins_are_told_where_there_are_any() -> None:
