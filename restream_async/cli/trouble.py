@@ -13,7 +13,6 @@ from restream_async.errors import (
 )
 from restream_async.redaction import clean
 
-
 _CHECK_ADDRESS: Final = "check the base URL (RESTREAM_BASE_URL or --base-url)"
 _LONGEST_CAUSE: Final = 200
 
