@@ -301,7 +301,8 @@ class _Job:
             say(self.console, summary(ride))
             if journal is not None:
                 undo = f"restream-async undo {shlex.quote(str(journal))}"
-                say(self.console, f"Journal: {journal} (to delete what was created: {undo})")
+                hint = f" (to delete what was created: {undo})" if ride.counts.created else ""
+                say(self.console, f"Journal: {journal}{hint}")
         for sentence in (
             *complaints(ride, self._line),
             *self._not_done(ride),

@@ -8,7 +8,6 @@ import attrs
 
 from restream_async import (
     Created,
-    OutageError,
     Outcome,
     OutcomeUnknownError,
     RestreamClient,
@@ -20,12 +19,11 @@ from restream_async.cli.lines import Span
 from restream_async.cli.pace import Meter
 from restream_async.cli.progress import STOPPING, Display, Ticker
 from restream_async.cli.totals import UNSENT, Totals
-from restream_async.errors import CertificateError
 from restream_async.model import Origin
 from restream_async.report import BulkCounts, Duplicate
 
 # What is known of each item, in one byte. The first is that of items without an outcome.
-_OPEN, _ENDED, _NOT_SENT, _IN_DOUBT, _GIVEN_UP = range(5)
+_OPEN, _ENDED, _NOT_SENT, _IN_DOUBT = range(4)
 
 
 @attrs.frozen(kw_only=True)
@@ -73,7 +71,9 @@ class Ride:
     def totals(self) -> Totals:
         """The outcomes by what they mean; what has none and was not sent is counted as such."""
         totals = Totals.of(self.counts, self.error)
-        return attrs.evolve(totals, not_sent=self.total - totals.done - self.unknown)
+        return attrs.evolve(
+            totals, not_sent=self.total - totals.done - totals.refused - self.unknown
+        )
 
     @property
     def is_perfect(self) -> bool:
@@ -110,13 +110,9 @@ class _Record:
 def _mark(outcome: Outcome) -> int:
     if isinstance(outcome, Created):
         return _ENDED
-    match outcome.error:
-        case OutcomeUnknownError():
-            return _IN_DOUBT
-        case CertificateError() | OutageError():
-            return _GIVEN_UP
-        case error:
-            return _NOT_SENT if isinstance(error, UNSENT) else _ENDED
+    if isinstance(outcome.error, UNSENT):
+        return _NOT_SENT
+    return _IN_DOUBT if isinstance(outcome.error, OutcomeUnknownError) else _ENDED
 
 
 async def drive(
@@ -149,17 +145,15 @@ async def drive(
         display.note(STOPPING)
         run.stop()
 
-    error: RestreamError | None = None
     async with Interrupts(stop) as interrupts, run, Ticker(display, meter):
         try:
             async for outcome in run:
                 record.add(outcome)
                 if not await heed(outcome):
                     run.stop()
-        except RestreamError as ended_by:
-            error = ended_by
+        except RestreamError as error:
+            meter.ended_by = error
     stats = client.stats()
-    gave_up = isinstance(error, CertificateError | OutageError)
     return Ride(
         total=total,
         counts=run.counts,
@@ -169,12 +163,12 @@ async def drive(
         duplicates=run.duplicates,
         unchecked=run.unchecked,
         unknown=run.unknown,
-        not_sent=record.spans(_OPEN, _NOT_SENT, *([_GIVEN_UP] if gave_up else [])),
+        not_sent=record.spans(_OPEN, _NOT_SENT),
         in_doubt=record.spans(_IN_DOUBT),
         seconds=time.monotonic() - start,
         signal_code=interrupts.exit_code,
         cut_short=interrupts.cut_short,
-        error=error,
+        error=meter.ended_by,
         last_error=stats.last_error,
         reached=stats.reached,
     )

@@ -1,6 +1,9 @@
 """`create`, `list`, `toggle`, `delete`: one call to the service each."""
 
+import asyncio
+import contextlib
 import json
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -169,9 +172,18 @@ def delete(
 
 
 def _call(client: RestreamClient, ask: Callable[[], Awaitable[_T]], *, doubt: str = "") -> _T:
-    """Make one call. `doubt` is what Ctrl-C leaves open."""
+    """Make one call. `doubt` is what Ctrl-C or SIGTERM leaves open."""
+    end, code = "interrupted", ExitCode.INTERRUPTED
+
+    def terminate() -> None:
+        nonlocal end, code
+        end, code = "terminated", ExitCode.TERMINATED
+        signal.raise_signal(signal.SIGINT)
 
     async def call() -> _T:
+        # Windows' loops have no signal handlers.
+        with contextlib.suppress(NotImplementedError):
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
         async with client:
             return await ask()
 
@@ -180,9 +192,7 @@ def _call(client: RestreamClient, ask: Callable[[], Awaitable[_T]], *, doubt: st
     except InvalidRestreamError as error:
         sentence, code = str(error), ExitCode.USAGE
     except KeyboardInterrupt:
-        if not doubt:
-            raise
-        sentence, code = f"interrupted: {doubt}", ExitCode.INTERRUPTED
+        sentence = f"{end}: {doubt}" if doubt else end
     raise Trouble(sentence, code)
 
 

@@ -2,13 +2,16 @@
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
 from restream_async.cli.totals import Totals
 from restream_async.report import BulkCounts
 from restream_async.stats import Stats
+
+if TYPE_CHECKING:
+    from restream_async import RestreamError
 
 # Seconds over which the rate is taken: long enough to be calm, short enough to be true.
 _WINDOW: Final = 5.0
@@ -66,6 +69,7 @@ class Meter:
 
     Attributes:
         stopping: whether the run was told to end.
+        ended_by: the error that ended the run before its end, or None.
 
     """
 
@@ -79,6 +83,7 @@ class Meter:
     ) -> None:
         """Watch what `counts` and `stats` return; `now` returns seconds."""
         self.stopping = False
+        self.ended_by: RestreamError | None = None
         self._counts = counts
         self._stats = stats
         self._total = total
@@ -88,7 +93,7 @@ class Meter:
 
     def read(self, *, over: bool = False) -> Snapshot:
         """Return how it stands; `over` where the run has ended."""
-        totals = Totals.of(self._counts())
+        totals = Totals.of(self._counts(), self.ended_by)
         done = totals.done
         now = self._now()
         while len(self._marks) > 1 and now - self._marks[0][0] > _WINDOW:

@@ -242,6 +242,7 @@ def _outcomes(totals: Totals) -> Iterator[tuple[str, int, str]]:
     rare = [
         ("existing", totals.existing + totals.earlier, "green"),
         ("in doubt", totals.in_doubt, "bold red"),
+        ("refused", totals.refused, "bold red"),
         ("not sent", totals.not_sent, "yellow"),
     ]
     yield from (each for each in rare if each[1])

@@ -5,12 +5,12 @@ from typing import Final
 
 import attrs
 
-from restream_async import JournalError, OutcomeUnknownError, RestreamError
-from restream_async.errors import ApiError, NotSentError
+from restream_async import JournalError, OutageError, OutcomeUnknownError, RestreamError
+from restream_async.errors import ApiError, CertificateError, NotSentError
 from restream_async.report import BulkCounts
 
-UNSENT: Final = (NotSentError, JournalError)
-"""The errors of items that were read and never sent."""
+UNSENT: Final = (NotSentError, JournalError, CertificateError, OutageError)
+"""The errors of items that were read, and that the service never got to work on."""
 
 
 @attrs.frozen(kw_only=True)
@@ -38,19 +38,18 @@ class Totals:
 
     @classmethod
     def of(cls, counts: BulkCounts, ended_by: RestreamError | None = None) -> "Totals":
-        """Sort the counts of a run; an error that ended it has ended its like, too."""
+        """Sort the counts of a run; `ended_by` is the error that ended it before its end."""
         failures = dict(counts.failed)
         in_doubt = failures.pop(OutcomeUnknownError.__name__, 0)
         not_sent = sum(failures.pop(kind.__name__, 0) for kind in UNSENT)
-        ended = failures.pop(type(ended_by).__name__, 0)
-        refused = ended if isinstance(ended_by, ApiError) else 0
+        ended = isinstance(ended_by, ApiError)
         return cls(
             created=counts.posted + counts.confirmed,
             existing=counts.existing,
             earlier=counts.from_journal,
             in_doubt=in_doubt,
-            refused=refused,
-            not_sent=not_sent + ended - refused,
+            refused=failures.pop(type(ended_by).__name__, 0) if ended else 0,
+            not_sent=not_sent,
             failures=failures,
         )
 
@@ -66,5 +65,5 @@ class Totals:
 
     @property
     def done(self) -> int:
-        """How many have an outcome, without those that were not sent."""
-        return self.exist + self.in_doubt + self.refused + self.failed
+        """How many have an outcome that the same command does not change at once."""
+        return self.exist + self.in_doubt + self.failed

@@ -4,7 +4,7 @@ from enum import IntEnum
 from typing import Final
 
 from restream_async.errors import (
-    CertificateError,
+    CallError,
     ForbiddenError,
     OutageError,
     RestreamError,
@@ -27,6 +27,8 @@ class ExitCode(IntEnum):
     """Arguments, configuration or input are wrong."""
     INTERRUPTED = 130
     """Ctrl-C."""
+    TERMINATED = 143
+    """SIGTERM."""
 
 
 class Trouble(Exception):  # noqa: N818 - it is what the user has, and often no error of theirs
@@ -46,6 +48,8 @@ def why(error: OSError) -> str:
 
 def next_step(error: RestreamError) -> str:
     """Return what to do about an error of the library, as the end of its sentence; may be empty."""
+    if isinstance(error, CallError) and error.note:
+        return ""
     match error:
         case UnauthorizedError():
             return "; check the API key (RESTREAM_API_KEY or --api-key-file)"
@@ -53,9 +57,6 @@ def next_step(error: RestreamError) -> str:
             return "; check what the API key may do, and the project id"
         case OutageError(reached=False):
             return f"; {_CHECK_ADDRESS}"
-        case CertificateError():
-            # Its own note says what to do.
-            return ""
         case TransportError():
             return "; check the base URL and the network"
         case _:

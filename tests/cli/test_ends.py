@@ -214,8 +214,7 @@ def test_a_run_that_ends_by_itself_says_why_and_that_it_can_be_resumed(
     end = cli("bulk", file)
     assert end.code == 2
     assert f"✗ 1 restream created, 0 failed, {counted}, in" in end.err
-    assert f"Error: {error}{remedy}\n" in end.err or f"Error: {error}\n" in end.err
-    assert end.err.count(remedy) == 1
+    assert f"Error: {str(error).removesuffix(remedy)}{remedy}\n" in end.err
     first = "lines 6 to 11" if "refused" in counted else "lines 3 to 11"
     assert f"not sent: {first} of {file}" in end.err
     assert "To resume, run the same command again" in end.err

@@ -18,6 +18,7 @@ from restream_async import (
     JournalError,
     NewRestream,
     Origin,
+    OutageError,
     OutcomeUnknownError,
     Restream,
     RestreamError,
@@ -93,6 +94,7 @@ def test_a_line_says_whether_it_was_created_or_was_there(origin: Origin, word: s
     [
         (NotSentError(CALL, detail="told to end", sent=False), "not_sent"),
         (JournalError("is on a disk that is full"), "not_sent"),
+        (OutageError(CALL), "not_sent"),
         (OutcomeUnknownError(CALL, doubt=TransportError(CALL, detail="x", sent=True)), "unknown"),
         (TransportError(CALL, detail="no route", sent=False), "failed"),
     ],
