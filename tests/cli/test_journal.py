@@ -244,6 +244,16 @@ def test_undo_without_a_journal_is_a_sentence(cli: Cli, sandbox: Sandbox, journa
     assert sandbox.counts.deletes == 0
 
 
+def test_undo_of_what_is_no_journal_is_a_sentence(
+    cli: Cli, sandbox: Sandbox, journal: Path
+) -> None:
+    journal.write_text("this is no journal, " * 100)
+    end = cli("undo", journal, "--yes")
+    assert end.code == 2
+    assert "is damaged, or no journal" in end.err
+    assert sandbox.counts.deletes == 0
+
+
 def test_outcomes_of_a_resumed_run_hold_no_secret(
     cli: Cli, sandbox: Sandbox, file: Path, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

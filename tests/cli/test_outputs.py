@@ -173,6 +173,15 @@ async def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) ->
         await written(tmp_path / "nowhere" / "out.jsonl")
 
 
+def test_an_output_knows_where_it_leads_to(tmp_path: Path) -> None:
+    path, other = tmp_path / "one", tmp_path / "two"
+    with path.open("w") as file:
+        assert Output(path, force=False).leads_to(file.fileno())
+        other.touch()
+        assert not Output(other, force=False).leads_to(file.fileno())
+        assert not Output(tmp_path / "three", force=False).leads_to(file.fileno())
+
+
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
     """Give a pipe: where to read, and where to write."""

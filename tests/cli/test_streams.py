@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from restream_async.cli.screen import console_on, say
+from restream_async.cli.screen import console_on, result_console, say
 from restream_async.cli.streams import let_go_of_streams, prepare_streams
+from restream_async.cli.trouble import Trouble
 from restream_async.sandbox import Sandbox
 from tests.cli.kit import API_KEY, STREAM_KEY, STREAM_URL, Cli, csv_of
 
@@ -171,6 +172,29 @@ def test_writing_to_standard_error_cannot_fail(monkeypatch: pytest.MonkeyPatch) 
         assert not console.file.isatty()
         say(console, "no room for this")
         let_go_of_streams()
+
+
+def test_a_full_standard_output_is_told_with_what_was_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with FULL.open("w") as stream:
+        monkeypatch.setattr("sys.stdout", stream)
+        for done, said in (("it was done", "it was done, but standard"), ("", "standard")):
+            with pytest.raises(Trouble, match=f"^{said} output could not be written: no space"):
+                print_result(done)
+        let_go_of_streams()
+
+
+def print_result(done: str) -> None:
+    with result_console(done) as console:
+        say(console, "the result")
+
+
+def test_a_stream_of_another_kind_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    with io.StringIO() as stream:
+        monkeypatch.setattr("sys.stdout", stream)
+        prepare_streams()
+        assert sys.stdout is stream
 
 
 def test_an_error_of_the_system_is_a_sentence(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
