@@ -97,9 +97,14 @@ def test_closed_streams_get_in_the_way_of_nothing(
     ],
 )
 def test_a_full_standard_output_is_a_sentence_that_says_what_exists(
-    sandbox: Sandbox, arguments: list[str], sentence: str
+    cli: Cli,
+    sandbox: Sandbox,
+    arguments: list[str],
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert shell(sandbox, CREATE).returncode == 0
+    monkeypatch.setenv("RESTREAM_STREAM_KEY", STREAM_KEY)
+    assert cli(*CREATE).code == 0
     end = shell(sandbox, arguments, ">/dev/full")
     assert end.returncode == 1
     assert sentence in end.stderr.decode()
