@@ -8,7 +8,7 @@ one already waiting ends.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Final, Self, TypeAlias
@@ -57,7 +57,14 @@ class BulkRun:
     so does a `JournalError`, for a journal that cannot be written any more, and a `RuntimeError`
     where the client is closed during the run: what was under way is reported as failed, with
     `OutcomeUnknownError` where nobody knows whether it was created.
+
+    Attributes:
+        before_reading: if set, awaited when the journal is open and locked, and nothing is read
+            yet. It gets the journal; what it raises ends the run before anything is sent.
+
     """
+
+    before_reading: Callable[[Journal | None], Awaitable[None]] | None = None
 
     def __init__(  # noqa: PLR0913 - one keyword for each setting
         self,
@@ -98,6 +105,7 @@ class BulkRun:
         self._stack = AsyncExitStack()
         self._entered = False
         self._over = False
+        self._unknown = 0
 
     async def __aenter__(self) -> Self:
         """Begin to read and to create.
@@ -110,9 +118,13 @@ class BulkRun:
         if self._entered:
             raise RuntimeError("a bulk run can be entered once; call create_many again")
         self._entered = True
-        self._stack.push_async_callback(self._intake.close)
-        if self._journal is not None:
-            await self._stack.enter_async_context(self._journal)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._intake.close)
+            if self._journal is not None:
+                await stack.enter_async_context(self._journal)
+            if self.before_reading is not None:
+                await self.before_reading(self._journal)
+            self._stack = stack.pop_all()
         await self._stack.enter_async_context(self._group)
         self._caller.gate.on_room.add(self._use_room)
         if self._intents is not None:
@@ -178,6 +190,11 @@ class BulkRun:
     def unchecked(self) -> int:
         """How many creations after doubt could not be looked for again at the end."""
         return self._aftercare.unchecked
+
+    @property
+    def unknown(self) -> int:
+        """How many items were sent and have no outcome, because the block was left early."""
+        return self._unknown
 
     def stop(self) -> None:
         """Read no more input. What is under way is finished, and the iteration ends after it."""
@@ -303,7 +320,12 @@ class BulkRun:
     async def _see_through(
         self, index: int, new: NewRestream, beginning: Beginning, page: Page | None
     ) -> None:
-        end = await self._creator.create(new, self._caller.begin_patiently(), beginning)
+        deadline = self._caller.begin_patiently()
+        try:
+            end = await self._creator.create(new, deadline, beginning)
+        except asyncio.CancelledError:
+            self._unknown += deadline.in_doubt
+            raise
         if self._books is not None and page is not None:
             self._books.end(page, end)
         if isinstance(end, Unsettled) and (why := self._caller.exchange.closed):

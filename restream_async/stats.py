@@ -20,9 +20,8 @@ class Stats:
         last_error: what the latest failure was that was no refusal, such as "no connection
             (Connection refused)"; empty when something has succeeded since.
         reached: whether the service has ever answered this client.
-
         forms: JSON names of the fields of restreams that the service shows otherwise than they
-            were sent, such as a masked `streamKey`; empty in all likelihood.
+            were sent, such as a masked `streamKey`.
 
     """
 

@@ -5,6 +5,8 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from restream_async.cli.streams import let_go_of_streams, prepare_streams
+
 _EXTRA = frozenset({"typer", "rich"})
 
 
@@ -18,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: what stands after the program's name; those of the process where None.
 
     """
+    prepare_streams()
     given = sys.argv[1:] if arguments is None else arguments
     if [*given[:1]] == ["worker"]:
         # It ends well whenever it is told to. What it imports takes most of a second.
@@ -33,7 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "pip install 'restream-async[cli]'\n"
         )
         return 2
-    return run(given)
+    try:
+        return run(given)
+    finally:
+        let_go_of_streams()
 
 
 def _leave(*_: object) -> None:

@@ -6,14 +6,14 @@ from typing import Annotated, Final
 
 import typer
 
-from restream_async import JournalError, RestreamError, TransportError
+from restream_async import JournalError, RestreamError
 from restream_async.cli.bulk import bulk
 from restream_async.cli.demo import demo
 from restream_async.cli.enqueue import enqueue
 from restream_async.cli.one import create, delete, list_, toggle
 from restream_async.cli.sandbox import sandbox
-from restream_async.cli.screen import let_go_of_closed_pipes, say_error
-from restream_async.cli.trouble import ExitCode, Trouble
+from restream_async.cli.screen import say_error
+from restream_async.cli.trouble import ExitCode, Trouble, next_step, why
 from restream_async.cli.undo import undo
 from restream_async.cli.worker import asyncapi, worker
 
@@ -72,13 +72,6 @@ app.command()(asyncapi)
 def run(arguments: Sequence[str]) -> int:
     """Run a command line, and return its exit code. Only a bug raises."""
     try:
-        return _run(arguments)
-    finally:
-        let_go_of_closed_pipes()
-
-
-def _run(arguments: Sequence[str]) -> int:
-    try:
         app(args=list(arguments), prog_name=PROGRAM)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else ExitCode.FAILED
@@ -89,9 +82,8 @@ def _run(arguments: Sequence[str]) -> int:
         say_error(str(error))
         return ExitCode.USAGE
     except RestreamError as error:
-        say_error(f"{error}{_next_step(error)}")
+        say_error(f"{error}{next_step(error)}")
+    except OSError as error:
+        # Of help texts and the like, which are written outside of our own hands.
+        say_error(why(error))
     return ExitCode.FAILED
-
-
-def _next_step(error: RestreamError) -> str:
-    return "; check the base URL and the network" if isinstance(error, TransportError) else ""

@@ -2,8 +2,9 @@
 
 import contextlib
 import os
+import shlex
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -11,20 +12,17 @@ import attrs
 import typer
 from rich.console import Console
 
-from restream_async import Outcome, RestreamClient, RetryPolicy
+from restream_async import JournalError, Outcome, RestreamClient, RetryPolicy
 from restream_async.bookkeeping import Repeats
 from restream_async.cli.checking import check
 from restream_async.cli.connection import client_for
 from restream_async.cli.drive import Ride, drive
+from restream_async.cli.files import Role, exists, refuse_shared
 from restream_async.cli.inputs import Format, Reader
+from restream_async.cli.lines import Lines, Span
 from restream_async.cli.loop import run_async
 from restream_async.cli.options import INSISTING, ConnectionOptions, Patience, connected, seconds
-from restream_async.cli.outputs import (
-    LineWriter,
-    opened_for_writing,
-    outcome_line,
-    refuse_to_overwrite,
-)
+from restream_async.cli.outputs import LineWriter, Output, outcome_line
 from restream_async.cli.progress import Display, LiveDisplay, display_on
 from restream_async.cli.requests import Requests
 from restream_async.cli.screen import console_on, plural, say, say_error
@@ -32,8 +30,14 @@ from restream_async.cli.source import Source
 from restream_async.cli.summary import complaints, summary
 from restream_async.cli.trouble import ExitCode, Trouble, why
 from restream_async.config import InDoubt
+from restream_async.journal import Journal
 
 _NEVER_TWICE: Final = "Never twice, never lost"
+_TO_RESUME: Final = "To resume, run the same command again: what is done is not sent again."
+_TO_GO_ON: Final = (
+    "There is no journal. To go on, add --ensure to the command: it checks for each restream "
+    "whether it exists before creating it."
+)
 
 
 @connected
@@ -69,10 +73,19 @@ def bulk(  # noqa: PLR0913 - one for each option
         typer.Option(
             metavar="PATH",
             help="A file that remembers what is done. Run the same command again to resume; "
-            "restream-async undo takes back what it created. It holds no keys and no URLs.",
+            "restream-async undo deletes what it created. It holds no keys and no URLs.",
+            show_default="FILE.journal; none for standard input",
             rich_help_panel=_NEVER_TWICE,
         ),
     ] = None,
+    no_journal: Annotated[
+        bool,
+        typer.Option(
+            "--no-journal",
+            help="Keep no journal: the same command again creates everything again.",
+            rich_help_panel=_NEVER_TWICE,
+        ),
+    ] = False,
     repair: Annotated[
         bool,
         typer.Option(
@@ -94,7 +107,7 @@ def bulk(  # noqa: PLR0913 - one for each option
         typer.Option(
             help="The same restream (videoId, streamUrl, streamKey) on a further line: existing "
             "creates it once and reports the further ones as existing; create creates one for "
-            "each line. In files of more than 30,000 lines, only --journal remembers all of them.",
+            "each line. In files of more than 30,000 lines, only a journal remembers all of them.",
             rich_help_panel=_NEVER_TWICE,
         ),
     ] = "existing",
@@ -142,11 +155,13 @@ def bulk(  # noqa: PLR0913 - one for each option
     have the same names, and a real true or false.
 
     The outcomes are JSON lines, on standard output or in --output: line, index, outcome
-    ("created" or "failed"), id, videoId, title, status, origin, attempts, maybeDuplicate; of
-    failed ones errorType, error and httpStatus. They hold no stream keys and no stream URLs.
+    ("created", "existing", "failed", "unknown" where it may exist or not, "not_sent"), videoId,
+    title; id, status, differences (what the service has otherwise than asked: title, status),
+    origin, attempts, maybeDuplicate; of failed ones errorType, error and httpStatus. They hold no
+    stream keys and no stream URLs.
 
-    Ctrl-C finishes what is in flight; a second one stops at once. With --journal, the same
-    command resumes it after any end.
+    Ctrl-C finishes what is in flight; a second one stops at once. The same command resumes it
+    after any end: a journal beside FILE remembers what is done.
     """
     console = console_on(sys.stderr)
     # Whatever can be wrong before the input is read is found before: that may take minutes.
@@ -160,37 +175,60 @@ def bulk(  # noqa: PLR0913 - one for each option
             max_in_flight=max_in_flight,
             patience=patience,
         )
-    # A run that is resumed reports every outcome again.
-    force = force or (journal is not None and journal.exists())
-    if output is not None:
-        refuse_to_overwrite(output, force=force)
-    with contextlib.ExitStack() as stack:
-        source = stack.enter_context(Source(file, console))
-        if output is not None and source.is_same_as(output):
-            raise Trouble(f"{output} is the input itself: name another file for the output")
+    if journal is not None and no_journal:
+        raise Trouble("--journal and --no-journal exclude each other")
+    if str(journal) == "-":
+        raise Trouble("a journal is a file, not a standard stream: name one")
+    result = Output(output, force=force)
+    with Source(file, console) as source:
+        if journal is None and not no_journal:
+            journal = source.default_journal
+        if client is not None:
+            _check_files(source, result, journal)
         reader = Reader(source.name, form or source.form())
         checked = check(reader, source.lines(), console)
         if client is None:
             say(console, f"{checked}. All lines are good; nothing was sent (--dry-run).")
             return
-        if output is None:
-            descriptor = sys.stdout.fileno()
-        else:
-            descriptor = opened_for_writing(output, force=force)
-            stack.callback(os.close, descriptor)
         job = _Job(
             client=client,
             requests=Requests(reader.read(source.same_lines())),
             care=Care(journal=journal, repair=repair, ensure=ensure, repeats=repeats),
-            total=checked.restreams,
+            lines=checked.lines,
             input_name=source.name,
-            output_name="standard output" if output is None else str(output),
+            output=result,
             console=console,
-            is_shared=os.path.sameopenfile(descriptor, console.file.fileno()),
             quiet=quiet,
         )
-        code = run_async(job.run(descriptor))
-    raise typer.Exit(code)
+        try:
+            code = run_async(job.run())
+        except JournalError as error:
+            sentence = f"{error}; {_other_journal(journal)}"
+        else:
+            raise typer.Exit(code)
+    raise Trouble(sentence)
+
+
+def _other_journal(path: Path | None) -> str:
+    if path is None or exists(path):
+        return "--journal PATH names another"
+    return "pass --journal PATH for another place, or --no-journal to do without"
+
+
+def _check_files(source: Source, output: Output, journal: Path | None) -> None:
+    """Refuse files that another role needs, before anything is read.
+
+    Raises:
+        Trouble: two roles share a file, or the output may not be replaced.
+
+    """
+    screen = Role.of_status("standard error", os.fstat(sys.stderr.fileno()))
+    # That of outcomes and messages may be one file, as with `&>`.
+    screen = attrs.evolve(screen, files=screen.files - output.role.files)
+    journals = [] if journal is None else [Role.of_journal(journal)]
+    refuse_shared(source.role, output.role, screen, *journals)
+    if journal is None or not exists(journal):
+        output.refuse_to_overwrite()
 
 
 @attrs.frozen(kw_only=True)
@@ -210,89 +248,105 @@ class _Job:
     client: RestreamClient
     requests: Requests
     care: Care
-    total: int
+    lines: Lines
     input_name: str
-    output_name: str
+    output: Output
     console: Console
-    is_shared: bool
     quiet: bool
 
-    async def run(self, descriptor: int) -> int:
-        """Create everything, and write the outcomes to a descriptor."""
+    async def run(self) -> int:
+        """Create everything, and write the outcomes."""
         display = display_on(self.console, quiet=self.quiet)
-        if isinstance(display, LiveDisplay) and self.is_shared:
-            # Outcomes and progress share a terminal: what went past the display would tear it.
-            ride = await self._drive(display, _above(display))
-            return self._end(ride, None)
-        async with LineWriter(descriptor) as writer:
-            ride = await self._drive(display, writer.write)
+        run = self.client.create_many(
+            self.requests,
+            journal=self.care.journal,
+            repair=self.care.repair,
+            ensure=self.care.ensure,
+            repeats=self.care.repeats,
+        )
+        # Outcomes and progress on one terminal: what went past the display would tear it.
+        shared = isinstance(display, LiveDisplay) and self.output.leads_to(
+            self.console.file.fileno()
+        )
+        write = _above(display)
+        writers: list[LineWriter] = []
+        async with contextlib.AsyncExitStack() as stack:
+
+            async def open_output(journal: Journal | None) -> None:
+                nonlocal write
+                descriptor = await self.output.open(stack, journal)
+                if not shared:
+                    writer = await stack.enter_async_context(LineWriter(descriptor))
+                    write = writer.write
+                    writers.append(writer)
+
+            async def heed(outcome: Outcome) -> bool:
+                return await write(outcome_line(outcome, self.lines[outcome.index]))
+
+            # Not before: another run with this journal may be writing to the same file.
+            run.before_reading = open_output
+            async with self.client:
+                ride = await drive(
+                    self.client, run, total=len(self.lines), display=display, heed=heed
+                )
             if ride.cut_short:
-                writer.abandon()
-        return self._end(ride, writer)
+                for writer in writers:
+                    writer.abandon()
+        return self._end(ride, writers)
 
-    async def _drive(self, display: Display, write: Callable[[str], Awaitable[bool]]) -> Ride:
-        async def heed(outcome: Outcome) -> bool:
-            return await write(outcome_line(outcome, self.requests.line_of(outcome)))
-
-        async with self.client:
-            return await drive(
-                self.client,
-                self.client.create_many(
-                    self.requests,
-                    journal=self.care.journal,
-                    repair=self.care.repair,
-                    ensure=self.care.ensure,
-                    repeats=self.care.repeats,
-                ),
-                total=self.total,
-                display=display,
-                heed=heed,
-            )
-
-    def _end(self, ride: Ride, writer: LineWriter | None) -> int:
+    def _end(self, ride: Ride, writers: Sequence[LineWriter]) -> int:
         """Say how it ended, and return the exit code."""
+        journal = self.care.journal
         if not self.quiet:
             say(self.console, summary(ride))
+            if journal is not None:
+                undo = f"restream-async undo {shlex.quote(str(journal))}"
+                hint = f" (to delete what was created: {undo})" if ride.counts.created else ""
+                say(self.console, f"Journal: {journal}{hint}")
         for sentence in (
             *complaints(ride, self._line),
-            *self._not_sent(ride),
-            *self._not_written(writer),
+            *self._not_done(ride),
+            *self._not_written(writers),
         ):
             say_error(sentence)
-        if self.care.journal is not None and not ride.is_perfect:
-            say(
-                self.console,
-                "To resume, run the same command again: what is done is not sent again.",
-            )
+        if not ride.is_perfect:
+            say(self.console, _TO_RESUME if journal is not None else _TO_GO_ON)
         if ride.signal_code is not None:
             return ride.signal_code
         if self.requests.trouble is not None:
             return self.requests.trouble.code
-        written = writer is None or writer.error is None
+        if ride.error is not None and not isinstance(ride.error, JournalError):
+            return ExitCode.USAGE
+        written = not any(writer.error for writer in writers)
         return ExitCode.DONE if ride.is_perfect and written else ExitCode.FAILED
 
     def _line(self, index: int) -> str:
-        return f"line {self.requests.lines[index]:,} of {self.input_name}"
+        return f"line {self.lines[index]:,} of {self.input_name}"
 
-    def _not_sent(self, ride: Ride) -> Iterator[str]:
-        requests = self.requests
-        last = f"line {requests.last_line:,} of {self.input_name}"
-        unknown = requests.given - ride.counts.created - ride.failed
-        if unknown:
+    def _not_done(self, ride: Ride) -> Iterator[str]:
+        def where(spans: Sequence[Span]) -> str:
+            return f"{self.lines.told(spans)} of {self.input_name}"
+
+        if ride.in_doubt:
+            restreams = plural(ride.totals.in_doubt, "restream")
+            yield f"{restreams} may or may not have been created: {where(ride.in_doubt)}"
+        not_sent = ride.totals.not_sent
+        if self.requests.trouble is not None:
+            yield str(self.requests.trouble)
+        elif ride.unknown:
             yield (
-                f"{plural(unknown, 'restream')} in flight may or may not have been created: see "
-                f"what is there of the videos up to {last}"
+                f"{plural(ride.unknown, 'restream')} in flight may or may not have been created, "
+                f"and {not_sent:,} more were not sent: see {where(ride.not_sent)}"
             )
-        if requests.trouble is not None:
-            yield str(requests.trouble)
-        elif requests.given < self.total:
-            rest = plural(self.total - requests.given, "restream")
-            yield f"{rest} not sent: what stands after {last}"
+        elif not_sent:
+            were = "was" if not_sent == 1 else "were"
+            yield f"{plural(not_sent, 'restream')} {were} not sent: {where(ride.not_sent)}"
 
-    def _not_written(self, writer: LineWriter | None) -> Iterator[str]:
-        if writer is not None and writer.error is not None:
-            lost = plural(writer.dropped, "outcome")
-            yield f"{lost} could not be written to {self.output_name}: {why(writer.error)}"
+    def _not_written(self, writers: Sequence[LineWriter]) -> Iterator[str]:
+        for writer in writers:
+            if writer.error is not None:
+                lost = plural(writer.dropped, "outcome")
+                yield f"{lost} could not be written to {self.output.name}: {why(writer.error)}"
 
 
 def _above(display: Display) -> Callable[[str], Awaitable[bool]]:

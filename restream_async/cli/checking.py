@@ -8,6 +8,7 @@ import attrs
 from rich.console import Console
 
 from restream_async.cli.inputs import Bad, Reader, Row
+from restream_async.cli.lines import Lines
 from restream_async.cli.screen import is_lively, plural, safe, say
 from restream_async.cli.trouble import Trouble
 
@@ -23,13 +24,18 @@ class Checked:
     """What an input holds.
 
     Attributes:
-        restreams: how many there are to create.
+        lines: where each restream stands.
         videos: of how many live videos; None: of very many.
 
     """
 
-    restreams: int
+    lines: Lines
     videos: int | None
+
+    @property
+    def restreams(self) -> int:
+        """How many there are to create."""
+        return len(self.lines)
 
     def __str__(self) -> str:
         """Return for example `1,000 restreams for 20 live videos`."""
@@ -48,11 +54,12 @@ def check(reader: Reader, lines: Iterable[bytes], console: Console) -> Checked:
 
     """
     name = safe(reader.name)
-    bad = restreams = 0
+    bad = 0
+    found = Lines()
     videos: set[str] = set()
     for item in _watched(reader.read(lines), console):
         if isinstance(item, Row):
-            restreams += 1
+            found.add(item.line)
             if len(videos) <= _MOST_VIDEOS:
                 videos.add(item.restream.video_id)
             continue
@@ -68,9 +75,9 @@ def check(reader: Reader, lines: Iterable[bytes], console: Console) -> Checked:
             f"{plural(bad, 'line')} of {name} cannot be sent, so nothing was: correct "
             f"{'it' if bad == 1 else 'them'} and run this again"
         )
-    if not restreams:
+    if not found:
         raise Trouble(f"no restreams in {name}")
-    return Checked(restreams=restreams, videos=len(videos) if len(videos) <= _MOST_VIDEOS else None)
+    return Checked(lines=found, videos=len(videos) if len(videos) <= _MOST_VIDEOS else None)
 
 
 def _watched(items: Iterator[Row | Bad], console: Console) -> Iterator[Row | Bad]:

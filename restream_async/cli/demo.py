@@ -84,7 +84,9 @@ async def _demo(console: Console, *, count: int, seed: int) -> int:
         )
         await sandbox.settle()
         stored, struck = sandbox.stored, sandbox.counts.faults
-    proof = Proof.of(stored, invented(count, seed))
+    unsent = {index for first, last in ride.not_sent for index in range(first, last + 1)}
+    sent = (new for index, new in enumerate(invented(count, seed)) if index not in unsent)
+    proof = Proof.of(stored, sent)
     say(console, _report(ride, proof, struck))
     for sentence in complaints(ride, lambda index: f"item {index + 1:,}"):
         say_error(sentence)
@@ -115,7 +117,7 @@ class Proof:
     Attributes:
         once: how many are there exactly once.
         twice: how many are there more often.
-        lost: how many are not there.
+        lost: how many are not there, although they were sent.
 
     """
 

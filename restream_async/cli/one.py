@@ -1,6 +1,9 @@
 """`create`, `list`, `toggle`, `delete`: one call to the service each."""
 
+import asyncio
+import contextlib
 import json
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -8,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 from rich import box
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -16,7 +20,7 @@ from restream_async.cli.ask import agreed
 from restream_async.cli.connection import client_for
 from restream_async.cli.loop import run_async
 from restream_async.cli.options import ConnectionOptions, connected
-from restream_async.cli.screen import console_on, plural, safe, say
+from restream_async.cli.screen import console_on, plural, result_console, safe, say
 from restream_async.cli.secrets import stream_key
 from restream_async.cli.trouble import ExitCode, Trouble
 from restream_async.redaction import mask_url
@@ -86,6 +90,7 @@ def create(  # noqa: PLR0913 - one for each option
             _public(restream),
             f"Created restream {safe(restream.id)} of {safe(restream.video_id)}: "
             f"{safe(restream.title)} ({state})",
+            done=f"restream {safe(restream.id)} was created",
             as_json=as_json,
         )
         return
@@ -104,17 +109,17 @@ def list_(
     """Show the restreams of a live video. Stream keys are not shown, stream URLs in part."""
     client = client_for(connection)
     restreams = _call(client, lambda: client.list(video_id))
-    if as_json:
-        typer.echo(json.dumps([_public(each) for each in restreams], indent=2))
-        return
-    console = console_on(sys.stdout)
-    if not restreams:
+    if not restreams and not as_json:
         say(console_on(sys.stderr), f"{safe(video_id)} has no restreams.")
         return
-    if not console.file.isatty():
-        # Whoever reads it is no terminal: nothing is cut to its width.
-        console.width = 10_000
-    console.print(_table(restreams))
+    with result_console() as console:
+        if as_json:
+            _say_json(console, [_public(each) for each in restreams], indent=2)
+            return
+        if not console.file.isatty():
+            # The reader is not a terminal: no cell is cut to a width.
+            console.width = 10_000
+        console.print(_table(restreams))
 
 
 @connected
@@ -136,6 +141,7 @@ def toggle(
     _tell(
         {"id": toggled.id, "status": toggled.status},
         f"Restream {safe(toggled.id)} is now {state}.",
+        done=f"restream {safe(toggled.id)} is now {state}",
         as_json=as_json,
     )
 
@@ -161,13 +167,23 @@ def delete(
             f"the service did not delete restream {safe(restream_id)}, and did not say why",
             ExitCode.FAILED,
         )
-    say(console_on(sys.stdout), f"Deleted restream {safe(restream_id)}.")
+    with result_console(f"restream {safe(restream_id)} was deleted") as console:
+        say(console, f"Deleted restream {safe(restream_id)}.")
 
 
 def _call(client: RestreamClient, ask: Callable[[], Awaitable[_T]], *, doubt: str = "") -> _T:
-    """Make one call. `doubt` is what Ctrl-C leaves open."""
+    """Make one call. `doubt` is what Ctrl-C or SIGTERM leaves open."""
+    end, code = "interrupted", ExitCode.INTERRUPTED
+
+    def terminate() -> None:
+        nonlocal end, code
+        end, code = "terminated", ExitCode.TERMINATED
+        signal.raise_signal(signal.SIGINT)
 
     async def call() -> _T:
+        # Windows' loops have no signal handlers.
+        with contextlib.suppress(NotImplementedError):
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
         async with client:
             return await ask()
 
@@ -176,9 +192,7 @@ def _call(client: RestreamClient, ask: Callable[[], Awaitable[_T]], *, doubt: st
     except InvalidRestreamError as error:
         sentence, code = str(error), ExitCode.USAGE
     except KeyboardInterrupt:
-        if not doubt:
-            raise
-        sentence, code = f"interrupted: {doubt}", ExitCode.INTERRUPTED
+        sentence = f"{end}: {doubt}" if doubt else end
     raise Trouble(sentence, code)
 
 
@@ -191,11 +205,17 @@ def _public(restream: Restream) -> dict[str, Any]:
     }
 
 
-def _tell(fields: dict[str, Any], sentence: str, *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(fields))
-    else:
-        say(console_on(sys.stdout), sentence)
+def _tell(fields: dict[str, Any], sentence: str, *, done: str, as_json: bool) -> None:
+    with result_console(done) as console:
+        if as_json:
+            _say_json(console, fields)
+        else:
+            say(console, sentence)
+
+
+def _say_json(console: Console, value: object, indent: int | None = None) -> None:
+    # A line break inside a string would make it no JSON.
+    console.print(json.dumps(value, indent=indent), soft_wrap=True)
 
 
 def _table(restreams: list[Restream]) -> Table:

@@ -6,17 +6,24 @@ import json
 import os
 import queue
 import stat
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from restream_async import ApiError, Created, Outcome
+from restream_async import ApiError, Created, Origin, Outcome, OutcomeUnknownError
+from restream_async.cli.files import Role, exists
+from restream_async.cli.totals import UNSENT
 from restream_async.cli.trouble import Trouble, why
+from restream_async.journal import Journal
 
 # Lines that may wait for a slow reader before the run does.
 _MOST_WAITING: Final = 1000
+_LONGEST_LINE: Final = 1024 * 1024
+_META: Final = "outputs"
+"""Under which a journal remembers the files that its runs have written their outcomes to."""
 
 
 def outcome_line(outcome: Outcome, line: int) -> str:
@@ -27,15 +34,15 @@ def outcome_line(outcome: Outcome, line: int) -> str:
         line: the line of the input on which it stands.
 
     """
-    fields: dict[str, Any] = {"line": line, "index": outcome.index}
-    request = outcome.request
+    fields: dict[str, Any] = {"line": line, "index": outcome.index, "outcome": _word(outcome)}
     if isinstance(outcome, Created):
+        restream = outcome.restream
         fields |= {
-            "outcome": "created",
-            "id": outcome.restream.id,
-            "videoId": request.video_id,
-            "title": request.title,
-            "status": outcome.restream.status,
+            "id": restream.id,
+            "videoId": restream.video_id,
+            "title": restream.title,
+            "status": restream.status,
+            "differences": outcome.differences,
             "origin": outcome.origin.value,
             "attempts": outcome.attempts,
             "maybeDuplicate": outcome.maybe_duplicate,
@@ -43,9 +50,8 @@ def outcome_line(outcome: Outcome, line: int) -> str:
     else:
         error = outcome.error
         fields |= {
-            "outcome": "failed",
-            "videoId": request.video_id,
-            "title": request.title,
+            "videoId": outcome.request.video_id,
+            "title": outcome.request.title,
             "errorType": type(error).__name__,
             "error": str(error),
             "attempts": outcome.attempts,
@@ -56,35 +62,107 @@ def outcome_line(outcome: Outcome, line: int) -> str:
     return json.dumps(fields)
 
 
-def opened_for_writing(path: Path, *, force: bool) -> int:
-    """Open a new file for nobody but its owner, and return its descriptor.
-
-    Raises:
-        Trouble: it exists already, or cannot be written.
-
-    """
-    refuse_to_overwrite(path, force=force)
-    # Not O_EXCL for a device or a pipe, which are there to be written to.
-    fresh = os.O_TRUNC if force or path.exists() else os.O_EXCL
-    try:
-        return os.open(path, os.O_WRONLY | os.O_CREAT | fresh, 0o600)
-    except OSError as error:
-        raise Trouble(f"cannot write {path}: {why(error)}") from None
+def _word(outcome: Outcome) -> str:
+    if isinstance(outcome, Created):
+        return "existing" if outcome.origin is Origin.EXISTING else "created"
+    if isinstance(outcome.error, UNSENT):
+        return "not_sent"
+    return "unknown" if isinstance(outcome.error, OutcomeUnknownError) else "failed"
 
 
-def refuse_to_overwrite(path: Path, *, force: bool) -> None:
-    """Do nothing if a file may be written.
+class Output:
+    """Where the outcomes go: a file, or standard output.
 
-    Raises:
-        Trouble: it is there already, and nobody said that it may go.
+    Attributes:
+        name: what to call it.
 
     """
+
+    def __init__(self, path: Path | None, *, force: bool) -> None:
+        """Name a file, or standard output with None or `-`; nothing is opened yet.
+
+        Args:
+            path: the file.
+            force: whether a file that exists may be replaced.
+
+        """
+        self._path = None if path is None or str(path) == "-" else path
+        self._force = force
+        self.name = "standard output" if self._path is None else str(self._path)
+
+    @property
+    def role(self) -> Role:
+        """What the output is known by."""
+        if self._path is None:
+            return Role.of_status(self.name, os.fstat(sys.stdout.fileno()))
+        return Role.of_path(f"the output {self.name}", self._path)
+
+    def leads_to(self, descriptor: int) -> bool:
+        """Say whether it is what an open descriptor writes to, such as the same terminal."""
+        if self._path is None:
+            return os.path.sameopenfile(sys.stdout.fileno(), descriptor)
+        return exists(self._path) and os.path.samestat(self._path.stat(), os.fstat(descriptor))
+
+    def refuse_to_overwrite(self) -> None:
+        """Do nothing if the file may be written.
+
+        Raises:
+            Trouble: it exists, and the user did not say that it may be replaced.
+
+        """
+        if self._path is not None and not self._force and _is_file(self._path):
+            raise Trouble(
+                f"{self._path} exists already: pass --force to overwrite it, or name another one"
+            )
+
+    async def open(self, stack: contextlib.AsyncExitStack, journal: Journal | None) -> int:
+        """Open it, as a file for its owner alone, and return the descriptor.
+
+        A run that is resumed reports all outcomes again, so it may replace the file that an earlier
+        run with the same journal has written.
+
+        Args:
+            stack: closes it.
+            journal: that of the run, if there is one; it is locked.
+
+        Raises:
+            Trouble: it exists and may not be replaced, or it cannot be written.
+
+        """
+        path = self._path
+        if path is None:
+            return sys.stdout.fileno()
+        known: list[str] = json.loads((journal and journal.meta(_META)) or "[]")
+        resolved = str(path.resolve())
+        if not (resolved in known and _holds_outcomes(path)):
+            self.refuse_to_overwrite()
+        if journal is not None and resolved not in known:
+            await journal.set_meta(_META, json.dumps([*known, resolved]))
+        # Not O_EXCL for a device or a pipe, which are there to be written to.
+        fresh = os.O_TRUNC if self._force or exists(path) else os.O_EXCL
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | fresh, 0o600)
+        except OSError as error:
+            raise Trouble(f"cannot write {path}: {why(error)}") from None
+        stack.callback(os.close, descriptor)
+        return descriptor
+
+
+def _is_file(path: Path) -> bool:
     try:
-        mode = path.stat().st_mode
+        return stat.S_ISREG(path.stat().st_mode)
     except OSError:
-        return
-    if stat.S_ISREG(mode) and not force:
-        raise Trouble(f"{path} exists already: pass --force to overwrite it, or name another one")
+        return False
+
+
+def _holds_outcomes(path: Path) -> bool:
+    """Say whether a file is empty, or begins with the line of an outcome."""
+    try:
+        with path.open("rb") as file:
+            line = file.readline(_LONGEST_LINE)
+        return not line or {"line", "index", "outcome"} <= json.loads(line).keys()
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 class LineWriter:

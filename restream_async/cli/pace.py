@@ -2,12 +2,16 @@
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from restream_async.cli.totals import Totals
 from restream_async.report import BulkCounts
 from restream_async.stats import Stats
+
+if TYPE_CHECKING:
+    from restream_async import RestreamError
 
 # Seconds over which the rate is taken: long enough to be calm, short enough to be true.
 _WINDOW: Final = 5.0
@@ -19,29 +23,29 @@ class Snapshot:
 
     Attributes:
         total: how many restreams there are to create.
-        created: how many exist.
-        failed: how many were not created.
+        totals: the outcomes so far.
         stats: what the client is doing.
         elapsed: seconds since the start.
         rate: how many came to an end per second, lately; of the whole run when it is over.
         left: seconds until all is done, at that rate; None where nobody can say.
         over: whether the run has ended.
+        stopping: whether it was told to end.
 
     """
 
     total: int
-    created: int
-    failed: int
+    totals: Totals
     stats: Stats
     elapsed: float
     rate: float | None
     left: float | None
     over: bool
+    stopping: bool = False
 
     @property
     def done(self) -> int:
         """How many have come to an end."""
-        return self.created + self.failed
+        return self.totals.done
 
     @property
     def share(self) -> float:
@@ -55,12 +59,19 @@ class Snapshot:
 
     @property
     def held(self) -> bool:
-        """Whether the service is gone, and all waits for it."""
-        return self.stats.state == "outage" and not self.over
+        """Whether the run waits for a service that is gone, or that was never reached."""
+        never = bool(self.stats.last_error) and not self.stats.reached
+        return (self.stats.state == "outage" or never) and not self.over
 
 
 class Meter:
-    """Looks at a run from time to time."""
+    """Looks at a run from time to time.
+
+    Attributes:
+        stopping: whether the run was told to end.
+        ended_by: the error that ended the run before its end, or None.
+
+    """
 
     def __init__(
         self,
@@ -71,6 +82,8 @@ class Meter:
         now: Callable[[], float],
     ) -> None:
         """Watch what `counts` and `stats` return; `now` returns seconds."""
+        self.stopping = False
+        self.ended_by: RestreamError | None = None
         self._counts = counts
         self._stats = stats
         self._total = total
@@ -80,9 +93,8 @@ class Meter:
 
     def read(self, *, over: bool = False) -> Snapshot:
         """Return how it stands; `over` where the run has ended."""
-        counts = self._counts()
-        failed = sum(counts.failed.values())
-        done = counts.created + failed
+        totals = Totals.of(self._counts(), self.ended_by)
+        done = totals.done
         now = self._now()
         while len(self._marks) > 1 and now - self._marks[0][0] > _WINDOW:
             self._marks.popleft()
@@ -91,14 +103,14 @@ class Meter:
         self._marks.append((now, done))
         stats = self._stats()
         # Nobody knows when a service that is gone comes back.
-        going = done < self._total and not over and stats.state == "open"
+        going = done < self._total and not over and not self.stopping and stats.state == "open"
         return Snapshot(
             total=self._total,
-            created=counts.created,
-            failed=failed,
+            totals=totals,
             stats=stats,
             elapsed=now - self._start,
             rate=rate,
             left=(self._total - done) / rate if rate and going else None,
             over=over,
+            stopping=self.stopping,
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -14,6 +15,9 @@ from rich.text import Text
 
 from restream_async.cli.pace import Meter, Snapshot
 from restream_async.cli.screen import is_lively, lasting, say
+from restream_async.cli.totals import Totals
+from restream_async.cli.trouble import trouble_of_service
+from restream_async.stats import Stats
 
 _PLAIN_EVERY: Final = 2.0
 _LIVE_EVERY: Final = 0.125
@@ -21,8 +25,8 @@ _LIVE_EVERY: Final = 0.125
 _WIDEST_BAR: Final = 60
 # Below this, the numbers stand under each other.
 _NARROW: Final = 72
-_HELD: Final = "The service is gone: all is held, and goes on when it is back."
-_LOOKING: Final = "All sent. Looking once more for those whose answer was lost."
+_LOOKING: Final = "All sent. Checking once more those whose answer was lost."
+STOPPING: Final = "Stopping: requests in flight are finished first. Ctrl-C again stops at once."
 
 
 class Display(Protocol):
@@ -158,18 +162,19 @@ def line(snapshot: Snapshot) -> str:
     """Return a snapshot as one line."""
     stats = snapshot.stats
     parts = [
-        f"{snapshot.created:,} created",
-        f"{snapshot.failed:,} failed",
+        *(f"{count:,} {name}" for name, count, _ in _outcomes(snapshot.totals)),
         f"{stats.retries:,} retries",
         f"{stats.in_flight:,} in flight (limit {stats.limit:,})",
         _rate(snapshot),
     ]
     if snapshot.over:
         parts.append(f"took {lasting(snapshot.elapsed)}")
-    elif snapshot.held:
-        parts.append("held until the service is back")
+    elif snapshot.stopping:
+        parts.append("stopping")
     elif snapshot.looking_again:
-        parts.append("looking once more for those whose answer was lost")
+        parts.append("checking once more those whose answer was lost")
+    elif snapshot.held:
+        parts.append(_held(stats))
     else:
         parts.append(f"{_left(snapshot)} left")
     return f"{_share(snapshot):>5}  {snapshot.done:,} of {snapshot.total:,}: {', '.join(parts)}"
@@ -190,10 +195,13 @@ def picture(snapshot: Snapshot, width: int) -> RenderableType:
         "",
         _numbers(snapshot, columns=1 if width < _NARROW else 3),
     ]
-    if snapshot.held:
-        parts.append(Text(f"\n{_HELD}", "yellow"))
+    if snapshot.stopping and not snapshot.over:
+        parts.append(Text(f"\n{STOPPING}", "yellow"))
     elif snapshot.looking_again:
         parts.append(Text(f"\n{_LOOKING}", "dim"))
+    elif snapshot.held:
+        held = _held(snapshot.stats)
+        parts.append(Text(f"\n{held[0].upper()}{held[1:]}.", "yellow"))
     # Not expanded: at the right margin, the ^C that a terminal echoes would begin a new line.
     return Padding(Group(*parts), (0, 2), expand=False)
 
@@ -201,13 +209,18 @@ def picture(snapshot: Snapshot, width: int) -> RenderableType:
 def _numbers(snapshot: Snapshot, *, columns: int) -> Table:
     stats = snapshot.stats
     time = ("took", lasting(snapshot.elapsed)) if snapshot.over else ("time left", _left(snapshot))
+    created, failed, *others = (
+        (name, f"{count:,}", style if count else "")
+        for name, count, style in _outcomes(snapshot.totals)
+    )
     cells = [
-        ("created", f"{snapshot.created:,}", "bold green"),
+        created,
         ("in flight", f"{stats.in_flight:,} of {stats.limit:,}", ""),
         ("rate", _rate(snapshot), ""),
-        ("failed", f"{snapshot.failed:,}", "bold red" if snapshot.failed else ""),
+        failed,
         ("retries", f"{stats.retries:,}", "yellow" if stats.retries else ""),
         (*time, ""),
+        *others,
     ]
     table = Table.grid(padding=(0, 1))
     for _ in range(columns):
@@ -220,6 +233,24 @@ def _numbers(snapshot: Snapshot, *, columns: int) -> Table:
             row += [name, Text(value, style), ""]
         table.add_row(*row)
     return table
+
+
+def _outcomes(totals: Totals) -> Iterator[tuple[str, int, str]]:
+    """Yield the name, the number and the style of each kind of outcome; rare ones if any."""
+    yield "created", totals.created, "bold green"
+    yield "failed", totals.failed, "bold red"
+    rare = [
+        ("existing", totals.existing + totals.earlier, "green"),
+        ("in doubt", totals.in_doubt, "bold red"),
+        ("refused", totals.refused, "bold red"),
+        ("not sent", totals.not_sent, "yellow"),
+    ]
+    yield from (each for each in rare if each[1])
+
+
+def _held(stats: Stats) -> str:
+    trouble = trouble_of_service(stats.last_error, reached=stats.reached)
+    return f"{trouble}; waiting for it"
 
 
 def _share(snapshot: Snapshot) -> str:

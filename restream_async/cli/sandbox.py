@@ -13,7 +13,7 @@ from rich.text import Text
 from restream_async.cli.interrupts import Interrupts
 from restream_async.cli.loop import run_async
 from restream_async.cli.options import duration
-from restream_async.cli.screen import console_on, say
+from restream_async.cli.screen import console_on, result_console, say
 from restream_async.cli.summary import counted
 from restream_async.cli.trouble import Trouble, why
 from restream_async.sandbox import Faults, Sandbox
@@ -66,7 +66,8 @@ async def _serve(ready: Sandbox, console: Console, where: str) -> None:
             sentence = f"cannot listen on {where}: {why(error)}; name another --port, or 0"
         else:
             say(console, _introduction(ready))
-            say(console_on(sys.stdout), _exports(ready))
+            with result_console() as results:
+                say(results, _exports(ready))
             async with Interrupts(stop.set):
                 await stop.wait()
             say(console, _summary(ready))

@@ -2,13 +2,14 @@
 
 import contextlib
 import datetime as dt
-import os
 import sys
-from typing import Final, TextIO
+from collections.abc import Generator
+from typing import Any, Final, TextIO, cast
 
 from rich.console import Console
 from rich.text import Text
 
+from restream_async.cli.trouble import ExitCode, Trouble, why
 from restream_async.redaction import clean
 
 _LONGEST: Final = 2000
@@ -26,9 +27,52 @@ class _Console(Console):
         self.quiet = True
 
 
+class _Lossy:
+    """Standard error, which may be full: what cannot be written is lost, and stops nothing."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the stream has
+        return getattr(self._stream, name)
+
+
 def console_on(stream: TextIO) -> Console:
-    """Return a console that shows text as it is: no markup, no guessing at what is a number."""
-    return _Console(file=stream, markup=False, highlight=False, emoji=False)
+    """Return a console that shows text as it is: no markup, no guessing at what is a number.
+
+    Writing to one on standard error cannot fail.
+    """
+    file = cast("TextIO", _Lossy(stream)) if stream is sys.stderr else stream
+    return _Console(file=file, markup=False, highlight=False, emoji=False)
+
+
+@contextlib.contextmanager
+def result_console(done: str = "") -> Generator[Console]:
+    """Give a console on standard output, for a result.
+
+    Args:
+        done: the effect that exists by now, such as `restream 17 was created`.
+
+    Raises:
+        Trouble: the result cannot be written; says what was done all the same.
+
+    """
+    try:
+        yield console_on(sys.stdout)
+    except OSError as error:
+        sentence = f"standard output could not be written: {why(error)}"
+    else:
+        return
+    raise Trouble(f"{done}, but {sentence}" if done else sentence, ExitCode.FAILED)
 
 
 def is_lively(console: Console) -> bool:
@@ -49,19 +93,6 @@ def say_error(sentence: str) -> None:
 def safe(text: object) -> str:
     """Return what somebody else wrote as one line that cannot steer the terminal."""
     return clean(str(text), _LONGEST)
-
-
-def let_go_of_closed_pipes() -> None:
-    """Write out what is left; what nobody reads any more is dropped without a word.
-
-    Python itself would complain when it ends.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except BrokenPipeError:
-            with contextlib.suppress(OSError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - no path of anybody's
-                os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def plural(count: int, noun: str) -> str:

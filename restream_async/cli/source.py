@@ -7,6 +7,7 @@ of each block of lines.
 
 import hashlib
 import os
+import re
 import shutil
 import stat
 import sys
@@ -19,6 +20,7 @@ from typing import BinaryIO, Final, Self
 
 from rich.console import Console
 
+from restream_async.cli.files import Role
 from restream_async.cli.inputs import Format
 from restream_async.cli.screen import say
 from restream_async.cli.trouble import Trouble, why
@@ -28,6 +30,8 @@ STDIN: Final = "-"
 _LONGEST_LINE: Final = 1024 * 1024
 _LINES_IN_BLOCK: Final = 1000
 _BYTES_IN_BLOCK: Final = 1024 * 1024
+# Names of open descriptors: beside them there is no place for a journal.
+_DESCRIPTOR: Final = re.compile(r"/dev/stdin|/dev/fd/\d+|/proc/[^/]+/fd/\d+")
 _ENDINGS: Final[dict[str, Format]] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 
 
@@ -38,6 +42,8 @@ class Source(AbstractContextManager["Source"]):
         name: what to call it.
 
     """
+
+    _status: os.stat_result
 
     def __init__(self, where: str, console: Console) -> None:
         """Name a file, or standard input with `-`; nothing is opened yet.
@@ -72,9 +78,17 @@ class Source(AbstractContextManager["Source"]):
         """Close it; a copy is gone."""
         self._opened.close()
 
-    def is_same_as(self, path: Path) -> bool:
-        """Say whether a path leads to this input."""
-        return path.exists() and os.path.samestat(path.stat(), os.fstat(self._opened.fileno()))
+    @property
+    def role(self) -> Role:
+        """What the input is known by, also where it was copied."""
+        return Role.of_status(f"the input {self.name}", self._status)
+
+    @property
+    def default_journal(self) -> Path | None:
+        """Where its journal is kept, if nobody says: beside it. None of what flows in once."""
+        if self._where == STDIN or _DESCRIPTOR.fullmatch(str(Path(self._where).absolute())):
+            return None
+        return Path(f"{self._where}.journal") if stat.S_ISREG(self._status.st_mode) else None
 
     def form(self) -> Format:
         """Return the format: by the ending of the name, else by the first character.
@@ -134,9 +148,11 @@ class Source(AbstractContextManager["Source"]):
         if self._where == STDIN:
             if sys.stdin.isatty():
                 say(self._console, "Reading from the terminal; Ctrl-D ends the input.")
+            self._status = os.fstat(0)
             return _copied(sys.stdin.buffer)
         file = Path(self._where).open("rb")  # noqa: SIM115 - closed in __exit__
-        if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        self._status = os.fstat(file.fileno())
+        if stat.S_ISREG(self._status.st_mode):
             return file
         with file:
             return _copied(file)

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from restream_async.cli.drive import Ride
 from restream_async.cli.screen import lasting, plural, safe
+from restream_async.cli.trouble import next_step, trouble_of_service
 from restream_async.report import Duplicate
 
 Count: TypeAlias = tuple[int, str]
@@ -21,19 +22,34 @@ _WIDTH: Final = 9
 def summary(ride: Ride) -> Text:
     """Return what became of all restreams: a headline, and the numbers under it."""
     parts = [headline(ride)]
-    if ride.counts.created:
-        parts.append(counted(_origins(ride)))
-    if ride.failed:
+    if origins := [*_origins(ride)]:
+        parts.append(counted(origins))
+    if ride.totals.failed:
         parts += [Text("Not created:", "bold"), counted(_failures(ride))]
     return Text("\n").join(parts)
 
 
 def headline(ride: Ride) -> Text:
-    """Return for example `✓ 1,000 of 1,000 restreams created, 0 failed, in 4.2 s`."""
+    """Return for example `✓ 4 restreams created, 2 existed already, 0 failed, in 1.2 s`."""
+    totals = ride.totals
     text = verdict_mark(good=ride.is_perfect)
-    text.append(f"{ride.counts.created:,} of {plural(ride.total, 'restream')} created", "bold")
+    text.append(f"{plural(totals.created, 'restream')} created", "bold")
+    for count, what in (
+        (totals.existing, "existed already"),
+        (totals.earlier, "created by an earlier run"),
+    ):
+        if count:
+            text.append(f", {count:,} {what}")
     text.append(", ")
-    text.append(f"{ride.failed:,} failed", "bold red" if ride.failed else "")
+    text.append(f"{totals.failed:,} failed", "bold red" if totals.failed else "")
+    for count, what in (
+        (totals.in_doubt + ride.unknown, "in doubt"),
+        (totals.refused, "refused"),
+        (totals.not_sent, "not sent"),
+    ):
+        if count:
+            text.append(", ")
+            text.append(f"{count:,} {what}", "bold red")
     text.append(f", in {lasting(ride.seconds)}")
     return text
 
@@ -66,8 +82,10 @@ def complaints(ride: Ride, place: Callable[[int], str]) -> Iterator[str]:
             f"{plural(ride.unchecked, 'restream')} could not be looked for once more after a lost "
             "answer: list those of the videos to see whether one is there twice"
         )
-    if ride.journal_error is not None:
-        yield str(ride.journal_error)
+    if ride.error is not None:
+        yield f"{ride.error}{next_step(ride.error)}"
+    elif ride.last_error and not ride.is_perfect:
+        yield trouble_of_service(ride.last_error, reached=ride.reached)
 
 
 def _complaint(duplicate: Duplicate, place: str) -> str:
@@ -87,11 +105,12 @@ def _origins(ride: Ride) -> Iterator[Count]:
     if counts.posted or counts.confirmed:
         yield ride.at_once, "by the first attempt"
         yield counts.posted - ride.at_once, "by a further attempt, after one that failed"
-        yield counts.confirmed, "whose answer was lost: looked for, and found"
-    if counts.existing:
-        yield counts.existing, "that were there already"
-    if counts.from_journal:
-        yield counts.from_journal, "by an earlier run"
+        yield counts.confirmed, "confirmed after a lost answer"
+    if ride.different:
+        yield (
+            ride.different,
+            "with another title or status than asked: see `differences` in the outcomes",
+        )
     if counts.maybe_duplicate:
         yield (
             counts.maybe_duplicate,
@@ -100,7 +119,7 @@ def _origins(ride: Ride) -> Iterator[Count]:
 
 
 def _failures(ride: Ride) -> Iterator[Count]:
-    kinds = sorted(ride.counts.failed.items(), key=lambda kind: kind[1], reverse=True)
+    kinds = sorted(ride.totals.failures.items(), key=lambda kind: kind[1], reverse=True)
     for name, count in kinds[:_MOST_KINDS]:
         yield count, f"{name}, such as: {safe(ride.examples.get(name, name))}"
     rest = sum(count for _, count in kinds[_MOST_KINDS:])

@@ -1,6 +1,20 @@
 """What can go wrong that is no bug: one clear sentence, and an exit code."""
 
 from enum import IntEnum
+from typing import Final
+
+from restream_async.errors import (
+    CallError,
+    ForbiddenError,
+    OutageError,
+    RestreamError,
+    TransportError,
+    UnauthorizedError,
+)
+from restream_async.redaction import clean
+
+_CHECK_ADDRESS: Final = "check the base URL (RESTREAM_BASE_URL or --base-url)"
+_LONGEST_CAUSE: Final = 200
 
 
 class ExitCode(IntEnum):
@@ -13,6 +27,8 @@ class ExitCode(IntEnum):
     """Arguments, configuration or input are wrong."""
     INTERRUPTED = 130
     """Ctrl-C."""
+    TERMINATED = 143
+    """SIGTERM."""
 
 
 class Trouble(Exception):  # noqa: N818 - it is what the user has, and often no error of theirs
@@ -28,3 +44,28 @@ def why(error: OSError) -> str:
     """Return the operating system's reason, without the path that its message repeats."""
     reason = error.strerror or str(error) or type(error).__name__
     return reason[0].lower() + reason[1:]
+
+
+def next_step(error: RestreamError) -> str:
+    """Return what to do about an error of the library, as the end of its sentence; may be empty."""
+    if isinstance(error, CallError) and error.note:
+        return ""
+    match error:
+        case UnauthorizedError():
+            return "; check the API key (RESTREAM_API_KEY or --api-key-file)"
+        case ForbiddenError():
+            return "; check what the API key may do, and the project id"
+        case OutageError(reached=False):
+            return f"; {_CHECK_ADDRESS}"
+        case TransportError():
+            return "; check the base URL and the network"
+        case _:
+            return ""
+
+
+def trouble_of_service(last_error: str, *, reached: bool) -> str:
+    """Return what is wrong while nothing succeeds, with the last cause, and what to do about it."""
+    cause = f" ({clean(last_error, _LONGEST_CAUSE)})" if last_error else ""
+    if not reached:
+        return f"the service was never reached{cause}: {_CHECK_ADDRESS}"
+    return f"nothing succeeds at the service{cause}"

@@ -29,7 +29,10 @@ def undo(
     connection: ConnectionOptions,
     *,
     journal: Annotated[
-        Path, typer.Argument(metavar="PATH", help="The journal that bulk --journal has written.")
+        Path,
+        typer.Argument(
+            metavar="PATH", help="The journal of bulk: FILE.journal, or what --journal named."
+        ),
     ],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     include_found: Annotated[

@@ -15,7 +15,7 @@ from restream_async.cli.connection import client_for
 from restream_async.cli.loop import run_async
 from restream_async.cli.nats import NatsChoice, on_nats, worker_extra
 from restream_async.cli.options import ConnectionOptions, connected, duration, seconds
-from restream_async.cli.screen import console_on, say
+from restream_async.cli.screen import console_on, result_console, say
 from restream_async.cli.trouble import Trouble
 from restream_async.worker.webhooks import Destination, read_destinations
 
@@ -181,4 +181,5 @@ def asyncapi(*, nats: NatsChoice) -> None:
     """Print the AsyncAPI document of the subjects: commands, outcomes, dead letters."""
     with worker_extra():
         from restream_async.worker.app import document  # noqa: PLC0415 - needs the extra
-    typer.echo(document(nats.names))
+    with result_console() as console:
+        console.print(document(nats.names), soft_wrap=True)

@@ -111,6 +111,15 @@ class Journal:
         self._schedule_soon()
         self._batch.cleared.append((fingerprint, occurrence))
 
+    def meta(self, name: str) -> str | None:
+        """Return a text that an earlier run, or this one, has set for the journal as a whole."""
+        value: str | None = self._opened().meta.get(name)
+        return value
+
+    async def set_meta(self, name: str, value: str) -> None:
+        """Set a text for the journal as a whole; durable when this returns."""
+        await self._ask(lambda store: store.set_meta(name, value))
+
     async def flush(self) -> None:
         """Return when all that was noted is durable."""
         await self._ask(lambda _: None)

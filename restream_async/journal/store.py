@@ -82,6 +82,8 @@ class Store:
         self._path = path
         self._database = database
         self._run = 0
+        self.meta: dict[str, Any] = {}
+        """What is known of the journal as a whole, by name."""
         self._hash = hashlib.blake2b(digest_size=16)
 
     @classmethod
@@ -116,7 +118,8 @@ class Store:
         with self._transaction():
             if not tables:
                 self._found(identity)
-            self._check(dict(execute("SELECT name, value FROM meta")), identity)
+            self.meta = dict(execute("SELECT name, value FROM meta"))
+            self._check(self.meta, identity)
             execute("UPDATE meta SET value = value + 1 WHERE name = 'run'")
             (self._run,) = execute("SELECT value FROM meta WHERE name = 'run'").fetchone()
 
@@ -250,6 +253,11 @@ class Store:
         return [
             (fingerprint, occurrence, json.loads(known)) for fingerprint, occurrence, known in rows
         ]
+
+    def set_meta(self, name: str, value: str) -> None:
+        """Remember a text for the journal as a whole."""
+        self._database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+        self.meta[name] = value
 
     def close(self) -> None:
         """Close the file."""

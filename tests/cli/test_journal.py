@@ -49,8 +49,8 @@ def test_the_same_command_again_sends_nothing_again(
     assert origins(first) == {"posted"}
     assert origins(second) == {"journal"}
     assert sandbox.counts.posts == COUNT
-    assert f"{COUNT}  by an earlier run" in second.err
-    assert "resume" not in first.err + second.err
+    assert f"✓ 0 restreams created, {COUNT} created by an earlier run, 0 failed" in second.err
+    assert "To resume" not in first.err + second.err
     assert no_secrets(first.err, second.out, journal.read_bytes().decode("latin-1"))
 
 
@@ -126,7 +126,7 @@ def test_extra_copies_are_deleted_where_that_is_asked_for(
 
 def test_ensure_looks_before_it_creates(cli: Cli, sandbox: Sandbox, file: Path) -> None:
     cli("bulk", file)
-    end = cli("bulk", file, "--ensure")
+    end = cli("bulk", file, "--ensure", "--no-journal")
     assert end.code == 0
     assert origins(end) == {"existing"}
     assert sandbox.counts.posts == COUNT
@@ -241,6 +241,16 @@ def test_undo_without_a_journal_is_a_sentence(cli: Cli, sandbox: Sandbox, journa
     end = cli("undo", journal, "--yes")
     assert end.code == 2
     assert "there is no journal" in end.err
+    assert sandbox.counts.deletes == 0
+
+
+def test_undo_of_what_is_no_journal_is_a_sentence(
+    cli: Cli, sandbox: Sandbox, journal: Path
+) -> None:
+    journal.write_text("this is no journal, " * 100)
+    end = cli("undo", journal, "--yes")
+    assert end.code == 2
+    assert "is damaged, or no journal" in end.err
     assert sandbox.counts.deletes == 0
 
 

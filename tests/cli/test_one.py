@@ -1,3 +1,4 @@
+import asyncio
 import json
 import os
 import signal
@@ -207,26 +208,49 @@ def test_delete_says_when_the_service_did_not_do_it(
 
 
 @pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "term")]
+)
+@pytest.mark.parametrize(
     ("command", "sentence"),
     [
-        (["toggle", "7"], "interrupted: restream 7 may have been switched or not"),
-        (["delete", "7", "-y"], "interrupted: restream 7 may have been deleted or not"),
-        ([*CREATE, *FROM_STDIN], "interrupted: the restream of v1 may have been created or not"),
-        (["list", "v1"], ""),
+        (["toggle", "7"], ": restream 7 may have been switched or not"),
+        (["delete", "7", "-y"], ": restream 7 may have been deleted or not"),
+        ([*CREATE, *FROM_STDIN], ": the restream of v1 may have been created or not"),
+        (["list", "v1"], "ed\n"),
     ],
 )
-def test_ctrl_c_says_what_is_uncertain(
-    cli: Cli, stuck_sandbox: Sandbox, command: list[str], sentence: str
+def test_a_signal_says_what_is_uncertain(
+    cli: Cli,
+    stuck_sandbox: Sandbox,
+    command: list[str],
+    sentence: str,
+    number: int,
+    code: int,
+    word: str,
 ) -> None:
     def interrupt() -> None:
         wait_until(lambda: stuck_sandbox.counts.in_flight)
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), number)
 
     with meanwhile(interrupt):
         end = cli(*command, stdin=STREAM_KEY.encode())
-    assert end.code == 130
+    assert end.code == code
+    assert end.err.startswith(f"Error: {word}")
     assert sentence in end.err
     assert "Traceback" not in end.err
+
+
+def test_a_loop_without_signal_handlers_will_do(
+    cli: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del sandbox
+
+    def refuse(*_: object) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "add_signal_handler", refuse)
+    monkeypatch.setattr("restream_async.cli.loop._loop_factory", lambda: None)
+    assert cli("list", "v1").code == 0
 
 
 def test_a_reader_that_went_away_is_no_trouble(

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import errno
 import json
 import os
@@ -7,25 +8,25 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import attrs
 import pytest
 
 from restream_async import (
     BackendFetchFailedError,
     Created,
     Failed,
+    JournalError,
     NewRestream,
     Origin,
+    OutageError,
+    OutcomeUnknownError,
     Restream,
+    RestreamError,
     TransportError,
 )
-from restream_async.cli.outputs import (
-    LineWriter,
-    opened_for_writing,
-    outcome_line,
-    refuse_to_overwrite,
-)
+from restream_async.cli.outputs import LineWriter, Output, outcome_line
 from restream_async.cli.trouble import Trouble
-from restream_async.errors import Call
+from restream_async.errors import Call, NotSentError
 from tests.cli.kit import STREAM_KEY, STREAM_URL, wait_until
 
 NEW = NewRestream(
@@ -58,19 +59,51 @@ def created(restream_id: int | str = 7) -> Created:
     )
 
 
-def test_the_line_of_a_created_one_says_all_but_its_secrets() -> None:
+def test_the_line_of_a_created_one_says_what_the_service_has_but_no_secrets() -> None:
     assert json.loads(outcome_line(created(), 6)) == {
         "line": 6,
         "index": 4,
         "outcome": "created",
         "id": 7,
         "videoId": "v1",
-        "title": "Café ☕",
+        "title": "what the service made of it",
         "status": False,
+        "differences": ["title", "status"],
         "origin": "confirmed",
         "attempts": 2,
         "maybeDuplicate": True,
     }
+
+
+@pytest.mark.parametrize(
+    ("origin", "word"),
+    [
+        (Origin.POSTED, "created"),
+        (Origin.CONFIRMED, "created"),
+        (Origin.EXISTING, "existing"),
+        (Origin.JOURNAL, "created"),
+    ],
+)
+def test_a_line_says_whether_it_was_created_or_was_there(origin: Origin, word: str) -> None:
+    line = outcome_line(attrs.evolve(created(), origin=origin), 6)
+    assert json.loads(line)["outcome"] == word
+
+
+@pytest.mark.parametrize(
+    ("error", "word"),
+    [
+        (NotSentError(CALL, detail="told to end", sent=False), "not_sent"),
+        (JournalError("is on a disk that is full"), "not_sent"),
+        (OutageError(CALL), "not_sent"),
+        (OutcomeUnknownError(CALL, doubt=TransportError(CALL, detail="x", sent=True)), "unknown"),
+        (TransportError(CALL, detail="no route", sent=False), "failed"),
+    ],
+)
+def test_a_line_says_whether_it_failed_or_nobody_knows_or_it_was_not_sent(
+    error: RestreamError, word: str
+) -> None:
+    line = outcome_line(Failed(index=4, request=NEW, error=error, attempts=0), 6)
+    assert json.loads(line)["outcome"] == word
 
 
 def test_the_line_of_a_failed_one_says_why() -> None:
@@ -101,38 +134,52 @@ def test_a_line_is_one_line_of_plain_ascii() -> None:
     assert line.isprintable()
 
 
-def test_a_new_file_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+async def written(path: Path | None, *, force: bool = False) -> None:
+    """Open an output, and close it again."""
+    async with contextlib.AsyncExitStack() as stack:
+        await Output(path, force=force).open(stack, None)
+
+
+async def test_a_new_file_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
-    os.close(opened_for_writing(path, force=False))
+    await written(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_file_that_is_there_is_overwritten_only_by_force(tmp_path: Path) -> None:
+async def test_a_file_that_is_there_is_overwritten_only_by_force(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     path.write_text("precious")
     with pytest.raises(Trouble, match="exists already: pass --force"):
-        opened_for_writing(path, force=False)
+        await written(path)
     assert path.read_text() == "precious"
-    os.close(opened_for_writing(path, force=True))
+    await written(path, force=True)
     assert not path.read_text()
 
 
-def test_a_link_to_nowhere_is_not_followed(tmp_path: Path) -> None:
+async def test_a_link_to_nowhere_is_not_followed(tmp_path: Path) -> None:
     link = tmp_path / "out.jsonl"
     link.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(Trouble, match=r"cannot write .*: file exists"):
-        opened_for_writing(link, force=False)
+        await written(link)
     assert not (tmp_path / "elsewhere").exists()
 
 
-def test_a_device_needs_no_force() -> None:
-    refuse_to_overwrite(Path(os.devnull), force=False)
-    os.close(opened_for_writing(Path(os.devnull), force=False))
+async def test_a_device_needs_no_force() -> None:
+    await written(Path(os.devnull))
 
 
-def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+async def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(Trouble, match=r"cannot write .*: no such file or directory"):
-        opened_for_writing(tmp_path / "nowhere" / "out.jsonl", force=False)
+        await written(tmp_path / "nowhere" / "out.jsonl")
+
+
+def test_an_output_knows_where_it_leads_to(tmp_path: Path) -> None:
+    path, other = tmp_path / "one", tmp_path / "two"
+    with path.open("w") as file:
+        assert Output(path, force=False).leads_to(file.fileno())
+        other.touch()
+        assert not Output(other, force=False).leads_to(file.fileno())
+        assert not Output(tmp_path / "three", force=False).leads_to(file.fileno())
 
 
 @pytest.fixture

@@ -53,6 +53,14 @@ def test_while_the_service_is_gone_nobody_knows_the_time_left() -> None:
     assert not run.meter.read(over=True).held
 
 
+def test_while_it_stops_nobody_knows_the_time_left() -> None:
+    run = Run(100)
+    run.meter.stopping = True
+    snapshot = run.after(1, created=10)
+    assert snapshot.stopping
+    assert snapshot.left is None
+
+
 def test_the_rate_is_that_of_the_last_seconds() -> None:
     run = Run(1000)
     for second in range(1, 11):

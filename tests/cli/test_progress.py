@@ -16,6 +16,7 @@ from restream_async.cli.progress import (
     picture,
 )
 from restream_async.cli.screen import console_on
+from restream_async.cli.totals import Totals
 from restream_async.report import BulkCounts
 from restream_async.stats import Stats
 from tests.cli.kit import Terminal
@@ -23,10 +24,16 @@ from tests.cli.kit import Terminal
 STATS = Stats(
     in_flight=63, limit=64, waiting=0, attempts=800, retries=88, budget_left=57, state="open"
 )
+
+
+def totals(created: int, failed: int = 0, **others: int) -> Totals:
+    failures = {"ApiError": failed} if failed else {}
+    return Totals.of(BulkCounts(posted=created, failed={**failures, **others}))
+
+
 MIDWAY = Snapshot(
     total=1000,
-    created=640,
-    failed=2,
+    totals=totals(640, 2),
     stats=STATS,
     elapsed=3.1,
     rate=212.4,
@@ -34,9 +41,9 @@ MIDWAY = Snapshot(
     over=False,
 )
 START = attrs.evolve(
-    MIDWAY, created=0, failed=0, rate=None, left=None, stats=attrs.evolve(MIDWAY.stats, retries=0)
+    MIDWAY, totals=totals(0), rate=None, left=None, stats=attrs.evolve(MIDWAY.stats, retries=0)
 )
-ALL_SENT = attrs.evolve(MIDWAY, created=998, rate=4.25, left=None)
+ALL_SENT = attrs.evolve(MIDWAY, totals=totals(998, 2), rate=4.25, left=None)
 END = attrs.evolve(ALL_SENT, over=True)
 HELD = attrs.evolve(
     MIDWAY, left=None, stats=attrs.evolve(STATS, state="outage", in_flight=1, limit=12)
@@ -56,17 +63,17 @@ def test_a_line_says_all_there_is_to_say() -> None:
         "1.7 s left"
     )
     assert line(START).endswith("?/s, ? left")
-    assert line(ALL_SENT).endswith("4.2/s, looking once more for those whose answer was lost")
+    assert line(ALL_SENT).endswith("4.2/s, checking once more those whose answer was lost")
     assert line(END).endswith("4.2/s, took 3.1 s")
 
 
 def test_a_line_says_that_the_service_is_gone() -> None:
-    assert line(HELD).endswith("1 in flight (limit 12), 212/s, held until the service is back")
+    assert line(HELD).endswith("(limit 12), 212/s, nothing succeeds at the service; waiting for it")
     assert line(attrs.evolve(HELD, over=True)).endswith("took 3.1 s")
 
 
 def test_it_is_not_called_complete_before_it_is() -> None:
-    assert line(attrs.evolve(MIDWAY, created=997)).startswith(" 99 %")
+    assert line(attrs.evolve(MIDWAY, totals=totals(997, 2))).startswith(" 99 %")
 
 
 @pytest.mark.parametrize("width", [40, 60, 72, 80, 110, 200])
@@ -95,18 +102,60 @@ def test_the_picture_leaves_room_at_the_right_for_what_the_keyboard_echoes() -> 
 @pytest.mark.parametrize("width", [40, 80])
 def test_the_picture_says_that_the_service_is_gone_and_how_much_it_took(width: int) -> None:
     text = " ".join(drawn(HELD, width).split())
-    assert "The service is gone: all is held, and goes on when it is back." in text
+    assert "Nothing succeeds at the service; waiting for it." in text
     assert "1 of 12" in text
-    assert "The service is gone" not in drawn(MIDWAY, width)
-    assert "The service is gone" not in drawn(attrs.evolve(HELD, over=True), width)
+    assert "Nothing succeeds" not in drawn(MIDWAY, width)
+    assert "Nothing succeeds" not in drawn(attrs.evolve(HELD, over=True), width)
 
 
 def test_the_picture_says_when_it_looks_again_and_how_long_it_took() -> None:
-    assert "Looking once more" in drawn(ALL_SENT, 80)
+    assert "Checking once more" in drawn(ALL_SENT, 80)
     end = drawn(END, 80)
-    assert "Looking once more" not in end
+    assert "Checking once more" not in end
     assert "took" in end
     assert "3.1 s" in end
+
+
+def test_the_last_cause_is_told_while_the_service_is_gone() -> None:
+    gone = attrs.evolve(
+        HELD, stats=attrs.evolve(HELD.stats, last_error="503 Backend\x1b fetch failed")
+    )
+    said = "othing succeeds at the service (503 Backend fetch failed); waiting for it"
+    assert line(gone).endswith(f"n{said}")
+    assert f"N{said}." in " ".join(drawn(gone, 120).split())
+
+
+def test_a_service_that_was_never_reached_is_perhaps_at_another_address() -> None:
+    stats = attrs.evolve(STATS, reached=False, last_error="connection refused")
+    never = attrs.evolve(START, stats=stats)
+    said = (
+        "he service was never reached (connection refused): check the base URL "
+        "(RESTREAM_BASE_URL or --base-url); waiting for it"
+    )
+    assert line(never).endswith(f"t{said}")
+    assert f"T{said}." in " ".join(drawn(never, 160).split())
+    assert "never reached" not in line(
+        attrs.evolve(START, stats=attrs.evolve(STATS, reached=False))
+    )
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_it_says_that_it_is_stopping(width: int) -> None:
+    stopping = attrs.evolve(HELD, stopping=True)
+    assert line(stopping).endswith(", stopping")
+    assert "Stopping: requests in flight are finished first." in " ".join(
+        drawn(stopping, width).split()
+    )
+    assert "Stopping" not in drawn(attrs.evolve(stopping, over=True), width)
+
+
+def test_rarer_outcomes_are_shown_if_there_are_any() -> None:
+    counts = totals(3, 1, OutcomeUnknownError=2, NotSentError=4, JournalError=1)
+    some = attrs.evolve(MIDWAY, totals=attrs.evolve(counts, existing=7, earlier=1))
+    assert some.done == 14
+    assert "3 created, 1 failed, 8 existing, 2 in doubt, 5 not sent, 88 retries" in line(some)
+    text = " ".join(drawn(some, 80).split())
+    assert "existing 8 in doubt 2 not sent 5" in text
 
 
 class Show:

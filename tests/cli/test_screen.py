@@ -1,6 +1,5 @@
 import io
 import os
-from pathlib import Path
 
 import pytest
 from rich.text import Text
@@ -9,7 +8,6 @@ from restream_async.cli.screen import (
     console_on,
     is_lively,
     lasting,
-    let_go_of_closed_pipes,
     plural,
     safe,
     say,
@@ -79,17 +77,3 @@ def test_a_reader_that_went_away_does_not_end_the_process() -> None:
         say(console, "nobody hears this")
         say(console, "nor this")
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def test_what_nobody_reads_any_more_is_dropped_without_a_word(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    reading, writing = os.pipe()
-    os.close(reading)
-    with os.fdopen(writing, "w") as out, (tmp_path / "err").open("w") as err:
-        out.write("nobody hears this")
-        monkeypatch.setattr("sys.stdout", out)
-        monkeypatch.setattr("sys.stderr", err)
-        let_go_of_closed_pipes()
-        out.write("nor this")
-    assert not (tmp_path / "err").read_text()

@@ -178,15 +178,23 @@ def test_a_json_array_is_refused_with_a_way_out(tmp_path: Path) -> None:
         source.form()
 
 
-def test_a_path_to_the_input_itself_is_recognised(file: Path) -> None:
+def test_a_file_has_its_journal_beside_it(file: Path) -> None:
     file.write_bytes(lines(1))
-    link = file.with_suffix(".link")
-    link.symlink_to(file)
     with opened(file) as source:
-        assert source.is_same_as(link)
-        assert not source.is_same_as(file.with_suffix(".other"))
-        file.with_suffix(".other").touch()
-        assert not source.is_same_as(file.with_suffix(".other"))
+        assert source.default_journal == Path(f"{file}.journal")
+
+
+def test_what_flows_in_once_has_no_journal_beside_it(tmp_path: Path, file: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=[lines(1)])
+    writer.start()
+    with opened(pipe) as source:
+        assert source.default_journal is None
+    writer.join()
+    file.write_bytes(lines(1))
+    with file.open("rb") as reading, opened(f"/dev/fd/{reading.fileno()}") as source:
+        assert source.default_journal is None
 
 
 def test_a_source_that_is_not_open_says_so() -> None:

@@ -1,8 +1,10 @@
 import attrs
 import pytest
 
+from restream_async import ForbiddenError, OutageError, RestreamError, UnauthorizedError
 from restream_async.cli.drive import Ride
-from restream_async.cli.summary import complaints, summary
+from restream_async.cli.summary import complaints, headline, summary
+from restream_async.errors import Call, CertificateError
 from restream_async.report import BulkCounts, Duplicate
 
 ALL_WELL = Ride(
@@ -17,6 +19,8 @@ ALL_WELL = Ride(
     cut_short=False,
 )
 
+CALL = Call("POST", "/api/v1/p1/restreams", "v1")
+
 
 def place(index: int) -> str:
     return f"line {index + 2}"
@@ -24,28 +28,95 @@ def place(index: int) -> str:
 
 def test_a_person_reads_how_many_were_created_and_how() -> None:
     assert summary(ALL_WELL).plain.splitlines() == [
-        "✓ 1,000 of 1,000 restreams created, 0 failed, in 4.2 s",
+        "✓ 1,000 restreams created, 0 failed, in 4.2 s",
         "      850  by the first attempt",
         "       50  by a further attempt, after one that failed",
-        "      100  whose answer was lost: looked for, and found",
+        "      100  confirmed after a lost answer",
     ]
+
+
+def test_what_existed_before_is_not_called_created() -> None:
+    ride = attrs.evolve(ALL_WELL, total=6, counts=BulkCounts(posted=4, existing=2), at_once=4)
+    assert headline(ride).plain == "✓ 4 restreams created, 2 existed already, 0 failed, in 4.2 s"
+    counts = BulkCounts(existing=2, from_journal=4)
+    assert summary(attrs.evolve(ride, counts=counts)).plain == (
+        "✓ 0 restreams created, 2 existed already, 4 created by an earlier run, 0 failed, in 4.2 s"
+    )
+
+
+def test_what_is_in_doubt_or_was_not_sent_is_not_called_failed() -> None:
+    failed = {"OutcomeUnknownError": 3, "NotSentError": 2, "JournalError": 1, "ApiError": 4}
+    ride = attrs.evolve(
+        ALL_WELL, total=30, counts=BulkCounts(posted=5, failed=failed), at_once=5, unknown=7
+    )
+    assert headline(ride).plain == (
+        "✗ 5 restreams created, 4 failed, 10 in doubt, 11 not sent, in 4.2 s"
+    )
+    assert "OutcomeUnknownError" not in summary(ride).plain
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "remedy"),
+    [
+        (
+            UnauthorizedError(CALL, status=401, reason="Unauthorized"),
+            "0 failed, 5 refused, 995 not sent",
+            "; check the API key (RESTREAM_API_KEY or --api-key-file)",
+        ),
+        (
+            ForbiddenError(CALL, status=403, reason="Forbidden"),
+            "0 failed, 5 refused, 995 not sent",
+            "; check what the API key may do, and the project id",
+        ),
+        (
+            CertificateError(CALL, detail="unknown CA", sent=False, note="set SSL_CERT_FILE"),
+            "0 failed, 1,000 not sent",
+            "; set SSL_CERT_FILE",
+        ),
+        (
+            OutageError(CALL, reached=False),
+            "0 failed, 1,000 not sent",
+            "; check the base URL (RESTREAM_BASE_URL or --base-url)",
+        ),
+        (OutageError(CALL), "0 failed, 1,000 not sent", "0 attempts"),
+    ],
+)
+def test_a_run_that_ended_by_itself_says_why_and_calls_nothing_failed(
+    error: RestreamError, words: str, remedy: str
+) -> None:
+    counts = BulkCounts(failed={type(error).__name__: 5})
+    ride = attrs.evolve(ALL_WELL, counts=counts, error=error, last_error="told once")
+    assert headline(ride).plain == f"✗ 0 restreams created, {words}, in 4.2 s"
+    (said,) = complaints(ride, place)
+    assert said.endswith(remedy)
+
+
+def test_the_last_failure_is_told_if_the_run_was_not_perfect() -> None:
+    ride = attrs.evolve(ALL_WELL, last_error="connection refused")
+    assert not [*complaints(ride, place)]
+    ride = attrs.evolve(ride, total=1001)
+    (said,) = complaints(ride, place)
+    assert said == "nothing succeeds at the service (connection refused)"
+    (said,) = complaints(attrs.evolve(ride, reached=False), place)
+    assert said == (
+        "the service was never reached (connection refused): check the base URL "
+        "(RESTREAM_BASE_URL or --base-url)"
+    )
 
 
 def test_rarer_origins_are_told_where_there_are_any() -> None:
-    counts = BulkCounts(posted=985, existing=5, from_journal=10, maybe_duplicate=2)
-    lines = summary(attrs.evolve(ALL_WELL, counts=counts)).plain.splitlines()
-    assert lines[4:6] == [
-        "        5  that were there already",
-        "       10  by an earlier run",
-    ]
-    assert lines[6].startswith("        2  of these perhaps twice")
+    counts = BulkCounts(posted=1000, maybe_duplicate=2)
+    ride = attrs.evolve(ALL_WELL, counts=counts, different=3)
+    lines = summary(ride).plain.splitlines()
+    assert lines[4].startswith("        3  with another title or status than asked: see `diff")
+    assert lines[5].startswith("        2  of these perhaps twice")
 
 
 def test_failures_are_told_by_kind_with_an_example_the_most_frequent_first() -> None:
     counts = BulkCounts(failed={f"Error{number}": number for number in range(1, 8)})
     ride = attrs.evolve(ALL_WELL, counts=counts, examples={"Error7": "401 \x1b[2J: no"})
     lines = summary(ride).plain.splitlines()
-    assert lines[0] == "✗ 0 of 1,000 restreams created, 28 failed, in 4.2 s"
+    assert lines[0] == "✗ 0 restreams created, 28 failed, 972 not sent, in 4.2 s"
     assert lines[1:4] == [
         "Not created:",
         "        7  Error7, such as: 401 [2J: no",

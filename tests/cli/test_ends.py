@@ -1,0 +1,265 @@
+"""How `bulk` tells of runs that end before their end: by a signal, or by themselves.
+
+The runs are played: what they report is what `BulkRun` reports in the same case.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Iterable
+from pathlib import Path
+from typing import Any, Self
+
+import pytest
+
+from restream_async import (
+    Created,
+    Failed,
+    ForbiddenError,
+    JournalError,
+    NewRestream,
+    OutageError,
+    Outcome,
+    OutcomeUnknownError,
+    Restream,
+    RestreamClient,
+    RestreamError,
+    TransportError,
+    UnauthorizedError,
+)
+from restream_async.errors import Call, CertificateError, NotSentError
+from restream_async.report import Tally
+from restream_async.stats import Stats
+from tests.cli.kit import Cli, csv_of
+from tests.cli.test_bulk import outcomes
+
+COUNT = 10
+CALL = Call("POST", "/api/v1/p1/restreams", "v1")
+NOT_SENT = NotSentError(CALL, detail="told to end", sent=False)
+REFUSED = TransportError(CALL, detail="connection refused", sent=False)
+IN_DOUBT = OutcomeUnknownError(CALL, doubt=TransportError(CALL, detail="lost", sent=True))
+
+
+class PlayedRun:
+    """A run that creates a few, then meets its end.
+
+    After `created` items, it raises `error` at once where that is set; else it waits to be stopped.
+    Then all that were read before end with `then`, and the run with `error`.
+    """
+
+    def __init__(
+        self,
+        requests: Iterable[NewRestream],
+        *,
+        created: int,
+        then: list[RestreamError],
+        error: RestreamError | None,
+        at_once: bool,
+    ) -> None:
+        self._requests = iter(requests)
+        self._created = created
+        self._then = then
+        self._error = error
+        self._stopped = asyncio.Event()
+        self._tally = Tally()
+        self.unknown = 0
+        self.duplicates = ()
+        self.unchecked = 0
+        self.before_reading: Any = None
+        if at_once:
+            self._stopped.set()
+
+    async def __aenter__(self) -> Self:
+        await self.before_reading(None)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing is under way."""
+
+    @property
+    def counts(self) -> Any:  # noqa: ANN401 - those of a tally
+        return self._tally.counts
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    async def __aiter__(self) -> AsyncIterator[Outcome]:
+        for index in range(self._created):
+            yield self._note(_created(index, next(self._requests)))
+        items = [(error, next(self._requests)) for error in self._then]
+        await self._stopped.wait()
+        for index, (error, new) in enumerate(items, self._created):
+            yield self._note(Failed(index=index, request=new, error=error, attempts=1))
+        if self._error is not None:
+            raise self._error
+
+    def _note(self, outcome: Outcome) -> Outcome:
+        self._tally.add(outcome, in_doubt=False)
+        return outcome
+
+
+def _created(index: int, new: NewRestream) -> Created:
+    restream = Restream(
+        id=index,
+        title=new.title,
+        stream_key=new.stream_key,
+        stream_url=new.stream_url,
+        status=new.status,
+        video_id=new.video_id,
+    )
+    return Created(index=index, request=new, restream=restream, attempts=1)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "input.csv"
+    path.write_text(csv_of(COUNT))
+    return path
+
+
+@pytest.fixture
+def play(settings: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let the next runs be played."""
+
+    def play(
+        created: int,
+        *then: RestreamError,
+        error: RestreamError | None = None,
+        at_once: bool = True,
+    ) -> None:
+        def create_many(_: object, requests: Iterable[NewRestream], **__: object) -> PlayedRun:
+            return PlayedRun(requests, created=created, then=[*then], error=error, at_once=at_once)
+
+        settings.setattr(RestreamClient, "create_many", create_many)
+
+    return play
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_what_was_not_sent_and_what_is_in_doubt_are_told_apart_after_a_signal(
+    cli: Cli,
+    file: Path,
+    play: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    code: int,
+) -> None:
+    play(2, NOT_SENT, IN_DOUBT, NOT_SENT, NOT_SENT, at_once=False)
+    monkeypatch.setattr("restream_async.cli.progress.PlainDisplay.every", 0.05)
+
+    async def interrupt() -> None:
+        await asyncio.sleep(0.2)
+        os.kill(os.getpid(), number)
+        await asyncio.sleep(60)
+
+    original = PlayedRun.__aenter__
+
+    async def enter(run: PlayedRun) -> PlayedRun:
+        interrupting.append(asyncio.create_task(interrupt()))
+        return await original(run)
+
+    async def leave(*_: object) -> None:
+        interrupting[0].cancel()
+        # As long as a request in flight takes.
+        await asyncio.sleep(0)
+
+    interrupting: list[asyncio.Task[None]] = []
+    monkeypatch.setattr(PlayedRun, "__aenter__", enter)
+    monkeypatch.setattr(PlayedRun, "__aexit__", leave)
+    end = cli("bulk", file)
+    assert end.code == code
+    assert "Stopping: requests in flight are finished first." in end.err
+    assert "✗ 2 restreams created, 0 failed, 1 in doubt, 7 not sent, in" in end.err
+    assert f"1 restream may or may not have been created: line 5 of {file}" in end.err
+    assert f"7 restreams were not sent: lines 4 and 6 to 11 of {file}" in end.err
+    assert "To resume, run the same command again" in end.err
+    words = [each["outcome"] for each in outcomes(end.out)]
+    assert words == ["created", "created", "not_sent", "unknown", "not_sent", "not_sent"]
+
+
+@pytest.mark.parametrize(
+    ("error", "counted", "remedy"),
+    [
+        (
+            UnauthorizedError(CALL, status=401, reason="Unauthorized"),
+            "3 refused, 6 not sent",
+            "; check the API key (RESTREAM_API_KEY or --api-key-file)",
+        ),
+        (
+            ForbiddenError(CALL, status=403, reason="Forbidden"),
+            "3 refused, 6 not sent",
+            "; check what the API key may do, and the project id",
+        ),
+        (
+            CertificateError(CALL, detail="unknown CA", sent=False, note="see --ca-file"),
+            "9 not sent",
+            "; see --ca-file",
+        ),
+        (
+            OutageError(CALL, reached=False, last=REFUSED),
+            "9 not sent",
+            "; check the base URL (RESTREAM_BASE_URL or --base-url)",
+        ),
+    ],
+)
+def test_a_run_that_ends_by_itself_says_why_and_that_it_can_be_resumed(
+    cli: Cli,
+    file: Path,
+    play: Callable[..., None],
+    error: RestreamError,
+    counted: str,
+    remedy: str,
+) -> None:
+    play(1, error, error, error, error=error)
+    end = cli("bulk", file)
+    assert end.code == 2
+    assert f"✗ 1 restream created, 0 failed, {counted}, in" in end.err
+    assert f"Error: {str(error).removesuffix(remedy)}{remedy}\n" in end.err
+    first = "lines 6 to 11" if "refused" in counted else "lines 3 to 11"
+    assert f"not sent: {first} of {file}" in end.err
+    assert "To resume, run the same command again" in end.err
+    assert len(outcomes(end.out)) == 4
+
+
+def test_a_single_one_that_was_not_sent(cli: Cli, file: Path, play: Callable[..., None]) -> None:
+    play(COUNT - 1, NOT_SENT)
+    end = cli("bulk", file, "--no-journal")
+    assert f"1 restream was not sent: line 11 of {file}" in end.err
+    assert "There is no journal. To go on, add --ensure" in end.err
+
+
+def test_a_journal_that_breaks_on_the_way_leaves_the_exit_code_at_1(
+    cli: Cli, file: Path, play: Callable[..., None]
+) -> None:
+    error = JournalError("the journal is on a disk that is full")
+    play(1, error, error=error)
+    end = cli("bulk", file)
+    assert end.code == 1
+    assert "1 restream created, 0 failed, 9 not sent" in end.err
+    assert f"9 restreams were not sent: lines 3 to 11 of {file}" in end.err
+
+
+def test_the_last_failure_of_the_service_is_told_at_the_end(
+    cli: Cli, file: Path, play: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play(1, NOT_SENT)
+
+    def stats(_: RestreamClient) -> Stats:
+        return Stats(
+            in_flight=0,
+            limit=1,
+            waiting=0,
+            attempts=9,
+            retries=0,
+            budget_left=0,
+            state="outage",
+            last_error="connection refused",
+            reached=False,
+        )
+
+    monkeypatch.setattr(RestreamClient, "stats", stats)
+    end = cli("bulk", file)
+    assert end.code == 1
+    assert (
+        "Error: the service was never reached (connection refused): check the base URL" in end.err
+    )
