@@ -46,7 +46,9 @@ START = attrs.evolve(
 ALL_SENT = attrs.evolve(MIDWAY, totals=totals(998, 2), rate=4.25, left=None)
 END = attrs.evolve(ALL_SENT, over=True)
 HELD = attrs.evolve(
-    MIDWAY, left=None, stats=attrs.evolve(STATS, state="outage", in_flight=1, limit=12)
+    MIDWAY,
+    left=None,
+    stats=attrs.evolve(STATS, state="outage", reached=True, in_flight=1, limit=12),
 )
 
 
