@@ -4,19 +4,22 @@ aiohttp holds the headers of a request back until its body is written. So here, 
 the moment before anything has left, with the connection at hand.
 """
 
-import asyncio
 import select
 import socket
 import struct
 import sys
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.http import StreamWriter
 
 from restream_async.wire import Request
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from aiohttp.client_proto import ResponseHandler
+    from aiohttp.http import StreamWriter
 
 # SO_LINGER, on, for 0 seconds: closing the socket, by whatever means, resets the connection.
 _RESET: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)

@@ -54,6 +54,8 @@ _UNTRUSTED: Final = (aiohttp.ClientConnectorCertificateError, aiohttp.ServerFing
 
 
 def _detail(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientHttpProxyError) and error.status == _PROXY_LOGIN:
+        return f"the proxy wants a login ({_PROXY_LOGIN})"
     for kind, text in _TEXTS:
         if isinstance(error, kind):
             return text.format(
@@ -68,10 +70,9 @@ def _detail(error: Exception) -> str:
 def _why(error: Exception) -> str:
     """Return the reason in the words of the system, of its resolver or of OpenSSL."""
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return cause.verify_message.rstrip(".")
     if isinstance(cause, ssl.SSLError):
-        return cause.reason.replace("_", " ").lower()
+        said = getattr(cause, "verify_message", "") or getattr(cause, "reason", "")
+        return said.replace("_", " ").rstrip(".").lower() or type(cause).__name__
     if isinstance(cause, socket.gaierror):
         return cause.strerror
     if isinstance(cause, OSError) and cause.errno:

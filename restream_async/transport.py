@@ -183,10 +183,7 @@ class Transport:
             alarm.stop()
             # One that was read to its end has let go of its connection by itself.
             if response is None or not response.closed:
-                if response is not None:
-                    response.release()
-                if body is not None:
-                    body.abandon()
+                _abandon(response, body)
         sent = lost.connected if body is None else request.sent
         if lost.stale and not (sent or timed_out) and stale_tries:
             return await self.send(request, timeout, stale_tries=stale_tries - 1)
@@ -227,6 +224,13 @@ class Transport:
 
 def _reply(response: aiohttp.ClientResponse, *, body: bytes = b"", defect: str = "") -> Reply:
     return Reply(response.status, response.reason or "", response.headers, body, defect)
+
+
+def _abandon(response: aiohttp.ClientResponse | None, body: Body | None) -> None:
+    if response is not None:
+        response.release()
+    if body is not None:
+        body.abandon()
 
 
 async def _read(response: aiohttp.ClientResponse) -> Reply:
