@@ -8,7 +8,7 @@ import select
 import socket
 import struct
 import sys
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import aiohttp
 from aiohttp.abc import AbstractStreamWriter
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import asyncio
 
     from aiohttp.client_proto import ResponseHandler
-    from aiohttp.http import StreamWriter
 
 # SO_LINGER, on, for 0 seconds: closing the socket, by whatever means, resets the connection.
 _RESET: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
@@ -35,10 +34,21 @@ class Body(aiohttp.BytesPayload):
     closed; a body that says it is consumed keeps it from doing so.
     """
 
-    def __init__(self, request: Request) -> None:
-        """Hold the request's JSON, or nothing."""
+    def __init__(self, request: Request, *, wary: bool, foreign: bool) -> None:
+        """Hold the request's JSON, or nothing.
+
+        Args:
+            request: what is sent.
+            wary: whether to ask the kernel if the service has closed the connection. The event loop
+                may not have seen it yet where a connection is used again at once; to ask costs one
+                per cent of a creation.
+            foreign: whether the connection is not of `resetting_socket`.
+
+        """
         data = request.body or b""
         self._request = request
+        self._wary = wary
+        self._foreign = foreign
         self._transport: asyncio.Transport | None = None
         # Past the base's own, which takes keywords only and looks what else than bytes it has.
         aiohttp.Payload.__init__(self, data, None, "application/json")
@@ -54,17 +64,12 @@ class Body(aiohttp.BytesPayload):
 
         """
         self._consumed = True
-        protocol = cast("ResponseHandler", cast("StreamWriter", writer).protocol)
+        protocol: ResponseHandler = cast("Any", writer).protocol
         transport = protocol.transport
-        if transport is None or transport.is_closing():
+        if transport is None or transport.is_closing() or (self._wary and _is_hung_up(transport)):
             raise ConnectionResetError
-        sock: socket.socket = transport.get_extra_info("socket")
-        if _is_hung_up(sock):
-            raise ConnectionResetError
-        # After an orderly close the kernel goes on sending what was written, for minutes: a request
-        # that was given up would arrive after its repetition. A reset drops it. Set before the
-        # first byte is written, it holds for every end of the process, `kill -9` included.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        if self._foreign:
+            _set_to_reset(transport.get_extra_info("socket"))
         if self._request.again:
             protocol.force_close()
         self._transport = transport
@@ -80,10 +85,27 @@ class Body(aiohttp.BytesPayload):
             self._transport.abort()
 
 
-def _is_hung_up(sock: socket.socket) -> bool:
-    """Say whether the service has closed the connection, though the event loop has not seen it."""
+def resetting_socket(address: tuple[int, int, int, str, tuple[Any, ...]]) -> socket.socket:
+    """Return a socket that is reset when it is closed, for `aiohttp.TCPConnector`.
+
+    After an orderly close the kernel goes on sending what was written, for minutes: a request that
+    was given up would arrive after its repetition. A reset drops it. Set from the beginning, that
+    holds for every end of the process, `kill -9` included. So the service sees idle connections
+    reset as well, when the client is closed; by then nothing is under way on them.
+    """
+    family, kind, protocol, _, _ = address
+    sock = socket.socket(family, kind, protocol)
+    _set_to_reset(sock)
+    return sock
+
+
+def _set_to_reset(sock: socket.socket) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+
+
+def _is_hung_up(transport: "asyncio.Transport") -> bool:
     if _poll is None:
         return False
     poll = _poll()
-    poll.register(sock.fileno(), _HUNG_UP)
+    poll.register(transport.get_extra_info("socket").fileno(), _HUNG_UP)
     return bool(poll.poll(0))

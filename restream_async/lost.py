@@ -73,7 +73,7 @@ def _why(error: Exception) -> str:
     if isinstance(cause, ssl.SSLError):
         said = getattr(cause, "verify_message", "") or getattr(cause, "reason", "")
         return said.replace("_", " ").rstrip(".").lower() or type(cause).__name__
-    if isinstance(cause, socket.gaierror):
+    if isinstance(cause, socket.gaierror) and cause.strerror:
         return cause.strerror
     if isinstance(cause, OSError) and cause.errno:
         return os.strerror(cause.errno)

@@ -15,7 +15,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from restream_async.alarms import Alarms
-from restream_async.body import Body
+from restream_async.body import Body, resetting_socket
 from restream_async.errors import ConfigurationError
 from restream_async.lost import Lost
 from restream_async.wire import NoReply, Reply, Request
@@ -78,11 +78,7 @@ class Transport:
                 "the session has an auth of its own, which contradicts the API key: pass one "
                 "without"
             )
-        if not isinstance(tls, Tls):
-            raise ConfigurationError(
-                "ssl must be an ssl.SSLContext, an aiohttp.Fingerprint, True or False"
-            )
-        self._tls = tls
+        self._tls = _checked(tls)
         self._prefix = str(self._base)
         self._headers: dict[str, str] | None = {
             # aiohttp's own names: others it would look at anew in each request.
@@ -96,6 +92,8 @@ class Transport:
         self._owned = session is None
         self._closed = False
         self._alarms: Alarms | None = None
+        # Whether a connection has ever turned out to be closed when something was sent on it.
+        self._wary = False
         self._last_path = ""
         self._last_url = self._base
 
@@ -142,7 +140,11 @@ class Transport:
                 return NoReply(detail=self.closed, sent=False, closed=True)
             session, alarms = self._open()
         request.sent = False
-        body = None if request.method == "GET" else Body(request)
+        body = (
+            None
+            if request.method == "GET"
+            else Body(request, wary=self._wary, foreign=not self._owned)
+        )
         response: aiohttp.ClientResponse | None = None
         timed_out, lost = False, _CUT_OFF
         alarm = alarms.set(timeout)
@@ -185,6 +187,7 @@ class Transport:
             if response is None or not response.closed:
                 _abandon(response, body)
         sent = lost.connected if body is None else request.sent
+        self._wary = self._wary or lost.stale
         if lost.stale and not (sent or timed_out) and stale_tries:
             return await self.send(request, timeout, stale_tries=stale_tries - 1)
         ended = NoReply(
@@ -207,7 +210,7 @@ class Transport:
         if self._session is None:
             # What every request carries is merged once; the jar keeps no cookies.
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._limit),
+                connector=aiohttp.TCPConnector(limit=self._limit, socket_factory=resetting_socket),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers=self._headers,
             )
@@ -220,6 +223,14 @@ class Transport:
             self._last_path = path
             self._last_url = URL(f"{self._prefix}{path}", encoded=True)
         return self._last_url
+
+
+def _checked(tls: object) -> Tls:
+    if not isinstance(tls, Tls):
+        raise ConfigurationError(
+            "ssl must be an ssl.SSLContext, an aiohttp.Fingerprint, True or False"
+        )
+    return tls
 
 
 def _reply(response: aiohttp.ClientResponse, *, body: bytes = b"", defect: str = "") -> Reply:

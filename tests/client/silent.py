@@ -27,7 +27,7 @@ class SilentServer:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(_PATIENCE)
         # So small that a larger body cannot be sent while nobody reads.
-        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
         self._thread = threading.Thread(target=self._run)
         self._may_read = threading.Event()
         self._arrived = threading.Event()
