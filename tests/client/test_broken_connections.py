@@ -197,6 +197,36 @@ async def test_after_a_broken_answer_the_client_works_on(name: str) -> None:
     assert server.counts == {"POST": 2}
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Long": "x" * 60_000},
+        {f"X-Many-{number}": "x" * 500 for number in range(500)},
+    ],
+    ids=["long", "many"],
+)
+async def test_an_answer_with_more_headers_than_others_read_is_read(
+    headers: dict[str, str],
+) -> None:
+    body = envelope(on_the_wire(new_restream()), status=201)
+    async with (
+        RawServer(post=answer(body, "201 Created", headers)) as server,
+        client_of(server, attempts=1) as client,
+    ):
+        assert (await client.create(new_restream())).id == 7
+
+
+@pytest.mark.parametrize("status", ["408 Request Timeout", "425 Too Early"])
+async def test_what_came_too_late_or_too_early_is_sent_again(status: str) -> None:
+    async with (
+        RawServer(post=[answer(b"", status), created()], get=listed()) as server,
+        client_of(server) as client,
+    ):
+        assert (await client.create(new_restream())).id == 7
+
+    assert server.order in {"POST GET POST", "POST POST"}
+
+
 @pytest.fixture
 def deaf_port() -> Iterator[int]:
     """A port that nobody listens on."""

@@ -24,9 +24,9 @@ _TOGGLED: Final = answer(envelope({"id": 7, "status": True}))
 
 
 class Dying:
-    """A service that closes each connection after one answer, sooner or later."""
+    """A service that closes each connection after one answer, sooner or later, or never."""
 
-    def __init__(self, delay: float) -> None:
+    def __init__(self, delay: float | None) -> None:
         self._delay = delay
         self._stored: list[dict[str, object]] = []
 
@@ -51,7 +51,7 @@ class Dying:
         if self._delay:
             asyncio.get_running_loop().call_later(self._delay, peer.close)
             await peer.gone()
-        else:
+        elif self._delay is not None:
             peer.close()
 
 
@@ -147,3 +147,25 @@ async def test_where_the_kernel_cannot_be_asked_the_loop_tells(
             await client.create(new)
 
     assert set(service.copies.values()) == {1}
+
+
+@pytest.mark.parametrize("closes", [True, False])
+async def test_a_request_time_out_on_an_idle_connection_doubles_nothing(*, closes: bool) -> None:
+    """As HAProxy sends it. What arrives on an idle connection is read as the next answer."""
+    service = Dying(None)
+    async with (
+        RawServer(post=service.create, get=service.list) as server,
+        client_of(server) as client,
+    ):
+        for turn, new in enumerate(many(20)):
+            await client.create(new)
+            for peer in server.peers:
+                if not peer.writer.is_closing():
+                    peer.writer.write(answer(b"", "408 Request Timeout"))
+                    if closes:
+                        peer.close()
+            for _ in range(turn % 4):
+                await asyncio.sleep(0)
+
+    assert set(service.copies.values()) == {1}
+    assert len(service.copies) == 20
