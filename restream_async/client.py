@@ -42,8 +42,8 @@ class RestreamClient:
     - `UnauthorizedError`, `ForbiddenError`, `NotFoundError`, `BadRequestError`, or `ApiError` for
       another refusal, and `CertificateError`: at once;
     - `InternalServerError`, `BackendFetchFailedError`, `TransportError`, `AttemptTimeoutError`,
-      `MalformedResponseError`, or `ApiError` for 408, 425, 429, 502 and 504: after the retries that the
-      policy allows;
+      `MalformedResponseError`, or `ApiError` for 408, 425, 429, 502 and 504: after the retries
+      that the policy allows;
     - `ClientClosedError`, a `RuntimeError`: the client, or the session it was given, is closed. A
       creation that was in doubt then ends as `OutcomeUnknownError`.
     """
