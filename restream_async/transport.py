@@ -6,7 +6,7 @@ It decides nothing; it only notes what matters to the verdict: whether the reque
 import asyncio
 import ssl
 from http import HTTPStatus
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import aiohttp
 import attrs
@@ -34,6 +34,12 @@ _USER_AGENT: Final = "restream-async"
 # No time-out of aiohttp's own: one clock rules an attempt, and it starts when the place in the
 # pool is sure.
 _NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None)
+_OPTIONS: Final[dict[str, Any]] = {
+    "timeout": _NO_TIMEOUT,
+    "max_line_size": LARGEST_FIELD,
+    "max_field_size": LARGEST_FIELD,
+    "max_headers": MOST_FIELDS,
+}
 # Of what was cut off from this side.
 _CUT_OFF: Final = Lost(detail="", connected=True, stale=False, unreadable=False, untrusted=False)
 # How many kept-alive connections that turn out to be closed are replaced at once.
@@ -80,13 +86,19 @@ class Transport:
             )
         self._tls = _checked(tls)
         self._prefix = str(self._base)
-        self._headers: dict[str, str] | None = {
+        self._headers = {
             # aiohttp's own names: others it would look at anew in each request.
             hdrs.AUTHORIZATION: authorization,
             hdrs.ACCEPT: "application/json",
             hdrs.ACCEPT_ENCODING: "identity",
             hdrs.USER_AGENT: _USER_AGENT,
         }
+        # What a session of our own knows from its beginning; to say it for each request costs one
+        # per cent of a creation.
+        self._options: dict[str, Any] = {}
+        if session is not None:
+            self._options = {"headers": self._headers, "raise_for_status": False, "ssl": tls}
+            self._options |= _OPTIONS
         self._limit = limit
         self._session = session
         self._owned = session is None
@@ -153,19 +165,8 @@ class Transport:
                 request.method,
                 self._url(request.path),
                 data=body,
-                headers=self._headers,
                 allow_redirects=False,
-                raise_for_status=False,
-                timeout=_NO_TIMEOUT,
-                ssl=self._tls,
-                # What has failed is sent again on a new connection: not on the one that its
-                # existence check has just used, nor on another that may be about to close. To name
-                # the host changes nothing, but makes aiohttp use another pool; `Body` keeps that
-                # empty.
-                server_hostname=self._base.raw_host if body and request.again else None,
-                max_line_size=LARGEST_FIELD,
-                max_field_size=LARGEST_FIELD,
-                max_headers=MOST_FIELDS,
+                **(self._apart if body and request.again else self._options),
             )
             return await _read(response)
         except asyncio.CancelledError as error:
@@ -210,13 +211,25 @@ class Transport:
         if self._session is None:
             # What every request carries is merged once; the jar keeps no cookies.
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._limit, socket_factory=resetting_socket),
+                connector=aiohttp.TCPConnector(
+                    limit=self._limit, ssl=self._tls, socket_factory=resetting_socket
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers=self._headers,
+                **_OPTIONS,
             )
-            self._headers = None
         self._alarms = Alarms(asyncio.get_running_loop())
         return self._session, self._alarms
+
+    @property
+    def _apart(self) -> dict[str, Any]:
+        """The options of what is sent again.
+
+        It needs a new connection: not the one that its existence check has just used, nor another
+        that may be about to close. To name the host changes nothing, but makes aiohttp use another
+        pool; and `Body` leaves no connection in that.
+        """
+        return {**self._options, "server_hostname": self._base.raw_host}
 
     def _url(self, path: str) -> URL:
         if path != self._last_path:

@@ -183,12 +183,14 @@ class RawServer:
     async def __aexit__(self, *_: object) -> None:
         if self._server is not None:
             self._server.close()
+        for peer in self.peers:
+            peer.writer.transport.abort()
+        # A task that is cancelled in the moment of a reset would never look at that.
+        for _turn in range(3):
+            await asyncio.sleep(0)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for peer in self.peers:
-            peer.writer.transport.abort()
-        await asyncio.sleep(0)
         assert self.unexpected == []
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -25,7 +25,7 @@ _LONG_AGO: Final = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
 
 def _server(certificate: trustme.LeafCert) -> RawServer:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    certificate.configure_cert(context)
+    certificate.configure_cert(context)  # pyright: ignore[reportUnknownMemberType] - of pyOpenSSL
     return RawServer(tls=context, post=created())
 
 
@@ -35,7 +35,7 @@ def _good() -> RawServer:
 
 def _trusting() -> ssl.SSLContext:
     context = ssl.create_default_context()
-    AUTHORITY.configure_trust(context)
+    context.load_verify_locations(cadata=AUTHORITY.cert_pem.bytes().decode())
     return context
 
 

@@ -113,6 +113,10 @@ async def test_what_failed_is_sent_again_on_a_connection_that_nothing_has_used()
     assert last == check
 
 
+def _always(_: object) -> bool:
+    return True
+
+
 @pytest.mark.parametrize("call", ["create", "toggle", "delete"])
 async def test_connections_that_are_all_dead_were_sent_nothing(
     call: str, monkeypatch: pytest.MonkeyPatch
@@ -124,7 +128,7 @@ async def test_connections_that_are_all_dead_were_sent_nothing(
     ):
         await failure_of(client.list("v1"), TransportError)
         server.requests.clear()
-        monkeypatch.setattr(body, "_is_hung_up", lambda _: True)
+        monkeypatch.setattr(body, "_is_hung_up", _always)
         error = await failure_of(CALLS[call](client), TransportError)
 
     assert (error.sent, error.attempts) == (False, 2)
