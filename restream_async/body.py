@@ -40,8 +40,8 @@ class Body(aiohttp.BytesPayload):
         Args:
             request: what is sent.
             wary: whether to ask the kernel if the service has closed the connection. The event loop
-                may not have seen it yet where a connection is used again at once; to ask costs one
-                per cent of a creation.
+                may not have seen it yet where a connection is used again at once; to ask costs
+                nearly one per cent of a creation.
             foreign: whether the connection is not of `resetting_socket`.
 
         """

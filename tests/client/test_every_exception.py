@@ -235,9 +235,11 @@ async def test_every_kind_of_time_out_is_an_attempt_time_out(name: str, session:
     assert "no connection within" in str(ours)
 
 
+@pytest.mark.parametrize("closed", [True, False])
 async def test_a_body_that_breaks_off_after_a_success_is_an_answer_that_cannot_be_read(
-    session: Session,
+    session: Session, monkeypatch: pytest.MonkeyPatch, *, closed: bool
 ) -> None:
+    monkeypatch.setattr(_Answer, "closed", closed)
     session.raises(aiohttp.ClientPayloadError(API_KEY), "in the body")
     async with client_at(retry=RetryPolicy(attempts=1), in_doubt="resend") as client:
         ours = await _caught(client, "create")
