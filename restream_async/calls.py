@@ -149,6 +149,7 @@ class Caller:
             allowed = left
         self.tally.attempts += 1
         self.tally.retries += again
+        request.again = again
         now = self.timing.now
         started = now()
         try:

@@ -23,7 +23,7 @@ from restream_async.model import NewRestream, Outcome, Restream, Toggled
 from restream_async.policy import RetryPolicy
 from restream_async.stats import Stats
 from restream_async.timing import Timing
-from restream_async.transport import Transport
+from restream_async.transport import Tls, Transport
 from restream_async.wire import Api
 
 if TYPE_CHECKING:
@@ -47,10 +47,10 @@ class RestreamClient:
     Every method below raises, besides what it names itself:
 
     - `UnauthorizedError`, `ForbiddenError`, `NotFoundError`, `BadRequestError`, or `ApiError` for
-      another refusal: at once;
+      another refusal, and `CertificateError`: at once;
     - `InternalServerError`, `BackendFetchFailedError`, `TransportError`, `AttemptTimeoutError`,
-      `MalformedResponseError`, or `ApiError` for 429, 502 and 504: after the retries that the
-      policy allows;
+      `MalformedResponseError`, or `ApiError` for 408, 425, 429, 502 and 504: after the retries
+      that the policy allows;
     - `ClientClosedError`, a `RuntimeError`: the client, or the session it was given, is closed. A
       creation that was in doubt then ends as `OutcomeUnknownError`.
     """
@@ -68,6 +68,7 @@ class RestreamClient:
         max_in_flight: int = 64,
         patience: float = 300.0,
         session: aiohttp.ClientSession | None = None,
+        ssl: Tls = True,
         allow_http: bool = False,
         timing: Timing | None = None,
     ) -> None:
@@ -89,7 +90,11 @@ class RestreamClient:
             patience: seconds of an outage after which a bulk run gives up what is left, with
                 `OutageError`. A single call waits within its own deadline only. While the service
                 has never answered, both give up after 30 seconds at the latest.
-            session: your own aiohttp session, for proxies or TLS of your own; it is left open.
+            session: your own aiohttp session, for proxies, say; it is left open.
+            ssl: whose certificates to trust, as in aiohttp: an `ssl.SSLContext` or an
+                `aiohttp.Fingerprint`; False trusts everybody, so anybody in between can read the
+                API key. True trusts whom `session` trusts, else whom the system does; the variable
+                SSL_CERT_FILE names other authorities.
             allow_http: permit plain http:// to an address that is not this machine's own.
             timing: time, sleep and chance, for tests.
 
@@ -111,7 +116,11 @@ class RestreamClient:
         self._settings = settings
         self._api = Api(settings.project_id)
         self._transport = Transport(
-            settings.base_url, settings.authorization, limit=max_in_flight, session=session
+            settings.base_url,
+            settings.authorization,
+            limit=max_in_flight,
+            session=session,
+            tls=ssl,
         )
         self._caller = Caller.over(
             self._transport,

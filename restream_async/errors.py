@@ -221,7 +221,7 @@ class CertificateError(TransportError):
 
 
 class MalformedResponseError(CallError):
-    """The service reported success, but the answer cannot be read.
+    """An answer came that cannot be read: a success without its result, or no valid HTTP.
 
     Attributes:
         problem: where and why it cannot be read, such as `result.id: …`.

@@ -4,53 +4,46 @@ It decides nothing; it only notes what matters to the verdict: whether the reque
 """
 
 import asyncio
-import os
+import ssl
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import aiohttp
 import attrs
 from aiohttp import hdrs
-from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from restream_async.alarms import Alarms
+from restream_async.body import Body, resetting_socket
 from restream_async.errors import ConfigurationError
+from restream_async.lost import Lost
 from restream_async.wire import NoReply, Reply, Request
 
 LARGEST_ANSWER: Final = 2**20
 """Bytes; an answer beyond them is not read to its end."""
+LARGEST_FIELD: Final = 2**16
+"""Bytes; an answer with a larger header field or status line is not read."""
+MOST_FIELDS: Final = 512
+"""An answer with more header fields is not read."""
+
+Tls: TypeAlias = ssl.SSLContext | aiohttp.Fingerprint | bool
+"""What aiohttp takes as `ssl`."""
 
 _USER_AGENT: Final = "restream-async"
 # No time-out of aiohttp's own: one clock rules an attempt, and it starts when the place in the
 # pool is sure.
 _NO_TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None)
-
-
-class _Body(aiohttp.BytesPayload):
-    """A request body that knows whether its writing began.
-
-    aiohttp holds the headers back until the body is written, so before that nothing has left.
-    It also resends a PUT or DELETE by itself when a kept-alive connection turns out to be closed;
-    a body that says it is consumed keeps it from doing so.
-    """
-
-    def __init__(self, request: Request) -> None:
-        """Hold the request's JSON, or nothing."""
-        data = request.body or b""
-        self._request = request
-        # Past the base's own, which takes keywords only and looks what else than bytes it has.
-        aiohttp.Payload.__init__(self, data, None, "application/json")
-        self._size = len(data)
-
-    async def write_with_length(
-        self, writer: AbstractStreamWriter, content_length: int | None
-    ) -> None:
-        """Note the start, then write."""
-        self._request.sent = True
-        self._consumed = True
-        await writer.write(self._value[:content_length])
+_OPTIONS: Final[dict[str, Any]] = {
+    "timeout": _NO_TIMEOUT,
+    "max_line_size": LARGEST_FIELD,
+    "max_field_size": LARGEST_FIELD,
+    "max_headers": MOST_FIELDS,
+}
+# Of what was cut off from this side.
+_CUT_OFF: Final = Lost(detail="", connected=True, stale=False, unreadable=False, untrusted=False)
+# How many kept-alive connections that turn out to be closed are replaced at once.
+_STALE_TRIES: Final = 3
 
 
 class Transport:
@@ -63,6 +56,7 @@ class Transport:
         *,
         limit: int,
         session: aiohttp.ClientSession | None = None,
+        tls: Tls = True,
     ) -> None:
         """Remember where to send to; the session is opened by the first request.
 
@@ -71,9 +65,10 @@ class Transport:
             authorization: the value of the header of that name.
             limit: the size of the connection pool.
             session: somebody else's session; it is left open.
+            tls: whom to trust; True for whom the session trusts.
 
         Raises:
-            ConfigurationError: the base URL or the session cannot be used.
+            ConfigurationError: the base URL, the session or `tls` cannot be used.
 
         """
         try:
@@ -89,8 +84,9 @@ class Transport:
                 "the session has an auth of its own, which contradicts the API key: pass one "
                 "without"
             )
+        self._tls = _checked(tls)
         self._prefix = str(self._base)
-        self._headers: dict[str, str] | None = {
+        self._headers = {
             # aiohttp's own names: others it would look at anew in each request.
             hdrs.AUTHORIZATION: authorization,
             hdrs.ACCEPT: "application/json",
@@ -99,11 +95,19 @@ class Transport:
             hdrs.CACHE_CONTROL: "no-cache",
             hdrs.USER_AGENT: _USER_AGENT,
         }
+        # What a session of our own knows from its beginning; to say it for each request costs one
+        # per cent of a creation.
+        self._options: dict[str, Any] = {}
+        if session is not None:
+            self._options = {"headers": self._headers, "raise_for_status": False, "ssl": tls}
+            self._options |= _OPTIONS
         self._limit = limit
         self._session = session
         self._owned = session is None
         self._closed = False
         self._alarms: Alarms | None = None
+        # Whether a connection has ever turned out to be closed when something was sent on it.
+        self._wary = False
         self._last_path = ""
         self._last_url = self._base
 
@@ -125,15 +129,23 @@ class Transport:
             return "the session that the client was given is closed"
         return ""
 
-    async def send(self, request: Request, timeout: float) -> Reply | NoReply:  # noqa: ASYNC109 - of one attempt, and only handed on
+    async def send(
+        self,
+        request: Request,
+        timeout: float,  # noqa: ASYNC109 - of one attempt, and only handed on
+        *,
+        stale_tries: int = _STALE_TRIES,
+    ) -> Reply | NoReply:
         """Send a request and bring back what came of it.
 
         Args:
             request: what to send.
             timeout: seconds for all of it: connecting, sending, reading the answer.
+            stale_tries: how many kept-alive connections that turn out to be closed, before
+                anything was written to them, are replaced at once.
 
         Raises:
-            asyncio.CancelledError: at once; the connection is closed.
+            asyncio.CancelledError: at once; the connection is reset.
 
         """
         session, alarms = self._session, self._alarms
@@ -142,19 +154,21 @@ class Transport:
                 return NoReply(detail=self.closed, sent=False, closed=True)
             session, alarms = self._open()
         request.sent = False
-        body = None if request.method == "GET" else _Body(request)
+        body = (
+            None
+            if request.method == "GET"
+            else Body(request, wary=self._wary, foreign=not self._owned)
+        )
         response: aiohttp.ClientResponse | None = None
-        timed_out, connected = False, True
+        timed_out, lost = False, _CUT_OFF
         alarm = alarms.set(timeout)
         try:
             response = await session.request(
                 request.method,
                 self._url(request.path),
                 data=body,
-                headers=self._headers,
                 allow_redirects=False,
-                raise_for_status=False,
-                timeout=_NO_TIMEOUT,
+                **(self._apart if body and request.again else self._options),
             )
             return await _read(response)
         except asyncio.CancelledError as error:
@@ -163,26 +177,29 @@ class Transport:
             if not timed_out and (alarm.overruled or not session.closed):
                 # Without the frames of aiohttp: their locals hold the header.
                 raise error.with_traceback(None) from None
-            lost = ""
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
             # What watches somebody's own session may have turned the alarm into an error.
-            lost, timed_out = _lost(error), alarm.rang() or isinstance(error, TimeoutError)
-            connected = not isinstance(error, aiohttp.ClientConnectorError)
+            lost, timed_out = Lost.of(error), alarm.rang() or isinstance(error, TimeoutError)
         except RuntimeError:
             # aiohttp says so when a session is closed under a request.
             if not session.closed:
                 raise
-            lost = ""
         finally:
             alarm.stop()
             # One that was read to its end has let go of its connection by itself.
-            if response is not None and not response.closed:
-                response.release()
+            if response is None or not response.closed:
+                _abandon(response, body)
+        sent = lost.connected if body is None else request.sent
+        self._wary = self._wary or lost.stale
+        if lost.stale and not (sent or timed_out) and stale_tries:
+            return await self.send(request, timeout, stale_tries=stale_tries - 1)
         ended = NoReply(
-            detail=lost,
-            sent=connected if body is None else request.sent,
+            detail=lost.detail,
+            sent=sent,
             timed_out=timed_out,
             closed=session.closed and not timed_out,
+            unreadable=lost.unreadable,
+            untrusted=lost.untrusted,
         )
         return _as_far_as_it_came(response, ended, timeout)
 
@@ -196,13 +213,25 @@ class Transport:
         if self._session is None:
             # What every request carries is merged once; the jar keeps no cookies.
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._limit),
+                connector=aiohttp.TCPConnector(
+                    limit=self._limit, ssl=self._tls, socket_factory=resetting_socket
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers=self._headers,
+                **_OPTIONS,
             )
-            self._headers = None
         self._alarms = Alarms(asyncio.get_running_loop())
         return self._session, self._alarms
+
+    @property
+    def _apart(self) -> dict[str, Any]:
+        """The options of what is sent again.
+
+        It needs a new connection: not the one that its existence check has just used, nor another
+        that may be about to close. To name the host changes nothing, but makes aiohttp use another
+        pool; and `Body` leaves no connection in that.
+        """
+        return {**self._options, "server_hostname": self._base.raw_host}
 
     def _url(self, path: str) -> URL:
         if path != self._last_path:
@@ -211,8 +240,23 @@ class Transport:
         return self._last_url
 
 
+def _checked(tls: object) -> Tls:
+    if not isinstance(tls, Tls):
+        raise ConfigurationError(
+            "ssl must be an ssl.SSLContext, an aiohttp.Fingerprint, True or False"
+        )
+    return tls
+
+
 def _reply(response: aiohttp.ClientResponse, *, body: bytes = b"", defect: str = "") -> Reply:
     return Reply(response.status, response.reason or "", response.headers, body, defect)
+
+
+def _abandon(response: aiohttp.ClientResponse | None, body: Body | None) -> None:
+    if response is not None:
+        response.release()
+    if body is not None:
+        body.abandon()
 
 
 async def _read(response: aiohttp.ClientResponse) -> Reply:
@@ -248,38 +292,3 @@ def _as_far_as_it_came(
         # The status is known, and may say enough.
         return _reply(response, defect=ended.detail)
     return ended
-
-
-def _lost(error: Exception) -> str:
-    """Say what happened without what aiohttp's own texts may carry: URLs and headers."""
-    for kind, text in _LOST:
-        if isinstance(error, kind):
-            return text
-    why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else None
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return f"no connection ({why or 'refused'})"
-    return f"the connection was lost ({why or type(error).__name__})"
-
-
-# The narrower kind before the wider.
-_LOST: Final[tuple[tuple[type[Exception], str], ...]] = (
-    (
-        aiohttp.ClientConnectorCertificateError,
-        "the certificate of the service could not be verified",
-    ),
-    (aiohttp.ServerFingerprintMismatch, "the certificate of the service is not the expected one"),
-    (aiohttp.ClientSSLError, "the TLS connection failed"),
-    (aiohttp.ClientConnectorDNSError, "the name of the host could not be resolved"),
-    (aiohttp.ClientPayloadError, "the connection was lost in the middle of the answer"),
-    (aiohttp.ServerDisconnectedError, "the service closed the connection without an answer"),
-    (aiohttp.ClientHttpProxyError, "the proxy refused the connection"),
-    (aiohttp.ClientResponseError, "the answer is not HTTP"),
-    (HttpProcessingError, "the answer is not HTTP"),
-    (aiohttp.InvalidURL, "the URL cannot be used"),
-    (aiohttp.NonHttpUrlClientError, "the URL cannot be used"),
-    # aiohttp's own check, of settings that only a session from outside can have.
-    (
-        ValueError,
-        "aiohttp refuses the session's settings, such as a header or credentials from .netrc",
-    ),
-)

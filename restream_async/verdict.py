@@ -57,11 +57,18 @@ _NOTES: Final[dict[int, str]] = {
     401: "check the API key and the auth_scheme",
     403: "check that the API key is allowed to do this in the project",
     404: "check the project id and the ids in the route",
+    407: "it is the proxy that wants a login",
 }
-_TOO_MANY_REQUESTS: Final = 429
+_REQUEST_TIMEOUT: Final = 408
+# Too early (RFC 8470), and too many requests: what is refused in these words was not processed.
+_NOT_PROCESSED: Final = frozenset({425, 429})
 _NOT_IMPLEMENTED: Final = 501
 # Too many requests, no capacity, and a gateway that waited in vain.
 _SHEDDING: Final = frozenset({429, 503, 504})
+_TRUST: Final = (
+    "trust the certificate authority of the service with SSL_CERT_FILE, with ssl=… of "
+    "RestreamClient, or with --ca-file on the command line"
+)
 # Of a body that is no envelope: how much is looked at, and how much is shown.
 # Of what was not sent: where nothing will be different in a moment.
 _FOR_GOOD: Final = (CertificateError, ClientClosedError, NotSentError)
@@ -171,14 +178,20 @@ def _cached(request: Request) -> Failure:
 
 
 def _unanswered(request: Request, answer: NoReply, secrets: tuple[str, ...]) -> Failure:
+    verdict = Verdict.IN_DOUBT if answer.sent else Verdict.NOT_DONE
+    detail = redact(answer.detail, (*secrets, *request.secrets))
+    if answer.untrusted:
+        return Failure(
+            Verdict.REFUSED, CertificateError(request.call, detail=detail, sent=False, note=_TRUST)
+        )
+    if answer.unreadable:
+        return Failure(verdict, MalformedResponseError(request.call, problem=detail))
     kind = TransportError
     if answer.timed_out:
         kind = AttemptTimeoutError
     elif answer.closed:
         kind = ClientClosedError
-    detail = redact(answer.detail, (*secrets, *request.secrets))
-    error = kind(request.call, detail=detail, sent=answer.sent)
-    return Failure(Verdict.IN_DOUBT if answer.sent else Verdict.NOT_DONE, error)
+    return Failure(verdict, kind(request.call, detail=detail, sent=answer.sent))
 
 
 def _denies(envelope: _Envelope) -> bool:
@@ -204,7 +217,8 @@ class _Telling:
                 status = inside
         if 200 <= status < 300 and not denied:  # noqa: PLR2004 - HTTP's own classes
             return Failure(Verdict.IN_DOUBT, self._malformed(problem))
-        return Failure(verdict_of(status), self._api_error(status, envelope))
+        verdict = verdict_of(status, sent=self.request.sent)
+        return Failure(verdict, self._api_error(status, envelope))
 
     def _malformed(self, problem: str) -> MalformedResponseError:
         excerpt = self._excerpt()
@@ -257,10 +271,19 @@ class _Telling:
         return clean(redact(one_line(text), self.secrets), _EXCERPT_SHOWN)
 
 
-def verdict_of(status: int) -> Verdict:
-    """Return what an answer with a status that is no success means."""
-    if status == _TOO_MANY_REQUESTS:
+def verdict_of(status: int, *, sent: bool = True) -> Verdict:
+    """Return what an answer with a status that is no success means.
+
+    Args:
+        status: of HTTP, or of the envelope.
+        sent: whether the request was sent; a service that waited for it in vain says 408, and so
+            do some that gave up the work on it.
+
+    """
+    if status in _NOT_PROCESSED:
         return Verdict.NOT_DONE
+    if status == _REQUEST_TIMEOUT:
+        return Verdict.IN_DOUBT if sent else Verdict.NOT_DONE
     if 300 <= status < 500 or status == _NOT_IMPLEMENTED:  # noqa: PLR2004 - HTTP's own classes
         return Verdict.REFUSED
     return Verdict.IN_DOUBT

@@ -33,6 +33,7 @@ class Request:
         new: the restream that it would create.
         body: JSON in UTF-8, or None.
         sent: whether the latest attempt began to write its body; stays false for a GET.
+        again: whether it is sent after a failure; then on a connection of its own.
 
     """
 
@@ -42,6 +43,7 @@ class Request:
     new: NewRestream | None = None
     body: bytes | None = attrs.field(default=None, repr=False)
     sent: bool = False
+    again: bool = False
 
     @property
     def call(self) -> Call:
@@ -86,6 +88,8 @@ class NoReply:
         sent: whether the request may have reached the service.
         timed_out: whether it was the time-out that ended it.
         closed: whether nothing can be sent any more, because the client is closed.
+        unreadable: whether something came that cannot be read as an answer.
+        untrusted: whether the certificate of the service is not to be trusted.
 
     """
 
@@ -93,6 +97,8 @@ class NoReply:
     sent: bool
     timed_out: bool = False
     closed: bool = False
+    unreadable: bool = False
+    untrusted: bool = False
 
 
 @attrs.frozen

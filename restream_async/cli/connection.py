@@ -1,12 +1,14 @@
 """From options to a client, and to the words that the user of a command line knows."""
 
 import os
+import ssl
+from pathlib import Path
 from typing import Final
 
 from restream_async import ConfigurationError, RestreamClient, RetryPolicy
 from restream_async.cli.options import ConnectionOptions
 from restream_async.cli.secrets import secret_in
-from restream_async.cli.trouble import Trouble
+from restream_async.cli.trouble import Trouble, why
 from restream_async.config import InDoubt
 
 _API_KEY: Final = "RESTREAM_API_KEY"
@@ -42,6 +44,7 @@ def client_for(  # noqa: PLR0913 - one keyword for each setting
 
     """
     _refuse_if_missing(options)
+    trusted = True if options.ca_file is None else _trusting(options.ca_file)
     path = options.api_key_file
     api_key = None if path is None else secret_in(path, "the API key")
     try:
@@ -51,6 +54,7 @@ def client_for(  # noqa: PLR0913 - one keyword for each setting
             api_key=api_key,
             auth_scheme=options.auth_scheme,
             allow_http=options.allow_http,
+            ssl=trusted,
             timeout=timeout,
             retry=retry,
             in_doubt=in_doubt,
@@ -62,6 +66,16 @@ def client_for(  # noqa: PLR0913 - one keyword for each setting
     for theirs, ours in _WORDS.items():
         sentence = sentence.replace(theirs, ours)
     raise Trouble(sentence)
+
+
+def _trusting(path: Path) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=path)
+    except ssl.SSLError:
+        problem = "it holds no certificate in PEM, or a damaged one"
+    except OSError as error:
+        problem = why(error)
+    raise Trouble(f"cannot read certificate authorities from {path}: {problem}")
 
 
 def _refuse_if_missing(options: ConnectionOptions) -> None:

@@ -54,6 +54,15 @@ class ConnectionOptions:
             rich_help_panel=_PANEL,
         ),
     ] = None
+    ca_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Trust the certificate authorities in this file (PEM), and no others.",
+            show_default="those of the system, or of the variable SSL_CERT_FILE",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
     allow_http: Annotated[
         bool,
         typer.Option(

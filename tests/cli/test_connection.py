@@ -3,6 +3,7 @@ import io
 from pathlib import Path
 
 import pytest
+import trustme
 
 from restream_async.cli.connection import client_for
 from restream_async.cli.options import ConnectionOptions, duration, seconds
@@ -80,6 +81,34 @@ def test_a_key_with_a_space_is_refused_without_being_shown(tmp_path: Path) -> No
 def test_plain_http_is_permitted_where_it_is_asked_for(settings: pytest.MonkeyPatch) -> None:
     del settings
     options = ConnectionOptions(base_url="http://api.example.com", project_id="p1", allow_http=True)
+    assert "api.example.com" in repr(client_for(options))
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "no such file or directory"),
+        ("", "it holds no certificate in PEM, or a damaged one"),
+        ("no certificate", "it holds no certificate in PEM, or a damaged one"),
+        ("-----BEGIN CERTIFICATE-----\nxx", "it holds no certificate in PEM, or a damaged one"),
+    ],
+)
+def test_a_ca_file_that_cannot_be_used_is_one_sentence(
+    settings: pytest.MonkeyPatch, tmp_path: Path, content: str | None, problem: str
+) -> None:
+    del settings
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+    sentence = trouble_with(base_url="https://api.example.com", project_id="p1", ca_file=path)
+    assert sentence == f"cannot read certificate authorities from {path}: {problem}"
+
+
+def test_a_ca_file_is_taken(settings: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    del settings
+    path = tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(str(path))
+    options = ConnectionOptions(base_url="https://api.example.com", project_id="p1", ca_file=path)
     assert "api.example.com" in repr(client_for(options))
 
 

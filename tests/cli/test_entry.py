@@ -60,6 +60,7 @@ def test_every_command_that_calls_the_service_has_the_options_of_a_connection(
         "--base-url",
         "--project-id",
         "--api-key-file",
+        "--ca-file",
         "--auth-scheme",
         "--allow-http",
         "[env var: RESTREAM_BASE_URL]",

@@ -183,12 +183,15 @@ class RawServer:
     async def __aexit__(self, *_: object) -> None:
         if self._server is not None:
             self._server.close()
+        for peer in self.peers:
+            peer.writer.transport.abort()
+            # What nobody has looked at is complained about, and resets are nothing special here.
+            with suppress(OSError):
+                await peer.writer.wait_closed()
+        await asyncio.sleep(0)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for peer in self.peers:
-            peer.writer.transport.abort()
-        await asyncio.sleep(0)
         assert self.unexpected == []
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -18,6 +18,7 @@ from restream_async import (
     RetryPolicy,
     TransportError,
 )
+from restream_async.errors import CertificateError
 
 from .calls import CALLS, METHODS, failure_of
 from .raw import RawServer, then_close, then_reset
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 _CERTIFICATE: Final = Path(__file__).with_name("self_signed.pem")
 _CREATED: Final = created()
 _HEAD, _BODY = _CREATED.split(b"\r\n\r\n")
-_LONG: Final = b"x" * 9000
+_LONG: Final = b"x" * 2**17
 _CHUNKED: Final = b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 # An answer that breaks off: the step, the error it becomes, and some of its words.
@@ -70,45 +71,53 @@ BROKEN: Final[dict[str, tuple[Step, type[RestreamError], str]]] = {
     ),
     "a chunk without a size": (
         then_close(_CHUNKED + b"many\r\n" + _BODY),
-        TransportError,
-        "not HTTP",
+        MalformedResponseError,
+        "not valid HTTP",
     ),
     "a server error that breaks off": (
         then_close(b"HTTP/1.1 500 Oops\r\nContent-Length: 99\r\n\r\noo"),
         InternalServerError,
         "500 Oops",
     ),
-    "no HTTP": (then_close(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), TransportError, "not HTTP"),
-    "random bytes": (then_close(bytes(range(255, 0, -1)) * 3), TransportError, "not HTTP"),
+    "no HTTP": (
+        then_close(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"),
+        MalformedResponseError,
+        "not valid HTTP",
+    ),
+    "random bytes": (
+        then_close(bytes(range(255, 0, -1)) * 3),
+        MalformedResponseError,
+        "not valid HTTP",
+    ),
     "a status that is no number": (
         then_close(b"HTTP/1.1 yes OK\r\n\r\n"),
-        TransportError,
-        "not HTTP",
+        MalformedResponseError,
+        "not valid HTTP",
     ),
     "a header without a name": (
         then_close(b"HTTP/1.1 200 OK\r\n: nameless\r\n\r\n"),
-        TransportError,
-        "not HTTP",
+        MalformedResponseError,
+        "not valid HTTP",
     ),
     "a too long header": (
         then_close(b"HTTP/1.1 200 OK\r\nX-Long: %s\r\n\r\n" % _LONG),
-        TransportError,
-        "not HTTP",
+        MalformedResponseError,
+        "not valid HTTP",
     ),
     "a too long reason": (
         then_close(b"HTTP/1.1 200 %s\r\n\r\n" % _LONG),
-        TransportError,
-        "not HTTP",
+        MalformedResponseError,
+        "not valid HTTP",
     ),
     "too many headers": (
         then_close(b"HTTP/1.1 200 OK\r\n%s\r\n" % (b"X-Many: 1\r\n" * 10_000)),
-        TransportError,
-        "not HTTP",
+        MalformedResponseError,
+        "not valid HTTP",
     ),
     "two lengths": (
         then_close(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}"),
-        TransportError,
-        "not HTTP",
+        MalformedResponseError,
+        "not valid HTTP",
     ),
     "a body that is no gzip": (
         then_close(answer(_BODY, headers={"Content-Encoding": "gzip"})),
@@ -188,6 +197,36 @@ async def test_after_a_broken_answer_the_client_works_on(name: str) -> None:
     assert server.counts == {"POST": 2}
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Long": "x" * 60_000},
+        {f"X-Many-{number}": "x" * 500 for number in range(500)},
+    ],
+    ids=["long", "many"],
+)
+async def test_an_answer_with_more_headers_than_others_read_is_read(
+    headers: dict[str, str],
+) -> None:
+    body = envelope(on_the_wire(new_restream()), status=201)
+    async with (
+        RawServer(post=answer(body, "201 Created", headers)) as server,
+        client_of(server, attempts=1) as client,
+    ):
+        assert (await client.create(new_restream())).id == 7
+
+
+@pytest.mark.parametrize("status", ["408 Request Timeout", "425 Too Early"])
+async def test_what_came_too_late_or_too_early_is_sent_again(status: str) -> None:
+    async with (
+        RawServer(post=[answer(b"", status), created()], get=listed()) as server,
+        client_of(server) as client,
+    ):
+        assert (await client.create(new_restream())).id == 7
+
+    assert server.order in {"POST GET POST", "POST POST"}
+
+
 @pytest.fixture
 def deaf_port() -> Iterator[int]:
     """A port that nobody listens on."""
@@ -211,7 +250,7 @@ async def test_a_refused_connection_was_not_sent_so_everything_is_tried_again(
         await assert_nothing_left(client)
 
     assert (error.attempts, len(clock.sleeps)) == (3, 2)
-    assert "no connection (Connection refused)" in str(error)
+    assert f"no connection to 127.0.0.1 port {deaf_port} (Connection refused)" in str(error)
     assert str(error).endswith("3 attempts")
     assert error.sent is False
 
@@ -236,7 +275,9 @@ async def test_a_name_that_does_not_resolve_was_not_sent(monkeypatch: pytest.Mon
         await assert_nothing_left(client)
 
     assert (error.sent, error.attempts) == (False, 5)
-    assert "the name of the host could not be resolved" in str(error)
+    assert "the name no.such.host.example could not be resolved (Name or service not known)" in str(
+        error
+    )
 
 
 def _tls() -> ssl.SSLContext:
@@ -247,11 +288,11 @@ def _tls() -> ssl.SSLContext:
 
 async def test_a_certificate_that_nobody_vouches_for_is_not_trusted() -> None:
     async with RawServer(tls=_tls()) as server, client_of(server, attempts=2) as client:
-        error = await failure_of(client.create(new_restream()), TransportError)
+        error = await failure_of(client.create(new_restream()), CertificateError)
         await assert_nothing_left(client)
 
-    assert (error.sent, error.attempts) == (False, 2)
-    assert "the certificate of the service could not be verified" in str(error)
+    assert (error.sent, error.attempts) == (False, 1)
+    assert "the certificate of 127.0.0.1 could not be verified (self-signed" in str(error)
     assert server.requests == []
 
 

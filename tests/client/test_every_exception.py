@@ -26,6 +26,7 @@ from restream_async import (
     RetryPolicy,
     TransportError,
 )
+from restream_async.errors import CertificateError
 
 from .calls import CALLS
 from .clock import Clock
@@ -234,9 +235,11 @@ async def test_every_kind_of_time_out_is_an_attempt_time_out(name: str, session:
     assert "no connection within" in str(ours)
 
 
+@pytest.mark.parametrize("closed", [True, False])
 async def test_a_body_that_breaks_off_after_a_success_is_an_answer_that_cannot_be_read(
-    session: Session,
+    session: Session, monkeypatch: pytest.MonkeyPatch, *, closed: bool
 ) -> None:
+    monkeypatch.setattr(_Answer, "closed", closed)
     session.raises(aiohttp.ClientPayloadError(API_KEY), "in the body")
     async with client_at(retry=RetryPolicy(attempts=1), in_doubt="resend") as client:
         ours = await _caught(client, "create")
@@ -248,14 +251,13 @@ async def test_a_body_that_breaks_off_after_a_success_is_an_answer_that_cannot_b
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("ClientConnectorCertificateError", "certificate of the service could not be verified"),
-        ("ServerFingerprintMismatch", "not the expected one"),
-        ("ClientConnectorSSLError", "TLS connection failed"),
-        ("ClientConnectorDNSError", "name of the host could not be resolved"),
+        ("ClientConnectorSSLError", "TLS connection to api.example.com port 443 failed"),
+        ("ClientConnectorDNSError", "name api.example.com could not be resolved"),
+        ("ClientConnectorError", "no connection to api.example.com port 443 (Connection refused)"),
+        ("ClientProxyConnectionError", "to the proxy, api.example.com port 443 (Connection ref"),
         ("ServerDisconnectedError", "closed the connection without an answer"),
-        ("ClientHttpProxyError", "proxy refused the connection"),
+        ("ClientHttpProxyError", "proxy refused the connection (500)"),
         ("InvalidURL", "URL cannot be used"),
-        ("LineTooLong", "answer is not HTTP"),
         ("ConnectionResetError", "(Connection reset by peer)"),
         ("ClientConnectionError", "(ClientConnectionError)"),
         ("OSError without a number", "(OSError)"),
@@ -271,6 +273,51 @@ async def test_it_says_in_words_what_happened(name: str, words: str, session: Se
     assert type(ours) is TransportError
     assert words in str(ours)
     assert ours.sent is False
+
+
+@pytest.mark.parametrize("name", ["LineTooLong", "ClientResponseError"])
+async def test_what_is_no_answer_in_http_is_an_answer_that_cannot_be_read(
+    name: str, session: Session
+) -> None:
+    session.raises(_EXCEPTIONS[name]())
+    async with client_at(retry=RetryPolicy(attempts=1)) as client:
+        ours = await _caught(client, "create")
+
+    assert type(ours) is MalformedResponseError
+    assert "the answer cannot be read (it is not valid HTTP)" in str(ours)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("ClientConnectorCertificateError", "of api.example.com could not be verified"),
+        ("ServerFingerprintMismatch", "of api.example.com is not the expected one"),
+    ],
+)
+@pytest.mark.parametrize("call", CALLS)
+async def test_a_certificate_that_is_not_trusted_ends_a_call_at_once(
+    call: str, name: str, words: str, session: Session
+) -> None:
+    session.raises(_EXCEPTIONS[name]())
+    async with client_at() as client:
+        ours = await _caught(client, call)
+
+    assert type(ours) is CertificateError
+    assert (ours.sent, ours.attempts) == (False, 1)
+    assert words in str(ours)
+    assert "SSL_CERT_FILE" in ours.note
+    assert "ssl=…" in ours.note
+    assert "--ca-file" in ours.note
+
+
+async def test_a_proxy_that_wants_a_login_says_so(session: Session) -> None:
+    error = aiohttp.ClientHttpProxyError(_REQUEST, (), status=407, message=API_KEY)
+    session.raises(error)
+    async with client_at(retry=RetryPolicy(attempts=1)) as client:
+        ours = await _caught(client, "create")
+
+    assert type(ours) is TransportError
+    assert (ours.sent, "the proxy wants a login (407)" in str(ours)) == (False, True)
 
 
 async def test_a_session_that_raises_at_once_is_no_different() -> None:

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from .raw import Act, Step
 
-SHORT: Final = 0.06
+SHORT: Final = 0.12
 _HEAD: Final = b"HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\n"
 _CHUNKED: Final = b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n"
 HANGS: Final[dict[str, Act]] = {

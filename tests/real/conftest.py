@@ -8,8 +8,9 @@ from typing import Protocol
 import pytest
 import pytest_asyncio
 
+from tests.real.programs import find
 from tests.real.scene import Scene, service
-from tests.real.varnish import closed_port, find_varnishd, varnish
+from tests.real.varnish import closed_port, varnish
 
 
 class Staging(Protocol):
@@ -28,7 +29,7 @@ class Staging(Protocol):
 
 @pytest.fixture(scope="session")
 def varnishd() -> str:
-    return find_varnishd()
+    return find("varnishd", "varnish")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

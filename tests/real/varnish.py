@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import signal
 import socket
 from collections.abc import AsyncGenerator, Generator
@@ -38,19 +37,6 @@ sub vcl_backend_response {{
     }}
 }}
 """
-
-
-def find_varnishd() -> str:
-    """Return the path of `varnishd`; without one skip the test, and fail it in CI."""
-    # Debian has it where only root's PATH looks.
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
-    found = shutil.which("varnishd", path=path)
-    if found is not None:
-        return found
-    missing = "varnishd is not installed: `apt-get install varnish` brings it"
-    if os.environ.get("CI", "").lower() not in {"", "0", "false"}:
-        pytest.fail(f"{missing}, and in CI these tests must run", pytrace=False)
-    pytest.skip(missing)
 
 
 @contextmanager

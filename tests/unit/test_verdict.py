@@ -26,7 +26,17 @@ from restream_async.errors import Call
 from restream_async.model import Toggled
 from restream_async.verdict import Failure, Verdict
 from restream_async.wire import NoReply, Reply
-from tests.unit.examples import API, RESULT, denial, envelope, failure, judged, stored
+from tests.unit.examples import (
+    API,
+    API_KEY,
+    RESULT,
+    denial,
+    envelope,
+    failure,
+    judged,
+    new,
+    stored,
+)
 from tests.unit.samples import sample
 
 REFUSED: Final = Verdict.REFUSED
@@ -55,12 +65,14 @@ def without_status_code() -> bytes:
         (403, REFUSED, ForbiddenError),
         (404, REFUSED, NotFoundError),
         (405, REFUSED, ApiError),
-        (408, REFUSED, ApiError),
+        # Nothing has marked these requests as sent; see below.
+        (408, NOT_DONE, ApiError),
         (409, REFUSED, ApiError),
         (413, REFUSED, ApiError),
         (415, REFUSED, ApiError),
         (418, REFUSED, ApiError),
         (422, REFUSED, ApiError),
+        (425, NOT_DONE, ApiError),
         (428, REFUSED, ApiError),
         (429, NOT_DONE, ApiError),
         (430, REFUSED, ApiError),
@@ -101,6 +113,30 @@ def test_a_status_is_judged_whatever_the_body_is(
         assert type(failed.error) is kind
         assert isinstance(failed.error, ApiError)
         assert failed.error.status == status
+
+
+@pytest.mark.parametrize(
+    "reply", [Reply(status=408), Reply(status=200, body=denial(statusCode=408))]
+)
+def test_a_request_time_out_is_in_doubt_where_the_request_was_sent(reply: Reply) -> None:
+    """RFC 9110, 15.5.9, allows to repeat it; but some say 408 when the work took too long."""
+    request = API.create(new())
+    request.sent = True
+    failed = failure(reply, request=request)
+    assert (failed.verdict, type(failed.error)) == (IN_DOUBT, ApiError)
+
+
+def test_what_came_too_early_was_not_processed_though_it_was_sent() -> None:
+    """RFC 8470, 5.2."""
+    request = API.create(new())
+    request.sent = True
+    assert failure(Reply(status=425), request=request).verdict is NOT_DONE
+
+
+def test_a_login_that_a_proxy_wants_is_told_from_one_of_the_service() -> None:
+    failed = failure(Reply(status=407))
+    assert failed.verdict is REFUSED
+    assert "the proxy that wants a login" in str(failed.error)
 
 
 @pytest.mark.parametrize(
@@ -284,6 +320,22 @@ def test_without_an_answer_it_counts_whether_the_request_was_sent(
     assert (failed.error.detail, failed.error.sent) == (answer.detail, answer.sent)
     assert failed.retry_after is None
     assert str(failed.error).startswith(f"{answer.detail}: POST ")
+
+
+@pytest.mark.parametrize(("sent", "verdict"), [(True, IN_DOUBT), (False, NOT_DONE)])
+def test_something_that_is_no_answer_in_http_is_one_that_cannot_be_read(
+    *, sent: bool, verdict: Verdict
+) -> None:
+    failed = failure(NoReply(detail=f"it is no HTTP {API_KEY}", sent=sent, unreadable=True))
+    assert (failed.verdict, type(failed.error)) == (verdict, MalformedResponseError)
+    assert str(failed.error).startswith("the answer cannot be read (it is no HTTP ***): POST ")
+
+
+def test_a_certificate_that_is_not_trusted_is_final() -> None:
+    failed = failure(NoReply(detail=f"expired {API_KEY}", sent=False, untrusted=True))
+    assert (failed.verdict, failed.final, type(failed.error)) == (REFUSED, True, CertificateError)
+    assert str(failed.error).startswith("expired ***: POST ")
+    assert failed.signal is None
 
 
 @pytest.mark.parametrize(

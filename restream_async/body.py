@@ -1,0 +1,111 @@
+"""A request body that minds the connection it is written to.
+
+aiohttp holds the headers of a request back until its body is written. So here, and nowhere else, is
+the moment before anything has left, with the connection at hand.
+"""
+
+import select
+import socket
+import struct
+import sys
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import aiohttp
+from aiohttp.abc import AbstractStreamWriter
+
+from restream_async.wire import Request
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from aiohttp.client_proto import ResponseHandler
+
+# SO_LINGER, on, for 0 seconds: closing the socket, by whatever means, resets the connection.
+_RESET: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+# Windows has no poll, and macOS does not tell of a connection closed by one side only.
+_poll: Final = getattr(select, "poll", None)
+_HUNG_UP: Final = getattr(select, "POLLRDHUP", 0)
+
+
+class Body(aiohttp.BytesPayload):
+    """Notes when it is written, refuses a dead connection, and resets one that is given up.
+
+    aiohttp also resends a PUT or DELETE by itself when a kept-alive connection turns out to be
+    closed; a body that says it is consumed keeps it from doing so.
+    """
+
+    def __init__(self, request: Request, *, wary: bool, foreign: bool) -> None:
+        """Hold the request's JSON, or nothing.
+
+        Args:
+            request: what is sent.
+            wary: whether to ask the kernel if the service has closed the connection. The event loop
+                may not have seen it yet where a connection is used again at once; to ask costs
+                nearly one per cent of a creation.
+            foreign: whether the connection is not of `resetting_socket`.
+
+        """
+        data = request.body or b""
+        self._request = request
+        self._wary = wary
+        self._foreign = foreign
+        self._transport: asyncio.Transport | None = None
+        # Past the base's own, which takes keywords only and looks what else than bytes it has.
+        aiohttp.Payload.__init__(self, data, None, "application/json")
+        self._size = len(data)
+
+    async def write_with_length(
+        self, writer: AbstractStreamWriter, content_length: int | None
+    ) -> None:
+        """Write, unless the service has closed the connection while it was idle.
+
+        Raises:
+            ConnectionResetError: it has; nothing was written.
+
+        """
+        self._consumed = True
+        protocol: ResponseHandler = cast("Any", writer).protocol
+        transport = protocol.transport
+        if transport is None or transport.is_closing() or (self._wary and _is_hung_up(transport)):
+            raise ConnectionResetError
+        if self._foreign:
+            _set_to_reset(transport.get_extra_info("socket"))
+        if self._request.again:
+            protocol.force_close()
+        self._transport = transport
+        self._request.sent = True
+        await writer.write(self._value[:content_length])
+
+    def abandon(self) -> None:
+        """Reset the connection now.
+
+        aiohttp closes it, but that waits: until all is written, and over TLS for the service.
+        """
+        if self._transport is not None:
+            self._transport.abort()
+
+
+def resetting_socket(address: tuple[int, int, int, str, tuple[Any, ...]]) -> socket.socket:
+    """Return a socket that is reset when it is closed, for `aiohttp.TCPConnector`.
+
+    After an orderly close the kernel goes on sending what was written, for minutes: a request that
+    was given up would arrive after its repetition. A reset drops it. Set from the beginning, that
+    holds for every end of the process, `kill -9` included. So the service sees idle connections
+    reset as well, when the client is closed; by then nothing is under way on them.
+    """
+    family, kind, protocol, _, _ = address
+    sock = socket.socket(family, kind, protocol)
+    _set_to_reset(sock)
+    return sock
+
+
+def _set_to_reset(sock: socket.socket) -> None:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+
+
+def _is_hung_up(transport: "asyncio.Transport") -> bool:
+    if _poll is None:
+        return False
+    poll = _poll()
+    poll.register(transport.get_extra_info("socket").fileno(), _HUNG_UP)
+    return bool(poll.poll(0))
