@@ -14,7 +14,7 @@ from restream_async.timing import Timing
 
 from .calls import CALLS, failure_of, outcomes_of
 from .raw import RawServer, then_close
-from .samples import answer, created, created_for, envelope, listed, many, new_restream
+from .samples import answer, created_for, envelope, listed, many, new_restream
 from .watch import client_of
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ async def test_once_warned_nothing_is_written_to_a_dead_connection() -> None:
 
 async def test_what_failed_is_sent_again_on_a_connection_that_nothing_has_used() -> None:
     async with (
-        RawServer(post=[then_close(), created()] * 2, get=listed()) as server,
+        RawServer(post=[then_close(), as_asked] * 2, get=listed()) as server,
         client_of(server) as client,
     ):
         await client.create(new_restream("v1"))
