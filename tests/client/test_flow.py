@@ -181,6 +181,19 @@ async def test_the_rest_of_an_endless_input_is_not_kept_waiting_either() -> None
                 break
 
 
+async def test_on_such_a_clock_a_run_that_is_held_comes_to_its_end_too() -> None:
+    """A timer that moves the clock by all of the patience at once is no quiet time."""
+    server = RawServer(post=BACKEND_FETCH_FAILED, get=BACKEND_FETCH_FAILED)
+    async with server, client_of(server, attempts=2) as client:
+        while client.stats().state != "outage":
+            await client.outcome(new_restream("first"))
+        async with asyncio.timeout(10):
+            report = await client.create_all(many(2))
+    errors = [failed.error for failed in report.failed]
+    assert {type(error) for error in errors} <= {OutageError, OutcomeUnknownError}
+    assert len(errors) == 2
+
+
 async def test_a_single_creation_waits_within_its_own_deadline_only() -> None:
     async with (
         Sandbox(faults=_PROMPT) as sandbox,
