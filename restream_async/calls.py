@@ -275,7 +275,7 @@ class Caller:
                 return Failure(Verdict.REFUSED, last.error)
             if deadline.patient and self.gate.given_up:
                 # A new item may still ask; one that waits at length would always be in time to.
-                return self._gone(last.error.call)
+                return self._gone(last.error.call, last.error.attempts)
             result = await again()
             if not isinstance(result, Failure):
                 self.budget.refund(price)
@@ -343,10 +343,12 @@ class Caller:
         error = AttemptTimeoutError(request.call, detail=detail, sent=False)
         return Failure(Verdict.NOT_DONE, error)
 
-    def _gone(self, call: Call) -> Failure:
+    def _gone(self, call: Call, attempts: int = 0) -> Failure:
         gate = self.gate
         note = _OUTAGE_NOTE if gate.reached else _NEVER_REACHED_NOTE
-        error = OutageError(call, reached=gate.reached, last=gate.last, note=note)
+        error = OutageError(
+            call, reached=gate.reached, last=gate.last, attempts=attempts, note=note
+        )
         return Failure(Verdict.REFUSED, error)
 
 

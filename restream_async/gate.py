@@ -249,19 +249,19 @@ class Gate:
         self._admit()
         self.tell_of_room()
 
-    def _try_probe(self) -> bool:
+    def _try_probe(self, *, waited: bool = False) -> bool:
         if not self._outage.on or self._probing or self._outage.until_probe > 0:
             return False
         self._in_flight += 1
         self._probing = True
-        self._outage.probing()
+        self._outage.probing(waited=waited)
         return True
 
     def _admit(self) -> None:
         while self._waiting:
             if self._in_flight < self._room:
                 self._in_flight += 1
-            elif not self._try_probe():
+            elif not self._try_probe(waited=True):
                 return
             self._hand_over()
 

@@ -95,10 +95,15 @@ class Outage:
         """
         return self._past if self._away is None else self._past + self._now() - self._away
 
-    def probing(self) -> None:
-        """Note that a probe is sent; the next one comes after twice the interval."""
+    def probing(self, *, waited: bool = False) -> None:
+        """Note that a probe is sent; the next one comes after twice the interval.
+
+        Args:
+            waited: whether somebody has waited for it, so that it was no quiet time before.
+
+        """
         now = self._now()
-        if self._since is not None and now - self._last_asked > self._forgotten:
+        if self._since is not None and not waited and now - self._last_asked > self._forgotten:
             self._begin()
         self._interval = min(_RAREST_PROBE, self._interval * 2)
         self._next_probe = now + self._interval * (0.5 + self._chance() / 2)

@@ -23,6 +23,8 @@ RETRY_AFTER_CAP: Final = 60.0
 # What does not count waits no longer than after so many failures: it is to be sent soon after the
 # service is back, and as long as that is gone the gate holds it anyway.
 _EXCUSED_FAILURES: Final = 3
+# Seconds; as it may be tried without end, it is not tried all the time, however short the back-off.
+_EXCUSED_WAIT: Final = 0.1
 
 _log: Final = logging.getLogger("restream_async")
 
@@ -136,12 +138,13 @@ async def pursue(  # noqa: PLR0913 - what it insists with, handed over once
 
     def wait(state: "RetryCallState") -> float:
         failures, chance = state.attempt_number, timing.random()
-        if not counts:
-            failures = min(failures, _EXCUSED_FAILURES)
         if not last.connected:
             # At least half of it, or a second without the service could use up all attempts.
             chance = (1.0 + chance) / 2
-        return policy.wait(failures, last.retry_after, chance)
+        if counts:
+            return policy.wait(failures, last.retry_after, chance)
+        failures = min(failures, _EXCUSED_FAILURES)
+        return max(_EXCUSED_WAIT, policy.wait(failures, last.retry_after, chance))
 
     def stop(state: "RetryCallState") -> bool:
         tired = counted >= policy.attempts

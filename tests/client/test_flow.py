@@ -20,7 +20,8 @@ from restream_async.stats import Stats
 from restream_async.testing import instant_timing
 from restream_async.timing import Timing
 
-from .raw import RawServer, then_hang
+from .clock import Clock
+from .raw import RawServer, then_close, then_hang
 from .samples import BACKEND_FETCH_FAILED, created, many, new_restream
 from .watch import client_of
 
@@ -179,6 +180,20 @@ async def test_the_rest_of_an_endless_input_is_not_kept_waiting_either() -> None
             assert isinstance(outcome, Failed)
             if isinstance(outcome.error, OutageError):
                 break
+
+
+async def test_on_such_a_clock_a_run_that_is_held_comes_to_its_end_too() -> None:
+    """A timer that moves the clock by all of the patience at once is no quiet time."""
+    cut = then_close(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")
+    server = RawServer(post=cut, get=cut)
+    async with server, client_of(server, clock=Clock(chance=1.0), attempts=2) as client:
+        while client.stats().state != "outage":
+            await client.outcome(new_restream("first"))
+        async with asyncio.timeout(10):
+            report = await client.create_all(many(2))
+    errors = [failed.error for failed in report.failed]
+    assert {type(error) for error in errors} <= {OutageError, OutcomeUnknownError}
+    assert len(errors) == 2
 
 
 async def test_a_single_creation_waits_within_its_own_deadline_only() -> None:

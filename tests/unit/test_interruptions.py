@@ -173,6 +173,8 @@ class TestNeverReached:
             outcomes = await run
         assert 30 < now() < 4 + 30 + 3
         assert len(outcomes) == count
+        for outcome in outcomes:
+            assert outage_of(outcome).attempts == outcome.attempts
         error = outage_of(outcomes[-1])
         assert not error.reached
         assert isinstance(error.last, TransportError)

@@ -260,6 +260,13 @@ class TestQuietTime:
         service.outage.probing()
         assert service.outage.given_up
 
+    def test_while_somebody_waits_there_is_none(self) -> None:
+        service = Service(patience=60)
+        service.fails(10, within=1.0)
+        service.now += 3600
+        service.outage.probing(waited=True)
+        assert service.outage.given_up
+
     @pytest.mark.parametrize("fails", [True, False])
     def test_a_probe_that_takes_long_is_no_quiet_time(self, *, fails: bool) -> None:
         """Whether it fails or is broken off."""

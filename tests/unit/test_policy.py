@@ -228,6 +228,19 @@ async def test_what_does_not_count_is_tried_again_without_end_and_soon() -> None
     assert clock.slept == [0.5, 1.0] + [2.0] * 49
 
 
+async def test_what_does_not_count_is_not_tried_all_the_time() -> None:
+    clock, again = Clockwork(0.0), Attempts(*[doubtful()] * 9, "a restream")
+    await pursue(
+        doubtful(),
+        again,
+        policy=RetryPolicy(base=0.001),
+        timing=clock.timing,
+        deadline=ENDLESS,
+        excused=lambda _: True,
+    )
+    assert clock.slept == [0.1] * 10
+
+
 async def test_what_counts_again_uses_the_attempts_that_are_left() -> None:
     clock, again = Clockwork(), Attempts(*[doubtful()] * 50)
     answers = iter([True, True, False])
