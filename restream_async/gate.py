@@ -291,8 +291,8 @@ class Gate:
     ) -> asyncio.Task[None] | None:
         """Call `over` after so many seconds, and `then`; return the timer, if there is one.
 
-        If somebody cancels the timer, together with all tasks of the loop, `over` is called at
-        once.
+        If somebody cancels the timer, together with all tasks of the loop, both are called at
+        once: whoever still waits must not wait for ever.
         """
         if self._closed:
             return None
@@ -305,7 +305,7 @@ class Gate:
             if self._closed:
                 return
             over()
-            if then is not None and not timer.cancelled():
+            if then is not None:
                 then()
 
         timer = asyncio.create_task(wait())
