@@ -14,7 +14,9 @@ import attrs
 
 from restream_async.bookkeeping import Page
 from restream_async.calls import Caller
+from restream_async.concurrency import cancelled_from_outside
 from restream_async.creation import Creator, Doubt
+from restream_async.deadline import Stop
 from restream_async.deletion import delete
 from restream_async.errors import NotFoundError
 from restream_async.existence import Key, key_of
@@ -55,7 +57,7 @@ class Case:
 class Aftercare:
     """Remembers what was in doubt, looks again, and repairs if asked to."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a client, handed over once
         self,
         caller: Caller,
         api: Api,
@@ -63,6 +65,7 @@ class Aftercare:
         *,
         repair: bool,
         checked: Callable[[Case], None],
+        stop: Stop,
     ) -> None:
         """Work with a caller on one project.
 
@@ -72,6 +75,7 @@ class Aftercare:
             creator: knows what the service has shown so far.
             repair: whether to delete the copies that the run itself made.
             checked: told of each creation that was looked for again.
+            stop: tells it to wait for nothing any more.
 
         """
         self._caller = caller
@@ -80,12 +84,14 @@ class Aftercare:
         self._existence = creator.existence
         self._repair = repair
         self._checked = checked
+        self._stop = stop
         self._cases: defaultdict[str, list[Case]] = defaultdict(list)
         self._count = 0
         # What the run has told of for the keys in doubt, whichever item it was for.
         self._told: dict[Key, set[int | str]] = {}
         self._last_doubt = 0.0
         self.duplicates: list[Duplicate] = []
+        # Counted from the beginning, so that no cancellation makes it too small.
         self.unchecked = 0
 
     def note(self, new: NewRestream, restream_id: int | str) -> None:
@@ -94,35 +100,46 @@ class Aftercare:
         if self._told and (told := self._told.get(key_of(new))) is not None:
             told.add(restream_id)
 
-    async def remember(self, case: Case) -> None:
-        """Look for this one again at the end, or as soon as there are too many to remember."""
+    def remember(self, case: Case) -> None:
+        """Look for this one again at the end."""
         told = self._told.setdefault(key_of(case.new), set())
         if case.kept is not None:
             told.add(case.kept)
         self._cases[case.new.video_id].append(case)
         self._count += 1
+        self.unchecked += 1
         self._last_doubt = self._caller.timing.now()
-        if self._count > MOST_CASES:
+
+    async def make_room(self) -> None:
+        """Look for the oldest at once where there are too many to remember."""
+        while self._count > MOST_CASES:
             # Those of the video that has waited longest.
             video_id = next(iter(self._cases))
             cases = self._cases.pop(video_id)
             self._count -= len(cases)
-            self.unchecked += len(cases)
             await self._look_at(deque([(video_id, cases)]))
 
     async def look_again(self) -> None:
-        """Look for all that was in doubt, and repair if asked to."""
+        """Look for all that was in doubt, and repair if asked to.
+
+        Raises:
+            RuntimeError: somebody cancelled a part of it.
+
+        """
         if not self._cases:
             return
         timing = self._caller.timing
-        await timing.sleep(max(0.0, self._last_doubt + GRACE - timing.now()))
+        grace = max(0.0, self._last_doubt + GRACE - timing.now())
+        await self._stop.pause(timing.sleep(grace))
         videos = deque(self._cases.items())
         self._cases, self._count = defaultdict(list), 0
-        # Until they are looked for.
-        self.unchecked += sum(len(cases) for _, cases in videos)
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(len(videos), self._caller.gate.ceiling)):
+            tasks = [
                 group.create_task(self._look_at(videos))
+                for _ in range(min(len(videos), self._caller.gate.ceiling))
+            ]
+        if any(task.cancelled() for task in tasks):
+            raise cancelled_from_outside()
 
     async def _look_at(self, videos: deque[tuple[str, list[Case]]]) -> None:
         while videos:
@@ -161,8 +178,11 @@ class Aftercare:
         return found
 
     async def _list_once(self, video_id: str, cases: list[Case]) -> list[Restream] | Failure:
-        deadline = self._caller.begin_patiently()
-        return await self._listing.read(video_id, deadline, about=cases[0].new)
+        # Late commits are worth one check, even when there is no time.
+        listing = self._listing
+        read = listing.read_finally if self._stop.requested else listing.read
+        deadline = self._caller.begin_patiently(self._stop)
+        return await read(video_id, deadline, about=cases[0].new)
 
     def _forget(self, cases: list[Case]) -> None:
         for case in cases:
@@ -208,5 +228,5 @@ class Aftercare:
         )
 
     async def _gone(self, restream_id: int | str) -> bool:
-        deadline = self._caller.begin_patiently()
+        deadline = self._caller.begin_patiently(self._stop)
         return await delete(self._caller, self._api, restream_id, deadline) is True

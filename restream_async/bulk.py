@@ -1,9 +1,9 @@
 """Many creations as a stream of outcomes, in bounded memory.
 
-A run owns a few tasks ("lanes"). Each takes a place in the gate and an item from the input, and
-sees that item to its end. A lane that waits for a retry holds no place, so a further one is started
-to use it, up to a bound, so that the items under way are bounded too; and a lane that finds another
-one already waiting ends.
+A run owns a few tasks. One reads the input. The others ("lanes") each take a place in the gate and
+an item, and see that item to its end. A lane that waits for a retry holds no place, so a further
+one is started to use it, up to a bound, so that the items under way are bounded too; and a lane
+that finds another one already waiting for a place ends.
 """
 
 import asyncio
@@ -11,13 +11,14 @@ from collections import deque
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Final, Self, TypeAlias
+from typing import Any, Final, Self, TypeVar, cast
 
 import attrs
 
 from restream_async.aftercare import Aftercare, Case
 from restream_async.bookkeeping import Bookkeeper, Page, Repeats
 from restream_async.calls import Caller
+from restream_async.concurrency import cancelled_from_outside
 from restream_async.creation import (
     IN_PLACE,
     Beginning,
@@ -27,36 +28,47 @@ from restream_async.creation import (
     Unsettled,
     outcome_of,
 )
-from restream_async.errors import JournalError
-from restream_async.intake import Recent, intake
-from restream_async.intents import Intent, Intents, Reports, Work
+from restream_async.deadline import Stop
+from restream_async.draining import GRACE, UnderWay
+from restream_async.errors import JournalError, NotSentError, OutcomeUnknownError, TransportError
+from restream_async.gate import GivenUpError
+from restream_async.intake import Intake, Job, Recent, Reports, Work
+from restream_async.intents import Intents, JournalReports
 from restream_async.journal import Journal
 from restream_async.model import Created, Failed, NewRestream, Outcome
+from restream_async.refusals import Refusals
 from restream_async.report import BulkCounts, BulkReport, Duplicate, Tally, sort_outcomes
 from restream_async.wire import Api
 
-# Intents that are written ahead, for each request that may be in flight, so that requests need not
-# wait for the disk.
-_AHEAD_SHARE: Final = 4
+_T = TypeVar("_T")
+
+# Items that are read ahead, for each request that may be in flight: where intents are written, so
+# that requests need not wait for the disk; else so that they need not wait for the reader.
+_AHEAD_WITH_JOURNAL: Final = 4
+_AHEAD: Final = 0.5
 # Items that may wait for a retry, for each that may be in flight.
 _WAITING_SHARE: Final = 4
 
 _AGAIN: Final = Beginning(in_place=True, look_first=True)
-
-
-# An item on its way: its number in the input, what to create, how to begin, and its place in the
-# journal, if there is one.
-_Job: TypeAlias = tuple[int, NewRestream, Beginning, Page | None]
+_UNKNOWN_NOTE: Final = "list the restreams of the video before creating it again"
 
 
 class BulkRun:
     """A bulk run: an async context manager, and an async iterator over its outcomes.
 
     Leaving the block early cancels what is under way and waits until it has stopped. An exception
-    from the input surfaces from the iteration, after the outcomes of all that was read before it;
-    so does a `JournalError`, for a journal that cannot be written any more, and a `RuntimeError`
-    where the client is closed during the run: what was under way is reported as failed, with
-    `OutcomeUnknownError` where nobody knows whether it was created.
+    from the input surfaces from the iteration, after the outcomes of all that was read before it.
+    So does:
+
+    - a `JournalError`, for a journal that cannot be written any more;
+    - a `RuntimeError` where the client is closed during the run, or where somebody else cancels
+      tasks of the run;
+    - what makes the run stop by itself, because all items would fail: `UnauthorizedError` or
+      `ForbiddenError` after 5 in a row, `CertificateError`, or `OutageError` of a service that was
+      never reached.
+
+    Every item that was read has an outcome before: `OutcomeUnknownError` where it may have been
+    created, and `NotSentError` where it was not sent.
 
     Attributes:
         before_reading: if set, awaited when the journal is open and locked, and nothing is read
@@ -77,12 +89,12 @@ class BulkRun:
         repair: bool = False,
         ensure: bool = False,
         repeats: Repeats = "existing",
+        under_way: UnderWay | None = None,
     ) -> None:
         """Prepare a run; nothing is read or sent before the block is entered."""
         self._caller = caller
+        self._api = api
         self._creator = creator
-        self._intake = intake(requests, caller.gate)
-        self._ensure = ensure
         another = repeats == "create"
         beginning = Beginning(in_place=True, look_first=ensure, another=another)
         self._beginning = IN_PLACE if beginning == IN_PLACE else beginning
@@ -90,28 +102,38 @@ class BulkRun:
         self._recent = None if another or ensure or journal is not None else Recent()
         self._journal = journal
         self._books = Bookkeeper(journal, repeats, ensure=ensure) if journal is not None else None
-        self._intents = self._intents_of(self._books) if self._books is not None else None
-        self._aftercare = Aftercare(caller, api, creator, repair=repair, checked=self._note_checked)
+        self._intake = self._intake_of(requests)
+        self._under_way = under_way if under_way is not None else UnderWay(caller)
+        self._stop = Stop()
+        self._aftercare = Aftercare(
+            caller, api, creator, repair=repair, checked=self._note_checked, stop=self._stop
+        )
+        self._refusals = Refusals()
         self._tally = Tally()
         self._most_lanes = caller.gate.ceiling * (1 + _WAITING_SHARE)
         self._tasks: set[asyncio.Task[None]] = set()
-        # How many lanes wait for an item or a place, and how many of them are worth keeping.
-        self._idle = 0
-        self._spare = 1 if self._intake.waits and journal is None else 0
+        # Lanes that have no item, and whether one of them waits for a place.
+        self._idle: set[asyncio.Task[Any]] = set()
+        self._queued = False
         self._outcomes: deque[Outcome] = deque()
+        self._unknown = 0
         self._news = asyncio.Event()
         self._drained = asyncio.Event()
         self._group = asyncio.TaskGroup()
         self._stack = AsyncExitStack()
+        self._reader: asyncio.Task[None] | None = None
+        self._grace: asyncio.TimerHandle | None = None
+        self._grace_over = False
         self._entered = False
+        self._finished = False
         self._over = False
-        self._unknown = 0
 
     async def __aenter__(self) -> Self:
         """Begin to read and to create.
 
         Raises:
             JournalError: the journal cannot be used.
+            ClientClosedError: the client is draining.
             RuntimeError: the run was entered before.
 
         """
@@ -119,18 +141,16 @@ class BulkRun:
             raise RuntimeError("a bulk run can be entered once; call create_many again")
         self._entered = True
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(self._intake.close)
+            self._under_way.add(self, self._api.any("POST"))
+            stack.callback(self._under_way.discard, self)
             if self._journal is not None:
                 await stack.enter_async_context(self._journal)
             if self.before_reading is not None:
                 await self.before_reading(self._journal)
+            await stack.enter_async_context(self._group)
             self._stack = stack.pop_all()
-        await self._stack.enter_async_context(self._group)
         self._caller.gate.on_room.add(self._use_room)
-        if self._intents is not None:
-            for work in self._intents.work:
-                self._start(work)
-        self._start(self._work)
+        self._reader, *_ = [self._start(work) for work in (*self._intake.work, self._work)]
         return self
 
     async def __aexit__(
@@ -142,7 +162,11 @@ class BulkRun:
         """Cancel what is still under way, and wait until it has stopped."""
         self._over = True
         self._caller.gate.on_room.discard(self._use_room)
-        for task in self._tasks:
+        if self._grace is not None:
+            self._grace.cancel()
+        # The reader ends by itself, so that the input is closed in peace.
+        self._intake.refuse()
+        for task in self._tasks - {self._reader}:
             task.cancel()
         if not isinstance(error, asyncio.CancelledError):
             # No concern of the tasks: the group would only wrap it in a group of exceptions.
@@ -165,8 +189,6 @@ class BulkRun:
             raise RuntimeError("enter the run first: async with client.create_many(…) as run")
         while not self._outcomes:
             if not self._tasks:
-                if not self._over:
-                    await self._finish()
                 self._intake.raise_error()
                 raise StopAsyncIteration
             self._news.clear()
@@ -188,17 +210,38 @@ class BulkRun:
 
     @property
     def unchecked(self) -> int:
-        """How many creations after doubt could not be looked for again at the end."""
+        """How many creations after doubt were not looked for again.
+
+        When the iteration has ended: how many could not be.
+        """
         return self._aftercare.unchecked
 
     @property
     def unknown(self) -> int:
-        """How many items were sent and have no outcome, because the block was left early."""
+        """How many items may exist and have no outcome, because the block was left early."""
         return self._unknown
 
-    def stop(self) -> None:
-        """Read no more input. What is under way is finished, and the iteration ends after it."""
+    def end_input(self) -> None:
+        """Read no more input. What was read is created, and the iteration ends after it."""
         self._intake.stop()
+        self._drained.set()
+
+    def stop(self) -> None:
+        """End within seconds.
+
+        No more input is read, and every wait ends at once. What is on the wire has 5 seconds to
+        end by itself. The iteration goes on until each item that was read is reported: what was
+        not sent as `NotSentError`, what may exist all the same as `OutcomeUnknownError`.
+        """
+        if self._stop.requested:
+            return
+        self._stop.request()
+        self._intake.refuse()
+        self._drained.set()
+        for task in self._idle:
+            task.cancel()
+        if self._tasks:
+            self._grace = asyncio.get_running_loop().call_later(GRACE, self._cut)
 
     async def report(self) -> BulkReport:
         """Wait for the end, and return all outcomes that were not iterated over yet.
@@ -228,27 +271,52 @@ class BulkRun:
             unchecked=self.unchecked,
         )
 
-    def _intents_of(self, books: Bookkeeper) -> Intents:
-        gate = self._caller.gate
-        reports = Reports(arrived=self._use_room, done=self._skip, refused=self._refuse)
-        return Intents(self._intake, books, gate, most=gate.ceiling * _AHEAD_SHARE, reports=reports)
+    def _intake_of(self, requests: Iterable[NewRestream] | AsyncIterable[NewRestream]) -> Intake:
+        ceiling = self._caller.gate.ceiling
+        if self._books is None:
+            reports = Reports(arrived=self._use_room, unsent=self._unsent)
+            return Intake(requests, most=max(1, int(ceiling * _AHEAD)), reports=reports)
+        reports = JournalReports(
+            arrived=self._use_room,
+            unsent=self._unsent,
+            room=self._room_for_outcomes,
+            done=self._skip,
+            refused=self._refuse,
+        )
+        return Intents(requests, self._books, most=ceiling * _AHEAD_WITH_JOURNAL, reports=reports)
 
-    def _start(self, work: Work) -> None:
+    def _start(self, work: Work) -> asyncio.Task[None]:
         task = self._group.create_task(self._guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        if task.cancelled() and not (self._over or self._stop.requested):
+            self._intake.fail(cancelled_from_outside())
+            self.stop()
+        if not (self._tasks or self._over):
+            if self._finished:
+                self._under_way.discard(self)
+            else:
+                self._finished = True
+                self._start(self._finish)
         self._news.set()
+
+    def _cut(self) -> None:
+        """End what is still on the wire."""
+        self._grace_over = True
+        for task in self._tasks:
+            task.cancel()
 
     def _use_room(self) -> None:
         """Start a lane where there is work for one that nobody waits to do."""
-        if self._idle or not self._caller.gate.has_room:
+        if self._idle or not self._caller.gate.has_room or not self._intake.ready:
             return
-        work = self._intents is None or self._intents.any_ready
-        if work and self._tasks and len(self._tasks) < self._most_lanes:
-            self._start(self._work)
+        if self._tasks and len(self._tasks) < self._most_lanes:
+            # It has no item yet.
+            self._idle.add(self._start(self._work))
 
     async def _guarded(self, work: Work) -> None:
         # Started from the midst of another one, also where tasks are begun eagerly.
@@ -257,97 +325,148 @@ class BulkRun:
             await work()
         except Exception as error:  # noqa: BLE001 - of somebody's own session, say: the iteration raises it
             self._intake.fail(error)
+            # This task does its part no more, so nothing is begun that may need it.
+            self.stop()
 
     async def _work(self) -> None:
-        while self._wants_lane():
-            self._idle += 1
-            try:
-                if len(self._outcomes) >= self._most_lanes:
-                    await self._room_for_outcomes()
-                job = await self._next()
-            finally:
-                self._idle -= 1
-            if job is not None:
-                self._use_room()
-                await self._see_through(*job)
+        self._idle.discard(_this_task())
+        while (taken := await self._next()) is not None:
+            self._use_room()
+            await self._see_through(*taken)
 
-    def _wants_lane(self) -> bool:
-        """Say whether a lane that is free has something to do, or to wait for."""
-        if self._intents is None:
-            intake = self._intake
-            ended, at_once = intake.ended, not intake.waits
-        else:
-            ended, at_once = self._intents.ended, self._intents.any_ready
-        # The idle one may have got its place already, and leave another one free.
-        enough = self._idle > self._spare and not (at_once and self._caller.gate.has_room)
-        return not (ended or enough)
+    async def _next(self) -> tuple[Job, bool] | None:
+        """Return an item, and whether there is a place in the gate for it.
 
-    async def _next(self) -> _Job | None:
-        if self._intents is None or self._books is None:
-            item = await self._intake.next_in_place()
-            if item is None:
-                return None
-            index, new, placed = item
-            recent = self._recent
-            beginning = self._beginning if recent is None or not recent.knows(new) else _AGAIN
-            return index, new, beginning if placed else _unplaced(beginning), None
-        intent = await self._intents.next_in_place()
-        if intent is None:
-            return None
-        (index, new, page), placed = intent
-        beginning = self._books.beginning(page)
-        return index, new, beginning if placed else _unplaced(beginning), page
+        There is none in an outage that nobody waits for any more.
+        """
+        intake, gate = self._intake, self._caller.gate
+        while True:
+            if len(self._outcomes) >= self._most_lanes and not intake.stopped:
+                await self._idly(self._room_for_outcomes())
+            elif not intake.ready:
+                if intake.ended or len(self._idle) >= gate.ceiling:
+                    break
+                await self._idly(intake.arrival())
+            elif gate.try_enter():
+                return intake.take(), True
+            elif self._queued:
+                # It takes what is ready as soon as there is a place.
+                break
+            else:
+                placed = await self._idly(self._place())
+                if intake.ready:
+                    return intake.take(), placed
+        return None
+
+    async def _idly(self, wait: Awaitable[_T]) -> _T:
+        task = _this_task()
+        self._idle.add(task)
+        try:
+            return await wait
+        finally:
+            self._idle.discard(task)
+
+    async def _place(self) -> bool:
+        """Wait for a place; return False in an outage that nobody waits for any more."""
+        gate = self._caller.gate
+        self._queued = True
+        try:
+            await gate.enter()
+        except GivenUpError:
+            return False
+        finally:
+            self._queued = False
+        if self._intake.ready:
+            return True
+        # Another one was faster.
+        gate.leave()
+        return False
 
     async def _room_for_outcomes(self) -> None:
         """Wait for a consumer that is slower than the service."""
-        while len(self._outcomes) >= self._most_lanes:
+        while len(self._outcomes) >= self._most_lanes and not self._intake.stopped:
             self._drained.clear()
             await self._drained.wait()
 
-    async def _skip(self, intent: Intent, done: Created) -> None:
+    def _begin(self, job: Job) -> Beginning:
+        """Return how an item that has its place is to be begun."""
+        _, new, page = job
+        if page is not None and self._books is not None:
+            beginning = self._books.beginning(page)
+        elif self._recent is not None and self._recent.knows(new):
+            beginning = _AGAIN
+        else:
+            beginning = self._beginning
+        return beginning
+
+    async def _see_through(self, job: Job, placed: bool) -> None:  # noqa: FBT001 - a fact, handed on
+        beginning = self._begin(job)
+        if not placed:
+            beginning = attrs.evolve(beginning, in_place=False)
+        deadline = self._caller.begin_patiently(self._stop)
+        try:
+            end = await self._creator.create(job[1], deadline, beginning)
+        except BaseException:
+            # Above all a cancellation, by whomever.
+            in_doubt = deadline.in_doubt or beginning.in_doubt
+            self._unknown += in_doubt and self._over
+            self._conclude(job, self._cut_short(job[1], in_doubt=in_doubt))
+            raise
+        if isinstance(end, Settled):
+            if self._refusals.doubted:
+                self._refusals.succeeded()
+        elif why := self._caller.exchange.closed:
+            # No further item could be sent; the iteration raises it after the last outcome.
+            self._intake.fail(RuntimeError(why))
+        elif self._refusals.stops(end.error):
+            self._intake.fail(end.error)
+            self.stop()
+        self._conclude(job, end)
+        if end.doubt is not None:
+            await self._aftercare.make_room()
+
+    def _conclude(self, job: Job, end: Settled | Unsettled) -> None:
+        """Note how an item ended, and report it."""
+        index, new, page = job
+        if page is not None and self._books is not None:
+            self._books.end(page, end)
+        self._deliver(outcome_of(end, index, new), page, end.doubt)
+
+    def _cut_short(self, new: NewRestream, *, in_doubt: bool) -> Unsettled:
+        """Return the end of an item that is not gone on with."""
+        call = self._api.create(new).call
+        if not in_doubt:
+            detail = "its run ended before it was sent"
+            return Unsettled(error=NotSentError(call, detail=detail, sent=False), attempts=0)
+        doubt = TransportError(call, detail="its run ended before the answer came", sent=True)
+        error = OutcomeUnknownError(call, doubt=doubt, attempts=1, note=_UNKNOWN_NOTE)
+        return Unsettled(error=error, attempts=1, doubt=Doubt(absent_before=False))
+
+    def _unsent(self, job: Job) -> None:
+        """Report an item that is not begun any more."""
+        in_doubt = self._begin(job).in_doubt
+        self._conclude(job, self._cut_short(job[1], in_doubt=in_doubt))
+
+    def _skip(self, page: Page, done: Created) -> None:
         """Report an item that needs no request."""
-        index, new, page = intent
-        await self._room_for_outcomes()
-        doubt = page.doubt
-        if doubt is not None:
-            await self._remember(index, new, page, done.restream.id, doubt)
-        self._deliver(done, doubt)
+        self._deliver(done, page, page.doubt)
 
     def _refuse(self, index: int, new: NewRestream, error: JournalError) -> None:
         """Report an item that could not be noted, and so is not sent."""
-        self._deliver(Failed(index=index, request=new, error=error, attempts=0), None)
+        self._deliver(Failed(index=index, request=new, error=error, attempts=0), None, None)
 
-    async def _see_through(
-        self, index: int, new: NewRestream, beginning: Beginning, page: Page | None
-    ) -> None:
-        deadline = self._caller.begin_patiently()
-        try:
-            end = await self._creator.create(new, deadline, beginning)
-        except asyncio.CancelledError:
-            self._unknown += deadline.in_doubt
-            raise
-        if self._books is not None and page is not None:
-            self._books.end(page, end)
-        if isinstance(end, Unsettled) and (why := self._caller.exchange.closed):
-            # No further item could be sent; the iteration raises it after the last outcome.
-            self._intake.fail(RuntimeError(why))
-        doubt = end.doubt
-        if doubt is not None:
-            kept = end.restream.id if isinstance(end, Settled) else None
-            await self._remember(index, new, page, kept, doubt)
-        self._deliver(outcome_of(end, index, new), doubt)
-
-    async def _remember(
-        self, index: int, new: NewRestream, page: Page | None, kept: int | str | None, doubt: Doubt
-    ) -> None:
-        """Keep in mind to look once more, at the end of the run."""
-        case = Case(index=index, new=new, kept=kept, doubt=doubt, page=page)
-        await self._aftercare.remember(case)
-
-    def _deliver(self, outcome: Outcome, doubt: Doubt | None) -> None:
+    def _deliver(self, outcome: Outcome, page: Page | None, doubt: Doubt | None) -> None:
+        if self._over:
+            return
         self._tally.add(outcome, in_doubt=doubt is not None)
-        if isinstance(outcome, Created):
-            self._aftercare.note(outcome.request, outcome.restream.id)
+        kept = outcome.restream.id if isinstance(outcome, Created) else None
+        if kept is not None:
+            self._aftercare.note(outcome.request, kept)
+        if doubt is not None:
+            # It is looked for once more, at the end of the run.
+            new = outcome.request
+            case = Case(index=outcome.index, new=new, kept=kept, doubt=doubt, page=page)
+            self._aftercare.remember(case)
         self._outcomes.append(outcome)
         if not self._news.is_set():
             self._news.set()
@@ -357,15 +476,12 @@ class BulkRun:
             self._books.checked(case.page)
 
     async def _finish(self) -> None:
-        await self._aftercare.look_again()
+        if not self._grace_over:
+            await self._aftercare.look_again()
         if self._journal is not None:
-            try:
-                await self._journal.flush()
-            except JournalError as error:
-                # What cannot be noted any more is looked for by the next run; say so all the same.
-                self._intake.fail(error)
+            # What cannot be noted any more is looked for by the next run; say so all the same.
+            await self._journal.flush()
 
 
-def _unplaced(beginning: Beginning) -> Beginning:
-    # In an outage that nobody waits for any more there are no places to begin in.
-    return attrs.evolve(beginning, in_place=False)
+def _this_task() -> asyncio.Task[Any]:
+    return cast("asyncio.Task[Any]", asyncio.current_task())

@@ -9,22 +9,27 @@ import aiohttp
 
 from restream_async import codec
 from restream_async.calls import Caller, unless_in_doubt, value_or_raise
+from restream_async.concurrency import to_the_end
 from restream_async.config import InDoubt, Settings, check_limits
 from restream_async.creation import (
     LOOK_FIRST,
     LOOK_RECENTLY,
     PLAIN,
+    Beginning,
     Creator,
+    Settled,
+    Unsettled,
     outcome_of,
     restream_or_raise,
 )
 from restream_async.deletion import delete
+from restream_async.draining import UnderWay, refusal
 from restream_async.model import NewRestream, Outcome, Restream, Toggled
 from restream_async.policy import RetryPolicy
 from restream_async.stats import Stats
 from restream_async.timing import Timing
 from restream_async.transport import Tls, Transport
-from restream_async.wire import Api
+from restream_async.wire import Api, Request
 
 if TYPE_CHECKING:
     from restream_async.bookkeeping import Repeats
@@ -51,8 +56,12 @@ class RestreamClient:
     - `InternalServerError`, `BackendFetchFailedError`, `TransportError`, `AttemptTimeoutError`,
       `MalformedResponseError`, or `ApiError` for 408, 425, 429, 502 and 504: after the retries
       that the policy allows;
-    - `ClientClosedError`, a `RuntimeError`: the client, or the session it was given, is closed. A
-      creation that was in doubt then ends as `OutcomeUnknownError`.
+    - `ClientClosedError`, a `RuntimeError`: the client, or the session it was given, is closed, or
+      the client is draining. A creation that was in doubt then ends as `OutcomeUnknownError`;
+    - `NotSentError`: the client was drained, and its time was over before the request was sent.
+
+    To end well, call `drain` before `close`. Cancelling a call ends it at once. What it has sent
+    may take effect all the same: see `create`.
     """
 
     def __init__(  # noqa: PLR0913 - one keyword for each setting
@@ -132,6 +141,7 @@ class RestreamClient:
             secrets=settings.secrets,
         )
         self._creator = Creator(self._caller, self._api, in_doubt)
+        self._under_way = UnderWay(self._caller)
 
     def __repr__(self) -> str:
         """Return where the client works, never its key."""
@@ -151,11 +161,30 @@ class RestreamClient:
         """Close the client."""
         await self.close()
 
+    async def drain(self, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - a part of it comes after the time
+        """Come to a good end: accept no new calls, and wait until those under way have ended.
+
+        A new call raises `ClientClosedError`, and bulk runs read no further. Close the client
+        afterwards: a service that is told to end drains its client, and then leaves the block.
+
+        Args:
+            timeout: seconds for the calls under way. After them, what waits for a retry, a place
+                or the end of an outage ends at once: with `NotSentError`, or `OutcomeUnknownError`
+                where it may have taken effect. What is on the wire then has 5 seconds more; what
+                does not end in time either is ended by `close`, with `OutcomeUnknownError`.
+
+        """
+        await self._under_way.drain(timeout)
+
     async def close(self) -> None:
         """Close the connections; a session that was handed in stays open.
 
-        What is under way ends: a request at once, a wait for a retry at its end.
+        What is under way ends: a request at once, a wait for a retry at its end. To let it finish,
+        call `drain` before. Closing goes on to its end, however often it is cancelled.
         """
+        await to_the_end(self._close)
+
+    async def _close(self) -> None:
         await self._transport.close()
         # Who waits for a place is let through, and finds the client closed.
         await self._caller.gate.close()
@@ -166,25 +195,29 @@ class RestreamClient:
         Where an attempt is in doubt, the restream is looked for before it is sent again, and
         adopted if it is there.
 
+        Cancelling it (`task.cancel()`, `asyncio.timeout`, a server whose caller hangs up) says
+        nothing about the restream: the request may have left, and may have taken effect. Call
+        `ensure` with the same restream to find out and to create it if it is absent. A bulk run
+        with a journal finds out by itself when it is run again.
+
         Raises:
             OutcomeUnknownError: an attempt may have taken effect, and looking failed as well.
 
         """
-        end = await self._creator.create(new, self._caller.begin())
-        return restream_or_raise(end)
+        return restream_or_raise(await self._create(new))
 
     async def ensure(self, new: NewRestream) -> Restream:
         """Return the restream if it is there, else create it.
 
         For events that are delivered more than once. It is there if one with the same video id,
-        stream URL and stream key is.
+        stream URL and stream key is. Where it is cancelled, the restream may have been created;
+        call it again.
 
         Raises:
             OutcomeUnknownError: an attempt may have taken effect, and looking failed as well.
 
         """
-        end = await self._creator.create(new, self._caller.begin(), LOOK_FIRST)
-        return restream_or_raise(end)
+        return restream_or_raise(await self._create(new, LOOK_FIRST))
 
     async def outcome(
         self, new: NewRestream, *, ensure: bool = False, recent: bool = False
@@ -193,6 +226,7 @@ class RestreamClient:
 
         For workers and queues, which tell others what became of each: nothing is raised for a
         restream that could not be created, and what was created says from where it is known.
+        Only a cancellation is raised, and means the same as for `create`: the restream may exist.
 
         Args:
             new: the restream.
@@ -203,8 +237,14 @@ class RestreamClient:
 
         """
         beginning = (LOOK_RECENTLY if recent else LOOK_FIRST) if ensure else PLAIN
-        end = await self._creator.create(new, self._caller.begin(), beginning)
+        end = await self._create(new, beginning)
         return outcome_of(end, 0, new)
+
+    async def _create(self, new: NewRestream, beginning: Beginning = PLAIN) -> Settled | Unsettled:
+        if self._under_way.draining:
+            return Unsettled(error=refusal(self._api.create(new).call), attempts=0)
+        with self._under_way as deadline:
+            return await self._creator.create(new, deadline, beginning)
 
     async def list(self, video_id: str) -> list[Restream]:
         """Return the restreams of one live video, in the service's order.
@@ -213,7 +253,8 @@ class RestreamClient:
             InvalidRestreamError: the id is empty or cannot stand in a path.
 
         """
-        result = await self._creator.listing.read(video_id, self._caller.begin())
+        with self._accepted(self._api.list(video_id)) as deadline:
+            result = await self._creator.listing.read(video_id, deadline)
         return value_or_raise(result)
 
     async def toggle(self, restream_id: int | str) -> Toggled:
@@ -229,9 +270,10 @@ class RestreamClient:
 
         """
         request = self._api.toggle(restream_id)
-        result = await self._caller.insist(
-            request, codec.toggled, self._caller.begin(), heed=unless_in_doubt(_TOGGLE_NOTE)
-        )
+        with self._accepted(request) as deadline:
+            result = await self._caller.insist(
+                request, codec.toggled, deadline, heed=unless_in_doubt(_TOGGLE_NOTE)
+            )
         return value_or_raise(result)
 
     async def delete(self, restream_id: int | str) -> bool:
@@ -244,9 +286,14 @@ class RestreamClient:
             InvalidRestreamError: the id is empty or cannot stand in a path.
 
         """
-        return value_or_raise(
-            await delete(self._caller, self._api, restream_id, self._caller.begin())
-        )
+        with self._accepted(self._api.delete(restream_id)) as deadline:
+            result = await delete(self._caller, self._api, restream_id, deadline)
+        return value_or_raise(result)
+
+    def _accepted(self, request: Request) -> UnderWay:
+        if self._under_way.draining:
+            raise refusal(request.call)
+        return self._under_way
 
     def stats(self) -> Stats:
         """Return what this client is doing now."""
@@ -321,6 +368,7 @@ class RestreamClient:
             repair=repair,
             ensure=ensure,
             repeats=repeats,
+            under_way=self._under_way,
         )
 
     async def create_all(
@@ -335,10 +383,11 @@ class RestreamClient:
         """Create many restreams, and return all outcomes at once, in the order of the input.
 
         The arguments are those of `create_many`. What its iteration raises (an exception of the
-        input, a `JournalError`, a `RuntimeError` where the client is closed meanwhile) is raised
-        in place of the report, once all that was under way has ended. The outcomes until then are
-        lost but for their numbers, which a note on the exception tells: where the input can raise,
-        iterate over `create_many`, or have a `journal`, which remembers what is done.
+        input, a `JournalError`, a wrong API key, a `RuntimeError` where the client is closed
+        meanwhile or somebody cancels tasks of the run) is raised in place of the report, once all
+        that was under way has ended. The outcomes until then are lost but for their numbers, which
+        a note on the exception tells: where the input can raise, iterate over `create_many`, or
+        have a `journal`, which remembers what is done.
         """
         run = self.create_many(
             requests, journal=journal, repair=repair, ensure=ensure, repeats=repeats
@@ -363,7 +412,13 @@ class RestreamClient:
         """
         from restream_async.undo import Undo  # noqa: PLC0415 - as above
 
-        return Undo(self._caller, self._api, self._journal(journal), include_found=include_found)
+        return Undo(
+            self._caller,
+            self._api,
+            self._journal(journal),
+            include_found=include_found,
+            under_way=self._under_way,
+        )
 
     def _journal(self, path: str | os.PathLike[str]) -> "Journal":
         from restream_async.journal import Identity, Journal  # noqa: PLC0415 - as above

@@ -1,16 +1,37 @@
 """What comes in: the input of a bulk run, read item by item, sync or async."""
 
-import abc
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator
-from typing import ClassVar, Final, cast
+from collections import deque
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Iterator,
+)
+from typing import Any, Final, TypeAlias, cast
 
-from restream_async.gate import Gate, GivenUpError
+import attrs
+
+from restream_async.bookkeeping import Page
 from restream_async.model import NewRestream
 
 REMEMBERED: Final = 15_000
 """How many of the latest different restreams of an input are surely known again. Up to twice as
 many are kept, each in some 100 bytes: 3 MB at most."""
+
+_BURST: Final = 128
+"""Items that are read before others have their turn in the event loop."""
+
+Job: TypeAlias = tuple[int, NewRestream, Page | None]
+"""An item's number, the item, and its place in the journal, if there is one."""
+
+Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
+"""What a task is made of."""
 
 
 class Recent:
@@ -35,185 +56,257 @@ class Recent:
         return known
 
 
-class Intake(abc.ABC):
-    """Numbers the items, and remembers how the input ended.
-
-    What the input raises ends it, and is kept until all that it gave before is reported.
+@attrs.frozen(kw_only=True)
+class Reports:
+    """What is called when.
 
     Attributes:
-        waits: whether an item may be waited for, so that it pays to have somebody wait.
-        ended: whether no more items come.
+        arrived: there is an item to take, and nothing waits for one.
+        unsent: an item was read and is not to be sent any more.
 
     """
 
-    waits: ClassVar[bool]
+    arrived: Callable[[], None]
+    unsent: Callable[[Job], None]
 
-    def __init__(self, gate: Gate) -> None:
-        """Begin at item 0; places are taken in `gate`."""
-        self._gate = gate
-        self.ended = False
+
+class Intake:
+    """Reads the input in one task and one context, from the first item to its closing.
+
+    The task reads a few items ahead, so that those who take them need not wait for it, and no more
+    before some are taken: memory stays bounded. What the input raises ends it, and is kept until
+    all that it gave before is reported.
+    """
+
+    def __init__(
+        self,
+        requests: Iterable[NewRestream] | AsyncIterable[NewRestream],
+        *,
+        most: int,
+        reports: Reports,
+    ) -> None:
+        """Prepare; nothing is read yet.
+
+        Args:
+            requests: the input.
+            most: items that may be read ahead.
+            reports: what is called when.
+
+        """
+        self._items: Iterator[NewRestream] | AsyncIterator[NewRestream] = (
+            aiter(requests) if isinstance(requests, AsyncIterable) else iter(requests)
+        )
+        self._most = most
+        self._few = most // 2
+        self._reports = reports
+        self._reader: asyncio.Task[object] | None = None
+        # Whether the reader waits for the input, and not for room.
+        self._awaiting = False
         self._count = 0
+        self._burst = 0
+        self.ready: deque[Job] = deque()
+        """Items that can be taken."""
+        # Items that are read and not taken; and who waits for one.
+        self._ahead = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        # What the reader waits for while enough was read.
+        self._room: asyncio.Future[None] | None = None
+        self._stopped = False
+        self._refusing = False
+        self._complete = False
         self._error: BaseException | None = None
 
-    @abc.abstractmethod
-    async def next(self) -> tuple[int, NewRestream] | None:
-        """Return the next item and its number; None at the end."""
+    @property
+    def work(self) -> tuple[Work, ...]:
+        """What is to be run beside, as tasks of its own: first the reader."""
+        return (self._read_all,)
 
-    @abc.abstractmethod
-    async def next_in_place(self) -> tuple[int, NewRestream, bool] | None:
-        """Return the next item, and whether there is a place in the gate for it.
+    @property
+    def stopped(self) -> bool:
+        """Whether no more is read, because somebody said so."""
+        return self._stopped
 
-        There is none at the end, which is None, nor in an outage that nobody waits for any more.
-        """
+    @property
+    def ended(self) -> bool:
+        """Whether no more items come."""
+        return self._complete and not self.ready
+
+    async def arrival(self) -> None:
+        """Wait until there may be an item to take, or no more come. First come, first served."""
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        await turn
+
+    def take(self) -> Job:
+        """Return an item that is ready."""
+        self._ahead -= 1
+        # Not for each one: so many are read in one go.
+        if self._ahead <= self._few and self._room is not None:
+            self._make_room()
+        return self.ready.popleft()
 
     def stop(self) -> None:
-        """Give no more items."""
-        self.ended = True
+        """Read no more, and do not wait for the item that is awaited."""
+        self._stopped = True
+        self._make_room()
+        # The input itself may say so: then it is not interrupted.
+        reader = self._reader
+        if self._awaiting and reader is not None and reader is not asyncio.current_task():
+            reader.cancel()
 
-    def fail(self, error: Exception) -> None:
-        """Give no more items, because of `error`."""
+    def refuse(self) -> None:
+        """Read no more, and report what was read and not taken as not sent."""
+        self._refusing = True
+        self.stop()
+        while self.ready:
+            self._reports.unsent(self.take())
+
+    def fail(self, error: BaseException) -> None:
+        """Read no more, because of `error`."""
         self._error = self._error or error
         self.stop()
 
     def raise_error(self) -> None:
         """Raise what the input raised, if it did, once."""
         error, self._error = self._error, None
+        if isinstance(error, StopAsyncIteration):
+            # As it is, it would pass for the end of the outcomes.
+            raise RuntimeError("the input raised StopAsyncIteration") from error  # noqa: TRY004 - as Python itself does it
         if error is not None:
             raise error
 
-    async def close(self) -> None:  # noqa: B027 - an ordinary iterable needs nothing
-        """Let go of the input."""
+    def _all_read(self) -> None:
+        """Note that the input has ended."""
+        self._end()
 
-    def _number(self, item: object) -> tuple[int, NewRestream]:
-        if not isinstance(item, NewRestream):
-            kind = type(item).__name__
-            raise TypeError(f"item {self._count} of the input is a {kind}, not a NewRestream")
-        index = self._count
-        self._count += 1
-        return index, item
+    def _put(self, job: Job) -> None:
+        """Let somebody take an item."""
+        self.ready.append(job)
+        if self._refusing:
+            self.refuse()
+            return
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        if len(self.ready) == 1:
+            self._reports.arrived()
 
-    def _end(self, error: BaseException | None = None) -> None:
-        self.ended = True
-        self._error = self._error or error
+    # What is done with an item that was read.
+    _accept = _put
 
+    def _make_room(self) -> None:
+        """Let the reader go on."""
+        room, self._room = self._room, None
+        if room is not None and not room.done():
+            room.set_result(None)
 
-class SyncIntake(Intake):
-    """An ordinary iterable."""
+    def _end(self) -> None:
+        """Let nobody wait any more."""
+        self._complete = True
+        for turn in self._waiting:
+            if not turn.done():
+                turn.set_result(None)
+        self._waiting.clear()
 
-    waits = False
-
-    def __init__(self, requests: Iterable[NewRestream], gate: Gate) -> None:
-        """Read from `requests`."""
-        super().__init__(gate)
-        self._items: Iterator[NewRestream] = iter(requests)
-
-    async def next(self) -> tuple[int, NewRestream] | None:
-        """Return the next item at once."""
-        return self._next()
-
-    def _next(self) -> tuple[int, NewRestream] | None:
-        if self.ended:
-            return None
+    async def _read_all(self) -> None:
+        self._reader = asyncio.current_task()
         try:
-            return self._number(next(self._items))
-        except StopIteration:
-            self._end()
-        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - all is handed on
-            self._end(error)
-        return None
-
-    async def next_in_place(self) -> tuple[int, NewRestream, bool] | None:
-        """Wait for a place, and read at the moment when it is free."""
-        placed = self._gate.try_enter() or await enter(self._gate)
-        item = self._next()
-        if item is not None:
-            return *item, placed
-        if placed:
-            self._gate.leave()
-        return None
-
-
-class AsyncIntake(Intake):
-    """An async iterable, read by one task at a time, and only while the gate has room."""
-
-    waits = True
-
-    def __init__(self, requests: AsyncIterable[NewRestream], gate: Gate) -> None:
-        """Read from `requests`."""
-        super().__init__(gate)
-        self._items: AsyncIterator[NewRestream] = aiter(requests)
-        self._turn = asyncio.Lock()
-        self._reader: asyncio.Task[object] | None = None
-
-    async def next(self) -> tuple[int, NewRestream] | None:
-        """Wait for room and for the next item."""
-        async with self._turn:
-            # Room is waited for, but not taken: the next item may come in an hour, and others
-            # can use it meanwhile.
-            if await enter(self._gate):
-                self._gate.leave()
-            if self.ended:
-                return None
+            await self._keep_errors(self._read())
+        finally:
             try:
-                return self._number(await self._read())
-            except StopAsyncIteration:
-                self._end()
-            except asyncio.CancelledError as error:
-                if _is_cancelled():
+                await self._keep_errors(self._close())
+            finally:
+                self._all_read()
+
+    async def _keep_errors(self, work: Coroutine[Any, Any, None]) -> None:
+        """Keep what the input raises; only a cancellation from outside is raised."""
+        try:
+            await work
+        except asyncio.CancelledError as error:
+            task = self._reader
+            if task is None:
+                raise AssertionError from error
+            if not self._stopped:
+                if task.cancelling():
                     raise
                 # The input's own: it waited for something that was cancelled.
-                self._end(error)
-            except Exception as error:  # noqa: BLE001 - whatever the input raises is handed on
-                self._end(error)
-            return None
+                self.fail(error)
+            # Interrupted by `stop`: the reader goes on to its end.
+            while task.cancelling():
+                task.uncancel()
+        except Exception as error:  # noqa: BLE001 - whatever the input raises is handed on
+            self.fail(error)
 
-    async def next_in_place(self) -> tuple[int, NewRestream, bool] | None:
-        """Read, and then wait for a place."""
-        item = await self.next()
-        return None if item is None else (*item, await enter(self._gate))
+    def _read(self) -> Coroutine[Any, Any, None]:
+        if isinstance(self._items, AsyncIterator):
+            return self._read_async(self._items)
+        return self._read_sync(self._items)
 
-    def stop(self) -> None:
-        """Give no more items, and do not wait for the one that is awaited."""
-        super().stop()
-        # The input itself may say so: then what it gives next is its last.
-        if self._reader is not None and self._reader is not asyncio.current_task():
-            self._reader.cancel()
+    async def _read_sync(self, items: Iterator[NewRestream]) -> None:
+        while not self._stopped:
+            try:
+                item = next(items)
+            except StopIteration:
+                return
+            self._number(item)
+            self._burst += 1
+            if self._ahead >= self._most or self._burst >= _BURST:
+                await self._rest()
 
-    async def close(self) -> None:
-        """Close an async generator; anything else belongs to whoever made it."""
+    async def _read_async(self, items: AsyncIterator[NewRestream]) -> None:
+        source: object = items
+        generator: AsyncGenerator[NewRestream, None] | None = None
+        if isinstance(source, AsyncGenerator):
+            generator = cast("AsyncGenerator[NewRestream, None]", source)
+        step: Awaitable[NewRestream] | None = None
+        while not self._stopped:
+            try:
+                item = await self._wait_for(step or anext(items))
+            except StopAsyncIteration:
+                return
+            step = None
+            self._number(item)
+            if self._ahead < self._most:
+                continue
+            try:
+                await self._rest()
+            except asyncio.CancelledError as error:
+                if self._stopped or generator is None:
+                    raise
+                # It belongs to a time-out around the `yield`, say. If not, it comes back.
+                step = generator.athrow(error)
+
+    async def _wait_for(self, step: Awaitable[NewRestream]) -> NewRestream:
+        self._awaiting = True
+        try:
+            return await step
+        finally:
+            self._awaiting = False
+
+    async def _rest(self) -> None:
+        """Wait while enough was read, and let others have their turn."""
+        self._burst = 0
+        if self._ahead < self._most:
+            await asyncio.sleep(0)
+        while self._ahead >= self._most and not self._stopped:
+            self._room = asyncio.get_running_loop().create_future()
+            await self._room
+
+    async def _close(self) -> None:
+        """Close a generator; anything else belongs to whoever made it."""
         items: object = self._items
         if isinstance(items, AsyncGenerator):
             await cast("AsyncGenerator[object, None]", items).aclose()
+        elif isinstance(items, Generator):
+            cast("Generator[object, None, None]", items).close()
 
-    async def _read(self) -> NewRestream:
-        reader = self._reader = asyncio.current_task()
-        try:
-            return await anext(self._items)
-        except asyncio.CancelledError:
-            # Cancelled by `stop` alone, the reading task itself goes on to its end.
-            if self.ended and reader is not None and not reader.uncancel():
-                raise StopAsyncIteration from None
-            raise
-        finally:
-            self._reader = None
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-async def enter(gate: Gate) -> bool:
-    """Take a place in the gate; return False in an outage that nobody waits for any more."""
-    try:
-        await gate.enter()
-    except GivenUpError:
-        return False
-    return True
-
-
-def intake(requests: Iterable[NewRestream] | AsyncIterable[NewRestream], gate: Gate) -> Intake:
-    """Return what reads `requests`."""
-    if isinstance(requests, AsyncIterable):
-        return AsyncIntake(requests, gate)
-    return SyncIntake(requests, gate)
+    def _number(self, item: object) -> None:
+        if not isinstance(item, NewRestream):
+            kind = type(item).__name__
+            raise TypeError(f"item {self._count} of the input is a {kind}, not a NewRestream")
+        job = self._count, item, None
+        self._count += 1
+        self._ahead += 1
+        self._accept(job)

@@ -120,6 +120,10 @@ class Api:
         object.__setattr__(self, "_root", root)
         object.__setattr__(self, "_restreams", f"{root}/restreams")
 
+    def any(self, method: str) -> Call:
+        """Return what is asked by calls of a method, whichever restreams they are about."""
+        return Call(method, self._restreams)
+
     def create(self, new: NewRestream) -> Request:
         """Return the request that creates a restream."""
         return Request("POST", self._restreams, new.video_id, new, codec.to_json(new))

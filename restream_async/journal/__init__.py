@@ -5,16 +5,18 @@ that the restream may be there, and looks. Nothing secret is at rest: a creation
 fingerprint, keyed with the API key and a salt of the journal's own.
 
 All database work is done by one thread. What has gathered while it was committing goes into the
-next commit, so the cost of making things durable is shared by all creations in flight.
+next commit, so the cost of making things durable is shared by all creations in flight. No task
+writes, so none can be cancelled.
 """
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self, TypeAlias, TypeVar
 
+from restream_async.concurrency import to_the_end
 from restream_async.errors import JournalError
 from restream_async.journal.entries import DONE, Batch, Entry, Identity, State
 from restream_async.journal.store import Store
@@ -22,6 +24,7 @@ from restream_async.journal.store import Store
 __all__ = ["DONE", "Entry", "Identity", "Journal", "State"]
 
 _T = TypeVar("_T")
+_Replies: TypeAlias = list[tuple[asyncio.Future[Any], Any]]
 
 _LINGER: Final = 0.05
 """Seconds that ends, which nobody waits for, may wait for company on their way to the disk."""
@@ -39,8 +42,9 @@ class Journal:
         self._identity = identity
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="restream-journal")
         self._batch = Batch()
-        self._writer: asyncio.Task[None] | None = None
-        self._alarm: asyncio.TimerHandle | None = None
+        # Whether the thread writes, or is about to; and what makes it begin.
+        self._writing = False
+        self._alarm: asyncio.Handle | None = None
         self._store: Store | None = None
         self._broken: JournalError | None = None
 
@@ -53,15 +57,15 @@ class Journal:
 
         """
         try:
-            await _to_the_end(self._open())
+            await self._in_thread(self._open)
         except BaseException:
-            await _to_the_end(self._close())
+            await self._close()
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Write what is left, and close the file."""
-        await _to_the_end(self._close())
+        await self._close()
 
     def fingerprint(self, *key: str) -> str:
         """Return what a creation is known by; it does not give the key away."""
@@ -139,17 +143,16 @@ class Journal:
     async def _page(self, state: State, after: tuple[str, int]) -> list[tuple[str, int, int | str]]:
         return await self._ask(lambda store: store.page(state, after))
 
-    async def _open(self) -> None:
-        self._store = await self._in_thread(lambda: Store.open(self._path, self._identity))
+    def _open(self) -> None:
+        self._store = Store.open(self._path, self._identity)
 
     async def _close(self) -> None:
         store, self._store = self._store, None
+        self._unset_alarm()
         try:
             if store is not None:
                 if self._batch:
-                    self._schedule(store)
-                if self._writer is not None:
-                    await self._writer
+                    self._write(store)
                 await self._in_thread(store.close)
         finally:
             self._thread.shutdown(wait=False)
@@ -169,57 +172,57 @@ class Journal:
         return asyncio.get_running_loop().create_future()
 
     def _schedule(self, store: Store) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
-        if self._writer is None:
-            self._writer = asyncio.create_task(self._commit_all(store))
+        if not self._writing:
+            self._writing = True
+            self._unset_alarm()
+            # After what else happens in this turn of the loop: it goes into the same commit.
+            self._alarm = asyncio.get_running_loop().call_soon(self._write, store)
 
     def _schedule_soon(self) -> None:
-        if self._writer is None and self._alarm is None:
+        if not self._writing and self._alarm is None:
             loop = asyncio.get_running_loop()
             self._alarm = loop.call_later(_LINGER, self._schedule, self._opened())
 
-    async def _commit_all(self, store: Store) -> None:
-        more = True
-        try:
-            while more:
-                batch, self._batch = self._batch, Batch()
-                await self._commit(store, batch)
-                # At the end, what nobody waits for is written at once as well.
-                more = self._batch.awaited or (bool(self._batch) and self._store is None)
-        finally:
-            self._writer = None
-        if self._batch:
-            self._schedule_soon()
+    def _unset_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
-    async def _commit(self, store: Store, batch: Batch) -> None:
+    def _write(self, store: Store) -> None:
+        self._alarm = None
+        batch, self._batch = self._batch, Batch()
+        loop = asyncio.get_running_loop()
+        written = loop.run_in_executor(self._thread, self._commit, store, batch)
+        written.add_done_callback(lambda written: self._written(store, batch, written))
+
+    def _commit(self, store: Store, batch: Batch) -> _Replies:
+        """Write a batch, in the thread."""
         # What broke once does not heal by itself: no intent is trusted to it any more.
-        broken: Exception | None = self._broken
-        replies: list[tuple[asyncio.Future[Any], Any]] = []
-        if broken is None:
-            try:
-                replies = await self._in_thread(lambda: store.commit(batch))
-            except JournalError as error:
-                self._broken = broken = error
-            except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
-                broken = error
+        if self._broken is not None:
+            raise self._broken
+        try:
+            return store.commit(batch)
+        except JournalError as error:
+            self._broken = error
+            raise
+
+    def _written(self, store: Store, batch: Batch, written: asyncio.Future[_Replies]) -> None:
+        broken = written.exception()
         for reply in batch.replies if broken is not None else ():
             if not reply.done() and broken is not None:
                 reply.set_exception(broken)
-        for reply, value in replies:
+        for reply, value in written.result() if broken is None else ():
             if not reply.done():
                 reply.set_result(value)
+        self._writing = False
+        if self._store is None:
+            return
+        if self._batch.awaited:
+            self._writing = True
+            self._write(store)
+        elif self._batch:
+            self._schedule_soon()
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
-
-async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Await what must not be left half done; a cancellation takes effect after it."""
-    task = asyncio.create_task(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
+        loop = asyncio.get_running_loop()
+        return await to_the_end(lambda: loop.run_in_executor(self._thread, work))

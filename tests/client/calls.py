@@ -12,6 +12,7 @@ from .samples import new_restream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
+    from pathlib import Path
 
     from restream_async import NewRestream, Outcome
 
@@ -52,9 +53,10 @@ async def collect(
     client: RestreamClient,
     requests: Iterable[NewRestream] | AsyncIterable[NewRestream],
     outcomes: list[Outcome],
+    journal: Path | None = None,
 ) -> None:
     """Run them all, and keep the outcomes even if it ends in an exception."""
-    async with client.create_many(requests) as run:
+    async with client.create_many(requests, journal=journal) as run:
         async for outcome in run:
             outcomes.append(outcome)  # noqa: PERF401 - a comprehension would lose them
 

@@ -144,6 +144,30 @@ async def test_who_is_cancelled_while_the_client_closes_is_cancelled() -> None:
         await closing
 
 
+async def test_a_closing_that_is_cancelled_again_and_again_closes_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    due = asyncio.Event()
+    close = aiohttp.ClientSession.close
+
+    async def slowly(session: aiohttp.ClientSession) -> None:
+        await due.wait()
+        await close(session)
+
+    monkeypatch.setattr(aiohttp.ClientSession, "close", slowly)
+    async with RawServer(get=listed()) as server, client_of(server) as client:
+        await client.list("v1")
+        task = asyncio.create_task(client.close())
+        for _ in range(10):
+            await asyncio.sleep(0)
+            task.cancel()
+        assert not task.done()
+        due.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await assert_nothing_left(client)
+
+
 class TestABulkRun:
     async def test_of_a_closed_client_says_so(self) -> None:
         outcomes: list[Outcome] = []
@@ -151,9 +175,10 @@ class TestABulkRun:
             await client.close()
             await closed_run(client, many(3), outcomes)
 
-        [failed] = outcomes
-        assert isinstance(failed, Failed)
-        assert type(failed.error) is ClientClosedError
+        assert len(outcomes) == 3
+        for failed in outcomes:
+            assert isinstance(failed, Failed)
+            assert type(failed.error) is ClientClosedError
 
     async def test_delivers_what_is_in_flight_as_unknown(self) -> None:
         outcomes: list[Outcome] = []

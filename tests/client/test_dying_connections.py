@@ -14,7 +14,7 @@ from restream_async.timing import Timing
 
 from .calls import CALLS, failure_of, outcomes_of
 from .raw import RawServer, then_close
-from .samples import answer, created_for, envelope, listed, many, new_restream
+from .samples import answer, as_asked, created_for, envelope, listed, many, new_restream
 from .watch import client_of
 
 if TYPE_CHECKING:

@@ -121,6 +121,7 @@ class Backend:
     async def send(self, request: Request, timeout: float) -> Reply | NoReply:  # noqa: ASYNC109 - the protocol's
         del timeout
         self.sent.append(request)
+        request.sent = request.method != "GET"
         ticket = object()
         self.arrived[ticket] = request
         for _ in range(self.turns):
@@ -131,6 +132,7 @@ class Backend:
             await asyncio.Event().wait()
         fate = self.choose(request)
         if fate is Fate.UNSENT:
+            request.sent = False
             return NoReply(detail="connection refused", sent=False)
         if fate is Fate.LATE:
             self._late.append(request)

@@ -354,8 +354,7 @@ async def test_a_look_that_is_cancelled_leaves_what_it_had_not_seen_unchecked() 
         backend.turns = 10**6
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(anext(run), 0.01)
-        backend.turns = 1
-        assert (await run.report()).unchecked == 1
+    assert run.unchecked == 1
 
 
 @pytest.mark.parametrize("fates", [[Fate.LATE, Fate.DONE], [Fate.DONE, Fate.LATE]])

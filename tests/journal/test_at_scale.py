@@ -76,9 +76,9 @@ async def test_doubts_are_looked_for_on_the_way_when_there_are_too_many(
     most = 0
     remember = Aftercare.remember
 
-    async def watched(self: Aftercare, case: Case) -> None:
+    def watched(self: Aftercare, case: Case) -> None:
         nonlocal most
-        await remember(self, case)
+        remember(self, case)
         most = max(most, sum(map(len, self._cases.values())))  # pyright: ignore[reportPrivateUsage]
 
     monkeypatch.setattr(Aftercare, "remember", watched)

@@ -5,6 +5,7 @@ import pytest
 
 from restream_async.errors import JournalError
 from restream_async.journal import Journal, State
+from restream_async.undo import Undo
 from tests.journal.backend import IDENTITY, Backend, client_of, new
 from tests.journal.conftest import journal_threads, threads_left
 from tests.journal.disk import Barrier, Disk, states, write
@@ -132,3 +133,73 @@ async def test_a_run_cancelled_while_it_closes_has_its_ends_on_the_disk(
     await cancelled(task, await barrier)
     assert nothing_is_left()
     assert states(path) == [(0, "created")]
+
+
+@pytest.mark.parametrize("times", [2, 10])
+async def test_a_run_cancelled_again_and_again_while_it_is_left_closes_its_journal(
+    path: Path, disk: Disk, times: int
+) -> None:
+    backend = Backend()
+    barrier: asyncio.Future[Barrier] = asyncio.get_running_loop().create_future()
+
+    async def create() -> None:
+        async with client_of(backend).run(new(), journal=path) as run:
+            await anext(run)
+            barrier.set_result(Barrier(disk))
+
+    task = asyncio.create_task(create())
+    held = await barrier
+    await asyncio.to_thread(held.reached.wait)
+    for _ in range(times):
+        task.cancel()
+        await asyncio.sleep(0)
+    assert not task.done()
+    held.open.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert task.cancelling() == times
+    assert nothing_is_left()
+    assert states(path) == [(0, "created")]
+    assert await opens(path)
+
+
+async def test_an_opening_that_is_cancelled_twice_closes_it_again(path: Path, disk: Disk) -> None:
+    barrier = Barrier(disk)
+    task = asyncio.create_task(Journal(path, IDENTITY).__aenter__())
+    await asyncio.to_thread(barrier.reached.wait)
+    for _ in range(3):
+        task.cancel()
+        await asyncio.sleep(0)
+    barrier.open.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert nothing_is_left()
+    assert await opens(path)
+
+
+async def test_an_undo_cancelled_twice_while_it_is_left_closes_its_journal(
+    path: Path, disk: Disk
+) -> None:
+    backend = Backend()
+    client = client_of(backend)
+    async with client.run(new(), journal=path) as run:
+        await run.report()
+    barrier: asyncio.Future[Barrier] = asyncio.get_running_loop().create_future()
+
+    async def undo() -> None:
+        journal = Journal(path, IDENTITY)
+        async with Undo(client.caller, client.api, journal):
+            journal.end("x", 0, State.FAILED)
+            barrier.set_result(Barrier(disk))
+
+    task = asyncio.create_task(undo())
+    held = await barrier
+    await asyncio.to_thread(held.reached.wait)
+    for _ in range(2):
+        task.cancel()
+        await asyncio.sleep(0)
+    held.open.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert nothing_is_left()
+    assert await opens(path)

@@ -239,7 +239,7 @@ async def test_a_run_left_early_and_resumed_creates_each_once(path: Path) -> Non
     assert Origin.JOURNAL in origins(last.created)
 
 
-async def test_a_stopped_run_finishes_what_it_has_begun_and_is_resumed_where_it_stopped(
+async def test_a_run_whose_input_is_ended_finishes_what_it_has_read_and_is_resumed_where_it_stopped(
     path: Path,
 ) -> None:
     async with Sandbox(latency=0.001) as sandbox:
@@ -253,7 +253,7 @@ async def test_a_stopped_run_finishes_what_it_has_begun_and_is_resumed_where_it_
 
             async with client.create_many(source(), journal=path) as run:
                 outcomes: list[Outcome] = [await anext(run)]
-                run.stop()
+                run.end_input()
                 outcomes += [outcome async for outcome in run]
         assert sorted(outcome.index for outcome in outcomes) == read
         assert len(read) < len(WANTED) * 100
@@ -268,14 +268,14 @@ def attempt(item: NewRestream, number: int) -> NewRestream:
     return new(f"{item.stream_key}-{number}", video=item.video_id)
 
 
-async def test_stopping_while_the_journal_writes_still_reports_what_was_being_written(
+async def test_ending_the_input_while_the_journal_writes_still_creates_what_was_being_written(
     path: Path, disk: Disk
 ) -> None:
     backend = Backend()
     async with client_in_memory(backend).run(*WANTED, journal=path) as run:
         barrier = Barrier(disk)
         await asyncio.to_thread(barrier.reached.wait)
-        run.stop()
+        run.end_input()
         barrier.open.set()
         outcomes = [outcome async for outcome in run]
     assert outcomes

@@ -340,7 +340,7 @@ class TestOutage:
     @simulated
     async def test_an_input_that_is_awaited_is_read_to_its_end_all_the_same(self) -> None:
         async def requests() -> AsyncIterator[NewRestream]:
-            for new in wanted(100):
+            for new in wanted(200):
                 await asyncio.sleep(0.01)
                 yield new
 
@@ -350,7 +350,7 @@ class TestOutage:
             async with run:
                 outcomes = [outcome async for outcome in run]
         assert set(errors(outcomes)) == {OutcomeUnknownError, OutageError}
-        assert len(outcomes) == 100
+        assert len(outcomes) == 200
 
     @simulated
     async def test_a_service_that_comes_back_after_it_was_given_up_is_found(self) -> None:

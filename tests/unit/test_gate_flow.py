@@ -1,23 +1,15 @@
 """A gate that learns: its limit, places that rest, and outages; in simulated time."""
 
 import asyncio
-from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from restream_async import NewRestream
 from restream_async.gate import Gate, GivenUpError
-from restream_async.intake import intake
-from restream_async.intents import Intents, Reports
 from restream_async.limit import AdaptiveLimit, Signal
 from restream_async.outage import Outage
-from tests.unit.service import SHED, wanted
+from tests.unit.service import SHED
 from tests.unit.simulated_time import now, simulated, timing
-
-if TYPE_CHECKING:
-    from restream_async.bookkeeping import Bookkeeper
 
 
 def gate_of(*, ceiling: int = 64, patience: float = 300.0) -> Gate:
@@ -422,39 +414,6 @@ class TestOutage:
             assert gate.state == "open"
             await asyncio.sleep(100)
         assert gate.held() == pytest.approx(3 * 0.5, abs=0.7)
-
-
-class _Books:
-    """Notes nothing, and knows nothing."""
-
-    async def begin(self, requests: Sequence[NewRestream]) -> list[str]:
-        return ["page" for _ in requests]
-
-    def done(self, *_: object) -> None:
-        return None
-
-
-@simulated
-async def test_an_intent_that_is_given_up_is_given_once_and_who_gets_none_waits() -> None:
-    async def done(*_: object) -> None: ...
-
-    def refused(*_: object) -> None: ...
-
-    # Over before anybody may ask.
-    gate = gate_of(patience=0.2)
-    reports = Reports(arrived=lambda: None, done=done, refused=refused)
-    source = intake(wanted(1), gate)
-    intents = Intents(source, cast("Bookkeeper", _Books()), gate, most=8, reports=reports)
-    await fall(gate)
-    work = [asyncio.create_task(task()) for task in intents.work]
-    await asyncio.wait(work)
-    lanes = [asyncio.create_task(intents.next_in_place()) for _ in range(2)]
-    ends = await asyncio.gather(*lanes)
-    given = [end for end in ends if end is not None]
-    assert len(given) == 1
-    (index, _, _), placed = given[0]
-    assert (index, placed) == (0, False)
-    assert gate.in_flight == 0
 
 
 class TestClosing:

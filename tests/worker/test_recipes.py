@@ -120,6 +120,29 @@ async def test_a_worker_of_your_own_creates_all_and_ends(sandbox: Sandbox, tmp_p
     assert len(sandbox.stored) == 20
 
 
+async def test_a_worker_of_your_own_that_is_told_to_end_reports_all_that_exists(
+    tmp_path: Path,
+) -> None:
+    async with (
+        Sandbox(latency=0.5) as sandbox,
+        running("own_worker.py", folder=tmp_path, sandbox=sandbox) as process,
+    ):
+        async with asyncio.timeout(20):
+            while sandbox.counts.in_flight < 8 or not sandbox.counts.posts:  # noqa: ASYNC110 - of another process
+                await asyncio.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout is not None
+        output = (await asyncio.wait_for(process.stdout.read(), 20)).decode()
+        await process.wait()
+        # What was sent and not waited for is stored all the same.
+        await asyncio.sleep(1)
+        existing = {str(stored.id) for stored in sandbox.stored}
+
+    assert process.returncode == 0
+    assert 8 <= len(existing) < 20
+    assert set(re.findall(r"created: (\S+)", output)) == existing
+
+
 async def test_a_worker_of_your_own_ends_well_on_sigterm(sandbox: Sandbox, tmp_path: Path) -> None:
     sandbox.latency = 0.5
     async with running("own_worker.py", folder=tmp_path, sandbox=sandbox) as process:
