@@ -323,11 +323,11 @@ class TestJournal:
 
         begin = Journal.begin
 
-        async def full(self: Journal, *fingerprints: str, repeat: bool = False) -> Any:  # noqa: ANN401 - entries
+        async def full(self: Journal, *fingerprints: str, **options: bool) -> Any:  # noqa: ANN401 - entries
             if seen:
                 raise JournalError("the disk is full")
             seen.extend(fingerprints)
-            return await begin(self, *fingerprints, repeat=repeat)
+            return await begin(self, *fingerprints, **options)
 
         seen: list[str] = []
         monkeypatch.setattr(Journal, "begin", full)
