@@ -322,7 +322,7 @@ class Caller:
     async def _enter(self, request: Request, deadline: Deadline) -> Failure | None:
         """Wait for a place; return why there is none."""
         if deadline.stop.requested:
-            return _not_sent(request.call)
+            return not_sent(request.call)
         # Nobody waits for long for what has never been there.
         entering = self.gate.enter(patient=deadline.patient or not self.gate.reached)
         try:
@@ -337,7 +337,7 @@ class Caller:
     def late(self, request: Request, deadline: Deadline, detail: str) -> Failure:
         """Return the failure of a request that was not sent before the deadline, and why."""
         if deadline.stop.requested:
-            return _not_sent(request.call)
+            return not_sent(request.call)
         if self.gate.state == "outage":
             return self._gone(request.call)
         error = AttemptTimeoutError(request.call, detail=detail, sent=False)
@@ -352,7 +352,8 @@ class Caller:
         return Failure(Verdict.REFUSED, error)
 
 
-def _not_sent(call: Call, attempts: int = 0) -> Failure:
+def not_sent(call: Call, attempts: int = 0) -> Failure:
+    """Return the failure of a call that is told to end before it was sent, or sent again."""
     detail = "told to end before it was sent" + (" again" if attempts else "")
     error = NotSentError(call, detail=detail, sent=False, attempts=attempts)
     return Failure(Verdict.NOT_DONE, error)
@@ -362,7 +363,7 @@ def _told_to_end(last: Failure, deadline: Deadline) -> Failure:
     """Return how a call ends that is not to go on after its latest failure."""
     if last.final or last.verdict is Verdict.IN_DOUBT or deadline.in_doubt:
         return Failure(Verdict.REFUSED, last.error)
-    return _not_sent(last.error.call, last.error.attempts)
+    return not_sent(last.error.call, last.error.attempts)
 
 
 def unless_in_doubt(note: str) -> Callable[[Failure], Failure]:

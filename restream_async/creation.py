@@ -14,7 +14,7 @@ from typing import Final
 import attrs
 
 from restream_async import codec
-from restream_async.calls import Caller
+from restream_async.calls import Caller, not_sent
 from restream_async.config import InDoubt
 from restream_async.deadline import Deadline
 from restream_async.errors import (
@@ -357,7 +357,9 @@ class _Course:
             deadline = Deadline(self._caller.timing.now, grace, stop=deadline.stop)
         found = await self._look(deadline, once=True)
         if found is None:
-            return failure
+            # The doubt itself is no refusal: told to end, it was not sent again.
+            stopped = self._deadline.stop.requested and failure.error is doubt
+            return not_sent(self._request.call, self._attempts) if stopped else failure
         if isinstance(found, Failure):
             return self._unknown(doubt, found)
         return self._settle(found, Origin.CONFIRMED)

@@ -141,7 +141,11 @@ async def _end_of(client: RestreamClient, call: str) -> list[str]:
 
 
 async def _bulk(client: RestreamClient, requests: list[NewRestream]) -> list[str]:
-    report = await client.create_all(requests)
+    try:
+        report = await client.create_all(requests)
+    except RestreamError as error:
+        del requests
+        return [_told(error)]
     shown = [repr(report), str(report), repr(client.stats())]
     try:
         report.raise_for_failures()

@@ -215,11 +215,11 @@ class TestSent:
         assert service.posts == 20
 
     @simulated
-    async def test_what_does_not_exist_fails_with_what_went_wrong(self) -> None:
+    async def test_what_does_not_exist_was_not_sent_again(self) -> None:
         service, stop = Service(sheds=1, retry_after="60"), Stop()
         async with client_of(service) as client:
             [error] = await ended(await begun(client, stop), stop, within=0.1)
-        assert isinstance(error, BackendFetchFailedError)
+        assert isinstance(error, NotSentError)
         assert error.attempts == 1
         assert [method for _, method in service.sent] == ["POST", "GET"]
 
