@@ -123,10 +123,20 @@ class Caller:
         deadline: Deadline,
         *,
         again: bool = False,
+        ahead: bool = False,
     ) -> _T | Failure:
-        """Wait for a place, send once, judge what came back; `again` after a failure."""
+        """Wait for a place, send once, judge what came back.
+
+        Args:
+            request: what to send.
+            read: makes the value from the envelope's `result`.
+            deadline: when all ends.
+            again: whether it follows a failure.
+            ahead: whether to go ahead of all that wait for a place.
+
+        """
         if deadline.stop.requested or not self.gate.try_enter():
-            refused = await self._enter(request, deadline)
+            refused = await self._enter(request, deadline, ahead=ahead)
             if refused is not None:
                 return refused
         return await self.attempt_in_place(request, read, deadline, again=again)
@@ -319,12 +329,13 @@ class Caller:
                 budget.waiting -= 1
         return True
 
-    async def _enter(self, request: Request, deadline: Deadline) -> Failure | None:
+    async def _enter(self, request: Request, deadline: Deadline, *, ahead: bool) -> Failure | None:
         """Wait for a place; return why there is none."""
         if deadline.stop.requested:
             return not_sent(request.call)
         # Nobody waits for long for what has never been there.
-        entering = self.gate.enter(patient=deadline.patient or not self.gate.reached)
+        patient = deadline.patient or not self.gate.reached
+        entering = self.gate.enter(patient=patient, ahead=ahead)
         try:
             await deadline.stop.wait_for(entering, None if deadline.patient else deadline.left())
         except GivenUpError:

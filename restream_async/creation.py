@@ -261,6 +261,7 @@ class _Course:
         self._resent_blindly = False
         # Ids that a list showed before the latest POST; answers that were not taken as they are.
         self._before: set[int | str] | None = None
+        self._checked = False
         self._claimed: dict[int | str, Restream] = {}
 
     async def run(self, first: Restream | Failure | None) -> Settled | Unsettled:
@@ -300,8 +301,15 @@ class _Course:
         return self._settle(found, Origin.EXISTING) if found else await self._post()
 
     async def _post(self, *, in_place: bool = False, blindly: bool = False) -> Settled | Failure:
-        send = self._caller.attempt_in_place if in_place else self._caller.attempt
-        result = await send(self._request, codec.restream, self._deadline, again=self._attempts > 0)
+        caller, again = self._caller, self._attempts > 0
+        if in_place:
+            send = caller.attempt_in_place(self._request, codec.restream, self._deadline)
+        else:
+            # The less time since the check, the less can have happened since.
+            send = caller.attempt(
+                self._request, codec.restream, self._deadline, again=again, ahead=self._checked
+            )
+        result = await send
         if not (isinstance(result, Failure) and result.verdict is Verdict.NOT_DONE):
             self._resent_blindly = self._resent_blindly or blindly
         return self._posted(result)
@@ -368,6 +376,7 @@ class _Course:
         self, deadline: Deadline, *, once: bool = False, shared: bool = False
     ) -> Restream | Failure | None:
         listed = await (self._shared_list() if shared else self._list(deadline, once=once))
+        self._checked = True
         if listed is None or isinstance(listed, Failure):
             return listed
         new, creator = self._new, self._creator

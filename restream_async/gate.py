@@ -137,10 +137,11 @@ class Gate:
             return True
         return self._try_probe()
 
-    async def enter(self, *, patient: bool = True) -> None:
+    async def enter(self, *, patient: bool = True, ahead: bool = False) -> None:
         """Take a place; wait for one if there is none. Each is given back with `leave`.
 
         Args:
+            ahead: whether to go ahead of all that wait.
             patient: whether to wait for the end of an outage, as long as patience lasts. Who is
                 not waits for as long as the caller likes, and asks in the meantime.
 
@@ -153,7 +154,10 @@ class Gate:
         if patient and self._outage.given_up:
             raise GivenUpError
         turn = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        if ahead:
+            self._waiting.appendleft(turn)
+        else:
+            self._waiting.append(turn)
         if patient:
             self._patient.add(turn)
         self._arm()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -30,6 +32,7 @@ from .samples import (
     SECRETS,
     STREAM_URL,
     answer,
+    as_asked,
     created,
     envelope,
     listed,
@@ -39,6 +42,8 @@ from .samples import (
 from .watch import client_of
 
 if TYPE_CHECKING:
+    from restream_async import NewRestream
+
     from .clock import Clock
 
 NEW = new_restream()
@@ -622,3 +627,23 @@ async def test_nothing_listens_any_more_after_a_doubt() -> None:
         error = await failure_of(client.create(NEW), OutcomeUnknownError)
 
     assert type(error.doubt) is TransportError
+
+
+async def test_the_resend_follows_its_check_at_once_however_many_wait() -> None:
+    first, *others = (new_restream(f"v{number}") for number in range(41))
+
+    async def create_all(some: list[NewRestream]) -> None:
+        for new in some:
+            await client.create(new)
+
+    async with (
+        RawServer(post=[INTERNAL_ERROR, as_asked], get=listed()) as server,
+        client_of(server, max_in_flight=1) as client,
+        asyncio.TaskGroup() as group,
+    ):
+        for some in ([first], *(others[start::5] for start in range(5))):
+            group.create_task(create_all(some))
+
+    check = next(nth for nth, seen in enumerate(server.requests) if seen.method == "GET")
+    assert check < 35, "others still wait"
+    assert json.loads(server.requests[check + 1].body)["videoId"] == "v0"

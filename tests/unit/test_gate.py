@@ -128,6 +128,26 @@ async def test_who_comes_while_others_wait_does_not_overtake_them() -> None:
     assert crowd.entered == [0, 1, 2]
 
 
+async def test_who_goes_ahead_takes_the_next_place() -> None:
+    gate = Gate.learning(1, 300.0, Timing())
+    await gate.enter()
+    entered: list[str] = []
+
+    async def enter(name: str, *, ahead: bool = False) -> None:
+        await gate.enter(ahead=ahead)
+        entered.append(name)
+
+    tasks = [asyncio.create_task(enter(name)) for name in ("a", "b")]
+    await settle()
+    tasks.append(asyncio.create_task(enter("c", ahead=True)))
+    await settle()
+    for _ in range(3):
+        gate.leave()
+        await settle()
+    assert entered == ["c", "a", "b"]
+    await asyncio.gather(*tasks)
+
+
 async def test_with_room_nobody_waits_even_for_the_event_loop() -> None:
     gate = Gate.learning(1, 300.0, Timing())
     with pytest.raises(StopIteration):
