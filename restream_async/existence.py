@@ -91,16 +91,13 @@ class Existence:
         # text in its place, such as a hash.
         self._shows_keys = False
         self._replaces_keys = False
+        self.hides_keys = False
+        """Whether lists do not show stream keys as they were sent."""
 
     @property
     def forms(self) -> tuple[str, ...]:
         """The JSON names of the fields that the service shows otherwise than they were sent."""
         return tuple(sorted(self._in_lists | self._in_answers))
-
-    @property
-    def hides_keys(self) -> bool:
-        """Whether lists do not show stream keys as they were sent."""
-        return _KEY in self._in_lists
 
     def gave(self, new: NewRestream, restream_id: int | str) -> None:
         """Note the id that the service gave a restream."""
@@ -197,6 +194,7 @@ class Existence:
                 name,
             )
         fields.add(name)
+        self.hides_keys = _KEY in self._in_lists
 
 
 def _is_near(new: NewRestream, shown: Restream) -> bool:

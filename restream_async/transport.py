@@ -168,7 +168,7 @@ class Transport:
                 self._url(request.path),
                 data=body,
                 allow_redirects=False,
-                **(self._apart if body and request.again else self._options),
+                **(self._apart if body is not None and request.again else self._options),
             )
             return await _read(response)
         except asyncio.CancelledError as error:
