@@ -179,7 +179,7 @@ class Bookkeeper:
 
 
 def _without_secrets(restream: Restream) -> str:
-    title, hidden = restream.title, (restream.stream_key, restream.stream_url)
-    if any(secret and secret in title for secret in hidden):
-        return redact(title, restream.secrets)
-    return title
+    title, secrets = restream.title, restream.secrets
+    # Nearly no title has one, and to search for all their spellings takes long.
+    hidden = any(secret and secret in title for secret in secrets)
+    return redact(title, secrets) if hidden else title

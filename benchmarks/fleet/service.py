@@ -14,22 +14,6 @@ from tests.unit.simulated_time import now
 WIRE: Final = 0.01
 """Seconds there and back."""
 
-_CREATED: Final = Reply(
-    status=HTTPStatus.CREATED,
-    body=json.dumps(
-        {
-            "success": True,
-            "result": {
-                "id": 1,
-                "title": "YouTube",
-                "streamKey": "key",
-                "streamUrl": "rtmps://a.rtmps.youtube.com/live2",
-                "status": True,
-                "videoId": "v1",
-            },
-        }
-    ).encode(),
-)
 _NOTHING_THERE: Final = Reply(
     status=HTTPStatus.OK, body=json.dumps({"success": True, "result": []}).encode()
 )
@@ -91,7 +75,7 @@ class Service:
         else:
             self._waiting.append(done)
         await done
-        return _CREATED
+        return _created(request)
 
     def _work(self, done: "asyncio.Future[None]") -> None:
         self._busy += 1
@@ -109,6 +93,12 @@ class Service:
                 return
 
 
+def _created(request: Request) -> Reply:
+    asked = json.loads(request.body or b"{}")
+    body = json.dumps({"success": True, "result": {"id": 1, **asked}}).encode()
+    return Reply(status=HTTPStatus.CREATED, body=body)
+
+
 @attrs.define(eq=False)
 class Wire:
     """The way of one client to the service."""
@@ -122,7 +112,8 @@ class Wire:
     async def send(self, request: Request, timeout: float) -> Reply | NoReply:  # noqa: ASYNC109 - nobody waits that long here
         """Exchange a request for an answer."""
         del timeout
+        request.sent = request.method != "GET"
         reply = await self.service.answer(request)
-        if reply is _CREATED:
+        if reply.status == HTTPStatus.CREATED:
             self.created.append(now())
         return reply

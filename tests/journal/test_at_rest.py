@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+import attrs
 import pytest
 
 from restream_async import NewRestream
@@ -78,6 +79,14 @@ async def test_no_secret_is_at_rest_during_a_run_or_after_it(path: Path) -> None
     assert during == []
     assert secrets_in(path) == []
     assert query(path, "SELECT count(*) FROM creation") == [(len(WANTED),)]
+
+
+async def test_a_title_is_kept_without_the_secrets_in_it(path: Path) -> None:
+    wanted = attrs.evolve(WANTED[0], title=f"To {STREAM_KEY}0 with aQuery-p5")
+    async with Sandbox(api_key=API_KEY) as sandbox, client_of(sandbox) as client:
+        await client.create_all([wanted], journal=path)
+    assert secrets_in(path) == []
+    assert query(path, "SELECT title, status FROM creation") == [("To *** with ***", 1)]
 
 
 async def test_equal_stream_keys_of_two_journals_cannot_be_told_to_be_equal(folder: Path) -> None:
