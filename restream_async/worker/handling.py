@@ -92,7 +92,7 @@ class Handled:
         done: what exists now, by its index in the message.
         refused: what never will, for the dead letters.
         again: seconds after which the message is to be delivered again; None: never.
-        reason: why it is to be delivered again.
+        reason: why it is to be delivered again; empty where it was said for all at once.
 
     """
 
