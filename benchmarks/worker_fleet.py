@@ -4,9 +4,10 @@
 
 Worker processes on a real NATS server, a sandbox that takes 200 ms and fails one creation in eight.
 
-1. 2,000 restreams are enqueued for three workers. One gets SIGKILL, one SIGTERM. Then the server
-   is restarted, which makes it forget what it has seen, and all are enqueued again.
-2. The server gets SIGKILL and is started again, and all are enqueued again.
+1. Three workers wait. The service takes 1 s, 48 restreams are enqueued, and while they are
+   created the server gets SIGKILL and is started again: it forgets its latest deliveries.
+2. All 2,000 restreams are enqueued. One worker gets SIGKILL, one SIGTERM. Then the server is
+   restarted, which makes it forget what it has seen, and all are enqueued again.
 3. The server loses its streams. Workers end, because their consumer is gone. All are enqueued again
    for another worker.
 
@@ -15,6 +16,7 @@ are the bad commands; else it exits with 1.
 """
 
 import argparse
+import asyncio
 import signal
 import sys
 import tempfile
@@ -49,6 +51,8 @@ PLACES: Final = 24
 ACK_WAIT: Final = 5.0
 _PATIENCE: Final = 900.0
 """Seconds for one run."""
+_LATENCY: Final = 0.2
+_SLOW: Final = 1.0
 _NAMES: Final = Names()
 FAULTS: Final = Faults(
     before={Fault.INTERNAL_ERROR: 0.02, Fault.BACKEND_FETCH_FAILED: 0.02, Fault.RESET: 0.01},
@@ -62,7 +66,7 @@ async def run(folder: Path, faults: Faults, count: int = COUNT) -> list[str]:
     await server.start()
     connection = await NatsOptions(url=server.url).connect()
     try:
-        async with Sandbox(latency=0.2, faults=faults) as sandbox:
+        async with Sandbox(latency=_LATENCY, faults=faults) as sandbox:
             return await _Fleet(folder, server, connection, sandbox, count).run()
     finally:
         await close(connection)
@@ -81,37 +85,36 @@ class _Fleet:
 
     async def run(self) -> list[str]:
         begin = time.monotonic()
-        await self._enqueue(BAD)
+        await self._enqueue(0, BAD)
         killed, ended, last = [await self._start() for _ in range(3)]
+        await self._kill_the_server_amid_creations()
+        wrong = self._wrong_at_the_service("after SIGKILL for NATS amid creations", CAP)
+
+        await self._enqueue(self.count)
         await stored_count(self.sandbox, self.count // 5, 120)
         await killed.end(signal.SIGKILL)
         await stored_count(self.sandbox, self.count * 2 // 5, 120)
         self.codes.append(await ended.end(signal.SIGTERM))
         await stored_count(self.sandbox, self.count * 3 // 5, 120)
         await self.server.restart()
-        await self._enqueue()
+        await self._enqueue(self.count)
         await all_done(self.connection, 240)
-        wrong = self._wrong_at_the_service("after a restart of NATS")
-
-        await self.server.restart(signal.SIGKILL)
-        await self._enqueue()
-        await all_done(self.connection, 240)
-        wrong += self._wrong_at_the_service("after SIGKILL for NATS")
+        wrong += self._wrong_at_the_service("after a restart of NATS", self.count)
         wrong += await self._wrong_reports()
 
         await self.server.restart(lose_streams=True)
         # It notices by itself, and exits with 1.
         self.codes.append(await last.process.wait() - 1)
-        await self._enqueue()
+        await self._enqueue(self.count)
         another = await self._start()
         await all_done(self.connection, 240)
         self.codes.append(await another.end(signal.SIGTERM))
         await self.sandbox.settle()
-        wrong += self._wrong_at_the_service("after NATS lost its streams")
+        wrong += self._wrong_at_the_service("after NATS lost its streams", self.count)
 
         counts, took = self.sandbox.counts, time.monotonic() - begin
         print(
-            f"enqueued 4 times: {counts.stored} stored of {self.count} in {took:.1f} s; "
+            f"enqueued 3 times: {counts.stored} stored of {self.count} in {took:.1f} s; "
             f"{counts.faults.total} faults, {counts.posts} posts, "
             f"{counts.lists} lists, at most {counts.max_in_flight} of {CAP} in flight"
         )
@@ -123,6 +126,24 @@ class _Fleet:
         }
         return wrong + [problem for problem, well in checks.items() if not well]
 
+    async def _kill_the_server_amid_creations(self) -> None:
+        """Kill it as soon as work has begun, while all workers have places left."""
+        jetstream = jetstream_of(self.connection)
+
+        async def waiting() -> int:
+            info = await jetstream.consumer_info(_NAMES.stream, _NAMES.durable)
+            return info.num_waiting or 0
+
+        self.sandbox.latency = _SLOW
+        while await waiting() < len(self.workers) * PLACES:  # noqa: ASYNC110 - asked, not told
+            await asyncio.sleep(0.05)
+        await self._enqueue(CAP)
+        while self.sandbox.counts.in_flight < CAP // 4:  # noqa: ASYNC110 - asked, not told
+            await asyncio.sleep(0.005)
+        await self.server.restart(signal.SIGKILL)
+        await all_done(self.connection, 60)
+        self.sandbox.latency = _LATENCY
+
     async def _start(self) -> WorkerProcess:
         name = f"worker{len(self.workers)}"
         worker = await WorkerProcess.start(
@@ -131,8 +152,8 @@ class _Fleet:
         self.workers.append(worker)
         return worker
 
-    async def _enqueue(self, bad: Sequence[bytes] = ()) -> None:
-        """Put all on the stream, as `enqueue` does, with a connection of its own."""
+    async def _enqueue(self, count: int, bad: Sequence[bytes] = ()) -> None:
+        """Put so many on the stream, as `enqueue` does, with a connection of its own."""
         connection = await NatsOptions(url=self.server.url).connect()
         jetstream = jetstream_of(connection)
         publisher = Publisher(
@@ -143,14 +164,14 @@ class _Fleet:
         )
         for command in bad:
             await jetstream.publish(_NAMES.subject, command)
-        await publisher.publish_all(map(wanted, range(self.count)), lambda _: None)
+        await publisher.publish_all(map(wanted, range(count)), lambda _: None)
         await declare_consumer(jetstream, _NAMES, in_flight=CAP, ack_wait=ACK_WAIT)
         await close(connection)
 
-    def _wrong_at_the_service(self, when: str) -> list[str]:
+    def _wrong_at_the_service(self, when: str, count: int) -> list[str]:
         keys = [item.stream_key for item in self.sandbox.stored]
         twice = len(keys) - len(set(keys))
-        lost = len({wanted(n).stream_key for n in range(self.count)} - set(keys))
+        lost = len({wanted(n).stream_key for n in range(count)} - set(keys))
         print(f"{when}: {twice} twice, {lost} lost")
         return [f"{when}: {twice} twice, {lost} lost"] if twice or lost else []
 

@@ -109,6 +109,8 @@ def _assemble(
         logger=_log.getChild("broker"),
         log_level=logging.DEBUG,
         serializer=serializer,
+        disconnected_cb=worker.lost,
+        reconnected_cb=worker.reconnected,
         **options.arguments(),
     )
     names = plan.names

@@ -17,6 +17,7 @@ import attrs
 
 from restream_async.errors import (
     ApiError,
+    ForbiddenError,
     InvalidRestreamError,
     OutageError,
     RestreamError,
@@ -92,7 +93,7 @@ class Handled:
         done: what exists now, by its index in the message.
         refused: what never will, for the dead letters.
         again: seconds after which the message is to be delivered again; None: never.
-        reason: why it is to be delivered again.
+        reason: why it is to be delivered again; empty where it was said for all at once.
 
     """
 
@@ -186,7 +187,7 @@ class Handler:
             end = await self.client.outcome(new, ensure=check, recent=not tried)
             if isinstance(end, Created):
                 return end
-            if isinstance(end.error, UnauthorizedError):
+            if _refuses_key(end.error):
                 _log.error("the service refuses the API key, so this worker holds: %s", end.error)
                 await self.sleep(_LOCKED_OUT)
             elif not is_final(end.error) and self._is_gone(end.error):
@@ -207,6 +208,11 @@ def is_final(error: RestreamError) -> bool:
     A key that is refused says nothing about the restream: with the right one it may be created.
     """
     if isinstance(error, ApiError):
-        is_refused = verdict_of(error.status) is Verdict.REFUSED
-        return is_refused and not isinstance(error, UnauthorizedError)
+        return verdict_of(error.status) is Verdict.REFUSED and not _refuses_key(error)
     return isinstance(error, InvalidRestreamError)
+
+
+def _refuses_key(error: RestreamError) -> bool:
+    # A key that may not list says nothing about this one restream either.
+    may_not_list = isinstance(error, ForbiddenError) and error.call.method == "GET"
+    return may_not_list or isinstance(error, UnauthorizedError)

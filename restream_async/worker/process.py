@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from math import inf
 from typing import Final, TypeAlias
 
 from faststream.nats import NatsBroker, NatsMessage
@@ -43,6 +45,8 @@ class Worker:
         self._handler: Handler
         self._watching: asyncio.Task[None] | None = None
         self._missing = ""
+        # Until then, what is delivered for the first time may be under way at another worker.
+        self._unsure_until = 0.0
         self.broker: NatsBroker
         self.outcomes: LogicPublisher
         self.dead: LogicPublisher
@@ -73,6 +77,19 @@ class Worker:
                 await close(await self.broker.connect())
         if self._missing:
             raise GoneError(f"{self._missing} is not there any more, so this worker has ended")
+
+    async def lost(self) -> None:
+        """Note that the connection to the NATS server was lost."""
+        self._unsure_until = inf
+
+    async def reconnected(self) -> None:
+        """Note that the connection to the NATS server is back; see `command`."""
+        self._unsure_until = time.monotonic() + self.plan.ack_wait
+        _log.warning(
+            "the connection to NATS was lost and is back: for %g s this worker gives back what it "
+            "gets for the first time, as the server may have forgotten that others work on it",
+            self.plan.ack_wait,
+        )
 
     def watch(self, leave: Callable[[], None]) -> None:
         """Begin to look whether all that workers need is still there; if not, `leave` is called.
@@ -115,7 +132,8 @@ class Worker:
                 # early would not see it.
                 await lease.again(self.plan.ack_wait)
             elif handled.again is not None:
-                _log.info("message %d again: %s", source.sequence, handled.reason)
+                if handled.reason:
+                    _log.info("message %d again: %s", source.sequence, handled.reason)
                 await lease.again(handled.again)
             elif handled.refused:
                 await lease.never()
@@ -126,7 +144,17 @@ class Worker:
             _log.warning("message %d: the NATS server was away for too long", source.sequence)
 
     async def command(self, message: Msg) -> Handled:
-        """Create the restreams that a message asks for."""
+        """Create the restreams that a message asks for.
+
+        A NATS server that is killed forgets its latest deliveries, and delivers these messages
+        again as if for the first time, while the worker that got them before still creates. A
+        check would not see that. So after a reconnection this worker gives back first deliveries.
+        The other worker goes on prolonging its lease, so the message comes back only after that
+        one has ended: as a second delivery, with a check that sees what was created.
+        """
+        is_first = message.metadata.num_delivered == 1
+        if is_first and time.monotonic() < self._unsure_until:
+            return Handled(again=self.plan.ack_wait)
         return await self._handler.handle(
             message.data,
             message.metadata.num_delivered,

@@ -11,6 +11,7 @@ from restream_async import (
     BadRequestError,
     Created,
     Failed,
+    ForbiddenError,
     NewRestream,
     OutageError,
     Outcome,
@@ -275,13 +276,26 @@ async def test_in_an_outage_a_message_is_held_until_the_service_is_back(
     assert len(stage.slept) == 50
 
 
-async def test_a_refused_key_condemns_no_message() -> None:
-    stage = scene(UnauthorizedError(CALL, status=401))
+@pytest.mark.parametrize(
+    "error",
+    [
+        UnauthorizedError(CALL, status=401),
+        ForbiddenError(Call("GET", "/api/v1/p/live-video/v1/restreams", "v1"), status=403),
+    ],
+)
+async def test_a_refused_key_condemns_no_message(error: RestreamError) -> None:
+    stage = scene(error)
 
     handled = await stage.handle(encode(new()), 3)
 
     assert handled.verdict == "done"
     assert stage.slept == [15.0]
+
+
+async def test_what_the_key_may_not_create_is_never_tried_again() -> None:
+    stage = scene(ForbiddenError(CALL, status=403))
+
+    assert (await stage.handle(encode(new()))).verdict == "never"
 
 
 async def test_in_an_outage_what_the_service_refuses_is_refused() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
@@ -287,6 +288,28 @@ async def test_when_nats_is_away_for_too_long_the_work_is_left_to_whoever_gets_i
         await all_done(desk.connection, 20)
 
     assert len(desk.sandbox.stored) == 1
+
+
+@pytest.mark.parametrize(("seconds", "trust_stream"), [(1.0, False), (ACK_WAIT * 2, True)])
+async def test_what_a_killed_server_delivers_twice_while_it_is_being_created_exists_once(
+    seconds: float,
+    trust_stream: bool,  # noqa: FBT001 - a parameter of the test
+    desk: Desk,
+    nats_server: NatsServer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    desk.retry = RetryPolicy(deadline=30.0)
+    desk.sandbox.latency = seconds
+    # Each worker has a place left for what the other one has begun.
+    async with desk.worker(trust_stream=trust_stream), desk.worker(trust_stream=trust_stream):
+        await desk.publish(*range(4))
+        await until(lambda: desk.sandbox.counts.in_flight == 4)
+        await nats_server.restart(signal.SIGKILL)
+        assert desk.sandbox.stored == (), "the service is still working on all of them"
+        await all_done(desk.connection, 20)
+
+    assert len(desk.sandbox.stored) == desk.sandbox.counts.posts == 4
+    assert caplog.text.count("this worker gives back") == 2
 
 
 async def test_an_event_that_is_repeated_creates_one_restream_for_each_destination(
