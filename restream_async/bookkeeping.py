@@ -114,7 +114,7 @@ class Bookkeeper:
             own=page.entry.restream_id,
         )
 
-    def end(self, page: Page, end: Settled | Unsettled) -> None:
+    def end(self, page: Page, new: NewRestream, end: Settled | Unsettled) -> None:
         """Note how an item ended.
 
         What failed after doubt stays an intent, so that a later run looks for it first. So does
@@ -156,7 +156,7 @@ class Bookkeeper:
             State.CREATED if ours else State.FOUND,
             restream_id=restream.id,
             absent_before=absent_before,
-            title=_without_secrets(restream),
+            title=_without_secrets(restream.title, new.secrets),
             status=restream.status,
         )
 
@@ -178,8 +178,7 @@ class Bookkeeper:
             self._shared.discard(fingerprint)
 
 
-def _without_secrets(restream: Restream) -> str:
-    title, secrets = restream.title, restream.secrets
+def _without_secrets(title: str, secrets: Sequence[str]) -> str:
     # Nearly no title has one, and to search for all their spellings takes long.
     hidden = any(secret and secret in title for secret in secrets)
     return redact(title, secrets) if hidden else title

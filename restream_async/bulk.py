@@ -429,7 +429,7 @@ class BulkRun:
         """Note how an item ended, and report it."""
         index, new, page = job
         if page is not None and self._books is not None:
-            self._books.end(page, end)
+            self._books.end(page, new, end)
         self._deliver(outcome_of(end, index, new), page, end.doubt)
 
     def _cut_short(self, new: NewRestream, *, in_doubt: bool) -> Unsettled:

@@ -43,8 +43,12 @@ LAST_LOOK: Final = 5.0
 _POSTED: Final = Origin.POSTED
 _LIST_UNDER_WAY: Final = "another list of the video was under way until the deadline"
 _SAME_UNDER_WAY: Final = "an equal restream was being created until the deadline"
-# What a service answers that has no list call.
-_CANNOT_LIST: Final = frozenset({HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED})
+# What a service answers that has nothing to list, or no list call.
+_NOTHING_THERE: Final = frozenset(
+    {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
+)
+_MOST_UNRESOLVED: Final = 1000
+"""Creations that ended in doubt, and are remembered as rivals of others."""
 
 
 @attrs.frozen(kw_only=True)
@@ -145,6 +149,8 @@ class Creator:
         self._busy: dict[Key, asyncio.Event | None] = {}
         self._known: dict[Key, set[int | str]] = {}
         self.lists = SharedLists(caller.timing.now)
+        # Creations that ended in doubt: what they made, if anything, has no known id.
+        self._unresolved: dict[Key, None] = {}
 
     async def create(
         self, new: NewRestream, deadline: Deadline, beginning: Beginning = PLAIN
@@ -184,8 +190,13 @@ class Creator:
                     existence.gave(new, result.id)
                     return Settled(result, 1, _POSTED)
                 first = result
-            return await self._pursue(new, deadline, beginning, first)
+            end = await self._pursue(new, deadline, beginning, first)
+            if isinstance(end, Settled):
+                deadline.in_doubt = False
+            return end
         finally:
+            if deadline.in_doubt:
+                self._leave_unresolved(key)
             waiting = self._busy.pop(key)
             self.lists.note_end(new.video_id, key)
             if waiting is not None:
@@ -198,8 +209,13 @@ class Creator:
             other != key
             and other[0] == new.video_id
             and match_url(new.stream_url, other[1]) is not Match.DIFFERENT
-            for other in self._busy
+            for other in (*self._busy, *self._unresolved)
         )
+
+    def _leave_unresolved(self, key: Key) -> None:
+        self._unresolved[key] = None
+        if len(self._unresolved) > _MOST_UNRESOLVED:
+            del self._unresolved[next(iter(self._unresolved))]
 
     async def _pursue(
         self,
@@ -427,12 +443,11 @@ class _Course:
 
     def _shows_nothing(self, error: CallError) -> bool:
         """Say whether a list call that failed says that there is nothing."""
-        if not isinstance(error, ApiError):
-            return False
-        # A service without a list call proves nothing against a POST that it has answered.
+        # It proves nothing against a POST that was answered, or a journal that knows an id.
         answered = self._doubt is not None and _has_answered(self._doubt)
-        cannot_list = error.status in _CANNOT_LIST and not answered
-        return cannot_list or error.status == HTTPStatus.NOT_FOUND
+        if answered or self._beginning.own is not None:
+            return False
+        return isinstance(error, ApiError) and error.status in _NOTHING_THERE
 
     def _tire(self, failure: Failure) -> Failure:
         """Repeat failed looks only so often over the whole creation: they are retries in retries.

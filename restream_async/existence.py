@@ -12,7 +12,7 @@ from typing import Final
 
 import attrs
 
-from restream_async.matching import Match, is_masked, match, match_url
+from restream_async.matching import Match, is_masked, match, match_key, match_url, normal_url
 from restream_async.model import NewRestream, Restream
 
 _REMEMBERED: Final = 5_000
@@ -22,11 +22,14 @@ _REMEMBERED: Final = 5_000
 _URL: Final = "streamUrl"
 _KEY: Final = "streamKey"
 
+# Known ids that show another key, from which on the service shows none.
+_ENOUGH: Final = 2
+
 _log: Final = logging.getLogger("restream_async")
 
 
 class Key(tuple[str, str, str]):
-    """What makes two restreams the same one: video, stream URL and stream key."""
+    """What makes two restreams the same one: video, stream URL (as a URL) and stream key."""
 
     __slots__ = ()
 
@@ -37,7 +40,7 @@ class Key(tuple[str, str, str]):
 
 def key_of(restream: NewRestream | Restream) -> Key:
     """Return the key of a restream."""
-    return Key((restream.video_id, restream.stream_url, restream.stream_key))
+    return Key((restream.video_id, normal_url(restream.stream_url), restream.stream_key))
 
 
 @attrs.frozen
@@ -54,7 +57,7 @@ class Inconclusive:
     def __str__(self) -> str:
         """Return why it is inconclusive; names ids only."""
         ids = ", ".join(map(str, self.ids[:5])) + (", …" if len(self.ids) > 5 else "")  # noqa: PLR2004 - enough to look at
-        return f"the stream key or stream URL of restream {ids} is not shown in full"
+        return f"restream {ids} may be the wanted one, and is not shown in full"
 
 
 @attrs.frozen(kw_only=True)
@@ -87,10 +90,10 @@ class Existence:
         # Fields that lists, and answers to a POST, show otherwise than they were sent.
         self._in_lists: set[str] = set()
         self._in_answers: set[str] = set()
-        # Whether a list has shown a stream key as it was sent; and whether one has shown another
-        # text in its place, such as a hash.
+        # Whether a list has shown a stream key as it was sent, which settles that lists show keys.
         self._shows_keys = False
-        self._replaces_keys = False
+        # Ids that a list has shown with another text in place of the key, such as a hash.
+        self._replaced: set[int | str] = set()
         self.hides_keys = False
         """Whether lists do not show stream keys as they were sent."""
 
@@ -124,7 +127,7 @@ class Existence:
         self, new: NewRestream, restreams: Sequence[Restream], known: Known
     ) -> Restream | Inconclusive | None:
         """Return the wanted restream from a list; None if it is absent."""
-        self._learn(restreams)
+        self._learn(new, restreams)
         candidates = [shown for shown in restreams if shown.id not in known.others]
         for shown in candidates:
             if match(new, shown) is Match.SAME or self._is_known(new, shown, known):
@@ -133,12 +136,14 @@ class Existence:
         for shown in unclear:
             self._notice(self._in_lists, new, shown)
         before = known.before
-        late = [shown for shown in unclear if before is None or shown.id not in before]
-        if not late:
+        late = [shown.id for shown in unclear if before is None or shown.id not in before]
+        missing = self._missing(new, restreams, known)
+        if not (late or missing):
             return None
-        if before is not None and len(late) == 1 and not known.has_rivals:
-            return self._confirmed(new, late[0], known)
-        return Inconclusive(tuple(shown.id for shown in late))
+        if before is not None and len(late) == 1 and not (missing or known.has_rivals):
+            found = next(shown for shown in unclear if shown.id == late[0])
+            return self._confirmed(new, found, known)
+        return Inconclusive((*late, *missing))
 
     def leaves_open(
         self, new: NewRestream, restreams: Sequence[Restream], known: AbstractSet[int | str]
@@ -155,22 +160,39 @@ class Existence:
 
     def _is_unclear(self, new: NewRestream, shown: Restream, known: Known) -> bool:
         """Say whether a restream may be the wanted one, for all that the list shows."""
-        if self._given_to(shown.id) is not None:
+        if self._given_to(shown.id) is not None or not _is_near(new, shown):
             return False
-        if match(new, shown) is Match.UNCLEAR:
-            return True
-        unsure = shown.id in known.claimed or self._replaces_keys
-        return unsure and _is_near(new, shown)
+        how = match(new, shown)
+        if self._shows_keys and match_key(new.stream_key, shown.stream_key) is Match.UNCLEAR:
+            # Then it is another key, however it looks.
+            return False
+        replaced = not self._shows_keys and len(self._replaced) >= _ENOUGH
+        return how is Match.UNCLEAR or replaced or shown.id in known.claimed
 
-    def _learn(self, restreams: Sequence[Restream]) -> None:
-        """See from known ids whether the list shows stream keys as they were sent."""
+    def _missing(
+        self, new: NewRestream, restreams: Sequence[Restream], known: Known
+    ) -> list[int | str]:
+        """Return ids that the service gave the wanted restream, and that the list lacks."""
+        listed = {shown.id for shown in restreams}
+        return [
+            answer.id
+            for answer in known.claimed.values()
+            if answer.id not in listed and match(new, answer) is not Match.DIFFERENT
+        ]
+
+    def _learn(self, new: NewRestream, restreams: Sequence[Restream]) -> None:
+        """See from known keys whether the list shows stream keys as they were sent."""
         for shown in restreams:
             given = self._given_to(shown.id)
-            if given == hash(shown.stream_key):
+            if given == hash(shown.stream_key) or shown.stream_key == new.stream_key:
                 self._shows_keys = True
+                self._in_lists.discard(_KEY)
+                self.hides_keys = False
             elif given is not None and not self._shows_keys and not is_masked(shown.stream_key):
-                self._replaces_keys = True
-                self._add(self._in_lists, _KEY)
+                # One alone may have been changed at the service.
+                self._replaced.add(shown.id)
+                if len(self._replaced) >= _ENOUGH:
+                    self._add(self._in_lists, _KEY)
 
     def _given_to(self, restream_id: int | str) -> int | None:
         given = self._given.get(restream_id)
@@ -200,7 +222,11 @@ class Existence:
 def _is_near(new: NewRestream, shown: Restream) -> bool:
     """Say whether only the stream keys differ."""
     url = match_url(new.stream_url, shown.stream_url)
-    return shown.video_id == new.video_id and url is not Match.DIFFERENT
+    return _is_of(new.video_id, shown) and url is not Match.DIFFERENT
+
+
+def _is_of(video_id: str, shown: Restream) -> bool:
+    return shown.video_id.casefold() in {"", video_id.casefold()}
 
 
 def _differing(new: NewRestream, shown: Restream) -> set[str]:

@@ -79,8 +79,11 @@ class Listing:
             )
             if isinstance(page, Failure):
                 return page
-            if page.number != number:
-                return self._unread(video_id, about, f"page {page.number} came for {number}")
+            if page.number != number or page.pages != first.pages or page.count != first.count:
+                return self._unread(video_id, about, f"the pages changed at page {number}")
+            known = {restream.id for restream in restreams}
+            if known.issuperset(restream.id for restream in page.restreams):
+                return self._unread(video_id, about, f"page {number} shows nothing new")
             restreams += page.restreams
         found = len({restream.id for restream in restreams})
         if first.count is not None and found != first.count:
@@ -105,9 +108,10 @@ class Listing:
         return page
 
     def _request(self, video_id: str, about: NewRestream | None, **query: int | None) -> Request:
-        # Most caches ignore a request's Cache-Control, but none knows a query that is new.
+        # Many caches ignore a request's Cache-Control, but none knows a query that is new. A check
+        # must not see what a cache kept, and not every cache says that it answered.
         unique = None
-        if self._cached:
+        if self._cached or about is not None:
             self._uncached_calls += 1
             unique = int(self._caller.timing.random() * 2**48) + self._uncached_calls
         return self._api.list(video_id, about=about, unique=unique, **query)

@@ -14,8 +14,15 @@ from urllib.parse import urlsplit
 from restream_async.model import NewRestream, Restream
 
 _DEFAULT_PORTS: Final = {"rtmp": 1935, "rtmps": 443, "rtmpt": 80, "http": 80, "https": 443}
-# What hides characters: asterisks, bullets, an ellipsis, or a run of the letter x.
-_MASK: Final = re.compile(r"[*•●∙·…]+|\.{3,}|[xX]{4,}")
+# What hides characters: asterisks, bullets, an ellipsis, a run of the letter x, or a word.
+_MASK: Final = re.compile(
+    r"[*•●∙·…]+|\.{3,}|[xX]{4,}|[\[<(](hidden|masked|redacted|secret)[\])>]", re.IGNORECASE
+)
+# How much of a key a service shows that cuts it off, in characters; and how often that is in a key.
+_SHOWN: Final = range(3, 7)
+_TIMES: Final = 3
+# A URL that is its own normal form, as nearly all are.
+_PLAIN: Final = re.compile(r"[a-z]+://[a-z0-9-]+(\.[a-z0-9-]+)*(/[A-Za-z0-9._~-]+)*")
 _ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 # RFC 3986, section 2.3: these mean the same with and without an escape.
 _UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~-]")
@@ -31,8 +38,11 @@ class Match(enum.Enum):
 
 
 def match(new: NewRestream, shown: Restream) -> Match:
-    """Compare the video id, the stream URL and the stream key."""
-    if shown.video_id != new.video_id:
+    """Compare the video id, the stream URL and the stream key.
+
+    A list is of one video, so a missing id, or another spelling of it, makes no difference.
+    """
+    if shown.video_id and shown.video_id.casefold() != new.video_id.casefold():
         return Match.DIFFERENT
     matches = {
         match_url(new.stream_url, shown.stream_url),
@@ -50,18 +60,23 @@ def match_url(wanted: str, shown: str) -> Match:
     The case of the scheme and of the host, the default port, a slash at the end of the path, and
     needless percent-escapes make no difference.
     """
-    if wanted == shown or _normal(wanted) == _normal(shown):
+    if wanted == shown or normal_url(wanted) == normal_url(shown):
         return Match.SAME
-    return Match.UNCLEAR if not shown or _may_be_masked(wanted, shown) else Match.DIFFERENT
+    hidden = _may_be_masked(wanted, shown) or _may_be_cut(wanted, shown)
+    return Match.UNCLEAR if hidden else Match.DIFFERENT
 
 
 def match_key(wanted: str, shown: str) -> Match:
     """Compare two stream keys, the second of which may be masked, cut off or left out."""
     if wanted == shown:
         return Match.SAME
-    # Half of a key, or less, is what a service shows of it; more of it is another key.
-    cut = 2 * len(shown) <= len(wanted) and (wanted.startswith(shown) or wanted.endswith(shown))
-    return Match.UNCLEAR if cut or _may_be_masked(wanted, shown) else Match.DIFFERENT
+    cut = (
+        len(shown) in _SHOWN
+        and len(wanted) >= _TIMES * len(shown)
+        and (wanted.startswith(shown) or wanted.endswith(shown))
+    )
+    hidden = not shown or cut or _may_be_masked(wanted, shown)
+    return Match.UNCLEAR if hidden else Match.DIFFERENT
 
 
 def is_masked(shown: str) -> bool:
@@ -78,18 +93,49 @@ def _may_be_masked(wanted: str, shown: str) -> bool:
     return wanted.startswith(start) and wanted.endswith(end)
 
 
+def _may_be_cut(wanted: str, shown: str) -> bool:
+    """Say whether a URL has nothing but what `wanted` has, and lacks a part where secrets are."""
+    if not shown:
+        return True
+    whole, rest = _parts(wanted), _parts(shown)
+    if not (whole and rest):
+        return False
+    return whole[:3] == rest[:3] and all(
+        there in {"", asked} for asked, there in zip(whole[3:], rest[3:], strict=True)
+    )
+
+
 @functools.lru_cache(maxsize=256)
-def _normal(url: str) -> tuple[object, ...]:
+def normal_url(url: str) -> str:
+    """Return what all spellings of a stream URL have in common."""
+    if _PLAIN.fullmatch(url):
+        return url
+    parts = _parts(url)
+    if not parts:
+        return url
+    scheme, host, port, user_info, path, query, fragment = parts
+    if port == str(_DEFAULT_PORTS.get(scheme, "")):
+        port = ""
+    return (
+        f"{scheme}://{user_info and f'{user_info}@'}{host}{port and f':{port}'}{path}"
+        f"{query and f'?{query}'}{fragment and f'#{fragment}'}"
+    )
+
+
+def _parts(url: str) -> tuple[str, ...]:
+    """Return scheme, host, port, user info, path, query and fragment, each in its normal form.
+
+    There are none of what is no URL.
+    """
     try:
         parts = urlsplit(url)
-        port = parts.port
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
     except ValueError:
-        return (url,)
+        return ()
     user_info = parts.netloc.rpartition("@")[0]
     host = (parts.hostname or "").rstrip(".")
     path = _ESCAPE.sub(_normal_escape, parts.path).rstrip("/")
-    port = port or _DEFAULT_PORTS.get(parts.scheme)
-    return parts.scheme, user_info, host, port, path, parts.query, parts.fragment
+    return parts.scheme, host, str(port or ""), user_info, path, parts.query, parts.fragment
 
 
 def _normal_escape(escape: re.Match[str]) -> str:

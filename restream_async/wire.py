@@ -17,7 +17,14 @@ from restream_async.errors import Call
 from restream_async.model import NewRestream, check_identifier
 from restream_async.redaction import redact
 
-_HIT: Final = re.compile(r"\bhit\b", re.IGNORECASE)
+_CACHE_HEADERS: Final = (
+    "Cache-Status",
+    "X-Cache",
+    "X-Cache-Status",
+    "X-Proxy-Cache",
+    "CF-Cache-Status",
+)
+_HIT: Final = re.compile(r"(?<![a-z])hit(?![a-z])", re.IGNORECASE)
 _SECONDS: Final = re.compile(r"\d{1,10}(\.\d{1,10})?", re.ASCII)
 
 
@@ -50,7 +57,9 @@ class Request:
         """What is asked, as errors show it."""
         secrets = self.secrets
         video_id = redact(self.video_id, secrets) if self.video_id is not None else None
-        return Call(self.method, redact(self.path, secrets), video_id)
+        # A query says which page, or passes a cache: neither helps a person.
+        route = self.path.partition("?")[0]
+        return Call(self.method, redact(route, secrets), video_id)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -171,10 +180,11 @@ class Api:
 def is_from_cache(headers: Mapping[str, str]) -> bool:
     """Say whether a cache says that it answered from what it had stored.
 
-    By `Age` (RFC 9111, section 5.1), `Cache-Status` (RFC 9211), `X-Cache`, or the two numbers that
-    Varnish puts into `X-Varnish` for a hit: its own, and that of the request that it had stored.
+    By `Age` (RFC 9111, section 5.1), `Cache-Status` (RFC 9211), what nginx, CDNs and proxies call
+    their own, or the two numbers that Varnish puts into `X-Varnish` for a hit: that of the request,
+    and that of the request whose answer it had stored.
     """
-    hits = f"{headers.get('Cache-Status', '')} {headers.get('X-Cache', '')}"
+    hits = " ".join(headers.get(name, "") for name in _CACHE_HEADERS)
     return (
         headers.get("Age", "0").strip() != "0"
         or len(headers.get("X-Varnish", "").split()) > 1

@@ -281,7 +281,9 @@ class TestAnAnswerAboutSomethingElse:
 class TestAnAnswerThatCannotBeRead:
     """It is no sign that nothing happened, so nothing is sent again without a check."""
 
-    @pytest.mark.parametrize("status", ["405 Method Not Allowed", "501 Not Built", "500 Error"])
+    @pytest.mark.parametrize(
+        "status", ["404 Not Found", "405 Method Not Allowed", "501 Not Built", "500 Error"]
+    )
     async def test_is_never_followed_by_a_blind_resend(self, status: str) -> None:
         async with (
             RawServer(post=answer(b"{"), get=answer(b"", status)) as server,

@@ -69,9 +69,13 @@ async def test_a_page_that_fails_is_asked_for_again_with_all_before_it() -> None
     ("get", "problem"),
     [
         # It changed while it was read.
-        ([page(1, 1, 2), page(2, 2)], "2 of 3 restreams are shown"),
+        ([page(1, 1, 2), page(2, 2)], "page 2 shows nothing new"),
+        ([page(1, 1, 2), page(2, 3, 4)], "4 of 3 restreams are shown"),
+        ([page(1, 1, 2), page(2, 3, count=4)], "the pages changed at page 2"),
+        # It never ends.
+        ([page(1, 1, 2, pages=10**9), page(2, pages=10**9)], "page 2 shows nothing new"),
         # It does not know of pages.
-        (page(1, 1, 2), "page 1 came for 2"),
+        (page(1, 1, 2), "the pages changed at page 2"),
         # It shows less than it has.
         (page(1, 1, pages=1), "1 of 3 restreams are shown"),
     ],
@@ -107,16 +111,25 @@ async def test_every_list_call_asks_for_an_uncached_answer() -> None:
 CACHED: Final = answer(envelope([]), headers={"Age": "1"})
 
 
+async def test_every_existence_check_is_a_new_one_to_caches() -> None:
+    """Not every cache says that it answered: nginx by default does not."""
+    post = [INTERNAL_ERROR, INTERNAL_ERROR, created()]
+    async with RawServer(post=post, get=listed()) as server, client_of(server) as client:
+        await client.create(NEW)
+    queries = [target.partition("?")[2] for target in targets(server)]
+    assert len(queries) == len(set(queries)) == 2
+    assert all(query.startswith("_=") for query in queries)
+
+
 async def test_an_answer_from_a_cache_is_asked_for_again_past_the_cache() -> None:
     async with (
-        RawServer(post=INTERNAL_ERROR, get=[CACHED, listed(on_the_wire(NEW, 9))]) as server,
+        RawServer(get=[CACHED, listed(on_the_wire(NEW, 9))]) as server,
         client_of(server) as client,
     ):
-        restream = await client.create(NEW)
+        restreams = await client.list("v1")
         await client.list("v1")
 
-    assert restream.id == 9
-    assert server.counts["POST"] == 1
+    assert [restream.id for restream in restreams] == [9]
     first, second, third = (target.partition("?")[2] for target in targets(server))
     assert first == ""
     # From then on each call is a new one to every cache.
@@ -169,6 +182,10 @@ async def test_a_list_that_stays_without_it_leaves_it_unchecked() -> None:
         ({"Age": "0", "X-Varnish": "32773 32771"}, True),
         ({"X-Cache": "Hit from cloudfront"}, True),
         ({"X-Cache": "MISS, HIT"}, True),
+        ({"X-Cache": "TCP_HIT from x"}, True),
+        ({"X-Cache-Status": "HIT"}, True),
+        ({"CF-Cache-Status": "HIT"}, True),
+        ({"X-Proxy-Cache": "WHITE"}, False),
         ({"Cache-Status": "Edge; hit; ttl=30"}, True),
     ],
 )

@@ -45,6 +45,8 @@ class Fate(enum.Enum):
     """400, and nothing happened."""
     NOT_FOUND = "not found"
     """404, and nothing happened."""
+    NOT_ALLOWED = "not allowed"
+    """405, and nothing happened: there is no such call."""
     TURNED_AWAY = "turned away"
     """429, and nothing happened."""
     UNSENT = "unsent"
@@ -60,6 +62,7 @@ class Fate(enum.Enum):
 _STATUS = {
     Fate.REFUSED: HTTPStatus.BAD_REQUEST,
     Fate.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    Fate.NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
     Fate.TURNED_AWAY: HTTPStatus.TOO_MANY_REQUESTS,
 }
 _HAPPENS = {Fate.DONE, Fate.LOST_AFTER}

@@ -11,7 +11,8 @@ import pytest
 from restream_async import NewRestream
 from restream_async.journal import Journal, State
 from restream_async.sandbox import Fault, Faults, Sandbox
-from tests.journal.backend import IDENTITY
+from tests.journal.backend import IDENTITY, Backend
+from tests.journal.backend import client_of as client_in_memory
 from tests.journal.disk import content, files_of, query, write
 from tests.journal.scene import client_of
 
@@ -87,6 +88,19 @@ async def test_a_title_is_kept_without_the_secrets_in_it(path: Path) -> None:
         await client.create_all([wanted], journal=path)
     assert secrets_in(path) == []
     assert query(path, "SELECT title, status FROM creation") == [("To *** with ***", 1)]
+
+
+async def test_a_title_holds_no_secret_either_where_the_service_masks_it(path: Path) -> None:
+    backend = Backend()
+    wanted = attrs.evolve(WANTED[0], title=f"To {STREAM_KEY}0")
+    backend.add(wanted)
+    backend.show = lambda fields: {**fields, "streamKey": f"****{STREAM_KEY[-1]}0"}
+    client = client_in_memory(backend)
+    client.creator.existence.gave(wanted, 1)
+    async with client.run(wanted, journal=path, ensure=True) as run:
+        report = await run.report()
+    assert len(report.created) == 1
+    assert query(path, "SELECT title FROM creation") == [("To ***",)]
 
 
 async def test_equal_stream_keys_of_two_journals_cannot_be_told_to_be_equal(folder: Path) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import random
 from typing import TYPE_CHECKING, TypeAlias
 
+import attrs
 import pytest
 
 from restream_async import NewRestream, Origin, OutcomeUnknownError
@@ -123,3 +124,49 @@ async def test_copies_that_cannot_be_told_apart_stay_unchecked() -> None:
 
     assert report.unchecked == 1
     assert backend.count("DELETE") == 0
+
+
+async def test_what_a_rival_left_in_doubt_is_not_taken_for_another() -> None:
+    """With keys left out, the only late restream may be that of one whose creation has failed."""
+    backend = Backend()
+    backend.show = left_out
+    client = client_of(backend, attempts=1)
+    async with client.run(wanted(50), ensure=True) as run:
+        await run.report()
+    backend.add(wanted(50))
+    async with client.run(wanted(100), ensure=True) as run:
+        await run.report()
+    assert client.creator.existence.hides_keys
+    # One is stored, and its answer lost, and so are its checks.
+    backend.meets("POST", Fate.LOST_AFTER, Fate.LOST_BEFORE)
+    backend.meets("GET", Fate.DONE, Fate.DONE, *[Fate.LOST_BEFORE])
+
+    def choose(request: Request) -> Fate:
+        return (
+            backend.fates[request.method, None].popleft()
+            if backend.fates[request.method, None]
+            else Fate.DONE
+        )
+
+    backend.choose = choose
+    async with client.run(wanted(150), wanted(200)) as run:
+        report = await run.report()
+    assert report.created == ()
+
+
+async def test_urls_that_are_equal_as_urls_are_one_restream_for_repairs_too() -> None:
+    backend = Backend()
+    backend.meets("POST", Fate.LOST_BEFORE)
+    first = NewRestream(
+        video_id="v1",
+        title="YouTube",
+        stream_url="rtmps://live.example/app",
+        stream_key="key",
+        status=True,
+    )
+    second = attrs.evolve(first, stream_url="rtmps://live.example/app/")
+    async with client_of(backend).run(first, second, repair=True) as run:
+        report = await run.report()
+    assert len(backend.stored) == 1
+    assert {item.restream.id for item in report.created} == {backend.stored[0].id}
+    assert report.duplicates == ()

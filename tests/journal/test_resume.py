@@ -86,6 +86,34 @@ async def test_what_ensure_could_not_check_is_as_done_as_before(path: Path) -> N
     assert origins(third.created) == [Origin.JOURNAL]
 
 
+@pytest.mark.parametrize("spelling", ["/app/", ":443/app", "/app"])
+async def test_a_url_that_is_spelled_otherwise_is_the_same_restream(
+    path: Path, spelling: str
+) -> None:
+    url = WANTED[0].stream_url
+    other = attrs.evolve(WANTED[0], stream_url=url.replace("/app", spelling))
+    async with Sandbox() as sandbox:
+        await create_all(sandbox, [WANTED[0], other], path)
+        second = await create_all(sandbox, [other], path)
+        assert sandbox.counts.posts == 1
+    assert origins(second.created) == [Origin.JOURNAL]
+
+
+@pytest.mark.parametrize("fate", [Fate.NOT_FOUND, Fate.NOT_ALLOWED])
+async def test_with_ensure_a_list_that_contradicts_the_journal_creates_nothing(
+    path: Path, fate: Fate
+) -> None:
+    backend = Backend()
+    await report(client_in_memory(backend), *WANTED[:3], journal=path)
+    backend.meets("GET", *[fate] * 3)
+    async with client_in_memory(backend).run(*WANTED[:3], journal=path, ensure=True) as run:
+        second = await run.report()
+    third = await report(client_in_memory(backend), *WANTED[:3], journal=path)
+    assert len(second.failed) == 3
+    assert origins(third.created) == [Origin.JOURNAL] * 3
+    assert backend.count("POST") == 3
+
+
 async def test_a_later_run_tells_the_title_and_status_that_the_service_has(path: Path) -> None:
     renamed = attrs.evolve(WANTED[0], title="Another", status=False)
     async with Sandbox() as sandbox:

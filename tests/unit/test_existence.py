@@ -39,12 +39,12 @@ def test_one_that_belongs_to_somebody_else_is_not_it() -> None:
 def test_a_hidden_key_is_inconclusive_where_nothing_is_known_of_the_time_before(key: str) -> None:
     found = find(Existence(), stored(stream_key=key))
     assert found == Inconclusive((7,))
-    assert str(found) == "the stream key or stream URL of restream 7 is not shown in full"
+    assert str(found) == "restream 7 may be the wanted one, and is not shown in full"
 
 
 def test_many_hidden_keys_are_told_in_short() -> None:
     assert str(Inconclusive(tuple(range(9)))).startswith(
-        "the stream key or stream URL of restream 0, 1, 2, 3, 4, … is not"
+        "restream 0, 1, 2, 3, 4, … may be the wanted one"
     )
 
 
@@ -95,21 +95,45 @@ def test_ids_are_remembered_in_bounded_memory() -> None:
 class TestAKeyThatIsReplaced:
     """By a hash, say: no text tells that anything is hidden."""
 
-    def test_is_inconclusive_once_a_known_id_has_shown_it(self) -> None:
+    def test_is_inconclusive_once_two_known_ids_have_shown_it(self) -> None:
         existence = Existence()
-        existence.gave(new(stream_key="another"), 6)
-        assert find(existence, stored(id=6, stream_key="5e8f"), stored(stream_key="77a0")) == (
-            Inconclusive((7,))
-        )
+        for number in (5, 6):
+            existence.gave(new(stream_key=f"another-{number}"), number)
+        known = [stored(id=number, stream_key=f"5e8f{number}") for number in (5, 6)]
+        assert find(existence, *known, stored(stream_key="77a0")) == Inconclusive((7,))
         assert existence.hides_keys
         assert existence.forms == ("streamKey",)
 
-    def test_is_another_key_where_lists_show_keys(self) -> None:
+    def test_of_a_single_id_may_have_been_changed_at_the_service(self) -> None:
         existence = Existence()
         existence.gave(new(stream_key="another"), 6)
-        find(existence, stored(id=6, stream_key="another"))
         assert find(existence, stored(id=6, stream_key="edited"), stored(stream_key="77a0")) is None
         assert not existence.hides_keys
+
+    def test_is_forgotten_when_a_list_shows_a_key(self) -> None:
+        existence = Existence()
+        assert isinstance(find(existence, stored(stream_key="strm")), Inconclusive)
+        assert existence.hides_keys
+        existence.gave(new(stream_key="another"), 6)
+        shown = [stored(id=6, stream_key="another"), stored(stream_key="strm")]
+        assert find(existence, *shown) is None
+        assert not existence.hides_keys
+        assert existence.forms == ()
+
+    def test_is_another_key_where_lists_show_keys(self) -> None:
+        existence = Existence()
+        for number in (5, 6, 8):
+            existence.gave(new(stream_key=f"another-{number}"), number)
+        find(existence, stored(id=8, stream_key="another-8"))
+        edited = [stored(id=number, stream_key=f"edited-{number}") for number in (5, 6)]
+        assert find(existence, *edited, stored(stream_key="77a0")) is None
+        assert not existence.hides_keys
+
+    def test_of_an_answer_that_the_list_lacks_is_inconclusive(self) -> None:
+        claimed = stored(stream_key=HIDDEN)
+        assert find(Existence(), claimed={7: claimed}) == Inconclusive((7,))
+        other = stored(id=8, stream_key="another-key-altogether")
+        assert find(Existence(), claimed={8: other}) is None
 
     def test_of_an_answer_is_inconclusive_and_not_absent(self) -> None:
         claimed = stored(stream_key="5e8f")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from restream_async.matching import Match, is_masked, match, match_key, match_url
+from restream_async.matching import Match, is_masked, match, match_key, match_url, normal_url
 
 from .examples import new, stored
 
@@ -42,6 +42,12 @@ KEY = "abcd-efgh-ijkl-wxyz"
         ("rtmp://u:p@a.example/app", "rtmp://***@a.example/app", UNCLEAR),
         ("rtmp://a.example/app/secret", "rtmp://b.example/app/***", DIFFERENT),
         ("rtmp://a.example/app", "", UNCLEAR),
+        # Without the parts where secrets are.
+        ("rtmp://u:p@a.example/app", "rtmp://a.example/app", UNCLEAR),
+        ("rtmp://a.example/app?token=x", "rtmp://a.example/app", UNCLEAR),
+        ("rtmp://a.example/app/secret", "rtmp://a.example", UNCLEAR),
+        ("rtmp://a.example/app?token=x", "rtmp://a.example/other", DIFFERENT),
+        ("rtmp://a.example/app", "rtmp://a.example/app?token=x", DIFFERENT),
     ],
 )
 def test_stream_urls_are_compared_as_urls(wanted: str, shown: str, expected: Match) -> None:
@@ -61,6 +67,8 @@ def test_stream_urls_are_compared_as_urls(wanted: str, shown: str, expected: Mat
         ("abcd...", UNCLEAR),
         ("XXXX-XXXX-wxyz", UNCLEAR),
         ("", UNCLEAR),
+        ("[hidden]", UNCLEAR),
+        ("<Redacted>", UNCLEAR),
         ("wxyz", UNCLEAR),
         ("abcd", UNCLEAR),
         # What is shown of it is of another one.
@@ -76,9 +84,25 @@ def test_a_stream_key_that_is_not_shown_in_full_is_unclear(shown: str, expected:
     assert match_key(KEY, shown) is expected
 
 
-def test_numbered_keys_are_told_apart() -> None:
-    assert match_key("key-12", "key-1") is DIFFERENT
-    assert match_key("12-key", "2-key") is DIFFERENT
+@pytest.mark.parametrize(
+    ("wanted", "shown"),
+    [("key-12", "key-1"), ("12-key", "2-key"), ("cam-two", "cam"), ("12", "1"), ("key-12", "k")],
+)
+def test_short_keys_are_told_apart(wanted: str, shown: str) -> None:
+    assert match_key(wanted, shown) is DIFFERENT
+
+
+@pytest.mark.parametrize(
+    ("url", "normal"),
+    [
+        ("rtmp://a.example/app", "rtmp://a.example/app"),
+        ("RTMPS://u:p@A.Example:443/app/?x=1#y", "rtmps://u:p@a.example/app?x=1#y"),
+        ("srt://a.example:9000/", "srt://a.example:9000"),
+        ("rtmp://a.example:x/app", "rtmp://a.example:x/app"),
+    ],
+)
+def test_all_spellings_of_a_url_have_one_normal_form(url: str, normal: str) -> None:
+    assert normal_url(url) == normal
 
 
 @pytest.mark.parametrize(
@@ -94,6 +118,8 @@ def test_what_stands_for_hidden_characters_is_known(shown: str, expected: bool) 
         ({}, SAME),
         ({"title": "Renamed", "status": False}, SAME),
         ({"video_id": "v2"}, DIFFERENT),
+        ({"video_id": "V1"}, SAME),
+        ({"video_id": ""}, SAME),
         ({"stream_key": "***"}, UNCLEAR),
         ({"stream_key": "***", "stream_url": "rtmp://elsewhere.example/app"}, DIFFERENT),
         ({"stream_key": "another", "stream_url": ""}, DIFFERENT),
