@@ -193,6 +193,7 @@ class Creator:
             end = await self._pursue(new, deadline, beginning, first)
             if isinstance(end, Settled):
                 deadline.in_doubt = False
+                self._unresolved.pop(key, None)
             return end
         finally:
             if deadline.in_doubt:

@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 from restream_async import NewRestream, Origin, OutcomeUnknownError
+from restream_async.creation import LOOK_FIRST, Unsettled
 from restream_async.model import Failed
 from tests.journal.backend import Backend, Fate, client_of
 
@@ -126,32 +127,23 @@ async def test_copies_that_cannot_be_told_apart_stay_unchecked() -> None:
     assert backend.count("DELETE") == 0
 
 
-async def test_what_a_rival_left_in_doubt_is_not_taken_for_another() -> None:
-    """With keys left out, the only late restream may be that of one whose creation has failed."""
+async def test_one_that_ended_in_doubt_stays_a_rival_of_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With keys left out, the only late restream may be its own."""
+    monkeypatch.setattr("restream_async.creation._MOST_UNRESOLVED", 1)
     backend = Backend()
-    backend.show = left_out
     client = client_of(backend, attempts=1)
-    async with client.run(wanted(50), ensure=True) as run:
-        await run.report()
-    backend.add(wanted(50))
-    async with client.run(wanted(100), ensure=True) as run:
-        await run.report()
-    assert client.creator.existence.hides_keys
-    # One is stored, and its answer lost, and so are its checks.
-    backend.meets("POST", Fate.LOST_AFTER, Fate.LOST_BEFORE)
-    backend.meets("GET", Fate.DONE, Fate.DONE, *[Fate.LOST_BEFORE])
-
-    def choose(request: Request) -> Fate:
-        return (
-            backend.fates[request.method, None].popleft()
-            if backend.fates[request.method, None]
-            else Fate.DONE
-        )
-
-    backend.choose = choose
-    async with client.run(wanted(150), wanted(200)) as run:
-        report = await run.report()
-    assert report.created == ()
+    creator, caller = client.creator, client.caller
+    for number in (51, 50):
+        backend.meets("POST", Fate.LOST_AFTER)
+        backend.meets("GET", Fate.LOST_BEFORE)
+        assert isinstance(await creator.create(wanted(number), caller.begin()), Unsettled)
+    assert creator.has_rivals(wanted(100))
+    assert not creator.has_rivals(wanted(50)), "it is no rival of itself"
+    assert not creator.has_rivals(wanted(101)), "only so many are remembered"
+    await creator.create(wanted(50), caller.begin(), LOOK_FIRST)
+    assert not creator.has_rivals(wanted(100))
 
 
 async def test_urls_that_are_equal_as_urls_are_one_restream_for_repairs_too() -> None:
