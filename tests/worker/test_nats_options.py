@@ -117,6 +117,7 @@ def by_credentials_over_tls(server: NatsServer) -> NatsOptions:
     return attrs.evolve(by, ca=authority.ca)
 
 
+ACK_WAIT = 1.0
 WAYS = [
     by_password,
     by_token,
@@ -142,7 +143,7 @@ async def working(
     """Run a worker that has created a restream already."""
     jetstream = jetstream_of(connection)
     await declare_streams(jetstream, Names())
-    await declare_consumer(jetstream, Names())
+    await declare_consumer(jetstream, Names(), ack_wait=ACK_WAIT)
     await jetstream.publish("restreams.commands", encode(wanted(1)))
 
     def client() -> RestreamClient:
@@ -150,13 +151,15 @@ async def working(
             base_url=sandbox.base_url, project_id=sandbox.project_id, api_key=sandbox.api_key
         )
 
-    app = worker_app(options, Plan(places=1), client)
+    app = worker_app(options, Plan(places=1, ack_wait=ACK_WAIT), client)
     running = asyncio.create_task(app.run())
-    await stored_count(sandbox, 1, 10)
-    yield jetstream
-    app.exit()
-    await running
-    await close(connection)
+    try:
+        await stored_count(sandbox, 1, 10)
+        yield jetstream
+    finally:
+        app.exit()
+        await running
+        await close(connection)
 
 
 @pytest.mark.parametrize("way", WAYS)
