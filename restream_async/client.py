@@ -168,10 +168,11 @@ class RestreamClient:
         afterwards: a service that is told to end drains its client, and then leaves the block.
 
         Args:
-            timeout: seconds for the calls under way. After them, what waits for a retry, a place
-                or the end of an outage ends at once: with `NotSentError`, or `OutcomeUnknownError`
-                where it may have taken effect. What is on the wire then has 5 seconds more; what
-                does not end in time either is ended by `close`, with `OutcomeUnknownError`.
+            timeout: seconds for the calls under way; in an outage there are none. After them, what
+                waits for a retry, a place or the end of an outage ends at once: with
+                `NotSentError`, or `OutcomeUnknownError` where it may have taken effect. What is on
+                the wire then has 5 seconds more; what does not end in time either is ended by
+                `close`, with `OutcomeUnknownError`.
 
         """
         await self._under_way.drain(timeout)

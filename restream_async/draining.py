@@ -12,6 +12,10 @@ GRACE: Final = 5.0
 """Seconds that requests on the wire may take after their run or their client was told to stop."""
 
 
+_PERIOD: Final = 0.2
+"""Seconds between two checks for an outage."""
+
+
 class Run(Protocol):
     """Many calls under one name, such as a bulk run."""
 
@@ -84,17 +88,22 @@ class UnderWay:
     async def drain(self, timeout: float) -> None:  # noqa: ASYNC109 - a part of it comes after the time
         """Accept nothing new, and return when all has ended.
 
-        What waits after `timeout` seconds is told to end. What is on the wire even after a grace
-        is left alone.
+        What waits after `timeout` seconds, or in an outage, is told to end. What is on the wire
+        even after a grace is left alone.
         """
         self.draining = True
         for run in tuple(self._runs):
             run.end_input()
-        if not await self._ended(timeout):
+        now = asyncio.get_running_loop().time
+        end = now() + timeout
+        while not await self._ended(min(_PERIOD, max(0.0, end - now()))):
+            if now() < end and self._caller.gate.state == "open":
+                continue
             self._stop.request()
             for run in tuple(self._runs):
                 run.stop()
             await self._ended(GRACE)
+            return
 
     async def _ended(self, seconds: float) -> bool:
         """Wait until all has ended; return False where that takes longer."""

@@ -13,7 +13,9 @@ from restream_async import (
     Created,
     Failed,
     NotSentError,
+    OutageError,
     OutcomeUnknownError,
+    RestreamClient,
 )
 from restream_async.sandbox import Sandbox
 from restream_async.timing import Timing
@@ -174,3 +176,19 @@ async def test_a_bulk_run_and_an_undo_are_stopped_when_the_time_is_over(tmp_path
     assert [type(undone.error) for undone in told] == [NotSentError]
     assert {type(o.error) for o in outcomes if isinstance(o, Failed)} == {NotSentError}
     assert len(outcomes) == 3
+
+
+async def test_in_an_outage_nothing_is_waited_for() -> None:
+    where = {"base_url": "http://127.0.0.1:1", "project_id": "p1", "api_key": "key"}
+    async with RestreamClient(**where) as client:
+        calls = [asyncio.create_task(client.outcome(new)) for new in many(8)]
+        while client.stats().state == "open":  # noqa: ASYNC110 - asked, not told
+            await asyncio.sleep(0.01)
+        began = time.monotonic()
+        await client.drain(timeout=60)
+        assert time.monotonic() - began < 2
+        ends = await asyncio.gather(*calls)
+    assert {type(end.error) for end in ends if isinstance(end, Failed)} <= {
+        NotSentError,
+        OutageError,
+    }
