@@ -179,8 +179,9 @@ async def test_a_bulk_run_and_an_undo_are_stopped_when_the_time_is_over(tmp_path
 
 
 async def test_in_an_outage_nothing_is_waited_for() -> None:
-    where = {"base_url": "http://127.0.0.1:1", "project_id": "p1", "api_key": "key"}
-    async with RestreamClient(**where) as client:
+    async with RestreamClient(
+        base_url="http://127.0.0.1:1", project_id="p1", api_key="key"
+    ) as client:
         calls = [asyncio.create_task(client.outcome(new)) for new in many(8)]
         while client.stats().state == "open":  # noqa: ASYNC110 - asked, not told
             await asyncio.sleep(0.01)
