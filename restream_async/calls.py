@@ -177,6 +177,8 @@ class Caller:
             gate.succeeded()
             gate.leave(_GOOD, latency, request.method)
             return result
+        if not result.connected and gate.succeeded_since(started):
+            result = attrs.evolve(result, overtaken=True)
         if request.sent and result.verdict is Verdict.IN_DOUBT:
             deadline.in_doubt = True
         if (
@@ -309,9 +311,11 @@ class Caller:
     def excuses(self, failure: Failure, deadline: Deadline) -> bool:
         """Say whether an attempt that has failed now does not count, as it was made to ask.
 
-        What waits for the service to come back does not burn its attempts on finding out.
+        A call that waits for the service to come back does not use up its attempts by asking. One
+        that cannot connect while others succeed does, or it would go on for ever.
         """
-        return deadline.patient and (not failure.connected or self.gate.state == "outage")
+        away = not (failure.connected or failure.overtaken)
+        return deadline.patient and (away or self.gate.state == "outage")
 
     async def _afford(self, price: float, deadline: Deadline) -> bool:
         """Wait until the budget allows one more retry; return False if it does so too late."""
@@ -333,7 +337,7 @@ class Caller:
         """Wait for a place; return why there is none."""
         if deadline.stop.requested:
             return not_sent(request.call)
-        # Nobody waits for long for what has never been there.
+        # A single call waits less than its deadline for a service that was never reached.
         patient = deadline.patient or not self.gate.reached
         entering = self.gate.enter(patient=patient, ahead=ahead)
         try:

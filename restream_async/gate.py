@@ -53,8 +53,6 @@ class Gate:
         self._probe_is_set = False
         self._end: asyncio.Task[None] | None = None
         self._closed = False
-        # Whether no attempt has succeeded yet, or one has failed since.
-        self._failing = True
         self.last: CallError | None = None
         """The latest failure since the last success."""
         self.on_room: set[Callable[[], None]] = set()
@@ -73,7 +71,7 @@ class Gate:
             ceiling: how many may be through at once when all goes well.
             patience: seconds of an outage after which who waits is sent away.
             timing: time and chance.
-            longest_pause: seconds that somebody who wants a place may let pass before asking again.
+            longest_pause: the longest wait of a caller between two attempts, in seconds.
 
         """
         outage = Outage(patience, timing.now, timing.random, longest_pause=longest_pause)
@@ -111,8 +109,12 @@ class Gate:
 
     @property
     def reached(self) -> bool:
-        """Whether any answer ever came from the service."""
+        """Whether any request ever got through to the service, answered or not."""
         return self._outage.reached
+
+    def succeeded_since(self, moment: float) -> bool:
+        """Say whether the service has dealt with a request after a moment."""
+        return self._outage.succeeded_since(moment)
 
     @property
     def given_up(self) -> bool:
@@ -142,8 +144,8 @@ class Gate:
 
         Args:
             ahead: whether to go ahead of all that wait.
-            patient: whether to wait for the end of an outage, as long as patience lasts. Who is
-                not waits for as long as the caller likes, and asks in the meantime.
+            patient: whether to wait only until patience ends. If false, waits until the caller's
+                own time-out, and probes meanwhile.
 
         Raises:
             GivenUpError: patience is at its end.
@@ -199,29 +201,24 @@ class Gate:
 
     def succeeded(self) -> None:
         """Note that the service dealt with a request."""
-        if self._failing:
-            self._failing = False
-            self.last = None
-            if self._outage.succeeded():
-                if self._end is not None:
-                    self._end.cancel()
-                self._limit.restart()
-                self._set_room()
-                self._admit()
-                self.tell_of_room()
+        self.last = None
+        if self._outage.succeeded():
+            if self._end is not None:
+                self._end.cancel()
+            self._limit.restart()
+            self._set_room()
+            self._admit()
+            self.tell_of_room()
 
     def failed(self, failure: Failure, latency: float = 0.0) -> None:
         """Note that the service did not deal with a request, and why, after so many seconds."""
         self.note(failure.error)
-        if self._outage.failed(
-            connected=failure.connected, answered=failure.answered, latency=latency
-        ):
+        if self._outage.failed(connected=failure.connected, latency=latency):
             self._set_room()
             self._arm()
 
     def note(self, error: CallError) -> None:
         """Keep in mind why nothing goes on, until something succeeds."""
-        self._failing = True
         # Without its traceback, which would keep alive what the caller's frames hold.
         self.last = copy.copy(error)
 

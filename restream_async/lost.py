@@ -6,6 +6,7 @@ Without what aiohttp's own texts may carry: URLs, headers, and what the service 
 import os
 import socket
 import ssl
+import traceback
 from typing import Final
 
 import aiohttp
@@ -21,7 +22,7 @@ class Lost:
 
     Attributes:
         detail: what happened.
-        connected: whether there was a connection.
+        connected: whether there was a connection to the service, through the proxy if there is one.
         stale: whether a connection that was there is closed.
         unreadable: whether something came that is no answer in HTTP.
         untrusted: whether the certificate of the service is not the right one.
@@ -35,9 +36,9 @@ class Lost:
     untrusted: bool
 
     @classmethod
-    def of(cls, error: Exception) -> "Lost":
-        """Read it off an exception."""
-        connected = not isinstance(error, aiohttp.ClientConnectorError)
+    def of(cls, error: BaseException) -> "Lost":
+        """Read it off an exception that has just come out of aiohttp, a cancellation included."""
+        connected = not (isinstance(error, aiohttp.ClientConnectorError) or _was_connecting(error))
         return cls(
             detail=_detail(error),
             connected=connected,
@@ -48,12 +49,23 @@ class Lost:
         )
 
 
+# The function in which aiohttp waits for a connection, makes it, and asks a proxy for it.
+_CONNECT: Final = aiohttp.BaseConnector.connect.__code__
 _CLOSED: Final = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 _UNREADABLE: Final = (aiohttp.ClientResponseError, HttpProcessingError)
 _UNTRUSTED: Final = (aiohttp.ClientConnectorCertificateError, aiohttp.ServerFingerprintMismatch)
 
 
-def _detail(error: Exception) -> str:
+def _was_connecting(error: BaseException) -> bool:
+    """Say whether aiohttp had no connection yet.
+
+    A cancellation says nothing about it, nor do all errors of proxies; where they come from does.
+    """
+    frames = traceback.walk_tb(error.__traceback__)
+    return any(frame.f_code is _CONNECT for frame, _ in frames)
+
+
+def _detail(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientHttpProxyError) and error.status == _PROXY_LOGIN:
         return f"the proxy wants a login ({_PROXY_LOGIN})"
     for kind, text in _TEXTS:
@@ -67,7 +79,7 @@ def _detail(error: Exception) -> str:
     return f"the connection was lost ({_why(error)})"
 
 
-def _why(error: Exception) -> str:
+def _why(error: BaseException) -> str:
     """Return the reason in the words of the system, of its resolver or of OpenSSL."""
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     if isinstance(cause, ssl.SSLError):

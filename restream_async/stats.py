@@ -19,7 +19,8 @@ class Stats:
         state: "outage" while nothing succeeds and all is held, else "open".
         last_error: what the latest failure was that was no refusal, such as "no connection
             (Connection refused)"; empty when something has succeeded since.
-        reached: whether the service has ever answered this client.
+        reached: whether any request of this client ever got through to the service, answered or
+            not; if not, its address is probably wrong.
         forms: JSON names of the fields of restreams that the service shows otherwise than they
             were sent, such as a masked `streamKey`.
 

@@ -40,8 +40,6 @@ _OPTIONS: Final[dict[str, Any]] = {
     "max_field_size": LARGEST_FIELD,
     "max_headers": MOST_FIELDS,
 }
-# Of what was cut off from this side.
-_CUT_OFF: Final = Lost(detail="", connected=True, stale=False, unreadable=False, untrusted=False)
 # How many kept-alive connections that turn out to be closed are replaced at once.
 _STALE_TRIES: Final = 3
 
@@ -160,7 +158,7 @@ class Transport:
             else Body(request, wary=self._wary, foreign=not self._owned)
         )
         response: aiohttp.ClientResponse | None = None
-        timed_out, lost = False, _CUT_OFF
+        timed_out = False
         alarm = alarms.set(timeout)
         try:
             response = await session.request(
@@ -172,7 +170,7 @@ class Transport:
             )
             return await _read(response)
         except asyncio.CancelledError as error:
-            timed_out = alarm.rang()
+            lost, timed_out = Lost.of(error), alarm.rang()
             # A pool that is closed cancels what waits for it, and nobody has cancelled the task.
             if not timed_out and (alarm.overruled or not session.closed):
                 # Without the frames of aiohttp: their locals hold the header.
@@ -180,10 +178,11 @@ class Transport:
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
             # What watches somebody's own session may have turned the alarm into an error.
             lost, timed_out = Lost.of(error), alarm.rang() or isinstance(error, TimeoutError)
-        except RuntimeError:
+        except RuntimeError as error:
             # aiohttp says so when a session is closed under a request.
             if not session.closed:
                 raise
+            lost = Lost.of(error)
         finally:
             alarm.stop()
             # One that was read to its end has let go of its connection by itself.

@@ -7,14 +7,15 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
+import aiohttp
 import pytest
 
-from restream_async import OutageError, TransportError
+from restream_async import OutageError, OutcomeUnknownError, TransportError
 from restream_async.sandbox import Sandbox
 from restream_async.timing import Timing
 
-from .raw import TASK_NAME
-from .samples import many
+from .raw import TASK_NAME, RawServer, then_close
+from .samples import many, new_restream
 from .test_flow import FastForward, until
 from .watch import client_of
 
@@ -148,3 +149,48 @@ async def test_a_closed_port_is_told_within_seconds_and_given_up_after_half_a_mi
     assert not caught.value.reached
     assert isinstance(caught.value.last, TransportError)
     assert "check the base URL" in str(caught.value)
+
+
+async def test_a_front_that_accepts_and_closes_was_reached_and_is_waited_for() -> None:
+    timing = FastForward(20).timing
+    async with (
+        RawServer(post=then_close(), get=then_close()) as server,
+        client_of(server, timing=timing, patience=40, max_in_flight=8) as client,
+    ):
+        start = timing.now()
+        report = await client.create_all(many(100))
+        assert timing.now() - start > 40
+        stats = client.stats()
+        # Else the timer of the next probe is left.
+        await client.close()
+
+    assert (stats.state, stats.reached) == ("outage", True)
+    errors = [failed.error for failed in report.failed]
+    assert {type(error) for error in errors} == {OutageError, OutcomeUnknownError}
+    assert not [error for error in errors if "never reached" in str(error)]
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 502 No\r\nContent-Length: 0\r\n\r\n", b""])
+async def test_a_proxy_that_does_not_let_it_through_is_no_connection(answer: bytes) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        near = asyncio.current_task()
+        assert near is not None
+        near.set_name(TASK_NAME)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    proxy = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
+    async with (
+        proxy,
+        aiohttp.ClientSession(proxy=url) as session,
+        client_of(
+            RawServer(), base_url="https://api.example.com", session=session, attempts=1
+        ) as client,
+    ):
+        for call in (lambda: client.list("v1"), lambda: client.create(new_restream())):
+            with pytest.raises(TransportError) as caught:
+                await call()
+            assert not caught.value.sent
+        assert not client.stats().reached

@@ -139,6 +139,28 @@ async def test_a_connection_that_does_not_come_about_was_not_sent(full_port: int
     assert f"no connection within {SHORT:g} s" in str(error)
 
 
+async def test_a_get_without_a_connection_was_not_sent_either(full_port: int) -> None:
+    base_url = f"http://127.0.0.1:{full_port}"
+    async with client_of(RawServer(), base_url=base_url, timeout=SHORT, attempts=1) as client:
+        error = await failure_of(client.list("v1"), AttemptTimeoutError)
+        reached = client.stats().reached
+
+    assert (error.sent, reached) == (False, False)
+    assert f"no connection within {SHORT:g} s" in str(error)
+
+
+async def test_a_get_that_got_its_connection_has_reached_the_service() -> None:
+    async with (
+        RawServer(get=then_hang()) as server,
+        client_of(server, timeout=SHORT, attempts=1) as client,
+    ):
+        error = await failure_of(client.list("v1"), AttemptTimeoutError)
+        reached = client.stats().reached
+
+    assert (error.sent, reached) == (True, True)
+    assert f"no answer within {SHORT:g} s" in str(error)
+
+
 async def test_a_tls_handshake_that_does_not_end_was_not_sent() -> None:
     async with RawServer() as server:
         base_url = f"https://127.0.0.1:{server.port}"

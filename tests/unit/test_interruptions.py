@@ -3,8 +3,9 @@
 import asyncio
 import gc
 import weakref
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
+import attrs
 import pytest
 
 from restream_async import (
@@ -14,12 +15,28 @@ from restream_async import (
     NotSentError,
     OutageError,
     Outcome,
+    OutcomeUnknownError,
     RestreamError,
     TransportError,
 )
+from restream_async.bulk import BulkRun
 from restream_async.creation import Settled, Unsettled, restream_or_raise
+from restream_async.wire import NoReply, Reply, Request
 from tests.unit.service import Client, Service, client_of, wanted
 from tests.unit.simulated_time import now, simulated
+
+
+@attrs.define(kw_only=True, eq=False)
+class PartlyAway(Service):
+    """A service to which nobody can connect for some of the videos."""
+
+    beyond: frozenset[str] = frozenset()
+
+    async def send(self, request: Request, timeout: float) -> Reply | NoReply:  # noqa: ASYNC109 - the protocol's
+        if request.video_id in self.beyond:
+            await asyncio.sleep(timeout)
+            return NoReply(detail="no connection", sent=False, timed_out=True)
+        return await super().send(request, timeout)
 
 
 async def away(service: Service, start: float, seconds: float, *, how: str = "unreachable") -> None:
@@ -130,6 +147,57 @@ class TestShort:
         assert {type(end) for end in ends} == {Settled}
 
 
+class TestPartial:
+    """Some cannot connect while others succeed: the service is there, and they are not excused."""
+
+    @simulated
+    async def test_they_use_up_their_attempts(self) -> None:
+        async def steadily() -> AsyncIterator[NewRestream]:
+            for number, new in enumerate(wanted(1000)):
+                yield new
+                if number > 50:
+                    await asyncio.sleep(0.1)
+
+        beyond = frozenset(f"v{number}" for number in range(3, 8))
+        service = PartlyAway(slots=1000, beyond=beyond)
+        failed: dict[str, tuple[float, Failed]] = {}
+        async with client_of(service, ceiling=16, deadline=10, attempts=3) as client:
+            async with BulkRun(client.caller, client.api, client.creator, steadily()) as run:
+                async for outcome in run:
+                    if isinstance(outcome, Failed):
+                        failed[outcome.request.video_id] = (now(), outcome)
+            assert client.caller.gate.held() < 3
+        assert failed.keys() == beyond
+        for moment, outcome in failed.values():
+            assert isinstance(outcome.error, TransportError)
+            assert outcome.attempts == 3
+            # Three attempts of 2 s, and the waits between them.
+            assert moment < 3 * 2 + 3
+
+    @simulated
+    async def test_nor_are_existence_checks(self) -> None:
+        """They are retries of their own."""
+
+        class Checked(PartlyAway):
+            async def send(self, request: Request, timeout: float) -> Reply | NoReply:  # noqa: ASYNC109 - the protocol's
+                if request.method == "GET":
+                    self.beyond = frozenset({"v0"})
+                return await super().send(request, timeout)
+
+        service = Checked(slots=1000, loses=True)
+        async with client_of(service, attempts=3, in_doubt="raise") as client:
+            one = asyncio.create_task(client.create_many(1))
+            await asyncio.sleep(0.2)
+            service.loses = False
+            [other] = list(wanted(2))[1:]
+            while not one.done():
+                await create(client, attrs.evolve(other, stream_key=f"key-{now()}"))
+        [outcome] = one.result()
+        assert isinstance(outcome, Failed)
+        assert isinstance(outcome.error, OutcomeUnknownError)
+        assert now() < 60
+
+
 class TestRetryBudget:
     """What never reached the service, and what it dealt with, it need not be spared."""
 
@@ -160,7 +228,7 @@ class TestRetryBudget:
 
 
 class TestNeverReached:
-    """A wrong address, until something answers."""
+    """A wrong address, until something connects."""
 
     @simulated
     @pytest.mark.parametrize("count", [1, 10, 300])
@@ -225,6 +293,20 @@ class TestNeverReached:
             service.gone = False
         assert all_created(run.result(), 20)
         assert client.caller.gate.last is None
+
+    @simulated
+    async def test_what_connects_and_never_answers_is_one_too(self) -> None:
+        """It has all of the patience, and nobody is told to check the address."""
+        service = Service(hanging=True)
+        async with client_of(service, patience=100) as client:
+            outcomes = await client.create_many(20)
+            assert client.caller.gate.reached
+        gone = [end.error for end in outcomes if isinstance(end, Failed)]
+        assert {type(error) for error in gone} <= {OutageError, OutcomeUnknownError}
+        outages = [error for error in gone if isinstance(error, OutageError)]
+        assert outages
+        assert all(error.reached for error in outages)
+        assert now() > 100
 
     @simulated
     async def test_a_probe_that_succeeds_ends_it(self) -> None:

@@ -1,6 +1,21 @@
-import pytest
+from collections.abc import Sequence
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from restream_async import TransportError
+from restream_async.errors import Call
+from restream_async.gate import Gate
+from restream_async.limit import AdaptiveLimit
 from restream_async.outage import Outage
+from restream_async.verdict import Failure, Verdict
+from tests.unit.service import SHED
+from tests.unit.strategies import quick
+
+_REFUSED = Failure(
+    Verdict.NOT_DONE, TransportError(Call("POST", "/restreams"), detail="refused", sent=False)
+)
 
 
 class Service:
@@ -17,10 +32,11 @@ class Service:
 
     def refuses(self, times: int, *, within: float = 0.0) -> list[bool]:
         """Refuse so many connections in so many seconds; return which of them began an outage."""
+        self.now += 0.5
         start, began = self.now, list[bool]()
         for number in range(times):
             self.now = start + within * number / max(1, times - 1)
-            began.append(self.outage.failed(connected=False, answered=False, latency=0.5))
+            began.append(self.outage.failed(connected=False, latency=0.5))
         return began
 
     def fails(self, times: int, *, within: float = 0.0) -> bool:
@@ -76,7 +92,7 @@ class TestBeginning:
 
 
 class TestNeverReached:
-    """A service that has never answered is probably not there."""
+    """A service to which nobody has ever connected is probably not there."""
 
     def test_three_failures_to_connect_within_a_second_or_more_begin_an_outage(self) -> None:
         service = Service()
@@ -93,9 +109,9 @@ class TestNeverReached:
         """A service that is slow from the beginning is no wrong address."""
         service = Service()
         for _ in range(9):
-            assert not service.outage.failed(answered=False)
+            assert not service.outage.failed()
             service.now += 1
-        assert service.outage.failed(answered=False)
+        assert service.outage.failed()
 
     @pytest.mark.parametrize("patience", [10, 300])
     def test_it_is_given_up_after_half_a_minute_at_the_most(self, patience: float) -> None:
@@ -107,7 +123,7 @@ class TestNeverReached:
         assert service.outage.patience_left == 0
 
     @pytest.mark.parametrize("good", [True, False])
-    def test_any_answer_makes_it_an_ordinary_one(self, *, good: bool) -> None:
+    def test_any_connection_makes_it_an_ordinary_one(self, *, good: bool) -> None:
         service = Service()
         if good:
             assert not service.outage.succeeded()
@@ -117,7 +133,7 @@ class TestNeverReached:
         assert service.outage.patience_left == 300
         assert service.refuses(9, within=1.0)[:-1] == [False] * 8
 
-    def test_an_answer_in_the_outage_gives_it_all_of_the_patience(self) -> None:
+    def test_a_connection_in_the_outage_gives_it_all_of_the_patience(self) -> None:
         service = Service()
         service.refuses(3, within=1.0)
         service.now += 31
@@ -149,6 +165,20 @@ class TestHeld:
         service.now += 100
         assert service.outage.held() == pytest.approx(1.5)
 
+    def test_it_does_not_begin_before_the_last_success(self) -> None:
+        """A connection that times out after 30 s, beside others that succeed meanwhile."""
+        service = Service()
+        start = service.now
+        for _ in range(10):
+            service.now += 30
+            service.outage.succeeded()
+            service.now += 0.5
+            service.outage.failed(connected=False, latency=30.5)
+            service.now += 0.5
+            service.outage.succeeded()
+        assert service.outage.held() == 10
+        assert service.now - start == 310
+
     def test_an_outage_only_prolongs_it(self) -> None:
         service = Service()
         service.refuses(3, within=1.0)
@@ -156,6 +186,41 @@ class TestHeld:
         service.now += 10
         service.outage.failed()
         assert service.outage.held() == pytest.approx(0.5 + 11)
+
+    @given(
+        st.lists(
+            st.tuples(
+                st.integers(0, 40),
+                st.sampled_from(["begins", "begins", "succeeds", "sheds", "connects not", "probe"]),
+                st.integers(0, 100),
+            ),
+            max_size=60,
+        )
+    )
+    @quick
+    def test_it_is_never_more_than_the_time_that_has_passed(
+        self, happenings: Sequence[tuple[int, str, int]]
+    ) -> None:
+        """However many attempts overlap, and however long each of them takes."""
+        service = Service()
+        gate = Gate(AdaptiveLimit(8), service.outage)
+        start, begun, held = service.now, [service.now], gate.held()
+        for seconds, what, which in happenings:
+            service.now += seconds
+            latency = service.now - begun[which % len(begun)]
+            match what:
+                case "begins":
+                    begun.append(service.now)
+                case "succeeds":
+                    gate.succeeded()
+                case "sheds":
+                    gate.failed(SHED, latency)
+                case "connects not":
+                    gate.failed(_REFUSED, latency)
+                case _:
+                    service.outage.probing(waited=which % 2 == 0)
+            assert held <= gate.held() <= service.now - start
+            held = gate.held()
 
 
 class TestProbes:
