@@ -71,6 +71,7 @@ _DAMAGED: Final = (
 )
 _ID: Final = _Row._fields.index("restream_id")
 _INTENDED: Final = State.INTENDED.value
+_FAILED: Final = State.FAILED.value
 _NEW: Final = Entry(state=None, this_run=False, restream_id=None, occurrence=0)
 
 
@@ -117,9 +118,10 @@ class Store:
         execute("PRAGMA synchronous=FULL")
         with self._transaction():
             if not tables:
+                for statement in _SCHEMA.strip().split(";"):
+                    execute(statement)
                 self._found(identity)
-            self.meta = dict(execute("SELECT name, value FROM meta"))
-            self._check(self.meta, identity)
+            self._check(identity)
             execute("UPDATE meta SET value = value + 1 WHERE name = 'run'")
             (self._run,) = execute("SELECT value FROM meta WHERE name = 'run'").fetchone()
 
@@ -278,8 +280,6 @@ class Store:
 
     def _found(self, identity: Identity) -> None:
         salt = os.urandom(16)
-        for statement in _SCHEMA.strip().split(";"):
-            self._database.execute(statement)
         meta = {
             "format": _FORMAT,
             "base_url": identity.base_url,
@@ -288,27 +288,42 @@ class Store:
             "check": _key_check(_key(identity, salt)),
             "run": 0,
         }
-        self._database.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+        self._database.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
 
-    def _check(self, meta: dict[str, Any], identity: Identity) -> None:
-        if meta.get("format") != _FORMAT:
+    def _check(self, identity: Identity) -> None:
+        execute = self._database.execute
+        self.meta = dict(execute("SELECT name, value FROM meta"))
+        if self.meta.get("format") != _FORMAT:
             raise JournalError(
                 f"{self._path} was written by another version of restream-async: finish its run "
                 "with that one, or name a new journal"
             )
-        for name in ("base_url", "project_id"):
-            if meta.get(name) != getattr(identity, name):
-                raise JournalError(
-                    f"{self._path} belongs to {name} {meta.get(name)!r}, not to "
-                    f"{getattr(identity, name)!r}: name another journal for this one"
-                )
-        key = _key(identity, meta.get("salt", b""))
+        difference = self._difference(identity)
+        if difference:
+            if execute("SELECT 1 FROM creation WHERE state != ?", (_FAILED,)).fetchone():
+                raise JournalError(f"{self._path} {difference}")
+            # Nothing was done, as with a wrong key or address: the right one begins anew.
+            execute("DELETE FROM creation")
+            self._found(identity)
+            self.meta = dict(execute("SELECT name, value FROM meta"))
+        key = _key(identity, self.meta["salt"])
         self._hash = hashlib.blake2b(key=key, digest_size=16)
-        if meta.get("check") != _key_check(key):
-            raise JournalError(
-                f"{self._path} was begun with another API key, which its fingerprints need: use "
-                "that key to resume it, or name another journal"
+
+    def _difference(self, identity: Identity) -> str:
+        """Return whose journal it is instead, and what to do; empty if it is that of `identity`."""
+        for name in ("base_url", "project_id"):
+            known, given = self.meta.get(name), getattr(identity, name)
+            if known != given:
+                return (
+                    f"belongs to {name} {known!r}, not to {given!r}: name another journal for "
+                    "this one"
+                )
+        if self.meta.get("check") != _key_check(_key(identity, self.meta.get("salt", b""))):
+            return (
+                "was begun with another API key, which its fingerprints need: use that key to "
+                "resume it, or name another journal"
             )
+        return ""
 
 
 def _flag(value: object) -> bool | None:

@@ -133,6 +133,30 @@ def test_ensure_looks_before_it_creates(cli: Cli, sandbox: Sandbox, file: Path) 
     assert sandbox.counts.posts == COUNT
 
 
+@pytest.mark.parametrize(
+    ("setting", "wrong"),
+    [
+        ("RESTREAM_API_KEY", "another-key"),
+        ("RESTREAM_PROJECT_ID", "another-project"),
+        ("RESTREAM_BASE_URL", "http://127.0.0.1:9"),
+    ],
+)
+def test_the_same_command_works_once_a_wrong_setting_is_corrected(
+    cli: Cli, sandbox: Sandbox, settings: pytest.MonkeyPatch, file: Path, setting: str, wrong: str
+) -> None:
+    # More than the run reads before it ends.
+    file.write_text(csv_of(500))
+    command = ("bulk", file, "--output", file.with_name("outcomes"), "--patience", "0.2")
+    with settings.context() as patch:
+        patch.setenv(setting, wrong)
+        first = cli(*command)
+    assert first.code != 0
+    assert "To resume, run the same command again" in first.err
+    end = cli(*command)
+    assert end.code == 0, end.err
+    assert len(sandbox.stored) == 500
+
+
 def test_undo_deletes_what_the_run_created_and_nothing_else(
     cli: Cli, sandbox: Sandbox, file: Path, journal: Path, tmp_path: Path
 ) -> None:

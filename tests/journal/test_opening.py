@@ -79,6 +79,42 @@ async def test_a_journal_of_another_api_key_is_refused_without_a_word_of_either(
     assert "another-key" not in told
 
 
+@pytest.mark.parametrize("field", ["base_url", "project_id", "api_key"])
+@pytest.mark.parametrize("failed", [0, 3])
+async def test_a_journal_in_which_all_failed_is_anybodys(
+    path: Path, field: str, failed: int
+) -> None:
+    async with Journal(path, IDENTITY) as journal:
+        await journal.set_meta("outputs", "[]")
+        first = journal.fingerprint("0")
+        for item in range(failed):
+            journal.end(journal.fingerprint(str(item)), 0, State.FAILED)
+    other = attrs.evolve(IDENTITY, **{field: "https://other.example"})
+    async with Journal(path, other) as journal:
+        assert journal.fingerprint("0") != first
+        assert await journal.count(State.FAILED) == 0
+        assert journal.meta("outputs") == "[]"
+        journal.end(journal.fingerprint("0"), 0, State.CREATED, restream_id=1)
+    assert "name another" in await refusal(path)
+    async with Journal(path, other) as journal:
+        (entry,) = await journal.begin(journal.fingerprint("0"))
+        assert entry.state is State.CREATED
+
+
+@pytest.mark.parametrize("state", [*State])
+async def test_a_journal_binds_while_it_knows_of_anything_else_than_failures(
+    path: Path, state: State
+) -> None:
+    async with Journal(path, IDENTITY) as journal:
+        journal.end("a", 0, State.FAILED)
+        journal.end("b", 0, state)
+    other = attrs.evolve(IDENTITY, project_id="p2")
+    if state is State.FAILED:
+        async with Journal(path, other):
+            return
+    assert "belongs to project_id" in await refusal(path, other)
+
+
 async def test_a_refused_journal_is_as_good_as_before(path: Path) -> None:
     await keep(path)
     await refusal(path, attrs.evolve(IDENTITY, project_id="p2"))
