@@ -13,7 +13,7 @@ from restream_async.cli.enqueue import enqueue
 from restream_async.cli.one import create, delete, list_, toggle
 from restream_async.cli.sandbox import sandbox
 from restream_async.cli.screen import say_error
-from restream_async.cli.trouble import ExitCode, Trouble, next_step, why
+from restream_async.cli.trouble import ExitCode, Trouble, told, why
 from restream_async.cli.undo import undo
 from restream_async.cli.worker import asyncapi, worker
 
@@ -79,10 +79,10 @@ def run(arguments: Sequence[str]) -> int:
         say_error(str(trouble))
         return trouble.code
     except JournalError as error:
-        say_error(str(error))
+        say_error(told(error))
         return ExitCode.USAGE
     except RestreamError as error:
-        say_error(f"{error}{next_step(error)}")
+        say_error(told(error))
     except OSError as error:
         # Of help texts and the like, which are written outside of our own hands.
         say_error(why(error))

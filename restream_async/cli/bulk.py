@@ -28,11 +28,13 @@ from restream_async.cli.requests import Requests
 from restream_async.cli.screen import console_on, plural, say, say_error
 from restream_async.cli.source import Source
 from restream_async.cli.summary import complaints, summary
-from restream_async.cli.trouble import ExitCode, Trouble, why
+from restream_async.cli.trouble import ExitCode, Trouble, told, why
 from restream_async.config import InDoubt
 from restream_async.journal import Journal
 
 _NEVER_TWICE: Final = "Never twice, never lost"
+_ANOTHER: Final = "name another journal"
+_ANOTHER_OR_NONE: Final = "(--journal PATH), or keep none (--no-journal --ensure)"
 _TO_RESUME: Final = "To resume, run the same command again: what is done is not sent again."
 _TO_GO_ON: Final = (
     "There is no journal. To go on, add --ensure to the command: it checks for each restream "
@@ -203,16 +205,17 @@ def bulk(  # noqa: PLR0913 - one for each option
         try:
             code = run_async(job.run())
         except JournalError as error:
-            sentence = f"{error}; {_other_journal(journal)}"
+            sentence = _refused(told(error), journal)
         else:
             raise typer.Exit(code)
     raise Trouble(sentence)
 
 
-def _other_journal(path: Path | None) -> str:
-    if path is None or exists(path):
-        return "--journal PATH names another"
-    return "pass --journal PATH for another place, or --no-journal to do without"
+def _refused(sentence: str, journal: Path | None) -> str:
+    """Add the options to what is wrong with a journal."""
+    if journal is None or exists(journal):
+        return sentence.replace(_ANOTHER, f"{_ANOTHER} {_ANOTHER_OR_NONE}")
+    return f"{sentence}; pass --journal PATH for another place, or --no-journal to do without"
 
 
 def _check_files(source: Source, output: Output, journal: Path | None) -> None:

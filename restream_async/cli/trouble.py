@@ -15,6 +15,8 @@ from restream_async.redaction import clean
 
 _CHECK_ADDRESS: Final = "check the base URL (RESTREAM_BASE_URL or --base-url)"
 _LONGEST_CAUSE: Final = 200
+# The library's errors speak of its arguments.
+_WORDS: Final = {"ensure=True (on the command line: --ensure)": "--ensure"}
 
 
 class ExitCode(IntEnum):
@@ -46,7 +48,15 @@ def why(error: OSError) -> str:
     return reason[0].lower() + reason[1:]
 
 
-def next_step(error: RestreamError) -> str:
+def told(error: RestreamError) -> str:
+    """Return an error of the library as a sentence: what to do, in words of the command line."""
+    sentence = str(error)
+    for theirs, ours in _WORDS.items():
+        sentence = sentence.replace(theirs, ours)
+    return f"{sentence}{_next_step(error)}"
+
+
+def _next_step(error: RestreamError) -> str:
     """Return what to do about an error of the library, as the end of its sentence; may be empty."""
     if isinstance(error, CallError) and error.note:
         return ""

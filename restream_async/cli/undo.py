@@ -9,14 +9,15 @@ import attrs
 import typer
 from rich.console import Console
 
-from restream_async import RestreamClient
+from restream_async import JournalError, RestreamClient
 from restream_async.cli.ask import agreed
 from restream_async.cli.connection import client_for
+from restream_async.cli.files import exists
 from restream_async.cli.interrupts import Interrupts
 from restream_async.cli.loop import run_async
 from restream_async.cli.options import ConnectionOptions, Patience, connected
 from restream_async.cli.screen import console_on, lasting, plural, safe, say, say_error
-from restream_async.cli.trouble import ExitCode, Trouble
+from restream_async.cli.trouble import ExitCode, Trouble, told
 from restream_async.undo import Undo, Undone
 
 _EVERY: Final = 2.0
@@ -53,8 +54,14 @@ def undo(
     client = client_for(connection, patience=patience)
     if not journal.exists():
         raise Trouble(f"there is no journal {journal}")
-    code = run_async(_undo(client, journal, yes=yes, include_found=include_found))
-    raise typer.Exit(code)
+    try:
+        code = run_async(_undo(client, journal, yes=yes, include_found=include_found))
+    except JournalError as error:
+        sentence = told(error)
+    else:
+        raise typer.Exit(code)
+    meant = f"{journal}.journal"
+    raise Trouble(f"{sentence}; did you mean {meant}?" if exists(Path(meant)) else sentence)
 
 
 async def _undo(client: RestreamClient, journal: Path, *, yes: bool, include_found: bool) -> int:

@@ -23,6 +23,7 @@ _T = TypeVar("_T")
 
 _FORMAT: Final = "restream-async journal 2"
 _PAGE: Final = 500
+_MAGIC: Final = b"SQLite format 3\0"
 _LARGEST_PIECE: Final = 256
 _SCHEMA: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -66,8 +67,8 @@ class _Row(NamedTuple):
 
 _FORBIDDEN: Final = "cannot be written: check its permissions, and those of its folder"
 _DAMAGED: Final = (
-    "is damaged, or no journal: move it away and run again with ensure=True (on the command line: "
-    "--ensure), which looks for every restream before it creates it"
+    "is damaged: move it away and run again with ensure=True (on the command line: --ensure), "
+    "which checks whether each restream exists before creating it"
 )
 _ID: Final = _Row._fields.index("restream_id")
 _INTENDED: Final = State.INTENDED.value
@@ -111,7 +112,9 @@ class Store:
         tables = {name for (name,) in execute("SELECT name FROM sqlite_master")}
         if tables and not {"meta", "creation"} <= tables:
             # Somebody else's: left as it was.
-            raise JournalError(f"{self._path} is an SQLite file, but no journal: name another")
+            raise JournalError(
+                f"{self._path} is an SQLite file, but no journal: name another journal"
+            )
         _make_private(self._path)
         execute("PRAGMA journal_mode=WAL")
         # A commit has reached the disk, not only the operating system.
@@ -314,10 +317,7 @@ class Store:
         for name in ("base_url", "project_id"):
             known, given = self.meta.get(name), getattr(identity, name)
             if known != given:
-                return (
-                    f"belongs to {name} {known!r}, not to {given!r}: name another journal for "
-                    "this one"
-                )
+                return f"belongs to {name} {known!r}, not to {given!r}: name another journal"
         if self.meta.get("check") != _key_check(_key(identity, self.meta.get("salt", b""))):
             return (
                 "was begun with another API key, which its fingerprints need: use that key to "
@@ -394,6 +394,8 @@ def _explained(path: Path) -> Generator[None]:
     except OSError as error:
         problem = f"cannot be opened ({error.strerror}): check its folder and its permissions"
     except sqlite3.Error as error:
+        if _is_no_database(error, path):
+            raise JournalError(f"{path} is not a journal: name another journal") from None
         problem = _explain(error)
     except (ValueError, TypeError):
         # What was read is not what was ever written.
@@ -404,8 +406,20 @@ def _explained(path: Path) -> Generator[None]:
     raise JournalError(f"the journal {path} {problem}") from None
 
 
+def _is_no_database(error: sqlite3.Error, path: Path) -> bool:
+    if _code(error) != sqlite3.SQLITE_NOTADB:
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) != _MAGIC
+
+
+def _code(error: sqlite3.Error) -> int:
+    # Python's own errors have none.
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
 def _explain(error: sqlite3.Error) -> str:
-    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+    match _code(error):
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return "is in use by another run: wait for its end, or name another journal"
         case sqlite3.SQLITE_FULL:

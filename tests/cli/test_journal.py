@@ -83,7 +83,7 @@ def test_a_journal_that_cannot_be_used_is_a_sentence(
     journal.write_text("this is no journal, " * 100)
     end = cli("bulk", file, "--journal", journal)
     assert end.code == 2
-    assert "is damaged, or no journal: move it away" in end.err
+    assert f"{journal} is not a journal: name another journal (--journal PATH)" in end.err
     assert "Traceback" not in end.err
     assert sandbox.counts.posts == 0
 
@@ -275,8 +275,31 @@ def test_undo_of_what_is_no_journal_is_a_sentence(
     journal.write_text("this is no journal, " * 100)
     end = cli("undo", journal, "--yes")
     assert end.code == 2
-    assert "is damaged, or no journal" in end.err
+    assert end.err == f"Error: {journal} is not a journal: name another journal\n"
     assert sandbox.counts.deletes == 0
+
+
+def test_undo_of_the_input_names_its_journal(cli: Cli, sandbox: Sandbox, file: Path) -> None:
+    cli("bulk", file)
+    end = cli("undo", file, "--yes")
+    assert end.code == 2
+    assert end.err == (
+        f"Error: {file} is not a journal: name another journal; did you mean {file}.journal?\n"
+    )
+    assert sandbox.counts.deletes == 0
+
+
+@pytest.mark.parametrize("command", [["bulk", "input.csv"], ["undo", "input.csv.journal", "--yes"]])
+def test_a_damaged_journal_says_what_to_do_in_words_of_the_command_line(
+    cli: Cli, sandbox: Sandbox, file: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.chdir(file.parent)
+    cli("bulk", file)
+    os.truncate(f"{file}.journal", 100)
+    end = cli(*command)
+    assert end.code == 2
+    assert "is damaged: move it away and run again with --ensure, which checks" in end.err
+    assert sandbox.counts.posts == COUNT
 
 
 def test_outcomes_of_a_resumed_run_hold_no_secret(

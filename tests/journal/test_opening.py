@@ -13,7 +13,7 @@ from tests.journal.backend import IDENTITY
 from tests.journal.conftest import threads_left
 from tests.journal.disk import content, copy_of, damage, files_of, mode, query, write
 
-WAY_OUT = "move it away and run again with ensure=True (on the command line: --ensure)"
+WAY_OUT = "is damaged: move it away and run again with ensure=True (on the command line: --ensure)"
 MANY = 600
 PAGE = 4096  # bytes, in a file of SQLite
 
@@ -134,16 +134,14 @@ async def test_somebody_elses_database_is_refused_and_left_as_it_was(path: Path)
     with closing(sqlite3.connect(path)) as database:
         database.execute("CREATE TABLE bookmarks (url TEXT)")
     before = write(path, content(path))
-    assert await refusal(path) == f"{path} is an SQLite file, but no journal: name another"
+    assert await refusal(path) == f"{path} is an SQLite file, but no journal: name another journal"
     assert content(path) == before
     assert mode(path) == 0o644
 
 
 async def test_a_file_that_is_no_database_is_refused_and_left_as_it_was(path: Path) -> None:
     before = write(path, b"videoId,title,streamUrl,streamKey,status\n" * 50)
-    told = await refusal(path)
-    assert f"the journal {path} is damaged, or no journal" in told
-    assert WAY_OUT in told
+    assert await refusal(path) == f"{path} is not a journal: name another journal"
     assert content(path) == before
     assert mode(path) == 0o644
 
@@ -155,7 +153,7 @@ async def test_a_journal_that_was_cut_off_is_refused(path: Path, length: int) ->
     assert WAY_OUT in await refusal(path)
 
 
-@pytest.mark.parametrize("where", [0, 16, 100])
+@pytest.mark.parametrize("where", [16, 100])
 async def test_a_journal_with_garbage_at_its_beginning_is_refused(path: Path, where: int) -> None:
     await keep(path, MANY)
     damage(path, start=where, size=64)
