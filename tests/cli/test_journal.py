@@ -2,6 +2,8 @@ import json
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -322,6 +324,24 @@ def test_resuming_with_an_output_file_writes_it_anew(
     assert cli(*command).code == 0
     assert len(output.read_text().splitlines()) == COUNT
     assert sandbox.counts.posts == COUNT
+
+
+def test_a_second_run_leaves_the_output_of_a_running_one_alone(
+    cli: Cli, settings: pytest.MonkeyPatch, file: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "outcomes.jsonl"
+    command = [sys.executable, "-m", "restream_async.cli", "bulk", str(file), "--force"]
+    command += ["--output", str(output), "--journal"]
+    with sandbox_beside(latency=0.3, capacity=4, queue=None) as sandbox:
+        settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)
+        with subprocess.Popen([*command, str(tmp_path / "one.db")]) as first:  # noqa: S603 - our own
+            wait_until(lambda: output.exists() and output.read_text())
+            end = cli(*command[3:], tmp_path / "two.db")
+            assert end.code == 2
+            assert f"{output} is being written by another run: wait for its end" in end.err
+            sandbox.latency = 0.0
+        assert first.returncode == 0
+        assert len(outcomes(output.read_text())) == len(sandbox.stored) == COUNT
 
 
 def test_undo_tells_of_what_was_under_way_when_the_run_ended(
