@@ -157,7 +157,8 @@ def bulk(  # noqa: PLR0913 - one for each option
     have the same names, and a real true or false.
 
     The outcomes are JSON lines, on standard output or in --output: line, index, outcome
-    ("created", "existing", "failed", "unknown" where it may exist or not, "not_sent"), videoId,
+    ("created", "existing" also where an earlier run created it, "failed", "unknown" where it may
+    exist or not, "not_sent" where the run ended before), videoId,
     title; id, status, differences (what the service has otherwise than asked: title, status),
     origin, attempts, maybeDuplicate; of failed ones errorType, error and httpStatus. They hold no
     stream keys and no stream URLs.

@@ -22,6 +22,8 @@ from restream_async.journal import Journal
 # Lines that may wait for a slow reader before the run does.
 _MOST_WAITING: Final = 1000
 _LONGEST_LINE: Final = 1024 * 1024
+_BEFORE: Final = frozenset({Origin.EXISTING, Origin.JOURNAL})
+"""The origins of what was there before this run."""
 _META: Final = "outputs"
 """Under which a journal remembers the files that its runs have written their outcomes to."""
 
@@ -64,7 +66,7 @@ def outcome_line(outcome: Outcome, line: int) -> str:
 
 def _word(outcome: Outcome) -> str:
     if isinstance(outcome, Created):
-        return "existing" if outcome.origin is Origin.EXISTING else "created"
+        return "existing" if outcome.origin in _BEFORE else "created"
     if isinstance(outcome.error, UNSENT):
         return "not_sent"
     return "unknown" if isinstance(outcome.error, OutcomeUnknownError) else "failed"

@@ -50,6 +50,8 @@ def test_the_same_command_again_sends_nothing_again(
     assert (first.code, second.code) == (0, 0)
     assert origins(first) == {"posted"}
     assert origins(second) == {"journal"}
+    assert {each["outcome"] for each in outcomes(second.out)} == {"existing"}
+    assert f"100 %  {COUNT} of {COUNT}: 0 created, 0 failed, {COUNT} existing" in second.err
     assert sandbox.counts.posts == COUNT
     assert f"✓ 0 restreams created, {COUNT} created by an earlier run, 0 failed" in second.err
     assert "To resume" not in first.err + second.err

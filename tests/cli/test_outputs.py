@@ -82,7 +82,7 @@ def test_the_line_of_a_created_one_says_what_the_service_has_but_no_secrets() ->
         (Origin.POSTED, "created"),
         (Origin.CONFIRMED, "created"),
         (Origin.EXISTING, "existing"),
-        (Origin.JOURNAL, "created"),
+        (Origin.JOURNAL, "existing"),
     ],
 )
 def test_a_line_says_whether_it_was_created_or_was_there(origin: Origin, word: str) -> None:
