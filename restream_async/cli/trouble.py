@@ -5,7 +5,9 @@ from typing import Final
 
 from restream_async.errors import (
     CallError,
+    CertificateError,
     ForbiddenError,
+    JournalError,
     OutageError,
     RestreamError,
     TransportError,
@@ -46,6 +48,15 @@ def why(error: OSError) -> str:
     """Return the operating system's reason, without the path that its message repeats."""
     reason = error.strerror or str(error) or type(error).__name__
     return reason[0].lower() + reason[1:]
+
+
+def code_of(error: RestreamError) -> ExitCode:
+    """Return how a command ends with an error: `USAGE` for settings that can never work."""
+    match error:
+        case UnauthorizedError() | CertificateError() | OutageError(reached=False) | JournalError():
+            return ExitCode.USAGE
+        case _:
+            return ExitCode.FAILED
 
 
 def told(error: RestreamError) -> str:
