@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from restream_async.cli.undo import _Count  # pyright: ignore[reportPrivateUsage]
 from restream_async.journal.store import Store
 from restream_async.sandbox import Fault, Faults, Sandbox
+from restream_async.undo import Undone
 from tests.cli.kit import (
     Cli,
     Ended,
@@ -171,7 +173,7 @@ def test_undo_deletes_what_the_run_created_and_nothing_else(
     cli("bulk", file, "--journal", journal, "--ensure")
     end = cli("undo", journal, "--yes")
     assert end.code == 0
-    assert f"{COUNT - 3} of {COUNT - 3} restreams deleted, 0 failed" in end.err
+    assert f"{COUNT - 3} of {COUNT - 3} restreams deleted, in " in end.err
     assert {each.id for each in sandbox.stored} == mine
 
     again = cli("undo", journal, "--yes")
@@ -259,11 +261,40 @@ def test_undo_can_be_interrupted_and_goes_on(
 
         with meanwhile(interrupt):
             end = cli("undo", journal, "--yes")
-        assert end.code in {0, 130}
+        assert end.code == 130
         assert "Stopping: what is under way is finished first." in end.err
+        left = len(sandbox.stored)
+        assert 0 < left < COUNT
+        assert f"{COUNT - left} of {COUNT} restreams deleted, {left} not sent, in " in end.err
+        assert "was not deleted" not in end.err
         sandbox.latency = 0.0
         assert cli("undo", journal, "--yes").code == 0
         assert not sandbox.stored
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_undo_that_was_told_to_end_says_so_also_where_nothing_was_left(
+    cli: Cli,
+    sandbox: Sandbox,
+    file: Path,
+    journal: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+    code: int,
+) -> None:
+    cli("bulk", file, "--journal", journal)
+    add = _Count.add
+
+    def last(count: _Count, undone: Undone) -> None:
+        add(count, undone)
+        if count.gone == COUNT:
+            signal.raise_signal(number)
+
+    monkeypatch.setattr(_Count, "add", last)
+    end = cli("undo", journal, "--yes")
+    assert end.code == code
+    assert f"{COUNT} of {COUNT} restreams deleted, in " in end.err
+    assert not sandbox.stored
 
 
 def test_undo_without_a_journal_is_a_sentence(cli: Cli, sandbox: Sandbox, journal: Path) -> None:
