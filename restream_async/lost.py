@@ -25,6 +25,7 @@ class Lost:
         stale: whether a connection that was there is closed.
         unreadable: whether something came that is no answer in HTTP.
         untrusted: whether the certificate of the service is not the right one.
+        remedy: what to do about that, if there is anything.
 
     """
 
@@ -33,6 +34,7 @@ class Lost:
     stale: bool
     unreadable: bool
     untrusted: bool
+    remedy: str = ""
 
     @classmethod
     def of(cls, error: Exception) -> "Lost":
@@ -45,12 +47,34 @@ class Lost:
             unreadable=isinstance(error, _UNREADABLE)
             and not isinstance(error, aiohttp.ClientHttpProxyError),
             untrusted=isinstance(error, _UNTRUSTED),
+            remedy=_remedy(error),
         )
 
 
 _CLOSED: Final = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 _UNREADABLE: Final = (aiohttp.ClientResponseError, HttpProcessingError)
 _UNTRUSTED: Final = (aiohttp.ClientConnectorCertificateError, aiohttp.ServerFingerprintMismatch)
+
+
+_TRUST: Final = (
+    "trust the certificate authority of the service with SSL_CERT_FILE, with ssl=… of "
+    "RestreamClient, or with --ca-file on the command line"
+)
+_OTHER_HOST: Final = "check the host in the base URL: the certificate is that of another one"
+_OTHER_TIME: Final = (
+    "the service has to renew its certificate, unless the clock of this machine is wrong"
+)
+_OTHER_FINGERPRINT: Final = "if the service has a new one, pass its fingerprint as ssl=…"
+# By the codes of OpenSSL: not valid yet, expired; another host name, another address.
+_REMEDIES: Final = {9: _OTHER_TIME, 10: _OTHER_TIME, 62: _OTHER_HOST, 64: _OTHER_HOST}
+
+
+def _remedy(error: Exception) -> str:
+    if isinstance(error, aiohttp.ServerFingerprintMismatch):
+        return _OTHER_FINGERPRINT
+    if not isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return ""
+    return _REMEDIES.get(getattr(error.certificate_error, "verify_code", 0), _TRUST)
 
 
 def _detail(error: Exception) -> str:

@@ -18,7 +18,10 @@ from restream_async.redaction import clean
 _CHECK_ADDRESS: Final = "check the base URL (RESTREAM_BASE_URL or --base-url)"
 _LONGEST_CAUSE: Final = 200
 # The library's errors speak of its arguments.
-_WORDS: Final = {"ensure=True (on the command line: --ensure)": "--ensure"}
+_WORDS: Final = {
+    "ensure=True (on the command line: --ensure)": "--ensure",
+    ", with ssl=… of RestreamClient, or with --ca-file on the command line": " or --ca-file",
+}
 
 
 class ExitCode(IntEnum):
