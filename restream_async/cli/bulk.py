@@ -310,10 +310,11 @@ class _Job:
         for sentence in (
             *complaints(ride, self._line),
             *self._not_done(ride),
-            *self._not_written(writers),
+            *self._not_written(ride, writers),
         ):
             say_error(sentence)
-        if not ride.is_perfect:
+        written = not any(writer.error for writer in writers)
+        if not (ride.is_perfect and written):
             say(self.console, _TO_RESUME if journal is not None else _TO_GO_ON)
         if ride.signal_code is not None:
             return ride.signal_code
@@ -321,7 +322,6 @@ class _Job:
             return self.requests.trouble.code
         if ride.error is not None and not isinstance(ride.error, JournalError):
             return ExitCode.USAGE
-        written = not any(writer.error for writer in writers)
         return ExitCode.DONE if ride.is_perfect and written else ExitCode.FAILED
 
     def _line(self, index: int) -> str:
@@ -346,11 +346,13 @@ class _Job:
             were = "was" if not_sent == 1 else "were"
             yield f"{plural(not_sent, 'restream')} {were} not sent: {where(ride.not_sent)}"
 
-    def _not_written(self, writers: Sequence[LineWriter]) -> Iterator[str]:
+    def _not_written(self, ride: Ride, writers: Sequence[LineWriter]) -> Iterator[str]:
         for writer in writers:
             if writer.error is not None:
                 lost = plural(writer.dropped, "outcome")
-                yield f"{lost} could not be written to {self.output.name}: {why(writer.error)}"
+                stopped = ", so the run was stopped" if ride.totals.not_sent else ""
+                cause = why(writer.error)
+                yield f"{lost} could not be written to {self.output.name}: {cause}{stopped}"
 
 
 def _above(display: Display) -> Callable[[str], Awaitable[bool]]:
