@@ -26,6 +26,7 @@ class Lost:
         stale: whether a connection that was there is closed.
         unreadable: whether something came that is no answer in HTTP.
         untrusted: whether the certificate of the service is not the right one.
+        remedy: what to do about that, if there is anything.
 
     """
 
@@ -34,6 +35,7 @@ class Lost:
     stale: bool
     unreadable: bool
     untrusted: bool
+    remedy: str = ""
 
     @classmethod
     def of(cls, error: BaseException) -> "Lost":
@@ -46,6 +48,7 @@ class Lost:
             unreadable=isinstance(error, _UNREADABLE)
             and not isinstance(error, aiohttp.ClientHttpProxyError),
             untrusted=isinstance(error, _UNTRUSTED),
+            remedy=_remedy(error),
         )
 
 
@@ -63,6 +66,27 @@ def _was_connecting(error: BaseException) -> bool:
     """
     frames = traceback.walk_tb(error.__traceback__)
     return any(frame.f_code is _CONNECT for frame, _ in frames)
+
+
+_TRUST: Final = (
+    "trust the certificate authority of the service with SSL_CERT_FILE, with ssl=… of "
+    "RestreamClient, or with --ca-file on the command line"
+)
+_OTHER_HOST: Final = "check the host in the base URL: the certificate is that of another one"
+_OTHER_TIME: Final = (
+    "the service has to renew its certificate, unless the clock of this machine is wrong"
+)
+_OTHER_FINGERPRINT: Final = "if the service has a new one, pass its fingerprint as ssl=…"
+# By the codes of OpenSSL: not valid yet, expired; another host name, another address.
+_REMEDIES: Final = {9: _OTHER_TIME, 10: _OTHER_TIME, 62: _OTHER_HOST, 64: _OTHER_HOST}
+
+
+def _remedy(error: BaseException) -> str:
+    if isinstance(error, aiohttp.ServerFingerprintMismatch):
+        return _OTHER_FINGERPRINT
+    if not isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return ""
+    return _REMEDIES.get(getattr(error.certificate_error, "verify_code", 0), _TRUST)
 
 
 def _detail(error: BaseException) -> str:

@@ -199,6 +199,7 @@ class Transport:
             closed=session.closed and not timed_out,
             unreadable=lost.unreadable,
             untrusted=lost.untrusted,
+            remedy=lost.remedy,
         )
         return _as_far_as_it_came(response, ended, timeout)
 

@@ -65,10 +65,6 @@ _NOT_PROCESSED: Final = frozenset({425, 429})
 _NOT_IMPLEMENTED: Final = 501
 # Too many requests, no capacity, and a gateway that waited in vain.
 _SHEDDING: Final = frozenset({429, 503, 504})
-_TRUST: Final = (
-    "trust the certificate authority of the service with SSL_CERT_FILE, with ssl=… of "
-    "RestreamClient, or with --ca-file on the command line"
-)
 # Of what was not sent: where nothing will be different in a moment.
 _FOR_GOOD: Final = (CertificateError, ClientClosedError, NotSentError)
 _WITHHELD: Final = "[withheld: it may hold stream keys]"
@@ -183,9 +179,8 @@ def _unanswered(request: Request, answer: NoReply, secrets: tuple[str, ...]) -> 
     verdict = Verdict.IN_DOUBT if answer.sent else Verdict.NOT_DONE
     detail = redact(answer.detail, (*secrets, *request.secrets))
     if answer.untrusted:
-        return Failure(
-            Verdict.REFUSED, CertificateError(request.call, detail=detail, sent=False, note=_TRUST)
-        )
+        error = CertificateError(request.call, detail=detail, sent=False, note=answer.remedy)
+        return Failure(Verdict.REFUSED, error)
     if answer.unreadable:
         return Failure(verdict, MalformedResponseError(request.call, problem=detail))
     kind = TransportError

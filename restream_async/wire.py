@@ -99,6 +99,7 @@ class NoReply:
         closed: whether nothing can be sent any more, because the client is closed.
         unreadable: whether something came that cannot be read as an answer.
         untrusted: whether the certificate of the service is not to be trusted.
+        remedy: what to do about it, if there is anything.
 
     """
 
@@ -108,6 +109,7 @@ class NoReply:
     closed: bool = False
     unreadable: bool = False
     untrusted: bool = False
+    remedy: str = ""
 
 
 @attrs.frozen

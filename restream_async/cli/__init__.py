@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from restream_async.cli.streams import let_go_of_streams, prepare_streams
 
 _EXTRA = frozenset({"typer", "rich"})
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,10 +23,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     prepare_streams()
     given = sys.argv[1:] if arguments is None else arguments
-    if [*given[:1]] == ["worker"]:
-        # It ends well whenever it is told to. What it imports takes most of a second.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, _leave)
+    worker = [*given[:1]] == ["worker"]
+    # What is imported takes most of a second, in which nothing has begun.
+    leave = _leave_well if worker else _leave
+    before = {number: signal.signal(number, leave) for number in _SIGNALS}
     try:
         from restream_async.cli.app import run  # noqa: PLC0415 - needs the extra
     except ModuleNotFoundError as error:
@@ -36,16 +37,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "pip install 'restream-async[cli]'\n"
         )
         return 2
+    finally:
+        # A worker ends well whenever it is told to, and imports more before it begins.
+        for number, handler in () if worker else before.items():
+            signal.signal(number, handler)
     try:
         return run(given)
     finally:
         let_go_of_streams()
 
 
-def _leave(*_: object) -> None:
-    """End at once, and well: nothing has begun.
+# Neither ends by an exception: Python handles signals in the callbacks of its imports too, where
+# one is printed and lost.
 
-    Not by an exception: Python handles signals in the callbacks of its imports too, where one is
-    printed and lost.
-    """
+
+def _leave(number: int, _: object) -> None:
+    """End at once, with the code that a shell expects of a process that a signal ended."""
+    os._exit(128 + number)
+
+
+def _leave_well(*_: object) -> None:
+    """End at once, and well."""
     os._exit(0)

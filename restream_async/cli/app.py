@@ -6,14 +6,14 @@ from typing import Annotated, Final
 
 import typer
 
-from restream_async import JournalError, RestreamError
+from restream_async import RestreamError
 from restream_async.cli.bulk import bulk
 from restream_async.cli.demo import demo
 from restream_async.cli.enqueue import enqueue
 from restream_async.cli.one import create, delete, list_, toggle
 from restream_async.cli.sandbox import sandbox
 from restream_async.cli.screen import say_error
-from restream_async.cli.trouble import ExitCode, Trouble, next_step, why
+from restream_async.cli.trouble import ExitCode, Trouble, code_of, told, why
 from restream_async.cli.undo import undo
 from restream_async.cli.worker import asyncapi, worker
 
@@ -78,11 +78,9 @@ def run(arguments: Sequence[str]) -> int:
     except Trouble as trouble:
         say_error(str(trouble))
         return trouble.code
-    except JournalError as error:
-        say_error(str(error))
-        return ExitCode.USAGE
     except RestreamError as error:
-        say_error(f"{error}{next_step(error)}")
+        say_error(told(error))
+        return code_of(error)
     except OSError as error:
         # Of help texts and the like, which are written outside of our own hands.
         say_error(why(error))

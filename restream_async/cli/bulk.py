@@ -28,11 +28,13 @@ from restream_async.cli.requests import Requests
 from restream_async.cli.screen import console_on, plural, say, say_error
 from restream_async.cli.source import Source
 from restream_async.cli.summary import complaints, summary
-from restream_async.cli.trouble import ExitCode, Trouble, why
+from restream_async.cli.trouble import ExitCode, Trouble, told, why
 from restream_async.config import InDoubt
 from restream_async.journal import Journal
 
 _NEVER_TWICE: Final = "Never twice, never lost"
+_ANOTHER: Final = "name another journal"
+_ANOTHER_OR_NONE: Final = "(--journal PATH), or keep none (--no-journal --ensure)"
 _TO_RESUME: Final = "To resume, run the same command again: what is done is not sent again."
 _TO_GO_ON: Final = (
     "There is no journal. To go on, add --ensure to the command: it checks for each restream "
@@ -155,7 +157,8 @@ def bulk(  # noqa: PLR0913 - one for each option
     have the same names, and a real true or false.
 
     The outcomes are JSON lines, on standard output or in --output: line, index, outcome
-    ("created", "existing", "failed", "unknown" where it may exist or not, "not_sent"), videoId,
+    ("created", "existing" also where an earlier run created it, "failed", "unknown" where it may
+    exist or not, "not_sent" where the run ended before), videoId,
     title; id, status, differences (what the service has otherwise than asked: title, status),
     origin, attempts, maybeDuplicate; of failed ones errorType, error and httpStatus. They hold no
     stream keys and no stream URLs.
@@ -203,16 +206,17 @@ def bulk(  # noqa: PLR0913 - one for each option
         try:
             code = run_async(job.run())
         except JournalError as error:
-            sentence = f"{error}; {_other_journal(journal)}"
+            sentence = _refused(told(error), journal)
         else:
             raise typer.Exit(code)
     raise Trouble(sentence)
 
 
-def _other_journal(path: Path | None) -> str:
-    if path is None or exists(path):
-        return "--journal PATH names another"
-    return "pass --journal PATH for another place, or --no-journal to do without"
+def _refused(sentence: str, journal: Path | None) -> str:
+    """Add the options to what is wrong with a journal."""
+    if journal is None or exists(journal):
+        return sentence.replace(_ANOTHER, f"{_ANOTHER} {_ANOTHER_OR_NONE}")
+    return f"{sentence}; pass --journal PATH for another place, or --no-journal to do without"
 
 
 def _check_files(source: Source, output: Output, journal: Path | None) -> None:
@@ -306,10 +310,11 @@ class _Job:
         for sentence in (
             *complaints(ride, self._line),
             *self._not_done(ride),
-            *self._not_written(writers),
+            *self._not_written(ride, writers),
         ):
             say_error(sentence)
-        if not ride.is_perfect:
+        written = not any(writer.error for writer in writers)
+        if not (ride.is_perfect and written):
             say(self.console, _TO_RESUME if journal is not None else _TO_GO_ON)
         if ride.signal_code is not None:
             return ride.signal_code
@@ -317,7 +322,6 @@ class _Job:
             return self.requests.trouble.code
         if ride.error is not None and not isinstance(ride.error, JournalError):
             return ExitCode.USAGE
-        written = not any(writer.error for writer in writers)
         return ExitCode.DONE if ride.is_perfect and written else ExitCode.FAILED
 
     def _line(self, index: int) -> str:
@@ -342,11 +346,13 @@ class _Job:
             were = "was" if not_sent == 1 else "were"
             yield f"{plural(not_sent, 'restream')} {were} not sent: {where(ride.not_sent)}"
 
-    def _not_written(self, writers: Sequence[LineWriter]) -> Iterator[str]:
+    def _not_written(self, ride: Ride, writers: Sequence[LineWriter]) -> Iterator[str]:
         for writer in writers:
             if writer.error is not None:
                 lost = plural(writer.dropped, "outcome")
-                yield f"{lost} could not be written to {self.output.name}: {why(writer.error)}"
+                stopped = ", so the run was stopped" if ride.totals.not_sent else ""
+                cause = why(writer.error)
+                yield f"{lost} could not be written to {self.output.name}: {cause}{stopped}"
 
 
 def _above(display: Display) -> Callable[[str], Awaitable[bool]]:

@@ -22,6 +22,8 @@ from restream_async.journal import Journal
 # Lines that may wait for a slow reader before the run does.
 _MOST_WAITING: Final = 1000
 _LONGEST_LINE: Final = 1024 * 1024
+_BEFORE: Final = frozenset({Origin.EXISTING, Origin.JOURNAL})
+"""The origins of what was there before this run."""
 _META: Final = "outputs"
 """Under which a journal remembers the files that its runs have written their outcomes to."""
 
@@ -64,7 +66,7 @@ def outcome_line(outcome: Outcome, line: int) -> str:
 
 def _word(outcome: Outcome) -> str:
     if isinstance(outcome, Created):
-        return "existing" if outcome.origin is Origin.EXISTING else "created"
+        return "existing" if outcome.origin in _BEFORE else "created"
     if isinstance(outcome.error, UNSENT):
         return "not_sent"
     return "unknown" if isinstance(outcome.error, OutcomeUnknownError) else "failed"
@@ -126,7 +128,8 @@ class Output:
             journal: that of the run, if there is one; it is locked.
 
         Raises:
-            Trouble: it exists and may not be replaced, or it cannot be written.
+            Trouble: it exists and may not be replaced, another run is writing it, or it cannot be
+                written.
 
         """
         path = self._path
@@ -139,12 +142,19 @@ class Output:
         if journal is not None and resolved not in known:
             await journal.set_meta(_META, json.dumps([*known, resolved]))
         # Not O_EXCL for a device or a pipe, which are there to be written to.
-        fresh = os.O_TRUNC if self._force or exists(path) else os.O_EXCL
+        fresh = 0 if self._force or exists(path) else os.O_EXCL
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | fresh, 0o600)
         except OSError as error:
             raise Trouble(f"cannot write {path}: {why(error)}") from None
         stack.callback(os.close, descriptor)
+        if _is_file(path):
+            # What it holds may be what another run has just written.
+            if not _locked(descriptor):
+                raise Trouble(
+                    f"{path} is being written by another run: wait for its end, or name another one"
+                )
+            os.ftruncate(descriptor, 0)
         return descriptor
 
 
@@ -153,6 +163,19 @@ def _is_file(path: Path) -> bool:
         return stat.S_ISREG(path.stat().st_mode)
     except OSError:
         return False
+
+
+def _locked(descriptor: int) -> bool:
+    """Lock a file until it is closed; false: somebody else has locked it."""
+    try:
+        import fcntl  # noqa: PLC0415 - there is none on Windows
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        """Not every system or network drive has locks."""
+    return True
 
 
 def _holds_outcomes(path: Path) -> bool:

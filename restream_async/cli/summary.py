@@ -7,7 +7,7 @@ from rich.text import Text
 
 from restream_async.cli.drive import Ride
 from restream_async.cli.screen import lasting, plural, safe
-from restream_async.cli.trouble import next_step, trouble_of_service
+from restream_async.cli.trouble import told, trouble_of_service
 from restream_async.report import Duplicate
 
 Count: TypeAlias = tuple[int, str]
@@ -83,7 +83,7 @@ def complaints(ride: Ride, place: Callable[[int], str]) -> Iterator[str]:
             "answer: list those of the videos to see whether one is there twice"
         )
     if ride.error is not None:
-        yield f"{ride.error}{next_step(ride.error)}"
+        yield told(ride.error)
     elif ride.last_error and not ride.is_perfect:
         yield trouble_of_service(ride.last_error, reached=ride.reached)
 

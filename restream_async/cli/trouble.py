@@ -5,7 +5,9 @@ from typing import Final
 
 from restream_async.errors import (
     CallError,
+    CertificateError,
     ForbiddenError,
+    JournalError,
     OutageError,
     RestreamError,
     TransportError,
@@ -15,6 +17,11 @@ from restream_async.redaction import clean
 
 _CHECK_ADDRESS: Final = "check the base URL (RESTREAM_BASE_URL or --base-url)"
 _LONGEST_CAUSE: Final = 200
+# The library's errors speak of its arguments.
+_WORDS: Final = {
+    "ensure=True (on the command line: --ensure)": "--ensure",
+    ", with ssl=… of RestreamClient, or with --ca-file on the command line": " or --ca-file",
+}
 
 
 class ExitCode(IntEnum):
@@ -46,7 +53,24 @@ def why(error: OSError) -> str:
     return reason[0].lower() + reason[1:]
 
 
-def next_step(error: RestreamError) -> str:
+def code_of(error: RestreamError) -> ExitCode:
+    """Return how a command ends with an error: `USAGE` for settings that can never work."""
+    match error:
+        case UnauthorizedError() | CertificateError() | OutageError(reached=False) | JournalError():
+            return ExitCode.USAGE
+        case _:
+            return ExitCode.FAILED
+
+
+def told(error: RestreamError) -> str:
+    """Return an error of the library as a sentence: what to do, in words of the command line."""
+    sentence = str(error)
+    for theirs, ours in _WORDS.items():
+        sentence = sentence.replace(theirs, ours)
+    return f"{sentence}{_next_step(error)}"
+
+
+def _next_step(error: RestreamError) -> str:
     """Return what to do about an error of the library, as the end of its sentence; may be empty."""
     if isinstance(error, CallError) and error.note:
         return ""

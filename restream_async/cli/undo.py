@@ -1,5 +1,6 @@
 """`undo`: delete what the runs of a journal have created."""
 
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -9,14 +10,16 @@ import attrs
 import typer
 from rich.console import Console
 
-from restream_async import RestreamClient
+from restream_async import JournalError, RestreamClient
 from restream_async.cli.ask import agreed
 from restream_async.cli.connection import client_for
+from restream_async.cli.files import exists
 from restream_async.cli.interrupts import Interrupts
 from restream_async.cli.loop import run_async
 from restream_async.cli.options import ConnectionOptions, Patience, connected
 from restream_async.cli.screen import console_on, lasting, plural, safe, say, say_error
-from restream_async.cli.trouble import ExitCode, Trouble
+from restream_async.cli.trouble import ExitCode, Trouble, told
+from restream_async.errors import NotSentError
 from restream_async.undo import Undo, Undone
 
 _EVERY: Final = 2.0
@@ -53,8 +56,14 @@ def undo(
     client = client_for(connection, patience=patience)
     if not journal.exists():
         raise Trouble(f"there is no journal {journal}")
-    code = run_async(_undo(client, journal, yes=yes, include_found=include_found))
-    raise typer.Exit(code)
+    try:
+        code = run_async(_undo(client, journal, yes=yes, include_found=include_found))
+    except JournalError as error:
+        sentence = told(error)
+    else:
+        raise typer.Exit(code)
+    meant = f"{journal}.journal"
+    raise Trouble(f"{sentence}; did you mean {meant}?" if exists(Path(meant)) else sentence)
 
 
 async def _undo(client: RestreamClient, journal: Path, *, yes: bool, include_found: bool) -> int:
@@ -108,24 +117,28 @@ class _Count:
         """Count one."""
         if undone.gone:
             self.gone += 1
-        else:
+        elif not isinstance(undone.error, NotSentError):
             self.failed += 1
             if self.failed <= _MOST_COMPLAINTS:
                 why = str(undone.error) if undone.error is not None else "the service did not"
                 say_error(f"restream {safe(undone.restream_id)} was not deleted: {why}")
         if time.monotonic() - self.told >= _EVERY:
             self.told = time.monotonic()
-            say(self.console, f"{self.gone:,} of {self.total:,} deleted, {self.failed:,} failed")
+            say(self.console, self._state(f"{self.total:,}"))
 
     def end(self, journal: Path, signal_code: int | None) -> int:
         """Say how it ended, and return the exit code."""
-        took = lasting(time.monotonic() - self.started)
-        say(
-            self.console,
-            f"{self.gone:,} of {plural(self.total, 'restream')} deleted, {self.failed:,} failed, "
-            f"in {took}",
-        )
-        if self.gone == self.total:
-            return ExitCode.DONE
-        say(self.console, f"To go on: restream-async undo {journal}")
-        return ExitCode.FAILED if signal_code is None else signal_code
+        state = self._state(plural(self.total, "restream"))
+        not_sent = self.total - self.gone - self.failed
+        if not_sent:
+            state += f", {not_sent:,} not sent"
+        say(self.console, f"{state}, in {lasting(time.monotonic() - self.started)}")
+        if self.gone < self.total:
+            say(self.console, f"To go on: restream-async undo {shlex.quote(str(journal))}")
+        if signal_code is not None:
+            return signal_code
+        return ExitCode.DONE if self.gone == self.total else ExitCode.FAILED
+
+    def _state(self, total: str) -> str:
+        failed = f", {self.failed:,} failed" if self.failed else ""
+        return f"{self.gone:,} of {total} deleted{failed}"

@@ -23,6 +23,7 @@ _T = TypeVar("_T")
 
 _FORMAT: Final = "restream-async journal 2"
 _PAGE: Final = 500
+_MAGIC: Final = b"SQLite format 3\0"
 _LARGEST_PIECE: Final = 256
 _SCHEMA: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -66,11 +67,12 @@ class _Row(NamedTuple):
 
 _FORBIDDEN: Final = "cannot be written: check its permissions, and those of its folder"
 _DAMAGED: Final = (
-    "is damaged, or no journal: move it away and run again with ensure=True (on the command line: "
-    "--ensure), which looks for every restream before it creates it"
+    "is damaged: move it away and run again with ensure=True (on the command line: --ensure), "
+    "which checks whether each restream exists before creating it"
 )
 _ID: Final = _Row._fields.index("restream_id")
 _INTENDED: Final = State.INTENDED.value
+_FAILED: Final = State.FAILED.value
 _NEW: Final = Entry(state=None, this_run=False, restream_id=None, occurrence=0)
 
 
@@ -110,16 +112,19 @@ class Store:
         tables = {name for (name,) in execute("SELECT name FROM sqlite_master")}
         if tables and not {"meta", "creation"} <= tables:
             # Somebody else's: left as it was.
-            raise JournalError(f"{self._path} is an SQLite file, but no journal: name another")
+            raise JournalError(
+                f"{self._path} is an SQLite file, but no journal: name another journal"
+            )
         _make_private(self._path)
         execute("PRAGMA journal_mode=WAL")
         # A commit has reached the disk, not only the operating system.
         execute("PRAGMA synchronous=FULL")
         with self._transaction():
             if not tables:
+                for statement in _SCHEMA.strip().split(";"):
+                    execute(statement)
                 self._found(identity)
-            self.meta = dict(execute("SELECT name, value FROM meta"))
-            self._check(self.meta, identity)
+            self._check(identity)
             execute("UPDATE meta SET value = value + 1 WHERE name = 'run'")
             (self._run,) = execute("SELECT value FROM meta WHERE name = 'run'").fetchone()
 
@@ -278,8 +283,6 @@ class Store:
 
     def _found(self, identity: Identity) -> None:
         salt = os.urandom(16)
-        for statement in _SCHEMA.strip().split(";"):
-            self._database.execute(statement)
         meta = {
             "format": _FORMAT,
             "base_url": identity.base_url,
@@ -288,27 +291,39 @@ class Store:
             "check": _key_check(_key(identity, salt)),
             "run": 0,
         }
-        self._database.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+        self._database.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
 
-    def _check(self, meta: dict[str, Any], identity: Identity) -> None:
-        if meta.get("format") != _FORMAT:
+    def _check(self, identity: Identity) -> None:
+        execute = self._database.execute
+        self.meta = dict(execute("SELECT name, value FROM meta"))
+        if self.meta.get("format") != _FORMAT:
             raise JournalError(
                 f"{self._path} was written by another version of restream-async: finish its run "
                 "with that one, or name a new journal"
             )
-        for name in ("base_url", "project_id"):
-            if meta.get(name) != getattr(identity, name):
-                raise JournalError(
-                    f"{self._path} belongs to {name} {meta.get(name)!r}, not to "
-                    f"{getattr(identity, name)!r}: name another journal for this one"
-                )
-        key = _key(identity, meta.get("salt", b""))
+        difference = self._difference(identity)
+        if difference:
+            if execute("SELECT 1 FROM creation WHERE state != ?", (_FAILED,)).fetchone():
+                raise JournalError(f"{self._path} {difference}")
+            # Nothing was done, as with a wrong key or address: the right one begins anew.
+            execute("DELETE FROM creation")
+            self._found(identity)
+            self.meta = dict(execute("SELECT name, value FROM meta"))
+        key = _key(identity, self.meta["salt"])
         self._hash = hashlib.blake2b(key=key, digest_size=16)
-        if meta.get("check") != _key_check(key):
-            raise JournalError(
-                f"{self._path} was begun with another API key, which its fingerprints need: use "
-                "that key to resume it, or name another journal"
+
+    def _difference(self, identity: Identity) -> str:
+        """Return whose journal it is instead, and what to do; empty if it is that of `identity`."""
+        for name in ("base_url", "project_id"):
+            known, given = self.meta.get(name), getattr(identity, name)
+            if known != given:
+                return f"belongs to {name} {known!r}, not to {given!r}: name another journal"
+        if self.meta.get("check") != _key_check(_key(identity, self.meta.get("salt", b""))):
+            return (
+                "was begun with another API key, which its fingerprints need: use that key to "
+                "resume it, or name another journal"
             )
+        return ""
 
 
 def _flag(value: object) -> bool | None:
@@ -379,6 +394,8 @@ def _explained(path: Path) -> Generator[None]:
     except OSError as error:
         problem = f"cannot be opened ({error.strerror}): check its folder and its permissions"
     except sqlite3.Error as error:
+        if _is_no_database(error, path):
+            raise JournalError(f"{path} is not a journal: name another journal") from None
         problem = _explain(error)
     except (ValueError, TypeError):
         # What was read is not what was ever written.
@@ -389,8 +406,20 @@ def _explained(path: Path) -> Generator[None]:
     raise JournalError(f"the journal {path} {problem}") from None
 
 
+def _is_no_database(error: sqlite3.Error, path: Path) -> bool:
+    if _code(error) != sqlite3.SQLITE_NOTADB:
+        return False
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) != _MAGIC
+
+
+def _code(error: sqlite3.Error) -> int:
+    # Python's own errors have none.
+    return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
 def _explain(error: sqlite3.Error) -> str:
-    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+    match _code(error):
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return "is in use by another run: wait for its end, or name another journal"
         case sqlite3.SQLITE_FULL:

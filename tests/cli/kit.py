@@ -97,7 +97,8 @@ class Cli:
                 stdin = io.TextIOWrapper(io.BytesIO(stdin))
             patch.setattr("sys.stdin", stdin)
             code = main([str(argument) for argument in arguments])
-        return Ended(code, self.out_file.read_text(), self.err_file.read_text())
+        written = self.out_file.read_text() if self.out_file.is_file() else ""
+        return Ended(code, written, self.err_file.read_text())
 
 
 class Terminal(io.StringIO):

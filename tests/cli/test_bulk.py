@@ -329,11 +329,21 @@ def test_the_input_is_never_taken_for_the_output(cli: Cli, settings: object, fil
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="only Linux has a disk that is always full")
-def test_a_full_disk_ends_the_run_and_says_so(cli: Cli, sandbox: Sandbox, file: Path) -> None:
-    del sandbox
-    end = cli("bulk", file, "--output", FULL)
+@pytest.mark.parametrize("stream", [False, True], ids=["a file", "standard output"])
+@pytest.mark.parametrize("count", [3, 5000])
+def test_a_full_disk_ends_the_run_and_says_so(
+    cli: Cli, sandbox: Sandbox, file: Path, *, stream: bool, count: int
+) -> None:
+    file.write_text(csv_of(count))
+    if stream:
+        cli.out_file = FULL
+    end = cli("bulk", file, *([] if stream else ["--output", FULL]))
     assert end.code == 1
-    assert "could not be written to /dev/full: no space left on device" in end.err
+    name = "standard output" if stream else "/dev/full"
+    stopped = ", so the run was stopped" if count > len(sandbox.stored) else ""
+    assert f"could not be written to {name}: no space left on device{stopped}\n" in end.err
+    assert "To resume, run the same command again" in end.err
+    assert len(sandbox.stored) < 5000
 
 
 def test_quiet_means_only_errors(cli: Cli, sandbox: Sandbox, file: Path) -> None:

@@ -1,8 +1,11 @@
 import builtins
 import importlib.metadata
 import importlib.util
+import os
 import runpy
+import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,12 +18,15 @@ from tests.cli.kit import API_KEY, Cli
 COMMANDS = ("demo", "create", "bulk", "list", "toggle", "delete", "sandbox")
 
 
-def without(monkeypatch: pytest.MonkeyPatch, *missing: str) -> None:
-    """Let modules be as if they were not installed."""
+def without(
+    monkeypatch: pytest.MonkeyPatch, *missing: str, before: Callable[[], object] = bool
+) -> None:
+    """Let modules be as if they were not installed; `before` is called where one is imported."""
     real = builtins.__import__
 
     def lookup(name: str, *rest: Any) -> Any:  # noqa: ANN401 - as the real one
         if name in missing:
+            before()
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return real(name, *rest)
 
@@ -78,6 +84,23 @@ def test_an_unknown_command_is_a_usage_error(cli: Cli) -> None:
     end = cli("creat")
     assert end.code == 2
     assert "No such command" in end.err
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_during_the_imports_ends_it_at_once_and_quietly(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    number: signal.Signals,
+    code: int,
+) -> None:
+    ends: list[int] = []
+    monkeypatch.setattr(os, "_exit", ends.append)
+    before = signal.getsignal(number)
+    without(monkeypatch, "typer", before=lambda: signal.raise_signal(number))
+    assert main([]) == 2
+    assert ends == [code]
+    assert signal.getsignal(number) == before
+    assert "Traceback" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("missing", ["typer", "rich"])

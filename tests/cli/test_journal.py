@@ -2,13 +2,17 @@ import json
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from restream_async.cli.undo import _Count  # pyright: ignore[reportPrivateUsage]
 from restream_async.journal.store import Store
 from restream_async.sandbox import Fault, Faults, Sandbox
+from restream_async.undo import Undone
 from tests.cli.kit import (
     Cli,
     Ended,
@@ -48,6 +52,8 @@ def test_the_same_command_again_sends_nothing_again(
     assert (first.code, second.code) == (0, 0)
     assert origins(first) == {"posted"}
     assert origins(second) == {"journal"}
+    assert {each["outcome"] for each in outcomes(second.out)} == {"existing"}
+    assert f"100 %  {COUNT} of {COUNT}: 0 created, 0 failed, {COUNT} existing" in second.err
     assert sandbox.counts.posts == COUNT
     assert f"✓ 0 restreams created, {COUNT} created by an earlier run, 0 failed" in second.err
     assert "To resume" not in first.err + second.err
@@ -83,7 +89,7 @@ def test_a_journal_that_cannot_be_used_is_a_sentence(
     journal.write_text("this is no journal, " * 100)
     end = cli("bulk", file, "--journal", journal)
     assert end.code == 2
-    assert "is damaged, or no journal: move it away" in end.err
+    assert f"{journal} is not a journal: name another journal (--journal PATH)" in end.err
     assert "Traceback" not in end.err
     assert sandbox.counts.posts == 0
 
@@ -133,6 +139,30 @@ def test_ensure_looks_before_it_creates(cli: Cli, sandbox: Sandbox, file: Path) 
     assert sandbox.counts.posts == COUNT
 
 
+@pytest.mark.parametrize(
+    ("setting", "wrong"),
+    [
+        ("RESTREAM_API_KEY", "another-key"),
+        ("RESTREAM_PROJECT_ID", "another-project"),
+        ("RESTREAM_BASE_URL", "http://127.0.0.1:9"),
+    ],
+)
+def test_the_same_command_works_once_a_wrong_setting_is_corrected(
+    cli: Cli, sandbox: Sandbox, settings: pytest.MonkeyPatch, file: Path, setting: str, wrong: str
+) -> None:
+    # More than the run reads before it ends.
+    file.write_text(csv_of(500))
+    command = ("bulk", file, "--output", file.with_name("outcomes"), "--patience", "0.2")
+    with settings.context() as patch:
+        patch.setenv(setting, wrong)
+        first = cli(*command)
+    assert first.code != 0
+    assert "To resume, run the same command again" in first.err
+    end = cli(*command)
+    assert end.code == 0, end.err
+    assert len(sandbox.stored) == 500
+
+
 def test_undo_deletes_what_the_run_created_and_nothing_else(
     cli: Cli, sandbox: Sandbox, file: Path, journal: Path, tmp_path: Path
 ) -> None:
@@ -143,7 +173,7 @@ def test_undo_deletes_what_the_run_created_and_nothing_else(
     cli("bulk", file, "--journal", journal, "--ensure")
     end = cli("undo", journal, "--yes")
     assert end.code == 0
-    assert f"{COUNT - 3} of {COUNT - 3} restreams deleted, 0 failed" in end.err
+    assert f"{COUNT - 3} of {COUNT - 3} restreams deleted, in " in end.err
     assert {each.id for each in sandbox.stored} == mine
 
     again = cli("undo", journal, "--yes")
@@ -231,11 +261,40 @@ def test_undo_can_be_interrupted_and_goes_on(
 
         with meanwhile(interrupt):
             end = cli("undo", journal, "--yes")
-        assert end.code in {0, 130}
+        assert end.code == 130
         assert "Stopping: what is under way is finished first." in end.err
+        left = len(sandbox.stored)
+        assert 0 < left < COUNT
+        assert f"{COUNT - left} of {COUNT} restreams deleted, {left} not sent, in " in end.err
+        assert "was not deleted" not in end.err
         sandbox.latency = 0.0
         assert cli("undo", journal, "--yes").code == 0
         assert not sandbox.stored
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_undo_that_was_told_to_end_says_so_also_where_nothing_was_left(
+    cli: Cli,
+    sandbox: Sandbox,
+    file: Path,
+    journal: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+    code: int,
+) -> None:
+    cli("bulk", file, "--journal", journal)
+    add = _Count.add
+
+    def last(count: _Count, undone: Undone) -> None:
+        add(count, undone)
+        if count.gone == COUNT:
+            signal.raise_signal(number)
+
+    monkeypatch.setattr(_Count, "add", last)
+    end = cli("undo", journal, "--yes")
+    assert end.code == code
+    assert f"{COUNT} of {COUNT} restreams deleted, in " in end.err
+    assert not sandbox.stored
 
 
 def test_undo_without_a_journal_is_a_sentence(cli: Cli, sandbox: Sandbox, journal: Path) -> None:
@@ -251,8 +310,31 @@ def test_undo_of_what_is_no_journal_is_a_sentence(
     journal.write_text("this is no journal, " * 100)
     end = cli("undo", journal, "--yes")
     assert end.code == 2
-    assert "is damaged, or no journal" in end.err
+    assert end.err == f"Error: {journal} is not a journal: name another journal\n"
     assert sandbox.counts.deletes == 0
+
+
+def test_undo_of_the_input_names_its_journal(cli: Cli, sandbox: Sandbox, file: Path) -> None:
+    cli("bulk", file)
+    end = cli("undo", file, "--yes")
+    assert end.code == 2
+    assert end.err == (
+        f"Error: {file} is not a journal: name another journal; did you mean {file}.journal?\n"
+    )
+    assert sandbox.counts.deletes == 0
+
+
+@pytest.mark.parametrize("command", [["bulk", "input.csv"], ["undo", "input.csv.journal", "--yes"]])
+def test_a_damaged_journal_says_what_to_do_in_words_of_the_command_line(
+    cli: Cli, sandbox: Sandbox, file: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.chdir(file.parent)
+    cli("bulk", file)
+    os.truncate(f"{file}.journal", 100)
+    end = cli(*command)
+    assert end.code == 2
+    assert "is damaged: move it away and run again with --ensure, which checks" in end.err
+    assert sandbox.counts.posts == COUNT
 
 
 def test_outcomes_of_a_resumed_run_hold_no_secret(
@@ -275,6 +357,24 @@ def test_resuming_with_an_output_file_writes_it_anew(
     assert cli(*command).code == 0
     assert len(output.read_text().splitlines()) == COUNT
     assert sandbox.counts.posts == COUNT
+
+
+def test_a_second_run_leaves_the_output_of_a_running_one_alone(
+    cli: Cli, settings: pytest.MonkeyPatch, file: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "outcomes.jsonl"
+    command = [sys.executable, "-m", "restream_async.cli", "bulk", str(file), "--force"]
+    command += ["--output", str(output), "--journal"]
+    with sandbox_beside(latency=0.3, capacity=4, queue=None) as sandbox:
+        settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)
+        with subprocess.Popen([*command, str(tmp_path / "one.db")]) as first:  # noqa: S603 - our own
+            wait_until(lambda: output.exists() and output.read_text())
+            end = cli(*command[3:], tmp_path / "two.db")
+            assert end.code == 2
+            assert f"{output} is being written by another run: wait for its end" in end.err
+            sandbox.latency = 0.0
+        assert first.returncode == 0
+        assert len(outcomes(output.read_text())) == len(sandbox.stored) == COUNT
 
 
 def test_undo_tells_of_what_was_under_way_when_the_run_ended(

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from restream_async import OutageError, RestreamError, TransportError
 from restream_async.cli import main
+from restream_async.errors import Call, CertificateError
 from restream_async.sandbox import Fault, Faults, Sandbox
 from tests.cli.kit import (
     API_KEY,
@@ -24,6 +26,7 @@ from tests.cli.kit import (
 )
 
 CREATE = ["create", "--video-id", "v1", "--title", "T", "--url", STREAM_URL]
+CALL = Call("GET", "/api/v1/p1/live-video/v1/restreams", "v1")
 FROM_STDIN = ["--stream-key-file", "-"]
 
 
@@ -109,6 +112,39 @@ def test_a_failure_of_the_service_is_one_sentence(cli: Cli, sandbox: Sandbox) ->
     assert (end.code, end.out) == (1, "")
     assert end.err.startswith("Error: 404 Not Found")
     assert end.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "command", [CREATE, ["list", "v1"], ["toggle", "1"], ["delete", "1", "-y"]]
+)
+def test_a_wrong_key_is_a_wrong_setting(
+    cli: Cli, sandbox: Sandbox, settings: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    del sandbox
+    settings.setenv("RESTREAM_API_KEY", "another-key")
+    settings.setenv("RESTREAM_STREAM_KEY", STREAM_KEY)
+    end = cli(*command)
+    assert end.code == 2
+    assert "Error: 401 Unauthorized" in end.err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (CertificateError(CALL, detail="unknown CA", sent=False), 2),
+        (OutageError(CALL, reached=False), 2),
+        (OutageError(CALL), 1),
+        (TransportError(CALL, detail="connection refused", sent=False), 1),
+    ],
+)
+def test_a_service_that_can_never_be_talked_to_is_a_wrong_setting(
+    cli: Cli, settings: pytest.MonkeyPatch, error: RestreamError, code: int
+) -> None:
+    async def fail(*_: object) -> None:
+        raise error
+
+    settings.setattr("restream_async.RestreamClient.list", fail)
+    assert cli("list", "v1").code == code
 
 
 def test_a_service_that_cannot_be_reached_is_one_sentence(

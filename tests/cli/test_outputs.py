@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import stat
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,7 +82,7 @@ def test_the_line_of_a_created_one_says_what_the_service_has_but_no_secrets() ->
         (Origin.POSTED, "created"),
         (Origin.CONFIRMED, "created"),
         (Origin.EXISTING, "existing"),
-        (Origin.JOURNAL, "created"),
+        (Origin.JOURNAL, "existing"),
     ],
 )
 def test_a_line_says_whether_it_was_created_or_was_there(origin: Origin, word: str) -> None:
@@ -154,6 +155,37 @@ async def test_a_file_that_is_there_is_overwritten_only_by_force(tmp_path: Path)
     assert path.read_text() == "precious"
     await written(path, force=True)
     assert not path.read_text()
+
+
+@pytest.mark.parametrize("force", [False, True])
+async def test_a_file_that_another_run_writes_is_refused_and_left_as_it_is(
+    tmp_path: Path, *, force: bool
+) -> None:
+    path = tmp_path / "out.jsonl"
+    path.touch()
+    async with contextlib.AsyncExitStack() as stack:
+        descriptor = await Output(path, force=True).open(stack, None)
+        os.write(descriptor, b"precious")
+        with pytest.raises(
+            Trouble,
+            match=f"{path} is being written by another run: wait for" if force else "exists",
+        ):
+            await written(path, force=force)
+        assert path.read_text() == "precious"
+    await written(path, force=True)
+    assert not path.read_text()
+
+
+async def test_where_files_cannot_be_locked_they_are_written_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    await written(tmp_path / "out.jsonl")
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    await written(tmp_path / "other.jsonl")
 
 
 async def test_a_link_to_nowhere_is_not_followed(tmp_path: Path) -> None:

@@ -40,20 +40,32 @@ def _trusting() -> ssl.SSLContext:
 
 
 @pytest.mark.parametrize(
-    ("server", "trusted", "words"),
+    ("server", "trusted", "words", "remedy"),
     [
-        (_good(), True, "unable to get local issuer certificate"),
+        (
+            _good(),
+            True,
+            "unable to get local issuer certificate",
+            "SSL_CERT_FILE, with ssl=… of RestreamClient, or with --ca-file on the command line",
+        ),
         (
             _server(AUTHORITY.issue_cert("elsewhere.example.com")),
             _trusting(),
             "ip address mismatch, certificate is not valid for '127.0.0.1'",
+            "; check the host in the base URL: the certificate is that of another one",
         ),
         (
             _server(AUTHORITY.issue_cert("127.0.0.1", not_after=_LONG_AGO)),
             _trusting(),
             "certificate has expired",
+            "; the service has to renew its certificate, unless the clock of this machine is wrong",
         ),
-        (_good(), aiohttp.Fingerprint(b"x" * 32), "of 127.0.0.1 is not the expected one"),
+        (
+            _good(),
+            aiohttp.Fingerprint(b"x" * 32),
+            "of 127.0.0.1 is not the expected one",
+            "; if the service has a new one, pass its fingerprint as ssl=…",
+        ),
     ],
     ids=["authority", "host", "expired", "fingerprint"],
 )
@@ -61,6 +73,7 @@ async def test_a_certificate_that_is_not_trusted_is_raised_at_once_with_its_reme
     server: RawServer,
     trusted: ssl.SSLContext | aiohttp.Fingerprint | bool,  # noqa: FBT001 - as in aiohttp
     words: str,
+    remedy: str,
 ) -> None:
     async with server, client_of(server, ssl=trusted) as client:
         error = await failure_of(client.create(new_restream()), CertificateError)
@@ -68,7 +81,7 @@ async def test_a_certificate_that_is_not_trusted_is_raised_at_once_with_its_reme
 
     assert (error.attempts, error.sent, server.requests) == (1, False, [])
     assert words in str(error)
-    assert "SSL_CERT_FILE" in str(error)
+    assert str(error).endswith(remedy)
     assert not [secret for secret in SECRETS if secret in str(error)]
 
 

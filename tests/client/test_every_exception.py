@@ -288,15 +288,23 @@ async def test_what_is_no_answer_in_http_is_an_answer_that_cannot_be_read(
 
 
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("name", "words", "remedy"),
     [
-        ("ClientConnectorCertificateError", "of api.example.com could not be verified"),
-        ("ServerFingerprintMismatch", "of api.example.com is not the expected one"),
+        (
+            "ClientConnectorCertificateError",
+            "of api.example.com could not be verified",
+            "trust the certificate authority of the service",
+        ),
+        (
+            "ServerFingerprintMismatch",
+            "of api.example.com is not the expected one",
+            "if the service has a new one, pass its fingerprint as ssl=…",
+        ),
     ],
 )
 @pytest.mark.parametrize("call", CALLS)
 async def test_a_certificate_that_is_not_trusted_ends_a_call_at_once(
-    call: str, name: str, words: str, session: Session
+    call: str, name: str, words: str, remedy: str, session: Session
 ) -> None:
     session.raises(_EXCEPTIONS[name]())
     async with client_at() as client:
@@ -305,9 +313,7 @@ async def test_a_certificate_that_is_not_trusted_ends_a_call_at_once(
     assert type(ours) is CertificateError
     assert (ours.sent, ours.attempts) == (False, 1)
     assert words in str(ours)
-    assert "SSL_CERT_FILE" in ours.note
-    assert "ssl=…" in ours.note
-    assert "--ca-file" in ours.note
+    assert ours.note.startswith(remedy)
 
 
 async def test_a_proxy_that_wants_a_login_says_so(session: Session) -> None:

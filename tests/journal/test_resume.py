@@ -334,6 +334,6 @@ async def test_an_input_that_raises_does_so_after_all_that_it_gave_and_can_be_re
 async def test_a_run_with_the_journal_of_another_project_sends_nothing(path: Path) -> None:
     async with Sandbox() as sandbox, Sandbox(project_id="other") as other:
         await create_all(sandbox, WANTED[:1], path)
-        with pytest.raises(JournalError, match="name another journal for this one"):
+        with pytest.raises(JournalError, match="name another journal"):
             await create_all(other, WANTED[:1], path)
         assert other.counts.posts == 0

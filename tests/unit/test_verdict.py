@@ -332,9 +332,12 @@ def test_something_that_is_no_answer_in_http_is_one_that_cannot_be_read(
 
 
 def test_a_certificate_that_is_not_trusted_is_final() -> None:
-    failed = failure(NoReply(detail=f"expired {API_KEY}", sent=False, untrusted=True))
+    failed = failure(
+        NoReply(detail=f"expired {API_KEY}", sent=False, untrusted=True, remedy="renew it")
+    )
     assert (failed.verdict, failed.final, type(failed.error)) == (REFUSED, True, CertificateError)
     assert str(failed.error).startswith("expired ***: POST ")
+    assert str(failed.error).endswith("; renew it")
     assert failed.signal is None
 
 

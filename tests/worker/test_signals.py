@@ -65,10 +65,30 @@ async def test_a_worker_ends_well_and_quietly_even_while_it_is_imported(
     assert await told_while_it_imports(module, number, "worker") == (0, b"")
 
 
-async def test_another_command_ends_by_the_signal_as_ever() -> None:
-    code, _ = await told_while_it_imports(b" typer.", signal.SIGTERM, "list", "worker")
+@pytest.mark.parametrize("number", SIGNALS)
+async def test_another_command_ends_quietly_with_the_code_of_the_signal(
+    number: signal.Signals,
+) -> None:
+    ended = await told_while_it_imports(b" typer.", number, "list", "worker")
 
-    assert code == -signal.SIGTERM
+    assert ended == (128 + number, b"")
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_once_a_command_runs_signals_are_its_own(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came: list[int] = []
+    signal.signal(number, lambda number, _: came.append(number))
+
+    def run(_: object) -> int:
+        signal.raise_signal(number)
+        return 7
+
+    monkeypatch.setattr(app, "run", run)
+
+    assert main(["list"]) == 7
+    assert came == [number]
 
 
 @pytest.mark.parametrize("number", SIGNALS)
