@@ -130,7 +130,7 @@ class Intake:
     @property
     def ended(self) -> bool:
         """Whether no more items come."""
-        return self._complete and not self.ready
+        return (self._complete or self._refusing) and not self.ready
 
     async def arrival(self) -> None:
         """Wait until there may be an item to take, or no more come. First come, first served."""
@@ -173,6 +173,9 @@ class Intake:
         if isinstance(error, StopAsyncIteration):
             # As it is, it would pass for the end of the outcomes.
             raise RuntimeError("the input raised StopAsyncIteration") from error  # noqa: TRY004 - as Python itself does it
+        if isinstance(error, asyncio.CancelledError):
+            # And this for a cancellation of whoever iterates.
+            raise RuntimeError("the input was cancelled") from error  # noqa: TRY004 - no type is wrong
         if error is not None:
             raise error
 

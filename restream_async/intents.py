@@ -65,6 +65,14 @@ class Intents(Intake):
         """What is to be run beside, as tasks of its own: first the reader."""
         return (*super().work, self._note_all)
 
+    def refuse(self) -> None:
+        """Read no more, and report what was read and not taken as not sent."""
+        # Noted or not.
+        self.ready.extend(self._read_items)
+        self._read_items.clear()
+        super().refuse()
+        self._due.set()
+
     def _accept(self, job: Job) -> None:
         if self._refusing:
             self._put(job)
@@ -78,22 +86,18 @@ class Intents(Intake):
 
     async def _note_all(self) -> None:
         try:
-            while not self._reading_ended or self._read_items:
+            while self._read_items or not (self._reading_ended or self._refusing):
                 await self._due.wait()
                 self._due.clear()
                 await self._journal_reports.room()
                 await self._note_read()
         finally:
-            # Nothing is left, unless this task was cancelled or the journal raised.
-            self._refusing = True
-            self._give_up(self._read_items)
+            # What is left, if this task was cancelled, is refused by whoever hears of that.
             self._end()
 
     async def _note_read(self) -> None:
         items, self._read_items = self._read_items, []
-        if self._refusing:
-            self._give_up(items)
-        if self._refusing or not items:
+        if not items:
             return
         try:
             pages = await self._books.begin([new for _, new, _ in items])
@@ -105,8 +109,8 @@ class Intents(Intake):
                 self._journal_reports.refused(index, new, error)
             return
         except BaseException:
-            self._refusing = True
-            self._give_up(items)
+            self._read_items = items + self._read_items
+            self.refuse()
             raise
         for (index, new, _), page in zip(items, pages, strict=True):
             done = self._books.done(index, new, page)
@@ -121,7 +125,3 @@ class Intents(Intake):
         self._ahead -= 1
         if self._ahead <= self._few:
             self._make_room()
-
-    def _give_up(self, items: Iterable[Job]) -> None:
-        for job in items:
-            self._put(job)

@@ -639,7 +639,7 @@ class TestInput:
         outcomes: list[Outcome] = []
         breaking = self.breaking(kind, asyncio.CancelledError())
         async with Sandbox() as sandbox, client_of(sandbox) as client:
-            with pytest.raises(asyncio.CancelledError):
+            with pytest.raises(RuntimeError, match="the input was cancelled"):
                 await collect(client, breaking, outcomes)
             await assert_nothing_left(client)
 
@@ -677,7 +677,7 @@ class TestInput:
     async def test_the_run_of_a_broken_input_leaves_the_client_whole(self) -> None:
         async with Sandbox() as sandbox, client_of(sandbox, max_in_flight=1) as client:
             for kind, error in itertools.product(KINDS, [KeyError("x"), asyncio.CancelledError()]):
-                with pytest.raises(type(error)):
+                with pytest.raises((KeyError, RuntimeError)):
                     await client.create_all(self.breaking(kind, error))
             restream = await asyncio.wait_for(client.create(new_restream("after")), 1)
 

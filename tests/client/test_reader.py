@@ -205,6 +205,33 @@ class TestAnEndByMistake:
         assert len(sandbox.stored) == 1
 
 
+@JOURNALED
+async def test_an_input_that_was_cancelled_by_itself_is_an_error(
+    journaled: bool,  # noqa: FBT001 - a parameter
+    tmp_path: Path,
+) -> None:
+    """As it is, it would pass for a cancellation of whoever iterates, and so for its end."""
+
+    async def source() -> AsyncIterator[NewRestream]:
+        yield new_restream()
+        gone = asyncio.get_running_loop().create_future()
+        gone.cancel()
+        await gone
+
+    outcomes: list[Outcome] = []
+    async with Sandbox() as sandbox, client_of(sandbox) as client:
+        journal = tmp_path / "j" if journaled else None
+        task = asyncio.create_task(collect(client, source(), outcomes, journal))
+        await asyncio.wait([task])
+
+    assert not task.cancelled()
+    error = task.exception()
+    assert isinstance(error, RuntimeError)
+    assert str(error) == "the input was cancelled"
+    assert isinstance(error.__cause__, asyncio.CancelledError)
+    assert [type(outcome) for outcome in outcomes] == [Created]
+
+
 async def test_stopping_ends_the_wait_for_an_item_and_no_request() -> None:
     async def source() -> AsyncIterator[NewRestream]:
         yield new_restream("v0")
