@@ -50,6 +50,8 @@ _AHEAD: Final = 0.5
 _WAITING_SHARE: Final = 4
 
 _AGAIN: Final = Beginning(in_place=True, look_first=True)
+_EARLIER_DOUBT: Final = "an earlier run ended before it noted an outcome"
+_EARLIER_NOTE: Final = "this run ended before it was checked; run again to find out"
 _UNKNOWN_NOTE: Final = "list the restreams of the video before creating it again"
 
 
@@ -444,8 +446,14 @@ class BulkRun:
 
     def _unsent(self, job: Job) -> None:
         """Report an item that is not begun any more."""
-        in_doubt = self._begin(job).in_doubt
-        self._conclude(job, self._cut_short(job[1], in_doubt=in_doubt))
+        end = self._cut_short(job[1], in_doubt=False)
+        if self._begin(job).in_doubt:
+            # An earlier run may have created it. The next run finds out, so nothing is checked now.
+            call = self._api.create(job[1]).call
+            doubt = TransportError(call, detail=_EARLIER_DOUBT, sent=True)
+            error = OutcomeUnknownError(call, doubt=doubt, note=_EARLIER_NOTE)
+            end = Unsettled(error=error, attempts=0)
+        self._conclude(job, end)
 
     def _skip(self, page: Page, done: Created) -> None:
         """Report an item that needs no request."""

@@ -89,8 +89,6 @@ class Transport:
             hdrs.AUTHORIZATION: authorization,
             hdrs.ACCEPT: "application/json",
             hdrs.ACCEPT_ENCODING: "identity",
-            # An existence check must not see what was there some time ago.
-            hdrs.CACHE_CONTROL: "no-cache",
             hdrs.USER_AGENT: _USER_AGENT,
         }
         # What a session of our own knows from its beginning; to say it for each request costs one
@@ -99,6 +97,9 @@ class Transport:
         if session is not None:
             self._options = {"headers": self._headers, "raise_for_status": False, "ssl": tls}
             self._options |= _OPTIONS
+        # An existence check must not see what was there some time ago.
+        headers = {**self._options.get("headers", {}), hdrs.CACHE_CONTROL: "no-cache"}
+        self._reading: dict[str, Any] = {**self._options, "headers": headers}
         self._limit = limit
         self._session = session
         self._owned = session is None
@@ -152,11 +153,7 @@ class Transport:
                 return NoReply(detail=self.closed, sent=False, closed=True)
             session, alarms = self._open()
         request.sent = False
-        body = (
-            None
-            if request.method == "GET"
-            else Body(request, wary=self._wary, foreign=not self._owned)
-        )
+        body, options = self._prepared(request)
         response: aiohttp.ClientResponse | None = None
         timed_out = False
         alarm = alarms.set(timeout)
@@ -166,7 +163,7 @@ class Transport:
                 self._url(request.path),
                 data=body,
                 allow_redirects=False,
-                **(self._apart if body is not None and request.again else self._options),
+                **options,
             )
             return await _read(response)
         except asyncio.CancelledError as error:
@@ -232,6 +229,12 @@ class Transport:
         pool; and `Body` leaves no connection in that.
         """
         return {**self._options, "server_hostname": self._base.raw_host}
+
+    def _prepared(self, request: Request) -> tuple[Body | None, dict[str, Any]]:
+        if request.method == "GET":
+            return None, self._reading
+        body = Body(request, wary=self._wary, foreign=not self._owned)
+        return body, self._apart if request.again else self._options
 
     def _url(self, path: str) -> URL:
         if path != self._last_path:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sqlite3
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -241,3 +243,36 @@ class TestAnUndo:
 
         assert OutcomeUnknownError in {type(undone.error) for undone in told}
         assert "undo again" in "".join(str(undone.error) for undone in told)
+
+
+async def test_what_an_earlier_run_left_in_doubt_is_not_checked_any_more(tmp_path: Path) -> None:
+    """The next run finds out; here each would cost one list, at a time when nothing may wait."""
+    journal = tmp_path / "run.db"
+    wanted = many(40)
+    async with RawServer(post=then_hang(), get=listed()) as server:
+        async with client_of(server, max_in_flight=1) as client:
+            run = client.create_many(wanted, journal=journal)
+            async with run:
+                await server.arrived(1)
+        # As after `kill -9`: what was read ahead has intents without an end.
+        with closing(sqlite3.connect(journal)) as database:
+            database.execute("UPDATE creation SET state = 'intended'")
+            database.commit()
+        server.requests.clear()
+        async with (
+            client_of(server, max_in_flight=1) as client,
+            client.create_many(wanted, journal=journal) as run,
+        ):
+            await server.arrived(1)
+            run.stop()
+            outcomes = [outcome async for outcome in run]
+
+    unknown = [
+        outcome
+        for outcome in outcomes
+        if isinstance(outcome, Failed) and isinstance(outcome.error, OutcomeUnknownError)
+    ]
+    assert len(unknown) >= 3
+    assert {outcome.attempts for outcome in unknown[:-1]} == {0}
+    assert "run again to find out" in str(unknown[0].error)
+    assert server.counts["GET"] <= 3

@@ -314,7 +314,7 @@ def test_a_page_need_not_say_how_large_it_is() -> None:
     ("changes", "problem"),
     [
         ({"items": None}, "result.items: expected an array"),
-        ({"items": [{}]}, "result[0].id: is missing"),
+        ({"items": [dict[str, object]()]}, "result[0].id: is missing"),
         ({"currentPage": "2"}, "result: a page must have currentPage and totalPages"),
         ({"totalPages": None}, "result: a page must have currentPage and totalPages"),
         ({"totalPages": True}, "result: a page must have currentPage and totalPages"),
