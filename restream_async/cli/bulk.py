@@ -28,6 +28,7 @@ from restream_async.cli.requests import Requests
 from restream_async.cli.screen import console_on, plural, say, say_error
 from restream_async.cli.source import Source
 from restream_async.cli.summary import complaints, summary
+from restream_async.cli.totals import is_unsent
 from restream_async.cli.trouble import ExitCode, Trouble, told, why
 from restream_async.config import InDoubt
 from restream_async.journal import Journal
@@ -285,6 +286,9 @@ class _Job:
                     writers.append(writer)
 
             async def heed(outcome: Outcome) -> bool:
+                if shared and is_unsent(outcome):
+                    # Nobody reads a line for each of those that happened to be read.
+                    return True
                 return await write(outcome_line(outcome, self.lines[outcome.index]))
 
             # Not before: another run with this journal may be writing to the same file.

@@ -15,7 +15,7 @@ from typing import Any, Final, Self
 
 from restream_async import ApiError, Created, Origin, Outcome, OutcomeUnknownError
 from restream_async.cli.files import Role, exists
-from restream_async.cli.totals import UNSENT
+from restream_async.cli.totals import is_unsent
 from restream_async.cli.trouble import Trouble, why
 from restream_async.journal import Journal
 
@@ -67,7 +67,7 @@ def outcome_line(outcome: Outcome, line: int) -> str:
 def _word(outcome: Outcome) -> str:
     if isinstance(outcome, Created):
         return "existing" if outcome.origin in _BEFORE else "created"
-    if isinstance(outcome.error, UNSENT):
+    if is_unsent(outcome):
         return "not_sent"
     return "unknown" if isinstance(outcome.error, OutcomeUnknownError) else "failed"
 
