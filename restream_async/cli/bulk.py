@@ -28,6 +28,7 @@ from restream_async.cli.requests import Requests
 from restream_async.cli.screen import console_on, plural, say, say_error
 from restream_async.cli.source import Source
 from restream_async.cli.summary import complaints, summary
+from restream_async.cli.totals import is_unsent
 from restream_async.cli.trouble import ExitCode, Trouble, told, why
 from restream_async.config import InDoubt
 from restream_async.journal import Journal
@@ -156,12 +157,12 @@ def bulk(  # noqa: PLR0913 - one for each option
     (true, 1, yes, on or active; false, 0, no, off or inactive); others are ignored. JSON lines
     have the same names, and a real true or false.
 
-    The outcomes are JSON lines, on standard output or in --output: line, index, outcome
-    ("created", "existing" also where an earlier run created it, "failed", "unknown" where it may
-    exist or not, "not_sent" where the run ended before), videoId,
+    The outcomes are JSON lines, on standard output or in --output: line, index, outcome, videoId,
     title; id, status, differences (what the service has otherwise than asked: title, status),
     origin, attempts, maybeDuplicate; of failed ones errorType, error and httpStatus. They hold no
-    stream keys and no stream URLs.
+    stream keys and no stream URLs. The outcome is "created"; "existing", also where an earlier run
+    created it; "failed", also where the service refused the key; "unknown" where it may exist or
+    not; "not_sent" where the run ended before.
 
     Ctrl-C finishes what is in flight; a second one stops at once. The same command resumes it
     after any end: a journal beside FILE remembers what is done.
@@ -285,6 +286,9 @@ class _Job:
                     writers.append(writer)
 
             async def heed(outcome: Outcome) -> bool:
+                if shared and is_unsent(outcome):
+                    # Nobody reads a line for each of those that happened to be read.
+                    return True
                 return await write(outcome_line(outcome, self.lines[outcome.index]))
 
             # Not before: another run with this journal may be writing to the same file.

@@ -18,7 +18,7 @@ from restream_async.cli.interrupts import Interrupts
 from restream_async.cli.lines import Span
 from restream_async.cli.pace import Meter
 from restream_async.cli.progress import STOPPING, Display, Ticker
-from restream_async.cli.totals import UNSENT, Totals
+from restream_async.cli.totals import Totals, is_unsent
 from restream_async.model import Origin
 from restream_async.report import BulkCounts, Duplicate
 
@@ -110,7 +110,7 @@ class _Record:
 def _mark(outcome: Outcome) -> int:
     if isinstance(outcome, Created):
         return _ENDED
-    if isinstance(outcome.error, UNSENT):
+    if is_unsent(outcome):
         return _NOT_SENT
     return _IN_DOUBT if isinstance(outcome.error, OutcomeUnknownError) else _ENDED
 

@@ -15,10 +15,11 @@ from typing import Any, Final, Self
 
 from restream_async import ApiError, Created, Origin, Outcome, OutcomeUnknownError
 from restream_async.cli.files import Role, exists
-from restream_async.cli.totals import UNSENT
+from restream_async.cli.totals import is_unsent
 from restream_async.cli.trouble import Trouble, why
 from restream_async.journal import Journal
 
+_STDOUT: Final = frozenset({"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
 # Lines that may wait for a slow reader before the run does.
 _MOST_WAITING: Final = 1000
 _LONGEST_LINE: Final = 1024 * 1024
@@ -67,7 +68,7 @@ def outcome_line(outcome: Outcome, line: int) -> str:
 def _word(outcome: Outcome) -> str:
     if isinstance(outcome, Created):
         return "existing" if outcome.origin in _BEFORE else "created"
-    if isinstance(outcome.error, UNSENT):
+    if is_unsent(outcome):
         return "not_sent"
     return "unknown" if isinstance(outcome.error, OutcomeUnknownError) else "failed"
 
@@ -81,14 +82,14 @@ class Output:
     """
 
     def __init__(self, path: Path | None, *, force: bool) -> None:
-        """Name a file, or standard output with None or `-`; nothing is opened yet.
+        """Name a file, or standard output with None, `-` or its path; nothing is opened yet.
 
         Args:
             path: the file.
             force: whether a file that exists may be replaced.
 
         """
-        self._path = None if path is None or str(path) == "-" else path
+        self._path = None if path is None or str(path) in _STDOUT else path
         self._force = force
         self.name = "standard output" if self._path is None else str(self._path)
 

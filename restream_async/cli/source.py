@@ -81,7 +81,8 @@ class Source(AbstractContextManager["Source"]):
     @property
     def role(self) -> Role:
         """What the input is known by, also where it was copied."""
-        return Role.of_status(f"the input {self.name}", self._status)
+        name = self.name if self._where == STDIN else f"the input {self.name}"
+        return Role.of_status(name, self._status)
 
     @property
     def default_journal(self) -> Path | None:

@@ -22,7 +22,7 @@ _WIDTH: Final = 9
 def summary(ride: Ride) -> Text:
     """Return what became of all restreams: a headline, and the numbers under it."""
     parts = [headline(ride)]
-    if origins := [*_origins(ride)]:
+    if origins := [row for row in _origins(ride) if row[0]]:
         parts.append(counted(origins))
     if ride.totals.failed:
         parts += [Text("Not created:", "bold"), counted(_failures(ride))]
@@ -102,20 +102,18 @@ def _complaint(duplicate: Duplicate, place: str) -> str:
 
 def _origins(ride: Ride) -> Iterator[Count]:
     counts = ride.counts
-    if counts.posted or counts.confirmed:
+    if counts.posted:
         yield ride.at_once, "by the first attempt"
         yield counts.posted - ride.at_once, "by a further attempt, after one that failed"
-        yield counts.confirmed, "confirmed after a lost answer"
-    if ride.different:
-        yield (
-            ride.different,
-            "with another title or status than asked: see `differences` in the outcomes",
-        )
-    if counts.maybe_duplicate:
-        yield (
-            counts.maybe_duplicate,
-            "of these perhaps twice, as looking failed too: maybeDuplicate in the outcomes",
-        )
+    yield counts.confirmed, "confirmed after a lost answer"
+    yield (
+        ride.different,
+        "with another title or status than asked: see `differences` in the outcomes",
+    )
+    yield (
+        counts.maybe_duplicate,
+        "of these perhaps twice, as looking failed too: maybeDuplicate in the outcomes",
+    )
 
 
 def _failures(ride: Ride) -> Iterator[Count]:

@@ -5,12 +5,23 @@ from typing import Final
 
 import attrs
 
-from restream_async import JournalError, OutageError, OutcomeUnknownError, RestreamError
+from restream_async import (
+    Failed,
+    JournalError,
+    OutageError,
+    Outcome,
+    OutcomeUnknownError,
+    RestreamError,
+)
 from restream_async.errors import ApiError, CertificateError, NotSentError
 from restream_async.report import BulkCounts
 
-UNSENT: Final = (NotSentError, JournalError, CertificateError, OutageError)
-"""The errors of items that were read, and that the service never got to work on."""
+_UNSENT: Final = (NotSentError, JournalError, CertificateError, OutageError)
+
+
+def is_unsent(outcome: Outcome) -> bool:
+    """Say whether an item was read, and the service never got to work on it."""
+    return isinstance(outcome, Failed) and isinstance(outcome.error, _UNSENT)
 
 
 @attrs.frozen(kw_only=True)
@@ -41,7 +52,7 @@ class Totals:
         """Sort the counts of a run; `ended_by` is the error that ended it before its end."""
         failures = dict(counts.failed)
         in_doubt = failures.pop(OutcomeUnknownError.__name__, 0)
-        not_sent = sum(failures.pop(kind.__name__, 0) for kind in UNSENT)
+        not_sent = sum(failures.pop(kind.__name__, 0) for kind in _UNSENT)
         ended = isinstance(ended_by, ApiError)
         return cls(
             created=counts.posted + counts.confirmed,

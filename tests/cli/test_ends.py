@@ -27,10 +27,11 @@ from restream_async import (
     TransportError,
     UnauthorizedError,
 )
+from restream_async.cli import main
 from restream_async.errors import Call, CertificateError, NotSentError
 from restream_async.report import Tally
 from restream_async.stats import Stats
-from tests.cli.kit import Cli, csv_of
+from tests.cli.kit import Cli, csv_of, pseudo_terminal
 from tests.cli.test_bulk import outcomes
 
 COUNT = 10
@@ -224,6 +225,19 @@ def test_a_run_that_ends_by_itself_says_why_and_that_it_can_be_resumed(
     assert f"not sent: {first} of {file}" in end.err
     assert "To resume, run the same command again" in end.err
     assert len(outcomes(end.out)) == 4
+
+
+def test_on_a_terminal_what_was_not_sent_is_only_counted(
+    file: Path, play: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play(2, NOT_SENT, IN_DOUBT, NOT_SENT)
+    with pseudo_terminal(monkeypatch) as screen:
+        assert main(["bulk", str(file)]) == 1
+    shown = screen()
+    assert shown.count('"outcome": "created"') == 2
+    assert shown.count('"outcome": "unknown"') == 1
+    assert '"outcome": "not_sent"' not in shown
+    assert "7 not sent" in shown
 
 
 def test_a_single_one_that_was_not_sent(cli: Cli, file: Path, play: Callable[..., None]) -> None:

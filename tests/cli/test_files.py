@@ -62,6 +62,16 @@ def shell(
     )
 
 
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1"])
+def test_a_name_of_standard_output_is_standard_output(
+    cli: Cli, sandbox: Sandbox, file: Path, name: str
+) -> None:
+    end = cli("bulk", file, "--output", name)
+    assert end.code == 0, end.err
+    assert end.out.count('"outcome": "created"') == len(sandbox.stored) == COUNT
+    assert name not in end.err
+
+
 def test_a_file_that_is_sent_twice_is_created_once(
     cli: Cli, sandbox: Sandbox, file: Path, journal: Path
 ) -> None:
@@ -192,6 +202,7 @@ def test_nor_has_one_through_a_redirection(
     assert end.returncode == 2
     said = end.stderr or Path(f"{file}.journal").read_text()
     assert "are the same file, so nothing was sent" in said
+    assert said.startswith("Error: standard input and ") is arguments[0].startswith("-")
     assert sandbox.counts.posts == 0
     assert file.read_text() == csv_of(COUNT)
 

@@ -35,6 +35,11 @@ def test_a_person_reads_how_many_were_created_and_how() -> None:
     ]
 
 
+def test_what_never_happened_has_no_line() -> None:
+    ride = attrs.evolve(ALL_WELL, total=4, counts=BulkCounts(posted=4), at_once=4)
+    assert summary(ride).plain.splitlines()[1:] == ["        4  by the first attempt"]
+
+
 def test_what_existed_before_is_not_called_created() -> None:
     ride = attrs.evolve(ALL_WELL, total=6, counts=BulkCounts(posted=4, existing=2), at_once=4)
     assert headline(ride).plain == "✓ 4 restreams created, 2 existed already, 0 failed, in 4.2 s"
@@ -108,8 +113,8 @@ def test_rarer_origins_are_told_where_there_are_any() -> None:
     counts = BulkCounts(posted=1000, maybe_duplicate=2)
     ride = attrs.evolve(ALL_WELL, counts=counts, different=3)
     lines = summary(ride).plain.splitlines()
-    assert lines[4].startswith("        3  with another title or status than asked: see `diff")
-    assert lines[5].startswith("        2  of these perhaps twice")
+    assert lines[3].startswith("        3  with another title or status than asked: see `diff")
+    assert lines[4].startswith("        2  of these perhaps twice")
 
 
 def test_failures_are_told_by_kind_with_an_example_the_most_frequent_first() -> None:
