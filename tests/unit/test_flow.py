@@ -560,7 +560,7 @@ async def test_an_attempt_that_its_deadline_cuts_short_says_nothing_about_the_se
     service = Service(took=1.0)
     async with client_of(service, deadline=deadline, timeout=30) as client:
         await several(client, 20)
-        service.hanging = True
+        service.dropping = True
         request = client.api.create(another())
         cut = await client.caller.attempt(request, codec.restream, client.caller.begin())
         assert isinstance(cut, Failure)
