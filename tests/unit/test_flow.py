@@ -9,6 +9,7 @@ import attrs
 import pytest
 
 from restream_async import (
+    AttemptTimeoutError,
     Created,
     Failed,
     InternalServerError,
@@ -16,10 +17,12 @@ from restream_async import (
     OutageError,
     Outcome,
     OutcomeUnknownError,
+    codec,
 )
 from restream_async.budget import RESERVE, SHARE, TRICKLE
 from restream_async.bulk import BulkRun
 from restream_async.creation import Settled, Unsettled
+from restream_async.verdict import Failure
 from tests.unit.service import SHED, Client, Service, client_of, wanted
 from tests.unit.simulated_time import now, simulated
 
@@ -545,3 +548,21 @@ async def test_cancellations_say_nothing_about_the_service() -> None:
         assert client.caller.gate.in_flight == 0
         service.took = 0.05
         assert all_created(await client.create_many(100), 100)
+
+
+@simulated
+@pytest.mark.parametrize(("deadline", "says_something"), [(1.5, False), (4.0, True)])
+async def test_an_attempt_that_its_deadline_cuts_short_says_nothing_about_the_service(
+    deadline: float,
+    says_something: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    """Less than three times what an answer of an idle service takes is too little to judge by."""
+    service = Service(took=1.0)
+    async with client_of(service, deadline=deadline, timeout=30) as client:
+        await several(client, 20)
+        service.dropping = True
+        request = client.api.create(another())
+        cut = await client.caller.attempt(request, codec.restream, client.caller.begin())
+        assert isinstance(cut, Failure)
+        assert isinstance(cut.error, AttemptTimeoutError)
+        assert (client.caller.gate.last is not None) is says_something
