@@ -69,10 +69,10 @@ _TRUST: Final = (
     "trust the certificate authority of the service with SSL_CERT_FILE, with ssl=… of "
     "RestreamClient, or with --ca-file on the command line"
 )
-# Of a body that is no envelope: how much is looked at, and how much is shown.
 # Of what was not sent: where nothing will be different in a moment.
 _FOR_GOOD: Final = (CertificateError, ClientClosedError, NotSentError)
 _WITHHELD: Final = "[withheld: it may hold stream keys]"
+# Of a body that is no envelope: how much is looked at, and how much is shown.
 _EXCERPT_READ: Final = 4096
 _EXCERPT_SHOWN: Final = 160
 # Bytes; an error beyond them is no message, and going through all of it would hold up the loop.
