@@ -297,9 +297,11 @@ async def test_an_input_that_keeps_cancellations_to_itself_does_not_hold_up_a_st
         yield new_restream()
         while len(kept) < 4:
             try:
-                await asyncio.Event().wait()
+                await asyncio.sleep(1)
             except asyncio.CancelledError as error:
                 kept.append(error)
+            else:
+                return
 
     async with (
         asyncio.timeout(5),

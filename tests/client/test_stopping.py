@@ -17,6 +17,7 @@ from restream_async import (
     RestreamClient,
     RetryPolicy,
 )
+from restream_async.draining import Ending
 from restream_async.sandbox import Sandbox
 from restream_async.timing import Timing
 
@@ -245,9 +246,13 @@ class TestAnUndo:
     async def test_cancels_nothing_after_its_end(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        cuts: list[object] = []
+        cuts: list[Ending] = []
+
+        def cut(ending: Ending) -> None:
+            cuts.append(ending)
+
         monkeypatch.setattr("restream_async.draining.GRACE", 0.2)
-        monkeypatch.setattr("restream_async.draining.Ending._cut", cuts.append)
+        monkeypatch.setattr("restream_async.draining.Ending._cut", cut)
         async with Sandbox() as sandbox, client_of(sandbox) as client:
             await client.create_all(many(3), journal=tmp_path / "j")
             async with client.undo(tmp_path / "j") as undo:
