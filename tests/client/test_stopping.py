@@ -17,7 +17,6 @@ from restream_async import (
     RestreamClient,
     RetryPolicy,
 )
-from restream_async.draining import Ending
 from restream_async.sandbox import Sandbox
 from restream_async.timing import Timing
 
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from restream_async import Outcome
+    from restream_async.draining import Ending
 
 LATER: Final = answer(b"", "429 Later")
 
