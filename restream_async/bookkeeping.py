@@ -1,17 +1,20 @@
 """How a run and its journal speak: what to do about an item, and what to note of its end."""
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import attrs
 
 from restream_async.creation import IN_PLACE, Beginning, Doubt, Settled, Unsettled
 from restream_async.existence import key_of
-from restream_async.journal import DONE, Entry, Journal, State
+from restream_async.journal import BEGUN, DONE, Entry, Journal, State
 from restream_async.model import Created, NewRestream, Origin, Restream
 from restream_async.redaction import redact
 
 Repeats: TypeAlias = Literal["existing", "create"]
+
+# States of what an earlier run created.
+_OURS: Final = frozenset({State.CREATED, State.RECHECKED})
 
 
 @attrs.define
@@ -102,7 +105,7 @@ class Bookkeeper:
 
     def beginning(self, page: Page) -> Beginning:
         """Return how an item with this past is to be begun."""
-        begun, ensure = page.entry.state is State.INTENDED, self._ensure
+        begun, ensure = page.entry.state in BEGUN, self._ensure
         if not (begun or ensure or self._another or page.entry.others):
             return IN_PLACE
         return Beginning(
@@ -125,7 +128,7 @@ class Bookkeeper:
         self._leave(page.fingerprint)
         absent_before = end.doubt.absent_before if end.doubt is not None else None
         if isinstance(end, Unsettled):
-            if end.doubt is not None or not alone or entry.state is State.INTENDED:
+            if end.doubt is not None or not alone or entry.state in BEGUN:
                 return
             # One that was done and could not be checked is as it was.
             if entry.state is not None and entry.state in DONE and not end.attempts:
@@ -148,7 +151,7 @@ class Bookkeeper:
         ours = (
             end.origin is Origin.POSTED
             or (end.origin is Origin.CONFIRMED and absent_before is True)
-            or (entry.state is State.CREATED and entry.restream_id == restream.id)
+            or (entry.state in _OURS and entry.restream_id == restream.id)
         )
         self._journal.end(
             page.fingerprint,

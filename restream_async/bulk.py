@@ -28,9 +28,8 @@ from restream_async.creation import (
     Unsettled,
     outcome_of,
 )
-from restream_async.deadline import Stop
-from restream_async.draining import GRACE, UnderWay
-from restream_async.errors import JournalError, NotSentError, OutcomeUnknownError, TransportError
+from restream_async.draining import Ending, UnderWay, cut_short
+from restream_async.errors import JournalError, OutcomeUnknownError, TransportError
 from restream_async.gate import GivenUpError
 from restream_async.intake import Intake, Job, Recent, Reports, Work
 from restream_async.intents import Intents, JournalReports
@@ -106,14 +105,14 @@ class BulkRun:
         self._books = Bookkeeper(journal, repeats, ensure=ensure) if journal is not None else None
         self._intake = self._intake_of(requests)
         self._under_way = under_way if under_way is not None else UnderWay(caller)
-        self._stop = Stop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ending = Ending(self._tasks)
         self._aftercare = Aftercare(
-            caller, api, creator, repair=repair, checked=self._note_checked, stop=self._stop
+            caller, api, creator, repair=repair, checked=self._note_checked, stop=self._ending.stop
         )
         self._refusals = Refusals()
         self._tally = Tally()
         self._most_lanes = caller.gate.ceiling * (1 + _WAITING_SHARE)
-        self._tasks: set[asyncio.Task[None]] = set()
         # Lanes that have no item, and whether one of them waits for a place.
         self._idle: set[asyncio.Task[Any]] = set()
         self._queued = False
@@ -124,8 +123,6 @@ class BulkRun:
         self._group = asyncio.TaskGroup()
         self._stack = AsyncExitStack()
         self._reader: asyncio.Task[None] | None = None
-        self._grace: asyncio.TimerHandle | None = None
-        self._grace_over = False
         self._entered = False
         self._finished = False
         self._over = False
@@ -164,8 +161,7 @@ class BulkRun:
         """Cancel what is still under way, and wait until it has stopped."""
         self._over = True
         self._caller.gate.on_room.discard(self._use_room)
-        if self._grace is not None:
-            self._grace.cancel()
+        self._ending.finish()
         # The reader ends by itself, so that the input is closed in peace.
         self._intake.refuse()
         for task in self._tasks - {self._reader}:
@@ -235,15 +231,13 @@ class BulkRun:
         end by itself. The iteration goes on until each item that was read is reported: what was
         not sent as `NotSentError`, what may exist all the same as `OutcomeUnknownError`.
         """
-        if self._stop.requested:
+        if self._ending.stop.requested:
             return
-        self._stop.request()
+        self._ending.begin()
         self._intake.refuse()
         self._drained.set()
         for task in self._idle:
             task.cancel()
-        if self._tasks:
-            self._grace = asyncio.get_running_loop().call_later(GRACE, self._cut)
 
     async def report(self) -> BulkReport:
         """Wait for the end, and return all outcomes that were not iterated over yet.
@@ -295,7 +289,7 @@ class BulkRun:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if task.cancelled() and not (self._over or self._stop.requested):
+        if task.cancelled() and not (self._over or self._ending.stop.requested):
             self._intake.fail(cancelled_from_outside())
             self.stop()
         if not (self._tasks or self._over):
@@ -305,12 +299,6 @@ class BulkRun:
                 self._finished = True
                 self._start(self._finish)
         self._news.set()
-
-    def _cut(self) -> None:
-        """End what is still on the wire."""
-        self._grace_over = True
-        for task in self._tasks:
-            task.cancel()
 
     def _use_room(self) -> None:
         """Start a lane where there is work for one that nobody waits to do."""
@@ -327,7 +315,7 @@ class BulkRun:
             await work()
         except Exception as error:  # noqa: BLE001 - of somebody's own session, say: the iteration raises it
             self._intake.fail(error)
-            # This task does its part no more, so nothing is begun that may need it.
+            # No further item is begun: it might wait for this task for ever.
             self.stop()
 
     async def _work(self) -> None:
@@ -405,7 +393,7 @@ class BulkRun:
         beginning = self._begin(job)
         if not placed:
             beginning = attrs.evolve(beginning, in_place=False)
-        deadline = self._caller.begin_patiently(self._stop)
+        deadline = self._caller.begin_patiently(self._ending.stop)
         try:
             end = await self._creator.create(job[1], deadline, beginning)
         except BaseException:
@@ -436,13 +424,9 @@ class BulkRun:
 
     def _cut_short(self, new: NewRestream, *, in_doubt: bool) -> Unsettled:
         """Return the end of an item that is not gone on with."""
-        call = self._api.create(new).call
-        if not in_doubt:
-            detail = "its run ended before it was sent"
-            return Unsettled(error=NotSentError(call, detail=detail, sent=False), attempts=0)
-        doubt = TransportError(call, detail="its run ended before the answer came", sent=True)
-        error = OutcomeUnknownError(call, doubt=doubt, attempts=1, note=_UNKNOWN_NOTE)
-        return Unsettled(error=error, attempts=1, doubt=Doubt(absent_before=False))
+        error = cut_short(self._api.create(new).call, in_doubt=in_doubt, note=_UNKNOWN_NOTE)
+        doubt = Doubt(absent_before=False) if in_doubt else None
+        return Unsettled(error=error, attempts=int(in_doubt), doubt=doubt)
 
     def _unsent(self, job: Job) -> None:
         """Report an item that is not begun any more."""
@@ -484,8 +468,10 @@ class BulkRun:
             self._books.checked(case.page)
 
     async def _finish(self) -> None:
-        if not self._grace_over:
+        if not self._ending.grace_over:
             await self._aftercare.look_again()
+        # From here on it is for the journal, which is not cut off.
+        self._ending.finish()
         if self._journal is not None:
             # What cannot be noted any more is looked for by the next run; say so all the same.
             await self._journal.flush()

@@ -344,7 +344,8 @@ class RestreamClient:
                 told from it is an equal restream that somebody else creates between that look
                 and the end of the run: set it only where nobody does. Everything else is only
                 reported.
-            ensure: look for every restream before creating it.
+            ensure: look for every restream before creating it, also for those that the journal
+                calls done.
             repeats: what the same restream (video id, stream URL and stream key) again in the
                 input is: "existing" looks for it and reports it as existing, "create" creates it
                 once more, and remembers the ids of all that it created for as long as the client

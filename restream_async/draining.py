@@ -1,15 +1,25 @@
 """How a client comes to a good end: no new calls, and time for those under way."""
 
 import asyncio
+from collections.abc import Collection
 from types import TracebackType
 from typing import Final, Protocol
 
 from restream_async.calls import Caller
 from restream_async.deadline import Deadline, Stop
-from restream_async.errors import Call, ClientClosedError
+from restream_async.errors import (
+    Call,
+    ClientClosedError,
+    NotSentError,
+    OutcomeUnknownError,
+    TransportError,
+)
 
 GRACE: Final = 5.0
 """Seconds that requests on the wire may take after their run or their client was told to stop."""
+
+EVERY: Final = 1.0
+"""Seconds between two cancellations of what goes on after that."""
 
 
 _PERIOD: Final = 0.2
@@ -26,6 +36,61 @@ class Run(Protocol):
     def stop(self) -> None:
         """Wait for nothing any more."""
         ...
+
+
+class Ending:
+    """How a run ends within seconds once it is told to stop.
+
+    Its waits end at once. Tasks that go on after the grace are cancelled, and again every second:
+    an input may keep a cancellation to itself.
+
+    Attributes:
+        stop: makes the waits of the run's calls end.
+        grace_over: whether tasks were cancelled.
+
+    """
+
+    def __init__(self, tasks: Collection[asyncio.Task[None]]) -> None:
+        """Look after `tasks`: those that have not ended yet."""
+        self._tasks = tasks
+        self._timer: asyncio.TimerHandle | None = None
+        self.stop = Stop()
+        self.grace_over = False
+
+    def begin(self) -> None:
+        """End every wait, and cancel what goes on after the grace."""
+        self.stop.request()
+        self._cut_after(GRACE)
+
+    def finish(self) -> None:
+        """Cancel nothing any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _cut(self) -> None:
+        self.grace_over = True
+        for task in self._tasks:
+            task.cancel()
+        self._cut_after(EVERY)
+
+    def _cut_after(self, seconds: float) -> None:
+        if self._tasks:
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._cut)
+
+
+def cut_short(call: Call, *, in_doubt: bool, note: str) -> NotSentError | OutcomeUnknownError:
+    """Return the error of a call that its run does not go on with.
+
+    Args:
+        call: which one.
+        in_doubt: whether it may have taken effect.
+        note: what to do about it then.
+
+    """
+    if not in_doubt:
+        return NotSentError(call, detail="its run ended before it was sent", sent=False)
+    doubt = TransportError(call, detail="its run ended before the answer came", sent=True)
+    return OutcomeUnknownError(call, doubt=doubt, attempts=1, note=note)
 
 
 class UnderWay:
@@ -85,7 +150,7 @@ class UnderWay:
         self._runs.discard(run)
         self._tell()
 
-    async def drain(self, timeout: float) -> None:  # noqa: ASYNC109 - a part of it comes after the time
+    async def drain(self, timeout: float) -> None:  # noqa: ASYNC109 - when it is over, the grace begins
         """Accept nothing new, and return when all has ended.
 
         What waits after `timeout` seconds, or in an outage, is told to end. What is on the wire

@@ -279,7 +279,8 @@ class Intake:
             except asyncio.CancelledError as error:
                 if self._stopped or generator is None:
                     raise
-                # It belongs to a time-out around the `yield`, say. If not, it comes back.
+                # A time-out around the `yield` has cancelled this task, say. Whatever in the
+                # generator has not is raised by it again.
                 step = generator.athrow(error)
 
     async def _wait_for(self, step: Awaitable[NewRestream]) -> NewRestream:

@@ -234,8 +234,8 @@ class Created(Frozen):
     Attributes:
         index: its place in the input, from 0.
         request: what was asked for.
-        restream: what the service has; of one that an earlier run created, its id, and else what
-            was asked for.
+        restream: what the service has; of one that an earlier run created, what the service had
+            then, as its journal knows it.
         attempts: how many times the POST was sent, or tried to be sent.
         origin: how it came to be known.
         maybe_duplicate: true if an attempt in doubt was resent without knowing its outcome.

@@ -1,30 +1,27 @@
 """Taking back what the runs of a journal have created, and nothing else."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections import deque
+from collections.abc import Callable
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
 import attrs
 
 from restream_async.calls import Caller
 from restream_async.concurrency import cancelled_from_outside
-from restream_async.deadline import Deadline, Stop
+from restream_async.deadline import Deadline
 from restream_async.deletion import delete
-from restream_async.draining import GRACE, UnderWay
-from restream_async.errors import (
-    NotFoundError,
-    NotSentError,
-    OutcomeUnknownError,
-    RestreamError,
-    TransportError,
-)
+from restream_async.draining import Ending, UnderWay, cut_short
+from restream_async.errors import NotFoundError, RestreamError
 from restream_async.journal import Journal, State
 from restream_async.verdict import Failure
 from restream_async.wire import Api
 
-_TAKEN_BACK: Final = (State.CREATED,)
-_TAKEN_BACK_TOO: Final = (State.CREATED, State.FOUND)
+_Row: TypeAlias = tuple[State, str, int, int | str]
+
+_TAKEN_BACK: Final = (State.CREATED, State.RECHECKED)
+_TAKEN_BACK_TOO: Final = (*_TAKEN_BACK, State.FOUND)
 _UNKNOWN_NOTE: Final = "undo again: what is gone already does no harm"
 
 
@@ -36,12 +33,14 @@ class Undone:
         restream_id: which one.
         error: why it could not be deleted, or None.
         refused: whether the service answered that it did not delete it, without an error.
+        missing: whether it was not there any more before.
 
     """
 
     restream_id: int | str
     error: RestreamError | None = None
     refused: bool = False
+    missing: bool = False
 
     @property
     def gone(self) -> bool:
@@ -73,8 +72,14 @@ class Undo:
         self._states = _TAKEN_BACK_TOO if include_found else _TAKEN_BACK
         self._under_way = under_way if under_way is not None else UnderWay(caller)
         self._ended = False
-        self._stop = Stop()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ending = Ending(self._tasks)
+        # What was read of the journal and not taken, the states that come after it, and whose turn
+        # it is to read on.
+        self._rows: deque[_Row] = deque()
+        self._unread = list(self._states)
+        self._after: tuple[str, int] = ("", -1)
+        self._turn = asyncio.Lock()
         self.total = 0
         """How many restreams are to be deleted; known inside the block."""
         self.left_alone = 0
@@ -82,7 +87,8 @@ class Undo:
         self.unsure = 0
         """How many were under way when their run ended, and may exist; known inside the block.
 
-        A run that is resumed finds out about them.
+        A run that is resumed finds out about them. One that a run was checking again, and that
+        turns out to be gone, comes to them.
         """
 
     async def __aenter__(self) -> Self:
@@ -123,9 +129,8 @@ class Undo:
         to end by itself; then it is told of with `OutcomeUnknownError`.
         """
         self._ended = True
-        if not self._stop.requested:
-            self._stop.request()
-            asyncio.get_running_loop().call_later(GRACE, self._cut)
+        if not self._ending.stop.requested:
+            self._ending.begin()
 
     async def carry_out(self, heed: Callable[[Undone], object]) -> None:
         """Delete everything that is to be deleted.
@@ -143,54 +148,56 @@ class Undo:
         try:
             await self._carry_out(heed)
         finally:
+            self._ending.finish()
             self._under_way.discard(self)
         await self._journal.flush()
 
     async def _carry_out(self, heed: Callable[[Undone], object]) -> None:
-        rows = self._rows()
-        turn = asyncio.Lock()
+        tasks: list[asyncio.Task[None]] = []
         try:
             async with asyncio.TaskGroup() as group:
                 for _ in range(min(self.total, self._caller.gate.ceiling)):
-                    self._tasks.add(group.create_task(self._work(rows, turn, heed)))
+                    task = group.create_task(self._work(heed))
+                    tasks.append(task)
+                    self._tasks.add(task)
+                    task.add_done_callback(self._tasks.discard)
         except ExceptionGroup as errors:
             first = errors.exceptions[0]
         else:
-            if not self._stop.requested and any(task.cancelled() for task in self._tasks):
+            if not self._ending.stop.requested and any(task.cancelled() for task in tasks):
                 raise cancelled_from_outside()
             return
         raise first
 
-    def _cut(self) -> None:
-        """End what is still on the wire."""
-        for task in self._tasks:
-            task.cancel()
+    async def _next(self) -> _Row | None:
+        async with self._turn:
+            while not self._rows and self._unread:
+                state = self._unread[0]
+                page = await self._journal.page(state, self._after)
+                self._rows.extend((state, *row) for row in page)
+                self._after = page[-1][:2] if page else ("", -1)
+                if not page:
+                    self._unread.pop(0)
+        return self._rows.popleft() if self._rows else None
 
-    async def _rows(self) -> AsyncIterator[tuple[str, int, int | str]]:
-        for state in self._states:
-            async for row in self._journal.ids(state):
-                yield row
-
-    async def _work(
-        self,
-        rows: AsyncIterator[tuple[str, int, int | str]],
-        turn: asyncio.Lock,
-        heed: Callable[[Undone], object],
-    ) -> None:
-        while not self._ended:
-            async with turn:
-                row = await anext(rows, None)
-            if row is None:
-                return
-            fingerprint, occurrence, restream_id = row
-            deadline = self._caller.begin_patiently(self._stop)
+    async def _work(self, heed: Callable[[Undone], object]) -> None:
+        while not self._ended and (row := await self._next()) is not None:
+            state, fingerprint, occurrence, restream_id = row
+            deadline = self._caller.begin_patiently(self._ending.stop)
             try:
                 undone = await self._delete(restream_id, deadline)
             except asyncio.CancelledError:
-                heed(self._cut_short(restream_id, deadline))
+                call = self._api.delete(restream_id).call
+                error = cut_short(call, in_doubt=deadline.in_doubt, note=_UNKNOWN_NOTE)
+                heed(Undone(restream_id=restream_id, error=error))
                 raise
             if undone.gone:
-                self._journal.end(fingerprint, occurrence, State.UNDONE, restream_id=restream_id)
+                end = State.UNDONE
+                if undone.missing and state is State.RECHECKED:
+                    # Perhaps it was created again, under another id.
+                    end = State.INTENDED
+                    self.unsure += 1
+                self._journal.end(fingerprint, occurrence, end, restream_id=restream_id)
             heed(undone)
 
     async def _delete(self, restream_id: int | str, deadline: Deadline) -> Undone:
@@ -199,17 +206,5 @@ class Undo:
             return Undone(restream_id=restream_id, refused=not result)
         if isinstance(result.error, NotFoundError):
             # Somebody else was faster.
-            return Undone(restream_id=restream_id)
+            return Undone(restream_id=restream_id, missing=True)
         return Undone(restream_id=restream_id, error=result.error)
-
-    def _cut_short(self, restream_id: int | str, deadline: Deadline) -> Undone:
-        """Return the end of a deletion that is not gone on with."""
-        call = self._api.delete(restream_id).call
-        if not deadline.in_doubt:
-            detail = "its work ended before it was sent"
-            return Undone(
-                restream_id=restream_id, error=NotSentError(call, detail=detail, sent=False)
-            )
-        doubt = TransportError(call, detail="its work ended before the answer came", sent=True)
-        error = OutcomeUnknownError(call, doubt=doubt, attempts=1, note=_UNKNOWN_NOTE)
-        return Undone(restream_id=restream_id, error=error)

@@ -11,17 +11,17 @@ writes, so none can be cancelled.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, Self, TypeAlias, TypeVar
 
 from restream_async.concurrency import to_the_end
 from restream_async.errors import JournalError
-from restream_async.journal.entries import DONE, Batch, Entry, Identity, State
+from restream_async.journal.entries import BEGUN, DONE, Batch, Entry, Identity, State
 from restream_async.journal.store import Store
 
-__all__ = ["DONE", "Entry", "Identity", "Journal", "State"]
+__all__ = ["BEGUN", "DONE", "Entry", "Identity", "Journal", "State"]
 
 _T = TypeVar("_T")
 _Replies: TypeAlias = list[tuple[asyncio.Future[Any], Any]]
@@ -132,15 +132,16 @@ class Journal:
         """Return how many creations are in a state."""
         return await self._ask(lambda store: store.count(state))
 
-    async def ids(self, state: State) -> AsyncIterator[tuple[str, int, int | str]]:
-        """Yield fingerprint, occurrence and restream id of the creations in a state."""
-        after: tuple[str, int] = ("", -1)
-        while page := await self._page(state, after):
-            for row in page:
-                yield row
-            after = page[-1][:2]
+    async def page(
+        self, state: State, after: tuple[str, int] = ("", -1)
+    ) -> list[tuple[str, int, int | str]]:
+        """Return fingerprint, occurrence and restream id of the next creations in a state.
 
-    async def _page(self, state: State, after: tuple[str, int]) -> list[tuple[str, int, int | str]]:
+        Args:
+            state: only those.
+            after: fingerprint and occurrence of the last one that is known.
+
+        """
         return await self._ask(lambda store: store.page(state, after))
 
     def _open(self) -> None:

@@ -19,6 +19,9 @@ class State(enum.Enum):
     CREATED = "created"
     """This journal's runs created it: the service answered the POST, or it was found after doubt
     where an earlier look had shown that it was not there."""
+    RECHECKED = "rechecked"
+    """It was created, and a later run has begun to look whether it is still there. That one may
+    have found it gone and created it again; nobody noted how that ended."""
     FOUND = "found"
     """It was found, and may have been there before."""
     FAILED = "failed"
@@ -29,6 +32,9 @@ class State(enum.Enum):
 
 DONE: Final = frozenset({State.CREATED, State.FOUND})
 """The states of what exists, as far as the journal knows."""
+
+BEGUN: Final = frozenset({State.INTENDED, State.RECHECKED})
+"""The states of what began and has no end yet."""
 
 
 @attrs.frozen(kw_only=True)

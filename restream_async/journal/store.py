@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import attrs
 
 from restream_async.errors import JournalError
-from restream_async.journal.entries import DONE, Batch, Begin, Entry, Identity, State
+from restream_async.journal.entries import BEGUN, DONE, Batch, Begin, Entry, Identity, State
 
 _T = TypeVar("_T")
 
@@ -73,6 +73,8 @@ _DAMAGED: Final = (
 _ID: Final = _Row._fields.index("restream_id")
 _INTENDED: Final = State.INTENDED.value
 _FAILED: Final = State.FAILED.value
+# What becomes of one that is done while it is checked again.
+_CHECKING: Final = {State.CREATED: State.RECHECKED, State.FOUND: State.INTENDED}
 _NEW: Final = Entry(state=None, this_run=False, restream_id=None, occurrence=0)
 
 
@@ -189,15 +191,16 @@ class Store:
         )
 
     def _row(self, fingerprint: str, entry: Entry, *, recheck: bool) -> _Row:
-        if entry.state is None or entry.state not in DONE:
+        known = entry.state
+        if known is None or known not in DONE | BEGUN:
             return _Row(fingerprint, entry.occurrence, self._run, _INTENDED)
-        # Of one that is done, only that this run has met it is noted.
-        state = _INTENDED if recheck else entry.state.value
+        # Of one that is done or begun, only that this run has met it is noted.
+        state = _CHECKING.get(known, known) if recheck else known
         return _Row(
             fingerprint,
             entry.occurrence,
             self._run,
-            state,
+            state.value,
             entry.restream_id,
             entry.absent_before,
             entry.title,

@@ -283,6 +283,40 @@ async def test_an_item_that_comes_although_the_run_was_stopped_is_reported(
     assert sandbox.counts.posts == 0
 
 
+@JOURNALED
+async def test_an_input_that_keeps_cancellations_to_itself_does_not_hold_up_a_stop(
+    journaled: bool,  # noqa: FBT001 - a parameter
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("restream_async.draining.GRACE", 0.02)
+    monkeypatch.setattr("restream_async.draining.EVERY", 0.02)
+    kept: list[asyncio.CancelledError] = []
+
+    async def source() -> AsyncIterator[NewRestream]:
+        yield new_restream()
+        while len(kept) < 4:
+            try:
+                await asyncio.sleep(1)
+            except asyncio.CancelledError as error:
+                kept.append(error)
+            else:
+                return
+
+    async with (
+        asyncio.timeout(5),
+        Sandbox() as sandbox,
+        client_of(sandbox) as client,
+        client.create_many(source(), journal=tmp_path / "j" if journaled else None) as run,
+    ):
+        first = await anext(run)
+        run.stop()
+        assert [outcome async for outcome in run] == []
+
+    assert isinstance(first, Created)
+    assert len(kept) == 4
+
+
 async def test_a_cancelled_reader_of_an_iterator_that_is_no_generator_is_told_of() -> None:
     """It is parked until there is room, where no generator could hear of it."""
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from restream_async import Outcome
+    from restream_async.draining import Ending
 
 LATER: Final = answer(b"", "429 Later")
 
@@ -98,7 +99,7 @@ async def test_what_was_read_and_not_sent_says_so(kind: str, tmp_path: Path) -> 
 async def test_what_is_on_the_wire_may_end_by_itself_and_is_cut_after_a_grace(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("restream_async.bulk.GRACE", 0.05)
+    monkeypatch.setattr("restream_async.draining.GRACE", 0.05)
     steps = by_video()
 
     async def act(peer: Any, seen: Any) -> None:  # noqa: ANN401 - of the raw server
@@ -231,7 +232,7 @@ class TestAnUndo:
     async def test_tells_of_what_is_cut(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("restream_async.undo.GRACE", 0.05)
+        monkeypatch.setattr("restream_async.draining.GRACE", 0.05)
         async with RawServer(post=as_asked, delete=then_hang()) as server, client_of(server) as c:
             await c.create_all(many(3), journal=tmp_path / "j")
             told: list[Any] = []
@@ -243,6 +244,25 @@ class TestAnUndo:
 
         assert OutcomeUnknownError in {type(undone.error) for undone in told}
         assert "undo again" in "".join(str(undone.error) for undone in told)
+
+    async def test_cancels_nothing_after_its_end(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        cuts: list[Ending] = []
+
+        def cut(ending: Ending) -> None:
+            cuts.append(ending)
+
+        monkeypatch.setattr("restream_async.draining.GRACE", 0.2)
+        monkeypatch.setattr("restream_async.draining.Ending._cut", cut)
+        async with Sandbox() as sandbox, client_of(sandbox) as client:
+            await client.create_all(many(3), journal=tmp_path / "j")
+            async with client.undo(tmp_path / "j") as undo:
+                stop = undo.stop
+                await undo.carry_out(lambda _: stop())
+            await asyncio.sleep(0.25)
+
+        assert cuts == []
 
 
 async def test_what_an_earlier_run_left_in_doubt_is_not_checked_any_more(tmp_path: Path) -> None:

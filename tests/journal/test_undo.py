@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from restream_async import JournalError
+from restream_async import JournalError, NewRestream, Origin
+from restream_async.bookkeeping import Bookkeeper
+from restream_async.journal import Journal
 from restream_async.journal.entries import Batch, State
 from restream_async.journal.store import Store
 from restream_async.sandbox import Sandbox
-from restream_async.undo import Undone
-from tests.journal.backend import new
-from tests.journal.scene import client_of
+from restream_async.undo import Undo, Undone
+from tests.journal.backend import IDENTITY, Backend, Client, new
+from tests.journal.backend import client_of as client_in_memory
+from tests.journal.scene import client_of, origins
 
 WANTED = [new(str(number)) for number in range(20)]
 
@@ -105,3 +108,65 @@ async def test_whatever_a_commit_raises_nobody_waits_for_ever(
         with pytest.raises(MemoryError):
             async with asyncio.timeout(5):
                 await client.undo(path).__aenter__()
+
+
+class TestAKilledCheckOfWhatIsDone:
+    """`--ensure` was killed when its intents were durable, and nothing else had happened."""
+
+    @staticmethod
+    async def run(
+        client: Client, path: Path, *wanted: NewRestream, ensure: bool = False
+    ) -> list[Origin | str]:
+        async with client.run(*wanted, journal=path, ensure=ensure) as run:
+            return origins([outcome async for outcome in run])
+
+    @staticmethod
+    async def killed(path: Path, *wanted: NewRestream) -> None:
+        async with Journal(path, IDENTITY) as journal:
+            await Bookkeeper(journal, "existing", ensure=True).begin([*wanted, *wanted])
+
+    @staticmethod
+    def undo(client: Client, path: Path) -> Undo:
+        return Undo(client.caller, client.api, Journal(path, IDENTITY))
+
+    @pytest.mark.parametrize("kills", [1, 2])
+    @pytest.mark.parametrize("reruns", [[], [False], [True], [True, False]])
+    async def test_leaves_its_own_its_own(self, path: Path, kills: int, reruns: list[bool]) -> None:
+        backend = Backend()
+        client = client_in_memory(backend)
+        await self.run(client, path, *WANTED)
+        for _ in range(kills):
+            await self.killed(path, *WANTED)
+        for ensure in reruns:
+            await self.run(client, path, *WANTED, ensure=ensure)
+        async with self.undo(client, path) as undo:
+            assert (undo.total, undo.left_alone, undo.unsure) == (20, 0, 0)
+            await undo.carry_out(lambda _: None)
+        assert backend.stored == []
+        assert backend.count("POST") == 20
+
+    async def test_leaves_alone_what_was_found(self, path: Path) -> None:
+        backend = Backend()
+        client = client_in_memory(backend)
+        backend.add(WANTED[0])
+        await self.run(client, path, WANTED[0], ensure=True)
+        await self.killed(path, WANTED[0])
+        async with self.undo(client, path) as undo:
+            assert (undo.total, undo.left_alone, undo.unsure) == (0, 0, 1)
+        assert await self.run(client, path, WANTED[0]) == [Origin.CONFIRMED]
+        async with self.undo(client, path) as undo:
+            assert (undo.total, undo.left_alone, undo.unsure) == (0, 1, 0)
+
+    async def test_is_unsure_of_what_is_gone_and_may_be_there_anew(self, path: Path) -> None:
+        backend = Backend()
+        client = client_in_memory(backend)
+        await self.run(client, path, *WANTED[:2])
+        await self.killed(path, *WANTED[:2])
+        backend.stored.clear()
+        # What the killed run may have come to.
+        backend.add(WANTED[1])
+        async with self.undo(client, path) as undo:
+            assert (undo.total, undo.unsure) == (2, 0)
+            await undo.carry_out(lambda _: None)
+            assert undo.unsure == 2
+        assert await self.run(client, path, *WANTED[:2]) == [Origin.POSTED, Origin.CONFIRMED]

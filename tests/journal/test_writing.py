@@ -155,7 +155,9 @@ async def test_all_ids_are_given_however_many_they_are(path: Path, number: int) 
             journal.end(fingerprint, item % 2, State.CREATED, restream_id=item)
         journal.end(journal.fingerprint("found"), 0, State.FOUND, restream_id=-1)
         await begun(journal, "intended")
-        given = [row async for row in journal.ids(State.CREATED)]
+        given = await journal.page(State.CREATED)
+        while page := await journal.page(State.CREATED, given[-1][:2] if given else ("", -1)):
+            given += page
         assert await journal.count(State.CREATED) == number
         expected = {(journal.fingerprint(str(item // 2)), item % 2, item) for item in range(number)}
     assert len(given) == number
@@ -281,11 +283,11 @@ async def _count(journal: Journal) -> int:
     return await journal.count(State.CREATED)
 
 
-async def _ids(journal: Journal) -> list[object]:
-    return [row async for row in journal.ids(State.CREATED)]
+async def _page(journal: Journal) -> object:
+    return await journal.page(State.CREATED)
 
 
-@pytest.mark.parametrize("ask", [begun, _flush, _count, _ids])
+@pytest.mark.parametrize("ask", [begun, _flush, _count, _page])
 async def test_after_a_commit_that_failed_nothing_is_trusted_to_the_journal(
     path: Path, disk: Disk, ask: Callable[[Journal], Coroutine[Any, Any, object]]
 ) -> None:
