@@ -34,22 +34,20 @@ class Body(aiohttp.BytesPayload):
     closed; a body that says it is consumed keeps it from doing so.
     """
 
-    def __init__(self, request: Request, *, wary: bool, foreign: bool) -> None:
-        """Hold the request's JSON, or nothing.
+    # What few need stands here, and not in each.
+    wary = False
+    """Whether to ask the kernel if the service has closed the connection.
 
-        Args:
-            request: what is sent.
-            wary: whether to ask the kernel if the service has closed the connection. The event loop
-                may not have seen it yet where a connection is used again at once; to ask costs
-                nearly one per cent of a creation.
-            foreign: whether the connection is not of `resetting_socket`.
+    The event loop may not have seen it yet where a connection is used again at once. To ask costs
+    nearly one per cent of a creation."""
+    foreign = False
+    """Whether the connection is not of `resetting_socket`."""
+    _transport: "asyncio.Transport | None" = None
 
-        """
+    def __init__(self, request: Request) -> None:
+        """Hold the request's JSON, or nothing."""
         data = request.body or b""
         self._request = request
-        self._wary = wary
-        self._foreign = foreign
-        self._transport: asyncio.Transport | None = None
         # Past the base's own, which takes keywords only and looks what else than bytes it has.
         aiohttp.Payload.__init__(self, data, None, "application/json")
         self._size = len(data)
@@ -66,9 +64,9 @@ class Body(aiohttp.BytesPayload):
         self._consumed = True
         protocol: ResponseHandler = cast("Any", writer).protocol
         transport = protocol.transport
-        if transport is None or transport.is_closing() or (self._wary and _is_hung_up(transport)):
+        if transport is None or transport.is_closing() or (self.wary and _is_hung_up(transport)):
             raise ConnectionResetError
-        if self._foreign:
+        if self.foreign:
             _set_to_reset(transport.get_extra_info("socket"))
         if self._request.again:
             protocol.force_close()

@@ -380,14 +380,12 @@ class BulkRun:
 
     def _begin(self, job: Job) -> Beginning:
         """Return how an item that has its place is to be begun."""
-        _, new, page = job
+        if self._recent is not None:
+            return _AGAIN if self._recent.knows(job[1]) else self._beginning
+        page = job[2]
         if page is not None and self._books is not None:
-            beginning = self._books.beginning(page)
-        elif self._recent is not None and self._recent.knows(new):
-            beginning = _AGAIN
-        else:
-            beginning = self._beginning
-        return beginning
+            return self._books.beginning(page)
+        return self._beginning
 
     async def _see_through(self, job: Job, placed: bool) -> None:  # noqa: FBT001 - a fact, handed on
         beginning = self._begin(job)

@@ -187,7 +187,6 @@ class Creator:
                 send = caller.attempt_in_place if beginning.in_place else caller.attempt
                 result = await send(self._api.create(new), codec.restream, deadline)
                 if not isinstance(result, Failure) and existence.accepts(new, result):
-                    existence.gave(new, result.id)
                     return Settled(result, 1, _POSTED)
                 first = result
             end = await self._pursue(new, deadline, beginning, first)
@@ -199,7 +198,8 @@ class Creator:
             if deadline.in_doubt:
                 self._leave_unresolved(key)
             waiting = self._busy.pop(key)
-            self.lists.note_end(new.video_id, key)
+            if self.lists.videos:
+                self.lists.note_end(new.video_id, key)
             if waiting is not None:
                 waiting.set()
 

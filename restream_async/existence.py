@@ -109,7 +109,7 @@ class Existence:
         self._given[restream_id] = hash(new.stream_key)
 
     def accepts(self, new: NewRestream, answer: Restream) -> bool:
-        """Say whether the answer to a POST is about the wanted restream.
+        """Say whether the answer to a POST is about the wanted restream, and then note its id.
 
         It is if it repeats what was sent, or differs from it only in a form that a list has
         confirmed before.
@@ -119,9 +119,13 @@ class Existence:
             and answer.stream_url == new.stream_url
             and answer.video_id == new.video_id
         ):
+            self.gave(new, answer.id)
             return True
         confirmed = self._in_answers >= _differing(new, answer)
-        return confirmed and match(new, answer) is not Match.DIFFERENT
+        accepted = confirmed and match(new, answer) is not Match.DIFFERENT
+        if accepted:
+            self.gave(new, answer.id)
+        return accepted
 
     def find(
         self, new: NewRestream, restreams: Sequence[Restream], known: Known

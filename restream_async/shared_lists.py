@@ -44,7 +44,8 @@ class SharedLists:
     def __init__(self, now: Callable[[], float]) -> None:
         """Take the time from a clock that never goes back."""
         self._now = now
-        self._videos: dict[str, _Video] = {}
+        self.videos: dict[str, _Video] = {}
+        """Those whose lists are kept or under way; while there are none, no end need be noted."""
 
     async def get(
         self,
@@ -71,8 +72,8 @@ class SharedLists:
         began = self._now()
         self._drop_old(began)
         # Taken out and put back, so that the one requested longest ago comes first.
-        video = self._videos.pop(video_id) if video_id in self._videos else _Video()
-        self._videos[video_id] = video
+        video = self.videos.pop(video_id) if video_id in self.videos else _Video()
+        self.videos[video_id] = video
         oldest = max(began - RECENT, video.ended.get(key, -inf)) if recent else began
         if video.requested > oldest:
             return video.restreams
@@ -94,24 +95,23 @@ class SharedLists:
         finally:
             video.checks -= 1
             if not (recent or video.checks):
-                del self._videos[video_id]
+                del self.videos[video_id]
 
     def note_end(self, video_id: str, key: Hashable) -> None:
         """Note that an attempt to create a restream has ended, however it ended."""
-        # Without a list that is kept or under way, there is nothing to keep from being used.
-        if self._videos and (video := self._videos.get(video_id)) is not None:
+        if (video := self.videos.get(video_id)) is not None:
             now = self._now()
             if _is_old(video, now):
-                del self._videos[video_id]
+                del self.videos[video_id]
             else:
                 video.ended[key] = now
 
     def _drop_old(self, now: float) -> None:
-        while self._videos:
-            video_id, video = next(iter(self._videos.items()))
+        while self.videos:
+            video_id, video = next(iter(self.videos.items()))
             if not _is_old(video, now):
                 return
-            del self._videos[video_id]
+            del self.videos[video_id]
 
 
 def _is_old(video: _Video, now: float) -> bool:

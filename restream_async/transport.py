@@ -233,7 +233,9 @@ class Transport:
     def _prepared(self, request: Request) -> tuple[Body | None, dict[str, Any]]:
         if request.method == "GET":
             return None, self._reading
-        body = Body(request, wary=self._wary, foreign=not self._owned)
+        body = Body(request)
+        if self._wary or not self._owned:
+            body.wary, body.foreign = self._wary, not self._owned
         return body, self._apart if request.again else self._options
 
     def _url(self, path: str) -> URL:

@@ -263,8 +263,8 @@ async def test_of_ends_only_those_that_the_latest_list_may_miss_are_remembered()
 
 
 def video(scene: Scene) -> Any:  # noqa: ANN401 - what is kept of it
-    return scene.lists._videos["v"]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    return scene.lists.videos["v"]  # pyright: ignore[reportPrivateUsage]
 
 
 def kept(scene: Scene) -> list[str]:
-    return list(scene.lists._videos)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    return list(scene.lists.videos)  # pyright: ignore[reportPrivateUsage]
