@@ -8,17 +8,15 @@ import select
 import socket
 import struct
 import sys
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
-from aiohttp.abc import AbstractStreamWriter
 
 from restream_async.wire import Request
 
 if TYPE_CHECKING:
     import asyncio
 
-    from aiohttp.client_proto import ResponseHandler
 
 # SO_LINGER, on, for 0 seconds: closing the socket, by whatever means, resets the connection.
 _RESET: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
@@ -53,7 +51,9 @@ class Body(aiohttp.BytesPayload):
         self._size = len(data)
 
     async def write_with_length(
-        self, writer: AbstractStreamWriter, content_length: int | None
+        self,
+        writer: Any,  # noqa: ANN401 - aiohttp's StreamWriter, which knows its connection
+        content_length: int | None,
     ) -> None:
         """Write, unless the service has closed the connection while it was idle.
 
@@ -62,14 +62,13 @@ class Body(aiohttp.BytesPayload):
 
         """
         self._consumed = True
-        protocol: ResponseHandler = cast("Any", writer).protocol
-        transport = protocol.transport
+        transport: asyncio.Transport | None = writer.transport
         if transport is None or transport.is_closing() or (self.wary and _is_hung_up(transport)):
             raise ConnectionResetError
         if self.foreign:
             _set_to_reset(transport.get_extra_info("socket"))
         if self._request.again:
-            protocol.force_close()
+            writer.protocol.force_close()
         self._transport = transport
         self._request.sent = True
         await writer.write(self._value[:content_length])

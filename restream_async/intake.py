@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias, cast
 import attrs
 
 from restream_async.bookkeeping import Page
-from restream_async.existence import key_of
+from restream_async.matching import normal_url
 from restream_async.model import NewRestream
 
 REMEMBERED: Final = 15_000
@@ -49,7 +49,7 @@ class Recent:
 
     def knows(self, new: NewRestream) -> bool:
         """Say whether one with the same key came before, and remember it."""
-        mark = hash(key_of(new))
+        mark = hash((new.video_id, normal_url(new.stream_url), new.stream_key))
         known = mark in self._newer or mark in self._older
         if len(self._newer) >= REMEMBERED:
             self._newer, self._older = set(), self._newer
