@@ -58,6 +58,8 @@ def mask_url(url: str) -> str:
     return f"{parts.scheme}://{host}{port}{rest}"
 
 
+# Many restreams have the same URL.
+@functools.lru_cache(maxsize=256)
 def url_secrets(url: str) -> tuple[str, ...]:
     """Return the parts of a stream URL that a text must not repeat, the whole URL first."""
     try:
