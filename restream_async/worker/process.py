@@ -45,7 +45,7 @@ class Worker:
         self._handler: Handler
         self._watching: asyncio.Task[None] | None = None
         self._client: RestreamClient
-        self._draining: asyncio.Task[None] | None = None
+        self._draining: tuple[asyncio.Task[None], ...] = ()
         self._missing = ""
         # Until then, what is delivered for the first time may be under way at another worker.
         self._unsure_until = 0.0
@@ -79,8 +79,7 @@ class Worker:
                 _log.warning("the NATS server is away, so it gives to others what was under way")
                 await close(await self.broker.connect())
             finally:
-                if self._draining is not None:
-                    await end(self._draining)
+                await end(*self._draining)
         if self._missing:
             raise GoneError(f"{self._missing} is not there any more, so this worker has ended")
 
@@ -110,7 +109,7 @@ class Worker:
         if self._watching is not None:
             await end(self._watching)
         # What waits for a service that is gone ends at once.
-        self._draining = asyncio.create_task(self._client.drain(self.plan.grace))
+        self._draining = (asyncio.create_task(self._client.drain(self.plan.grace)),)
         asyncio.get_running_loop().call_later(self.plan.grace, self._over.set)
 
     async def see_through(self, message: NatsMessage, work: Work, age: float = 0.0) -> None:
