@@ -172,8 +172,7 @@ class Aftercare:
         kept = {case.kept for case in cases if case.kept is not None}
         found = await self._list_once(video_id, cases)
         if not isinstance(found, Failure) and kept - {restream.id for restream in found}:
-            # It lacks what is known to exist: perhaps a cache has kept it.
-            self._listing.bypass_cache()
+            # It lacks what is known to exist, so it is not up to date.
             found = await self._list_once(video_id, cases)
         return found
 

@@ -28,10 +28,6 @@ class Listing:
         self._cached = False
         self._uncached_calls = 0
 
-    def bypass_cache(self) -> None:
-        """Make every list call a new one to any cache, as a list was not up to date."""
-        self._cached = True
-
     async def read(
         self,
         video_id: str,
