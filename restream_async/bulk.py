@@ -327,7 +327,7 @@ class BulkRun:
     async def _next(self) -> tuple[Job, bool] | None:
         """Return an item, and whether there is a place in the gate for it.
 
-        There is none in an outage that nobody waits for any more.
+        There is no place if an outage has lasted longer than the patience of the client.
         """
         intake, gate = self._intake, self._caller.gate
         while True:
@@ -357,7 +357,7 @@ class BulkRun:
             self._idle.discard(task)
 
     async def _place(self) -> bool:
-        """Wait for a place; return False in an outage that nobody waits for any more."""
+        """Wait for a place; return False if an outage outlasts the patience of the client."""
         gate = self._caller.gate
         self._queued = True
         try:

@@ -24,7 +24,7 @@ _FAIR: Final = 3.0
 says nothing about the service."""
 
 _BRIEF: Final = 2.0
-"""Seconds that the last attempt of a call may take that is told to end."""
+"""Seconds for the final attempt of a call that was stopped."""
 _OUTAGE_NOTE: Final = "try again when the service is back"
 _NEVER_REACHED_NOTE: Final = "check the base URL and the network"
 
@@ -194,7 +194,7 @@ class Caller:
     async def attempt_finally(
         self, request: Request, read: Callable[[object], _T], deadline: Deadline
     ) -> _T | Failure:
-        """Attempt once, even where the call is told to end; then without waiting for long.
+        """Attempt once, even if the call was stopped; then wait only briefly for a place.
 
         In an outage such an attempt fails at once.
         """
@@ -368,7 +368,7 @@ class Caller:
 
 
 def not_sent(call: Call, attempts: int = 0) -> Failure:
-    """Return the failure of a call that is told to end before it was sent, or sent again."""
+    """Return the failure of a call that was stopped before it was sent, or sent again."""
     detail = "told to end before it was sent" + (" again" if attempts else "")
     error = NotSentError(call, detail=detail, sent=False, attempts=attempts)
     return Failure(Verdict.NOT_DONE, error)
