@@ -9,7 +9,7 @@ from restream_async.budget import RetryBudget
 from restream_async.deadline import NEVER, Deadline, Stop
 from restream_async.errors import AttemptTimeoutError, Call, NotSentError, OutageError
 from restream_async.gate import Gate, GivenUpError
-from restream_async.limit import Signal
+from restream_async.adaptive_limit import Signal
 from restream_async.policy import RetryPolicy, pursue
 from restream_async.timing import Timing
 from restream_async.verdict import Failure, Verdict, judge
@@ -175,7 +175,7 @@ class Caller:
         latency = now() - started
         if not isinstance(result, Failure):
             gate.succeeded()
-            gate.leave(_GOOD, latency, request.method)
+            gate.leave(_GOOD, latency, request.method, started)
             return result
         if not result.connected and gate.succeeded_since(started):
             result = attrs.evolve(result, overtaken=True)
@@ -188,7 +188,7 @@ class Caller:
         ):
             gate.leave(latency=latency)
         else:
-            self._learn(result, latency, request.method)
+            self._learn(result, latency, started)
         return result
 
     async def attempt_finally(
@@ -208,7 +208,7 @@ class Caller:
             result = await self.attempt(request, read, brief)
         return result
 
-    def _learn(self, failure: Failure, latency: float, kind: str) -> None:
+    def _learn(self, failure: Failure, latency: float, started: float) -> None:
         if failure.answered and failure.verdict is Verdict.REFUSED:
             # The service dealt with it, whatever it thought of it.
             self.gate.succeeded()
@@ -217,7 +217,7 @@ class Caller:
             self.gate.note(failure.error)
         else:
             self.gate.failed(failure, latency)
-        self.gate.leave(failure.signal, latency, kind)
+        self.gate.leave(failure.signal, latency, "", started)
 
     async def insist(
         self,

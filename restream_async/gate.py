@@ -11,9 +11,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final, Literal, Self, TypeAlias
 
-from restream_async.effort import Effort
 from restream_async.errors import CallError
-from restream_async.limit import AdaptiveLimit, Signal
+from restream_async.adaptive_limit import AdaptiveLimit, Signal
 from restream_async.outage import Outage
 from restream_async.timing import Timing
 from restream_async.verdict import Failure
@@ -75,8 +74,7 @@ class Gate:
 
         """
         outage = Outage(patience, timing.now, timing.random, longest_pause=longest_pause)
-        effort = Effort(timing.now, timing.computing)
-        return cls(AdaptiveLimit(ceiling, effort.was_full), outage, timing.sleep)
+        return cls(AdaptiveLimit(ceiling), outage, timing.sleep)
 
     @property
     def ceiling(self) -> int:
@@ -176,7 +174,13 @@ class Gate:
         finally:
             self._patient.discard(turn)
 
-    def leave(self, signal: Signal | None = None, latency: float = 0.0, kind: str = "") -> None:
+    def leave(
+        self,
+        signal: Signal | None = None,
+        latency: float = 0.0,
+        kind: str = "",
+        started: float = 0.0,
+    ) -> None:
         """Give the place back.
 
         Args:
@@ -187,9 +191,9 @@ class Gate:
 
         """
         if signal is not None:
-            if self._limit.record(signal, latency, self._in_flight, kind):
+            if self._limit.record(signal, started, latency, self._in_flight, kind):
                 self._set_room()
-            if signal is _SHED:
+            elif signal is _SHED:
                 self._rest(latency, kind)
         self._in_flight -= 1
         if self._probing and not self._outage.began_before(latency):

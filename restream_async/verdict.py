@@ -32,7 +32,7 @@ from restream_async.errors import (
     TransportError,
     UnauthorizedError,
 )
-from restream_async.limit import Signal
+from restream_async.adaptive_limit import Signal
 from restream_async.redaction import (
     clean,
     may_hold_foreign_secrets,
