@@ -161,8 +161,8 @@ def _changes() -> Iterator[Scene]:
         )
         yield scene(
             f"drift-{times:g}",
-            f"{title} in a drift of 10 s",
-            [*drift(_USUAL, times=times, seconds=10.0)],
+            f"{title}, in a drift of 6 s",
+            [*drift(_USUAL, times=times, seconds=6.0)],
         )
     yield scene(
         "quicker-3",
