@@ -28,7 +28,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=3, help="runs where chance has a say")
     parser.add_argument("--list", action="store_true", help="only list the names")
     arguments = parser.parse_args()
-    scenes = [scene for scene in scenes_named(arguments.scenes) if scene.busy is None]
+    scenes = [scene for scene in scenes_named(arguments.scenes) if scene.is_simulated]
     if arguments.list:
         print("\n".join(scene.name for scene in scenes))
         return 0

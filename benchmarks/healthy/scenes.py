@@ -5,7 +5,7 @@ Settings and changes are those of the sandbox. In all scenes up to 64 requests m
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Self, TypeAlias
 
 import attrs
 
@@ -57,6 +57,21 @@ class Scene:
     busy: Busy | None = None
     noisy: bool = True
 
+    @property
+    def is_real(self) -> bool:
+        """Whether it is run in real time."""
+        return self.group != "errors"
+
+    @property
+    def as_real(self) -> Self:
+        """The scene as it is run in real time."""
+        return self
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether it is run in simulated time."""
+        return self.busy is None
+
 
 @attrs.frozen(kw_only=True)
 class RateScene(Scene):
@@ -80,18 +95,23 @@ class RateScene(Scene):
         """Seconds that it takes at the least."""
         return self.ideal_of(self.count)
 
+    @property
+    def as_real(self) -> Self:
+        """The scene with as many creations as real time allows."""
+        return attrs.evolve(self, count=self.real_count)
+
     def ideal_of(self, count: int) -> float:
         """Return the seconds that so many creations take at the least."""
         return (count - self.burst) / self.rate + _RATED_LATENCY
 
-    def later_posts(self, posts: float, count: int) -> float:
+    def later_posts(self, posts: float) -> float:
         """Return the posts after the first 64, for each creation that the burst did not take.
 
         All of the first 64 may be on their way before the first 429 arrives. `posts` is of all
         posts, for each creation.
         """
-        wave = min(IN_FLIGHT, count)
-        return (posts * count - wave) / (count - min(self.burst, wave))
+        wave = min(IN_FLIGHT, self.count)
+        return (posts * self.count - wave) / (self.count - min(self.burst, wave))
 
 
 def _latency(latency: object, **more: object) -> Mapping[str, object]:
