@@ -6,6 +6,7 @@ from typing import Final, Self, TypeAlias
 
 import attrs
 
+from benchmarks.suite import Figures
 from benchmarks.terms import IN_FLIGHT
 
 FIXED: Final = f"fixed {IN_FLIGHT}"
@@ -49,3 +50,21 @@ class Outcome:
 
 Outcomes: TypeAlias = Mapping[str, Sequence[Outcome]]
 """What came of the runs of each contestant."""
+
+
+def plain(found: Mapping[str, Outcomes]) -> Figures:
+    """Return what came of each scene as figures."""
+    return {
+        scene: {
+            name: [attrs.asdict(outcome) for outcome in runs] for name, runs in outcomes.items()
+        }
+        for scene, outcomes in found.items()
+    }
+
+
+def read(figures: Figures) -> Mapping[str, Outcomes]:
+    """Return what those figures were made of."""
+    return {
+        scene: {name: [Outcome(**run) for run in runs] for name, runs in outcomes.items()}
+        for scene, outcomes in figures.items()
+    }

@@ -6,6 +6,7 @@ from typing import Final, Self
 import attrs
 
 from benchmarks import names
+from benchmarks.healthy import outcome
 from benchmarks.healthy.outcome import FIXED, Outcome, Outcomes
 from benchmarks.healthy.scenes import ALL, RateScene, Scene
 from benchmarks.suite import Figures
@@ -15,15 +16,16 @@ from benchmarks.targets import at_most
 _MOST_FAILED: Final = 0
 _NOTHING: Final = 0.005
 """Seconds that no table shows."""
-LEGEND: Final = f"""\
+_LEGEND: Final = f"""\
 Seconds until the last outcome. {FIXED}: as many requests in flight all the time; in real time a
 plain aiohttp loop, in simulated time the same client with a limit that never changes. After errors
 a run looks for late commits at its end, and waits up to a second for them: that is apart. All are
 medians of the runs; failed are the most of any run."""
-RATE_LEGEND: Final = """\
+_RATE_LEGEND: Final = """\
 Times the ideal: for each that was created, as a multiple of what the limit allows on paper. Later
 posts: requests to create after the first 64, which may all be on their way before the first 429
 arrives, for each creation that the burst did not take."""
+_LEGENDS: Final = {False: _LEGEND, True: _RATE_LEGEND}
 
 
 @attrs.frozen(kw_only=True)
@@ -82,7 +84,7 @@ class Both:
 
 def read(figures: Figures) -> Sequence[Both]:
     """Return what came of each scene."""
-    real, simulated = _read(figures["real"]), _read(figures["simulated"])
+    real, simulated = outcome.read(figures["real"]), outcome.read(figures["simulated"])
     return [
         Both(
             scene=scene,
@@ -92,13 +94,6 @@ def read(figures: Figures) -> Sequence[Both]:
         for scene in ALL
         if scene.name in real or scene.name in simulated
     ]
-
-
-def _read(figures: Figures) -> Mapping[str, Outcomes]:
-    return {
-        scene: {name: [Outcome(**run) for run in runs] for name, runs in outcomes.items()}
-        for scene, outcomes in figures.items()
-    }
 
 
 def _result(scene: Scene, outcomes: Outcomes | None) -> Result | None:
@@ -113,7 +108,7 @@ def summary(figures: Figures) -> str:
     heads = ("", f"{FIXED}, s", "ours, s", "times", "in simulated time", "target", "failed")
     rated_heads = (
         "", "creations", "ideal, s", "ours, s", "times", "in simulated time", "target",
-        "later posts", "in simulated time", "target", "failed",
+        "posts each, simulated", "later posts", "in simulated time", "target", "failed",
     )  # fmt: skip
     tables = [
         table(heads, [_row(one) for one in compared]) if compared else "",
@@ -123,10 +118,15 @@ def summary(figures: Figures) -> str:
 
 
 def text(figures: Figures) -> str:
-    """Return the same, with what its columns mean, and all of simulated time."""
-    simulated = simulated_text(_read(figures["simulated"]))
-    parts = [summary(figures), LEGEND, RATE_LEGEND, "In simulated time:", simulated]
-    return "\n\n".join(parts)
+    """Return the same, with all of simulated time, and what the columns mean."""
+    simulated = simulated_text(outcome.read(figures["simulated"]))
+    return "\n\n".join([summary(figures), "In simulated time:", simulated, legend(ALL)])
+
+
+def legend(scenes: Sequence[Scene]) -> str:
+    """Return what the columns mean."""
+    kinds = {isinstance(scene, RateScene) for scene in scenes}
+    return "\n\n".join(_LEGENDS[kind] for kind in sorted(kinds))
 
 
 def simulated_text(found: Mapping[str, Outcomes]) -> str:
@@ -172,6 +172,7 @@ def _rated_row(both: Both) -> list[str]:
         _times(both.real),
         _times(both.simulated),
         f"{scene.most:.2f}",
+        f"{both.simulated.ours.posts:.2f}" if both.simulated else "",
         _later_posts(both.real),
         _later_posts(both.simulated),
         f"{_most_posts(scene):.2f}",

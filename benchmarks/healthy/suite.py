@@ -5,14 +5,11 @@ that can show more, in real time: the sandbox in a process of its own, ours and 
 by turns.
 """
 
-from collections.abc import Mapping
 from typing import Final
-
-import attrs
 
 from benchmarks import names, progress
 from benchmarks.healthy import plot, real, results
-from benchmarks.healthy.outcome import Outcomes
+from benchmarks.healthy.outcome import plain
 from benchmarks.healthy.scenes import ALL
 from benchmarks.healthy.simulation import simulate_all
 from benchmarks.suite import Figures, Suite
@@ -28,16 +25,7 @@ def measure(quick: bool) -> Figures:  # noqa: FBT001 - the one question of all s
     simulated = simulate_all([scene for scene in scenes if scene.is_simulated], rounds)
     progress.say("healthy, simulated time: done")
     found = real.measure([scene for scene in scenes if scene.is_real], rounds)
-    return {"simulated": _plain(simulated), "real": _plain(found)}
-
-
-def _plain(found: Mapping[str, Outcomes]) -> Figures:
-    return {
-        scene: {
-            name: [attrs.asdict(outcome) for outcome in runs] for name, runs in outcomes.items()
-        }
-        for scene, outcomes in found.items()
-    }
+    return {"simulated": plain(simulated), "real": plain(found)}
 
 
 SUITE: Final = Suite(
