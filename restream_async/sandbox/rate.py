@@ -17,6 +17,8 @@ class RateLimit:
         Without a burst it is what one second allows, at least 1. Raises `ValueError` for a rate
         that is not positive and finite, or a burst below 1.
         """
+        self._size = self._tokens = 1.0
+        self._moment = 0.0
         self._burst: int | None = None
         self.per_second = per_second
         self.burst = burst

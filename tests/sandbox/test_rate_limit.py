@@ -179,6 +179,7 @@ async def test_lists_may_take_another_time_than_all_others() -> None:
         await caller.list("v1")
 
     assert drawn == ["usual", "list", "usual", "usual"]
+    assert sandbox.list_latency is None
 
 
 async def test_a_limited_request_meets_no_fault() -> None:
