@@ -1,8 +1,8 @@
-"""What a creation costs, what becomes of a service under load, what size does, and what many do.
+"""What a creation costs, what load, size and many clients do, and what speed a service allows.
 
     python -m pip install -e '.[bench]' && python -m benchmarks
 
-Runs every suite, prints tables, and writes the figures, the plots and the README's tables. The
+Runs every suite, prints tables, and writes the figures, the plots and the READMEs' tables. The
 figures lie beside the plots, so that both can be made again without measuring (--redraw). `cost`
 needs valgrind and nginx, `size` needs nginx.
 """
@@ -16,11 +16,12 @@ from typing import Final
 from benchmarks.readme import with_table
 from benchmarks.suite import MissingProgramError, Suite
 
-_NAMES: Final = ("cost", "overload", "size", "fleet")
+_NAMES: Final = ("cost", "overload", "size", "fleet", "healthy")
 _PLOTS: Final = Path(__file__).parent / "plots"
-_README: Final = Path(__file__).parents[1] / "README.md"
+_ROOT: Final = Path(__file__).parents[1]
 _BESIDE: Final = """\
 programs of their own, each with --help:
+  python -m benchmarks.healthy         the suite `healthy` in simulated time only, for tuning
   python -m benchmarks.chaos           the same creations through the same faults, by five clients
   python -m benchmarks.kill9           a journaled run that is killed a hundred times
   python -m benchmarks.journal         what a journal costs
@@ -66,19 +67,21 @@ def _suites() -> Mapping[str, Suite]:
     # What they compare is in the extra; without it, this program can still say so.
     from benchmarks.cost.suite import SUITE as COST  # noqa: PLC0415
     from benchmarks.fleet.suite import SUITE as FLEET  # noqa: PLC0415
+    from benchmarks.healthy.suite import SUITE as HEALTHY  # noqa: PLC0415
     from benchmarks.overload.suite import SUITE as OVERLOAD  # noqa: PLC0415
     from benchmarks.size.suite import SUITE as SIZE  # noqa: PLC0415
 
-    return {suite.name: suite for suite in (COST, OVERLOAD, SIZE, FLEET)}
+    return {suite.name: suite for suite in (COST, OVERLOAD, SIZE, FLEET, HEALTHY)}
 
 
 def _redraw(suite: Suite, plots: Path) -> None:
-    """Make from the figures what they are shown by; the README shows those of its own folder."""
+    """Make from the figures what they are shown by; a README shows those of this folder."""
     figures = suite.read(plots)
     suite.draw(figures, plots)
     if plots.resolve() == _PLOTS:
-        readme = _README.read_text("utf-8")
-        _README.write_text(with_table(readme, suite.name, suite.summary(figures)), "utf-8")
+        path = _ROOT / suite.readme
+        readme = path.read_text("utf-8")
+        path.write_text(with_table(readme, suite.name, suite.summary(figures)), "utf-8")
 
 
 def _arguments() -> argparse.Namespace:

@@ -1,4 +1,4 @@
-"""The README's tables of figures, each between two marks, so that no figure is copied by hand."""
+"""The READMEs' tables of figures, each between two marks, so that no figure is copied by hand."""
 
 import re
 

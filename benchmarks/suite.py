@@ -35,6 +35,7 @@ class Suite:
         text: says in tables what was measured.
         summary: says in one table what the README shows of it.
         draw: draws it into a folder.
+        readme: where the summary stands, from the root of the repository.
 
     """
 
@@ -45,6 +46,7 @@ class Suite:
     text: Callable[[Figures], str]
     summary: Callable[[Figures], str]
     draw: Callable[[Figures, Path], None]
+    readme: str = "README.md"
 
     def check(self) -> None:
         """See that all is there.

@@ -41,6 +41,14 @@ def sandbox(  # noqa: PLR0913 - one for each option
             show_default="no bound",
         ),
     ] = None,
+    rate_limit: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            help="Requests allowed a second; further ones are turned away with 429.",
+            show_default="no bound",
+        ),
+    ] = None,
 ) -> None:
     """Run a sandbox of the service until Ctrl-C. It keeps nothing.
 
@@ -53,6 +61,7 @@ def sandbox(  # noqa: PLR0913 - one for each option
         seed=seed,
         latency=latency,
         capacity=capacity,
+        rate_limit=rate_limit,
     )
     run_async(_serve(ready, console_on(sys.stderr), f"{host}:{port}"))
 
@@ -100,6 +109,7 @@ def _summary(ready: Sandbox) -> Text:
         (counts.lists + counts.toggles + counts.deletes, "lists, toggles and deletions asked for"),
         (counts.faults.total, "faults made"),
         (counts.shed, "turned away for want of capacity"),
+        (counts.limited, "turned away by the rate limit"),
         (counts.stored, "restreams stored in the end"),
         (sum(len(group) - 1 for group in ready.duplicates()), "of them there more than once"),
     ]

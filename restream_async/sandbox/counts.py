@@ -38,7 +38,7 @@ class Counts:
     """A snapshot of what a sandbox has seen.
 
     `posts`, `lists`, `toggles` and `deletes` are requests that arrived, whatever became of
-    them (shed, refused or failed ones too).
+    them (shed, limited, refused or failed ones too).
     """
 
     posts: int
@@ -49,6 +49,8 @@ class Counts:
     """Restreams that exist now."""
     shed: int
     """Requests turned away because all places, and the queue, were taken."""
+    limited: int
+    """Requests turned away because of the rate limit."""
     faults: FaultCounts
     in_flight: int
     """Requests that have arrived and are not answered yet: served, waiting or hanging."""
@@ -62,6 +64,7 @@ class Tally:
     def __init__(self) -> None:
         """Start at nought."""
         self.shed = 0
+        self.limited = 0
         self._in_flight = 0
         self._max_in_flight = 0
         self._calls: Counter[Endpoint] = Counter()
@@ -94,6 +97,7 @@ class Tally:
             deletes=self._calls[Endpoint.DELETE],
             stored=stored,
             shed=self.shed,
+            limited=self.limited,
             faults=FaultCounts(
                 before=by_kind(Phase.BEFORE),
                 after=by_kind(Phase.AFTER),

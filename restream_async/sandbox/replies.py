@@ -13,7 +13,7 @@ import attrs
 from .faults import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from .store import Stored
 
@@ -58,16 +58,25 @@ _PAGE = b"""\
 """
 
 
-def _json(status: HTTPStatus, body: bytes) -> Reply:
+_NO_HEADERS: Mapping[str, str] = {}
+
+
+def _json(status: HTTPStatus, body: bytes, headers: Mapping[str, str] = _NO_HEADERS) -> Reply:
+    further = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\n"
         "Content-Type: application/json; charset=utf-8\r\n"
-        f"Content-Length: {len(body)}\r\n\r\n"
+        f"{further}Content-Length: {len(body)}\r\n\r\n"
     )
     return Reply(head.encode(), body)
 
 
-def _envelope(status: HTTPStatus, result: object, errors: Sequence[str]) -> Reply:
+def _envelope(
+    status: HTTPStatus,
+    result: object,
+    errors: Sequence[str],
+    headers: Mapping[str, str] = _NO_HEADERS,
+) -> Reply:
     envelope: dict[str, object] = {
         "success": not errors,
         "errors": errors,
@@ -76,7 +85,7 @@ def _envelope(status: HTTPStatus, result: object, errors: Sequence[str]) -> Repl
         "resultInfo": None,
         "statusCode": status.value,
     }
-    return _json(status, _encode(envelope).encode())
+    return _json(status, _encode(envelope).encode(), headers)
 
 
 def success(result: object, status: HTTPStatus = HTTPStatus.OK) -> Reply:
@@ -115,6 +124,13 @@ def backend_fetch_failed(retry_after: str | None) -> Reply:
         f"Content-Length: {len(_PAGE)}",
     ]
     return Reply("\r\n".join([*head, "\r\n"]).encode(), _PAGE)
+
+
+@lru_cache
+def too_many_requests(retry_after: str | None) -> Reply:
+    """Return the answer to a request beyond the rate limit."""
+    header = {} if retry_after is None else {"Retry-After": retry_after}
+    return _envelope(HTTPStatus.TOO_MANY_REQUESTS, None, ["Too Many Requests"], header)
 
 
 UNAUTHORIZED = failure(HTTPStatus.UNAUTHORIZED, ["Unauthorized"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import random
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -10,9 +12,11 @@ from typing import TYPE_CHECKING, Final, Self
 from aiohttp import web
 
 from .answer import Answer
-from .calls import read_call
+from .calls import Endpoint, read_call
 from .capacity import Capacity
 from .faults import Faults
+from .rate import RateLimit
+from .replies import too_many_requests
 from .service import Service
 from .timers import Timers
 
@@ -33,6 +37,8 @@ _SHUTDOWN_SECONDS = 0.05
 # Room for a benchmark that opens its whole pool at once.
 _BACKLOG = 2048
 _NO_FAULTS = Faults()
+EXACT: Final = "exact"
+"""The `Retry-After` of a 429 is the seconds until the next request is allowed, rounded up."""
 
 
 class Sandbox:
@@ -56,6 +62,10 @@ class Sandbox:
         latency: Latency = 0.0,
         capacity: int | None = None,
         queue: int | None = 0,
+        list_latency: Latency | None = None,
+        rate_limit: float | None = None,
+        burst: int | None = None,
+        rate_limit_retry_after: str | None = EXACT,
         api_key: str = "sandbox-key",
         project_id: str = "sandbox",
         ids: Ids = "int",
@@ -69,18 +79,29 @@ class Sandbox:
           then; a client that leaves while it still waits for a place leaves no effect.
         - `capacity`: requests served at once; `queue`: how many more may wait for a place
           (None: no bound). Beyond, a request is shed with the 503 page and has no effect.
+        - `list_latency`: the latency of lists, where it is another one.
+        - `rate_limit`: requests allowed a second; `burst`: how many of them at once (None: as many
+          as in a second, at least 1). Beyond, a request gets a 429 after the latency of any other
+          one, and has no effect.
+        - `rate_limit_retry_after`: the `Retry-After` of every 429; "exact": the seconds until the
+          next request is allowed, rounded up; None: not sent.
         - `ids`: whether ids are JSON integers or strings; the documentation shows both.
         - `port`: 0 takes a free one.
 
-        Raises `ValueError` for a latency below 0, a capacity below 1, a queue below 0.
+        Raises `ValueError` for a latency below 0, a capacity below 1, a queue below 0, a rate limit
+        of 0 or below, a burst below 1.
         """
         self.api_key: Final = api_key
         self.project_id: Final = project_id
         self.latency = latency
+        self.list_latency = list_latency
+        self.rate_limit_retry_after = rate_limit_retry_after
+        """The `Retry-After` of every 429; may be replaced."""
         self._service = Service(
             faults=faults, seed=seed, api_key=api_key, project_id=project_id, ids=ids
         )
         self._capacity = Capacity(capacity, queue)
+        self._rate = RateLimit(rate_limit, burst)
         self._timers = Timers()
         self._random = random.Random(seed)  # noqa: S311 - it draws latencies, not secrets
         self._host = host
@@ -134,9 +155,16 @@ class Sandbox:
 
     @latency.setter
     def latency(self, latency: Latency) -> None:
-        if not callable(latency) and latency < 0:
-            raise ValueError(f"latency must be >= 0 seconds, not {latency!r}")
-        self._latency = latency
+        self._latency = _checked("latency", latency)
+
+    @property
+    def list_latency(self) -> Latency | None:
+        """The latency of lists (None: that of all others); may be replaced."""
+        return self._list_latency
+
+    @list_latency.setter
+    def list_latency(self, latency: Latency | None) -> None:
+        self._list_latency = None if latency is None else _checked("list_latency", latency)
 
     @property
     def capacity(self) -> int | None:
@@ -155,6 +183,27 @@ class Sandbox:
     @queue.setter
     def queue(self, queue: int | None) -> None:
         self._capacity.queue = queue
+
+    @property
+    def rate_limit(self) -> float | None:
+        """How many requests are allowed a second (None: no bound); may be replaced.
+
+        A new rate begins with a full burst.
+        """
+        return self._rate.per_second
+
+    @rate_limit.setter
+    def rate_limit(self, rate_limit: float | None) -> None:
+        self._rate.per_second = rate_limit
+
+    @property
+    def burst(self) -> int | None:
+        """How many requests the rate limit allows at once (None: a second's); may be replaced."""
+        return self._rate.burst
+
+    @burst.setter
+    def burst(self, burst: int | None) -> None:
+        self._rate.burst = burst
 
     async def settle(self) -> None:
         """Wait until all that clients gave up on is done: late commits, abandoned work.
@@ -206,6 +255,8 @@ class Sandbox:
     async def _serve(self, call: Call, authorization: str, body: bytes) -> Reply:
         if self.outage:
             return self._service.unavailable()
+        if wait := self._rate.take(asyncio.get_running_loop().time()):
+            return await self._too_many(call, wait)
         place = await self._capacity.enter()
         if place is None:
             self._service.tally.shed += 1
@@ -218,8 +269,21 @@ class Sandbox:
             place.let_go()
         return reply
 
+    async def _too_many(self, call: Call, wait: float) -> Reply:
+        self._service.tally.limited += 1
+        retry_after = self.rate_limit_retry_after
+        reply = too_many_requests(str(math.ceil(wait)) if retry_after == EXACT else retry_after)
+        seconds = self._draw(call)
+        return await self._timers.work(seconds, lambda: reply) if seconds else reply
+
+    def _draw(self, call: Call) -> float:
+        latency = self._latency
+        if call.endpoint is Endpoint.LIST and self._list_latency is not None:
+            latency = self._list_latency
+        return latency(self._random) if callable(latency) else latency
+
     async def _answer(self, call: Call, authorization: str, body: bytes, place: Place) -> Reply:
-        seconds = self._latency(self._random) if callable(self._latency) else self._latency
+        seconds = self._draw(call)
         if not seconds:
             return self._service.answer(call, authorization, body, self._timers.commit)
 
@@ -230,3 +294,9 @@ class Sandbox:
         # The service does not see its clients leave: what it has begun, it finishes.
         place.hold()
         return await self._timers.work(seconds, work)
+
+
+def _checked(name: str, latency: Latency) -> Latency:
+    if not callable(latency) and latency < 0:
+        raise ValueError(f"{name} must be >= 0 seconds, not {latency!r}")
+    return latency

@@ -22,6 +22,7 @@ def counts(posts: int) -> Counts:
         deletes=0,
         stored=3,
         shed=0,
+        limited=0,
         faults=none,
         in_flight=0,
         max_in_flight=2,

@@ -93,6 +93,16 @@ def test_it_answers_slowly_and_only_so_many_when_asked_to(cli: Cli) -> None:
     assert "        4  turned away for want of capacity" in end.err
 
 
+def test_it_allows_only_so_many_a_second_when_asked_to(cli: Cli) -> None:
+    async def ask(settings: dict[str, str]) -> None:
+        async with aiohttp.ClientSession(settings["RESTREAM_BASE_URL"]) as session:
+            answers = [await session.get("/anything") for _ in range(3)]
+        assert [answer.status for answer in answers] == [401, 429, 429]
+
+    end = run_with(cli, "--rate-limit", 0.01, use=lambda settings: asyncio.run(ask(settings)))
+    assert "        2  turned away by the rate limit" in end.err
+
+
 def test_sigterm_ends_it_as_well(cli: Cli) -> None:
 
     def end() -> None:
@@ -112,6 +122,9 @@ def test_a_port_that_is_taken_is_one_sentence(cli: Cli) -> None:
     assert "name another --port, or 0" in end.err
 
 
-@pytest.mark.parametrize("option", [["--faults", "some"], ["--capacity", "0"], ["--port", "70000"]])
+@pytest.mark.parametrize(
+    "option",
+    [["--faults", "some"], ["--capacity", "0"], ["--rate-limit", "0"], ["--port", "70000"]],
+)
 def test_wrong_options_are_refused(cli: Cli, option: list[str]) -> None:
     assert cli("sandbox", *option).code == 2

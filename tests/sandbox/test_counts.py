@@ -26,6 +26,7 @@ async def test_every_request_is_counted_by_what_it_asks_for() -> None:
         deletes=2,
         stored=1,
         shed=0,
+        limited=0,
         faults=FaultCounts(before={}, after={}, late=0, listing={}, other={}),
         in_flight=0,
         max_in_flight=1,

@@ -1,0 +1,35 @@
+"""The other contestant in simulated time: the same client, with a limit that never changes.
+
+All that depends on how the library's limit looks inside is here.
+"""
+
+from benchmarks.terms import IN_FLIGHT
+from restream_async import RetryPolicy
+from restream_async.calls import Caller, Exchange
+from restream_async.gate import Gate
+from restream_async.limit import AdaptiveLimit, Signal
+from restream_async.outage import Outage
+from restream_async.timing import Timing
+
+
+class _FixedLimit(AdaptiveLimit):
+    """Learns nothing."""
+
+    def record(self, signal: Signal, latency: float, in_flight: int, kind: str) -> bool:
+        """Leave the limit as it is."""
+        del signal, latency, in_flight, kind
+        return False
+
+    def restart(self) -> None:
+        """Leave the limit as it is."""
+
+
+def caller_with_fixed_limit(
+    exchange: Exchange, *, patience: float, policy: RetryPolicy, timing: Timing, timeout: float
+) -> Caller:
+    """Return what `Caller.over` returns, but always with 64 requests in flight."""
+    outage = Outage(patience, timing.now, timing.random, longest_pause=policy.longest_wait)
+    gate = Gate(_FixedLimit(IN_FLIGHT, start=IN_FLIGHT), outage, timing.sleep)
+    return Caller(
+        exchange=exchange, gate=gate, policy=policy, timing=timing, timeout=timeout, secrets=()
+    )

@@ -1,0 +1,168 @@
+"""The scenes in simulated time: the whole client, and the sandbox without a network."""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import lru_cache
+from typing import Final, TypeAlias
+
+from benchmarks import names
+from benchmarks.healthy.fixed import caller_with_fixed_limit
+from benchmarks.healthy.outcome import FIXED, Outcome, Outcomes
+from benchmarks.healthy.scenes import RateScene, Scene
+from benchmarks.inputs import restreams
+from benchmarks.terms import IN_FLIGHT
+from restream_async import Created, NewRestream, RetryPolicy
+from restream_async.bulk import BulkRun
+from restream_async.calls import Caller, Exchange
+from restream_async.creation import Creator, Settled
+from restream_async.sandbox import Sandbox
+from restream_async.sandbox.calls import read_call
+from restream_async.timing import Timing
+from restream_async.wire import Api, NoReply, Reply, Request
+from tests.unit.simulated_time import now, simulated
+
+_ROUND_TRIP: Final = 0.001
+"""Seconds that each request and its answer are on the way."""
+_TIMEOUT: Final = 30.0
+_PATIENCE: Final = 300.0
+_LONGEST: Final = 3600.0
+"""Simulated seconds; a run that takes longer has gone wrong."""
+_DEFAULTS: Final = RetryPolicy()
+
+Opening: TypeAlias = Callable[[Exchange, Timing], Caller]
+
+
+def _ours(exchange: Exchange, timing: Timing) -> Caller:
+    return Caller.over(
+        exchange,
+        ceiling=IN_FLIGHT,
+        patience=_PATIENCE,
+        policy=_DEFAULTS,
+        timing=timing,
+        timeout=_TIMEOUT,
+    )
+
+
+def _fixed(exchange: Exchange, timing: Timing) -> Caller:
+    return caller_with_fixed_limit(
+        exchange, patience=_PATIENCE, policy=_DEFAULTS, timing=timing, timeout=_TIMEOUT
+    )
+
+
+CONTESTANTS: Final[Mapping[str, Opening]] = {names.OURS: _ours, FIXED: _fixed}
+
+
+def simulate(scene: Scene, name: str, seed: int) -> Outcome:
+    """Let a contestant through a scene. With the same seed all meet the same service."""
+    outcomes: list[Outcome] = []
+
+    @simulated
+    async def program() -> None:
+        async with asyncio.timeout(_LONGEST):
+            outcomes.append(await _run(scene, CONTESTANTS[name], seed))
+
+    program()
+    return outcomes[0]
+
+
+def simulate_all(scenes: Sequence[Scene], seeds: int) -> Mapping[str, Outcomes]:
+    """Let all who are compared through scenes; where chance has a say, with so many seeds."""
+    jobs = [
+        (scene, name, seed)
+        for scene in scenes
+        for name in contestants(scene)
+        for seed in range(1, 1 + (seeds if scene.noisy else 1))
+    ]
+    found: dict[str, dict[str, list[Outcome]]] = {}
+    with ProcessPoolExecutor() as pool:
+        outcomes = pool.map(simulate, *zip(*jobs, strict=True))
+        for (scene, name, _), outcome in zip(jobs, outcomes, strict=True):
+            found.setdefault(scene.name, {}).setdefault(name, []).append(outcome)
+    return found
+
+
+def contestants(scene: Scene) -> Sequence[str]:
+    """Return who is compared; what a rate limit allows is known without a comparison."""
+    return (names.OURS,) if isinstance(scene, RateScene) else (names.OURS, FIXED)
+
+
+class _Service(Sandbox):
+    """A sandbox that is asked without a network. An `Exchange`."""
+
+    closed = ""
+
+    async def send(self, request: Request, timeout: float) -> Reply | NoReply:  # noqa: ASYNC109 - the protocol's
+        """Exchange a request for an answer."""
+        call = read_call(request.method, request.path)
+        request.sent = request.method != "GET"
+        tally = self._service.tally
+        tally.arrived(call.endpoint)
+        try:
+            async with asyncio.timeout(timeout):
+                await asyncio.sleep(_ROUND_TRIP)
+                reply = await self._serve(call, self.api_key, request.body or b"")
+        except TimeoutError:
+            return NoReply(detail="no answer", sent=request.sent, timed_out=True)
+        finally:
+            tally.left()
+        status, headers = _read_head(reply.head)
+        return Reply(status=status, headers=headers, body=reply.body)
+
+
+@lru_cache
+def _read_head(head: bytes) -> tuple[int, Mapping[str, str]]:
+    first, *lines = head.decode().split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines if line)
+    return int(first.split(" ")[1]), headers
+
+
+async def _run(scene: Scene, opening: Opening, seed: int) -> Outcome:
+    service = _Service(seed=seed, **scene.settings)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    loop = asyncio.get_running_loop()
+    for seconds, attribute, value in scene.changes:
+        loop.call_later(seconds, setattr, service, attribute, value)
+    timing = Timing(
+        now=now,
+        computing=lambda: 0.0,
+        wall_clock=now,
+        sleep=asyncio.sleep,
+        random=random.Random(seed).random,
+    )
+    caller = opening(service, timing)
+    creator = Creator(caller, Api(service.project_id), "confirm")
+    work = _awaited if scene.awaited else _bulk
+    try:
+        failed, seconds = await work(scene, caller, creator, Api(service.project_id))
+        ended = now()
+    finally:
+        await caller.gate.close()
+    counts = service.counts
+    return Outcome(
+        seconds=seconds,
+        ended=ended,
+        posts=counts.posts / scene.count,
+        limited=counts.limited,
+        failed=failed,
+        twice=len(service.duplicates()),
+    )
+
+
+async def _bulk(scene: Scene, caller: Caller, creator: Creator, api: Api) -> tuple[int, float]:
+    failed, last = 0, 0.0
+    async with BulkRun(caller, api, creator, restreams(scene.count), ensure=scene.ensure) as run:
+        async for outcome in run:
+            failed += not isinstance(outcome, Created)
+            last = now()
+    return failed, last
+
+
+async def _awaited(scene: Scene, caller: Caller, creator: Creator, api: Api) -> tuple[int, float]:
+    del api
+
+    async def create(new: NewRestream) -> bool:
+        return isinstance(await creator.create(new, caller.begin()), Settled)
+
+    done = await asyncio.gather(*(create(new) for new in restreams(scene.count)))
+    return done.count(False), now()
