@@ -11,14 +11,16 @@ SLACK = 1.25
 CROWDED = E("CROWDED", 6.5)
 CROWDED_AIM = E("AIM", 3.5)
 FIRST_CHECK = 64
-FORGIVEN = 0.02
+FORGIVEN = E("FORGIVEN", 0.03)
 MOST_FORGIVEN = 0.15
 CAP = 60.0
 ERRORS = E("ERRORS", 8)
-STOOD = E("STOOD", 2.0)
-YIELD = E("YIELD", .25)
-WAIT = E("WAIT", 16)
+STOOD = E("STOOD", 1.0)
+YIELD = E("YIELD", .5)
+WAIT = E("WAIT", 8)
 ADD = E("ADD", 4)
+ALLWAIT = E("ALLWAIT", 1)
+SUSPICIOUS = E("SUSPICIOUS", 1.0)
 
 
 class Signal(enum.Enum):
@@ -75,7 +77,7 @@ class Baseline:
 
     def begin(self, limit):
         self.limit = limit
-        self.errors = self.answers = 0
+        self.errors = self.answers = self.all_errors = 0
 
     @property
     def learned(self):
@@ -124,6 +126,9 @@ class AdaptiveLimit:
         self._check_in = self._check_wait = FIRST_CHECK
         self._trial = None
         self._quiet_errors, self._pause_errors = 0, 8
+        self._storm = 0
+        self._bearable, self._before_slow = math.log(E('SLOW', 2.0)), 0.0
+        self._start = self._limit
 
     @property
     def _baseline(self):
@@ -147,7 +152,7 @@ class AdaptiveLimit:
         if in_flight > limit - 1.0:
             self._full = self._used = True
         if signal is _SHED:
-            self._refused(started, now)
+            self._refused(started, now, in_flight)
             return limit != self._limit
         baseline = self.baseline
         baseline.answers += 1
@@ -155,6 +160,7 @@ class AdaptiveLimit:
             baseline.credit += baseline.share
         self._clean += 1
         self._calm += 1
+        self._storm -= 1
         if self._clean >= limit * self._wait and limit < self._ceiling and self._clean > 1:
             self._grow(now)
         if kind and started >= self._changed_at:
@@ -166,13 +172,14 @@ class AdaptiveLimit:
                 self._end_window(now)
         return limit != self._limit
 
-    def _refused(self, started, now):
+    def _refused(self, started, now, in_flight):
         baseline = self.baseline
         stood = self._calm >= STOOD * self._limit
         self._calm = 0
         if not baseline.limit or baseline.answers > 1000:
             baseline.begin(self._limit)
         baseline.answers += 1
+        baseline.all_errors += 1
         if self._trial is not None:
             if started >= self._changed_at:
                 self._trial_errors += 1
@@ -180,25 +187,31 @@ class AdaptiveLimit:
                 return
             # even more of them: no time for experiments
             self._trial = None
-        if baseline.forgives():
+        if not (self._grew and not baseline.learned) and baseline.forgives():
             if not baseline.learned:
                 self._clean = 0
             return
         baseline.errors += 1
         cut = 1.0
-        if self._grew:
+        if self._grew or ALLWAIT:
             self._more_wait()
-        elif stood and self._mean:
+        if not self._grew and stood and self._mean:
             cut = max(1.0, YIELD * self._limit)
         self._limit = max(1.0, self._limit - cut)
         self._grown = None
         self._clean = 0
         self._step, self._successes, self._grew = 1.0, 0, False
         if baseline.errors >= ERRORS:
-            if baseline.errors > 0.3 * baseline.answers:
+            if baseline.errors > 0.25 * (baseline.answers + in_flight):
                 baseline.begin(self._limit)
-            elif self._limit >= 4 and self._quiet_errors <= 0 and self._last is not None:
-                self._begin_trial(now, self._last[0], self._last[1], baseline.errors / baseline.answers)
+                self._storm = 1000
+            elif (
+                baseline.all_errors <= 0.13 * baseline.answers and
+                baseline.answers >= 50 and self._storm <= 0
+                and self._quiet_errors <= 0 and self._last is not None
+                and self._crowding < math.log(1.35)
+            ):
+                self._begin_trial(now, self._last[0], self._last[1], baseline.all_errors / baseline.answers)
 
     def _begin_trial(self, now, kind, base, share=0.0):
         self._trial, self._trial_from = (self._limit, kind, base, None), self._limit
@@ -264,6 +277,18 @@ class AdaptiveLimit:
             self._normal[kind] = (mean + normal) / 2 if mean + 2 * error > normal else mean
         over = mean - normal
         crowding = self._crowding = mean - self._floor[kind]
+        if mean - 2 * error > self._bearable and self._limit > 1:
+            if self.log: self.log(now, "slow", self._limit, math.exp(mean))
+            if self._limit <= 8:
+                # even few take as long
+                self._bearable = mean + math.log(2)
+                self._set(self._before_slow, now)
+            else:
+                self._before_slow = max(self._before_slow, self._limit)
+                self._set(max(8.0, self._limit * math.exp(self._bearable - math.log(2) - mean)), now)
+            self._step, self._grown, self._grew = 1.0, None, False
+            self._normal.pop(kind, None)
+            return
         if full and crowding > math.log(CROWDED) + 2 * error and self._limit > 1:
             if self.log: self.log(now, "crowded", self._limit, math.exp(crowding))
             self._set(self._limit * CROWDED_AIM / math.exp(crowding), now)
@@ -323,7 +348,7 @@ class AdaptiveLimit:
                 self._set(self._limit, now)
                 self._quiet_errors = self._pause_errors
                 return
-            both = (baseline.errors + errors) / (baseline.answers)
+            both = baseline.all_errors / baseline.answers
             baseline.learn(both)
             if self.log: self.log(now, "not load", before, baseline.limit, share)
             before = baseline.limit

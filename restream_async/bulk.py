@@ -361,7 +361,7 @@ class BulkRun:
         gate = self._caller.gate
         self._queued = True
         try:
-            await gate.enter()
+            await gate.enter(new=True)
         except GivenUpError:
             return False
         finally:

@@ -170,7 +170,7 @@ class Caller:
         except BaseException:
             deadline.in_doubt = deadline.in_doubt or request.sent
             # A cancellation says nothing about the load.
-            gate.leave(latency=now() - started)
+            gate.leave(latency=now() - started, started=started)
             raise
         latency = now() - started
         if not isinstance(result, Failure):
@@ -186,7 +186,7 @@ class Caller:
             and isinstance(result.error, AttemptTimeoutError)
             and latency < _FAIR * gate.idle_latency(request.method)
         ):
-            gate.leave(latency=latency)
+            gate.leave(latency=latency, started=started)
         else:
             self._learn(result, latency, started)
         return result
@@ -217,7 +217,7 @@ class Caller:
             self.gate.note(failure.error)
         else:
             self.gate.failed(failure, latency)
-        self.gate.leave(failure.signal, latency, "", started)
+        self.gate.leave(failure.signal, latency, "", started, failure.retry_after)
 
     async def insist(
         self,
@@ -282,7 +282,8 @@ class Caller:
         async def retry() -> _T | Failure:
             nonlocal last
             # What never reached the service, it need not bear once more.
-            price = 1.0 if last.connected else 0.0
+            # Nor what is paced anyway.
+            price = 1.0 if last.connected and not last.limited else 0.0
             if not await self._afford(price, deadline):
                 return Failure(Verdict.REFUSED, last.error)
             if deadline.patient and self.gate.given_up:
@@ -315,7 +316,7 @@ class Caller:
         that cannot connect while others succeed does, or it would go on for ever.
         """
         away = not (failure.connected or failure.overtaken)
-        return deadline.patient and (away or self.gate.state == "outage")
+        return deadline.patient and (away or failure.limited or self.gate.state == "outage")
 
     async def _afford(self, price: float, deadline: Deadline) -> bool:
         """Wait until the budget allows one more retry; return False if it does so too late."""
@@ -340,6 +341,7 @@ class Caller:
         # A single call waits less than its deadline for a service that was never reached.
         patient = deadline.patient or not self.gate.reached
         entering = self.gate.enter(patient=patient, ahead=ahead)
+        waits_since = deadline.clock()
         try:
             await deadline.stop.wait_for(entering, None if deadline.patient else deadline.left())
         except GivenUpError:
@@ -347,6 +349,8 @@ class Caller:
         except TimeoutError:
             detail = f"no free place among {self.gate.in_flight} in flight before the deadline"
             return self.late(request, deadline, detail)
+        finally:
+            deadline.excuse(waits_since)
         return None
 
     def late(self, request: Request, deadline: Deadline, detail: str) -> Failure:

@@ -100,6 +100,15 @@ class Deadline:
         """Whether it moves on in an outage."""
         return self._held is not None
 
+    def clock(self) -> float:
+        """Return the seconds that have passed for it: those of an outage have not."""
+        return self._now() - (0.0 if self._held is None else self._held())
+
+    def excuse(self, since: float) -> None:
+        """Move a patient one on by the time that has passed since `clock` said so."""
+        if self._held is not None:
+            self._moment += self.clock() - since
+
     def left(self) -> float:
         """Return the seconds until then; 0 or below when it is over, or the call is to end."""
         if self.stop.requested:

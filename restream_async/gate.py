@@ -6,6 +6,7 @@ The limit is learnt (`limit`), and in an outage nobody is let through but a prob
 
 import asyncio
 import copy
+import math
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,7 @@ from typing import Final, Literal, Self, TypeAlias
 from restream_async.errors import CallError
 from restream_async.adaptive_limit import AdaptiveLimit, Signal
 from restream_async.outage import Outage
+from restream_async.rate_limit import RateLimit
 from restream_async.timing import Timing
 from restream_async.verdict import Failure
 
@@ -23,6 +25,7 @@ State: TypeAlias = Literal["open", "outage"]
 _LONGEST_REST: Final = 5.0
 # Looked up once, not for every answer.
 _SHED: Final = Signal.SHED
+_LIMITED: Final = Signal.LIMITED
 
 
 class GivenUpError(Exception):
@@ -36,11 +39,15 @@ class Gate:
         self,
         limit: AdaptiveLimit,
         outage: Outage,
+        rate: RateLimit,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Open with nothing in flight; `sleep` waits on the clock of `outage`."""
         self._limit = limit
         self._outage = outage
+        self._rate = rate
+        # Whether there is a timer for the next request of a paced client.
+        self._pace_is_set = False
         self._sleep = sleep
         self._timers: set[asyncio.Task[None]] = set()
         # What may be in flight now: the limit, less the places that rest; none in an outage.
@@ -74,7 +81,7 @@ class Gate:
 
         """
         outage = Outage(patience, timing.now, timing.random, longest_pause=longest_pause)
-        return cls(AdaptiveLimit(ceiling), outage, timing.sleep)
+        return cls(AdaptiveLimit(ceiling), outage, RateLimit(timing.now), timing.sleep)
 
     @property
     def ceiling(self) -> int:
@@ -122,7 +129,7 @@ class Gate:
     @property
     def has_room(self) -> bool:
         """Whether a place is free, and nobody waits for it."""
-        return self._in_flight < self._room and not self._waiting
+        return self._in_flight < self._room and not self._waiting and self._may_send()
 
     def idle_latency(self, kind: str) -> float:
         """Return the seconds that an answer takes while there is little to do; 0 if unknown."""
@@ -133,11 +140,43 @@ class Gate:
         if self._waiting:
             return False
         if self._in_flight < self._room:
+            if self._rate.active:
+                return self._try_send()
             self._in_flight += 1
             return True
         return self._try_probe()
 
-    async def enter(self, *, patient: bool = True, ahead: bool = False) -> None:
+    def _may_send(self) -> bool:
+        return not self._rate.active or self._closed or self._rate.delay <= 0
+
+    def _try_send(self) -> bool:
+        """Take a place at the pace that the service accepts."""
+        if not self._may_send():
+            self._arm_pace()
+            return False
+        self._in_flight += 1
+        self._rate.sent()
+        self._arm_pace()
+        return True
+
+    def _arm_pace(self) -> None:
+        delay = self._rate.delay
+        if self._rate.active and not self._pace_is_set and delay < math.inf:
+            self._pace_is_set = True
+            self._after(delay, self._unset_pace, self._pace)
+
+    def _unset_pace(self) -> None:
+        self._pace_is_set = False
+
+    def _pace(self) -> None:
+        self._admit()
+        self.tell_of_room()
+        if self._rate.active and self._rate.delay > 0:
+            self._arm_pace()
+
+    async def enter(
+        self, *, patient: bool = True, ahead: bool = False, new: bool = False
+    ) -> None:
         """Take a place; wait for one if there is none. Each is given back with `leave`.
 
         Args:
@@ -156,6 +195,9 @@ class Gate:
         turn = asyncio.get_running_loop().create_future()
         if ahead:
             self._waiting.appendleft(turn)
+        elif new:
+            # By turns with those that are tried again, each of which needs a check as well.
+            self._waiting.insert(1, turn)
         else:
             self._waiting.append(turn)
         if patient:
@@ -180,6 +222,7 @@ class Gate:
         latency: float = 0.0,
         kind: str = "",
         started: float = 0.0,
+        retry_after: float | None = None,
     ) -> None:
         """Give the place back.
 
@@ -190,11 +233,21 @@ class Gate:
             kind: of the request; latencies of one kind are alike.
 
         """
-        if signal is not None:
+        rate = self._rate
+        if signal is _LIMITED:
+            rate.refused(started, retry_after)
+            self._arm_pace()
+        elif signal is not None:
+            rate.accepted(started)
+            if rate.active:
+                self._arm_pace()
             if self._limit.record(signal, started, latency, self._in_flight, kind):
                 self._set_room()
             elif signal is _SHED:
                 self._rest(latency, kind)
+        elif rate.active:
+            rate.abandoned(started)
+            self._arm_pace()
         self._in_flight -= 1
         if self._probing and not self._outage.began_before(latency):
             self._probing = False
@@ -265,7 +318,10 @@ class Gate:
     def _admit(self) -> None:
         while self._waiting:
             if self._in_flight < self._room:
-                self._in_flight += 1
+                if not self._rate.active:
+                    self._in_flight += 1
+                elif not self._try_send():
+                    return
             elif not self._try_probe(waited=True):
                 return
             self._hand_over()

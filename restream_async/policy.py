@@ -144,7 +144,9 @@ async def pursue(  # noqa: PLR0913 - what it insists with, handed over once
         if counts:
             return policy.wait(failures, last.retry_after, chance)
         failures = min(failures, _EXCUSED_FAILURES)
-        return max(_EXCUSED_WAIT, policy.wait(failures, last.retry_after, chance))
+        # A rate limit is kept by the whole client, at its own pace.
+        retry_after = None if last.limited else last.retry_after
+        return max(_EXCUSED_WAIT, policy.wait(failures, retry_after, chance))
 
     def stop(state: "RetryCallState") -> bool:
         tired = counted >= policy.attempts

@@ -63,8 +63,9 @@ _REQUEST_TIMEOUT: Final = 408
 # Too early (RFC 8470), and too many requests: what is refused in these words was not processed.
 _NOT_PROCESSED: Final = frozenset({425, 429})
 _NOT_IMPLEMENTED: Final = 501
-# Too many requests, no capacity, and a gateway that waited in vain.
-_SHEDDING: Final = frozenset({429, 503, 504})
+_TOO_MANY: Final = 429
+# No capacity, and a gateway that waited in vain.
+_SHEDDING: Final = frozenset({503, 504})
 # Of what was not sent: where nothing will be different in a moment.
 _FOR_GOOD: Final = (CertificateError, ClientClosedError, NotSentError)
 _WITHHELD: Final = "[withheld: it may hold stream keys]"
@@ -118,10 +119,17 @@ class Failure:
         return not isinstance(self.error, TransportError)
 
     @property
+    def limited(self) -> bool:
+        """Whether the service refused it because of a rate limit."""
+        return isinstance(self.error, ApiError) and self.error.status == _TOO_MANY
+
+    @property
     def signal(self) -> Signal | None:
         """What it says about the load of the service, if anything."""
         error = self.error
         if isinstance(error, ApiError):
+            if error.status == _TOO_MANY:
+                return Signal.LIMITED
             return Signal.SHED if error.status in _SHEDDING else Signal.GOOD
         if isinstance(error, AttemptTimeoutError):
             return Signal.SHED

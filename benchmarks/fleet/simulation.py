@@ -8,14 +8,16 @@ other.
 import asyncio
 import gc
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from os import cpu_count
 from statistics import mean, median, quantiles
 from typing import Final
 
 from benchmarks import progress
 from benchmarks.fleet.arithmetic import jain, peak, rates, settled
-from benchmarks.fleet.scenes import CEILING, LATENCY, SLOTS_EACH, Scene
+from benchmarks.fleet.scenes import CEILING, LATENCY, SLOTS_EACH, WELL, Scene
 from benchmarks.fleet.service import WIRE, Service, Wire
 from benchmarks.inputs import restreams
 from benchmarks.suite import Figures
@@ -28,16 +30,20 @@ from restream_async.wire import Api
 from tests.unit.simulated_time import simulated
 
 _STEP: Final = 0.5
-_REPORT: Final = 10
+_REPORT: Final = 20
 """Seconds of simulated time between two reports of progress."""
-_WELL: Final = 0.9
-"""Of the capacity: then the service is back at work."""
 _PARTS: Final = 20
 _BRIEF: Final = 0.1
 _LATE: Final = 20.0
-"""The last seconds of a scene, in which it shows whether latencies go on growing."""
+"""The last seconds of a scene."""
 # Fewer collections: a simulation makes millions of objects, and hardly any cycles.
 _OBJECTS: Final = 200_000
+
+
+def simulate_all(scenes: Sequence[Scene], seeds: Sequence[int]) -> list[Figures]:
+    """Simulate so many scenes, each with its seed, on all processors; return what came of each."""
+    with ProcessPoolExecutor(min(len(scenes), cpu_count() or 1)) as pool:
+        return list(pool.map(simulate, scenes, seeds))
 
 
 def simulate(scene: Scene, seed: int) -> Figures:
@@ -45,11 +51,11 @@ def simulate(scene: Scene, seed: int) -> Figures:
     wires: list[Wire] = []
     with _rare_collections():
         _simulate(scene, wires, seed)
-    return _figures(scene, wires)
+    return {"seed": seed, **_figures(scene, wires)}
 
 
 @contextmanager
-def _rare_collections() -> Iterator[None]:
+def _rare_collections() -> Generator[None]:
     usual = gc.get_threshold()
     gc.set_threshold(_OBJECTS)
     try:
@@ -66,7 +72,9 @@ async def _simulate(scene: Scene, wires: list[Wire], seed: int) -> None:
         loop=loop,
         slots=scene.clients * SLOTS_EACH,
         queue=None if scene.queue is None else scene.clients * scene.queue,
-        work=_work(scene.spread, random.Random(chance.getrandbits(32))),
+        latency=LATENCY,
+        spread=scene.spread,
+        chance=random.Random(chance.getrandbits(32)).random,
     )
     wires.extend(Wire(service) for _ in range(scene.clients))
     if scene.outage is not None:
@@ -75,7 +83,7 @@ async def _simulate(scene: Scene, wires: list[Wire], seed: int) -> None:
         loop.call_later(back, service.come_back)
     for second in range(_REPORT, int(scene.end) + 1, _REPORT):
         line = f"fleet, {scene.name}, {second} s of {scene.end:.0f} s simulated"
-        loop.call_later(second, progress.update, line)
+        loop.call_later(second, progress.say, line)
     inputs = _Inputs()
     tasks = [
         asyncio.create_task(
@@ -91,12 +99,6 @@ async def _simulate(scene: Scene, wires: list[Wire], seed: int) -> None:
             raise AssertionError("an endless run has ended")
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _work(spread: float, chance: random.Random) -> Callable[[], float]:
-    least, more = LATENCY * (1 - spread), LATENCY * 2 * spread
-    uniform = chance.random
-    return lambda: least + more * uniform()
 
 
 class _Inputs:
@@ -161,23 +163,23 @@ def _figures(scene: Scene, wires: list[Wire]) -> Figures:
         "arrived": rates(arrived, scene.end, _STEP),
         "created": rates(created, scene.end, _STEP),
         "goodput": sum(usual) / (end - start) / capacity,
-        "requests": sum(start <= moment < end for moment in arrived) / sum(usual),
+        "requests": _each(arrived, created, start, end),
+        "requests_late": _each(arrived, created, scene.end - _LATE, scene.end),
         "fairness": jain(usual),
         # The poorest 5 %, the middle and the richest 5 % begin here.
         "shares": [part / mean(usual) for part in (parts[0], parts[_PARTS // 2 - 1], parts[-1])],
         "latency": _latency(wires, start, end),
-        "latency_late": _latency(wires, scene.end - _LATE, scene.end),
         "peak_before": _peak(arrived, scene.start_within + 1.0, before) / capacity,
-        **_around(scene, wires, arrived, created, capacity),
+        **_later(scene, wires, arrived, created, capacity),
     }
 
 
-def _around(
+def _later(
     scene: Scene, wires: list[Wire], arrived: list[float], created: list[float], capacity: float
 ) -> Figures:
-    """Return what an outage did."""
+    """Return what an outage did; without one, whether latencies went on growing."""
     if scene.outage is None:
-        return {}
+        return {"latency_late": _latency(wires, scene.end - _LATE, scene.end)}
     gone, back = scene.outage
     done = rates(created, scene.end, _STEP)
     # Some seconds after the start of the outage, all have noticed it.
@@ -186,10 +188,17 @@ def _around(
         "asked_while_gone": sum(noticed <= moment < back for moment in arrived) / (back - noticed),
         "peak_return": _peak(arrived, back, back + 1.0) / capacity,
         "peak_after": _peak(arrived, back + 1.0, scene.end) / capacity,
-        "recovered_at": _WELL,
-        "recovery_seconds": settled(done, _STEP, back, _WELL * capacity),
+        "recovery_seconds": settled(done, _STEP, back, WELL * capacity),
         "fairness_after": jain([sum(moment >= back for moment in wire.created) for wire in wires]),
     }
+
+
+def _each(arrived: list[float], created: list[float], start: float, end: float) -> float:
+    """Return the requests for each creation meanwhile."""
+    requests, creations = (
+        sum(start <= moment < end for moment in moments) for moments in (arrived, created)
+    )
+    return requests / creations
 
 
 def _peak(arrived: list[float], start: float, end: float) -> float:

@@ -5,9 +5,10 @@ All that depends on how the library's limit looks inside is here.
 
 from benchmarks.terms import IN_FLIGHT
 from restream_async import RetryPolicy
+from restream_async.adaptive_limit import AdaptiveLimit, Signal
 from restream_async.calls import Caller, Exchange
 from restream_async.gate import Gate
-from restream_async.limit import AdaptiveLimit, Signal
+from restream_async.rate_limit import RateLimit
 from restream_async.outage import Outage
 from restream_async.timing import Timing
 
@@ -15,9 +16,11 @@ from restream_async.timing import Timing
 class _FixedLimit(AdaptiveLimit):
     """Learns nothing."""
 
-    def record(self, signal: Signal, latency: float, in_flight: int, kind: str) -> bool:
+    def record(
+        self, signal: Signal, started: float, latency: float, in_flight: int, kind: str
+    ) -> bool:
         """Leave the limit as it is."""
-        del signal, latency, in_flight, kind
+        del signal, started, latency, in_flight, kind
         return False
 
     def restart(self) -> None:
@@ -29,7 +32,7 @@ def caller_with_fixed_limit(
 ) -> Caller:
     """Return what `Caller.over` returns, but always with 64 requests in flight."""
     outage = Outage(patience, timing.now, timing.random, longest_pause=policy.longest_wait)
-    gate = Gate(_FixedLimit(IN_FLIGHT, start=IN_FLIGHT), outage, timing.sleep)
+    gate = Gate(_FixedLimit(IN_FLIGHT, start=IN_FLIGHT), outage, RateLimit(timing.now), timing.sleep)
     return Caller(
         exchange=exchange, gate=gate, policy=policy, timing=timing, timeout=timeout, secrets=()
     )

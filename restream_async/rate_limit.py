@@ -1,0 +1,155 @@
+"""The rate at which a service that answers 429 accepts requests. Pure arithmetic on a clock.
+
+A rate limit is no lack of room: fewer requests in flight do not help, fewer a second do. So after a
+429 nothing is sent for a while, then a single request asks whether the service accepts requests
+again, and from then on they are sent one by one at the rate that the service has accepted.
+
+Between two 429s a token bucket is empty at both ends, so what was accepted in between, divided by
+the time, is its rate (whatever the size of the bucket). The rate grows a little with each accepted
+request until the next 429, and the growth doubles again and again while there is none, so that a
+limit that was lifted is soon noticed. botocore's adaptive mode and CUBIC grow in the same way.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+_FIRST_PAUSE: Final = 1.0
+"""Seconds without requests after the first 429, unless `Retry-After` is less. Half of it costs a
+limit of less than 2 a second one more 429; twice of it, a second of time."""
+_LONGEST_PAUSE: Final = 60.0
+"""Seconds; what a `Retry-After` beyond it is taken for."""
+_INTERVALS: Final = 1.0
+"""Once the rate is known, the pause after a 429, in intervals between requests."""
+_ENOUGH: Final = 8
+"""Requests accepted between two 429s from which a rate can be told. With half of them, slow limits
+are misjudged by a quarter; with twice as many, they are found only after minutes."""
+_BACK: Final = 0.8
+"""Times the rate, after a 429 that came too soon to measure."""
+_GROWTH: Final = 0.001
+"""Growth with each accepted request, as a share of the rate: about one request in 45 finds a 429.
+Twice of it: one in 30. Half of it: one in 60, and a limit that was raised is found later."""
+_STEADY: Final = 20
+"""Requests accepted without a 429 after which the growth doubles."""
+_DOUBLING: Final = 0.25
+"""Seconds in which the rate doubles until it has been measured."""
+_LIFTED: Final = 8.0
+"""Times the rate at the latest 429: if so many are accepted, the limit is no longer there."""
+_NO_LIMIT: Final = 1000.0
+"""Requests a second that are no longer paced."""
+_MEMORY: Final = 1000
+"""Accepted requests, and the time that they took, after which both count half."""
+
+
+class RateLimit:
+    """Says when the next request may be sent."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        """Begin without a limit; `now` returns seconds on a clock that never goes back."""
+        self._now = now
+        self.active = False
+        """Whether requests are paced."""
+        self._rate = 0.0
+        self._next = 0.0
+        # When the latest pause began, and whether a request asks whether it is over.
+        self._paused_at = -math.inf
+        self._asking = False
+        self._asked_at = 0.0
+        self._refused_in_a_row = 0
+        self._measured = 0.0
+        self._growth = _GROWTH
+        # What was accepted, since when.
+        self._accepted = 0
+        self._since = now()
+        self._steady = 0
+        self._doubled, self._doubled_at = False, 0.0
+
+    @property
+    def delay(self) -> float:
+        """Seconds until the next request may be sent; infinite while one asks."""
+        return max(0.0, self._next - self._now())
+
+    def sent(self) -> None:
+        """Note that a request is sent."""
+        now = self._now()
+        if self._asking:
+            self._asked_at, self._next = now, math.inf
+        else:
+            self._next = max(now, self._next) + 1.0 / self._rate
+
+    def abandoned(self, started: float) -> None:
+        """Note a request that ended without an answer: the next one may ask in its place."""
+        if self._asking and started > self._paused_at:
+            self._next = self._now()
+
+    def accepted(self, started: float) -> None:
+        """Note an answer that was no 429."""
+        self._accepted += 1
+        if self.active:
+            if started > self._paused_at:
+                self._go_on()
+        elif self._accepted >= _MEMORY:
+            now = self._now()
+            self._since, self._accepted = (self._since + now) / 2, self._accepted // 2
+
+    def refused(self, started: float, retry_after: float | None) -> None:
+        """Note a 429, with the seconds of its `Retry-After`."""
+        if started <= self._paused_at:
+            # Sent before the pause, as one of many.
+            return
+        now = self._now()
+        if not self.active:
+            self.active = True
+            self._rate = 0.0
+            pause = _FIRST_PAUSE
+        else:
+            if self._rate:
+                self._measure(now)
+            pause = _INTERVALS / self._rate if self._rate else _FIRST_PAUSE
+        pause *= 2.0**self._refused_in_a_row
+        self._refused_in_a_row = min(16, self._refused_in_a_row + 1)
+        # Whole seconds are often longer than need be, and some services always say the same.
+        longest = _LONGEST_PAUSE if retry_after is None else min(_LONGEST_PAUSE, retry_after)
+        self._paused_at = now
+        self._next = now + min(pause, longest)
+        self._asking = True
+        self._growth, self._steady = _GROWTH, 0
+
+    def _measure(self, now: float) -> None:
+        # The least that it can be; more, if the bucket was full in between.
+        least = self._accepted / (now - self._since)
+        enough = self._accepted >= _ENOUGH
+        if not self._refused_in_a_row:
+            self._rate *= 0.5 if self._doubled and not self._measured else _BACK
+        if enough or not self._measured:
+            self._rate = max(least, self._rate)
+        if enough or not self._measured:
+            self._accepted, self._since = 0, now
+        self._measured = self._rate
+
+    def _go_on(self) -> None:
+        now = self._now()
+        if self._asking:
+            self._asking = False
+            self._refused_in_a_row = 0
+            if not self._rate:
+                self._rate = self._accepted / max(_FIRST_PAUSE, now - self._since)
+                self._doubled, self._doubled_at = False, now
+                # The bucket was empty when the pause began.
+                self._accepted, self._since = 1, self._paused_at
+            self._next = max(now, self._asked_at + 1.0 / self._rate)
+            return
+        if not self._measured:
+            if now - self._doubled_at >= max(_DOUBLING, 4.0 / self._rate):
+                self._rate *= 2.0
+                self._doubled, self._doubled_at = True, now
+        else:
+            self._steady += 1
+            if self._steady >= _STEADY:
+                self._steady = 0
+                self._growth *= 2.0
+            self._rate *= 1.0 + self._growth
+        if self._rate > _NO_LIMIT or (self._measured and self._rate > _LIFTED * self._measured):
+            self.active = False
+            self._measured = 0.0
+            self._accepted, self._since = 0, now
