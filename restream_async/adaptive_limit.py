@@ -1,380 +1,495 @@
-"""scratch v2"""
-import enum, math, os
+"""How many requests a service can take at once, learnt from its answers. Pure arithmetic.
+
+The limit starts at its ceiling (up to 64), because most services have room, and is lowered only
+where that helps. **A step down is an experiment**: half of the limit for about one round of
+answers.
+
+- Latency that falls in proportion was queueing: the requests waited for each other. The limit
+  becomes the bandwidth-delay product, throughput times the latency of the experiment, with some
+  headroom (TCP BBR finds it in the same way).
+- Latency that stays was not caused by this client: the old limit comes back at once, and today's
+  latency is the new normal.
+- Errors that stay when the limit is lower are the service's own: they are forgiven from then on,
+  up to a share (`_Forgiveness`), and the old limit comes back.
+
+Two rules need no experiment. A refusal takes its own slot away, so that the first wave of requests
+finds the capacity of a service that refuses what it has no room for. And answers that take seconds
+are taken for queueing unless a few requests at a time take as long.
+
+Latencies are compared by the mean of their logarithms, with its standard error. It is not fooled
+by a few slow answers, and a service that is n times as slow shifts it by log(n).
+
+Nothing here knows a clock: moments are handed in.
+"""
+
+import enum
+import math
 from typing import Final
 
-def E(name, default): return type(default)(os.environ.get(name, default))
+import attrs
 
-START = 64
-HEADROOM = 1.5
-SLOWER = E("SLOWER", 1.5)
-SLACK = 1.25
-CROWDED = E("CROWDED", 6.5)
-CROWDED_AIM = E("AIM", 3.5)
-FIRST_CHECK = 64
-FORGIVEN = E("FORGIVEN", 0.03)
-MOST_FORGIVEN = 0.15
-CAP = 60.0
-ERRORS = E("ERRORS", 8)
-STOOD = E("STOOD", 1.0)
-YIELD = E("YIELD", .5)
-WAIT = E("WAIT", 8)
-ADD = E("ADD", 4)
-ALLWAIT = E("ALLWAIT", 1)
-SUSPICIOUS = E("SUSPICIOUS", 1.0)
+START: Final = 64
+"""The limit at first, where the ceiling allows it."""
+
+_HEADROOM: Final = 1.5
+_ALL_QUEUED: Final = 0.5
+_SLOWER: Final = math.log(1.5)
+_LITTLE: Final = math.log(1.25)
+_CROWDED: Final = math.log(1.35)
+_OVERCROWDED: Final = math.log(6.5)
+_AIM_OF_OVERCROWDED: Final = math.log(3.5)
+_LONGEST: Final = math.log(2.0)
+_FEW: Final = 8
+_LEAST_ROUND: Final = 8
+_LEAST_LATENCIES: Final = 5
+_PRECISION: Final = 0.15
+_MOST_LATENCIES: Final = 64
+_FIRST_CHECK: Final = 64
+_SOON: Final = 8
+_RAREST_CHECK: Final = 1024
+_FIRST_PAUSE: Final = 12
+_LONGEST_PAUSE: Final = 96
+
+_FORGIVEN: Final = 0.05
+_MOST_FORGIVEN: Final = 0.15
+_SAVED: Final = 60.0
+_ERRORS: Final = 8
+_EXPECTED: Final = 5.0
+_STORM: Final = 0.25
+_STORM_LASTS: Final = 1000
+_SHARE_OF_ERRORS: Final = 0.13
+_LEAST_SHARE: Final = 0.03
+_SURPLUS: Final = 1.5
+_LUCK: Final = 0.65
+
+_YIELD: Final = 0.5
+_LONGEST_WAIT: Final = 16
+_CONFIRMED: Final = 4
+_LEAP: Final = 1.25
 
 
 class Signal(enum.Enum):
+    """What an answer says about the load."""
+
     GOOD = "good"
+    """An answer, whatever it says: the service had time for it."""
     SHED = "shed"
+    """503, 504, a time-out: it had not."""
     LIMITED = "limited"
+    """429: too many in a time, however many at once."""
 
 
-_SHED = Signal.SHED
+_SHED: Final = Signal.SHED
 
 
-class Window:
-    __slots__ = ("n", "total", "squares", "seconds")
+class _Latencies:
+    """Latencies of one kind of request, by their logarithms."""
 
-    def __init__(self):
-        self.n = 0
-        self.total = self.squares = self.seconds = 0.0
+    __slots__ = ("count", "seconds", "squares", "total")
 
-    def add(self, latency):
-        log = math.log(latency) if latency > 1e-6 else -13.8
-        self.n += 1
+    def __init__(self) -> None:
+        self.count = 0
+        self.total = 0.0
+        self.squares = 0.0
+        self.seconds = 0.0
+
+    def add(self, latency: float) -> None:
+        log = math.log(latency) if latency > 0 else -30.0
+        self.count += 1
         self.total += log
         self.squares += log * log
         self.seconds += latency
 
     @property
-    def mean(self):
-        return self.total / self.n
+    def mean(self) -> float:
+        return self.total / self.count
 
     @property
-    def variance(self):
-        mean = self.total / self.n
-        return max(0.0, self.squares / self.n - mean * mean) / self.n
+    def variance(self) -> float:
+        """Of the mean."""
+        return max(0.0, self.squares / self.count - self.mean**2) / self.count
 
     @property
-    def error(self):
+    def error(self) -> float:
+        """The standard error of the mean."""
         return math.sqrt(self.variance)
 
-    def merge(self, other):
-        self.n += other.n
+    def merge(self, other: "_Latencies") -> None:
+        self.count += other.count
         self.total += other.total
         self.squares += other.squares
         self.seconds += other.seconds
-        return self
 
 
-class Baseline:
-    """Which share of the answers is an error whatever the load."""
+class _Forgiveness:
+    """Which share of the answers may be an error without being taken for load."""
 
-    def __init__(self):
-        self.share = FORGIVEN
-        self.credit = 1.0 + CAP * FORGIVEN
-        self.begin(0.0)
+    __slots__ = ("answers", "credit", "cuts", "errors", "high", "share")
 
-    def begin(self, limit):
-        self.limit = limit
-        self.errors = self.answers = self.all_errors = 0
+    def __init__(self, limit: float) -> None:
+        self.share = _FORGIVEN
+        self.credit = 1.0 + _SAVED * _FORGIVEN
+        self.high = limit
+        self.forget(limit)
 
     @property
-    def learned(self):
-        return self.share > FORGIVEN
+    def learnt(self) -> bool:
+        return self.share > _FORGIVEN
 
-    def forgives(self):
-        if self.credit >= 1.0:
-            self.credit -= 1.0
-            return True
-        return False
+    def forget(self, limit: float) -> None:
+        """Begin to count anew; `limit` is the one to go back to."""
+        self.high = limit
+        self.recount()
 
-    def learn(self, share):
-        self.share = max(FORGIVEN, min(MOST_FORGIVEN, share * 1.5))
-        self.credit = 1.0 + CAP * self.share
+    def recount(self) -> None:
+        self.answers = self.errors = self.cuts = 0
+
+    def forgives(self) -> bool:
+        if self.credit < 1.0:
+            return False
+        self.credit -= 1.0
+        return True
+
+    def learn(self, share: float) -> None:
+        self.share = max(_FORGIVEN, min(_MOST_FORGIVEN, share * _SURPLUS))
+        self.credit = 1.0 + _SAVED * self.share
+
+
+@attrs.define(kw_only=True)
+class _Experiment:
+    """Half of the limit for a while."""
+
+    limit: float
+    kind: str
+    base: _Latencies
+    found: _Latencies
+    share: float
+    errors: int = 0
 
 
 class AdaptiveLimit:
+    """The limit, from `START` up to a ceiling and down to 1."""
+
     log = None
 
-    def __init__(self, ceiling, *, start=START):
+    def __init__(self, ceiling: int, *, start: int = START) -> None:
+        """Begin at `start`, or at the ceiling if that is lower."""
         self._ceiling = float(ceiling)
         self._limit = min(float(start), self._ceiling)
-        self._changed_at = self._cut_at = -math.inf
-        self.baseline = Baseline()
-        # growth
-        self._used = False  # since the last growth
-        self._calm = 0
-        self._clean = 0  # answers since the last change
-        self._wait = 1  # rounds
+        self._changed_at = -math.inf
+        self._answers = 0
+        self._errors = _Forgiveness(self._limit)
+        self._refused_at = 0
+        self._stormy_until = 0
+        # Growth.
+        self._clean_since = 0
+        self._full = self._was_full = False
+        self._wait = 1
         self._step = math.inf
         self._goal = math.inf
-        self._grew = False  # was the last change a growth that is not refused yet
-        self._successes = ADD
+        self._grew = False
+        self._confirmed = _CONFIRMED
+        self._grown_from = None
         self._may_grow = True
-        self._grown = None
-        # latency
-        self._windows = {}
-        self._full = False
-        self._mean = self._crowding = 0.0
-        self._normal = {}
-        self._floor = {}
-        self._last = None
+        # Latencies.
+        self._windows: dict[str, _Latencies] = {}
+        self._last: tuple[str, _Latencies] | None = None
+        self._normal: dict[str, float] = {}
+        self._least: dict[str, float] = {}
+        self._crowding = 0.0
+        self._bearable = _LONGEST
+        self._before_slow = 0.0
+        self._experiment: _Experiment | None = None
         self._slow = 0
-        self._quiet = 0
-        self._pause = 12
-        self._check_in = self._check_wait = FIRST_CHECK
-        self._trial = None
-        self._quiet_errors, self._pause_errors = 0, 8
-        self._storm = 0
-        self._bearable, self._before_slow = math.log(E('SLOW', 2.0)), 0.0
-        self._start = self._limit
+        self._round = 0
+        self._next_slow = self._next_errors = 0
+        self._pause = _FIRST_PAUSE
+        self._errors_pause = _SOON
+        self._check_every = _FIRST_CHECK
+        self._next_check = _FIRST_CHECK
 
     @property
-    def _baseline(self):
-        return self.baseline.share
-
-    @property
-    def value(self):
+    def value(self) -> int:
+        """How many may be in flight."""
         return int(self._limit)
 
     @property
-    def ceiling(self):
+    def ceiling(self) -> int:
+        """How many may ever be in flight."""
         return int(self._ceiling)
 
-    def idle_latency(self, kind):
-        floor = self._floor.get(kind)
-        return None if floor is None else math.exp(floor)
+    def idle_latency(self, kind: str) -> float | None:
+        """Return the seconds that an answer took when it took least, if it is known."""
+        least = self._least.get(kind)
+        return None if least is None else math.exp(least)
 
-    def record(self, signal, started, latency, in_flight, kind):
+    def record(
+        self, signal: Signal, started: float, latency: float, in_flight: int, kind: str
+    ) -> bool:
         limit = self._limit
-        now = started + latency
+        self._answers += 1
         if in_flight > limit - 1.0:
-            self._full = self._used = True
+            self._full = self._was_full = True
+        errors = self._errors
+        errors.answers += 1
         if signal is _SHED:
-            self._refused(started, now, in_flight)
-            return limit != self._limit
-        baseline = self.baseline
-        baseline.answers += 1
-        if baseline.credit < 1.0 + CAP * baseline.share:
-            baseline.credit += baseline.share
-        self._clean += 1
-        self._calm += 1
-        self._storm -= 1
-        if self._clean >= limit * self._wait and limit < self._ceiling and self._clean > 1:
-            self._grow(now)
+            self._refused(started, started + latency, in_flight)
+            return self._limit != limit
+        if errors.credit < 1.0 + _SAVED * errors.share:
+            errors.credit += errors.share
+        if limit < self._ceiling and self._answers - self._clean_since >= limit * self._wait:
+            self._grow(started + latency)
         if kind and started >= self._changed_at:
             window = self._windows.get(kind)
             if window is None:
-                window = self._windows[kind] = Window()
+                window = self._windows[kind] = _Latencies()
             window.add(latency)
-            if window.n >= 8 and window.n >= int(limit):
-                self._end_window(now)
-        return limit != self._limit
+            if window.count >= _LEAST_ROUND and window.count >= int(limit):
+                self._end_round(started + latency)
+        return self._limit != limit
 
-    def _refused(self, started, now, in_flight):
-        baseline = self.baseline
-        stood = self._calm >= STOOD * self._limit
-        self._calm = 0
-        if not baseline.limit or baseline.answers > 1000:
-            baseline.begin(self._limit)
-        baseline.answers += 1
-        baseline.all_errors += 1
-        if self._trial is not None:
-            if started >= self._changed_at:
-                self._trial_errors += 1
-            if self._trial_errors < 8:
-                return
-            # even more of them: no time for experiments
-            self._trial = None
-        if not (self._grew and not baseline.learned) and baseline.forgives():
-            if not baseline.learned:
-                self._clean = 0
+    def restart(self) -> None:
+        """Begin with one request after an outage, and go back to the old limit in a few rounds."""
+        self._goal = self._limit
+        self._limit = 1.0
+        self._windows = {}
+        self._experiment = None
+        self._may_grow = True
+        self._clean_since = self._answers
+        self._grow_at_will()
+        self._errors.forget(self._goal)
+
+    # Refusals.
+
+    def _refused(self, started: float, now: float, in_flight: int) -> None:
+        errors = self._errors
+        stood = self._answers - self._refused_at > self._limit
+        self._refused_at = self._answers
+        errors.errors += 1
+        experiment = self._experiment
+        if experiment is not None:
+            experiment.errors += started >= self._changed_at
+            if experiment.errors >= _ERRORS:
+                self._end_experiment(now)
             return
-        baseline.errors += 1
+        if not (self._grew and not errors.learnt) and errors.forgives():
+            if not errors.learnt:
+                self._clean_since = self._answers
+            return
         cut = 1.0
-        if self._grew or ALLWAIT:
-            self._more_wait()
-        if not self._grew and stood and self._mean:
-            cut = max(1.0, YIELD * self._limit)
+        if stood and not self._grew and self._last is not None:
+            cut = max(1.0, _YIELD * self._limit)
+        self._wait_more()
         self._limit = max(1.0, self._limit - cut)
-        self._grown = None
-        self._clean = 0
-        self._step, self._successes, self._grew = 1.0, 0, False
-        if baseline.errors >= ERRORS:
-            if baseline.errors > 0.25 * (baseline.answers + in_flight):
-                baseline.begin(self._limit)
-                self._storm = 1000
-            elif (
-                baseline.all_errors <= 0.13 * baseline.answers and
-                baseline.answers >= 50 and self._storm <= 0
-                and self._quiet_errors <= 0 and self._last is not None
-                and self._crowding < math.log(1.35)
-            ):
-                self._begin_trial(now, self._last[0], self._last[1], baseline.all_errors / baseline.answers)
-
-    def _begin_trial(self, now, kind, base, share=0.0):
-        self._trial, self._trial_from = (self._limit, kind, base, None), self._limit
-        self._trial_share, self._trial_errors, self._trial_answers = share, 0, 0
-        if self.log: self.log(now, "trial", self._limit, math.exp(base.mean), self._slow, share)
-        self._set(self._limit / 2, now)
-
-    def _more_wait(self):
-        self._wait = min(max(WAIT, int(self._limit)), self._wait * 2)
-
-    def _grow(self, now):
-        self._clean = 0
-        used, self._used = self._used, False
-        if not used or not self._may_grow or self._trial is not None:
+        self._stop_growing()
+        errors.cuts += 1
+        if errors.cuts < _ERRORS:
             return
-        if self._grown is not None and self._step > 1.0:
+        if errors.errors < _LEAST_SHARE * errors.answers:
+            errors.recount()
+        elif errors.cuts > _STORM * (errors.answers + in_flight):
+            self._stormy_until = self._answers + _STORM_LASTS
+            errors.forget(self._limit)
+        elif (
+            errors.errors <= _SHARE_OF_ERRORS * errors.answers
+            and self._answers > self._stormy_until
+            and self._round >= self._next_errors
+            and self._last is not None
+            and self._crowding < _CROWDED
+        ):
+            self._begin_experiment(now, *self._last, share=errors.errors / errors.answers)
+
+    # Growth.
+
+    def _wait_more(self) -> None:
+        self._wait = min(max(_LONGEST_WAIT, int(self._limit)), self._wait * 2)
+
+    def _stop_growing(self) -> None:
+        self._step, self._confirmed = 1.0, 0
+        self._grew, self._grown_from = False, None
+        self._clean_since = self._answers
+
+    def _grow_at_will(self) -> None:
+        self._step, self._confirmed, self._wait = math.inf, _CONFIRMED, 1
+        self._grew, self._grown_from = False, None
+
+    def _grow(self, now: float) -> None:
+        self._clean_since = self._answers
+        full, self._was_full = self._was_full, False
+        if not full or not self._may_grow or self._experiment is not None:
+            return
+        if self._grown_from is not None and self._step > 1.0:
             return
         if self._grew:
             self._wait = max(1, self._wait // 2)
-            self._successes += 1
-            if self._successes > ADD:
-                self._step *= 2
-        before = self._limit
-        step = min(self._step, before if before < self._goal else max(1.0, before * 0.25))
-        self._step = min(self._step, max(step, 1.0)) if self._step < math.inf else self._step
-        if self._grown is None:
-            self._grown = (before, self._mean)
+            self._confirmed += 1
+            if self._confirmed > _CONFIRMED:
+                self._step *= 2.0
+        limit = self._limit
+        most = limit if limit < self._goal else max(1.0, 0.25 * limit)
+        step = self._step = min(self._step, most)
+        if self._grown_from is None:
+            self._grown_from = (limit, self._last[1].mean if self._last else 0.0)
         self._grew = True
-        if step > 1:
-            self._set(before + step, now)
+        if step > 1.0:
+            self._set(limit + step, now)
         else:
-            self._limit = min(self._ceiling, before + step)
+            self._limit = min(self._ceiling, limit + step)
 
-    def _set(self, limit, now):
+    def _set(self, limit: float, now: float) -> None:
         self._limit = max(1.0, min(self._ceiling, limit))
         self._changed_at = now
         self._windows = {}
         self._full = False
-        self._clean = 0
+        self._clean_since = self._answers
 
-    def _end_window(self, now):
+    # Latencies.
+
+    def _end_round(self, now: float) -> None:
+        self._round += 1
         windows, self._windows = self._windows, {}
         full, self._full = self._full, False
-        kind = max(windows, key=lambda k: windows[k].seconds)
+        for kind, window in windows.items():
+            if window.count >= _LEAST_LATENCIES:
+                surely = window.mean + 2 * window.error
+                self._least[kind] = min(surely, self._least.get(kind, surely))
+        kind = max(windows, key=lambda kind: windows[kind].seconds)
         window = windows[kind]
-        if window.n < 5:
+        if window.count < _LEAST_LATENCIES:
             return
-        for k, w in windows.items():
-            if w.n >= 5:
-                best = w.mean + 2 * w.error
-                if k not in self._floor or best < self._floor[k]:
-                    self._floor[k] = best
-        if self._trial is not None:
-            self._judge(kind, window, now)
+        if self._experiment is not None:
+            self._observe(kind, window, now)
             return
         last, self._last = self._last, (kind, window)
         mean, error = window.mean, window.error
-        self._mean = mean
-        normal = self._normal.get(kind)
-        if normal is None:
-            normal = self._normal[kind] = mean
-        elif mean < normal:
-            self._normal[kind] = (mean + normal) / 2 if mean + 2 * error > normal else mean
+        normal = self._normal[kind] = min(mean + error, self._normal.get(kind, math.inf))
         over = mean - normal
-        crowding = self._crowding = mean - self._floor[kind]
-        if mean - 2 * error > self._bearable and self._limit > 1:
-            if self.log: self.log(now, "slow", self._limit, math.exp(mean))
-            if self._limit <= 8:
-                # even few take as long
-                self._bearable = mean + math.log(2)
-                self._set(self._before_slow, now)
+        self._crowding = mean - self._least[kind]
+        if self._ease(kind, window, now, full=full):
+            return
+        self._may_grow = over < _LITTLE + 2 * error
+        if self._grown_in_vain(window, now):
+            return
+        self._slow = self._slow + 1 if over > _SLOWER + 2 * error else 0
+        slow = self._slow >= 2 and self._round >= self._next_slow
+        if full and self._limit >= 4 and (slow or self._round >= self._next_check):
+            if self._slow >= 2 and last is not None and last[0] == kind:
+                window.merge(last[1])
+            self._begin_experiment(now, kind, window)
+
+    def _ease(self, kind: str, window: _Latencies, now: float, *, full: bool) -> bool:
+        """Lower a limit at which answers take seconds, or much longer than they have to."""
+        surely = window.mean - 2 * window.error
+        if surely > self._bearable and self._limit > 1:
+            if self.log: self.log(now, "slow", self._limit, window.mean)
+            if self._limit <= _FEW:
+                self._bearable = window.mean + _LONGEST
+                limit = self._before_slow
             else:
                 self._before_slow = max(self._before_slow, self._limit)
-                self._set(max(8.0, self._limit * math.exp(self._bearable - math.log(2) - mean)), now)
-            self._step, self._grown, self._grew = 1.0, None, False
-            self._normal.pop(kind, None)
-            return
-        if full and crowding > math.log(CROWDED) + 2 * error and self._limit > 1:
-            if self.log: self.log(now, "crowded", self._limit, math.exp(crowding))
-            self._set(self._limit * CROWDED_AIM / math.exp(crowding), now)
-            self._step, self._grown, self._grew = 1.0, None, False
-            self._normal.pop(kind, None)
-            return
-        self._may_grow = over < math.log(SLACK) + 2 * error
-        if self._grown is not None:
-            before, was = self._grown
-            self._grown = None
-            if self._limit >= 1.25 * before and mean - was > math.log(self._limit / before) / 2 + 2 * error:
-                if self.log: self.log(now, "grown in vain", before, self._limit, mean - was)
-                self._more_wait()
-                self._step, self._check_in, self._grew, self._successes = 1.0, 1, False, 0
-                self._set(before, now)
-                return
-        self._slow = self._slow + 1 if over > math.log(SLOWER) + 2 * error else 0
-        self._check_in -= 1
-        self._quiet -= 1
-        self._quiet_errors -= 1
-        if full and self._limit >= 4 and (
-            (self._slow >= 2 and self._quiet <= 0) or self._check_in <= 0
-        ):
-            base = window
-            if self._slow >= 2 and last is not None and last[0] == kind:
-                base = window.merge(last[1])
-            self._begin_trial(now, kind, base)
-
-    def _judge(self, kind, window, now):
-        before, k, base, sofar = self._trial
-        if kind != k:
-            self._trial = None
-            self._set(before, now)
-            return
-        if sofar is not None:
-            window.merge(sofar)
-        fell = base.mean - window.mean
-        error = math.sqrt(base.variance + window.variance)
-        share, errors = self._trial_share, self._trial_errors
-        expected = share * (window.n + errors)
-        if (error > 0.15 and window.n < max(64, 2 * before)) or 0 < expected < 5:
-            self._trial = (before, k, base, window)
-            return
-        self._trial = None
-        wanted = before * math.exp(error - fell) * HEADROOM
-        if self.log: self.log(now, "judged", before, self._limit, fell, error, wanted)
-        self._slow = 0
-        self._last = None
-        baseline = self.baseline
-        if share:
-            if errors <= expected / 4:
-                baseline.begin(self._limit)
-                if baseline.learned:
-                    baseline.learn(errors / (window.n + errors))
-                if self.log: self.log(now, "load", before, self._limit, share)
-                self._step, self._successes, self._grew = 1.0, 0, False
-                self._set(self._limit, now)
-                self._quiet_errors = self._pause_errors
-                return
-            both = baseline.all_errors / baseline.answers
-            baseline.learn(both)
-            if self.log: self.log(now, "not load", before, baseline.limit, share)
-            before = baseline.limit
-            self._wait, self._step, self._goal, self._successes = 1, 1.0, before, ADD
-            self._quiet_errors = self._pause_errors = self._pause_errors * 2
-            baseline.begin(0)
-        if wanted >= 0.85 * self._trial_from:
-            self._set(before, now)
-            self._normal[kind] = max(base.mean - math.log(SLACK), window.mean)
-            self._quiet = self._pause
-            self._pause = min(96, self._pause * 2)
-            self._check_wait = min(1024, self._check_wait * 2)
-            self._check_in = self._check_wait
+                limit = max(_FEW, self._limit * math.exp(self._bearable - _LONGEST - window.mean))
+        elif full and self._limit > 1 and surely - self._least[kind] > _OVERCROWDED:
+            if self.log: self.log(now, "crowded", self._limit, math.exp(self._crowding))
+            limit = self._limit * math.exp(_AIM_OF_OVERCROWDED - self._crowding)
         else:
-            self._set(max(self._limit, wanted), now)
-            self._normal[kind] = window.mean
-            self._pause = 12
-            self._check_wait = 8
-            self._check_in = 2
-            self._step, self._successes, self._grew = 1.0, 0, False
+            return False
+        self._set(limit, now)
+        self._stop_growing()
+        self._normal.pop(kind, None)
+        return True
 
-    def restart(self):
-        self._goal = max(1.0, self._limit)
-        self._limit = 1.0
-        self._windows = {}
-        self._step, self._wait, self._clean, self._successes = math.inf, 1, 0, ADD
-        self._grown, self._grew, self._may_grow = None, False, True
-        self._trial = None
-        self.baseline.begin(0)
+    def _grown_in_vain(self, window: _Latencies, now: float) -> bool:
+        if self._grown_from is None:
+            return False
+        limit, mean = self._grown_from
+        self._grown_from = None
+        rise = math.log(self._limit / limit)
+        if self._limit < _LEAP * limit or window.mean - mean <= rise / 2 + 2 * window.error:
+            return False
+        if self.log: self.log(now, "in vain", limit, self._limit, window.mean - mean)
+        self._wait_more()
+        self._stop_growing()
+        self._next_check = self._round + 1
+        self._set(limit, now)
+        return True
+
+    # Experiments.
+
+    def _begin_experiment(
+        self, now: float, kind: str, base: _Latencies, share: float = 0.0
+    ) -> None:
+        if self.log: self.log(now, "experiment", self._limit, math.exp(base.mean), self._slow, share)
+        self._experiment = _Experiment(
+            limit=self._limit, kind=kind, base=base, found=_Latencies(), share=share
+        )
+        self._set(self._limit / 2, now)
+
+    def _observe(self, kind: str, window: _Latencies, now: float) -> None:
+        experiment = self._experiment
+        assert experiment is not None
+        if kind != experiment.kind:
+            self._experiment = None
+            self._set(experiment.limit, now)
+            return
+        found = experiment.found
+        found.merge(window)
+        error = math.sqrt(experiment.base.variance + found.variance)
+        vague = error > _PRECISION and found.count < max(_MOST_LATENCIES, 2 * experiment.limit)
+        expected = experiment.share * _LUCK * (found.count + experiment.errors)
+        if not (vague or 0 < expected < _EXPECTED):
+            self._end_experiment(now)
+
+    def _end_experiment(self, now: float) -> None:
+        experiment, self._experiment = self._experiment, None
+        assert experiment is not None
+        limit, errors, found = experiment.limit, self._errors, experiment.found
+        self._slow, self._last = 0, None
+        if experiment.errors >= _ERRORS or experiment.share:
+            count = found.count + experiment.errors
+            expected = experiment.share * _LUCK * count
+            if self.log: self.log(now, "errors", limit, self._limit, experiment.share, float(experiment.errors), expected)
+            if experiment.errors > max(_STORM * count, expected * 4):
+                # more than before
+                errors.forget(self._limit)
+                self._stop_growing()
+                self._next_errors = self._round + self._errors_pause
+                return
+            if experiment.share and experiment.errors <= expected / 4:
+                if errors.learnt:
+                    errors.learn(experiment.errors / count)
+                errors.forget(self._limit)
+                self._stop_growing()
+                self._next_errors = self._round + self._errors_pause
+                return
+            errors.learn(errors.errors / errors.answers)
+            limit = self._goal = errors.high
+            self._grow_at_will()
+            self._step = max(1.0, limit - self._limit)
+            errors.forget(limit)
+            self._errors_pause *= 2
+            self._next_errors = self._round + self._errors_pause
+        if found.count < _LEAST_LATENCIES:
+            self._set(limit, now)
+            return
+        fell = experiment.base.mean - found.mean
+        error = math.sqrt(experiment.base.variance + found.variance)
+        if fell - error > _ALL_QUEUED:
+            product = self._limit
+        else:
+            product = experiment.limit * math.exp(error - fell) * _HEADROOM
+        kind = experiment.kind
+        if self.log: self.log(now, "judged", experiment.limit, self._limit, fell, error, product)
+        if product >= 0.85 * experiment.limit:
+            self._normal[kind] = max(experiment.base.mean - _LITTLE, found.mean) + error
+            self._set(limit, now)
+            self._next_slow = self._round + self._pause
+            self._pause = min(_LONGEST_PAUSE, self._pause * 2)
+            self._check_every = min(_RAREST_CHECK, self._check_every * 2)
+            self._next_check = self._round + self._check_every
+        else:
+            self._normal[kind] = found.mean
+            self._set(max(self._limit, product), now)
+            self._stop_growing()
+            self._pause = _FIRST_PAUSE
+            self._check_every = _SOON
+            self._next_check = self._round + 2
