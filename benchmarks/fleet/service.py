@@ -1,19 +1,20 @@
-"""One service for all, in simulated time: so many hands, a bounded queue, and an outage."""
+"""One service for all, in simulated time: so many hands, a queue, and an outage."""
 
 import asyncio
 import json
 from collections import deque
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
 import attrs
 
 from restream_async.wire import NoReply, Reply, Request
-from tests.unit.simulated_time import now
 
 WIRE: Final = 0.01
 """Seconds there and back."""
 
+_HALF_WAY: Final = WIRE / 2
 _NOTHING_THERE: Final = Reply(
     status=HTTPStatus.OK, body=json.dumps({"success": True, "result": []}).encode()
 )
@@ -21,6 +22,7 @@ _NOTHING_THERE: Final = Reply(
 _UNAVAILABLE: Final = Reply(
     status=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": "5"}, body=b""
 )
+_CREATED: Final = HTTPStatus.CREATED
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -28,26 +30,25 @@ class Service:
     """What all clients talk to. What it sheds has no effect.
 
     Attributes:
+        loop: of simulated time.
         slots: how many creations it works on at once.
-        queue: how many more may wait; the others get a 503.
-        latency: seconds that one takes.
-        gone: whether everybody gets a 503.
+        queue: how many more may wait; the others get a 503. None: any number.
+        work: returns the seconds that the next creation takes.
+        gone: whether everybody gets a 503. What it works on already, it finishes.
         arrived: when requests came, of whatever kind.
 
     """
 
+    loop: asyncio.AbstractEventLoop
     slots: int
-    queue: int
-    latency: float
+    queue: int | None
+    work: Callable[[], float]
     gone: bool = False
     arrived: list[float] = attrs.field(factory=list[float])
     _busy: int = 0
-    _waiting: deque[asyncio.Future[None]] = attrs.field(factory=deque["asyncio.Future[None]"])
-
-    @property
-    def capacity(self) -> float:
-        """How many creations it can do in a second."""
-        return self.slots / self.latency
+    _waiting: deque[tuple[Request, asyncio.Future[Reply]]] = attrs.field(
+        factory=deque[tuple[Request, "asyncio.Future[Reply]"]]
+    )
 
     def leave(self) -> None:
         """Be gone from now on."""
@@ -57,46 +58,52 @@ class Service:
         """Be there again."""
         self.gone = False
 
-    async def answer(self, request: Request) -> Reply:
-        """Do what is asked for, or refuse to."""
-        self.arrived.append(now())
+    def send(self, request: Request) -> asyncio.Future[Reply]:
+        """Put a request on its way, and return its answer to come."""
+        answer: asyncio.Future[Reply] = self.loop.create_future()
+        self.loop.call_later(_HALF_WAY, self._arrive, request, answer)
+        return answer
+
+    def _arrive(self, request: Request, answer: asyncio.Future[Reply]) -> None:
+        self.arrived.append(self.loop.time())
         if self.gone:
-            await asyncio.sleep(WIRE)
-            return _UNAVAILABLE
-        if request.method == "GET":
-            await asyncio.sleep(WIRE)
-            return _NOTHING_THERE
-        if self._busy >= self.slots and len(self._waiting) >= self.queue:
-            await asyncio.sleep(WIRE)
-            return _UNAVAILABLE
-        done = asyncio.get_running_loop().create_future()
-        if self._busy < self.slots:
-            self._work(done)
+            self._reply(answer, _UNAVAILABLE)
+        elif request.method == "GET":
+            self._reply(answer, _NOTHING_THERE)
+        elif self._busy < self.slots:
+            self._busy += 1
+            self._begin(request, answer)
+        elif self.queue is None or len(self._waiting) < self.queue:
+            self._waiting.append((request, answer))
         else:
-            self._waiting.append(done)
-        await done
-        return _created(request)
+            self._reply(answer, _UNAVAILABLE)
 
-    def _work(self, done: "asyncio.Future[None]") -> None:
-        self._busy += 1
-        asyncio.get_running_loop().call_later(self.latency + WIRE, self._finish, done)
+    def _begin(self, request: Request, answer: asyncio.Future[Reply]) -> None:
+        self.loop.call_later(self.work(), self._finish, request, answer)
 
-    def _finish(self, done: "asyncio.Future[None]") -> None:
-        self._busy -= 1
+    def _finish(self, request: Request, answer: asyncio.Future[Reply]) -> None:
         # Work is finished also for those who have left.
-        if not done.done():
-            done.set_result(None)
+        self._reply(answer, _created(request))
         while self._waiting:
             following = self._waiting.popleft()
-            if not following.done():
-                self._work(following)
+            if not following[1].done():
+                self._begin(*following)
                 return
+        self._busy -= 1
+
+    def _reply(self, answer: asyncio.Future[Reply], reply: Reply) -> None:
+        self.loop.call_later(_HALF_WAY, _deliver, answer, reply)
+
+
+def _deliver(answer: asyncio.Future[Reply], reply: Reply) -> None:
+    if not answer.done():
+        answer.set_result(reply)
 
 
 def _created(request: Request) -> Reply:
-    asked = json.loads(request.body or b"{}")
-    body = json.dumps({"success": True, "result": {"id": 1, **asked}}).encode()
-    return Reply(status=HTTPStatus.CREATED, body=body)
+    # What was asked for, with an id: the answers of thousands of seconds are not worth a parser.
+    asked = request.body or b"{}"
+    return Reply(_CREATED, body=b'{"success":true,"result":{"id":1,%b}' % asked[1:])
 
 
 @attrs.define(eq=False)
@@ -108,12 +115,20 @@ class Wire:
     """Why nothing can be sent any more: never."""
     created: list[float] = attrs.field(factory=list[float])
     """When its creations were done."""
+    latencies: list[float] = attrs.field(factory=list[float])
+    """Seconds that the answer of each took."""
 
-    async def send(self, request: Request, timeout: float) -> Reply | NoReply:  # noqa: ASYNC109 - nobody waits that long here
+    async def send(self, request: Request, timeout: float) -> Reply | NoReply:  # noqa: ASYNC109 - of one attempt
         """Exchange a request for an answer."""
-        del timeout
+        clock = self.service.loop.time
         request.sent = request.method != "GET"
-        reply = await self.service.answer(request)
-        if reply.status == HTTPStatus.CREATED:
-            self.created.append(now())
+        sent = clock()
+        reply = await self.service.send(request)
+        moment = clock()
+        latency = moment - sent
+        if latency > timeout:
+            raise AssertionError("an answer took longer than clients wait, which is not simulated")
+        if reply.status == _CREATED:
+            self.created.append(moment)
+            self.latencies.append(latency)
         return reply

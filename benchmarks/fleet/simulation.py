@@ -1,66 +1,89 @@
-"""A thousand clients of one service, in simulated time.
+"""Many clients of one service, in simulated time.
 
 Each client is what a `RestreamClient` is made of, with its own limit, budget and watch for outages,
-and an endless bulk run; only the network and the time are simulated. They begin at random moments,
-and know nothing of each other. In the middle the service is gone for a while.
+and an endless bulk run; only the network and the time are simulated. They know nothing of each
+other.
 """
 
 import asyncio
+import gc
 import random
-from statistics import mean, quantiles
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from statistics import mean, median, quantiles
 from typing import Final
 
 from benchmarks import progress
 from benchmarks.fleet.arithmetic import jain, peak, rates, settled
-from benchmarks.fleet.service import Service, Wire
+from benchmarks.fleet.scenes import CEILING, LATENCY, SLOTS_EACH, Scene
+from benchmarks.fleet.service import WIRE, Service, Wire
 from benchmarks.inputs import restreams
 from benchmarks.suite import Figures
-from restream_async import RetryPolicy
+from restream_async import NewRestream, RetryPolicy
 from restream_async.bulk import BulkRun
 from restream_async.calls import Caller
 from restream_async.creation import Creator
 from restream_async.timing import Timing
 from restream_async.wire import Api
-from tests.unit.simulated_time import now, simulated
-
-_SLOTS_EACH: Final = 4
-_LATENCY: Final = 0.5
-
-# Seconds: all have begun, what counts as the usual, gone, back, the end.
-_BEGUN: Final = 5.0
-_USUAL: Final = 10.0
-_GONE: Final = 30.0
-_BACK: Final = 50.0
-_END: Final = 80.0
+from tests.unit.simulated_time import simulated
 
 _STEP: Final = 0.5
+_REPORT: Final = 10
+"""Seconds of simulated time between two reports of progress."""
 _WELL: Final = 0.9
 """Of the capacity: then the service is back at work."""
 _PARTS: Final = 20
+_BRIEF: Final = 0.1
+_LATE: Final = 20.0
+"""The last seconds of a scene, in which it shows whether latencies go on growing."""
+# Fewer collections: a simulation makes millions of objects, and hardly any cycles.
+_OBJECTS: Final = 200_000
 
 
-def simulate(clients: int, seed: int) -> Figures:
-    """Let so many share a service that is large enough for four requests of each."""
-    slots = clients * _SLOTS_EACH
-    service = Service(slots=slots, queue=slots, latency=_LATENCY)
-    wires = [Wire(service) for _ in range(clients)]
-    _simulate(service, wires, seed)
-    return _figures(service, wires)
+def simulate(scene: Scene, seed: int) -> Figures:
+    """Let the clients of a scene share a service that is large enough for four of each."""
+    wires: list[Wire] = []
+    with _rare_collections():
+        _simulate(scene, wires, seed)
+    return _figures(scene, wires)
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    usual = gc.get_threshold()
+    gc.set_threshold(_OBJECTS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 @simulated
-async def _simulate(service: Service, wires: list[Wire], seed: int) -> None:
+async def _simulate(scene: Scene, wires: list[Wire], seed: int) -> None:
     chance = random.Random(seed)
     loop = asyncio.get_running_loop()
-    loop.call_later(_GONE, service.leave)
-    loop.call_later(_BACK, service.come_back)
-    for second in range(10, int(_END) + 1, 10):
-        loop.call_later(second, progress.say, f"fleet, {second} s of {_END:.0f} s simulated")
+    service = Service(
+        loop=loop,
+        slots=scene.clients * SLOTS_EACH,
+        queue=None if scene.queue is None else scene.clients * scene.queue,
+        work=_work(scene.spread, random.Random(chance.getrandbits(32))),
+    )
+    wires.extend(Wire(service) for _ in range(scene.clients))
+    if scene.outage is not None:
+        gone, back = scene.outage
+        loop.call_later(gone, service.leave)
+        loop.call_later(back, service.come_back)
+    for second in range(_REPORT, int(scene.end) + 1, _REPORT):
+        line = f"fleet, {scene.name}, {second} s of {scene.end:.0f} s simulated"
+        loop.call_later(second, progress.update, line)
+    inputs = _Inputs()
     tasks = [
-        asyncio.create_task(_client(wire, chance.uniform(0.0, _BEGUN), chance.getrandbits(32)))
+        asyncio.create_task(
+            _client(wire, inputs, chance.uniform(0.0, scene.start_within), chance.getrandbits(32))
+        )
         for wire in wires
     ]
-    await asyncio.sleep(_END)
+    await asyncio.sleep(scene.end)
     for task in tasks:
         # None has come to its end: what did, has failed.
         if task.done():
@@ -70,9 +93,33 @@ async def _simulate(service: Service, wires: list[Wire], seed: int) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _client(wire: Wire, begins: float, seed: int) -> None:
+def _work(spread: float, chance: random.Random) -> Callable[[], float]:
+    least, more = LATENCY * (1 - spread), LATENCY * 2 * spread
+    uniform = chance.random
+    return lambda: least + more * uniform()
+
+
+class _Inputs:
+    """What is to be created, without end: the same for all clients, so made only once."""
+
+    def __init__(self) -> None:
+        self._made: list[NewRestream] = []
+        self._others = restreams()
+
+    def __iter__(self) -> Iterator[NewRestream]:
+        made = self._made
+        number = 0
+        while True:
+            if number == len(made):
+                made.append(next(self._others))
+            yield made[number]
+            number += 1
+
+
+async def _client(wire: Wire, inputs: _Inputs, begins: float, seed: int) -> None:
     """Create without end, as a `RestreamClient` does with its defaults."""
     await asyncio.sleep(begins)
+    now = asyncio.get_running_loop().time
     timing = Timing(
         now=now,
         # What a thousand compute on one machine is no effort of any of them.
@@ -84,44 +131,77 @@ async def _client(wire: Wire, begins: float, seed: int) -> None:
     api = Api("p1")
     caller = Caller.over(
         wire,
-        ceiling=64,
+        ceiling=CEILING,
         patience=300.0,
         policy=RetryPolicy(),
         timing=timing,
         timeout=30.0,
     )
     try:
-        async with BulkRun(caller, api, Creator(caller, api, "confirm"), restreams()) as creations:
+        async with BulkRun(caller, api, Creator(caller, api, "confirm"), iter(inputs)) as creations:
             async for _ in creations:
                 pass
     finally:
         await caller.gate.close()
 
 
-def _figures(service: Service, wires: list[Wire]) -> Figures:
+def _figures(scene: Scene, wires: list[Wire]) -> Figures:
+    arrived = wires[0].service.arrived
     created = [moment for wire in wires for moment in wire.created]
-    usual = [sum(_USUAL <= moment < _GONE for moment in wire.created) for wire in wires]
-    after = [sum(moment >= _BACK for moment in wire.created) for wire in wires]
-    asked = [moment for moment in service.arrived if moment >= _BACK]
-    done = rates(created, _END, _STEP)
-    capacity = service.capacity
+    capacity = scene.clients * SLOTS_EACH / LATENCY
+    start, end = scene.usual
+    usual = [sum(start <= moment < end for moment in wire.created) for wire in wires]
+    before = scene.end if scene.outage is None else scene.outage[0]
     parts = quantiles(usual, n=_PARTS)
     return {
-        "clients": len(wires),
+        "clients": scene.clients,
         "capacity": capacity,
-        "gone": [_GONE, _BACK],
+        "gone": scene.outage,
         "step": _STEP,
-        "arrived": rates(service.arrived, _END, _STEP),
-        "created": done,
-        "goodput": sum(usual) / (_GONE - _USUAL) / capacity,
-        "requests": sum(_USUAL <= moment < _GONE for moment in service.arrived) / sum(usual),
+        "arrived": rates(arrived, scene.end, _STEP),
+        "created": rates(created, scene.end, _STEP),
+        "goodput": sum(usual) / (end - start) / capacity,
+        "requests": sum(start <= moment < end for moment in arrived) / sum(usual),
         "fairness": jain(usual),
         # The poorest 5 %, the middle and the richest 5 % begin here.
         "shares": [part / mean(usual) for part in (parts[0], parts[_PARTS // 2 - 1], parts[-1])],
-        "fairness_after": jain(after),
-        "peak_after": {f"{width:g}": peak(asked, width) / capacity for width in (0.1, 1.0)},
-        "asked_while_gone": sum(_GONE + 5 <= moment < _BACK for moment in service.arrived)
-        / (_BACK - _GONE - 5),
-        "recovered_at": _WELL,
-        "recovery_seconds": settled(done, _STEP, _BACK, _WELL * capacity),
+        "latency": _latency(wires, start, end),
+        "latency_late": _latency(wires, scene.end - _LATE, scene.end),
+        "peak_before": _peak(arrived, scene.start_within + 1.0, before) / capacity,
+        **_around(scene, wires, arrived, created, capacity),
     }
+
+
+def _around(
+    scene: Scene, wires: list[Wire], arrived: list[float], created: list[float], capacity: float
+) -> Figures:
+    """Return what an outage did."""
+    if scene.outage is None:
+        return {}
+    gone, back = scene.outage
+    done = rates(created, scene.end, _STEP)
+    # Some seconds after the start of the outage, all have noticed it.
+    noticed = gone + 5.0
+    return {
+        "asked_while_gone": sum(noticed <= moment < back for moment in arrived) / (back - noticed),
+        "peak_return": _peak(arrived, back, back + 1.0) / capacity,
+        "peak_after": _peak(arrived, back + 1.0, scene.end) / capacity,
+        "recovered_at": _WELL,
+        "recovery_seconds": settled(done, _STEP, back, _WELL * capacity),
+        "fairness_after": jain([sum(moment >= back for moment in wire.created) for wire in wires]),
+    }
+
+
+def _peak(arrived: list[float], start: float, end: float) -> float:
+    return peak([moment for moment in arrived if start <= moment < end], _BRIEF)
+
+
+def _latency(wires: list[Wire], start: float, end: float) -> float:
+    """Return the median latency of the creations that were done meanwhile, times that of idle."""
+    latencies = [
+        latency
+        for wire in wires
+        for moment, latency in zip(wire.created, wire.latencies, strict=True)
+        if start <= moment < end
+    ]
+    return median(latencies) / (LATENCY + WIRE)

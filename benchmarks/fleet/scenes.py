@@ -1,0 +1,89 @@
+"""What a fleet of clients goes through. None of them knows how large the service is.
+
+The service works on four creations of each client at once, each for half a second on average: each
+client has a fair share of eight a second.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+
+from benchmarks.fleet.targets import Target
+
+SLOTS_EACH: Final = 4
+"""How many creations of each client the service works on at once."""
+LATENCY: Final = 0.5
+"""Seconds that a creation takes, on average."""
+CEILING: Final = 64
+"""How many requests each client may have in flight."""
+
+_USUAL: Final = (10.0, 30.0)
+_OUTAGE: Final = (30.0, 50.0)
+
+
+@attrs.frozen(kw_only=True)
+class Scene:
+    """What the fleet goes through. Moments are seconds after the start.
+
+    Attributes:
+        name: in figures, and for the command line.
+        title: for tables and plots.
+        clients: how many there are.
+        start_within: each starts at a random moment within so many seconds.
+        spread: how much longer or shorter a creation takes, at most, as a share of `LATENCY`.
+        queue: how many creations of each client may wait at the service; None: any number.
+        usual: from when to when the usual operation is measured.
+        outage: from when to when everybody gets a 503; None: never.
+        end: of the scene.
+        targets: by the name of the figure.
+
+    """
+
+    name: str
+    title: str
+    clients: int
+    start_within: float = 0.0
+    spread: float = 0.5
+    queue: int | None = SLOTS_EACH
+    usual: tuple[float, float] = _USUAL
+    outage: tuple[float, float] | None = _OUTAGE
+    end: float = 80.0
+    targets: Mapping[str, Target]
+
+
+TOGETHER: Final = Scene(
+    name="together",
+    title="all start together",
+    clients=1000,
+    targets={
+        "goodput": Target(at_least=0.95),
+        "fairness": Target(at_least=0.6),
+        "peak_before": Target(at_most=1.5),
+        "peak_after": Target(at_most=1.5),
+    },
+)
+TOGETHER_SMALL: Final = attrs.evolve(
+    TOGETHER, name="together-small", title="fewer start together", clients=100
+)
+SHEDS: Final = Scene(
+    name="sheds",
+    title="one by one, it sheds",
+    clients=100,
+    start_within=5.0,
+    targets={"fairness": Target(at_least=0.61), "requests": Target(at_most=1.16)},
+)
+QUEUES: Final = Scene(
+    name="queues",
+    title="one by one, it queues",
+    clients=100,
+    start_within=5.0,
+    queue=None,
+    outage=None,
+    end=60.0,
+    targets={"latency": Target(at_most=5.0)},
+)
+SUITE_SCENES: Final = (TOGETHER, SHEDS, QUEUES)
+"""Those of the suite."""
+ALL: Final = (TOGETHER, TOGETHER_SMALL, SHEDS, QUEUES)
+"""Those of the command line."""
