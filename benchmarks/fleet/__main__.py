@@ -1,6 +1,6 @@
 """Simulate one scene of a fleet of clients, or several, and print what came of it.
 
-    python -m benchmarks.fleet together-small --clients 50 --seed 2
+    python -m benchmarks.fleet together-small --clients 50 --seed 1 2 3
 
 Without a scene: all of the suite. Nothing is written.
 """
@@ -12,23 +12,30 @@ import time
 import attrs
 
 from benchmarks.fleet.results import scene_text
-from benchmarks.fleet.scenes import ALL, SUITE_SCENES
-from benchmarks.fleet.simulation import simulate
-from benchmarks.fleet.suite import SEED
+from benchmarks.fleet.scenes import ALL, OF_SUITE, Scene
+from benchmarks.fleet.simulation import simulate_all
 
 
 def main() -> None:
     """Do what the arguments ask for."""
     arguments = _arguments()
-    known = {scene.name: scene for scene in ALL}
-    for name in arguments.scene or [scene.name for scene in SUITE_SCENES]:
-        scene = known[name]
-        if arguments.clients is not None:
-            scene = attrs.evolve(scene, clients=arguments.clients)
+    seeds: list[int] = arguments.seed
+    for scene in _scenes(arguments):
         began = time.monotonic()
-        figures = simulate(scene, arguments.seed)
+        runs = simulate_all([scene] * len(seeds), seeds)
         took = time.monotonic() - began
-        print(f"{scene_text(scene, figures)}\n\nSimulated in {took:.1f} s.\n", flush=True)
+        print(f"{scene_text(scene, runs)}\n\nSimulated in {took:.1f} s.\n", flush=True)
+
+
+def _scenes(arguments: argparse.Namespace) -> list[Scene]:
+    known = {scene.name: scene for scene in ALL}
+    names: list[str] = arguments.scene or [scene.name for scene in OF_SUITE]
+    changes = {
+        name: value
+        for name, value in (("clients", arguments.clients), ("spread", arguments.spread))
+        if value is not None
+    }
+    return [attrs.evolve(known[name], **changes) for name in names]
 
 
 def _arguments() -> argparse.Namespace:
@@ -37,10 +44,15 @@ def _arguments() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    # No choices: with them, argparse wants a scene to be named.
+    # Its choices are checked below: argparse itself would not take none of them.
     parser.add_argument("scene", nargs="*", help=", ".join(scene.name for scene in ALL))
     parser.add_argument("--clients", type=int, help="how many there are; the service grows alike")
-    parser.add_argument("--seed", type=int, default=SEED, help="of all that is random")
+    parser.add_argument(
+        "--spread", type=float, help="how much the service's latency varies, as a share of it"
+    )
+    parser.add_argument(
+        "--seed", type=int, nargs="+", default=[1], help="of all that is random; a run for each"
+    )
     arguments = parser.parse_args()
     unknown = set(arguments.scene) - {scene.name for scene in ALL}
     if unknown:

@@ -8,14 +8,16 @@ other.
 import asyncio
 import gc
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from os import cpu_count
 from statistics import mean, median, quantiles
 from typing import Final
 
 from benchmarks import progress
 from benchmarks.fleet.arithmetic import jain, peak, rates, settled
-from benchmarks.fleet.scenes import CEILING, LATENCY, SLOTS_EACH, Scene
+from benchmarks.fleet.scenes import CEILING, LATENCY, SLOTS_EACH, WELL, Scene
 from benchmarks.fleet.service import WIRE, Service, Wire
 from benchmarks.inputs import restreams
 from benchmarks.suite import Figures
@@ -28,10 +30,8 @@ from restream_async.wire import Api
 from tests.unit.simulated_time import simulated
 
 _STEP: Final = 0.5
-_REPORT: Final = 10
+_REPORT: Final = 20
 """Seconds of simulated time between two reports of progress."""
-_WELL: Final = 0.9
-"""Of the capacity: then the service is back at work."""
 _PARTS: Final = 20
 _BRIEF: Final = 0.1
 _LATE: Final = 20.0
@@ -40,12 +40,18 @@ _LATE: Final = 20.0
 _OBJECTS: Final = 200_000
 
 
+def simulate_all(scenes: Sequence[Scene], seeds: Sequence[int]) -> list[Figures]:
+    """Simulate so many scenes, each with its seed, on all processors; return what came of each."""
+    with ProcessPoolExecutor(min(len(scenes), cpu_count() or 1)) as pool:
+        return list(pool.map(simulate, scenes, seeds))
+
+
 def simulate(scene: Scene, seed: int) -> Figures:
     """Let the clients of a scene share a service that is large enough for four of each."""
     wires: list[Wire] = []
     with _rare_collections():
         _simulate(scene, wires, seed)
-    return _figures(scene, wires)
+    return {"seed": seed, **_figures(scene, wires)}
 
 
 @contextmanager
@@ -75,7 +81,7 @@ async def _simulate(scene: Scene, wires: list[Wire], seed: int) -> None:
         loop.call_later(back, service.come_back)
     for second in range(_REPORT, int(scene.end) + 1, _REPORT):
         line = f"fleet, {scene.name}, {second} s of {scene.end:.0f} s simulated"
-        loop.call_later(second, progress.update, line)
+        loop.call_later(second, progress.say, line)
     inputs = _Inputs()
     tasks = [
         asyncio.create_task(
@@ -186,8 +192,7 @@ def _around(
         "asked_while_gone": sum(noticed <= moment < back for moment in arrived) / (back - noticed),
         "peak_return": _peak(arrived, back, back + 1.0) / capacity,
         "peak_after": _peak(arrived, back + 1.0, scene.end) / capacity,
-        "recovered_at": _WELL,
-        "recovery_seconds": settled(done, _STEP, back, _WELL * capacity),
+        "recovery_seconds": settled(done, _STEP, back, WELL * capacity),
         "fairness_after": jain([sum(moment >= back for moment in wire.created) for wire in wires]),
     }
 
