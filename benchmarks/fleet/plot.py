@@ -22,11 +22,14 @@ def draw(figures: Figures, folder: Path) -> None:
             subtitle="In simulated time, by the half second, as a multiple of the capacity",
             legend=[("requests that arrive", THEIRS), ("creations done", OURS)],
         ),
-        [_chart(scene, figures["scenes"][scene.name][0]) for scene in (TOGETHER, SHEDS)],
+        [
+            _chart(scene, figures["scenes"][scene.name][0], level)
+            for scene, level in ((TOGETHER, ""), (SHEDS, "capacity"))
+        ],
     )
 
 
-def _chart(scene: Scene, run: Figures) -> Chart:
+def _chart(scene: Scene, run: Figures, level: str) -> Chart:
     step, capacity = run["step"], run["capacity"]
     moments = [number * step + step / 2 for number in range(len(run["created"]))]
 
@@ -41,7 +44,7 @@ def _chart(scene: Scene, run: Figures) -> Chart:
             Line(moments, relative("created"), colour=OURS),
         ],
         top=min(_TOP, max(1.2, *relative("arrived")) * 1.15),
-        level=(1.0, "capacity"),
-        band=(gone, back, "the service is gone"),
+        level=(1.0, level),
+        band=(gone, back, "gone"),
         bottom_label="seconds",
     )

@@ -24,6 +24,7 @@ def _shares(shares: Sequence[float]) -> str:
 _ROWS: Final[Mapping[str, tuple[str, Callable[[Any], str]]]] = {
     "goodput": ("goodput, times the capacity", _as(".3f")),
     "requests": ("requests for each creation, existence checks included", _as(".3f")),
+    "requests_late": ("the same in the last 20 s", _as(".3f")),
     "fairness": ("fairness, Jain's index (1: all get the same)", _as(".3f")),
     "shares": ("a client gets, times its fair share: 5 % / median / 95 %", _shares),
     "latency": ("latency of a creation, times idle, the median", _as(".2f")),
@@ -74,13 +75,10 @@ def scene_text(scene: Scene, runs: Sequence[Figures]) -> str:
 
 def summary(figures: Figures) -> str:
     """Return one table of the scenes of the suite, each figure the median of its runs."""
-    found = {scene: typical(figures["scenes"][scene.name]) for scene in OF_SUITE}
-    heads = [
-        "",
-        *(f"{usual['clients']:,} clients, {scene.title}" for scene, usual in found.items()),
-    ]
+    scenes = [(scene, typical(figures["scenes"][scene.name])) for scene in OF_SUITE]
+    heads = ["", *(f"{usual['clients']:,} clients, {scene.title}" for scene, usual in scenes)]
     rows = [
-        [label, *(_beside_target(scene, name, usual) for scene, usual in found.items())]
+        [label, *(_beside_target(scene, name, usual) for scene, usual in scenes)]
         for name, (label, _) in _ROWS.items()
     ]
     return table(heads, rows)
@@ -104,7 +102,7 @@ def _median(values: Sequence[Any]) -> Any:  # noqa: ANN401 - of numbers, or of r
 
 def _beside_target(scene: Scene, name: str, usual: Figures) -> str:
     judged = _judged(scene, name, usual)
-    return f"{judged} {scene.targets[name]}" if judged and name in scene.targets else judged
+    return f"{judged} ({scene.targets[name]})" if name in scene.targets else judged
 
 
 def _judged(scene: Scene, name: str, usual: Figures) -> str:

@@ -35,7 +35,7 @@ _REPORT: Final = 20
 _PARTS: Final = 20
 _BRIEF: Final = 0.1
 _LATE: Final = 20.0
-"""The last seconds of a scene, in which it shows whether latencies go on growing."""
+"""The last seconds of a scene."""
 # Fewer collections: a simulation makes millions of objects, and hardly any cycles.
 _OBJECTS: Final = 200_000
 
@@ -167,23 +167,23 @@ def _figures(scene: Scene, wires: list[Wire]) -> Figures:
         "arrived": rates(arrived, scene.end, _STEP),
         "created": rates(created, scene.end, _STEP),
         "goodput": sum(usual) / (end - start) / capacity,
-        "requests": sum(start <= moment < end for moment in arrived) / sum(usual),
+        "requests": _each(arrived, created, start, end),
+        "requests_late": _each(arrived, created, scene.end - _LATE, scene.end),
         "fairness": jain(usual),
         # The poorest 5 %, the middle and the richest 5 % begin here.
         "shares": [part / mean(usual) for part in (parts[0], parts[_PARTS // 2 - 1], parts[-1])],
         "latency": _latency(wires, start, end),
-        "latency_late": _latency(wires, scene.end - _LATE, scene.end),
         "peak_before": _peak(arrived, scene.start_within + 1.0, before) / capacity,
-        **_around(scene, wires, arrived, created, capacity),
+        **_later(scene, wires, arrived, created, capacity),
     }
 
 
-def _around(
+def _later(
     scene: Scene, wires: list[Wire], arrived: list[float], created: list[float], capacity: float
 ) -> Figures:
-    """Return what an outage did."""
+    """Return what an outage did; without one, whether latencies went on growing."""
     if scene.outage is None:
-        return {}
+        return {"latency_late": _latency(wires, scene.end - _LATE, scene.end)}
     gone, back = scene.outage
     done = rates(created, scene.end, _STEP)
     # Some seconds after the start of the outage, all have noticed it.
@@ -195,6 +195,14 @@ def _around(
         "recovery_seconds": settled(done, _STEP, back, WELL * capacity),
         "fairness_after": jain([sum(moment >= back for moment in wire.created) for wire in wires]),
     }
+
+
+def _each(arrived: list[float], created: list[float], start: float, end: float) -> float:
+    """Return the requests for each creation meanwhile."""
+    requests, creations = (
+        sum(start <= moment < end for moment in moments) for moments in (arrived, created)
+    )
+    return requests / creations
 
 
 def _peak(arrived: list[float], start: float, end: float) -> float:
