@@ -12,9 +12,9 @@ import attrs
 from restream_async.wire import NoReply, Reply, Request
 
 WIRE: Final = 0.01
-"""Seconds there and back."""
+"""Seconds there and back, on average. Each way takes half to one and a half times its half of it, so
+that what is sent in the same moment arrives in any order."""
 
-_HALF_WAY: Final = WIRE / 2
 _NOTHING_THERE: Final = Reply(
     status=HTTPStatus.OK, body=json.dumps({"success": True, "result": []}).encode()
 )
@@ -33,7 +33,9 @@ class Service:
         loop: of simulated time.
         slots: how many creations it works on at once.
         queue: how many more may wait; the others get a 503. None: any number.
-        work: returns the seconds that the next creation takes.
+        latency: seconds that it works on a creation, on average.
+        spread: how much longer or shorter that takes, at most, as a share.
+        chance: returns a random number from 0 up to 1.
         gone: whether everybody gets a 503. What it works on already, it finishes.
         arrived: when requests came, of whatever kind.
 
@@ -42,7 +44,9 @@ class Service:
     loop: asyncio.AbstractEventLoop
     slots: int
     queue: int | None
-    work: Callable[[], float]
+    latency: float
+    spread: float
+    chance: Callable[[], float]
     gone: bool = False
     arrived: list[float] = attrs.field(factory=list[float])
     _busy: int = 0
@@ -61,7 +65,7 @@ class Service:
     def send(self, request: Request) -> asyncio.Future[Reply]:
         """Put a request on its way, and return its answer to come."""
         answer: asyncio.Future[Reply] = self.loop.create_future()
-        self.loop.call_later(_HALF_WAY, self._arrive, request, answer)
+        self.loop.call_later(self._way(), self._arrive, request, answer)
         return answer
 
     def _arrive(self, request: Request, answer: asyncio.Future[Reply]) -> None:
@@ -79,7 +83,8 @@ class Service:
             self._reply(answer, _UNAVAILABLE)
 
     def _begin(self, request: Request, answer: asyncio.Future[Reply]) -> None:
-        self.loop.call_later(self.work(), self._finish, request, answer)
+        work = self.latency * (1 + self.spread * (2 * self.chance() - 1))
+        self.loop.call_later(work, self._finish, request, answer)
 
     def _finish(self, request: Request, answer: asyncio.Future[Reply]) -> None:
         # Work is finished also for those who have left.
@@ -92,7 +97,10 @@ class Service:
         self._busy -= 1
 
     def _reply(self, answer: asyncio.Future[Reply], reply: Reply) -> None:
-        self.loop.call_later(_HALF_WAY, _deliver, answer, reply)
+        self.loop.call_later(self._way(), _deliver, answer, reply)
+
+    def _way(self) -> float:
+        return WIRE / 2 * (0.5 + self.chance())
 
 
 def _deliver(answer: asyncio.Future[Reply], reply: Reply) -> None:

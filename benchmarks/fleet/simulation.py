@@ -8,7 +8,7 @@ other.
 import asyncio
 import gc
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from os import cpu_count
@@ -55,7 +55,7 @@ def simulate(scene: Scene, seed: int) -> Figures:
 
 
 @contextmanager
-def _rare_collections() -> Iterator[None]:
+def _rare_collections() -> Generator[None]:
     usual = gc.get_threshold()
     gc.set_threshold(_OBJECTS)
     try:
@@ -72,7 +72,9 @@ async def _simulate(scene: Scene, wires: list[Wire], seed: int) -> None:
         loop=loop,
         slots=scene.clients * SLOTS_EACH,
         queue=None if scene.queue is None else scene.clients * scene.queue,
-        work=_work(scene.spread, random.Random(chance.getrandbits(32))),
+        latency=LATENCY,
+        spread=scene.spread,
+        chance=random.Random(chance.getrandbits(32)).random,
     )
     wires.extend(Wire(service) for _ in range(scene.clients))
     if scene.outage is not None:
@@ -97,12 +99,6 @@ async def _simulate(scene: Scene, wires: list[Wire], seed: int) -> None:
             raise AssertionError("an endless run has ended")
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _work(spread: float, chance: random.Random) -> Callable[[], float]:
-    least, more = LATENCY * (1 - spread), LATENCY * 2 * spread
-    uniform = chance.random
-    return lambda: least + more * uniform()
 
 
 class _Inputs:
