@@ -12,7 +12,7 @@ import attrs
 from restream_async.wire import NoReply, Reply, Request
 
 WIRE: Final = 0.01
-"""Seconds there and back, on average. Each way takes half to one and a half times its half of it, so
+"""Seconds there and back, on average. Each way takes up to a half more or less than half of it, so
 that what is sent in the same moment arrives in any order."""
 
 _NOTHING_THERE: Final = Reply(
