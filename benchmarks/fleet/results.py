@@ -24,11 +24,11 @@ def _shares(shares: Sequence[float]) -> str:
 _ROWS: Final[Mapping[str, tuple[str, Callable[[Any], str]]]] = {
     "goodput": ("goodput, times the capacity", _as(".3f")),
     "requests": ("requests for each creation, existence checks included", _as(".3f")),
-    "requests_late": ("the same in the last 20 s", _as(".3f")),
+    "requests_late": ("requests for each creation in the last 20 s", _as(".3f")),
     "fairness": ("fairness, Jain's index (1: all get the same)", _as(".3f")),
     "shares": ("a client gets, times its fair share: 5 % / median / 95 %", _shares),
     "latency": ("latency of a creation, times idle, the median", _as(".2f")),
-    "latency_late": ("the same in the last 20 s", _as(".2f")),
+    "latency_late": ("latency in the last 20 s, times idle", _as(".2f")),
     "peak_before": (
         "most requests in any 0.1 s, from 1 s after the last start, times the capacity",
         _as(".2f"),
