@@ -21,7 +21,7 @@ _PLOTS: Final = Path(__file__).parent / "plots"
 _README: Final = Path(__file__).parents[1] / "README.md"
 _BESIDE: Final = """\
 programs of their own, each with --help:
-  python -m benchmarks.fleet           single scenes of the suite `fleet`, with other seeds and sizes
+  python -m benchmarks.fleet           single scenes of the suite `fleet`, with other seeds or sizes
   python -m benchmarks.chaos           the same creations through the same faults, by five clients
   python -m benchmarks.kill9           a journaled run that is killed a hundred times
   python -m benchmarks.journal         what a journal costs
