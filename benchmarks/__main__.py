@@ -22,6 +22,7 @@ _ROOT: Final = Path(__file__).parents[1]
 _BESIDE: Final = """\
 programs of their own, each with --help:
   python -m benchmarks.healthy         the suite `healthy` in simulated time only, for tuning
+  python -m benchmarks.fleet           single scenes of the suite `fleet`, with other seeds or sizes
   python -m benchmarks.chaos           the same creations through the same faults, by five clients
   python -m benchmarks.kill9           a journaled run that is killed a hundred times
   python -m benchmarks.journal         what a journal costs

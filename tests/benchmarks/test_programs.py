@@ -11,7 +11,13 @@ from benchmarks import deadline, suite
 
 ROOT = Path(__file__).parents[2]
 # Without the extra `bench`: help must be had before it is installed.
-PROGRAMS = ["benchmarks", "benchmarks.journal", "benchmarks.kill9", "benchmarks.worker_scaling"]
+PROGRAMS = [
+    "benchmarks",
+    "benchmarks.fleet",
+    "benchmarks.journal",
+    "benchmarks.kill9",
+    "benchmarks.worker_scaling",
+]
 
 
 def test_a_program_that_is_not_done_in_time_is_ended() -> None:
