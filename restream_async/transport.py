@@ -15,7 +15,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from restream_async.alarms import Alarms
-from restream_async.body import Body, resetting_socket
+from restream_async.body import Body, PreparedRequest, resetting_socket
 from restream_async.errors import ConfigurationError
 from restream_async.lost import Lost
 from restream_async.wire import NoReply, Reply, Request
@@ -214,7 +214,8 @@ class Transport:
                     limit=self._limit, ssl=self._tls, socket_factory=resetting_socket
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                headers=self._headers,
+                headers={hdrs.HOST: self._base.host_port_subcomponent or "", **self._headers},
+                request_class=PreparedRequest,
                 **_OPTIONS,
             )
         self._alarms = Alarms(asyncio.get_running_loop())
