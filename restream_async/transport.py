@@ -165,6 +165,10 @@ class Transport:
                 allow_redirects=False,
                 **options,
             )
+            content = response.content
+            if content.is_eof() and content.exception() is None:
+                # All of it came along with the headers, as a short answer does.
+                return _reply(response, body=content.read_nowait())
             return await _read(response)
         except asyncio.CancelledError as error:
             lost, timed_out = Lost.of(error), alarm.rang()
@@ -266,15 +270,11 @@ def _abandon(response: aiohttp.ClientResponse | None, body: Body | None) -> None
 
 
 async def _read(response: aiohttp.ClientResponse) -> Reply:
-    content = response.content
-    if content.is_eof() and content.exception() is None:
-        # All of it came along with the headers, as a short answer does.
-        return _reply(response, body=content.read_nowait())
     chunks: list[bytes] = []
     room = LARGEST_ANSWER - (response.content_length or 0)
     if room >= 0:
         room = LARGEST_ANSWER
-        async for chunk in content.iter_any():
+        async for chunk in response.content.iter_any():
             room -= len(chunk)
             if room < 0:
                 break
