@@ -11,11 +11,15 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
+from aiohttp import hdrs
+from multidict import CIMultiDict
 
 from restream_async.wire import Request
 
 if TYPE_CHECKING:
     import asyncio
+
+    from aiohttp.typedefs import LooseHeaders
 
 
 # SO_LINGER, on, for 0 seconds: closing the socket, by whatever means, resets the connection.
@@ -23,6 +27,7 @@ _RESET: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 # Windows has no poll, and macOS does not tell of a connection closed by one side only.
 _poll: Final = getattr(select, "poll", None)
 _HUNG_UP: Final = getattr(select, "POLLRDHUP", 0)
+_JSON: Final = "application/json"
 
 
 class Body(aiohttp.BytesPayload):
@@ -47,7 +52,7 @@ class Body(aiohttp.BytesPayload):
         data = request.body or b""
         self._request = request
         # Past the base's own, which takes keywords only and looks what else than bytes it has.
-        aiohttp.Payload.__init__(self, data, None, "application/json")
+        aiohttp.Payload.__init__(self, data, None, _JSON)
         self._size = len(data)
 
     async def write_with_length(
@@ -80,6 +85,31 @@ class Body(aiohttp.BytesPayload):
         """
         if self._transport is not None:
             self._transport.abort()
+
+
+class PreparedRequest(aiohttp.ClientRequest):
+    """Takes the headers of its session, and a `Body`, as they are.
+
+    For a session of our own, whose headers are complete: they name the host as well. What aiohttp
+    does to add each header, and to find out what kind of body it has, costs 4 % of a creation. If
+    aiohttp ever calls these methods no more, the requests stay the same and cost that much again.
+    """
+
+    def update_headers(self, headers: "LooseHeaders | None") -> None:
+        """Copy them all at once."""
+        self.headers = CIMultiDict(headers or ())
+
+    def update_auto_headers(self, skip_auto_headers: object) -> None:
+        """Add none."""
+
+    def update_body_from_data(self, body: object, _stacklevel: int = 3) -> None:
+        """Take a `Body`, and say how long it is."""
+        if type(body) is not Body:
+            super().update_body_from_data(body, _stacklevel + 1)
+            return
+        self._body = body
+        self.headers[hdrs.CONTENT_LENGTH] = str(body.size)
+        self.headers[hdrs.CONTENT_TYPE] = _JSON
 
 
 def resetting_socket(address: tuple[int, int, int, str, tuple[Any, ...]]) -> socket.socket:

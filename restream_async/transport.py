@@ -15,7 +15,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from restream_async.alarms import Alarms
-from restream_async.body import Body, resetting_socket
+from restream_async.body import Body, PreparedRequest, resetting_socket
 from restream_async.errors import ConfigurationError
 from restream_async.lost import Lost
 from restream_async.wire import NoReply, Reply, Request
@@ -165,6 +165,10 @@ class Transport:
                 allow_redirects=False,
                 **options,
             )
+            content = response.content
+            if content.is_eof() and content.exception() is None:
+                # All of it came along with the headers, as a short answer does.
+                return _reply(response, body=content.read_nowait())
             return await _read(response)
         except asyncio.CancelledError as error:
             lost, timed_out = Lost.of(error), alarm.rang()
@@ -214,7 +218,8 @@ class Transport:
                     limit=self._limit, ssl=self._tls, socket_factory=resetting_socket
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                headers=self._headers,
+                headers={hdrs.HOST: self._base.host_port_subcomponent or "", **self._headers},
+                request_class=PreparedRequest,
                 **_OPTIONS,
             )
         self._alarms = Alarms(asyncio.get_running_loop())
@@ -265,15 +270,11 @@ def _abandon(response: aiohttp.ClientResponse | None, body: Body | None) -> None
 
 
 async def _read(response: aiohttp.ClientResponse) -> Reply:
-    content = response.content
-    if content.is_eof() and content.exception() is None:
-        # All of it came along with the headers, as a short answer does.
-        return _reply(response, body=content.read_nowait())
     chunks: list[bytes] = []
     room = LARGEST_ANSWER - (response.content_length or 0)
     if room >= 0:
         room = LARGEST_ANSWER
-        async for chunk in content.iter_any():
+        async for chunk in response.content.iter_any():
             room -= len(chunk)
             if room < 0:
                 break

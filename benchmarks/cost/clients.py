@@ -15,6 +15,7 @@ import attrs
 import cattrs
 import httpx
 import niquests
+import pyqwest
 from yarl import URL
 
 from benchmarks import bulk_run, contestants, names
@@ -135,6 +136,21 @@ async def _niquests(address: Address, terms: Terms) -> AsyncGenerator[Create, No
         yield create
 
 
+@asynccontextmanager
+async def _pyqwest(address: Address, terms: Terms) -> AsyncGenerator[Create, None]:
+    """Open a client in Rust; as it is by default, it would keep two connections and no more."""
+    url, headers = address.route, {"Authorization": address.api_key}
+    async with pyqwest.HTTPTransport(
+        timeout=terms.timeout, pool_max_idle_per_host=terms.in_flight
+    ) as transport:
+        client = pyqwest.Client(transport)
+
+        async def create(_: NewRestream) -> None:
+            (await client.post(url, headers=headers, content=_BODY)).json()
+
+        yield create
+
+
 def _pooled(opening: Opening) -> Run:
     async def run(address: Address, count: int) -> None:
         async with opening(address, _TERMS) as create:
@@ -170,6 +186,7 @@ OTHERS: Final = (
         run=_pooled(contestants.aiohttp_retry),
         packages=("aiohttp", "aiohttp-retry"),
     ),
+    Client(name="pyqwest (Rust)", run=_pooled(_pyqwest), packages=("pyqwest",)),
     Client(name="niquests", run=_pooled(_niquests), packages=("niquests",)),
     Client(name="httpx", run=_pooled(_httpx), packages=("httpx",)),
     Client(

@@ -22,7 +22,17 @@ from restream_async.sandbox import Sandbox
 
 from .calls import failure_of
 from .raw import Peer, RawServer, Seen, then_hang
-from .samples import API_KEY, answer, as_asked, created, largest, listed, many, new_restream
+from .samples import (
+    API_KEY,
+    answer,
+    as_asked,
+    created,
+    envelope,
+    largest,
+    listed,
+    many,
+    new_restream,
+)
 from .watch import assert_nothing_left, client_of, connections_in_use, settle
 
 if TYPE_CHECKING:
@@ -406,3 +416,38 @@ async def test_a_key_that_is_not_accepted_is_not_tried_twice() -> None:
         await failure_of(client.list("v1"), UnauthorizedError)
 
     assert sandbox.counts.lists == 1
+
+
+async def test_a_session_of_our_own_sends_what_any_other_does() -> None:
+    """Its requests are put together otherwise, to save time."""
+    sent: list[list[tuple[object, ...]]] = []
+
+    async def talk(session: aiohttp.ClientSession | None) -> None:
+        async with (
+            RawServer(
+                post=created(),
+                get=listed(),
+                put=answer(envelope({"id": 7, "status": True})),
+                delete=answer(envelope(result=True)),
+            ) as server,
+            client_of(server, session=session) as client,
+        ):
+            await client.create(new_restream())
+            await client.list("v1")
+            await client.toggle(7)
+            await client.delete(7)
+        host = server.base_url.removeprefix("http://")
+        assert {seen.headers["host"] for seen in server.requests} == {host}
+        sent.append(
+            [
+                (seen.method, seen.path, list((seen.headers | {"host": ""}).items()), seen.body)
+                for seen in server.requests
+            ]
+        )
+
+    await talk(None)
+    async with aiohttp.ClientSession() as session:
+        await talk(session)
+
+    assert len(sent[0]) == 4
+    assert sent[0] == sent[1]
