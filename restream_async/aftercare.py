@@ -136,7 +136,7 @@ class Aftercare:
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(self._look_at(videos))
-                for _ in range(min(len(videos), self._caller.gate.ceiling))
+                for _ in range(min(len(videos), self._caller.limiter.ceiling))
             ]
         if any(task.cancelled() for task in tasks):
             raise cancelled_from_outside()

@@ -1,6 +1,6 @@
 """Many creations as a stream of outcomes, in bounded memory.
 
-A run owns a few tasks. One reads the input. The others ("lanes") each take a place in the gate and
+A run owns a few tasks. One reads the input. The others ("lanes") each take a place in the limiter and
 an item, and see that item to its end. A lane that waits for a retry holds no place, so a further
 one is started to use it, up to a bound, so that the items under way are bounded too; and a lane
 that finds another one already waiting for a place ends.
@@ -19,6 +19,7 @@ from restream_async.aftercare import Aftercare, Case
 from restream_async.bookkeeping import Bookkeeper, Page, Repeats
 from restream_async.calls import Caller
 from restream_async.concurrency import cancelled_from_outside
+from restream_async.concurrency_limiter import GivenUpError
 from restream_async.creation import (
     IN_PLACE,
     Beginning,
@@ -30,7 +31,6 @@ from restream_async.creation import (
 )
 from restream_async.draining import Ending, UnderWay, cut_short
 from restream_async.errors import JournalError, OutcomeUnknownError, TransportError
-from restream_async.gate import GivenUpError
 from restream_async.intake import Intake, Job, Recent, Reports, Work
 from restream_async.intents import Intents, JournalReports
 from restream_async.journal import Journal
@@ -112,7 +112,7 @@ class BulkRun:
         )
         self._refusals = Refusals()
         self._tally = Tally()
-        self._most_lanes = caller.gate.ceiling * (1 + _WAITING_SHARE)
+        self._most_lanes = caller.limiter.ceiling * (1 + _WAITING_SHARE)
         # Lanes that have no item, and whether one of them waits for a place.
         self._idle: set[asyncio.Task[Any]] = set()
         self._queued = False
@@ -148,7 +148,7 @@ class BulkRun:
                 await self.before_reading(self._journal)
             await stack.enter_async_context(self._group)
             self._stack = stack.pop_all()
-        self._caller.gate.on_room.add(self._use_room)
+        self._caller.limiter.on_slot.add(self._use_room)
         self._reader, *_ = [self._start(work) for work in (*self._intake.work, self._work)]
         return self
 
@@ -160,7 +160,7 @@ class BulkRun:
     ) -> None:
         """Cancel what is still under way, and wait until it has stopped."""
         self._over = True
-        self._caller.gate.on_room.discard(self._use_room)
+        self._caller.limiter.on_slot.discard(self._use_room)
         self._ending.finish()
         # The reader ends by itself, so that the input is closed in peace.
         self._intake.refuse()
@@ -268,7 +268,7 @@ class BulkRun:
         )
 
     def _intake_of(self, requests: Iterable[NewRestream] | AsyncIterable[NewRestream]) -> Intake:
-        ceiling = self._caller.gate.ceiling
+        ceiling = self._caller.limiter.ceiling
         if self._books is None:
             reports = Reports(arrived=self._use_room, unsent=self._unsent)
             return Intake(requests, most=max(1, int(ceiling * _AHEAD)), reports=reports)
@@ -302,7 +302,7 @@ class BulkRun:
 
     def _use_room(self) -> None:
         """Start a lane where there is work for one that nobody waits to do."""
-        if self._idle or not self._caller.gate.has_room or not self._intake.ready:
+        if self._idle or not self._caller.limiter.has_slot or not self._intake.ready:
             return
         if self._tasks and len(self._tasks) < self._most_lanes:
             # It has no item yet.
@@ -325,19 +325,19 @@ class BulkRun:
             await self._see_through(*taken)
 
     async def _next(self) -> tuple[Job, bool] | None:
-        """Return an item, and whether there is a place in the gate for it.
+        """Return an item, and whether there is a place in the limiter for it.
 
         There is no place if an outage has lasted longer than the patience of the client.
         """
-        intake, gate = self._intake, self._caller.gate
+        intake, limiter = self._intake, self._caller.limiter
         while True:
             if len(self._outcomes) >= self._most_lanes and not intake.stopped:
                 await self._idly(self._room_for_outcomes())
             elif not intake.ready:
-                if intake.ended or len(self._idle) >= gate.ceiling:
+                if intake.ended or len(self._idle) >= limiter.ceiling:
                     break
                 await self._idly(intake.arrival())
-            elif gate.try_enter():
+            elif limiter.try_acquire():
                 return intake.take(), True
             elif self._queued:
                 # It takes what is ready as soon as there is a place.
@@ -358,10 +358,10 @@ class BulkRun:
 
     async def _place(self) -> bool:
         """Wait for a place; return False if an outage outlasts the patience of the client."""
-        gate = self._caller.gate
+        limiter = self._caller.limiter
         self._queued = True
         try:
-            await gate.enter(new=True)
+            await limiter.acquire(fresh=True)
         except GivenUpError:
             return False
         finally:
@@ -369,7 +369,7 @@ class BulkRun:
         if self._intake.ready:
             return True
         # Another one was faster.
-        gate.leave()
+        limiter.release()
         return False
 
     async def _room_for_outcomes(self) -> None:

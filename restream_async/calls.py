@@ -1,15 +1,15 @@
-"""One call: through the gate, over the network, judged; and again, where that is safe."""
+"""One call: through the limiter, over the network, judged; and again, where that is safe."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, Self, TypeVar
 
 import attrs
 
+from restream_async.adaptive_limit import Signal
 from restream_async.budget import RetryBudget
+from restream_async.concurrency_limiter import ConcurrencyLimiter, GivenUpError
 from restream_async.deadline import NEVER, Deadline, Stop
 from restream_async.errors import AttemptTimeoutError, Call, NotSentError, OutageError
-from restream_async.gate import Gate, GivenUpError
-from restream_async.adaptive_limit import Signal
 from restream_async.policy import RetryPolicy, pursue
 from restream_async.timing import Timing
 from restream_async.verdict import Failure, Verdict, judge
@@ -59,7 +59,7 @@ class Caller:
 
     Attributes:
         exchange: sends.
-        gate: says how many may be in flight.
+        limiter: says how many may be in flight.
         policy: says when to try again.
         timing: time, sleep and chance.
         timeout: seconds for one attempt, from when it has its place.
@@ -70,7 +70,7 @@ class Caller:
     """
 
     exchange: Exchange
-    gate: Gate
+    limiter: ConcurrencyLimiter
     policy: RetryPolicy
     timing: Timing
     timeout: float
@@ -92,14 +92,16 @@ class Caller:
         timeout: float,
         secrets: tuple[str, ...] = (),
     ) -> Self:
-        """Return one with a gate of its own, for up to `ceiling` requests in flight.
+        """Return one with a limiter of its own, for up to `ceiling` requests in flight.
 
         An outage of more than `patience` seconds is not waited for.
         """
-        gate = Gate.learning(ceiling, patience, timing, longest_pause=policy.longest_wait)
+        limiter = ConcurrencyLimiter.adaptive(
+            ceiling, patience, timing, longest_pause=policy.longest_wait
+        )
         return cls(
             exchange=exchange,
-            gate=gate,
+            limiter=limiter,
             policy=policy,
             timing=timing,
             timeout=timeout,
@@ -114,7 +116,7 @@ class Caller:
     def begin_patiently(self, stop: Stop = NEVER) -> Deadline:
         """Note the same; its end moves on for as long as an outage holds the client."""
         self.budget.earn()
-        return Deadline(self.timing.now, self.policy.deadline, self.gate.held, stop)
+        return Deadline(self.timing.now, self.policy.deadline, self.limiter.held, stop)
 
     async def attempt(
         self,
@@ -135,7 +137,7 @@ class Caller:
             ahead: whether to go ahead of all that wait for a place.
 
         """
-        if deadline.stop.requested or not self.gate.try_enter():
+        if deadline.stop.requested or not self.limiter.try_acquire():
             refused = await self._enter(request, deadline, ahead=ahead)
             if refused is not None:
                 return refused
@@ -150,11 +152,11 @@ class Caller:
         again: bool = False,
     ) -> _T | Failure:
         """Send once, judge what came back. The caller has a place; it is given back here."""
-        gate, allowed = self.gate, self.timeout
+        limiter, allowed = self.limiter, self.timeout
         left = deadline.left()
         if left < allowed:
-            if left < max(_LEAST_TIME, gate.idle_latency(request.method)):
-                gate.leave()
+            if left < max(_LEAST_TIME, limiter.idle_latency(request.method)):
+                limiter.release()
                 return self.late(request, deadline, "too little time was left before the deadline")
             allowed = left
         self.tally.attempts += 1
@@ -170,23 +172,23 @@ class Caller:
         except BaseException:
             deadline.in_doubt = deadline.in_doubt or request.sent
             # A cancellation says nothing about the load.
-            gate.leave(latency=now() - started, started=started)
+            limiter.release(latency=now() - started, started=started)
             raise
         latency = now() - started
         if not isinstance(result, Failure):
-            gate.succeeded()
-            gate.leave(_GOOD, latency, request.method, started)
+            limiter.succeeded()
+            limiter.release(_GOOD, latency, request.method, started)
             return result
-        if not result.connected and gate.succeeded_since(started):
+        if not result.connected and limiter.succeeded_since(started):
             result = attrs.evolve(result, overtaken=True)
         if request.sent and result.verdict is Verdict.IN_DOUBT:
             deadline.in_doubt = True
         if (
             allowed < self.timeout
             and isinstance(result.error, AttemptTimeoutError)
-            and latency < _FAIR * gate.idle_latency(request.method)
+            and latency < _FAIR * limiter.idle_latency(request.method)
         ):
-            gate.leave(latency=latency, started=started)
+            limiter.release(latency=latency, started=started)
         else:
             self._learn(result, latency, started)
         return result
@@ -202,7 +204,7 @@ class Caller:
         if (
             isinstance(result, Failure)
             and isinstance(result.error, NotSentError)
-            and self.gate.state != "outage"
+            and self.limiter.state != "outage"
         ):
             brief = Deadline(self.timing.now, min(_BRIEF, self.timeout))
             result = await self.attempt(request, read, brief)
@@ -211,13 +213,13 @@ class Caller:
     def _learn(self, failure: Failure, latency: float, started: float) -> None:
         if failure.answered and failure.verdict is Verdict.REFUSED:
             # The service dealt with it, whatever it thought of it.
-            self.gate.succeeded()
+            self.limiter.succeeded()
         elif failure.final:
             # Nothing that will be over some time.
-            self.gate.note(failure.error)
+            self.limiter.note(failure.error)
         else:
-            self.gate.failed(failure, latency)
-        self.gate.leave(failure.signal, latency, "", started, failure.retry_after)
+            self.limiter.failed(failure, latency)
+        self.limiter.release(failure.signal, latency, "", started, failure.retry_after)
 
     async def insist(
         self,
@@ -286,7 +288,7 @@ class Caller:
             price = 1.0 if last.connected and not last.limited else 0.0
             if not await self._afford(price, deadline):
                 return Failure(Verdict.REFUSED, last.error)
-            if deadline.patient and self.gate.given_up:
+            if deadline.patient and self.limiter.given_up:
                 # A new item may still ask; one that waits at length would always be in time to.
                 return self._gone(last.error.call, last.error.attempts)
             result = await again()
@@ -296,7 +298,7 @@ class Caller:
                 last = result
             return result
 
-        self.gate.tell_of_room()
+        self.limiter.tell_of_slot()
         result = await pursue(
             first,
             retry,
@@ -316,13 +318,13 @@ class Caller:
         that cannot connect while others succeed does, or it would go on for ever.
         """
         away = not (failure.connected or failure.overtaken)
-        return deadline.patient and (away or failure.limited or self.gate.state == "outage")
+        return deadline.patient and (away or failure.limited or self.limiter.state == "outage")
 
     async def _afford(self, price: float, deadline: Deadline) -> bool:
         """Wait until the budget allows one more retry; return False if it does so too late."""
         budget = self.budget
         # Who is patient sends nothing to a service that is given up, and need not save up for it.
-        while not ((deadline.patient and self.gate.given_up) or budget.spend(price)):
+        while not ((deadline.patient and self.limiter.given_up) or budget.spend(price)):
             pause = budget.pause
             if pause >= deadline.left():
                 return False
@@ -339,15 +341,15 @@ class Caller:
         if deadline.stop.requested:
             return not_sent(request.call)
         # A single call waits less than its deadline for a service that was never reached.
-        patient = deadline.patient or not self.gate.reached
-        entering = self.gate.enter(patient=patient, ahead=ahead)
+        patient = deadline.patient or not self.limiter.reached
+        entering = self.limiter.acquire(patient=patient, ahead=ahead)
         waits_since = deadline.clock()
         try:
             await deadline.stop.wait_for(entering, None if deadline.patient else deadline.left())
         except GivenUpError:
             return self._gone(request.call)
         except TimeoutError:
-            detail = f"no free place among {self.gate.in_flight} in flight before the deadline"
+            detail = f"no free place among {self.limiter.in_flight} in flight before the deadline"
             return self.late(request, deadline, detail)
         finally:
             deadline.excuse(waits_since)
@@ -357,16 +359,16 @@ class Caller:
         """Return the failure of a request that was not sent before the deadline, and why."""
         if deadline.stop.requested:
             return not_sent(request.call)
-        if self.gate.state == "outage":
+        if self.limiter.state == "outage":
             return self._gone(request.call)
         error = AttemptTimeoutError(request.call, detail=detail, sent=False)
         return Failure(Verdict.NOT_DONE, error)
 
     def _gone(self, call: Call, attempts: int = 0) -> Failure:
-        gate = self.gate
-        note = _OUTAGE_NOTE if gate.reached else _NEVER_REACHED_NOTE
+        limiter = self.limiter
+        note = _OUTAGE_NOTE if limiter.reached else _NEVER_REACHED_NOTE
         error = OutageError(
-            call, reached=gate.reached, last=gate.last, attempts=attempts, note=note
+            call, reached=limiter.reached, last=limiter.last, attempts=attempts, note=note
         )
         return Failure(Verdict.REFUSED, error)
 

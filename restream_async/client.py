@@ -188,7 +188,7 @@ class RestreamClient:
     async def _close(self) -> None:
         await self._transport.close()
         # Who waits for a place is let through, and finds the client closed.
-        await self._caller.gate.close()
+        await self._caller.limiter.close()
 
     async def create(self, new: NewRestream) -> Restream:
         """Create a restream, and return it as the service has it.
@@ -299,18 +299,18 @@ class RestreamClient:
     def stats(self) -> Stats:
         """Return what this client is doing now."""
         caller = self._caller
-        last = caller.gate.last
+        last = caller.limiter.last
         return Stats(
-            in_flight=caller.gate.in_flight,
-            limit=caller.gate.limit,
-            waiting=caller.gate.waiting,
+            in_flight=caller.limiter.in_flight,
+            limit=caller.limiter.limit,
+            waiting=caller.limiter.waiting,
             attempts=caller.tally.attempts,
             retries=caller.tally.retries,
             budget_left=caller.budget.left,
-            state=caller.gate.state,
+            state=caller.limiter.state,
             forms=self._creator.existence.forms,
             last_error=last.summary if last is not None else "",
-            reached=caller.gate.reached,
+            reached=caller.limiter.reached,
         )
 
     def create_many(

@@ -111,7 +111,7 @@ class Beginning:
     """What is known of a creation before its first POST.
 
     Attributes:
-        in_place: a place in the gate is already taken for its first request.
+        in_place: a place in the limiter is already taken for its first request.
         look_first: create only if it is absent.
         recent: a recent list is good enough to look at first, see `shared_lists`.
         in_doubt: an earlier run may have created it.
@@ -168,8 +168,8 @@ class Creator:
         key = key_of(new)
         if key in self._busy:
             if beginning.in_place:
-                self._caller.gate.leave()
-                self._caller.gate.tell_of_room()
+                self._caller.limiter.release()
+                self._caller.limiter.tell_of_slot()
             try:
                 await self._turn(key, deadline)
             except TimeoutError:
@@ -304,8 +304,8 @@ class _Course:
         if blind and not (beginning.look_first or beginning.in_doubt):
             return await self._post(in_place=beginning.in_place)
         if beginning.in_place:
-            self._caller.gate.leave()
-            self._caller.gate.tell_of_room()
+            self._caller.limiter.release()
+            self._caller.limiter.tell_of_slot()
         if beginning.in_doubt:
             return await self._again()
         found = await self._look(self._deadline, shared=True)

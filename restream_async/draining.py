@@ -162,7 +162,7 @@ class UnderWay:
         now = asyncio.get_running_loop().time
         end = now() + timeout
         while not await self._ended(min(_PERIOD, max(0.0, end - now()))):
-            if now() < end and self._caller.gate.state == "open":
+            if now() < end and self._caller.limiter.state == "open":
                 continue
             self._stop.request()
             for run in tuple(self._runs):

@@ -21,7 +21,7 @@ RETRY_AFTER_CAP: Final = 60.0
 """Seconds; a `Retry-After` beyond it is taken for this long."""
 
 # What does not count waits no longer than after so many failures: it is to be sent soon after the
-# service is back, and as long as that is gone the gate holds it anyway.
+# service is back, and as long as that is gone the limiter holds it anyway.
 _EXCUSED_FAILURES: Final = 3
 # Seconds; as it may be tried without end, it is not tried all the time, however short the back-off.
 _EXCUSED_WAIT: Final = 0.1

@@ -36,7 +36,6 @@ def instant_timing(seed: int = 0) -> Timing:
     chance = random.Random(seed)  # noqa: S311 - jitter, not a secret
     return Timing(
         now=lambda: now,
-        computing=lambda: 0.0,
         wall_clock=lambda: now,
         sleep=sleep,
         random=chance.random,

@@ -156,7 +156,7 @@ class Undo:
         tasks: list[asyncio.Task[None]] = []
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(min(self.total, self._caller.gate.ceiling)):
+                for _ in range(min(self.total, self._caller.limiter.ceiling)):
                     task = group.create_task(self._work(heed))
                     tasks.append(task)
                     self._tasks.add(task)

@@ -16,6 +16,7 @@ from typing import Final, TypeAlias, TypeVar
 import attrs
 
 from restream_async import codec
+from restream_async.adaptive_limit import Signal
 from restream_async.errors import (
     ApiError,
     AttemptTimeoutError,
@@ -32,7 +33,6 @@ from restream_async.errors import (
     TransportError,
     UnauthorizedError,
 )
-from restream_async.adaptive_limit import Signal
 from restream_async.redaction import (
     clean,
     may_hold_foreign_secrets,

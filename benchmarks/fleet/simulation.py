@@ -124,8 +124,6 @@ async def _client(wire: Wire, inputs: _Inputs, begins: float, seed: int) -> None
     now = asyncio.get_running_loop().time
     timing = Timing(
         now=now,
-        # What a thousand compute on one machine is no effort of any of them.
-        computing=lambda: 0.0,
         wall_clock=now,
         sleep=asyncio.sleep,
         random=random.Random(seed).random,
@@ -144,7 +142,7 @@ async def _client(wire: Wire, inputs: _Inputs, begins: float, seed: int) -> None
             async for _ in creations:
                 pass
     finally:
-        await caller.gate.close()
+        await caller.limiter.close()
 
 
 def _figures(scene: Scene, wires: list[Wire]) -> Figures:

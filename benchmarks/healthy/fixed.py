@@ -7,9 +7,9 @@ from benchmarks.terms import IN_FLIGHT
 from restream_async import RetryPolicy
 from restream_async.adaptive_limit import AdaptiveLimit, Signal
 from restream_async.calls import Caller, Exchange
-from restream_async.gate import Gate
-from restream_async.rate_limit import RateLimit
+from restream_async.concurrency_limiter import ConcurrencyLimiter
 from restream_async.outage import Outage
+from restream_async.rate_limit import RateLimit
 from restream_async.timing import Timing
 
 
@@ -32,7 +32,14 @@ def caller_with_fixed_limit(
 ) -> Caller:
     """Return what `Caller.over` returns, but always with 64 requests in flight."""
     outage = Outage(patience, timing.now, timing.random, longest_pause=policy.longest_wait)
-    gate = Gate(_FixedLimit(IN_FLIGHT, start=IN_FLIGHT), outage, RateLimit(timing.now), timing.sleep)
+    limiter = ConcurrencyLimiter(
+        _FixedLimit(IN_FLIGHT, start=IN_FLIGHT), RateLimit(timing.now), outage, timing.sleep
+    )
     return Caller(
-        exchange=exchange, gate=gate, policy=policy, timing=timing, timeout=timeout, secrets=()
+        exchange=exchange,
+        limiter=limiter,
+        policy=policy,
+        timing=timing,
+        timeout=timeout,
+        secrets=(),
     )

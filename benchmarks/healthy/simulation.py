@@ -125,7 +125,6 @@ async def _run(scene: Scene, opening: Opening, seed: int) -> Outcome:
         loop.call_later(seconds, setattr, service, attribute, value)
     timing = Timing(
         now=now,
-        computing=lambda: 0.0,
         wall_clock=now,
         sleep=asyncio.sleep,
         random=random.Random(seed).random,
@@ -137,7 +136,7 @@ async def _run(scene: Scene, opening: Opening, seed: int) -> Outcome:
         failed, seconds = await work(scene, caller, creator, Api(service.project_id))
         ended = now()
     finally:
-        await caller.gate.close()
+        await caller.limiter.close()
     counts = service.counts
     return Outcome(
         seconds=seconds,

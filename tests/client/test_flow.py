@@ -46,7 +46,6 @@ class FastForward:
         loop = asyncio.get_running_loop()
         return Timing(
             now=lambda: loop.time() * self._times,
-            computing=lambda: 0.0,
             sleep=lambda seconds: asyncio.sleep(seconds / self._times),
             random=lambda: 0.5,
         )
@@ -221,7 +220,7 @@ async def test_a_single_creation_waits_within_its_own_deadline_only() -> None:
         assert not report.done()
         report.cancel()
         await asyncio.wait([report])
-        # Else the gate would wake up once more, to let somebody ask.
+        # Else the limiter would wake up once more, to let somebody ask.
         await client.close()
 
 

@@ -16,10 +16,10 @@ from restream_async import NewRestream, Restream, RetryPolicy, codec
 from restream_async.bookkeeping import Repeats
 from restream_async.bulk import BulkRun
 from restream_async.calls import Caller
+from restream_async.concurrency_limiter import ConcurrencyLimiter
 from restream_async.config import InDoubt
 from restream_async.creation import Creator
 from restream_async.existence import Key, key_of
-from restream_async.gate import Gate
 from restream_async.journal import Identity, Journal
 from restream_async.testing import instant_timing
 from restream_async.wire import Api, NoReply, Reply, Request
@@ -218,7 +218,7 @@ def client_of(
     api = Api(IDENTITY.project_id)
     caller = Caller(
         exchange=backend,
-        gate=Gate.learning(limit, 300.0, timing),
+        limiter=ConcurrencyLimiter.adaptive(limit, 300.0, timing),
         policy=RetryPolicy(attempts=attempts, base=0.001),
         timing=attrs.evolve(timing, sleep=sleep),
         timeout=30.0,

@@ -89,16 +89,16 @@ async def test_an_input_that_pauses_holds_up_none_of_its_items(path: Path) -> No
 
 async def test_places_that_others_hold_are_waited_for(path: Path) -> None:
     client = client_of(Backend(), limit=2)
-    gate = client.caller.gate
-    assert gate.try_enter()
-    assert gate.try_enter()
+    limiter = client.caller.limiter
+    assert limiter.try_acquire()
+    assert limiter.try_acquire()
     async with asyncio.timeout(5), client.run(new("0"), new("1"), journal=path) as run:
         report = asyncio.create_task(run.report())
         await asyncio.sleep(0.1)
         assert len(states(path)) == 2
         assert client.backend.sent == []
-        gate.leave()
-        gate.leave()
+        limiter.release()
+        limiter.release()
         assert len((await report).created) == 2
 
 

@@ -153,7 +153,7 @@ class Machine(RuleBasedStateMachine):
         self.meet(keys, plan)
         client = client_of(self.backend, in_doubt=plan.in_doubt, limit=3)
         outcomes, report = self.loop.run(self.course(client, keys, plan))
-        assert client.caller.gate.in_flight == client.caller.gate.waiting == 0
+        assert client.caller.limiter.in_flight == client.caller.limiter.waiting == 0
         self.told |= {key_in(item) for item in outcomes if getattr(item, "maybe_duplicate", False)}
         self.check_outcomes(outcomes, but=self.unseen(keys, plan, finished=report is not None))
         if report is not None:
@@ -169,7 +169,7 @@ class Machine(RuleBasedStateMachine):
         self.meet([key], plan)
         client = client_of(self.backend, in_doubt=plan.in_doubt, limit=3)
         ends = self.loop.run(self.ensured(client, key, plan, times))
-        assert client.caller.gate.in_flight == client.caller.gate.waiting == 0
+        assert client.caller.limiter.in_flight == client.caller.limiter.waiting == 0
         for end in ends:
             if isinstance(end, Settled):
                 assert end.restream.id in self.backend.ids_of(wanted(key))

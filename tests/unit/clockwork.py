@@ -19,7 +19,6 @@ class Clockwork:
     def timing(self) -> Timing:
         return Timing(
             now=lambda: self.now,
-            computing=lambda: 0.0,
             wall_clock=lambda: self.now,
             sleep=self.sleep,
             random=lambda: next(self._chances),

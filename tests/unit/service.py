@@ -202,5 +202,5 @@ async def client_of(
         timeout=timeout,
     )
     yield Client(caller=caller, creator=Creator(caller, api, in_doubt), api=api)
-    await caller.gate.close()
-    assert caller.gate.in_flight == 0
+    await caller.limiter.close()
+    assert caller.limiter.in_flight == 0

@@ -10,7 +10,7 @@ from statistics import median
 
 import attrs
 
-from restream_async.limit import AdaptiveLimit, Signal
+from restream_async.adaptive_limit import AdaptiveLimit, Signal
 
 # Seconds on the wire, there and back.
 WIRE = 0.001
@@ -139,7 +139,7 @@ class Simulation:
         idle = self.limit.idle_latency("POST")
         rest = idle - latency if signal is Signal.SHED and idle is not None else 0.0
         if rest > 0:
-            # As the gate does: a place at which the service had no room rests.
+            # As the limiter does: a place at which the service had no room rests.
             self.after(rest, self._free)
         else:
             self._free()

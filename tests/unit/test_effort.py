@@ -2,8 +2,8 @@
 
 import pytest
 
+from restream_async.adaptive_limit import AdaptiveLimit, Signal
 from restream_async.effort import FULL, Effort
-from restream_async.limit import AdaptiveLimit, Signal
 
 
 class Clocks:

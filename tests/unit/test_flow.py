@@ -100,7 +100,7 @@ class TestOverload:
         service = Service(slots=1000, noise=0.01)
         async with client_of(service, ceiling=64) as client:
             assert all_created(await client.create_many(1200), 1200)
-            assert client.caller.gate.limit == 64
+            assert client.caller.limiter.limit == 64
         assert service.posts < 1200 * 1.03
 
     @simulated
@@ -181,7 +181,7 @@ class TestDeadlines:
                 creating.append(asyncio.create_task(creation))
                 await asyncio.sleep(1 / 600)
             ends = await asyncio.gather(*creating)
-            assert client.caller.gate.limit == 64
+            assert client.caller.limiter.limit == 64
         assert sum(isinstance(end, Settled) for end in ends) > 3800
         assert {type(end) for end in ends[1000:]} == {Settled}
         # Nothing is sent that can hardly be answered in time.
@@ -194,7 +194,7 @@ class TestDeadlines:
             await several(client, 100)
             service.hanging = True
             await several(client, 300, of="later")
-            assert client.caller.gate.state == "outage"
+            assert client.caller.limiter.state == "outage"
 
     @simulated
     async def test_less_time_than_a_busy_service_needs_is_no_proof_that_it_hangs(self) -> None:
@@ -204,8 +204,8 @@ class TestDeadlines:
             service.took = 1.0
             for number in range(20):
                 await several(client, 8, of=f"later-{number}")
-            assert client.caller.gate.limit == 8
-            assert client.caller.gate.state == "open"
+            assert client.caller.limiter.limit == 8
+            assert client.caller.limiter.state == "open"
 
 
 class TestRetriesCounted:
@@ -242,7 +242,7 @@ class TestOutage:
             group.create_task(at(61, service, gone=False))
             run = group.create_task(client.create_many(1000))
             await asyncio.sleep(30)
-            assert client.caller.gate.state == "outage"
+            assert client.caller.limiter.state == "outage"
         assert all_created(run.result(), 1000)
         assert {len(copies) for copies in service.stored.values()} == {1}
         # One probe now and then, after the first seconds.
@@ -264,8 +264,8 @@ class TestOutage:
             service.most_in_flight = 0
             limits: list[int] = []
             while not run.done():
-                if client.caller.gate.state == "open":
-                    limits.append(client.caller.gate.limit)
+                if client.caller.limiter.state == "open":
+                    limits.append(client.caller.limiter.limit)
                 await asyncio.sleep(0.01)
         assert all_created(run.result(), 3000)
         seen = [limit for number, limit in enumerate(limits) if limit not in limits[:number]]
@@ -363,7 +363,7 @@ class TestOutage:
             service.gone = False
             await asyncio.sleep(10)
             assert all_created(await client.create_many(100), 100)
-            assert client.caller.gate.state == "open"
+            assert client.caller.limiter.state == "open"
 
     @simulated
     async def test_the_look_at_the_end_of_a_run_is_patient_too(self) -> None:
@@ -390,7 +390,7 @@ class TestOutage:
             group.create_task(at(40, service, hanging=False))
             run = group.create_task(client.create_many(600))
             await asyncio.sleep(20)
-            assert client.caller.gate.state == "outage"
+            assert client.caller.limiter.state == "outage"
         assert all_created(run.result(), 600)
 
     @simulated
@@ -404,8 +404,8 @@ class TestOutage:
             group.create_task(at(2, service, hanging=True))
             run = group.create_task(client.create_many(3000))
             await asyncio.sleep(70)
-            assert client.caller.gate.state == "outage"
-            began = now() - client.caller.gate.held()
+            assert client.caller.limiter.state == "outage"
+            began = now() - client.caller.limiter.held()
         assert errors(run.result()).total() > 1000
         assert 40 <= now() - began < 40 + 30 + 20 + 5 + 1
 
@@ -416,7 +416,7 @@ class TestOutage:
         service = Service(gone=True)
         async with client_of(service) as client:
             await several(client, 5)
-            assert client.caller.gate.state == "outage"
+            assert client.caller.limiter.state == "outage"
             service.gone = False
             await asyncio.sleep(3600)
             ends = await several(client, 50, of="later")
@@ -439,7 +439,7 @@ class TestOutage:
             before = [group.create_task(several(client, 1, of=str(n))) for n in range(5)]
             await asyncio.sleep(0.1)
             for _ in range(10):
-                client.caller.gate.failed(SHED)
+                client.caller.limiter.failed(SHED)
                 await asyncio.sleep(0.2)
             asking = group.create_task(several(client, 5, of="later"))
             await asyncio.sleep(10)
@@ -457,7 +457,7 @@ class TestOutage:
         service = Service(gone=True)
         async with client_of(service, patience=5, deadline=20) as client:
             await client.create_many(100)
-            assert client.caller.gate.given_up
+            assert client.caller.limiter.given_up
             retries = client.caller.tally.retries
 
             def spend(_: float) -> bool:
@@ -485,14 +485,14 @@ class TestOutage:
         async with client_of(service, deadline=25, patience=300) as client:
             run = asyncio.create_task(client.create_many(100))
             await asyncio.sleep(10)
-            assert client.caller.gate.state == "outage"
+            assert client.caller.limiter.state == "outage"
             alone = [
                 client.creator.create(another(number), client.caller.begin()) for number in range(5)
             ]
             ends = await asyncio.gather(*alone)
             # At the latest; and the last look of one that was sent.
             assert 10 + 25 <= now() <= 10 + 25 + 5
-            assert client.caller.gate.state == "outage"
+            assert client.caller.limiter.state == "outage"
             kinds = Counter(type(end.error) for end in ends if isinstance(end, Unsettled))
             assert kinds.total() == 5
             assert kinds[OutageError]
@@ -543,9 +543,9 @@ async def test_cancellations_say_nothing_about_the_service() -> None:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
-        assert client.caller.gate.limit == 8
-        assert client.caller.gate.state == "open"
-        assert client.caller.gate.in_flight == 0
+        assert client.caller.limiter.limit == 8
+        assert client.caller.limiter.state == "open"
+        assert client.caller.limiter.in_flight == 0
         service.took = 0.05
         assert all_created(await client.create_many(100), 100)
 
@@ -565,4 +565,4 @@ async def test_an_attempt_that_its_deadline_cuts_short_says_nothing_about_the_se
         cut = await client.caller.attempt(request, codec.restream, client.caller.begin())
         assert isinstance(cut, Failure)
         assert isinstance(cut.error, AttemptTimeoutError)
-        assert (client.caller.gate.last is not None) is says_something
+        assert (client.caller.limiter.last is not None) is says_something

@@ -166,7 +166,7 @@ class TestPartial:
                 async for outcome in run:
                     if isinstance(outcome, Failed):
                         failed[outcome.request.video_id] = (now(), outcome)
-            assert client.caller.gate.held() < 3
+            assert client.caller.limiter.held() < 3
         assert failed.keys() == beyond
         for moment, outcome in failed.values():
             assert isinstance(outcome.error, TransportError)
@@ -237,14 +237,14 @@ class TestNeverReached:
     ) -> None:
         service = Service(unreachable=True)
         async with client_of(service) as client:
-            gate = client.caller.gate
-            assert (gate.reached, gate.last) == (False, None)
+            limiter = client.caller.limiter
+            assert (limiter.reached, limiter.last) == (False, None)
             run = asyncio.create_task(given_up(client, count))
             await asyncio.sleep(4)
-            assert gate.state == "outage"
-            assert not gate.reached
-            assert gate.last is not None
-            assert gate.last.summary == "the connection was refused"
+            assert limiter.state == "outage"
+            assert not limiter.reached
+            assert limiter.last is not None
+            assert limiter.last.summary == "the connection was refused"
             outcomes, error = await run
         assert 30 < now() < 4 + 30 + 3
         # What was read has an outcome, and the run has read no further than it had to.
@@ -288,11 +288,11 @@ class TestNeverReached:
             # Whatever is in front of it says so.
             service.unreachable, service.gone = False, True
             await asyncio.sleep(100)
-            assert client.caller.gate.reached
-            assert client.caller.gate.state == "outage"
+            assert client.caller.limiter.reached
+            assert client.caller.limiter.state == "outage"
             service.gone = False
         assert all_created(run.result(), 20)
-        assert client.caller.gate.last is None
+        assert client.caller.limiter.last is None
 
     @simulated
     async def test_what_connects_and_never_answers_is_one_too(self) -> None:
@@ -300,7 +300,7 @@ class TestNeverReached:
         service = Service(hanging=True)
         async with client_of(service, patience=100) as client:
             outcomes = await client.create_many(20)
-            assert client.caller.gate.reached
+            assert client.caller.limiter.reached
         gone = [end.error for end in outcomes if isinstance(end, Failed)]
         assert {type(error) for error in gone} <= {OutageError, OutcomeUnknownError}
         outages = [error for error in gone if isinstance(error, OutageError)]
@@ -316,7 +316,7 @@ class TestNeverReached:
             await asyncio.sleep(25)
             service.unreachable = False
         assert all_created(run.result(), 20)
-        assert client.caller.gate.state == "open"
+        assert client.caller.limiter.state == "open"
 
     @simulated
     async def test_once_reached_it_takes_ten_failures_and_all_of_the_patience(self) -> None:
@@ -326,7 +326,7 @@ class TestNeverReached:
             service.unreachable = True
             run = asyncio.create_task(client.create_many(1))
             await asyncio.sleep(2)
-            assert client.caller.gate.state == "open"
+            assert client.caller.limiter.state == "open"
             [outcome] = await run
         assert isinstance(outcome, Failed)
         error = outcome.error
@@ -344,8 +344,8 @@ class TestNeverReached:
             for _ in range(4):
                 await several(client, 5)
                 await asyncio.sleep(1)
-            assert client.caller.gate.state == "open"
-            assert client.caller.gate.last is not None
+            assert client.caller.limiter.state == "open"
+            assert client.caller.limiter.last is not None
 
     @simulated
     async def test_what_is_remembered_of_an_error_holds_no_frames(self) -> None:
@@ -362,5 +362,5 @@ class TestNeverReached:
         async with client_of(service, attempts=1) as client:
             reference = await fails()
             gc.collect()
-            assert client.caller.gate.last is not None
+            assert client.caller.limiter.last is not None
             assert reference() is None

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restream_async.limit import AdaptiveLimit, Signal
+from restream_async.adaptive_limit import AdaptiveLimit, Signal
 from tests.unit.simulation import Simulation, about, always
 from tests.unit.strategies import quick
 

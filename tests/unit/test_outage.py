@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restream_async import TransportError
+from restream_async.adaptive_limit import AdaptiveLimit
+from restream_async.concurrency_limiter import ConcurrencyLimiter
 from restream_async.errors import Call
-from restream_async.gate import Gate
-from restream_async.limit import AdaptiveLimit
 from restream_async.outage import Outage
 from restream_async.verdict import Failure, Verdict
 from tests.unit.service import SHED
@@ -203,8 +203,8 @@ class TestHeld:
     ) -> None:
         """However many attempts overlap, and however long each of them takes."""
         service = Service()
-        gate = Gate(AdaptiveLimit(8), service.outage)
-        start, begun, held = service.now, [service.now], gate.held()
+        limiter = ConcurrencyLimiter(AdaptiveLimit(8), service.outage)
+        start, begun, held = service.now, [service.now], limiter.held()
         for seconds, what, which in happenings:
             service.now += seconds
             latency = service.now - begun[which % len(begun)]
@@ -212,15 +212,15 @@ class TestHeld:
                 case "begins":
                     begun.append(service.now)
                 case "succeeds":
-                    gate.succeeded()
+                    limiter.succeeded()
                 case "sheds":
-                    gate.failed(SHED, latency)
+                    limiter.failed(SHED, latency)
                 case "connects not":
-                    gate.failed(_REFUSED, latency)
+                    limiter.failed(_REFUSED, latency)
                 case _:
                     service.outage.probing(waited=which % 2 == 0)
-            assert held <= gate.held() <= service.now - start
-            held = gate.held()
+            assert held <= limiter.held() <= service.now - start
+            held = limiter.held()
 
 
 class TestProbes:

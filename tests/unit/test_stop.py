@@ -130,9 +130,9 @@ class TestNotSent:
         service, stop = Service(), Stop()
         async with client_of(service) as client:
             stop.request()
-            assert client.caller.gate.try_enter()
+            assert client.caller.limiter.try_acquire()
             [error] = await ended(await begun(client, stop, 1, Beginning(in_place=True)), stop)
-            assert client.caller.gate.in_flight == 0
+            assert client.caller.limiter.in_flight == 0
         assert isinstance(error, NotSentError)
         assert service.sent == []
 
@@ -145,9 +145,9 @@ class TestNotSent:
                 client.creator.create(list(wanted(9))[8], client.caller.begin_patiently(stop))
             )
             await asyncio.sleep(1)
-            assert client.caller.gate.waiting == 1
+            assert client.caller.limiter.waiting == 1
             [error] = await ended([waiting], stop)
-            assert client.caller.gate.waiting == 0
+            assert client.caller.limiter.waiting == 0
             for other in others:
                 other.cancel()
             await asyncio.wait(others)
@@ -158,7 +158,7 @@ class TestNotSent:
         service, stop = Service(limited=True, retry_after="60"), Stop()
         async with client_of(service) as client:
             tasks = await begun(client, stop, 2)
-            assert client.caller.gate.in_flight == 0
+            assert client.caller.limiter.in_flight == 0
             sent = len(service.sent)
             errors = await ended(tasks, stop)
         assert [type(error) for error in errors] == [NotSentError] * 2
@@ -180,7 +180,7 @@ class TestNotSent:
         service, stop = Service(unreachable=True), Stop()
         async with client_of(service) as client:
             tasks = await begun(client, stop, 30)
-            assert client.caller.gate.state == "outage"
+            assert client.caller.limiter.state == "outage"
             errors = await ended(tasks, stop)
         assert {type(error) for error in errors} == {NotSentError}
 
@@ -228,7 +228,7 @@ class TestSent:
         service, stop = Service(gone=True), Stop()
         async with client_of(service) as client:
             tasks = await begun(client, stop, 20)
-            assert client.caller.gate.state == "outage"
+            assert client.caller.limiter.state == "outage"
             [*_, another] = wanted(21)
             later = client.creator.create(another, client.caller.begin_patiently(stop))
             tasks.append(asyncio.create_task(later))
@@ -254,20 +254,20 @@ class TestSent:
     async def test_a_look_that_waits_for_its_place_is_made_at_once(self, in_doubt: InDoubt) -> None:
         service, stop = Service(loses=True), Stop()
         async with client_of(service, in_doubt=in_doubt, timeout=60) as client:
-            gate = client.caller.gate
+            limiter = client.caller.limiter
             new = next(wanted(1))
             creating = asyncio.create_task(
                 client.creator.create(new, client.caller.begin_patiently(stop))
             )
             await asyncio.sleep(0.06)
-            while gate.try_enter():
+            while limiter.try_acquire():
                 pass
             await asyncio.sleep(10)
-            assert (gate.waiting, service.posts) == (1, 1)
-            asyncio.get_running_loop().call_later(1, gate.leave)
+            assert (limiter.waiting, service.posts) == (1, 1)
+            asyncio.get_running_loop().call_later(1, limiter.release)
             assert await ended([creating], stop, within=1.1) == [None]
-            for _ in range(gate.in_flight):
-                gate.leave()
+            for _ in range(limiter.in_flight):
+                limiter.release()
         assert service.posts == 1
 
     @simulated
@@ -294,33 +294,33 @@ class TestSent:
                 other.cancel()
             await asyncio.wait(others)
             await asyncio.sleep(10)
-            assert client.caller.gate.state == "outage"
+            assert client.caller.limiter.state == "outage"
             stop.request()
             for _ in range(20):
                 await client.creator.create(next(wanted(1)), client.caller.begin(stop))
-            assert client.caller.gate.try_enter(), "as it has been time for long"
-            client.caller.gate.leave()
+            assert client.caller.limiter.try_acquire(), "as it has been time for long"
+            client.caller.limiter.release()
 
     @simulated
     @pytest.mark.parametrize("then", ["cannot connect", "waits for its place"])
     async def test_nor_is_one_that_was_to_be_repeated(self, then: str) -> None:
         service, stop = Service(sheds=1), Stop()
         async with client_of(service) as client:
-            gate = client.caller.gate
+            limiter = client.caller.limiter
             deadline = client.caller.begin(stop)
             deleting = asyncio.create_task(delete(client.caller, client.api, 1, deadline))
             await asyncio.sleep(0.01)
             if then == "cannot connect":
                 service.unreachable = True
             else:
-                while gate.try_enter():
+                while limiter.try_acquire():
                     pass
             await asyncio.sleep(0.7)
-            taken = gate.in_flight
+            taken = limiter.in_flight
             stop.request()
             result = await deleting
             for _ in range(taken):
-                gate.leave()
+                limiter.release()
         assert isinstance(result, Failure)
         expected = TransportError if then == "cannot connect" else BackendFetchFailedError
         assert type(result.error) is expected

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restream_async.gate import Gate
+from restream_async.concurrency_limiter import ConcurrencyLimiter
 from restream_async.timing import Timing
 from tests.unit.strategies import quick
 
@@ -17,11 +17,11 @@ async def settle() -> None:
 
 
 class Crowd:
-    """People who go through a gate when told to, and are remembered in the order of entering."""
+    """People who go through a limiter when told to, and are remembered in the order of entering."""
 
     def __init__(self, limit: int) -> None:
-        """Stand in front of a gate with so many places."""
-        self.gate = Gate.learning(limit, 300.0, Timing())
+        """Stand in front of a limiter with so many places."""
+        self.limiter = ConcurrencyLimiter.adaptive(limit, 300.0, Timing())
         self.asked: list[asyncio.Task[None]] = []
         self.entered: list[int] = []
         self.inside: list[int] = []
@@ -32,7 +32,7 @@ class Crowd:
     def leave(self, which: int) -> None:
         if self.inside:
             del self.inside[which % len(self.inside)]
-            self.gate.leave()
+            self.limiter.release()
 
     def cancel(self, which: int) -> None:
         """Send somebody away who may wait, may have just been let in, or may be through."""
@@ -40,10 +40,10 @@ class Crowd:
             self.asked[which % len(self.asked)].cancel()
 
     async def _enter(self, number: int) -> None:
-        await self.gate.enter()
+        await self.limiter.acquire()
         self.entered.append(number)
         self.inside.append(number)
-        assert len(self.inside) <= self.gate.limit
+        assert len(self.inside) <= self.limiter.limit
 
 
 @given(
@@ -65,13 +65,13 @@ def test_however_people_come_and_go_no_place_is_lost_and_none_invented(
 ) -> None:
     async def scenario() -> None:
         crowd = Crowd(limit)
-        gate = crowd.gate
+        limiter = crowd.limiter
         for what, which in happenings:
             match what:
                 case "ask":
                     crowd.ask()
                     if prompt:
-                        # Else what happens next comes before they have reached the gate.
+                        # Else what happens next comes before they have reached the limiter.
                         await asyncio.sleep(0)
                 case "leave":
                     crowd.leave(which)
@@ -82,9 +82,9 @@ def test_however_people_come_and_go_no_place_is_lost_and_none_invented(
                 case _:
                     await settle()
                     # Nobody waits beside a free place.
-                    assert gate.in_flight == len(crowd.inside)
-                    assert gate.in_flight == limit or gate.waiting == 0
-            assert gate.in_flight <= limit
+                    assert limiter.in_flight == len(crowd.inside)
+                    assert limiter.in_flight == limit or limiter.waiting == 0
+            assert limiter.in_flight <= limit
             assert len(crowd.inside) <= limit
         for _ in range(len(crowd.asked) + 1):
             await settle()
@@ -92,11 +92,11 @@ def test_however_people_come_and_go_no_place_is_lost_and_none_invented(
         await settle()
         assert all(task.done() for task in crowd.asked)
         results = await asyncio.gather(*crowd.asked, return_exceptions=True)
-        # Sent away or let in, and in the order in which they reached the gate.
+        # Sent away or let in, and in the order in which they reached the limiter.
         let_in = [number for number, result in enumerate(results) if result is None]
         assert (crowd.entered if prompt else sorted(crowd.entered)) == let_in
         assert all(isinstance(result, asyncio.CancelledError | None) for result in results)
-        assert (gate.in_flight, gate.waiting) == (0, 0)
+        assert (limiter.in_flight, limiter.waiting) == (0, 0)
 
     asyncio.run(scenario())
 
@@ -106,9 +106,9 @@ async def test_as_many_as_the_limit_are_through_at_once() -> None:
     for _ in range(10):
         crowd.ask()
     await settle()
-    gate = crowd.gate
+    limiter = crowd.limiter
     assert crowd.inside == [0, 1, 2]
-    assert (gate.limit, gate.in_flight, gate.waiting) == (3, 3, 7)
+    assert (limiter.limit, limiter.in_flight, limiter.waiting) == (3, 3, 7)
     for _ in range(10):
         crowd.leave(0)
         await settle()
@@ -129,12 +129,12 @@ async def test_who_comes_while_others_wait_does_not_overtake_them() -> None:
 
 
 async def test_who_goes_ahead_takes_the_next_place() -> None:
-    gate = Gate.learning(1, 300.0, Timing())
-    await gate.enter()
+    limiter = ConcurrencyLimiter.adaptive(1, 300.0, Timing())
+    await limiter.acquire()
     entered: list[str] = []
 
     async def enter(name: str, *, ahead: bool = False) -> None:
-        await gate.enter(ahead=ahead)
+        await limiter.acquire(ahead=ahead)
         entered.append(name)
 
     tasks = [asyncio.create_task(enter(name)) for name in ("a", "b")]
@@ -142,31 +142,31 @@ async def test_who_goes_ahead_takes_the_next_place() -> None:
     tasks.append(asyncio.create_task(enter("c", ahead=True)))
     await settle()
     for _ in range(3):
-        gate.leave()
+        limiter.release()
         await settle()
     assert entered == ["c", "a", "b"]
     await asyncio.gather(*tasks)
 
 
 async def test_with_room_nobody_waits_even_for_the_event_loop() -> None:
-    gate = Gate.learning(1, 300.0, Timing())
+    limiter = ConcurrencyLimiter.adaptive(1, 300.0, Timing())
     with pytest.raises(StopIteration):
-        gate.enter().send(None)
-    assert gate.in_flight == 1
+        limiter.acquire().send(None)
+    assert limiter.in_flight == 1
 
 
 async def test_who_only_tries_enters_where_there_is_room() -> None:
-    gate = Gate.learning(2, 300.0, Timing())
-    assert [(gate.has_room, gate.try_enter()) for _ in range(4)] == [
+    limiter = ConcurrencyLimiter.adaptive(2, 300.0, Timing())
+    assert [(limiter.has_slot, limiter.try_acquire()) for _ in range(4)] == [
         (True, True),
         (True, True),
         (False, False),
         (False, False),
     ]
-    assert (gate.in_flight, gate.waiting) == (2, 0)
-    gate.leave()
-    assert gate.has_room
-    assert gate.try_enter()
+    assert (limiter.in_flight, limiter.waiting) == (2, 0)
+    limiter.release()
+    assert limiter.has_slot
+    assert limiter.try_acquire()
 
 
 async def test_who_only_tries_does_not_overtake_those_who_wait() -> None:
@@ -175,8 +175,8 @@ async def test_who_only_tries_does_not_overtake_those_who_wait() -> None:
     crowd.ask()
     await settle()
     crowd.leave(0)
-    assert not crowd.gate.has_room
-    assert not crowd.gate.try_enter()
+    assert not crowd.limiter.has_slot
+    assert not crowd.limiter.try_acquire()
     await settle()
     assert crowd.inside == [1]
 
@@ -188,10 +188,10 @@ async def test_a_place_that_somebody_waits_for_is_no_room() -> None:
     await settle()
     crowd.cancel(1)
     # Sent away, but not gone yet.
-    assert not crowd.gate.has_room
+    assert not crowd.limiter.has_slot
     await settle()
     crowd.leave(0)
-    assert crowd.gate.has_room
+    assert crowd.limiter.has_slot
 
 
 async def test_a_place_that_is_left_goes_to_who_has_waited_longest() -> None:
@@ -201,7 +201,7 @@ async def test_a_place_that_is_left_goes_to_who_has_waited_longest() -> None:
     await settle()
     crowd.leave(0)
     # Handed over at once: nobody can snatch it in between.
-    assert (crowd.gate.in_flight, crowd.gate.waiting) == (1, 1)
+    assert (crowd.limiter.in_flight, crowd.limiter.waiting) == (1, 1)
     await settle()
     assert crowd.inside == [1]
 
@@ -213,7 +213,7 @@ async def test_who_waits_and_is_cancelled_is_forgotten() -> None:
     await settle()
     crowd.cancel(1)
     await settle()
-    assert crowd.gate.waiting == 1
+    assert crowd.limiter.waiting == 1
     crowd.leave(0)
     await settle()
     assert crowd.entered == [0, 2]
@@ -253,5 +253,5 @@ async def test_when_all_who_wait_are_cancelled_the_place_is_free() -> None:
     crowd.leave(0)
     await settle()
     assert [task.cancelled() for task in crowd.asked] == [False, True, True]
-    assert (crowd.gate.in_flight, crowd.gate.waiting) == (0, 0)
-    assert crowd.gate.try_enter()
+    assert (crowd.limiter.in_flight, crowd.limiter.waiting) == (0, 0)
+    assert crowd.limiter.try_acquire()

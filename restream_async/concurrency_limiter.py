@@ -1,7 +1,8 @@
-"""How many requests may be in flight now: first come, first served.
+"""Which requests may be sent now: first come, first served.
 
-The limit is learnt (`limit`), and in an outage nobody is let through but a probe now and then
-(`outage`).
+Three things decide: how many may be in flight (`adaptive_limit`), how many a second after a 429
+(`rate_limit`), and whether the service is there at all (`outage`), as in an outage only a probe is
+sent now and then.
 """
 
 import asyncio
@@ -12,8 +13,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final, Literal, Self, TypeAlias
 
-from restream_async.errors import CallError
 from restream_async.adaptive_limit import AdaptiveLimit, Signal
+from restream_async.errors import CallError
 from restream_async.outage import Outage
 from restream_async.rate_limit import RateLimit
 from restream_async.timing import Timing
@@ -21,7 +22,7 @@ from restream_async.verdict import Failure
 
 State: TypeAlias = Literal["open", "outage"]
 
-# Nobody is made to wait longer than this for a place at which the service had no room, in seconds.
+# Seconds; a slot whose request was refused at once is not kept empty for longer than this.
 _LONGEST_REST: Final = 5.0
 # Looked up once, not for every answer.
 _SHED: Final = Signal.SHED
@@ -32,75 +33,75 @@ class GivenUpError(Exception):
     """The outage lasts for longer than the patience of the client. Stays inside the library."""
 
 
-class Gate:
-    """Lets requests through in the order in which they asked, as many as the limit allows."""
+class ConcurrencyLimiter:
+    """Hands out slots, in the order in which they are asked for."""
 
     def __init__(
         self,
         limit: AdaptiveLimit,
-        outage: Outage,
         rate: RateLimit,
+        outage: Outage,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Open with nothing in flight; `sleep` waits on the clock of `outage`."""
+        """Begin with nothing in flight; `sleep` waits on the clock of `rate` and `outage`."""
         self._limit = limit
-        self._outage = outage
         self._rate = rate
-        # Whether there is a timer for the next request of a paced client.
-        self._pace_is_set = False
+        self._outage = outage
         self._sleep = sleep
         self._timers: set[asyncio.Task[None]] = set()
-        # What may be in flight now: the limit, less the places that rest; none in an outage.
-        self._room = limit.value
+        # How many may be in flight now: the limit, less the slots that rest; none in an outage.
+        self._slots = limit.value
         self._in_flight = 0
         self._resting = 0
         self._probing = False
-        # Whether there is a timer for the next probe; and the one for the end of patience.
+        # Whether there is a timer for the next probe, and for the next paced request; and the one
+        # for the end of patience.
         self._probe_is_set = False
+        self._pace_is_set = False
         self._end: asyncio.Task[None] | None = None
         self._closed = False
         self.last: CallError | None = None
         """The latest failure since the last success."""
-        self.on_room: set[Callable[[], None]] = set()
-        """Told when a place may be free that nobody waits for."""
+        self.on_slot: set[Callable[[], None]] = set()
+        """Called when a slot may be free that nothing waits for."""
         self._waiting: deque[asyncio.Future[None]] = deque()
-        # Who of them is sent away when patience ends.
+        # Those of them that are sent away when patience ends.
         self._patient: set[asyncio.Future[None]] = set()
 
     @classmethod
-    def learning(
+    def adaptive(
         cls, ceiling: int, patience: float, timing: Timing, *, longest_pause: float = 0.0
     ) -> Self:
-        """Return a gate that learns its limit, up to `ceiling`.
+        """Return one that learns its limit, up to `ceiling`.
 
         Args:
-            ceiling: how many may be through at once when all goes well.
-            patience: seconds of an outage after which who waits is sent away.
+            ceiling: how many requests may be in flight when all goes well.
+            patience: seconds of an outage after which whatever waits is sent away.
             timing: time and chance.
             longest_pause: the longest wait of a caller between two attempts, in seconds.
 
         """
         outage = Outage(patience, timing.now, timing.random, longest_pause=longest_pause)
-        return cls(AdaptiveLimit(ceiling), outage, RateLimit(timing.now), timing.sleep)
+        return cls(AdaptiveLimit(ceiling), RateLimit(timing.now), outage, timing.sleep)
 
     @property
     def ceiling(self) -> int:
-        """How many may be through at once when all goes well."""
+        """How many requests may be in flight when all goes well."""
         return self._limit.ceiling
 
     @property
     def limit(self) -> int:
-        """How many may be through at once now."""
+        """How many may be in flight now."""
         return self._limit.value
 
     @property
     def in_flight(self) -> int:
-        """How many are through now."""
+        """How many are in flight now."""
         return self._in_flight
 
     @property
     def waiting(self) -> int:
-        """How many wait for a place."""
+        """How many wait for a slot."""
         return len(self._waiting)
 
     @property
@@ -127,76 +128,47 @@ class Gate:
         return self._outage.given_up
 
     @property
-    def has_room(self) -> bool:
-        """Whether a place is free, and nobody waits for it."""
-        return self._in_flight < self._room and not self._waiting and self._may_send()
+    def has_slot(self) -> bool:
+        """Whether a slot is free, and nothing waits for it."""
+        return self._in_flight < self._slots and not self._waiting and not self._is_paced()
 
     def idle_latency(self, kind: str) -> float:
         """Return the seconds that an answer takes while there is little to do; 0 if unknown."""
         return self._limit.idle_latency(kind) or 0.0
 
-    def try_enter(self) -> bool:
-        """Take a place if there is one. Each is given back with `leave`."""
+    def try_acquire(self) -> bool:
+        """Take a slot if there is one. Each is given back with `release`."""
         if self._waiting:
             return False
-        if self._in_flight < self._room:
-            if self._rate.active:
-                return self._try_send()
-            self._in_flight += 1
-            return True
+        if self._in_flight < self._slots:
+            return self._take()
         return self._try_probe()
 
-    def _may_send(self) -> bool:
-        return not self._rate.active or self._closed or self._rate.delay <= 0
-
-    def _try_send(self) -> bool:
-        """Take a place at the pace that the service accepts."""
-        if not self._may_send():
-            self._arm_pace()
-            return False
-        self._in_flight += 1
-        self._rate.sent()
-        self._arm_pace()
-        return True
-
-    def _arm_pace(self) -> None:
-        delay = self._rate.delay
-        if self._rate.active and not self._pace_is_set and delay < math.inf:
-            self._pace_is_set = True
-            self._after(delay, self._unset_pace, self._pace)
-
-    def _unset_pace(self) -> None:
-        self._pace_is_set = False
-
-    def _pace(self) -> None:
-        self._admit()
-        self.tell_of_room()
-        if self._rate.active and self._rate.delay > 0:
-            self._arm_pace()
-
-    async def enter(
-        self, *, patient: bool = True, ahead: bool = False, new: bool = False
+    async def acquire(
+        self, *, patient: bool = True, ahead: bool = False, fresh: bool = False
     ) -> None:
-        """Take a place; wait for one if there is none. Each is given back with `leave`.
+        """Take a slot; wait for one if there is none. Each is given back with `release`.
 
         Args:
-            ahead: whether to go ahead of all that wait.
             patient: whether to wait only until patience ends. If false, waits until the caller's
                 own time-out, and probes meanwhile.
+            ahead: whether to go ahead of all that wait.
+            fresh: whether it is the first request of an item. Such requests take turns with those
+                that are repeated: each of these costs a check as well, and after an outage of a
+                fleet of clients they would be twice what the service can take.
 
         Raises:
             GivenUpError: patience is at its end.
 
         """
-        if self.try_enter():
+        if self.try_acquire():
             return
         if patient and self._outage.given_up:
             raise GivenUpError
         turn = asyncio.get_running_loop().create_future()
         if ahead:
             self._waiting.appendleft(turn)
-        elif new:
-            # By turns with those that are tried again, each of which needs a check as well.
+        elif fresh:
             self._waiting.insert(1, turn)
         else:
             self._waiting.append(turn)
@@ -207,16 +179,16 @@ class Gate:
             await turn
         except asyncio.CancelledError:
             if not turn.cancelled() and turn.exception() is None:
-                # The place was handed over in the same moment: on to the next one.
-                self.leave()
+                # The slot was handed over in the same moment: on to the next one.
+                self.release()
             elif turn in self._waiting:
-                # Else `leave` has already passed over it.
+                # Else `release` has already passed over it.
                 self._waiting.remove(turn)
             raise
         finally:
             self._patient.discard(turn)
 
-    def leave(
+    def release(
         self,
         signal: Signal | None = None,
         latency: float = 0.0,
@@ -224,34 +196,33 @@ class Gate:
         started: float = 0.0,
         retry_after: float | None = None,
     ) -> None:
-        """Give the place back.
+        """Give the slot back.
 
         Args:
             signal: what the answer said about the load; None if there was none, or nothing was
                 sent.
-            latency: seconds until the answer, or until the place is given back without one.
-            kind: of the request; latencies of one kind are alike.
+            latency: seconds until the answer, or until the slot is given back without one.
+            kind: of the request, whose latencies are alike; empty if the latency says nothing.
+            started: the moment at which the request was sent.
+            retry_after: seconds that the service asked to wait.
 
         """
-        rate = self._rate
         if signal is _LIMITED:
-            rate.refused(started, retry_after)
-            self._arm_pace()
+            self._rate.refused(started, retry_after)
         elif signal is not None:
-            rate.accepted(started)
-            if rate.active:
-                self._arm_pace()
+            self._rate.accepted(started)
             if self._limit.record(signal, started, latency, self._in_flight, kind):
-                self._set_room()
+                self._set_slots()
             elif signal is _SHED:
                 self._rest(latency, kind)
-        elif rate.active:
-            rate.abandoned(started)
-            self._arm_pace()
+        elif self._rate.active:
+            self._rate.abandoned(started)
         self._in_flight -= 1
         if self._probing and not self._outage.began_before(latency):
             self._probing = False
             self._outage.probed()
+        if self._rate.active:
+            self._arm_pace()
         if self._waiting:
             self._admit()
             self._arm()
@@ -263,15 +234,15 @@ class Gate:
             if self._end is not None:
                 self._end.cancel()
             self._limit.restart()
-            self._set_room()
+            self._set_slots()
             self._admit()
-            self.tell_of_room()
+            self.tell_of_slot()
 
     def failed(self, failure: Failure, latency: float = 0.0) -> None:
         """Note that the service did not deal with a request, and why, after so many seconds."""
         self.note(failure.error)
         if self._outage.failed(connected=failure.connected, latency=latency):
-            self._set_room()
+            self._set_slots()
             self._arm()
 
     def note(self, error: CallError) -> None:
@@ -279,33 +250,67 @@ class Gate:
         # Without its traceback, which would keep alive what the caller's frames hold.
         self.last = copy.copy(error)
 
-    def tell_of_room(self) -> None:
-        """Tell whoever wants to know that a place may be free that nobody waits for."""
-        for tell in self.on_room:
+    def tell_of_slot(self) -> None:
+        """Tell whoever wants to know that a slot may be free that nothing waits for."""
+        for tell in self.on_slot:
             tell()
 
     def _rest(self, latency: float, kind: str) -> None:
-        """Keep the place empty for a while where it was refused at once."""
+        """Keep the slot empty for a while whose request was refused at once."""
         idle = self._limit.idle_latency(kind)
         if idle is not None and latency < idle:
             # A service that says no at once would be asked again at once, ever so often.
             self._resting += 1
-            self._set_room()
+            self._set_slots()
             self._after(min(_LONGEST_REST, idle - latency), self._rested)
 
-    def _set_room(self) -> None:
+    def _set_slots(self) -> None:
         if self._closed:
-            self._room = sys.maxsize
+            self._slots = sys.maxsize
         elif self._outage.on:
-            self._room = 0
+            self._slots = 0
         else:
-            self._room = max(0, self._limit.value - self._resting)
+            self._slots = max(0, self._limit.value - self._resting)
 
     def _rested(self) -> None:
         self._resting -= 1
-        self._set_room()
+        self._set_slots()
         self._admit()
-        self.tell_of_room()
+        self.tell_of_slot()
+
+    # Pace.
+
+    def _is_paced(self) -> bool:
+        """Say whether the next request has to wait for its turn by the rate limit."""
+        return self._rate.active and not self._closed and self._rate.delay > 0
+
+    def _take(self) -> bool:
+        """Take a slot that is free, unless the next request has to wait."""
+        if self._is_paced():
+            return False
+        self._in_flight += 1
+        if self._rate.active:
+            self._rate.sent()
+            self._arm_pace()
+        return True
+
+    def _arm_pace(self) -> None:
+        """See to it that the next request is sent when it is due."""
+        delay = self._rate.delay
+        if not self._pace_is_set and delay < math.inf:
+            self._pace_is_set = True
+            self._after(delay, self._unset_pace, self._keep_pace)
+
+    def _unset_pace(self) -> None:
+        self._pace_is_set = False
+
+    def _keep_pace(self) -> None:
+        self._admit()
+        self.tell_of_slot()
+        if self._is_paced():
+            self._arm_pace()
+
+    # Outages.
 
     def _try_probe(self, *, waited: bool = False) -> bool:
         if not self._outage.on or self._probing or self._outage.until_probe > 0:
@@ -317,17 +322,13 @@ class Gate:
 
     def _admit(self) -> None:
         while self._waiting:
-            if self._in_flight < self._room:
-                if not self._rate.active:
-                    self._in_flight += 1
-                elif not self._try_send():
-                    return
-            elif not self._try_probe(waited=True):
+            free = self._in_flight < self._slots
+            if not (self._take() if free else self._try_probe(waited=True)):
                 return
             self._hand_over()
 
     def _hand_over(self) -> None:
-        """Give a place that is taken to whoever has waited longest."""
+        """Give a slot that is taken to the request that has waited longest."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
@@ -394,9 +395,9 @@ class Gate:
         return timer
 
     async def close(self) -> None:
-        """Stop all timers, and let everybody through."""
+        """Stop all timers, and let everything through."""
         self._closed = True
-        self._set_room()
+        self._set_slots()
         self._admit()
         for timer in self._timers:
             timer.cancel()

@@ -1,50 +1,52 @@
-"""A gate that learns: its limit, places that rest, and outages; in simulated time."""
+"""A limiter that learns: its limit, places that rest, and outages; in simulated time."""
 
 import asyncio
 from itertools import pairwise
 
 import pytest
 
-from restream_async.gate import Gate, GivenUpError
-from restream_async.limit import AdaptiveLimit, Signal
+from restream_async.adaptive_limit import AdaptiveLimit, Signal
+from restream_async.concurrency_limiter import ConcurrencyLimiter, GivenUpError
 from restream_async.outage import Outage
 from tests.unit.service import SHED
 from tests.unit.simulated_time import now, simulated, timing
 
 
-def gate_of(*, ceiling: int = 64, patience: float = 300.0) -> Gate:
-    return Gate.learning(ceiling, patience, timing())
+def limiter_of(*, ceiling: int = 64, patience: float = 300.0) -> ConcurrencyLimiter:
+    return ConcurrencyLimiter.adaptive(ceiling, patience, timing())
 
 
-def answers(gate: Gate, count: int, signal: Signal = Signal.GOOD, latency: float = 0.05) -> None:
+def answers(
+    limiter: ConcurrencyLimiter, count: int, signal: Signal = Signal.GOOD, latency: float = 0.05
+) -> None:
     """Let so many go through, as many at once as may, and get such an answer."""
     while count:
         through = 0
-        while through < count and gate.try_enter():
+        while through < count and limiter.try_acquire():
             through += 1
         assert through, "nobody is let through"
         for _ in range(through):
-            gate.leave(signal, latency, "POST")
+            limiter.release(signal, latency, "POST")
         count -= through
 
 
-async def fall(gate: Gate) -> None:
+async def fall(limiter: ConcurrencyLimiter) -> None:
     """Let the service be gone: ten failures within a second."""
     for _ in range(10):
-        gate.failed(SHED)
+        limiter.failed(SHED)
         await asyncio.sleep(1 / 9)
-    assert gate.state == "outage"
+    assert limiter.state == "outage"
 
 
-async def pass_through(gate: Gate, log: list[float], *, good: bool) -> None:
-    await gate.enter()
+async def pass_through(limiter: ConcurrencyLimiter, log: list[float], *, good: bool) -> None:
+    await limiter.acquire()
     log.append(now())
     await asyncio.sleep(0.01)
     if good:
-        gate.succeeded()
+        limiter.succeeded()
     else:
-        gate.failed(SHED)
-    gate.leave(Signal.GOOD if good else None, 0.01, "POST")
+        limiter.failed(SHED)
+    limiter.release(Signal.GOOD if good else None, 0.01, "POST")
 
 
 class TestLearning:
@@ -52,43 +54,43 @@ class TestLearning:
 
     @simulated
     async def test_it_begins_small_and_grows_up_to_the_ceiling(self) -> None:
-        gate = gate_of(ceiling=64)
-        assert (gate.limit, gate.ceiling) == (8, 64)
-        answers(gate, 500)
-        assert (gate.limit, gate.in_flight) == (64, 0)
+        limiter = limiter_of(ceiling=64)
+        assert (limiter.limit, limiter.ceiling) == (8, 64)
+        answers(limiter, 500)
+        assert (limiter.limit, limiter.in_flight) == (64, 0)
 
     @simulated
     async def test_who_waits_is_let_in_as_soon_as_the_limit_grows(self) -> None:
-        gate = gate_of()
-        answers(gate, 8 + 7 + 8)
-        waiting = [asyncio.create_task(gate.enter()) for _ in range(30)]
+        limiter = limiter_of()
+        answers(limiter, 8 + 7 + 8)
+        waiting = [asyncio.create_task(limiter.acquire()) for _ in range(30)]
         await asyncio.sleep(0)
         entered: list[tuple[int, int]] = []
-        while gate.in_flight:
-            entered.append((gate.limit, gate.in_flight))
-            gate.leave(Signal.GOOD, 0.05, "POST")
+        while limiter.in_flight:
+            entered.append((limiter.limit, limiter.in_flight))
+            limiter.release(Signal.GOOD, 0.05, "POST")
         assert (8, 8) in entered
         assert (16, 16) in entered
         await asyncio.wait(waiting)
 
     @simulated
     async def test_places_that_are_given_back_without_a_word_teach_nothing(self) -> None:
-        gate = gate_of()
+        limiter = limiter_of()
         for _ in range(1000):
-            assert gate.try_enter()
-            gate.leave()
-        assert gate.limit == 8
+            assert limiter.try_acquire()
+            limiter.release()
+        assert limiter.limit == 8
 
     @simulated
     async def test_after_shedding_fewer_are_let_through(self) -> None:
-        gate = gate_of()
-        answers(gate, 500)
-        answers(gate, 200, Signal.SHED, latency=1)
-        assert gate.limit < 64
+        limiter = limiter_of()
+        answers(limiter, 500)
+        answers(limiter, 200, Signal.SHED, latency=1)
+        assert limiter.limit < 64
         through = 0
-        while gate.try_enter():
+        while limiter.try_acquire():
             through += 1
-        assert through == gate.limit
+        assert through == limiter.limit
 
 
 class TestRest:
@@ -96,51 +98,51 @@ class TestRest:
 
     @simulated
     async def test_it_is_free_when_a_good_answer_would_have_come(self) -> None:
-        gate = gate_of()
-        answers(gate, 30)
-        assert gate.try_enter()
-        gate.leave(Signal.SHED, 0.01, "POST")
+        limiter = limiter_of()
+        answers(limiter, 30)
+        assert limiter.try_acquire()
+        limiter.release(Signal.SHED, 0.01, "POST")
         room = 0
-        while gate.try_enter():
+        while limiter.try_acquire():
             room += 1
-        assert room == gate.limit - 1
+        assert room == limiter.limit - 1
         told: list[float] = []
-        waiting = asyncio.create_task(gate.enter())
+        waiting = asyncio.create_task(limiter.acquire())
         waiting.add_done_callback(lambda _: told.append(now()))
         await asyncio.sleep(1)
         assert told == pytest.approx([0.04])
-        await gate.close()
+        await limiter.close()
 
     @simulated
     async def test_who_could_use_it_is_told(self) -> None:
-        gate = gate_of()
-        answers(gate, 30)
+        limiter = limiter_of()
+        answers(limiter, 30)
         told: list[float] = []
-        gate.on_room.add(lambda: told.append(now()))
-        assert gate.try_enter()
-        gate.leave(Signal.SHED, 0.01, "POST")
+        limiter.on_slot.add(lambda: told.append(now()))
+        assert limiter.try_acquire()
+        limiter.release(Signal.SHED, 0.01, "POST")
         await asyncio.sleep(1)
         assert told == pytest.approx([0.04])
 
     @simulated
     async def test_it_never_rests_for_long(self) -> None:
-        gate = gate_of(ceiling=1)
+        limiter = limiter_of(ceiling=1)
         for _ in range(20):
-            answers(gate, 1, latency=60)
-        assert gate.try_enter()
-        gate.leave(Signal.SHED, 0.01, "POST")
-        assert not gate.try_enter()
-        await gate.enter()
+            answers(limiter, 1, latency=60)
+        assert limiter.try_acquire()
+        limiter.release(Signal.SHED, 0.01, "POST")
+        assert not limiter.try_acquire()
+        await limiter.acquire()
         assert now() == pytest.approx(5)
 
     @simulated
     async def test_a_slow_refusal_needs_no_rest(self) -> None:
         """A time-out has taken its time already."""
-        gate = gate_of(ceiling=1)
-        answers(gate, 20)
-        assert gate.try_enter()
-        gate.leave(Signal.SHED, 30, "POST")
-        assert gate.try_enter()
+        limiter = limiter_of(ceiling=1)
+        answers(limiter, 20)
+        assert limiter.try_acquire()
+        limiter.release(Signal.SHED, 30, "POST")
+        assert limiter.try_acquire()
 
 
 class TestOutage:
@@ -148,20 +150,20 @@ class TestOutage:
 
     @simulated
     async def test_it_is_said(self) -> None:
-        gate = gate_of()
-        assert gate.state == "open"
-        await fall(gate)
-        assert not gate.try_enter()
-        assert not gate.has_room
-        assert gate.held() == pytest.approx(now() - 1)
+        limiter = limiter_of()
+        assert limiter.state == "open"
+        await fall(limiter)
+        assert not limiter.try_acquire()
+        assert not limiter.has_slot
+        assert limiter.held() == pytest.approx(now() - 1)
 
     @simulated
     async def test_those_who_wait_ask_one_at_a_time_at_growing_intervals(self) -> None:
-        gate = gate_of()
-        await fall(gate)
+        limiter = limiter_of()
+        await fall(limiter)
         start = now()
         log: list[float] = []
-        tasks = [asyncio.create_task(pass_through(gate, log, good=False)) for _ in range(20)]
+        tasks = [asyncio.create_task(pass_through(limiter, log, good=False)) for _ in range(20)]
         await asyncio.sleep(30)
         waits = [later - before for before, later in zip([start, *log], log, strict=False)]
         assert 0.1 < waits[0] <= 0.5
@@ -169,57 +171,57 @@ class TestOutage:
         for wait, longest in zip(waits[1:], bounds, strict=False):
             assert longest / 2 <= wait <= longest
         assert 6 <= len(log) <= 11
-        assert gate.state == "outage"
-        await gate.close()
+        assert limiter.state == "outage"
+        await limiter.close()
         await asyncio.wait(tasks)
 
     @simulated
     async def test_while_one_asks_no_other_does(self) -> None:
-        gate = gate_of()
-        await fall(gate)
-        await gate.enter()
-        waiting = asyncio.create_task(gate.enter())
+        limiter = limiter_of()
+        await fall(limiter)
+        await limiter.acquire()
+        waiting = asyncio.create_task(limiter.acquire())
         await asyncio.sleep(60)
-        assert gate.in_flight == 1
-        assert not gate.try_enter()
-        gate.failed(SHED)
-        gate.leave()
+        assert limiter.in_flight == 1
+        assert not limiter.try_acquire()
+        limiter.failed(SHED)
+        limiter.release()
         await asyncio.sleep(0)
-        assert gate.in_flight == 1, "now the next one may"
+        assert limiter.in_flight == 1, "now the next one may"
         await waiting
 
     @simulated
     async def test_who_asks_and_is_cancelled_leaves_it_to_the_next(self) -> None:
-        gate = gate_of()
-        await fall(gate)
-        await gate.enter()
-        waiting = asyncio.create_task(gate.enter())
+        limiter = limiter_of()
+        await fall(limiter)
+        await limiter.acquire()
+        waiting = asyncio.create_task(limiter.acquire())
         await asyncio.sleep(10)
         assert not waiting.done()
-        gate.leave()  # as a cancelled attempt does
+        limiter.release()  # as a cancelled attempt does
         await waiting
-        assert gate.state == "outage"
+        assert limiter.state == "outage"
 
     @simulated
     async def test_who_only_tries_may_ask_when_it_is_time(self) -> None:
-        gate = gate_of()
-        await fall(gate)
-        assert not gate.try_enter()
+        limiter = limiter_of()
+        await fall(limiter)
+        assert not limiter.try_acquire()
         await asyncio.sleep(0.5)
-        assert gate.try_enter()
-        assert not gate.try_enter()
+        assert limiter.try_acquire()
+        assert not limiter.try_acquire()
 
     @simulated
     async def test_the_first_success_lets_them_in_slowly(self) -> None:
-        gate = gate_of()
-        answers(gate, 500)
-        await fall(gate)
+        limiter = limiter_of()
+        answers(limiter, 500)
+        await fall(limiter)
         log: list[float] = []
         told: list[int] = []
-        gate.on_room.add(lambda: told.append(gate.limit))
-        tasks = [asyncio.create_task(pass_through(gate, log, good=True)) for _ in range(40)]
+        limiter.on_slot.add(lambda: told.append(limiter.limit))
+        tasks = [asyncio.create_task(pass_through(limiter, log, good=True)) for _ in range(40)]
         await asyncio.wait(tasks)
-        assert gate.state == "open"
+        assert limiter.state == "open"
         assert told == [1]
         # One after the other at first, five of them, and then more at once.
         gaps = [later - before for before, later in pairwise(log)]
@@ -228,20 +230,20 @@ class TestOutage:
 
     @simulated
     async def test_when_patience_ends_all_who_wait_are_sent_away(self) -> None:
-        gate = gate_of(patience=42)
-        await fall(gate)
+        limiter = limiter_of(patience=42)
+        await fall(limiter)
         began = now() - 1 / 9
-        tasks = [asyncio.create_task(gate.enter()) for _ in range(50)]
+        tasks = [asyncio.create_task(limiter.acquire()) for _ in range(50)]
         sent_away: list[float] = []
         for task in tasks:
             task.add_done_callback(lambda _: sent_away.append(now()))
         await asyncio.sleep(0)
-        while gate.waiting:
+        while limiter.waiting:
             await asyncio.sleep(0.001)
-            if gate.in_flight:
-                gate.failed(SHED)
-                gate.leave()
-        assert gate.given_up
+            if limiter.in_flight:
+                limiter.failed(SHED)
+                limiter.release()
+        assert limiter.given_up
         ends = await asyncio.gather(*tasks, return_exceptions=True)
         assert isinstance(ends[-1], GivenUpError)
         assert sent_away[-1] == pytest.approx(began + 42, abs=0.01)
@@ -258,11 +260,11 @@ class TestOutage:
                 await over.wait()
 
             time = timing()
-            gate = Gate(AdaptiveLimit(8), Outage(60, time.now, time.random), sleep)
-            await fall(gate)
+            limiter = ConcurrencyLimiter(AdaptiveLimit(8), Outage(60, time.now, time.random), sleep)
+            await fall(limiter)
             await asyncio.sleep(1)
-            await gate.enter()  # and asks for ever
-            tasks = [asyncio.create_task(gate.enter()) for _ in range(3)]
+            await limiter.acquire()  # and asks for ever
+            tasks = [asyncio.create_task(limiter.acquire()) for _ in range(3)]
             await asyncio.sleep(60)
             over.set()
             for _ in range(moment):
@@ -271,7 +273,7 @@ class TestOutage:
             ends = await asyncio.gather(*tasks, return_exceptions=True)
             assert type(ends[0]) in {asyncio.CancelledError, GivenUpError}
             assert [type(end) for end in ends[1:]] == [GivenUpError] * 2
-            assert (gate.in_flight, gate.waiting) == (1, 0)
+            assert (limiter.in_flight, limiter.waiting) == (1, 0)
 
         scene()
 
@@ -279,96 +281,96 @@ class TestOutage:
     async def test_who_comes_right_after_is_sent_away_at_once_unless_it_is_time_to_ask(
         self,
     ) -> None:
-        gate = gate_of(patience=10)
-        await fall(gate)
+        limiter = limiter_of(patience=10)
+        await fall(limiter)
         log: list[float] = []
-        while gate.state == "outage" and not gate.given_up:
+        while limiter.state == "outage" and not limiter.given_up:
             try:
-                await pass_through(gate, log, good=False)
+                await pass_through(limiter, log, good=False)
             except GivenUpError:
                 break
         start = now()
         with pytest.raises(GivenUpError):
-            gate.enter().send(None)
+            limiter.acquire().send(None)
         assert now() == start
         await asyncio.sleep(5)
-        await gate.enter()
+        await limiter.acquire()
         with pytest.raises(GivenUpError):
-            gate.enter().send(None)
-        gate.succeeded()
-        gate.leave()
-        await gate.enter()
+            limiter.acquire().send(None)
+        limiter.succeeded()
+        limiter.release()
+        await limiter.acquire()
 
     @simulated
     async def test_who_comes_after_a_quiet_time_waits_for_the_first_to_ask(self) -> None:
         """Nobody knows whether the service is still gone."""
-        gate = gate_of(patience=10)
-        await fall(gate)
+        limiter = limiter_of(patience=10)
+        await fall(limiter)
         await asyncio.sleep(3600)
         log: list[float] = []
-        tasks = [asyncio.create_task(pass_through(gate, log, good=True)) for _ in range(50)]
+        tasks = [asyncio.create_task(pass_through(limiter, log, good=True)) for _ in range(50)]
         await asyncio.gather(*tasks)
         assert len(log) == 50
-        assert gate.state == "open"
+        assert limiter.state == "open"
 
     @simulated
     async def test_who_asks_for_long_and_is_cancelled_does_not_prolong_it(self) -> None:
-        gate = gate_of(patience=60)
-        await fall(gate)
+        limiter = limiter_of(patience=60)
+        await fall(limiter)
         for _ in range(5):
-            await gate.enter()
+            await limiter.acquire()
             await asyncio.sleep(15)
-            gate.leave()
-        assert gate.given_up
+            limiter.release()
+        assert limiter.given_up
 
     @simulated
     async def test_patience_ends_while_somebody_asks_and_gets_no_answer(self) -> None:
-        gate = gate_of(patience=40)
-        await fall(gate)
+        limiter = limiter_of(patience=40)
+        await fall(limiter)
         began = now() - 1 / 9
-        await gate.enter()
-        waiting = [asyncio.create_task(gate.enter()) for _ in range(3)]
-        alone = asyncio.create_task(gate.enter(patient=False))
+        await limiter.acquire()
+        waiting = [asyncio.create_task(limiter.acquire()) for _ in range(3)]
+        alone = asyncio.create_task(limiter.acquire(patient=False))
         ends = await asyncio.gather(*waiting, return_exceptions=True)
         assert {type(end) for end in ends} == {GivenUpError}
         assert now() == pytest.approx(began + 40, abs=0.01)
         assert not alone.done()
-        gate.failed(SHED)
-        gate.leave()
+        limiter.failed(SHED)
+        limiter.release()
         await alone
-        await gate.close()
+        await limiter.close()
 
     @simulated
     async def test_what_was_sent_before_it_comes_back_without_letting_another_ask(self) -> None:
-        gate = gate_of()
+        limiter = limiter_of()
         began = now()
         for _ in range(5):
-            assert gate.try_enter()
-        await fall(gate)
-        asking = [asyncio.create_task(gate.enter()) for _ in range(4)]
+            assert limiter.try_acquire()
+        await fall(limiter)
+        asking = [asyncio.create_task(limiter.acquire()) for _ in range(4)]
         await asyncio.sleep(10)
-        assert gate.in_flight == 6
+        assert limiter.in_flight == 6
         for _ in range(5):
-            gate.failed(SHED)
-            gate.leave(Signal.SHED, now() - began, "POST")
+            limiter.failed(SHED)
+            limiter.release(Signal.SHED, now() - began, "POST")
             await asyncio.sleep(6)
         assert [task.done() for task in asking] == [True, False, False, False]
-        gate.failed(SHED)
-        gate.leave(Signal.SHED, 30.0, "POST")
+        limiter.failed(SHED)
+        limiter.release(Signal.SHED, 30.0, "POST")
         await asyncio.sleep(6)
         assert [task.done() for task in asking] == [True, True, False, False]
-        await gate.close()
+        await limiter.close()
 
     @simulated
     async def test_timers_that_somebody_cancels_are_set_again(self) -> None:
-        """A handler that ends all tasks of a loop ends those of the gate as well."""
-        gate = gate_of()
-        answers(gate, 30)
-        assert gate.try_enter()
-        gate.leave(Signal.SHED, 0.0, "POST")
-        assert not gate.has_room or gate.limit > 1
-        await fall(gate)
-        waiting = asyncio.create_task(gate.enter())
+        """A handler that ends all tasks of a loop ends those of the limiter as well."""
+        limiter = limiter_of()
+        answers(limiter, 30)
+        assert limiter.try_acquire()
+        limiter.release(Signal.SHED, 0.0, "POST")
+        assert not limiter.has_slot or limiter.limit > 1
+        await fall(limiter)
+        waiting = asyncio.create_task(limiter.acquire())
         await asyncio.sleep(0)
         everything = asyncio.all_tasks() - {asyncio.current_task()}
         assert waiting in everything
@@ -377,21 +379,21 @@ class TestOutage:
         await asyncio.sleep(0.01)
         assert asyncio.all_tasks() == {asyncio.current_task()}, "the loop may be ending"
         async with asyncio.timeout(10):
-            await gate.enter()
-        gate.succeeded()
-        gate.leave(Signal.GOOD, 0.05, "POST")
-        assert [gate.try_enter() for _ in range(2)] == [True, False]
-        await gate.close()
+            await limiter.acquire()
+        limiter.succeeded()
+        limiter.release(Signal.GOOD, 0.05, "POST")
+        assert [limiter.try_acquire() for _ in range(2)] == [True, False]
+        await limiter.close()
 
     @simulated
     async def test_who_is_left_waiting_when_somebody_cancels_the_timers_is_not_forgotten(
         self,
     ) -> None:
-        """Somebody may end all tasks but their own, and wait for a place of the gate in that."""
-        gate = gate_of(patience=60)
-        await fall(gate)
+        """Somebody may end all tasks but their own, and wait for a place of the limiter in that."""
+        limiter = limiter_of(patience=60)
+        await fall(limiter)
         began = now() - 1 / 9
-        waits = [asyncio.create_task(gate.enter()) for _ in range(2)]
+        waits = [asyncio.create_task(limiter.acquire()) for _ in range(2)]
         await asyncio.sleep(0)
         others = asyncio.all_tasks() - {asyncio.current_task(), *waits}
         assert len(others) == 2, "for the next probe, and for the end of patience"
@@ -405,15 +407,15 @@ class TestOutage:
 
     @simulated
     async def test_the_state_is_right_after_several_outages(self) -> None:
-        gate = gate_of()
+        limiter = limiter_of()
         for _ in range(3):
-            await fall(gate)
-            await gate.enter()
-            gate.succeeded()
-            gate.leave(Signal.GOOD, 0.01, "POST")
-            assert gate.state == "open"
+            await fall(limiter)
+            await limiter.acquire()
+            limiter.succeeded()
+            limiter.release(Signal.GOOD, 0.01, "POST")
+            assert limiter.state == "open"
             await asyncio.sleep(100)
-        assert gate.held() == pytest.approx(3 * 0.5, abs=0.7)
+        assert limiter.held() == pytest.approx(3 * 0.5, abs=0.7)
 
 
 class TestClosing:
@@ -421,33 +423,33 @@ class TestClosing:
 
     @simulated
     async def test_everybody_is_let_through(self) -> None:
-        gate = gate_of(ceiling=1)
-        tasks = [asyncio.create_task(gate.enter()) for _ in range(5)]
+        limiter = limiter_of(ceiling=1)
+        tasks = [asyncio.create_task(limiter.acquire()) for _ in range(5)]
         await asyncio.sleep(0)
-        await gate.close()
+        await limiter.close()
         await asyncio.gather(*tasks)
-        assert gate.try_enter()
+        assert limiter.try_acquire()
 
     @simulated
     async def test_in_an_outage_too_and_no_timer_is_left(self) -> None:
-        gate = gate_of()
-        answers(gate, 30)
-        await fall(gate)
-        tasks = [asyncio.create_task(gate.enter()) for _ in range(5)]
+        limiter = limiter_of()
+        answers(limiter, 30)
+        await fall(limiter)
+        tasks = [asyncio.create_task(limiter.acquire()) for _ in range(5)]
         await asyncio.sleep(0)
-        await gate.close()
+        await limiter.close()
         await asyncio.gather(*tasks)
-        gate.leave(Signal.SHED, 0.0, "POST")
+        limiter.release(Signal.SHED, 0.0, "POST")
         assert asyncio.all_tasks() == {asyncio.current_task()}
-        assert gate.try_enter()
+        assert limiter.try_acquire()
 
     @simulated
     async def test_whoever_closes_it_may_be_cancelled_again_and_again(self) -> None:
-        gate = gate_of()
-        await fall(gate)
-        tasks = [asyncio.create_task(gate.enter()) for _ in range(5)]
+        limiter = limiter_of()
+        await fall(limiter)
+        tasks = [asyncio.create_task(limiter.acquire()) for _ in range(5)]
         await asyncio.sleep(0)
-        closing = asyncio.create_task(gate.close())
+        closing = asyncio.create_task(limiter.close())
         await asyncio.sleep(0)
         for _ in range(3):
             closing.cancel()
