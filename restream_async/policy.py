@@ -47,12 +47,13 @@ class RetryPolicy:
 
     Before the n-th repetition the wait is a random time between 0 and
     `min(cap, base * 2 ** (n - 1))` seconds ("full jitter", which spreads the clients of a service
-    in trouble best). A `Retry-After` is a floor under it, up to 60 seconds. After an attempt that
-    could not connect the wait is at least half as long as it may be.
+    in trouble best). A `Retry-After` is a floor under it, up to 60 seconds; in a bulk run that of a
+    429 is not, because there the whole client keeps to the rate limit. After an attempt that could
+    not connect the wait is at least half as long as it may be.
 
     Attributes:
         attempts: how often a request is sent at most, the first time included. In a bulk run, what
-            could not connect does not count, nor what asks in an outage. The looks of a
+            could not connect does not count, nor a 429, nor what asks in an outage. The looks of a
             creation in doubt are apart: one before each resend and one at the end, and of those
             that fail `attempts - 1` are repeated over the whole creation. So it sends at most
             `attempts` POSTs and `2 * attempts - 1` looks, all under the one deadline; and one
@@ -60,7 +61,8 @@ class RetryPolicy:
         base: seconds; the longest first wait.
         cap: seconds; the longest wait.
         deadline: seconds for everything: attempts, waits, looks; in a bulk run, without the time
-            in which nobody gets through to the service. No wait begins that would pass
+            in which nobody gets through to the service, and without waiting for a turn (the
+            concurrency limit and the rate limit). No wait begins that would pass
             it, and the last attempt is cut at it. Only the last look, which keeps a restream that
             exists from being called failed, may take up to 5 seconds more.
 

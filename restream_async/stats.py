@@ -11,7 +11,7 @@ class Stats:
 
     Attributes:
         in_flight: requests on their way now.
-        limit: how many may be, as the service has been found to take.
+        limit: how many may be: the concurrency limit.
         waiting: requests that wait for a place.
         attempts: requests sent, or tried to be sent, so far.
         retries: those of them that repeated a failed one.
