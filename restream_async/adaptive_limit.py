@@ -456,8 +456,8 @@ class AdaptiveLimit:
         base, found = experiment.base.mean, experiment.found.mean
         fell = base - found
         half = experiment.limit / 2
-        product = experiment.limit * math.exp(error - fell) * _HEADROOM
-        if fell - error > _ALL_QUEUED:
+        product = experiment.limit * math.exp(2 * error - fell) * _HEADROOM
+        if fell - 2 * error > _ALL_QUEUED:
             # Half of it is still too much.
             product = half
         if product >= _SAME * experiment.limit:

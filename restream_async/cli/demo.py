@@ -32,7 +32,7 @@ DESTINATIONS: Final = (
 _QUICKEST: Final = 0.03
 _SLOWEST: Final = 0.25
 # The sandbox fails no creation more than three times in a row.
-_RETRY: Final = RetryPolicy(attempts=8, base=0.1, cap=1.0, deadline=60.0)
+_RETRY: Final = RetryPolicy(attempts=8, base=0.05, cap=1.0, deadline=60.0)
 
 _NAMES: Final = {
     Fault.INTERNAL_ERROR: "500 Internal Server Error",
