@@ -60,6 +60,8 @@ class ConcurrencyLimiter:
         self._pace_is_set = False
         self._end: asyncio.Task[None] | None = None
         self._closed = False
+        self.held = outage.held
+        """Returns the seconds so far in which nobody got through to the service."""
         self.last: CallError | None = None
         """The latest failure since the last success."""
         self.on_slot: set[Callable[[], None]] = set()
@@ -82,7 +84,8 @@ class ConcurrencyLimiter:
 
         """
         outage = Outage(patience, timing.now, timing.random, longest_pause=longest_pause)
-        return cls(AdaptiveLimit(ceiling), RateLimit(timing.now), outage, timing.sleep)
+        limit = AdaptiveLimit(ceiling, timing.computing)
+        return cls(limit, RateLimit(timing.now), outage, timing.sleep)
 
     @property
     def ceiling(self) -> int:
@@ -108,10 +111,6 @@ class ConcurrencyLimiter:
     def state(self) -> State:
         """Whether the service is there."""
         return "outage" if self._outage.on else "open"
-
-    def held(self) -> float:
-        """Return the seconds so far in which nobody got through to the service."""
-        return self._outage.held()
 
     @property
     def reached(self) -> bool:
@@ -141,7 +140,10 @@ class ConcurrencyLimiter:
         if self._waiting:
             return False
         if self._in_flight < self._slots:
-            return self._take()
+            if self._rate.active:
+                return self._take()
+            self._in_flight += 1
+            return True
         return self._try_probe()
 
     async def acquire(
@@ -208,21 +210,18 @@ class ConcurrencyLimiter:
 
         """
         if signal is _LIMITED:
-            self._rate.refused(started, retry_after)
+            self._rate.refused(started, retry_after, self._limit.recently())
         elif signal is not None:
-            self._rate.accepted(started)
             if self._limit.record(signal, started, latency, self._in_flight, kind):
                 self._set_slots()
             elif signal is _SHED:
                 self._rest(latency, kind)
-        elif self._rate.active:
-            self._rate.abandoned(started)
         self._in_flight -= 1
         if self._probing and not self._outage.began_before(latency):
             self._probing = False
             self._outage.probed()
         if self._rate.active:
-            self._arm_pace()
+            self._keep_rate(signal, started)
         if self._waiting:
             self._admit()
             self._arm()
@@ -293,6 +292,13 @@ class ConcurrencyLimiter:
             self._rate.sent()
             self._arm_pace()
         return True
+
+    def _keep_rate(self, signal: Signal | None, started: float) -> None:
+        if signal is None:
+            self._rate.abandoned(started)
+        elif signal is not _LIMITED:
+            self._rate.accepted(started)
+        self._arm_pace()
 
     def _arm_pace(self) -> None:
         """See to it that the next request is sent when it is due."""

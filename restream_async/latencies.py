@@ -5,39 +5,37 @@ answers that take very long hardly move it: both are what an arithmetic mean can
 """
 
 import math
-from typing import Final
-
-_SHORTEST: Final = 1e-6
-"""Seconds; what an answer takes at least, as the clock may not have moved."""
+import operator
+from collections.abc import Sequence
 
 
 class Latencies:
-    """Counts latencies, and keeps what their mean and its standard error need."""
+    """A sample of latencies, as far as comparing it with another one needs it.
+
+    Attributes:
+        count: how many there are.
+        seconds: all of them together: how busy this kind of request has kept the service.
+
+    """
 
     __slots__ = ("_squares", "_total", "count", "seconds")
 
-    def __init__(self) -> None:
-        """Begin with none."""
-        self.count = 0
-        self.seconds = 0.0
-        """All of them together: how busy this kind of request has kept the service."""
-        self._total = 0.0
-        self._squares = 0.0
+    def __init__(self, latencies: Sequence[float] = ()) -> None:
+        """Take a sample, in seconds, each more than 0."""
+        logs = list(map(math.log, latencies))
+        self.count = len(logs)
+        self.seconds = sum(latencies)
+        self._total = sum(logs)
+        self._squares = sum(map(operator.mul, logs, logs))
 
-    def add(self, latency: float) -> None:
-        """Add one, in seconds."""
-        log = math.log(max(latency, _SHORTEST))
-        self.count += 1
-        self.seconds += latency
-        self._total += log
-        self._squares += log * log
-
-    def merge(self, other: "Latencies") -> None:
-        """Add all of another sample."""
-        self.count += other.count
-        self.seconds += other.seconds
-        self._total += other._total
-        self._squares += other._squares
+    def __add__(self, other: "Latencies") -> "Latencies":
+        """Return both samples as one."""
+        both = Latencies()
+        both.count = self.count + other.count
+        both.seconds = self.seconds + other.seconds
+        both._total = self._total + other._total  # noqa: SLF001 - of another one of this class
+        both._squares = self._squares + other._squares  # noqa: SLF001 - as above
+        return both
 
     @property
     def mean(self) -> float:

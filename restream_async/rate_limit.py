@@ -37,8 +37,6 @@ _LIFTED: Final = 8.0
 """Times the rate at the latest 429: if so many are accepted, the limit is no longer there."""
 _NO_LIMIT: Final = 1000.0
 """Requests a second that are no longer paced."""
-_MEMORY: Final = 1000
-"""Accepted requests, and the time that they took, after which both count half."""
 
 
 class RateLimit:
@@ -60,7 +58,7 @@ class RateLimit:
         self._growth = _GROWTH
         # What was accepted, since when.
         self._accepted = 0
-        self._since = now()
+        self._began = self._since = now()
         self._steady = 0
         self._doubled, self._doubled_at = False, 0.0
 
@@ -83,17 +81,23 @@ class RateLimit:
             self._next = self._now()
 
     def accepted(self, started: float) -> None:
-        """Note an answer that was no 429."""
+        """Note an answer that was no 429. It makes no difference before the first one."""
         self._accepted += 1
-        if self.active:
-            if started > self._paused_at:
-                self._go_on()
-        elif self._accepted >= _MEMORY:
-            now = self._now()
-            self._since, self._accepted = (self._since + now) / 2, self._accepted // 2
+        if started > self._paused_at:
+            self._go_on()
 
-    def refused(self, started: float, retry_after: float | None) -> None:
-        """Note a 429, with the seconds of its `Retry-After`."""
+    def refused(
+        self, started: float, retry_after: float | None, recently: tuple[float, int]
+    ) -> None:
+        """Note a 429.
+
+        Args:
+            started: when its request was sent.
+            retry_after: the seconds of its `Retry-After`, or None.
+            recently: a moment not long ago, infinite if there is none, and how many answers came
+                since; counts if requests were not paced so far.
+
+        """
         if started <= self._paused_at:
             # Sent before the pause, as one of many.
             return
@@ -101,6 +105,8 @@ class RateLimit:
         if not self.active:
             self.active = True
             self._rate = 0.0
+            since, self._accepted = recently
+            self._since = self._began if since == math.inf else since
             pause = _FIRST_PAUSE
         else:
             if self._rate:
@@ -154,4 +160,3 @@ class RateLimit:
         if self._rate > _NO_LIMIT or (self._measured and self._rate > _LIFTED * self._measured):
             self.active = False
             self._measured = 0.0
-            self._accepted, self._since = 0, now

@@ -36,6 +36,7 @@ def instant_timing(seed: int = 0) -> Timing:
     chance = random.Random(seed)  # noqa: S311 - jitter, not a secret
     return Timing(
         now=lambda: now,
+        computing=lambda: 0.0,
         wall_clock=lambda: now,
         sleep=sleep,
         random=chance.random,

@@ -18,6 +18,8 @@ class Timing:
 
     now: Callable[[], float] = time.monotonic
     """Seconds on a clock that never goes back."""
+    computing: Callable[[], float] = time.thread_time
+    """Seconds that this thread has spent computing."""
     wall_clock: Callable[[], float] = time.time
     """Seconds since 1970, for a `Retry-After` that names a date."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep

@@ -124,6 +124,7 @@ async def _client(wire: Wire, inputs: _Inputs, begins: float, seed: int) -> None
     now = asyncio.get_running_loop().time
     timing = Timing(
         now=now,
+        computing=lambda: 0.0,
         wall_clock=now,
         sleep=asyncio.sleep,
         random=random.Random(seed).random,

@@ -125,6 +125,7 @@ async def _run(scene: Scene, opening: Opening, seed: int) -> Outcome:
         loop.call_later(seconds, setattr, service, attribute, value)
     timing = Timing(
         now=now,
+        computing=lambda: 0.0,
         wall_clock=now,
         sleep=asyncio.sleep,
         random=random.Random(seed).random,

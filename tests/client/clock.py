@@ -40,6 +40,7 @@ class Clock:
     def timing(self) -> Timing:
         return Timing(
             now=self.now,
+            computing=lambda: 0.0,
             wall_clock=self.now,
             sleep=self.sleep,
             random=lambda: self.chance,

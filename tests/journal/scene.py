@@ -52,7 +52,7 @@ def client_of(
         retry=RetryPolicy(attempts=attempts, base=0.001),
         in_doubt=in_doubt,
         max_in_flight=max_in_flight,
-        timing=Timing(now=lambda: now, sleep=sleep),
+        timing=Timing(now=lambda: now, computing=lambda: 0.0, sleep=sleep),
     )
 
 

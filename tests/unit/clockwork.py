@@ -19,6 +19,7 @@ class Clockwork:
     def timing(self) -> Timing:
         return Timing(
             now=lambda: self.now,
+            computing=lambda: 0.0,
             wall_clock=lambda: self.now,
             sleep=self.sleep,
             random=lambda: next(self._chances),
