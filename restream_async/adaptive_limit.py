@@ -32,13 +32,13 @@ from typing import Final
 
 import attrs
 
-from restream_async.error_baseline import ErrorBaseline
 from restream_async.latencies import Latencies
 
 START: Final = 64
 """The limit at first, where the ceiling allows it."""
 
 # What an experiment is.
+_LEAST_LIMIT: Final = 4
 _HEADROOM: Final = 1.5
 _ALL_QUEUED: Final = 0.5
 _SAME: Final = 0.85
@@ -50,15 +50,9 @@ _QUICK: Final = math.log(0.02)
 _PAUSE: Final = 12
 _LONGEST_PAUSE: Final = 96
 _SOON: Final = 8
-# The same, about errors.
-_CUTS: Final = 4
-_MANY: Final = 6
-_LEAST_SHARE: Final = 0.03
-_MOST_SHARE: Final = 0.13
-_STORM: Final = 0.25
-_EXPECTED: Final = 5.0
-_LUCK: Final = 0.65
 # Refusals.
+_FORGIVEN: Final = 0.12
+_MOST_FORGIVEN: Final = 8.0
 _YIELD: Final = 0.1
 # Growth.
 _LONGEST_WAIT: Final = 16
@@ -101,34 +95,22 @@ class _Experiment:
         kind: of request, whose latencies are compared.
         base: latencies at the whole limit.
         found: latencies at half of it.
-        share: of errors among the answers before; 0.0 if errors are not the question.
-        began: how many answers there had been when it began.
-        errors: since.
 
     """
 
     limit: float
     kind: str
     base: Latencies
-    share: float
-    began: int
     found: Latencies = attrs.field(factory=Latencies)
-    errors: int = 0
-
-    def expected(self, answers: int) -> float:
-        """Return how many errors there should be if they have nothing to do with the limit."""
-        # The share was measured when there happened to be many.
-        return self.share * _LUCK * (answers - self.began)
 
     @property
     def error(self) -> float:
         """The standard error of the difference of the latencies."""
         return math.sqrt(self.base.variance + self.found.variance)
 
-    def is_over(self, answers: int) -> bool:
-        """Say whether the answers so far are enough to judge by."""
-        if self.share and self.expected(answers) < _EXPECTED:
-            return False
+    @property
+    def is_over(self) -> bool:
+        """Whether there are answers enough to judge by."""
         most = max(_MOST_LATENCIES, 2 * self.limit)
         return self.error <= _PRECISION or self.found.count >= most
 
@@ -154,7 +136,9 @@ class AdaptiveLimit:
         # Requests sent up to this moment belong to an earlier limit.
         self._changed_at = -math.inf
         self._answers = 0
-        self._baseline = ErrorBaseline(self._limit)
+        # Errors that are forgiven: how many still are, as of which answer.
+        self._errors_left = _MOST_FORGIVEN
+        self._errors_until = 0
         # The latest refusal that lowered the limit.
         self._cut_at = -math.inf
         # The latest answer at which the limit was used up, and the first ones of this round and of
@@ -186,10 +170,9 @@ class AdaptiveLimit:
         self._experiment: _Experiment | None = None
         self._rounds = 0
         self._slow_rounds = 0
-        self._next_about_latency = self._next_about_errors = 0
+        self._next_about_latency = 0
         self._next_check = math.inf
         self._pause = _PAUSE
-        self._pause_about_errors = _SOON
         self._check_every = _SOON
 
     @property
@@ -230,7 +213,7 @@ class AdaptiveLimit:
         if in_flight > limit - 1.0:
             self._full_at = answers
         if signal is _SHED:
-            self._refused(started, started + latency, in_flight)
+            self._refused(started, started + latency)
             return self._limit != limit
         if limit < self._ceiling and answers - self._clean_since >= limit * self._wait:
             self._grow(started + latency)
@@ -244,12 +227,12 @@ class AdaptiveLimit:
 
     def restart(self) -> None:
         """Begin with one request after an outage; the old limit is back in a few rounds."""
-        self._goal = self._limit
-        self._limit = 1.0
+        goal, self._limit = self._limit, 1.0
         self._round.clear()
         self._experiment = None
-        self._grow_in_leaps(math.inf)
-        self._baseline.begin(self._goal, self._answers)
+        self._stop_growing()
+        self._goal, self._step, self._confirmed, self._wait = goal, math.inf, _CONFIRMED, 1
+        self._may_grow = True
 
     def _set(self, limit: float, now: float) -> None:
         self._limit = max(1.0, min(self._ceiling, limit))
@@ -259,19 +242,11 @@ class AdaptiveLimit:
 
     # Refusals.
 
-    def _refused(self, started: float, now: float, in_flight: int) -> None:
-        baseline, experiment = self._baseline, self._experiment
-        baseline.errors += 1
-        if experiment is not None:
-            if started > self._changed_at:
-                experiment.errors += 1
-                if experiment.errors >= _MANY:
-                    self._end_experiment(experiment, now)
-            return
+    def _refused(self, started: float, now: float) -> None:
         grew = self._grew
-        # After a growth, an error is most likely due to that: taking it back costs nothing.
-        if (baseline.learned or not grew) and baseline.forgives(self._answers):
-            if not baseline.learned:
+        # After a growth, a refusal is most likely due to that: taking it back costs nothing.
+        if not grew and self._forgives():
+            if self._limit >= self._goal:
                 self._clean_since = self._answers
             return
         cut = 1.0
@@ -282,29 +257,18 @@ class AdaptiveLimit:
                 cut = max(1.0, _YIELD * self._limit)
         self._cut_at = now
         self._limit = max(1.0, self._limit - cut)
+        self._experiment = None
         self._stop_growing()
-        if not grew:
-            baseline.cuts += 1
-            self._suspect(now, in_flight)
 
-    def _suspect(self, now: float, in_flight: int) -> None:
-        """Find out what the errors come from, once there are enough of them."""
-        baseline = self._baseline
-        if baseline.cuts < _CUTS or self._limit < _CUTS:
-            return
-        answers = self._answers
-        share = baseline.measured(answers)
-        if baseline.cuts > _STORM * (baseline.counted(answers) + in_flight):
-            # There is no doubt that this is load.
-            baseline.begin(self._limit, answers)
-        elif share < _LEAST_SHARE:
-            baseline.recount(answers)
-        elif (
-            share <= _MOST_SHARE
-            and self._rounds >= self._next_about_errors
-            and self._last is not None
-        ):
-            self._begin_experiment(*self._last, now, share=share)
+    def _forgives(self) -> bool:
+        """Say whether an error is one of those that have nothing to do with load."""
+        earned = _FORGIVEN * (self._answers - self._errors_until)
+        self._errors_until = self._answers
+        self._errors_left = min(_MOST_FORGIVEN, self._errors_left + earned)
+        if self._errors_left < 1.0:
+            return False
+        self._errors_left -= 1.0
+        return True
 
     # Growth.
 
@@ -312,14 +276,9 @@ class AdaptiveLimit:
         self._wait = min(max(_LONGEST_WAIT, int(self._limit)), self._wait * 2)
 
     def _stop_growing(self) -> None:
-        self._step, self._confirmed = 1.0, 0
+        self._step, self._goal, self._confirmed = 1.0, 0.0, 0
         self._grew, self._grown_from = False, None
         self._clean_since = self._answers
-
-    def _grow_in_leaps(self, step: float) -> None:
-        self._stop_growing()
-        self._step, self._confirmed, self._wait = step, _CONFIRMED, 1
-        self._may_grow = True
 
     def _grow(self, now: float) -> None:
         used = self._full_at > self._clean_since
@@ -394,7 +353,7 @@ class AdaptiveLimit:
         slower = mean - normal > _SLOWER + 2 * error and mean > _QUICK
         self._slow_rounds = self._slow_rounds + 1 if slower else 0
         slow = self._slow_rounds > 1 and self._rounds >= self._next_about_latency
-        if full and self._limit >= _CUTS and (slow or self._rounds >= self._next_check):
+        if full and self._limit >= _LEAST_LIMIT and (slow or self._rounds >= self._next_check):
             if slow and last is not None and last[0] == kind:
                 latencies += last[1]
             self._begin_experiment(kind, latencies, now)
@@ -426,12 +385,8 @@ class AdaptiveLimit:
 
     # Experiments.
 
-    def _begin_experiment(
-        self, kind: str, base: Latencies, now: float, *, share: float = 0.0
-    ) -> None:
-        self._experiment = _Experiment(
-            limit=self._limit, kind=kind, base=base, share=share, began=self._answers
-        )
+    def _begin_experiment(self, kind: str, base: Latencies, now: float) -> None:
+        self._experiment = _Experiment(limit=self._limit, kind=kind, base=base)
         self._set(self._limit / 2, now)
 
     def _cancel_experiment(self, now: float) -> None:
@@ -447,55 +402,23 @@ class AdaptiveLimit:
             self._cancel_experiment(now)
             return
         experiment.found += latencies
-        if experiment.is_over(self._answers):
-            self._end_experiment(experiment, now)
+        if experiment.is_over:
+            self._experiment = self._last = None
+            self._slow_rounds = 0
+            self._judge(experiment, now)
 
-    def _end_experiment(self, experiment: _Experiment, now: float) -> None:
-        self._experiment = self._last = None
-        self._slow_rounds = 0
+    def _judge(self, experiment: _Experiment, now: float) -> None:
+        """Go back to the whole limit, unless less of it is as good."""
         limit = experiment.limit
-        if experiment.share or experiment.errors >= _MANY:
-            judged = self._judge_errors(experiment)
-            if judged is None:
-                self._stop_growing()
-                self._set(limit, now)
-                return
-            limit = judged
-        self._judge_latency(experiment, limit, now)
-
-    def _judge_errors(self, experiment: _Experiment) -> float | None:
-        """Return the limit to go back to if errors are not load, else None."""
-        baseline, answers, errors = self._baseline, self._answers, experiment.errors
-        expected, since = experiment.expected(answers), answers - experiment.began
-        stormy = errors > max(_STORM * since, 4 * expected)
-        if stormy or errors <= expected / 4:
-            if baseline.learned and not stormy:
-                baseline.learn(errors / since)
-            baseline.begin(experiment.limit, answers)
-            self._next_about_errors = self._rounds + self._pause_about_errors
-            return None
-        limit = self._goal = baseline.limit
-        baseline.learn(baseline.measured(answers))
-        baseline.begin(limit, answers)
-        self._grow_in_leaps(1.0)
-        self._pause_about_errors *= 2
-        self._next_about_errors = self._rounds + self._pause_about_errors
-        return limit
-
-    def _judge_latency(self, experiment: _Experiment, limit: float, now: float) -> None:
-        """Go back to the limit, unless less of it is as good."""
-        if experiment.found.count < _LEAST_LATENCIES:
-            self._set(limit, now)
-            return
         kind, error = experiment.kind, experiment.error
         base, found = experiment.base.mean, experiment.found.mean
         fell = base - found
-        half = experiment.limit / 2
-        product = experiment.limit * math.exp(2 * error - fell) * _HEADROOM
+        half = limit / 2
+        product = limit * math.exp(2 * error - fell) * _HEADROOM
         if fell - 2 * error > _ALL_QUEUED:
             # Half of it is still too much.
             product = half
-        if product >= _SAME * experiment.limit:
+        if product >= _SAME * limit:
             self._normal[kind] = max(base - _LITTLE_SLOWER, found) + error
             self._set(limit, now)
             self._next_about_latency = self._rounds + self._pause

@@ -15,39 +15,32 @@ class Latencies:
     Attributes:
         count: how many there are.
         seconds: all of them together: how busy this kind of request has kept the service.
+        mean: of the logarithms; 0.0 for no latency.
+        variance: of that mean: the square of its standard error.
+        error: the standard error of the mean.
 
     """
 
-    __slots__ = ("_squares", "_total", "count", "seconds")
+    __slots__ = ("_squares", "_total", "count", "error", "mean", "seconds", "variance")
 
     def __init__(self, latencies: Sequence[float] = ()) -> None:
         """Take a sample, in seconds, each more than 0."""
         logs = list(map(math.log, latencies))
-        self.count = len(logs)
-        self.seconds = sum(latencies)
-        self._total = sum(logs)
-        self._squares = sum(map(operator.mul, logs, logs))
+        self._set(len(logs), sum(latencies), sum(logs), sum(map(operator.mul, logs, logs)))
 
     def __add__(self, other: "Latencies") -> "Latencies":
         """Return both samples as one."""
         both = Latencies()
-        both.count = self.count + other.count
-        both.seconds = self.seconds + other.seconds
-        both._total = self._total + other._total  # noqa: SLF001 - of another one of this class
-        both._squares = self._squares + other._squares  # noqa: SLF001 - as above
+        both._set(
+            self.count + other.count,
+            self.seconds + other.seconds,
+            self._total + other._total,
+            self._squares + other._squares,
+        )
         return both
 
-    @property
-    def mean(self) -> float:
-        """The mean of the logarithms. There must be a latency."""
-        return self._total / self.count
-
-    @property
-    def variance(self) -> float:
-        """Of the mean: the square of its standard error."""
-        return max(0.0, self._squares / self.count - self.mean**2) / self.count
-
-    @property
-    def error(self) -> float:
-        """The standard error of the mean."""
-        return math.sqrt(self.variance)
+    def _set(self, count: int, seconds: float, total: float, squares: float) -> None:
+        self.count, self.seconds, self._total, self._squares = count, seconds, total, squares
+        self.mean = total / count if count else 0.0
+        self.variance = max(0.0, squares / count - self.mean**2) / count if count else 0.0
+        self.error = math.sqrt(self.variance)
