@@ -53,7 +53,7 @@ _SOON: Final = 8
 # Refusals.
 _FORGIVEN: Final = 0.12
 _MOST_FORGIVEN: Final = 8.0
-_YIELD: Final = 0.1
+_YIELD: Final = 0.2
 # Growth.
 _LONGEST_WAIT: Final = 16
 _CONFIRMED: Final = 4
