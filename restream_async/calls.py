@@ -190,7 +190,7 @@ class Caller:
         ):
             limiter.release(latency=latency, started=started)
         else:
-            self._learn(result, latency, started)
+            self._learn(request, result, latency, started)
         return result
 
     async def attempt_finally(
@@ -210,7 +210,7 @@ class Caller:
             result = await self.attempt(request, read, brief)
         return result
 
-    def _learn(self, failure: Failure, latency: float, started: float) -> None:
+    def _learn(self, request: Request, failure: Failure, latency: float, started: float) -> None:
         if failure.answered and failure.verdict is Verdict.REFUSED:
             # The service dealt with it, whatever it thought of it.
             self.limiter.succeeded()
@@ -219,7 +219,9 @@ class Caller:
             self.limiter.note(failure.error)
         else:
             self.limiter.failed(failure, latency)
-        self.limiter.release(failure.signal, latency, "", started, failure.retry_after)
+        # Without a kind where the service had time for it: the latency of an error says nothing.
+        kind = request.method if failure.signal is Signal.SHED else ""
+        self.limiter.release(failure.signal, latency, kind, started, failure.retry_after)
 
     async def insist(
         self,
