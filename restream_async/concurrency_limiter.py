@@ -112,6 +112,11 @@ class ConcurrencyLimiter:
         """Whether the service is there."""
         return "outage" if self._outage.on else "open"
 
+    @property
+    def paced(self) -> bool:
+        """Whether requests are sent at a pace, as the service answered 429."""
+        return self._rate.active
+
     def held(self) -> float:
         """Return the seconds so far in which nobody got through to the service."""
         return self._outage.held()
