@@ -303,9 +303,11 @@ class ConcurrencyLimiter:
         return True
 
     def _arm_pace(self) -> None:
-        """See to it that the next request is sent when it is due."""
+        """See to it that the next request is sent when it is due, if there is one."""
+        if self._pace_is_set or not (self.waiting or self.on_slot):
+            return
         delay = self._rate.delay
-        if not self._pace_is_set and delay < math.inf:
+        if delay < math.inf:
             self._pace_is_set = True
             self._after(delay, self._unset_pace, self._keep_pace)
 
@@ -315,8 +317,7 @@ class ConcurrencyLimiter:
     def _keep_pace(self) -> None:
         self._admit()
         self.tell_of_slot()
-        # Else the next request sets a timer. If somebody has cancelled this one, the loop may end.
-        if self._is_paced() and (self.waiting or self.on_slot):
+        if self._is_paced():
             self._arm_pace()
 
     # Outages.
