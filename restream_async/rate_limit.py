@@ -49,7 +49,7 @@ class RateLimit:
         self._now = now
         self.active = False
         """Whether requests are paced."""
-        self._rate = 0.0
+        self._rate: float = 0.0
         self._next = 0.0
         # When the latest pause began, and whether a request asks whether it is over.
         self._paused_at = -math.inf
@@ -108,7 +108,8 @@ class RateLimit:
             pause = _INTERVALS / self._rate if self._rate else _FIRST_PAUSE
         pause *= 2.0**self._refused_in_a_row
         self._refused_in_a_row = min(16, self._refused_in_a_row + 1)
-        # Whole seconds are often longer than need be, and some services always say the same, even 0.
+        # Whole seconds are often longer than need be, and some services always say the same, even
+        # that no time is needed at all.
         longest = min(_LONGEST_PAUSE, retry_after or _LONGEST_PAUSE)
         self._paused_at = now
         self._next = now + min(pause, longest)

@@ -134,17 +134,11 @@ class Service:
         await asyncio.sleep(OVERHEAD)
         if self.hanging:
             await asyncio.Event().wait()
-        if self.limited or request.video_id == self.singled_out:
-            return self._refusal(HTTPStatus.TOO_MANY_REQUESTS)
-        if self.gone or self.sheds:
-            self.sheds -= bool(self.sheds)
-            return self._refusal()
+        status = self._turns_away(request)
+        if status is not None:
+            return self._refusal(status)
         if request.method == "GET":
             return _success(self.stored.get(request.video_id or "", []))
-        if not self._has_token():
-            return self._refusal(HTTPStatus.TOO_MANY_REQUESTS)
-        if self._busy >= self.slots and self.queue is not None and self._waiting >= self.queue:
-            return self._refusal()
         await self._work()
         if self._chance.random() < self.noise:
             return Reply(status=HTTPStatus.INTERNAL_SERVER_ERROR)
@@ -155,6 +149,20 @@ class Service:
         result = {"id": len(self.stored) + 1, **codec.to_dict(new)}
         self.stored.setdefault(new.video_id, []).append(result)
         return self._refusal() if self.loses else _success(result)
+
+    def _turns_away(self, request: Request) -> HTTPStatus | None:
+        """Return the status with which a request is refused at once, if it is."""
+        if self.limited or request.video_id == self.singled_out:
+            return HTTPStatus.TOO_MANY_REQUESTS
+        if self.gone or self.sheds:
+            self.sheds -= bool(self.sheds)
+            return HTTPStatus.SERVICE_UNAVAILABLE
+        if request.method == "GET":
+            return None
+        if not self._has_token():
+            return HTTPStatus.TOO_MANY_REQUESTS
+        full = self.queue is not None and self._waiting >= self.queue
+        return HTTPStatus.SERVICE_UNAVAILABLE if full and self._busy >= self.slots else None
 
     def _has_token(self) -> bool:
         if self.rate is None:

@@ -204,7 +204,9 @@ class TestHeld:
     ) -> None:
         """However many attempts overlap, and however long each of them takes."""
         service = Service()
-        limiter = ConcurrencyLimiter(AdaptiveLimit(8), RateLimit(lambda: service.now), service.outage)
+        limiter = ConcurrencyLimiter(
+            AdaptiveLimit(8), RateLimit(lambda: service.now), service.outage
+        )
         start, begun, held = service.now, [service.now], limiter.held()
         for seconds, what, which in happenings:
             service.now += seconds
