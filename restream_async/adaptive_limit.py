@@ -151,7 +151,7 @@ class AdaptiveLimit:
         self._clean_since = 0
         self._wait = 1
         self._step = math.inf
-        self._goal = math.inf
+        self._goal: float = math.inf
         self._confirmed = _CONFIRMED
         self._grew = False
         self._grown_from: tuple[float, float] | None = None

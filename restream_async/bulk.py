@@ -1,9 +1,9 @@
 """Many creations as a stream of outcomes, in bounded memory.
 
-A run owns a few tasks. One reads the input. The others ("lanes") each take a place in the limiter and
-an item, and see that item to its end. A lane that waits for a retry holds no place, so a further
-one is started to use it, up to a bound, so that the items under way are bounded too; and a lane
-that finds another one already waiting for a place ends.
+A run owns a few tasks. One reads the input. The others ("lanes") each take a place in the limiter
+and an item, and see that item to its end. A lane that waits for a retry holds no place, so a
+further one is started to use it, up to a bound, so that the items under way are bounded too; and a
+lane that finds another one already waiting for a place ends.
 """
 
 import asyncio

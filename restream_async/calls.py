@@ -181,6 +181,9 @@ class Caller:
             return result
         if not result.connected and limiter.succeeded_since(started):
             result = attrs.evolve(result, overtaken=True)
+        if result.limited:
+            deadline.limited += limiter.succeeded_since(deadline.limited_at)
+            deadline.limited_at = started
         if request.sent and result.verdict is Verdict.IN_DOUBT:
             deadline.in_doubt = True
         if (
@@ -190,7 +193,7 @@ class Caller:
         ):
             limiter.release(latency=latency, started=started)
         else:
-            self._learn(result, latency, started)
+            self._learn(request, result, latency, started, deadline)
         return result
 
     async def attempt_finally(
@@ -210,7 +213,14 @@ class Caller:
             result = await self.attempt(request, read, brief)
         return result
 
-    def _learn(self, failure: Failure, latency: float, started: float) -> None:
+    def _learn(
+        self,
+        request: Request,
+        failure: Failure,
+        latency: float,
+        started: float,
+        deadline: Deadline,
+    ) -> None:
         if failure.answered and failure.verdict is Verdict.REFUSED:
             # The service dealt with it, whatever it thought of it.
             self.limiter.succeeded()
@@ -219,7 +229,19 @@ class Caller:
             self.limiter.note(failure.error)
         else:
             self.limiter.failed(failure, latency)
-        self.limiter.release(failure.signal, latency, "", started, failure.retry_after)
+        signal = failure.signal
+        if signal is Signal.LIMITED and self._is_singled_out(deadline):
+            signal = _GOOD
+        # Without a kind where the service had time for it: the latency of an error says nothing.
+        kind = request.method if signal is Signal.SHED else ""
+        self.limiter.release(signal, latency, kind, started, failure.retry_after)
+
+    def _is_singled_out(self, deadline: Deadline) -> bool:
+        """Say whether a call gets 429s that have nothing to do with the pace of the client.
+
+        It has had more of them than it has attempts, and in between others were accepted.
+        """
+        return deadline.limited > self.policy.attempts
 
     async def insist(
         self,
@@ -318,7 +340,8 @@ class Caller:
         that cannot connect while others succeed does, or it would go on for ever.
         """
         away = not (failure.connected or failure.overtaken)
-        return deadline.patient and (away or failure.limited or self.limiter.state == "outage")
+        paced = failure.limited and not self._is_singled_out(deadline)
+        return deadline.patient and (away or paced or self.limiter.state == "outage")
 
     async def _afford(self, price: float, deadline: Deadline) -> bool:
         """Wait until the budget allows one more retry; return False if it does so too late."""
@@ -349,7 +372,10 @@ class Caller:
         except GivenUpError:
             return self._gone(request.call)
         except TimeoutError:
-            detail = f"no free place among {self.limiter.in_flight} in flight before the deadline"
+            limiter = self.limiter
+            detail = f"no free place among {limiter.in_flight} in flight before the deadline"
+            if limiter.paced:
+                detail = "no turn at the pace of the service (429) before the deadline"
             return self.late(request, deadline, detail)
         finally:
             deadline.excuse(waits_since)

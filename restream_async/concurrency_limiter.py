@@ -66,7 +66,10 @@ class ConcurrencyLimiter:
         """The latest failure since the last success."""
         self.on_slot: set[Callable[[], None]] = set()
         """Called when a slot may be free that nothing waits for."""
+        # The first requests of items take turns with all other requests.
         self._waiting: deque[asyncio.Future[None]] = deque()
+        self._fresh: deque[asyncio.Future[None]] = deque()
+        self._fresh_is_next = False
         # Those of them that are sent away when patience ends.
         self._patient: set[asyncio.Future[None]] = set()
 
@@ -105,12 +108,17 @@ class ConcurrencyLimiter:
     @property
     def waiting(self) -> int:
         """How many wait for a slot."""
-        return len(self._waiting)
+        return len(self._waiting) + len(self._fresh)
 
     @property
     def state(self) -> State:
         """Whether the service is there."""
         return "outage" if self._outage.on else "open"
+
+    @property
+    def paced(self) -> bool:
+        """Whether requests are sent at a pace, as the service answered 429."""
+        return self._rate.active
 
     @property
     def reached(self) -> bool:
@@ -129,7 +137,7 @@ class ConcurrencyLimiter:
     @property
     def has_slot(self) -> bool:
         """Whether a slot is free, and nothing waits for it."""
-        return self._in_flight < self._slots and not self._waiting and not self._is_paced()
+        return self._in_flight < self._slots and not self.waiting and not self._is_paced()
 
     def idle_latency(self, kind: str) -> float:
         """Return the seconds that an answer takes while there is little to do; 0 if unknown."""
@@ -137,7 +145,7 @@ class ConcurrencyLimiter:
 
     def try_acquire(self) -> bool:
         """Take a slot if there is one. Each is given back with `release`."""
-        if self._waiting:
+        if self._waiting or self._fresh:
             return False
         if self._in_flight < self._slots:
             if self._rate.active:
@@ -168,12 +176,12 @@ class ConcurrencyLimiter:
         if patient and self._outage.given_up:
             raise GivenUpError
         turn = asyncio.get_running_loop().create_future()
+        queue = self._fresh if fresh else self._waiting
         if ahead:
-            self._waiting.appendleft(turn)
-        elif fresh:
-            self._waiting.insert(1, turn)
+            queue.appendleft(turn)
+            self._fresh_is_next = fresh
         else:
-            self._waiting.append(turn)
+            queue.append(turn)
         if patient:
             self._patient.add(turn)
         self._arm()
@@ -183,9 +191,9 @@ class ConcurrencyLimiter:
             if not turn.cancelled() and turn.exception() is None:
                 # The slot was handed over in the same moment: on to the next one.
                 self.release()
-            elif turn in self._waiting:
+            elif turn in queue:
                 # Else `release` has already passed over it.
-                self._waiting.remove(turn)
+                queue.remove(turn)
             raise
         finally:
             self._patient.discard(turn)
@@ -195,7 +203,7 @@ class ConcurrencyLimiter:
         signal: Signal | None = None,
         latency: float = 0.0,
         kind: str = "",
-        started: float = 0.0,
+        started: float = math.inf,
         retry_after: float | None = None,
     ) -> None:
         """Give the slot back.
@@ -205,7 +213,7 @@ class ConcurrencyLimiter:
                 sent.
             latency: seconds until the answer, or until the slot is given back without one.
             kind: of the request, whose latencies are alike; empty if the latency says nothing.
-            started: the moment at which the request was sent.
+            started: the moment at which the request was sent; infinite if it was not.
             retry_after: seconds that the service asked to wait.
 
         """
@@ -222,7 +230,7 @@ class ConcurrencyLimiter:
             self._outage.probed()
         if self._rate.active:
             self._keep_rate(signal, started)
-        if self._waiting:
+        if self._waiting or self._fresh:
             self._admit()
             self._arm()
 
@@ -301,9 +309,11 @@ class ConcurrencyLimiter:
         self._arm_pace()
 
     def _arm_pace(self) -> None:
-        """See to it that the next request is sent when it is due."""
+        """See to it that the next request is sent when it is due, if there is one."""
+        if self._pace_is_set or not (self.waiting or self.on_slot):
+            return
         delay = self._rate.delay
-        if not self._pace_is_set and delay < math.inf:
+        if delay < math.inf:
             self._pace_is_set = True
             self._after(delay, self._unset_pace, self._keep_pace)
 
@@ -327,7 +337,7 @@ class ConcurrencyLimiter:
         return True
 
     def _admit(self) -> None:
-        while self._waiting:
+        while self.waiting:
             free = self._in_flight < self._slots
             if not (self._take() if free else self._try_probe(waited=True)):
                 return
@@ -335,17 +345,26 @@ class ConcurrencyLimiter:
 
     def _hand_over(self) -> None:
         """Give a slot that is taken to the request that has waited longest."""
-        while self._waiting:
-            turn = self._waiting.popleft()
+        while self.waiting:
+            fresh = bool(self._fresh) and (self._fresh_is_next or not self._waiting)
+            self._fresh_is_next = not fresh
+            turn = (self._fresh if fresh else self._waiting).popleft()
             if not turn.done():
                 turn.set_result(None)
                 return
         self._in_flight -= 1
         self._probing = False
+        if self._rate.active:
+            self._rate.abandoned()
+            self._arm_pace()
 
     def _arm(self) -> None:
-        """See to it that those who wait in an outage ask when a probe is due, and not for ever."""
-        if not (self._waiting and self._outage.on):
+        """See to it that those who wait ask again when it is time, and not for ever."""
+        if not self.waiting:
+            return
+        if self._rate.active:
+            self._arm_pace()
+        if not self._outage.on:
             return
         if not (self._probing or self._probe_is_set):
             self._probe_is_set = True
@@ -370,7 +389,10 @@ class ConcurrencyLimiter:
             for turn in self._patient:
                 if not turn.done():
                     turn.set_exception(GivenUpError())
-            self._waiting = deque(turn for turn in self._waiting if not turn.done())
+            for queue in (self._waiting, self._fresh):
+                left = [turn for turn in queue if not turn.done()]
+                queue.clear()
+                queue.extend(left)
         self._arm()
 
     def _after(

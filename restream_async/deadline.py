@@ -1,6 +1,7 @@
 """When all has to be over: at a moment, or as soon as the call is told to end."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final, TypeVar
@@ -66,10 +67,12 @@ class Deadline:
         stop: tells the call to end before.
         in_doubt: whether an attempt of the call that ends then may have taken effect without a
             known outcome. Whoever cancels the call reads it afterwards.
+        limited: how many 429s the call got while the service accepted other requests.
+        limited_at: when the request was sent that got the latest 429.
 
     """
 
-    __slots__ = ("_held", "_moment", "_now", "in_doubt", "stop")
+    __slots__ = ("_held", "_moment", "_now", "in_doubt", "limited", "limited_at", "stop")
 
     def __init__(
         self,
@@ -91,6 +94,8 @@ class Deadline:
         self._held = held
         self.stop = stop
         self.in_doubt = False
+        self.limited = 0
+        self.limited_at = math.inf
         self._moment = now() + seconds
         if held is not None:
             self._moment -= held()

@@ -47,7 +47,7 @@ class RateLimit:
         self._now = now
         self.active = False
         """Whether requests are paced."""
-        self._rate = 0.0
+        self._rate: float = 0.0
         self._next = 0.0
         # When the latest pause began, and whether a request asks whether it is over.
         self._paused_at = -math.inf
@@ -75,9 +75,9 @@ class RateLimit:
         else:
             self._next = max(now, self._next) + 1.0 / self._rate
 
-    def abandoned(self, started: float) -> None:
-        """Note a request that ended without an answer: the next one may ask in its place."""
-        if self._asking and started > self._paused_at:
+    def abandoned(self, started: float = math.inf) -> None:
+        """Note a request without an answer, or one that was not sent: another may ask instead."""
+        if self._next == math.inf and started > self._paused_at:
             self._next = self._now()
 
     def accepted(self, started: float) -> None:
@@ -114,8 +114,9 @@ class RateLimit:
             pause = _INTERVALS / self._rate if self._rate else _FIRST_PAUSE
         pause *= 2.0**self._refused_in_a_row
         self._refused_in_a_row = min(16, self._refused_in_a_row + 1)
-        # Whole seconds are often longer than need be, and some services always say the same.
-        longest = _LONGEST_PAUSE if retry_after is None else min(_LONGEST_PAUSE, retry_after)
+        # Whole seconds are often longer than need be, and some services always say the same, even
+        # that no time is needed at all.
+        longest = min(_LONGEST_PAUSE, retry_after or _LONGEST_PAUSE)
         self._paused_at = now
         self._next = now + min(pause, longest)
         self._asking = True

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from restream_async import Outcome, RestreamClient
 
-LATER: Final = answer(b"", "429 Later")
+# Not done, and to be sent again; unlike a 429 it does not slow down the whole client.
+LATER: Final = answer(b"", "425 Too Early")
 NO: Final = answer(b"no", "400 Bad Request")
 
 

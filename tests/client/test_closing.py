@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from restream_async import NewRestream, Outcome, RestreamClient
     from restream_async.bulk import BulkRun
 
-LATER: Final = answer(b"", "429 Later")
+# Not done, and to be sent again; unlike a 429 it does not slow down the whole client.
+LATER: Final = answer(b"", "425 Too Early")
 
 
 class Naps:
@@ -203,7 +204,7 @@ class TestABulkRun:
         assert run.unchecked == 8, "nobody could look again at the end"
 
     async def test_tells_what_was_not_done_from_what_is_in_doubt(self) -> None:
-        """One waits for a retry after 429, one after 500, and one was created before."""
+        """One waits for a retry after 425, one after 500, and one was created before."""
         naps = Naps()
         steps = [created(new_restream("v0"), 5), LATER, INTERNAL_ERROR]
         outcomes: list[Outcome] = []

@@ -28,7 +28,8 @@ from .watch import client_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-LATER: Final = answer(b"", "429 Later")
+# Not done, and to be sent again; unlike a 429 it does not slow down the whole client.
+LATER: Final = answer(b"", "425 Too Early")
 
 
 async def never(_: float) -> None:
@@ -87,7 +88,7 @@ async def test_it_returns_at_once_where_nothing_is_under_way() -> None:
 
 
 async def test_what_waits_when_the_time_is_over_ends_at_once() -> None:
-    """One for a retry after 429, one after 500, and one for a place."""
+    """One for a retry after 425, one after 500, and one for a place."""
     async with (
         RawServer(post=[LATER, INTERNAL_ERROR], get=listed()) as server,
         client_of(server, timing=Timing(sleep=never)) as client,

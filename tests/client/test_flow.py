@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from restream_async import (
+    ApiError,
     ConfigurationError,
     Created,
     Failed,
@@ -23,7 +24,7 @@ from restream_async.timing import Timing
 from .clock import Clock
 from .raw import RawServer, then_close, then_hang
 from .samples import BACKEND_FETCH_FAILED, created, many, new_restream
-from .watch import client_of
+from .watch import assert_nothing_left, client_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -58,7 +59,7 @@ async def until(happened: Callable[[], bool]) -> None:
 
 
 async def test_stats_say_what_the_client_is_doing() -> None:
-    async with RawServer(post=then_hang()) as server, client_of(server) as client:
+    async with RawServer(post=then_hang()) as server, client_of(server, max_in_flight=8) as client:
         idle = client.stats()
         tasks = [asyncio.create_task(client.create(new)) for new in many(10)]
         await server.arrived(8)
@@ -94,26 +95,92 @@ async def test_a_retry_is_paid_for_from_the_budget() -> None:
     assert stats.budget_left <= 20
 
 
-async def test_the_limit_grows_while_all_goes_well_and_stays_below_its_ceiling() -> None:
+@pytest.mark.parametrize(("ceiling", "limit"), [(20, 20), (64, 64), (1000, 64)])
+async def test_the_limit_begins_at_its_ceiling_up_to_64(ceiling: int, limit: int) -> None:
+    server = RawServer(post=then_hang())
+    async with server, client_of(server, max_in_flight=ceiling) as client:
+        assert client.stats().limit == limit
+        tasks = [asyncio.create_task(client.create(new)) for new in many(limit + 5)]
+        await server.arrived(limit)
+        assert (client.stats().in_flight, client.stats().waiting) == (limit, 5)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+async def test_while_all_goes_well_it_stays_there() -> None:
     async with Sandbox(latency=0.005) as sandbox, client_of(sandbox, max_in_flight=20) as client:
-        assert client.stats().limit == 8
         report = await client.create_all(many(300))
         report.raise_for_failures()
         assert client.stats().limit == 20
 
-    assert sandbox.counts.max_in_flight <= 20
+    assert 10 < sandbox.counts.max_in_flight <= 20
 
 
-async def test_a_service_that_sheds_makes_it_smaller() -> None:
+async def test_a_service_that_sheds_makes_it_smaller_also_for_the_next_run() -> None:
     async with (
         Sandbox(latency=0.02, capacity=2, faults=_PROMPT) as sandbox,
-        client_of(sandbox, clock=None, timing=FastForward(5).timing, attempts=50) as client,
+        client_of(sandbox, timing=FastForward(5).timing) as client,
     ):
-        report = await client.create_all(many(60))
-        report.raise_for_failures()
-        assert client.stats().limit < 8
+        (await client.create_all(many(60))).raise_for_failures()
+        limit, shed = client.stats().limit, sandbox.counts.shed
+        assert limit <= 6
+        # The first wave of requests, and few after it.
+        assert 64 - 2 - 5 <= shed <= 64 + 30
+        (await client.create_all(many(60, first=60))).raise_for_failures()
+        assert client.stats().limit <= 6
+        assert sandbox.counts.shed - shed <= 30
 
-    assert sandbox.counts.max_in_flight <= 8
+    assert not sandbox.duplicates()
+
+
+@pytest.mark.parametrize("header", [None, "1", "600"])
+async def test_a_rate_limit_fails_nothing_and_is_known_to_the_next_run(header: str | None) -> None:
+    async with (
+        Sandbox(rate_limit=300, burst=5, rate_limit_retry_after=header) as sandbox,
+        client_of(
+            sandbox, timing=FastForward(30).timing, attempts=1, deadline=10, in_doubt="raise"
+        ) as client,
+    ):
+        report = await client.create_all(many(100))
+        report.raise_for_failures()
+        assert client.stats().limit == 64
+        limited = sandbox.counts.limited
+        assert 0 < limited < 64 + 30
+        (await client.create_all(many(100, first=100))).raise_for_failures()
+        assert sandbox.counts.limited - limited < 40
+        assert client.stats().budget_left >= 20
+        # Else the limiter would wake up once more, when the next request would be due.
+        await client.close()
+
+    assert len(sandbox.stored) == 200
+    assert not sandbox.duplicates()
+
+
+async def test_a_service_that_answers_429_and_nothing_else_is_given_up() -> None:
+    server = RawServer(post=b"HTTP/1.1 429 Later\r\nContent-Length: 0\r\n\r\n")
+    async with (
+        server,
+        client_of(server, timing=FastForward(50).timing, attempts=1, patience=20) as client,
+    ):
+        report = await client.create_all(many(50))
+        # Else the limiter would wake up once more, at the end of its pause.
+        await client.close()
+
+    assert {type(failed.error) for failed in report.failed} == {OutageError}
+    assert len(report.failed) == 50
+    assert "429 Later" in str(report.failed[0].error)
+
+
+async def test_a_call_that_is_over_leaves_no_timer_for_the_pause_after_a_429() -> None:
+    server = RawServer(post=b"HTTP/1.1 429 Later\r\nContent-Length: 0\r\nRetry-After: 9\r\n\r\n")
+    async with (
+        server,
+        client_of(server, timing=FastForward(1).timing, attempts=1) as client,
+    ):
+        with pytest.raises(ApiError, match="429 Later"):
+            await client.create(new_restream())
+        await assert_nothing_left(client)
 
 
 async def test_a_run_is_held_while_the_service_is_gone_and_goes_on_when_it_is_back() -> None:

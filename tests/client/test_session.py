@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -18,6 +19,7 @@ from restream_async import (
     TransportError,
     UnauthorizedError,
 )
+from restream_async.adaptive_limit import AdaptiveLimit
 from restream_async.sandbox import Sandbox
 
 from .calls import failure_of
@@ -171,24 +173,23 @@ async def test_a_request_is_made_from_a_task() -> None:
     assert caught == ["a request must be made from a task"]
 
 
-async def test_the_pool_is_as_large_as_the_requests_in_flight() -> None:
+async def test_the_pool_is_as_large_as_the_requests_in_flight(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """aiohttp's own pool holds 100: the 101st request would wait within its time-out."""
     together = asyncio.Barrier(150)
-    wait = False
+    # Else the limit would have to grow first.
+    limit = partial(AdaptiveLimit, start=150)
+    monkeypatch.setattr("restream_async.concurrency_limiter.AdaptiveLimit", limit)
 
     async def meet(peer: Peer, seen: Seen) -> None:
-        if wait:
-            await together.wait()
+        await together.wait()
         await as_asked(peer, seen)
 
     async with (
         RawServer(post=meet) as server,
         client_of(server, max_in_flight=150, attempts=1) as client,
     ):
-        # All goes well, and on this clock at once: the limit grows as far as it may.
-        while client.stats().limit < 150:
-            await asyncio.gather(*map(client.create, many(150)))
-        wait = True
         await asyncio.gather(*map(client.create, many(150)))
 
     assert len(server.peers) == 150

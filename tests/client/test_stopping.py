@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from restream_async import Outcome
     from restream_async.draining import Ending
 
-LATER: Final = answer(b"", "429 Later")
+# Not done, and to be sent again; unlike a 429 it does not slow down the whole client.
+LATER: Final = answer(b"", "425 Too Early")
 
 
 def errors(outcomes: list[Outcome]) -> list[type[Exception]]:

@@ -220,8 +220,8 @@ async def test_a_place_that_does_not_come_in_time_was_not_sent(
         assert not ahead, "nothing was checked"
         raise TimeoutError
 
-    monkeypatch.setattr(ConcurrencyLimiter, "try_enter", lambda _: False)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
-    monkeypatch.setattr(ConcurrencyLimiter, "enter", too_late)
+    monkeypatch.setattr(ConcurrencyLimiter, "try_acquire", lambda _: False)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    monkeypatch.setattr(ConcurrencyLimiter, "acquire", too_late)
     async with client_of(RawServer(), base_url="https://api.example.com", attempts=1) as client:
         error = await failure_of(client.create(new_restream()), AttemptTimeoutError)
 

@@ -52,9 +52,14 @@ class Service:
         hanging: whether nobody gets an answer.
         closed: why the client can send nothing any more.
         noise: share of the creations that get a 500.
+        broken: share of the creations that get a 503, whatever the load.
         retry_after: the header of every 503 and 429.
         sheds: how many requests to come get a 503 whatever the load.
         limited: whether everybody gets a 429 at once.
+        rate: creations a second; those beyond get a 429. None: as many as want to.
+        burst: how many of them may come at once.
+        singled_out: the video that gets a 429 whatever the rate.
+        jitter: by how much of `took` requests differ at most.
         loses: whether creations are done, and get a 503 all the same.
 
     """
@@ -68,9 +73,14 @@ class Service:
     hanging: bool = False
     closed: str = ""
     noise: float = 0.0
+    broken: float = 0.0
     retry_after: str | None = None
     sheds: int = 0
     limited: bool = False
+    rate: float | None = None
+    burst: float = 1.0
+    singled_out: str = ""
+    jitter: float = 0.0
     loses: bool = False
     stored: dict[str, list[object]] = attrs.field(factory=dict[str, list[object]])
     sent: list[tuple[float, str]] = attrs.field(factory=list[tuple[float, str]])
@@ -81,6 +91,8 @@ class Service:
     _busy: int = 0
     _free: asyncio.Condition = attrs.field(factory=asyncio.Condition)
     _waiting: int = 0
+    _tokens: float = attrs.field(default=attrs.Factory(lambda self: self.burst, takes_self=True))
+    _filled_at: float = 0.0
 
     @property
     def posts(self) -> int:
@@ -122,23 +134,45 @@ class Service:
         await asyncio.sleep(OVERHEAD)
         if self.hanging:
             await asyncio.Event().wait()
-        if self.limited:
-            return self._refusal(HTTPStatus.TOO_MANY_REQUESTS)
-        if self.gone or self.sheds:
-            self.sheds -= bool(self.sheds)
-            return self._refusal()
+        status = self._turns_away(request)
+        if status is not None:
+            return self._refusal(status)
         if request.method == "GET":
             return _success(self.stored.get(request.video_id or "", []))
-        if self._busy >= self.slots and self.queue is not None and self._waiting >= self.queue:
-            return self._refusal()
         await self._work()
         if self._chance.random() < self.noise:
             return Reply(status=HTTPStatus.INTERNAL_SERVER_ERROR)
+        if self.broken and self._chance.random() < self.broken:
+            return self._refusal()
         new = request.new
         assert new is not None
         result = {"id": len(self.stored) + 1, **codec.to_dict(new)}
         self.stored.setdefault(new.video_id, []).append(result)
         return self._refusal() if self.loses else _success(result)
+
+    def _turns_away(self, request: Request) -> HTTPStatus | None:
+        """Return the status with which a request is refused at once, if it is."""
+        if self.limited or request.video_id == self.singled_out:
+            return HTTPStatus.TOO_MANY_REQUESTS
+        if self.gone or self.sheds:
+            self.sheds -= bool(self.sheds)
+            return HTTPStatus.SERVICE_UNAVAILABLE
+        if request.method == "GET":
+            return None
+        if not self._has_token():
+            return HTTPStatus.TOO_MANY_REQUESTS
+        full = self.queue is not None and self._waiting >= self.queue
+        return HTTPStatus.SERVICE_UNAVAILABLE if full and self._busy >= self.slots else None
+
+    def _has_token(self) -> bool:
+        if self.rate is None:
+            return True
+        elapsed, self._filled_at = now() - self._filled_at, now()
+        self._tokens = min(self.burst, self._tokens + elapsed * self.rate)
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
 
     async def _work(self) -> None:
         async with self._free:
@@ -149,7 +183,8 @@ class Service:
                 self._waiting -= 1
             self._busy += 1
         try:
-            await asyncio.sleep(self.took)
+            jitter = self._chance.uniform(-self.jitter, self.jitter) if self.jitter else 0.0
+            await asyncio.sleep(self.took * (1 + jitter))
         finally:
             self._busy -= 1
             async with self._free:

@@ -9,6 +9,7 @@ from restream_async.adaptive_limit import AdaptiveLimit
 from restream_async.concurrency_limiter import ConcurrencyLimiter
 from restream_async.errors import Call
 from restream_async.outage import Outage
+from restream_async.rate_limit import RateLimit
 from restream_async.verdict import Failure, Verdict
 from tests.unit.service import SHED
 from tests.unit.strategies import quick
@@ -203,7 +204,9 @@ class TestHeld:
     ) -> None:
         """However many attempts overlap, and however long each of them takes."""
         service = Service()
-        limiter = ConcurrencyLimiter(AdaptiveLimit(8), service.outage)
+        limiter = ConcurrencyLimiter(
+            AdaptiveLimit(8), RateLimit(lambda: service.now), service.outage
+        )
         start, begun, held = service.now, [service.now], limiter.held()
         for seconds, what, which in happenings:
             service.now += seconds

@@ -139,7 +139,7 @@ class TestNotSent:
     @simulated
     async def test_waiting_for_a_place_ends(self) -> None:
         service, stop = Service(hanging=True), Stop()
-        async with client_of(service, timeout=30) as client:
+        async with client_of(service, ceiling=8, timeout=30) as client:
             others = await begun(client, Stop(), 8)
             waiting = asyncio.create_task(
                 client.creator.create(list(wanted(9))[8], client.caller.begin_patiently(stop))
@@ -167,11 +167,12 @@ class TestNotSent:
 
     @simulated
     async def test_waiting_for_the_retry_budget_ends(self) -> None:
-        service, stop = Service(limited=True), Stop()
+        # All creations fail and all checks succeed, so the service is not taken for gone.
+        service, stop = Service(slots=1000, noise=1.0), Stop()
         async with client_of(service, attempts=50, deadline=1000) as client:
             tasks = await begun(client, stop, 200)
             assert client.caller.budget.waiting > 20
-            errors = await ended(tasks, stop)
+            errors = await ended(tasks, stop, within=0.01)
             assert client.caller.budget.waiting == 0
         assert {type(error) for error in errors} == {NotSentError}
 
@@ -207,7 +208,7 @@ class TestSent:
 
     @simulated
     async def test_what_exists_after_doubt_is_found_at_once(self) -> None:
-        service, stop = Service(loses=True, retry_after="60"), Stop()
+        service, stop = Service(slots=20, loses=True, retry_after="60"), Stop()
         async with client_of(service) as client:
             tasks = await begun(client, stop, 20)
             assert await ended(tasks, stop, within=0.1) == [None] * 20
