@@ -392,6 +392,8 @@ class AdaptiveLimit:
         else:
             self._bearable = mean + _LONGEST
             limit = self._bearable_limit
+        # A limit that grew meanwhile would never be known to be that of a few requests.
+        self._may_grow = False
         self._stop_growing()
         self._set(limit, now)
         return True

@@ -130,7 +130,8 @@ class Simulation:
             return
         post.over = True
         latency = self.now - post.sent
-        self.limit.record(signal, latency, self._in_flight, "POST")
+        kind = "POST" if good else ""
+        self.limit.record(signal, post.sent, latency, self._in_flight, kind)
         self.limits.append((self.now, self.limit.value))
         if good:
             self.latencies.append(latency)
