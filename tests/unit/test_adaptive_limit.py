@@ -52,6 +52,24 @@ class Load:
         self.now += latency + 0.001
         return self.value
 
+    def noisy_wave(self, every: int, *, above: int = 0) -> int:
+        """Send what may be in flight; one of so many is refused, where the limit is larger."""
+        size = self.value
+        for number in range(size):
+            refused = size > above and number % every == every - 1
+            self.answer(Signal.SHED if refused else Signal.GOOD, in_flight=size)
+        self.now += IDLE + 0.001
+        return self.value
+
+    def forgiven(self) -> int:
+        """Return how many errors in a row do not lower the limit."""
+        size, count = self.value, 0
+        while True:
+            self.answer(Signal.SHED)
+            if self.value < size:
+                return count
+            count += 1
+
     def waves(self, count: int, latency: float = IDLE, *, shed: int = 0) -> list[int]:
         return [self.wave(latency, shed=shed) for _ in range(count)]
 
@@ -487,6 +505,53 @@ class TestErrors:
         assert load.value == 27
         assert load.wave(shed=27) < 54
         assert load.value > 27 - 27
+
+    def test_it_takes_no_whole_round_to_know_that_they_stay(self) -> None:
+        load = Load(200, ceiling=200)
+        assert [load.noisy_wave(12) for _ in range(4)] == [196, 88, 200, 200]
+
+    def test_known_errors_are_forgiven_right_after_a_growth_as_well(self) -> None:
+        """And do not keep the limit from growing."""
+        load = Load(ceiling=80)
+        for _ in range(10):
+            load.noisy_wave(12)
+        assert [load.noisy_wave(12) for _ in range(9)] == [64, 65, 67, 67, 71, 71, 79, 79, 80]
+
+    def test_errors_that_are_found_to_go_are_forgiven_no_longer(self) -> None:
+        load = Load(ceiling=64)
+        for _ in range(30):
+            load.noisy_wave(14)
+        assert load.value == 64
+        while load.value > 40:
+            load.noisy_wave(8)
+        while load.value < 40:
+            load.wave()
+        assert load.forgiven() == 4
+
+    def test_more_are_forgiven_where_they_stayed(self) -> None:
+        load = Load(ceiling=64)
+        for _ in range(20):
+            load.noisy_wave(14)
+        load.waves(100)
+        assert load.forgiven() == 6
+
+    def test_after_an_experiment_there_is_none_about_errors_for_eight_rounds(self) -> None:
+        load = Load(ceiling=64)
+        assert [load.noisy_wave(8) for _ in range(2)] == [62, 27]
+        while load.value < 50:
+            load.wave()
+        sizes = [load.noisy_wave(8) for _ in range(9)]
+        halved = [later < 0.6 * size for size, later in zip(sizes, sizes[1:], strict=False)]
+        assert halved == [False] * 7 + [True]
+
+    def test_after_one_that_changed_nothing_for_sixteen(self) -> None:
+        load = Load(ceiling=64)
+        for _ in range(13):
+            load.noisy_wave(14)
+        assert load.value == 64
+        sizes = [load.noisy_wave(8) for _ in range(18)]
+        halved = [later < 0.6 * size for size, later in zip(sizes, sizes[1:], strict=False)]
+        assert halved == [False] * 16 + [True]
 
     def test_few_errors_are_no_question(self) -> None:
         """Those of the share that nearly every service has: it grows again by itself."""
