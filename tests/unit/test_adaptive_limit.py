@@ -764,13 +764,13 @@ class TestSimulated:
         assert world.posts == 4000
 
     @pytest.mark.parametrize("shed", [False, True])
-    @pytest.mark.parametrize("share", [0.01, 0.03, 0.05, 0.1])
+    @pytest.mark.parametrize("share", [0.02, 0.1])
     def test_random_errors_do_not_strangle_it(self, share: float, *, shed: bool) -> None:
         """So many of all, without any load, be it a 500 or a 503."""
         world = Simulation(
             limit=AdaptiveLimit(64), slots=1000, took=always(0.05), noise=share, noise_is_shed=shed
         )
-        world.run(8000)
+        world.run(5000)
         sizes = world.limits_after(world.now / 2)
         assert sum(sizes) / len(sizes) > (56 if shed else 63.9)
 
@@ -790,7 +790,7 @@ class TestSimulated:
 
     def test_latencies_that_vary_by_themselves_do_not_strangle_it(self) -> None:
         world = Simulation(limit=AdaptiveLimit(64), slots=1000, took=about(0.05))
-        world.run(8000)
+        world.run(5000)
         sizes = world.limits_after(world.now / 2)
         assert sum(sizes) / len(sizes) > 60
 
@@ -806,21 +806,21 @@ class TestSimulated:
     def test_a_service_that_becomes_slower_for_good(self, times: float) -> None:
         """The least of it is not even noticed; the most of it takes five seconds."""
         world = Simulation(limit=AdaptiveLimit(64), slots=1000, took=always(0.05), timeout=60)
-        world.after(5, lambda: world.take(always(0.05 * times)))
-        world.run(20_000)
-        late = 5 + 30 * 0.05 * times
+        world.after(1, lambda: world.take(always(0.05 * times)))
+        world.run(5000)
+        late = 1 + 15 * 0.05 * times
         assert set(world.limits_after(late)) == {64}
 
     @pytest.mark.parametrize("share", [0.05, 0.1])
-    @pytest.mark.parametrize("seed", range(3))
+    @pytest.mark.parametrize("seed", range(2))
     def test_random_errors_after_an_outage(self, share: float, seed: int) -> None:
         limit = AdaptiveLimit(64)
         world = Simulation(
             limit=limit, slots=1000, took=always(0.05), noise=share, noise_is_shed=True, seed=seed
         )
         world.after(0.5, limit.restart)
-        world.run(8000)
-        assert world.now < 8000 * 0.051 / 64 * 1.5
+        world.run(5000)
+        assert world.now < 5000 * 0.051 / 64 * 1.5
 
     @pytest.mark.parametrize(("queue", "timeout"), [(8, 60.0), (None, 600.0)])
     def test_an_hour(self, queue: int | None, timeout: float) -> None:
