@@ -1,5 +1,5 @@
 import math
-from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -255,7 +255,7 @@ class TestGrowth:
         while load.value < 60:
             if load.wave() != sizes[-1]:
                 sizes.append(load.value)
-        steps = [later - size for size, later in zip(sizes, sizes[1:], strict=False)]
+        steps = [later - size for size, later in pairwise(sizes)]
         assert steps == [1, 1, 1, 1, 1, 2, 4, 8, 16, 32]
 
     def test_a_refusal_ends_the_leaps(self) -> None:
@@ -289,6 +289,13 @@ class TestGrowth:
         size = load.value
         assert [load.wave(busy=False) for _ in range(40)] == [size] * 40
         assert load.waves_at() <= 2
+
+    @pytest.mark.parametrize(("in_flight", "after"), [(20, 40), (19, 20)])
+    def test_one_slot_less_is_not_all(self, in_flight: int, after: int) -> None:
+        load = Load(20)
+        for _ in range(40):
+            load.answer(in_flight=in_flight)
+        assert load.value == after
 
     @pytest.mark.parametrize(("in_flight", "after"), [(10, 11), (9, 10)])
     def test_a_fraction_of_a_slot_is_none(self, in_flight: int, after: int) -> None:
@@ -426,6 +433,23 @@ class TestSlowerForEverybody:
                 load.now += 1.1
             assert counts[size // 2] == waves
 
+    @pytest.mark.parametrize(("spread", "waves"), [(0.7, 1), (0.8, 2)])
+    def test_it_is_over_when_the_difference_is_known_well_enough(
+        self, spread: float, waves: int
+    ) -> None:
+        """A standard error of 15 %."""
+        load = Load(ceiling=64)
+        load.wave(0.01)
+        counts = {64: 0, 32: 0}
+        while counts[64] < 3:
+            size = load.value
+            counts[size] += 1
+            for number in range(size):
+                sign = 1 if number % 2 else -1
+                load.answer(latency=0.03 * math.exp(sign * spread), in_flight=size)
+            load.now += 0.1
+        assert counts[32] == waves
+
     def test_a_service_that_becomes_quicker_makes_its_latency_normal(self) -> None:
         load, _ = self.slow()
         load.wave(0.005)
@@ -541,7 +565,7 @@ class TestErrors:
         while load.value < 50:
             load.wave()
         sizes = [load.noisy_wave(8) for _ in range(9)]
-        halved = [later < 0.6 * size for size, later in zip(sizes, sizes[1:], strict=False)]
+        halved = [later < 0.6 * size for size, later in pairwise(sizes)]
         assert halved == [False] * 7 + [True]
 
     def test_after_one_that_changed_nothing_for_sixteen(self) -> None:
@@ -550,8 +574,21 @@ class TestErrors:
             load.noisy_wave(14)
         assert load.value == 64
         sizes = [load.noisy_wave(8) for _ in range(18)]
-        halved = [later < 0.6 * size for size, later in zip(sizes, sizes[1:], strict=False)]
+        halved = [later < 0.6 * size for size, later in pairwise(sizes)]
         assert halved == [False] * 16 + [True]
+
+    @pytest.mark.parametrize(
+        ("size", "waves", "after"), [(40, 1, 33), (64, 1, 27), (64, 3, 27), (64, 5, 54)]
+    )
+    def test_from_3_to_13_percent_may_have_nothing_to_do_with_load(
+        self, size: int, waves: int, after: int
+    ) -> None:
+        """Fewer are hardly worth it, and more are no error of a few nodes."""
+        load = Load(size, ceiling=size)
+        load.waves(waves)
+        for _ in range(8):
+            load.answer(Signal.SHED)
+        assert load.value == after
 
     def test_few_errors_are_no_question(self) -> None:
         """Those of the share that nearly every service has: it grows again by itself."""

@@ -40,7 +40,8 @@ def test_two_samples_become_one(some: list[float], others: list[float]) -> None:
     merged, whole = latencies(*some), latencies(*some, *others)
     other = latencies(*others)
     merged.merge(other)
-    assert (merged.count, merged.seconds) == (whole.count, pytest.approx(whole.seconds))
+    assert merged.count == whole.count
+    assert merged.seconds == pytest.approx(whole.seconds)
     assert merged.mean == pytest.approx(whole.mean)
     assert merged.variance == pytest.approx(whole.variance, abs=1e-9)
     assert other.count == len(others), "the other one stays as it is"

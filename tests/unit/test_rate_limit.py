@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -325,7 +326,7 @@ class TestGrowth:
 
     def test_by_a_thousandth_with_each_request_and_twice_as_much_after_twenty(self) -> None:
         rates = self.rates(measured(), 61)
-        growth = [later / rate - 1 for rate, later in zip(rates, rates[1:], strict=False)]
+        growth = [later / rate - 1 for rate, later in pairwise(rates)]
         assert growth == pytest.approx([0.001] * 18 + [0.002] * 20 + [0.004] * 20 + [0.008] * 2)
 
     def test_after_a_429_it_is_small_again(self) -> None:
@@ -334,7 +335,7 @@ class TestGrowth:
         client.refuse()
         client.accept()
         rates = self.rates(client, 21)
-        growth = [later / rate - 1 for rate, later in zip(rates, rates[1:], strict=False)]
+        growth = [later / rate - 1 for rate, later in pairwise(rates)]
         assert growth == pytest.approx([0.001] * 18 + [0.002] * 2)
 
     def test_a_limit_that_was_lifted_is_noticed(self) -> None:
