@@ -231,7 +231,8 @@ class AdaptiveLimit:
 
     def restart(self) -> None:
         """Begin with one request after an outage; the old limit is back in a few rounds."""
-        self._goal = self._limit
+        experiment = self._experiment
+        self._goal = self._limit if experiment is None else experiment.limit
         self._limit = 1.0
         self._round = {}
         self._experiment = None
