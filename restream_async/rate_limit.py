@@ -49,7 +49,7 @@ class RateLimit:
         self._now = now
         self.active = False
         """Whether requests are paced."""
-        self._rate = 0.0
+        self._rate: float = 0.0
         self._next = 0.0
         # When the latest pause began, and whether a request asks whether it is over.
         self._paused_at = -math.inf
