@@ -150,7 +150,8 @@ class TestIdleLatency:
     def test_five_of_a_kind_say_something(
         self,
         count: int,
-        known: bool,  # noqa: FBT001 - a parameter
+        *,
+        known: bool,
     ) -> None:
         load = Load(16, ceiling=16)
         for _ in range(count):
@@ -279,10 +280,7 @@ class TestGrowth:
         for _ in range(3):
             load.waves_at()
             load.wave(shed=1)
-        waits: list[int] = []
-        for _ in range(4):
-            waits.append(load.waves_at())
-        assert waits == [16, 17, 8, 4]
+        assert [load.waves_at() for _ in range(4)] == [16, 17, 8, 4]
 
     def test_a_refusal_ends_the_leaps(self) -> None:
         load = standing(20)
@@ -297,7 +295,8 @@ class TestGrowth:
     def test_not_while_latency_is_above_normal(
         self,
         times: float,
-        grows: bool,  # noqa: FBT001 - a parameter
+        *,
+        grows: bool,
     ) -> None:
         """By a quarter."""
         load = standing(20)
@@ -420,7 +419,8 @@ class TestSlowerForEverybody:
     def test_half_as_much_again_is_slow(
         self,
         times: float,
-        experiment: bool,  # noqa: FBT001 - a parameter
+        *,
+        experiment: bool,
     ) -> None:
         load, _ = self.slow()
         assert (32 in load.waves(20, 0.01 * times)) is experiment
@@ -781,20 +781,20 @@ class TestChance:
     """Latencies that vary by themselves move the mean of a round by one or two standard errors."""
 
     @pytest.mark.parametrize(("times", "slow"), [(1.8, False), (1.87, True)])
-    def test_it_may_make_half_as_much_again_more(self, times: float, slow: bool) -> None:
+    def test_it_may_make_half_as_much_again_more(self, times: float, *, slow: bool) -> None:
         load = Load(ceiling=64)
         load.wave()
         sizes = [load.varied_wave(IDLE * times, 0.1) for _ in range(4)]
         assert (32 in sizes) is slow
 
     @pytest.mark.parametrize(("times", "slow"), [(1.6, False), (1.7, True)])
-    def test_a_normal_latency_is_surely_no_less(self, times: float, slow: bool) -> None:
+    def test_a_normal_latency_is_surely_no_less(self, times: float, *, slow: bool) -> None:
         load = Load(ceiling=64)
         load.varied_wave(IDLE, 0.1)
         assert (32 in load.waves(4, IDLE * times)) is slow
 
     @pytest.mark.parametrize(("times", "grows"), [(1.5, True), (1.55, False)])
-    def test_it_does_not_keep_the_limit_from_growing(self, times: float, grows: bool) -> None:
+    def test_it_does_not_keep_the_limit_from_growing(self, times: float, *, grows: bool) -> None:
         load = standing(20)
         load.varied_wave(IDLE * times, 0.1)
         size = load.value

@@ -41,7 +41,8 @@ class TestShare:
     def test_it_is_known_whether_there_are_more_errors_than_most_have(
         self,
         measured: float,
-        more: bool,  # noqa: FBT001 - a parameter
+        *,
+        more: bool,
     ) -> None:
         assert learned(measured).learned is more
 
@@ -120,7 +121,8 @@ class TestCounts:
     @pytest.mark.parametrize("anew", [False, True])
     def test_to_count_anew_keeps_what_is_forgiven(
         self,
-        anew: bool,  # noqa: FBT001 - a parameter
+        *,
+        anew: bool,
     ) -> None:
         baseline = learned(0.1)
         baseline.answers = baseline.errors = baseline.cuts = 3

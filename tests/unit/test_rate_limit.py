@@ -354,7 +354,8 @@ class TestGrowth:
     def test_a_thousand_a_second_are_no_longer_paced(
         self,
         rate: int,
-        active: bool,  # noqa: FBT001 - a parameter
+        *,
+        active: bool,
     ) -> None:
         client = slowly_started(rate)
         client.accept(rate // 4 + 1)
