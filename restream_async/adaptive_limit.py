@@ -154,7 +154,7 @@ class AdaptiveLimit:
         self._used = False
         self._wait = 1
         self._step = math.inf
-        self._goal = math.inf
+        self._goal: float = math.inf
         self._confirmed = _CONFIRMED
         self._grew = False
         self._grown_from: tuple[float, float] | None = None
