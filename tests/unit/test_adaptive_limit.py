@@ -994,6 +994,13 @@ class TestSimulated:
         assert world.now < 12.5 * (1 + share) * 1.1
         assert world.posts < 4000 * (1 + share) * 1.02
 
+    def test_a_limit_that_was_found_is_tried_ever_more_rarely(self) -> None:
+        world = Simulation(limit=AdaptiveLimit(256), slots=64, took=always(0.05))
+        world.run(10_000)
+        assert world.now < 10_000 * 0.05 / 64 * 1.05
+        assert world.posts < 10_000 * 1.02
+        assert world.limits_after(world.now)[-1] <= 66
+
     def test_latencies_that_vary_by_themselves_do_not_strangle_it(self) -> None:
         world = Simulation(limit=AdaptiveLimit(64), slots=1000, took=about(0.05))
         world.run(5000)
