@@ -227,7 +227,9 @@ class AdaptiveLimit:
 
     def restart(self) -> None:
         """Begin with one request after an outage; the old limit is back in a few rounds."""
-        goal, self._limit = self._limit, 1.0
+        experiment = self._experiment
+        goal = self._limit if experiment is None else experiment.limit
+        self._limit = 1.0
         self._round.clear()
         self._experiment = None
         self._stop_growing()
@@ -379,6 +381,8 @@ class AdaptiveLimit:
         else:
             self._bearable = mean + _LONGEST
             limit = self._bearable_limit
+        # A limit that grew meanwhile would never be known to be that of a few requests.
+        self._may_grow = False
         self._stop_growing()
         self._set(limit, now)
         return True

@@ -130,21 +130,13 @@ class Simulation:
             return
         post.over = True
         latency = self.now - post.sent
-        self.limit.record(signal, latency, self._in_flight, "POST")
+        kind = "POST" if good else ""
+        self.limit.record(signal, post.sent, latency, self._in_flight, kind)
         self.limits.append((self.now, self.limit.value))
         if good:
             self.latencies.append(latency)
         else:
             self.after(0.01 + self._chance.random() / 2, self._retry)
-        idle = self.limit.idle_latency("POST")
-        rest = idle - latency if signal is Signal.SHED and idle is not None else 0.0
-        if rest > 0:
-            # As the limiter does: a place at which the service had no room rests.
-            self.after(rest, self._free)
-        else:
-            self._free()
-
-    def _free(self) -> None:
         self._in_flight -= 1
         self._send()
 
