@@ -39,9 +39,7 @@ START: Final = 64
 
 # What an experiment is.
 _LEAST_LIMIT: Final = 4
-_HEADROOM: Final = 1.5
-_ALL_QUEUED: Final = 0.5
-_SAME: Final = 0.85
+_QUEUED: Final = 0.5
 _PRECISION: Final = 0.15
 _MOST_LATENCIES: Final = 64
 # When there is one.
@@ -51,7 +49,7 @@ _PAUSE: Final = 12
 _LONGEST_PAUSE: Final = 96
 _SOON: Final = 8
 # Refusals.
-_FORGIVEN: Final = 0.12
+_FORGIVEN: Final = 0.15
 _MOST_FORGIVEN: Final = 8.0
 _YIELD: Final = 0.2
 # Growth.
@@ -136,9 +134,11 @@ class AdaptiveLimit:
         # Requests sent up to this moment belong to an earlier limit.
         self._changed_at = -math.inf
         self._answers = 0
-        # Errors that are forgiven: how many still are, as of which answer.
+        # Errors that are forgiven: how many still are, as of which answer, and for how many of them
+        # the next one counts.
         self._errors_left = _MOST_FORGIVEN
         self._errors_until = 0
+        self._price = 0.5
         # The latest refusal that lowered the limit.
         self._cut_at = -math.inf
         # The latest answer at which the limit was used up, and the first ones of this round and of
@@ -245,7 +245,7 @@ class AdaptiveLimit:
     # Refusals.
 
     def _refused(self, started: float, now: float) -> None:
-        grew = self._grew
+        grew = self._grew and self._limit < self._ceiling
         # After a growth, a refusal is most likely due to that: taking it back costs nothing.
         if not grew and self._forgives():
             if self._limit >= self._goal:
@@ -264,12 +264,14 @@ class AdaptiveLimit:
 
     def _forgives(self) -> bool:
         """Say whether an error is one of those that have nothing to do with load."""
-        earned = _FORGIVEN * (self._answers - self._errors_until)
+        answers = self._answers - self._errors_until
         self._errors_until = self._answers
-        self._errors_left = min(_MOST_FORGIVEN, self._errors_left + earned)
-        if self._errors_left < 1.0:
+        self._errors_left = min(_MOST_FORGIVEN, self._errors_left + _FORGIVEN * answers)
+        # A wave of refusals, without a good answer in between, is load.
+        self._price = 1.0 if answers > 1 else 2.0 * self._price
+        if self._errors_left < self._price:
             return False
-        self._errors_left -= 1.0
+        self._errors_left -= self._price
         return True
 
     # Growth.
@@ -294,7 +296,8 @@ class AdaptiveLimit:
             if self._confirmed > _CONFIRMED:
                 self._step *= 2.0
         limit = self._limit
-        most = limit if limit < self._goal else max(1.0, _STRIDE * limit)
+        leap = min(limit, self._goal - limit)
+        most = max(1.0, leap if limit < self._goal else _STRIDE * limit)
         self._step = min(self._step, most)
         if self._grown_from is None:
             self._grown_from = (limit, self._last[1].mean)
@@ -380,7 +383,7 @@ class AdaptiveLimit:
             limit = max(float(_FEW), self._limit * math.exp(target - mean))
         else:
             self._bearable = mean + _LONGEST
-            limit = self._bearable_limit
+            limit, self._bearable_limit = self._bearable_limit, 0.0
         # A limit that grew meanwhile would never be known to be that of a few requests.
         self._may_grow = False
         self._stop_growing()
@@ -417,12 +420,7 @@ class AdaptiveLimit:
         kind, error = experiment.kind, experiment.error
         base, found = experiment.base.mean, experiment.found.mean
         fell = base - found
-        half = limit / 2
-        product = limit * math.exp(2 * error - fell) * _HEADROOM
-        if fell - 2 * error > _ALL_QUEUED:
-            # Half of it is still too much.
-            product = half
-        if product >= _SAME * limit:
+        if fell - 2 * error <= _QUEUED:
             self._normal[kind] = max(base - _LITTLE_SLOWER, found) + error
             self._set(limit, now)
             self._next_about_latency = self._rounds + self._pause
@@ -431,7 +429,7 @@ class AdaptiveLimit:
             self._check_every *= 2
         else:
             self._normal[kind] = found
-            self._set(max(half, product), now)
+            self._set(limit / 2, now)
             self._stop_growing()
             self._pause = _PAUSE
             self._check_every = _SOON

@@ -125,12 +125,14 @@ class RateLimit:
     def _measure(self, now: float) -> None:
         # The least that it can be; more, if the bucket was full in between.
         least = self._accepted / (now - self._since)
-        enough = self._accepted >= _ENOUGH
+        enough, first = self._accepted >= _ENOUGH, not self._measured
         if not self._refused_in_a_row:
-            self._rate *= 0.5 if self._doubled and not self._measured else _BACK
-        if enough or not self._measured:
+            self._rate *= 0.5 if first and self._doubled else _BACK
+        if enough and not first:
+            # A fixed window accepts many at once, and then none until the next one.
+            self._rate = min(self._rate, 2.0 * least)
+        if enough or first:
             self._rate = max(least, self._rate)
-        if enough or not self._measured:
             self._accepted, self._since = 0, now
         self._measured = self._rate
 
