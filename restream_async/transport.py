@@ -128,7 +128,7 @@ class Transport:
             return "the session that the client was given is closed"
         return ""
 
-    async def send(
+    async def send(  # noqa: C901 - one exchange, read from top to bottom
         self,
         request: Request,
         timeout: float,  # noqa: ASYNC109 - of one attempt, and only handed on

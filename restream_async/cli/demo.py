@@ -66,7 +66,7 @@ def demo(
 async def _demo(console: Console, *, count: int, seed: int) -> int:
     faults = Faults.demo()
     async with (
-        Sandbox(faults=faults, seed=seed, latency=_latency) as sandbox,
+        Sandbox(faults=faults, seed=seed, latency=_latency, list_latency=_QUICKEST) as sandbox,
         RestreamClient(
             base_url=sandbox.base_url,
             project_id=sandbox.project_id,
