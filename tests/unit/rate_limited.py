@@ -125,9 +125,17 @@ class RateLimited:
         self._in_flight -= 1
         if accepted:
             self.accepted.append(self.now)
-            self.limit.accepted(started)
+            if self.limit.active:
+                self.limit.accepted(started)
         else:
             self.refused += 1
             self._left += 1
-            self.limit.refused(started, self.retry_after)
+            self.limit.refused(started, self.retry_after, self._recently())
         self._send()
+
+    def _recently(self) -> tuple[float, int]:
+        """Return when the last round but one ended, and how many were accepted since."""
+        first = (len(self.accepted) // self.concurrency - 1) * self.concurrency
+        if first <= 0:
+            return math.inf, len(self.accepted)
+        return self.accepted[first - 1], len(self.accepted) - first

@@ -511,6 +511,22 @@ class TestPace:
         await limiter.close()
 
     @simulated
+    async def test_the_first_rate_is_that_of_the_latest_rounds_of_answers(self) -> None:
+        """And not of all the time that the client has been there."""
+        limiter = limiter_of()
+        for _ in range(2):
+            await asyncio.sleep(1000)
+            for _ in range(200):
+                await accept(limiter)
+        await refuse(limiter)
+        await accept(limiter)
+        log: list[float] = []
+        await asyncio.gather(*[accept(limiter, log) for _ in range(4)])
+        gaps = [later - before for before, later in pairwise(log)]
+        assert 1 / 100 < min(gaps) <= max(gaps) < 1 / 25
+        await limiter.close()
+
+    @simulated
     async def test_who_could_use_a_slot_is_told_when_the_next_request_is_due(self) -> None:
         limiter = limiter_of()
         due: list[float] = []

@@ -16,6 +16,9 @@ class Client:
     def __init__(self) -> None:
         self.now = 1000.0
         self.limit = RateLimit(lambda: self.now)
+        self.since = math.inf
+        """The moment since which `answers` are counted; infinite if it is the beginning."""
+        self.answers = 0
 
     def wait(self, seconds: float) -> "Client":
         self.now += seconds
@@ -25,13 +28,23 @@ class Client:
         """Let the service accept so many requests, sent when each is due."""
         for _ in range(count):
             self._send()
-            self.limit.accepted(self.now)
+            self.answer(self.now)
+
+    def answer(self, started: float) -> None:
+        """Let the service accept a request that was sent at that moment."""
+        self.answers += 1
+        if self.limit.active:
+            self.limit.accepted(started)
 
     def refuse(self, retry_after: float | None = None) -> float:
         """Let the service refuse a request, sent when it is due; return the pause after it."""
         self._send()
-        self.limit.refused(self.now, retry_after)
+        self.refuse_at(self.now, retry_after)
         return self.limit.delay
+
+    def refuse_at(self, started: float, retry_after: float | None = None) -> None:
+        """Let the service refuse a request that was sent at that moment."""
+        self.limit.refused(started, retry_after, (self.since, self.answers))
 
     def _send(self) -> None:
         if self.limit.active:
@@ -51,7 +64,7 @@ class TestPauses:
         assert client.limit.delay == 0.0
 
     @pytest.mark.parametrize(
-        ("retry_after", "pause"), [(None, 1.0), (0.2, 0.2), (1.0, 1.0), (7.0, 1.0), (0.0, 0.0)]
+        ("retry_after", "pause"), [(None, 1.0), (0.2, 0.2), (1.0, 1.0), (7.0, 1.0), (0.0, 1.0)]
     )
     def test_the_first_takes_a_second_or_retry_after_if_that_is_less(
         self, retry_after: float | None, pause: float
@@ -95,19 +108,19 @@ class TestPauses:
     def test_requests_of_the_same_wave_say_the_same(self) -> None:
         client = Client()
         sent = client.now
-        client.wait(0.1).limit.refused(sent, None)
+        client.wait(0.1).refuse_at(sent)
         client.wait(0.3)
         for started in (sent, sent + 0.1):
-            client.limit.refused(started, None)
+            client.refuse_at(started)
         assert client.limit.delay == pytest.approx(0.7), "they neither prolong nor double it"
         client.wait(0.7).limit.sent()
-        client.limit.refused(client.now, None)
+        client.refuse_at(client.now)
         assert client.limit.delay == pytest.approx(2.0)
 
     def test_nor_does_an_answer_to_what_was_sent_before_the_pause_end_it(self) -> None:
         client = Client()
         sent = client.now
-        client.wait(0.1).limit.refused(sent, None)
+        client.wait(0.1).refuse_at(sent)
         client.limit.accepted(sent)
         client.limit.accepted(client.now)
         assert client.limit.delay == pytest.approx(1.0)
@@ -145,6 +158,29 @@ class TestPace:
         client.refuse()
         client.accept()
         assert client.limit.delay == pytest.approx(3 / 21)
+
+    def test_it_counts_from_a_moment_not_long_ago(self) -> None:
+        """What was accepted before it, however fast, says nothing about today."""
+        client = Client()
+        client.accept(500)
+        client.wait(100.0)
+        client.since, client.answers = client.now, 0
+        for _ in range(20):
+            client.accept()
+            client.wait(0.1)
+        client.refuse()
+        client.accept()
+        assert client.limit.delay == pytest.approx(3 / 21)
+
+    def test_answers_that_come_during_the_pause_count_too(self) -> None:
+        client = Client()
+        client.accept(20)
+        sent = client.now
+        client.wait(1.0).refuse_at(client.now)
+        for _ in range(9):
+            client.answer(sent)
+        client.accept()
+        assert client.limit.delay == pytest.approx(2 / 30)
 
     def test_it_is_not_more_than_was_accepted_within_a_second(self) -> None:
         """A bucket that was full is no rate."""
@@ -241,7 +277,7 @@ class TestSlowStart:
         """However few they were."""
         client = Client()
         client.accept(19)
-        client.refuse(0.0)
+        client.refuse(1e-9)
         client.accept(4)
         assert client.limit.delay == pytest.approx(1 / 20)
         client.wait(client.limit.delay + 0.02)
@@ -294,8 +330,50 @@ class TestMeasuring:
         client = measured()
         client.accept(20)
         rate = 3.2 * 1.001**20
-        client.wait(60.0)
+        client.wait(4.0)
         assert interval_after_a_refusal(client) == pytest.approx(1 / (0.8 * rate), rel=1e-3)
+
+    def test_but_is_at_most_twice_what_was_accepted_by_the_time(self) -> None:
+        """A window of a minute accepts many at once, and then none until the next one."""
+        client = measured()
+        began = client.now - 2 / 3.2 + client.limit.delay
+        client.accept(20)
+        client.wait(60.0)
+        ended = client.now + client.limit.delay
+        interval = (ended - began) / 21
+        assert interval_after_a_refusal(client) == pytest.approx(interval / 2, rel=1e-3)
+
+    def test_unless_it_is_the_first_that_is_measured(self) -> None:
+        """The pause before it may have been too long."""
+        client = slowly_started(4)
+        client.accept(8)
+        client.wait(60.0)
+        # Doubled twice; the second time just before.
+        assert interval_after_a_refusal(client) == pytest.approx(1 / 8)
+
+    def test_or_too_few_to_say(self) -> None:
+        client = measured()
+        client.accept(6)
+        client.wait(60.0)
+        assert interval_after_a_refusal(client) == pytest.approx(1 / (0.8 * 3.2192), rel=1e-4)
+
+    def test_how_many_were_accepted_before_the_first_429_no_longer_matters(self) -> None:
+        client, other = measured(), measured()
+        other.since, other.answers = 0.0, 10**6
+        for one in (client, other):
+            one.accept(12)
+        assert interval_after_a_refusal(other) == interval_after_a_refusal(client)
+
+    def test_answers_to_what_was_sent_before_the_pause_count_too(self) -> None:
+        """But the pace does not grow with them."""
+        client = measured()
+        began = client.now - 2 / 3.2 + client.limit.delay
+        for _ in range(30):
+            client.answer(0.0)
+        client.wait(4.0)
+        interval = (client.now - began) / 31
+        assert interval < 1 / 3.2, "so that it is the rate"
+        assert interval_after_a_refusal(client) == pytest.approx(interval, rel=1e-3)
 
     def test_a_pause_that_was_too_short_takes_nothing_off_again(self) -> None:
         once, often = measured(), measured()
@@ -365,53 +443,14 @@ class TestGrowth:
         client = slowly_started(510)
         client.accept(128)
         assert not client.limit.active
-        client.wait(8.0).limit.accepted(client.now)
+        client.since, client.answers = client.now, 0
+        client.wait(8.0).answer(client.now)
         assert client.refuse() == pytest.approx(1.0)
         client.accept()
         # One, and the one that asked, in nine seconds; not measured yet.
         assert client.limit.delay == pytest.approx(4.5)
         client.accept(5)
         assert client.limit.delay == pytest.approx(2.25)
-
-
-class TestMemory:
-    """What was accepted before the first 429 counts less and less."""
-
-    def test_after_a_thousand_they_and_their_time_count_half(self) -> None:
-        client = Client()
-        for _ in range(999):
-            client.wait(0.1).limit.accepted(client.now)
-        early = client.now - 99.9
-        client.wait(0.1).limit.accepted(client.now)
-        assert client.now - early == pytest.approx(100.0)
-        # 500 in 50 s now, and 250 in 150 s more.
-        for _ in range(250):
-            client.wait(0.6).limit.accepted(client.now)
-        client.refuse()
-        client.accept()
-        assert client.limit.delay == pytest.approx((50 + 150 + 1) / (500 + 250 + 1))
-
-    def test_a_request_before_that_counts_whole(self) -> None:
-        client = Client()
-        for _ in range(999):
-            client.wait(0.1).limit.accepted(client.now)
-        client.refuse()
-        client.accept()
-        assert client.limit.delay == pytest.approx((99.9 + 1) / 1000)
-
-    def test_while_requests_are_paced_all_count(self) -> None:
-        client = slowly_started(4)
-        client.accept(2)
-        client.refuse()
-        client.accept()
-        began = client.now - 1 / 3.2
-        for _ in range(1500):
-            # Answers to what was sent before the pause: the pace does not grow.
-            client.limit.accepted(0.0)
-        client.wait(2000.0)
-        interval = (client.now - began) / 1501
-        assert interval > 1.0, "and so the least is less than 0.8 times the rate"
-        assert interval_after_a_refusal(client) == pytest.approx(1 / (0.8 * 3.2), rel=1e-3)
 
 
 @given(
@@ -440,9 +479,9 @@ def test_whatever_comes_somebody_may_send_in_the_end(
                     client.limit.sent()
                 started.append(client.now)
             case "accepted":
-                client.limit.accepted(sent)
+                client.answer(sent)
             case "refused":
-                client.limit.refused(sent, retry_after)
+                client.refuse_at(sent, retry_after)
             case _:
                 client.limit.abandoned(sent)
         delay = client.limit.delay
@@ -485,10 +524,16 @@ class TestSimulated:
         service = RateLimited(quota=TokenBucket(0.5, 1))
         assert service.run(300) < 600 * 1.3
 
-    @pytest.mark.parametrize("size", [1, 10, 60])
+    @pytest.mark.parametrize("size", [1, 10, 60, 80])
     def test_so_many_in_each_second(self, size: int) -> None:
         service = RateLimited(quota=FixedWindow(size, 1.0))
         assert service.run(size * 60) < 60 * 1.1
+
+    def test_a_hundred_in_each_minute(self) -> None:
+        """Once the rate is known; each window is full long before its end."""
+        service = RateLimited(quota=FixedWindow(100, 60.0))
+        service.run(1000)
+        assert service.run(2000) < 20 * 60 * 1.3
 
     def test_a_limit_that_is_raised_is_found(self) -> None:
         bucket = TokenBucket(8, 8)
