@@ -67,8 +67,10 @@ _SOON: Final = 8
 # errors are taken for load. Twice: a fleet becomes less fair (0.51 instead of 0.71).
 _FORGIVEN: Final = 0.15
 _MOST_FORGIVEN: Final = 8.0
-# What the first refusal of a wave takes. Half: a fleet is less fair (0.64 instead of 0.74).
+_IN_A_ROW: Final = 3
+# What the second refusal of a wave takes. Half: a fleet is less fair (0.64 instead of 0.74).
 _YIELD: Final = 0.2
+_SECOND: Final = 2
 # Rounds between two growths, at the most (or as many as the limit, if that is more). Half: a
 # service for 2 requests gets 7 % more posts. Twice: 2 % fewer.
 _LONGEST_WAIT: Final = 16
@@ -156,13 +158,15 @@ class AdaptiveLimit:
         # Requests sent up to this moment belong to an earlier limit.
         self._changed_at = -math.inf
         self._answers = 0
-        # Errors that are forgiven: how many still are, as of which answer, and for how many of them
-        # the next one counts.
+        # Errors that are forgiven: how many still are, as of which answer, and how many came in a
+        # row.
         self._errors_left = _MOST_FORGIVEN
         self._errors_until = 0
-        self._price = 0.5
-        # The latest refusal that lowered the limit.
-        self._cut_at = -math.inf
+        self._errors_in_a_row = 0
+        # Refusals of requests that were sent up to this moment are one wave, and how many of them
+        # lowered the limit.
+        self._wave_began = -math.inf
+        self._in_wave = 0
         # The latest answer at which the limit was used up, and the first ones of this round and of
         # the last one, with their moments.
         self._full_at = 0
@@ -274,12 +278,13 @@ class AdaptiveLimit:
                 self._clean_since = self._answers
             return
         cut = 1.0
-        if started > self._cut_at:
-            # The first of its wave.
+        if started > self._wave_began:
+            self._wave_began, self._in_wave = now, 0
             self._wait_longer()
-            if self._last is not None and not grew:
-                cut = max(1.0, _YIELD * self._limit)
-        self._cut_at = now
+        self._in_wave += 1
+        if self._in_wave == _SECOND and self._last is not None and not grew:
+            # No single error, and so perhaps a service that many clients share.
+            cut = max(1.0, _YIELD * self._limit)
         self._limit = max(1.0, self._limit - cut)
         self._experiment = None
         self._stop_growing()
@@ -289,11 +294,11 @@ class AdaptiveLimit:
         answers = self._answers - self._errors_until
         self._errors_until = self._answers
         self._errors_left = min(_MOST_FORGIVEN, self._errors_left + _FORGIVEN * answers)
-        # A wave of refusals, without a good answer in between, is load.
-        self._price = 1.0 if answers > 1 else 2.0 * self._price
-        if self._errors_left < self._price:
+        self._errors_in_a_row = 1 if answers > 1 else self._errors_in_a_row + 1
+        # Many refusals without a good answer in between are load.
+        if self._errors_left < 1.0 or self._errors_in_a_row > _IN_A_ROW:
             return False
-        self._errors_left -= self._price
+        self._errors_left -= 1.0
         return True
 
     # Growth.

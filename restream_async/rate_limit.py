@@ -140,11 +140,10 @@ class RateLimit:
         now = self._now()
         if self._asking:
             self._asking = False
-            once = self._refused_in_a_row == 1
             self._refused_in_a_row = 0
             if not self._rate:
                 elapsed = now - self._since
-                self._rate = (self._accepted if once else 1) / max(_FIRST_PAUSE, elapsed)
+                self._rate = self._accepted / max(_FIRST_PAUSE, elapsed)
                 self._doubled, self._doubled_at = False, now
                 # The bucket was empty when the pause began.
                 self._accepted, self._since = 1, self._paused_at
