@@ -661,6 +661,17 @@ class TestPace:
         await limiter.close()
 
     @simulated
+    async def test_nor_does_it_let_a_second_one_ask(self) -> None:
+        limiter = limiter_of()
+        await limiter.acquire()
+        started = now()
+        await refuse(limiter)
+        await limiter.acquire()
+        limiter.release(latency=now() - started, started=started)
+        await asyncio.sleep(60)
+        assert not limiter.try_acquire()
+
+    @simulated
     async def test_nor_does_an_unsent_one(self) -> None:
         limiter = limiter_of()
         await limiter.acquire()
@@ -770,6 +781,21 @@ class TestTurns:
         assert await self._order(come) == let_in
 
     @simulated
+    async def test_who_goes_ahead_does_so_where_it_is_the_turn_of_a_new_item(self) -> None:
+        limiter = limiter_of(ceiling=1)
+        await limiter.acquire()
+        first, new = (asyncio.create_task(limiter.acquire(fresh=n == 1)) for n in range(2))
+        await asyncio.sleep(0)
+        limiter.release()
+        ahead = asyncio.create_task(limiter.acquire(ahead=True))
+        await asyncio.sleep(0)
+        limiter.release()
+        await asyncio.sleep(0)
+        assert (first.done(), new.done(), ahead.done()) == (True, False, True)
+        limiter.release()
+        await new
+
+    @simulated
     async def test_new_items_without_end_leave_the_others_their_turn(self) -> None:
         """However many runs there are, each of which asks again as soon as it is let through."""
         limiter = limiter_of(ceiling=1)
@@ -827,7 +853,7 @@ class TestClosing:
 
     @simulated
     async def test_in_an_outage_too_and_no_timer_is_left(self) -> None:
-        limiter = limiter_of()
+        limiter = limiter_of(ceiling=8)
         await answers(limiter, 30)
         await fall(limiter)
         tasks = [asyncio.create_task(limiter.acquire()) for _ in range(5)]

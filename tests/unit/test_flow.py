@@ -108,6 +108,19 @@ class TestOverload:
         assert service.posts == 3200
 
     @simulated
+    async def test_one_that_refuses_at_once_is_not_asked_again_at_once(self) -> None:
+        """Not even with the next item."""
+        service = Service()
+        async with client_of(service, ceiling=1) as client:
+            assert all_created(await client.create_many(20), 20)
+            start = now()
+            service.sheds = 8
+            assert all_created(await _created(client, _others(8)), 8)
+        posts = [moment for moment, method in service.sent if method == "POST" and moment >= start]
+        assert len(posts) > 8
+        assert all(later - before > 0.04 for before, later in pairwise(posts))
+
+    @simulated
     async def test_random_errors_do_not_slow_it_down(self) -> None:
         service = Service(slots=1000, noise=0.01)
         async with client_of(service, ceiling=64) as client:
@@ -183,9 +196,16 @@ class TestRateLimit:
         assert service.posts < count * (1 + extra)
 
     @simulated
-    async def test_more_429s_than_attempts_are_no_end(self) -> None:
+    async def test_more_429s_than_attempts_are_no_end_and_cost_no_budget(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         service = Service(slots=1000, limited=True)
         async with client_of(service, attempts=2) as client, asyncio.TaskGroup() as group:
+
+            def spend(price: float) -> bool:
+                return not price
+
+            monkeypatch.setattr(client.caller.budget, "spend", spend)
             group.create_task(at(100, service, limited=False))
             run = group.create_task(client.create_many(20))
         outcomes = run.result()
