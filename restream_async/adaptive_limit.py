@@ -68,9 +68,8 @@ _SOON: Final = 8
 _FORGIVEN: Final = 0.15
 _MOST_FORGIVEN: Final = 8.0
 _IN_A_ROW: Final = 3
-# What the second refusal of a wave takes. Half: a fleet is less fair (0.64 instead of 0.74).
-_YIELD: Final = 0.2
-_SECOND: Final = 2
+# What the second refusal of a wave takes. Half: a fleet is less fair (0.4 instead of 0.55).
+_YIELD: Final = 0.25
 # Rounds between two growths, at the most (or as many as the limit, if that is more). Half: a
 # service for 2 requests gets 7 % more posts. Twice: 2 % fewer.
 _LONGEST_WAIT: Final = 16
@@ -163,8 +162,8 @@ class AdaptiveLimit:
         self._errors_left = _MOST_FORGIVEN
         self._errors_until = 0
         self._errors_in_a_row = 0
-        # Refusals of requests that were sent up to this moment are one wave, and how many of them
-        # lowered the limit.
+        # A wave: refusals of requests that were sent before its first one came. When that was, and
+        # how many of them have lowered the limit.
         self._wave_began = -math.inf
         self._in_wave = 0
         # The latest answer at which the limit was used up, and the first ones of this round and of
@@ -271,10 +270,10 @@ class AdaptiveLimit:
     # Refusals.
 
     def _refused(self, started: float, now: float) -> None:
-        grew = self._grew and self._limit < self._ceiling
+        grew = self._grew and self._goal <= self._limit < self._ceiling
         # After a growth, a refusal is most likely due to that: taking it back costs nothing.
         if not grew and self._forgives():
-            if self._limit >= self._goal:
+            if self._errors_left < _MOST_FORGIVEN / 2 and self._limit >= self._goal:
                 self._clean_since = self._answers
             return
         cut = 1.0
@@ -282,12 +281,15 @@ class AdaptiveLimit:
             self._wave_began, self._in_wave = now, 0
             self._wait_longer()
         self._in_wave += 1
-        if self._in_wave == _SECOND and self._last is not None and not grew:
-            # No single error, and so perhaps a service that many clients share.
+        if self._in_wave == 2 and self._last is not None and not grew:  # noqa: PLR2004 - as it says
+            # No single error: others may want a share of the service.
             cut = max(1.0, _YIELD * self._limit)
         self._limit = max(1.0, self._limit - cut)
-        self._experiment = None
         self._stop_growing()
+        if self._experiment is not None:
+            self._experiment = self._last = None
+            self._slow_rounds = 0
+            self._round.clear()
 
     def _forgives(self) -> bool:
         """Say whether an error is one of those that have nothing to do with load."""
