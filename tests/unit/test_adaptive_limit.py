@@ -348,6 +348,11 @@ class TestGrowth:
             load.answer(kind="")
         assert load.value == 21
 
+    def test_a_forgiven_error_does_not_delay_the_first_leap(self) -> None:
+        load = Load(16)
+        load.wave()
+        assert load.wave(shed=1) == 32
+
     def test_never_above_the_ceiling(self) -> None:
         load = standing(20, ceiling=25)
         assert max(load.waves(60)) == 25
