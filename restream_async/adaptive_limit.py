@@ -63,11 +63,14 @@ _PAUSE: Final = 12
 _LONGEST_PAUSE: Final = 96
 # Rounds until the next experiment after one that helped, and twice as many after each that did not.
 _SOON: Final = 8
+_RAREST: Final = 1024
 # The share of errors that is forgiven, and how many are saved up. Half of the share: 10 % random
 # errors are taken for load. Twice: a fleet becomes less fair (0.51 instead of 0.71).
 _FORGIVEN: Final = 0.15
 _MOST_FORGIVEN: Final = 8.0
 _IN_A_ROW: Final = 3
+# Errors in the round after a growth that do not take it back yet, as a share of the limit.
+_AFTER_GROWTH: Final = 0.03
 # What the second refusal of a wave takes. Half: a fleet is less fair (0.4 instead of 0.55).
 _YIELD: Final = 0.25
 # Rounds between two growths, at the most (or as many as the limit, if that is more). Half: a
@@ -179,6 +182,7 @@ class AdaptiveLimit:
         self._goal: float = math.inf
         self._confirmed = _CONFIRMED
         self._grew = False
+        self._grown_at = self._errors_since_growth = 0
         self._grown_from: tuple[float, float] | None = None
         self._may_grow = True
         # Latencies of this round, by the kind of request, and of the last round.
@@ -254,6 +258,9 @@ class AdaptiveLimit:
         """Begin with one request after an outage; the old limit is back in a few rounds."""
         experiment = self._experiment
         goal = self._limit if experiment is None else experiment.limit
+        if self._goal < math.inf:
+            # On the way back from an earlier outage.
+            goal = max(goal, self._goal)
         self._limit = 1.0
         self._round.clear()
         self._experiment = None
@@ -270,7 +277,7 @@ class AdaptiveLimit:
     # Refusals.
 
     def _refused(self, started: float, now: float) -> None:
-        grew = self._grew and self._goal <= self._limit < self._ceiling
+        grew = self._has_grown_too_far()
         # After a growth, a refusal is most likely due to that: taking it back costs nothing.
         if not grew and self._forgives():
             if self._errors_left < _MOST_FORGIVEN / 2 and self._limit >= self._goal:
@@ -290,6 +297,15 @@ class AdaptiveLimit:
             self._experiment = self._last = None
             self._slow_rounds = 0
             self._round.clear()
+
+    def _has_grown_too_far(self) -> bool:
+        """Say whether a round after a growth has more errors than there are without load."""
+        if not self._grew or not self._goal <= self._limit < self._ceiling:
+            return False
+        if self._answers - self._grown_at > self._limit:
+            return False
+        self._errors_since_growth += 1
+        return self._errors_since_growth > _AFTER_GROWTH * self._limit
 
     def _forgives(self) -> bool:
         """Say whether an error is one of those that have nothing to do with load."""
@@ -317,7 +333,7 @@ class AdaptiveLimit:
         used = self._full_at > self._clean_since
         self._clean_since = self._answers
         in_doubt = self._grown_from is not None and self._step > 1.0
-        if not used or not self._may_grow or in_doubt or self._last is None:
+        if not used or not self._may_grow or in_doubt or self._rounds == 0 or self._experiment:
             return
         if self._grew:
             self._wait = max(1, self._wait // 2)
@@ -328,9 +344,9 @@ class AdaptiveLimit:
         leap = min(limit, self._goal - limit)
         most = max(1.0, leap if limit < self._goal else _STRIDE * limit)
         self._step = min(self._step, most)
-        if self._grown_from is None:
+        if self._grown_from is None and self._last is not None:
             self._grown_from = (limit, self._last[1].mean)
-        self._grew = True
+        self._grew, self._grown_at, self._errors_since_growth = True, self._answers, 0
         if self._step > 1.0:
             self._set(limit + self._step, now)
         else:
@@ -364,7 +380,7 @@ class AdaptiveLimit:
                 self._least[kind] = min(surely, self._least.get(kind, surely))
         if self._is_saturated(now):
             # Answers wait for this client, and their latencies say nothing about the service.
-            self._may_grow, self._slow_rounds = True, 0
+            self._may_grow, self._slow_rounds, self._grown_from = True, 0, None
             self._cancel_experiment(now)
             return
         # What has kept the service busiest.
@@ -455,7 +471,7 @@ class AdaptiveLimit:
             self._next_about_latency = self._rounds + self._pause
             self._pause = min(_LONGEST_PAUSE, self._pause * 2)
             self._next_check = self._next_check + self._check_every
-            self._check_every *= 2
+            self._check_every = min(_RAREST, 2 * self._check_every)
         else:
             self._normal[kind] = found
             self._set(limit / 2, now)

@@ -57,7 +57,8 @@ class ConcurrencyLimiter:
         # Whether there is a timer for the next probe, and for the next paced request; and the one
         # for the end of patience.
         self._probe_is_set = False
-        self._pace_is_set = False
+        self._pace: asyncio.Task[None] | None = None
+        self._pace_due = 0.0
         self._end: asyncio.Task[None] | None = None
         self._closed = False
         self.held = outage.held
@@ -310,15 +311,18 @@ class ConcurrencyLimiter:
 
     def _arm_pace(self) -> None:
         """See to it that the next request is sent when it is due, if there is one."""
-        if self._pace_is_set or not (self.waiting or self.on_slot):
+        due = self._rate.next
+        if due == math.inf or not (self.waiting or self.on_slot):
             return
-        delay = self._rate.delay
-        if delay < math.inf:
-            self._pace_is_set = True
-            self._after(delay, self._unset_pace, self._keep_pace)
+        if self._pace is None:
+            self._pace = self._after(self._rate.delay, self._unset_pace, self._keep_pace)
+            self._pace_due = due
+        elif due < self._pace_due:
+            # When it ends, the next one is set.
+            self._pace.cancel()
 
     def _unset_pace(self) -> None:
-        self._pace_is_set = False
+        self._pace = None
 
     def _keep_pace(self) -> None:
         self._admit()
@@ -334,6 +338,8 @@ class ConcurrencyLimiter:
         self._in_flight += 1
         self._probing = True
         self._outage.probing(waited=waited)
+        if self._rate.active:
+            self._rate.sent()
         return True
 
     def _admit(self) -> None:

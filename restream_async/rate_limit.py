@@ -56,11 +56,16 @@ class RateLimit:
         self._refused_in_a_row = 0
         self._measured = 0.0
         self._growth = _GROWTH
-        # What was accepted, since when.
-        self._accepted = 0
+        # What was accepted, since when, and in how many short pauses.
+        self._accepted = self._pauses = 0
         self._began = self._since = now()
         self._steady = 0
         self._doubled, self._doubled_at = False, 0.0
+
+    @property
+    def next(self) -> float:
+        """The moment at which the next request may be sent; infinite while one asks."""
+        return self._next
 
     @property
     def delay(self) -> float:
@@ -73,7 +78,10 @@ class RateLimit:
         if self._asking:
             self._asked_at, self._next = now, math.inf
         else:
-            self._next = max(now, self._next) + 1.0 / self._rate
+            interval = 1.0 / self._rate
+            # Time in which nothing was to be sent says nothing about the limit.
+            self._since += max(0.0, now - self._next - interval)
+            self._next = max(now, self._next) + interval
 
     def abandoned(self, started: float = math.inf) -> None:
         """Note a request without an answer, or one that was not sent: another may ask instead."""
@@ -123,8 +131,9 @@ class RateLimit:
         self._growth, self._steady = _GROWTH, 0
 
     def _measure(self, now: float) -> None:
-        # The least that it can be; more, if the bucket was full in between.
-        least = self._accepted / (now - self._since)
+        # The least that it can be; more, if the bucket was full in between. A pause once the rate is
+        # known takes the time of one request.
+        least = (self._accepted + self._pauses) / (now - self._since)
         enough, first = self._accepted >= _ENOUGH, not self._measured
         if not self._refused_in_a_row:
             self._rate *= 0.5 if first and self._doubled else _BACK
@@ -133,7 +142,9 @@ class RateLimit:
             self._rate = min(self._rate, 2.0 * least)
         if enough or first:
             self._rate = max(least, self._rate)
-            self._accepted, self._since = 0, now
+            self._accepted, self._pauses, self._since = 0, 0, now
+        self._rate = max(self._rate, 1.0 / _LONGEST_PAUSE)
+        self._pauses += 1
         self._measured = self._rate
 
     def _go_on(self) -> None:
@@ -143,10 +154,12 @@ class RateLimit:
             self._refused_in_a_row = 0
             if not self._rate:
                 elapsed = now - self._since
-                self._rate = self._accepted / max(_FIRST_PAUSE, elapsed)
+                # The request that asked was accepted after this pause, however long ago `since` is.
+                pause = max(_FIRST_PAUSE, now - self._paused_at)
+                self._rate = max(self._accepted / max(_FIRST_PAUSE, elapsed), 1.0 / pause)
                 self._doubled, self._doubled_at = False, now
                 # The bucket was empty when the pause began.
-                self._accepted, self._since = 1, self._paused_at
+                self._accepted, self._pauses, self._since = 1, 0, self._paused_at
             self._next = max(now, self._asked_at + 1.0 / self._rate)
             return
         if not self._measured:
