@@ -11,8 +11,8 @@ that helps. **A step down is an experiment**: half of the limit, for about one r
 Three rules need no experiment:
 
 - A refusal takes one slot away, so that the first wave of requests finds the capacity of a service
-  that refuses what it has no room for. The first refusal of each later wave takes a fifth, so that
-  clients that share a service get similar shares (AIMD, as in TCP). Single errors among good
+  that refuses what it has no room for. The second refusal of each later wave takes a quarter, so
+  that clients that share a service get similar shares (AIMD, as in TCP). Single errors among good
   answers are forgiven up to a share, because every service has some.
 - The limit grows by one slot at a time, more rarely after each refusal, and faster after several
   growths that went well. It does not grow while latency is above normal.
@@ -195,11 +195,11 @@ class AdaptiveLimit:
         self._bearable = _LONGEST
         self._bearable_limit = 0.0
         # Experiments: the one that is on, rounds so far, slow ones in a row, and from which rounds
-        # on there may be one about latency, one about errors, and one without a reason.
+        # on there may be one because of latency, and one without a reason.
         self._experiment: _Experiment | None = None
         self._rounds = 0
         self._slow_rounds = 0
-        self._next_about_latency = 0
+        self._next_if_slow = 0
         self._next_check = math.inf
         self._pause = _PAUSE
         self._check_every = _SOON
@@ -255,7 +255,7 @@ class AdaptiveLimit:
         return self._limit != limit
 
     def restart(self) -> None:
-        """Begin with one request after an outage; the old limit is back in a few rounds."""
+        """Begin with one request after an outage, and go back to the old limit in leaps."""
         experiment = self._experiment
         goal = self._limit if experiment is None else experiment.limit
         if self._goal < math.inf:
@@ -278,7 +278,7 @@ class AdaptiveLimit:
 
     def _refused(self, started: float, now: float) -> None:
         grew = self._has_grown_too_far()
-        # After a growth, a refusal is most likely due to that: taking it back costs nothing.
+        # After a growth, refusals are most likely due to that.
         if not grew and self._forgives():
             if self._errors_left < _MOST_FORGIVEN / 2 and self._limit >= self._goal:
                 self._clean_since = self._answers
@@ -402,7 +402,7 @@ class AdaptiveLimit:
             return
         slower = mean - normal > _SLOWER + 2 * error and mean > _QUICK
         self._slow_rounds = self._slow_rounds + 1 if slower else 0
-        slow = self._slow_rounds > 1 and self._rounds >= self._next_about_latency
+        slow = self._slow_rounds > 1 and self._rounds >= self._next_if_slow
         if full and self._limit >= _LEAST_LIMIT and (slow or self._rounds >= self._next_check):
             if slow and last is not None and last[0] == kind:
                 latencies += last[1]
@@ -468,7 +468,7 @@ class AdaptiveLimit:
         if fell - 2 * error <= _QUEUED:
             self._normal[kind] = max(base - _LITTLE_SLOWER, found) + error
             self._set(limit, now)
-            self._next_about_latency = self._rounds + self._pause
+            self._next_if_slow = self._rounds + self._pause
             self._pause = min(_LONGEST_PAUSE, self._pause * 2)
             self._next_check = self._next_check + self._check_every
             self._check_every = min(_RAREST, 2 * self._check_every)

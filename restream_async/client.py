@@ -95,7 +95,7 @@ class RestreamClient:
                 before it sends again, "raise" too, but raises `OutcomeUnknownError` where the
                 look fails, "resend" never looks and can create a restream twice.
             max_in_flight: the most requests in flight, over all calls of this client. The client
-                starts with so many (with 64 at the most) and lowers its limit where that helps.
+                starts with so many (with 64 at the most) and learns from the answers.
             patience: seconds of an outage after which a bulk run gives up what is left, with
                 `OutageError`. A single call waits within its own deadline only. While the service
                 has never answered, both give up after 30 seconds at the latest.

@@ -1,4 +1,4 @@
-"""Which requests may be sent now: first come, first served.
+"""Which requests may be sent now.
 
 Three things decide: how many may be in flight (`adaptive_limit`), how many a second after a 429
 (`rate_limit`), and whether the service is there at all (`outage`), as in an outage only a probe is
@@ -34,7 +34,7 @@ class GivenUpError(Exception):
 
 
 class ConcurrencyLimiter:
-    """Hands out slots, in the order in which they are asked for."""
+    """Hands out slots: by turns to new items and to all other requests, each in order."""
 
     def __init__(
         self,

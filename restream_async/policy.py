@@ -53,7 +53,8 @@ class RetryPolicy:
 
     Attributes:
         attempts: how often a request is sent at most, the first time included. In a bulk run, what
-            could not connect does not count, nor a 429, nor what asks in an outage. The looks of a
+            could not connect does not count, nor what asks in an outage, nor a 429 unless this
+            item alone gets them again and again. The looks of a
             creation in doubt are apart: one before each resend and one at the end, and of those
             that fail `attempts - 1` are repeated over the whole creation. So it sends at most
             `attempts` POSTs and `2 * attempts - 1` looks, all under the one deadline; and one

@@ -4,10 +4,11 @@ A rate limit is no lack of room: fewer requests in flight do not help, fewer a s
 429 nothing is sent for a while, then a single request asks whether the service accepts requests
 again, and from then on they are sent one by one at the rate that the service has accepted.
 
-Between two 429s a token bucket is empty at both ends, so what was accepted in between, divided by
-the time, is its rate (whatever the size of the bucket). The rate grows a little with each accepted
-request until the next 429, and the growth doubles again and again while there is none, so that a
-limit that was lifted is soon noticed. botocore's adaptive mode and CUBIC grow in the same way.
+If there was always something to send, a token bucket is empty at each 429. So what was accepted
+between two of them, divided by the time, is its rate, whatever the size of the bucket. The rate grows
+a little with each accepted request until the next 429, and the growth doubles again and again while
+there is none, so that a limit that was lifted is soon noticed. botocore's adaptive mode and CUBIC
+grow in the same way.
 """
 
 import math
