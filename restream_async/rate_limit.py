@@ -5,10 +5,10 @@ A rate limit is no lack of room: fewer requests in flight do not help, fewer a s
 again, and from then on they are sent one by one at the rate that the service has accepted.
 
 If there was always something to send, a token bucket is empty at each 429. So what was accepted
-between two of them, divided by the time, is its rate, whatever the size of the bucket. The rate grows
-a little with each accepted request until the next 429, and the growth doubles again and again while
-there is none, so that a limit that was lifted is soon noticed. botocore's adaptive mode and CUBIC
-grow in the same way.
+between two of them, divided by the time, is its rate, whatever the size of the bucket. The rate
+grows a little with each accepted request until the next 429, and the growth doubles again and again
+while there is none, so that a limit that was lifted is soon noticed. botocore's adaptive mode and
+CUBIC grow in the same way.
 """
 
 import math
@@ -132,8 +132,8 @@ class RateLimit:
         self._growth, self._steady = _GROWTH, 0
 
     def _measure(self, now: float) -> None:
-        # The least that it can be; more, if the bucket was full in between. A pause once the rate is
-        # known takes the time of one request.
+        # The least that it can be; more, if the bucket was full in between. A short pause takes the
+        # time of one request.
         least = (self._accepted + self._pauses) / (now - self._since)
         enough, first = self._accepted >= _ENOUGH, not self._measured
         if not self._refused_in_a_row:
