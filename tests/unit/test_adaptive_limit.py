@@ -95,10 +95,10 @@ class Load:
 
 
 def standing(size: int, *, ceiling: int = 256) -> Load:
-    """Return a limit of that size that has just been lowered, so that it grows by one."""
-    load = Load(math.ceil(size * 1.25), ceiling=ceiling)
+    """Return a limit of that size that has just been lowered by one, so that it grows by one."""
+    load = Load(size + 1, ceiling=ceiling)
     load.wave()
-    # Three are forgiven, and the next one takes a fifth.
+    # Three are forgiven, and the next one takes a slot.
     assert load.forgiven() == 3
     assert load.value == size
     load.now += IDLE + 0.001
