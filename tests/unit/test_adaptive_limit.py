@@ -652,7 +652,7 @@ class TestQueueing:
         load.waves_at(IDLE * 2)
         assert (load.value, load.wave()) == (16, 16)
         rounds: list[int] = []
-        for _ in range(11):
+        for _ in range(10):
             latency *= 1.3
             rounds.append(load.waves_at(latency, most=1100) + 1)
             assert (load.value, load.wave(latency)) == (8, 16)
