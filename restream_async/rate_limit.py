@@ -76,6 +76,10 @@ class RateLimit:
         """Note that a request is sent."""
         now = self._now()
         if self._asking:
+            # Nor does time in which nobody asked though the pause was over.
+            idle = max(0.0, now - self._next)
+            self._since += idle
+            self._paused_at += idle
             self._asked_at, self._next = now, math.inf
         else:
             interval = 1.0 / self._rate
