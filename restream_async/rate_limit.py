@@ -19,6 +19,8 @@ _FIRST_PAUSE: Final = 1.0
 limit of less than 2 a second one more 429; twice of it, a second of time."""
 _LONGEST_PAUSE: Final = 60.0
 """Seconds; what a `Retry-After` beyond it is taken for."""
+_SHORTEST_PAUSE: Final = 1e-6
+"""Seconds."""
 _INTERVALS: Final = 1.0
 """Once the rate is known, the pause after a 429, in intervals between requests."""
 _ENOUGH: Final = 8
@@ -130,13 +132,14 @@ class RateLimit:
         # that no time is needed at all.
         longest = min(_LONGEST_PAUSE, retry_after or _LONGEST_PAUSE)
         self._paused_at = now
-        self._next = now + min(pause, longest)
+        # Never so short that the clock does not see it, as then nobody's answer would end it.
+        self._next = now + max(_SHORTEST_PAUSE, min(pause, longest))
         self._asking = True
         self._growth, self._steady = _GROWTH, 0
 
     def _measure(self, now: float) -> None:
-        # The least that it can be; more, if the bucket was full in between. A pause once the rate is
-        # known takes the time of one request.
+        # The least that it can be; more, if the bucket was full in between. A pause once the rate
+        # is known takes the time of one request.
         least = (self._accepted + self._pauses) / (now - self._since)
         enough, first = self._accepted >= _ENOUGH, not self._measured
         if not self._refused_in_a_row:

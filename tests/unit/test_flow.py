@@ -287,9 +287,7 @@ class TestRateLimit:
             for hour in range(1, 4):
                 await asyncio.sleep(3600)
                 start = now()
-                news = [
-                    attrs.evolve(new, video_id=f"{hour}-{new.video_id}") for new in wanted(100)
-                ]
+                news = [attrs.evolve(new, video_id=f"{hour}-{new.video_id}") for new in wanted(100)]
                 assert all_created(await _created(client, news), 100)
                 assert now() - start < 100 / 20 * 1.25
 
@@ -301,11 +299,11 @@ class TestRateLimit:
         async with client_of(service) as client, asyncio.TaskGroup() as group:
             group.create_task(at(1, service, limited=True))
             group.create_task(at(100, service, limited=False))
-            run = group.create_task(client.create_many(2000))
+            run = group.create_task(client.create_many(3000))
             await asyncio.sleep(99)
             assert client.caller.limiter.state == "outage"
-            assert len(service.stored) < 1000
-        assert all_created(run.result(), 2000)
+            assert len(service.stored) < 2000
+        assert all_created(run.result(), 3000)
         # A probe every five seconds at the most.
         assert now() < 100 + 5 + 15
 

@@ -117,6 +117,13 @@ class TestPauses:
         client.refuse_at(client.now)
         assert client.limit.delay == pytest.approx(2.0)
 
+    def test_a_pause_too_short_for_the_clock_does_not_stop_the_client(self) -> None:
+        client = Client()
+        client.refuse_at(client.now, 1e-300)
+        client.wait(client.limit.delay).limit.sent()
+        client.limit.accepted(client.now)
+        assert client.limit.delay < math.inf
+
     def test_nor_does_an_answer_to_what_was_sent_before_the_pause_end_it(self) -> None:
         client = Client()
         sent = client.now
