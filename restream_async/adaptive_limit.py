@@ -302,7 +302,7 @@ class AdaptiveLimit:
         """Say whether a round after a growth has more errors than there are without load."""
         if not self._grew or not self._goal <= self._limit < self._ceiling:
             return False
-        if self._answers - self._grown_at > self._limit:
+        if self._answers - self._grown_at > max(_LEAST_ROUND, self._limit):
             return False
         self._errors_since_growth += 1
         return self._errors_since_growth > _AFTER_GROWTH * self._limit
@@ -332,7 +332,9 @@ class AdaptiveLimit:
     def _grow(self, now: float) -> None:
         used = self._full_at > self._clean_since
         self._clean_since = self._answers
-        in_doubt = self._grown_from is not None and self._step > 1.0
+        # A leap is measured before the next one, unless it only goes back to an old limit.
+        measured = self._last is not None or self._limit < self._goal
+        in_doubt = self._step > 1.0 and (self._grown_from is not None or not measured)
         if not used or not self._may_grow or in_doubt or self._rounds == 0 or self._experiment:
             return
         if self._grew:
@@ -381,6 +383,7 @@ class AdaptiveLimit:
         if self._is_saturated(now):
             # Answers wait for this client, and their latencies say nothing about the service.
             self._may_grow, self._slow_rounds, self._grown_from = True, 0, None
+            self._step = min(self._step, 1.0)
             self._cancel_experiment(now)
             return
         # What has kept the service busiest.

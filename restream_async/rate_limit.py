@@ -20,6 +20,8 @@ _FIRST_PAUSE: Final = 1.0
 limit of less than 2 a second one more 429; twice of it, a second of time."""
 _LONGEST_PAUSE: Final = 60.0
 """Seconds; what a `Retry-After` beyond it is taken for."""
+_SHORTEST_PAUSE: Final = 1e-6
+"""Seconds."""
 _INTERVALS: Final = 1.0
 """Once the rate is known, the pause after a 429, in intervals between requests."""
 _ENOUGH: Final = 8
@@ -77,6 +79,10 @@ class RateLimit:
         """Note that a request is sent."""
         now = self._now()
         if self._asking:
+            # Nor does time in which nobody asked though the pause was over.
+            idle = max(0.0, now - self._next)
+            self._since += idle
+            self._paused_at += idle
             self._asked_at, self._next = now, math.inf
         else:
             interval = 1.0 / self._rate
@@ -127,7 +133,8 @@ class RateLimit:
         # that no time is needed at all.
         longest = min(_LONGEST_PAUSE, retry_after or _LONGEST_PAUSE)
         self._paused_at = now
-        self._next = now + min(pause, longest)
+        # Never so short that the clock does not see it, as then nobody's answer would end it.
+        self._next = now + max(_SHORTEST_PAUSE, min(pause, longest))
         self._asking = True
         self._growth, self._steady = _GROWTH, 0
 

@@ -53,6 +53,7 @@ class Service:
         closed: why the client can send nothing any more.
         noise: share of the creations that get a 500.
         broken: share of the creations that get a 503, whatever the load.
+        strange: share of the creations that get a 429, whatever the rate.
         retry_after: the header of every 503 and 429.
         sheds: how many requests to come get a 503 whatever the load.
         limited: whether everybody gets a 429 at once.
@@ -74,6 +75,7 @@ class Service:
     closed: str = ""
     noise: float = 0.0
     broken: float = 0.0
+    strange: float = 0.0
     retry_after: str | None = None
     sheds: int = 0
     limited: bool = False
@@ -160,6 +162,8 @@ class Service:
         if request.method == "GET":
             return None
         if not self._has_token():
+            return HTTPStatus.TOO_MANY_REQUESTS
+        if self.strange and self._chance.random() < self.strange:
             return HTTPStatus.TOO_MANY_REQUESTS
         full = self.queue is not None and self._waiting >= self.queue
         return HTTPStatus.SERVICE_UNAVAILABLE if full and self._busy >= self.slots else None

@@ -55,4 +55,6 @@ def now() -> float:
 def timing(seed: int = 1) -> Timing:
     """Return what the library takes its time and chance from, in simulated time."""
     chance = random.Random(seed)  # noqa: S311 - jitter, not a secret
-    return Timing(now=now, computing=lambda: 0.0, wall_clock=now, sleep=asyncio.sleep, random=chance.random)
+    return Timing(
+        now=now, computing=lambda: 0.0, wall_clock=now, sleep=asyncio.sleep, random=chance.random
+    )

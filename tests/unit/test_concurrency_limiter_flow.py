@@ -684,6 +684,20 @@ class TestPace:
         await limiter.close()
 
     @simulated
+    async def test_when_the_next_request_is_due_earlier_the_timer_moves_forward(self) -> None:
+        limiter = limiter_of()
+        await limiter.acquire()
+        refused = await refuse(limiter)
+        waiting = asyncio.create_task(limiter.acquire())
+        await asyncio.sleep(0)
+        rate = limiter._rate  # noqa: SLF001 - nothing else shortens a pause at a given moment
+        rate._next = refused + 0.25  # noqa: SLF001 - the same
+        limiter.release()
+        await waiting
+        assert now() - refused == pytest.approx(0.25)
+        await limiter.close()
+
+    @simulated
     async def test_a_timer_that_somebody_cancels_is_set_again_for_who_is_left(self) -> None:
         limiter = limiter_of()
         refused = await refuse(limiter)
