@@ -2,6 +2,7 @@ import math
 import random
 from collections.abc import Callable
 from itertools import pairwise
+from statistics import median
 
 import pytest
 from hypothesis import given
@@ -12,8 +13,6 @@ from tests.unit.simulation import Simulation, about, always
 from tests.unit.strategies import quick
 
 IDLE = 0.05
-
-_THREE_IN_A_ROW = pytest.mark.xfail(reason="random errors that come in a row are taken for load")
 
 
 class Load:
@@ -1088,7 +1087,6 @@ class TestSimulated:
         assert world.posts == 4000
         assert max(world.limits_after(3)) < 64
 
-    @pytest.mark.xfail(reason="after an experiment leaps follow each other before one is measured")
     def test_a_service_that_queues_and_whose_work_varies(self) -> None:
         world = Simulation(limit=AdaptiveLimit(256), slots=16, took=about(0.05), queue=None)
         world.run(4000)
@@ -1102,25 +1100,25 @@ class TestSimulated:
         world.run(5000)
         assert {limit for _, limit in world.limits} == {64}
 
-    @pytest.mark.parametrize(
-        ("share", "took"),
-        [
-            (0.01, always(0.05)),
-            (0.01, about(0.05)),
-            (0.05, always(0.05)),
-            pytest.param(0.05, about(0.05), marks=_THREE_IN_A_ROW),
-            pytest.param(0.1, always(0.05), marks=_THREE_IN_A_ROW),
-            (0.1, about(0.05)),
-        ],
-    )
+    @pytest.mark.parametrize("share", [0.01, 0.05, 0.1])
+    @pytest.mark.parametrize("took", [always(0.05), about(0.05)])
     def test_random_503s_do_not_strangle_it(
         self, share: float, took: Callable[[random.Random], float]
     ) -> None:
-        world = Simulation(
-            limit=AdaptiveLimit(64), slots=1000, took=took, noise=share, noise_is_shed=True
-        )
-        world.run(10_000)
-        assert world.now < 10_000 / (1 - share) * 0.051 / 64 * 1.15
+        """Hardly ever: now and then errors in a row are taken for load."""
+        seconds: list[float] = []
+        for seed in range(1, 6):
+            world = Simulation(
+                limit=AdaptiveLimit(64),
+                slots=1000,
+                took=took,
+                noise=share,
+                noise_is_shed=True,
+                seed=seed,
+            )
+            world.run(10_000)
+            seconds.append(world.now)
+        assert median(seconds) < 10_000 / (1 - share) * 0.051 / 64 * 1.15
 
     @pytest.mark.parametrize("share", [0.01, 0.03])
     def test_nor_do_they_hide_that_a_service_is_full(self, share: float) -> None:
