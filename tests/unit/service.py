@@ -17,6 +17,7 @@ from restream_async.creation import Creator
 from restream_async.errors import Call
 from restream_async.verdict import Failure, Verdict
 from restream_async.wire import Api, NoReply, Reply, Request
+from tests.unit.rate_limited import TokenBucket
 from tests.unit.simulated_time import now, timing
 
 SHED = Failure(
@@ -93,8 +94,9 @@ class Service:
     _busy: int = 0
     _free: asyncio.Condition = attrs.field(factory=asyncio.Condition)
     _waiting: int = 0
-    _tokens: float = attrs.field(default=attrs.Factory(lambda self: self.burst, takes_self=True))
-    _filled_at: float = 0.0
+    _bucket: TokenBucket = attrs.Factory(
+        lambda self: TokenBucket(self.rate or 0.0, self.burst), takes_self=True
+    )
 
     @property
     def posts(self) -> int:
@@ -171,12 +173,8 @@ class Service:
     def _has_token(self) -> bool:
         if self.rate is None:
             return True
-        elapsed, self._filled_at = now() - self._filled_at, now()
-        self._tokens = min(self.burst, self._tokens + elapsed * self.rate)
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
+        self._bucket.rate = self.rate
+        return self._bucket.take(now())
 
     async def _work(self) -> None:
         async with self._free:
