@@ -1,7 +1,7 @@
 """What came of the scenes, as tables, and beside their targets."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Self, TypeAlias, TypeVar
 
 import attrs
 
@@ -82,6 +82,10 @@ class Both:
         return result
 
 
+_R = TypeVar("_R", Result, Both)
+_Columns: TypeAlias = tuple[Sequence[str], Callable[[_R], list[str]]]
+
+
 def read(figures: Figures) -> Sequence[Both]:
     """Return what came of each scene."""
     real, simulated = outcome.read(figures["real"]), outcome.read(figures["simulated"])
@@ -102,19 +106,12 @@ def _result(scene: Scene, outcomes: Outcomes | None) -> Result | None:
 
 def summary(figures: Figures) -> str:
     """Return a table beside the targets, and one of rate limits."""
-    both = read(figures)
-    compared = [one for one in both if not isinstance(one.scene, RateScene)]
-    rated = [one for one in both if isinstance(one.scene, RateScene)]
     heads = ("", f"{FIXED}, s", "ours, s", "times", "in simulated time", "target", "failed")
     rated_heads = (
         "", "creations", "ideal, s", "ours, s", "times", "in simulated time", "target",
         "posts each, simulated", "later posts", "in simulated time", "target", "failed",
     )  # fmt: skip
-    tables = [
-        table(heads, [_row(one) for one in compared]) if compared else "",
-        table(rated_heads, [_rated_row(one) for one in rated]) if rated else "",
-    ]
-    return "\n\n".join(filter(None, tables))
+    return _tables(read(figures), (heads, _row), (rated_heads, _rated_row))
 
 
 def text(figures: Figures) -> str:
@@ -132,8 +129,6 @@ def legend(scenes: Sequence[Scene]) -> str:
 def simulated_text(found: Mapping[str, Outcomes]) -> str:
     """Return tables of what came of scenes in simulated time."""
     results = [Result.of(scene, found[scene.name]) for scene in ALL if scene.name in found]
-    compared = [result for result in results if not isinstance(result.scene, RateScene)]
-    rated = [result for result in results if isinstance(result.scene, RateScene)]
     heads = (
         "", f"{FIXED}, s", "ours, s", "times", "target", "run ended, s", f"{FIXED}, s",
         "posts each", "failed", "twice",
@@ -142,11 +137,17 @@ def simulated_text(found: Mapping[str, Outcomes]) -> str:
         "", "creations", "ideal, s", "ours, s", "times", "posts each", "later posts", "target",
         "429s", "failed", "twice",
     )  # fmt: skip
-    tables = [
-        table(heads, [_simulated_row(result) for result in compared]) if compared else "",
-        table(rated_heads, [_simulated_rated_row(result) for result in rated]) if rated else "",
-    ]
-    return "\n\n".join(filter(None, tables))
+    return _tables(results, (heads, _simulated_row), (rated_heads, _simulated_rated_row))
+
+
+def _tables(results: Sequence[_R], compared: _Columns[_R], rated: _Columns[_R]) -> str:
+    """Return a table of what is compared with a fixed 64, and one of what has a rate limit."""
+    tables: list[str] = []
+    for is_rated, (heads, row) in ((False, compared), (True, rated)):
+        rows = [row(one) for one in results if isinstance(one.scene, RateScene) is is_rated]
+        if rows:
+            tables.append(table(heads, rows))
+    return "\n\n".join(tables)
 
 
 def _row(both: Both) -> list[str]:
