@@ -62,7 +62,7 @@ class ConcurrencyLimiter:
         self._end: asyncio.Task[None] | None = None
         self._closed = False
         self.held = outage.held
-        """Returns the seconds so far in which nobody got through to the service."""
+        """Returns the seconds so far in which no request got through to the service."""
         self.last: CallError | None = None
         """The latest failure since the last success."""
         self.on_slot: set[Callable[[], None]] = set()
@@ -259,7 +259,7 @@ class ConcurrencyLimiter:
         self.last = copy.copy(error)
 
     def tell_of_slot(self) -> None:
-        """Tell whoever wants to know that a slot may be free that nothing waits for."""
+        """Call the listeners: a slot may be free that nothing waits for."""
         for tell in self.on_slot:
             tell()
 
@@ -267,7 +267,7 @@ class ConcurrencyLimiter:
         """Keep the slot empty for a while whose request was refused at once."""
         idle = self._limit.idle_latency(kind)
         if idle is not None and latency < idle:
-            # A service that says no at once would be asked again at once, ever so often.
+            # Without this the client would repeat a quick refusal as fast as it can.
             self._resting += 1
             self._set_slots()
             self._after(min(_LONGEST_REST, idle - latency), self._rested)
@@ -406,8 +406,8 @@ class ConcurrencyLimiter:
     ) -> asyncio.Task[None] | None:
         """Call `over` after so many seconds, and `then`; return the timer, if there is one.
 
-        If somebody cancels the timer, as whoever ends all tasks of the loop does, both are called
-        at once: `over`, as nothing waits any more, and `then` for those who are left waiting.
+        A cancelled timer calls both at once: code that ends all tasks of the loop cancels timers
+        too, and requests may still wait.
         """
         if self._closed:
             return None

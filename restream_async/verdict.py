@@ -126,10 +126,10 @@ class Failure:
     @property
     def signal(self) -> Signal | None:
         """What it says about the load of the service, if anything."""
+        if self.limited:
+            return Signal.LIMITED
         error = self.error
         if isinstance(error, ApiError):
-            if error.status == _TOO_MANY:
-                return Signal.LIMITED
             return Signal.SHED if error.status in _SHEDDING else Signal.GOOD
         if isinstance(error, AttemptTimeoutError):
             return Signal.SHED
