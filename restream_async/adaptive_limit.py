@@ -322,7 +322,7 @@ class AdaptiveLimit:
     # Growth.
 
     def _wait_longer(self) -> None:
-        self._wait = min(max(_LONGEST_WAIT, int(self._limit)), self._wait * 2)
+        self._wait = min(_LONGEST_WAIT, self._wait * 2)
 
     def _stop_growing(self) -> None:
         self._step, self._goal, self._confirmed = 1.0, 0.0, 0

@@ -690,8 +690,9 @@ class TestPace:
         refused = await refuse(limiter)
         waiting = asyncio.create_task(limiter.acquire())
         await asyncio.sleep(0)
-        rate = limiter._rate  # noqa: SLF001 - nothing else shortens a pause at a given moment
-        rate._next = refused + 0.25  # noqa: SLF001 - the same
+        # Nothing else shortens a pause at a given moment.
+        rate = limiter._rate  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        rate._next = refused + 0.25  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         limiter.release()
         await waiting
         assert now() - refused == pytest.approx(0.25)
