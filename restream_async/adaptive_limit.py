@@ -12,8 +12,8 @@ Three rules need no experiment:
 
 - A refusal takes one slot away, so that the first wave of requests finds the capacity of a service
   that refuses what it has no room for. The second refusal of each later wave takes a quarter, so
-  that clients that share a service get similar shares (AIMD, as in TCP). Single errors among good
-  answers are forgiven up to a share, because every service has some.
+  that clients that share a service get similar shares (AIMD, as in TCP). Errors that have nothing
+  to do with load are forgiven (`error_allowance`).
 - The limit grows by one slot at a time, more rarely after each refusal, and faster after several
   growths that went well. It does not grow while latency is above normal.
 - Answers that take seconds are taken for queueing, unless a few requests at a time take as long:
@@ -39,6 +39,7 @@ from typing import Final
 
 import attrs
 
+from restream_async.error_allowance import ErrorAllowance
 from restream_async.latencies import Latencies
 
 START: Final = 64
@@ -65,18 +66,11 @@ _LONGEST_PAUSE: Final = 96
 # Rounds until the next experiment after one that helped, and twice as many after each that did not.
 _SOON: Final = 8
 _RAREST: Final = 1024
-# The share of errors that is forgiven, how many are saved up, and how many in a row. A share of
-# 0.06: 10 % random errors are taken for load. 0.25: a fleet is less fair (0.51 instead of 0.71).
-_FORGIVEN: Final = 0.15
-_MOST_FORGIVEN: Final = 8.0
-_IN_A_ROW: Final = 3
-# Errors in the round after a growth that do not take it back yet, as a share of the limit.
-_AFTER_GROWTH: Final = 0.03
 # What the second refusal of a wave takes. 0.2: a fleet is less fair (0.46 instead of 0.55). 0.35: a
 # halved capacity costs 4 % more posts instead of 1.
 _YIELD: Final = 0.25
-# Rounds between two growths, at the most (or as many as the limit, if that is more). Half: a
-# service for 2 requests gets 7 % more posts. Twice: 2 % fewer.
+# Rounds between two growths, at the most. Half: a service for 2 requests gets 7 % more posts.
+# Twice: 2 % fewer.
 _LONGEST_WAIT: Final = 16
 # Growths in a row that went well, after which steps double, up to a share of the limit.
 _CONFIRMED: Final = 4
@@ -162,11 +156,7 @@ class AdaptiveLimit:
         # Requests sent up to this moment belong to an earlier limit.
         self._changed_at = -math.inf
         self._answers = 0
-        # Errors that are forgiven: how many still are, as of which answer, and how many came in a
-        # row.
-        self._errors_left = _MOST_FORGIVEN
-        self._errors_until = 0
-        self._errors_in_a_row = 0
+        self._allowance = ErrorAllowance()
         # A wave: refusals of requests that were sent before its first one came. When that was, and
         # how many of them have lowered the limit.
         self._wave_began = -math.inf
@@ -279,10 +269,16 @@ class AdaptiveLimit:
     # Refusals.
 
     def _refused(self, started: float, now: float) -> None:
+        allowance = self._allowance
+        whole = allowance.add(self._answers, self._limit, started, now)
+        if whole is not None:
+            self._stop_growing()
+            self._set(whole, now)
+            return
         grew = self._has_grown_too_far()
         # After a growth, refusals are most likely due to that.
-        if not grew and self._forgives():
-            if self._errors_left < _MOST_FORGIVEN / 2 and self._limit >= self._goal:
+        if not grew and allowance.forgives():
+            if allowance.is_short and self._limit >= self._goal:
                 self._clean_since = self._answers
             return
         cut = 1.0
@@ -305,19 +301,7 @@ class AdaptiveLimit:
         if self._answers - self._grown_at > max(_LEAST_ROUND, self._limit):
             return False
         self._errors_since_growth += 1
-        return self._errors_since_growth > _AFTER_GROWTH * self._limit
-
-    def _forgives(self) -> bool:
-        """Say whether an error is one of those that have nothing to do with load."""
-        answers = self._answers - self._errors_until
-        self._errors_until = self._answers
-        self._errors_left = min(_MOST_FORGIVEN, self._errors_left + _FORGIVEN * answers)
-        self._errors_in_a_row = 1 if answers > 1 else self._errors_in_a_row + 1
-        # Many refusals without a good answer in between are load.
-        if self._errors_left < 1.0 or self._errors_in_a_row > _IN_A_ROW:
-            return False
-        self._errors_left -= 1.0
-        return True
+        return self._errors_since_growth > self._allowance.after_growth * self._limit
 
     # Growth.
 

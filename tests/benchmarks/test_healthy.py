@@ -14,7 +14,7 @@ from benchmarks.healthy.outcome import FIXED, Outcome
 from benchmarks.healthy.scenes import ALL, RateScene, Scene, scenes_named
 from benchmarks.healthy.simulation import simulate
 from restream_async import RetryPolicy
-from restream_async.sandbox import Sandbox
+from restream_async.sandbox import Fault, Faults, Sandbox
 
 # Looser than the targets, which are of medians: this is to notice that something has gone wrong.
 MOST = 1.15
@@ -36,6 +36,18 @@ def test_it_is_as_fast_as_a_fixed_64(scene: Scene) -> None:
     assert (ours.failed, ours.twice) == (0, 0)
     assert ours.seconds <= MOST * fixed.seconds
     assert ours.posts <= MOST * fixed.posts
+
+
+@pytest.mark.parametrize("share", [0.2, 0.3])
+def test_one_broken_instance_of_some_does_not_stop_the_others(share: float) -> None:
+    errors = scene("errors-10")
+    faults = Faults(before={Fault.BACKEND_FETCH_FAILED: share}, retry_after=None)
+    broken = attrs.evolve(errors, settings={**errors.settings, "faults": faults})
+
+    ours, fixed = simulate(broken, names.OURS, seed=1), simulate(broken, FIXED, seed=1)
+
+    assert ours.seconds <= 1.5 * fixed.seconds
+    assert ours.twice == 0
 
 
 @pytest.mark.parametrize("scene", RATED, ids=lambda scene: scene.name)

@@ -272,7 +272,7 @@ class TestGrowth:
 
     @pytest.mark.parametrize("size", [8, 20, 28])
     def test_each_growth_that_is_refused_doubles_the_wait(self, size: int) -> None:
-        """Up to 16 rounds, or as many as the limit is."""
+        """Up to 16 rounds."""
         load = standing(size)
         waits: list[int] = []
         for _ in range(8):
@@ -280,12 +280,7 @@ class TestGrowth:
             assert load.value == size + 1
             assert load.wave(shed=1) == size, "taken back, and no more"
         # Rounds of answers, not all of which come in the wave of the refusal.
-        doubled = [2, 4, 8, 16, 32, 64, 128, 256]
-        longest = max(16, size)
-        assert waits == [2] + [
-            wait if wait == longest == size else wait - 1
-            for wait in (min(longest, wait) for wait in doubled[1:])
-        ]
+        assert waits == [2, 3, 7, 15, 15, 15, 15, 15]
 
     def test_each_that_is_not_refused_halves_it_and_after_four_it_leaps(self) -> None:
         load = standing(20)
@@ -664,40 +659,6 @@ class TestForgivenErrors:
     def test_three_in_a_row(self) -> None:
         assert Load().forgiven() == 3
 
-    def test_a_good_answer_ends_the_row(self) -> None:
-        load = Load()
-        for _ in range(2):
-            assert [load.answer(Signal.SHED) for _ in range(3)] == [False] * 3
-            load.answer(kind="")
-        assert load.answer(Signal.SHED) is False
-
-    @pytest.mark.parametrize(("good", "errors"), [(2, 14), (3, 19)])
-    def test_then_until_they_are_spent(self, good: int, errors: int) -> None:
-        """Each earns 15 % of one, and so does the error itself."""
-        load = Load(100, ceiling=100)
-        count = 0
-        while load.value == 100:
-            for _ in range(good):
-                load.answer(kind="")
-            load.answer(Signal.SHED)
-            count += 1
-        assert count == errors
-
-    @pytest.mark.parametrize(("good", "stays"), [(6, True), (5, False)])
-    def test_so_many_are_forgiven_for_ever(self, good: int, *, stays: bool) -> None:
-        """One in seven, not one in six."""
-        load = Load(100, ceiling=100)
-        for _ in range(1000):
-            for _ in range(good):
-                load.answer(kind="")
-            load.answer(Signal.SHED)
-        assert (load.value == 100) is stays
-
-    def test_no_more_than_eight_are_saved_up(self) -> None:
-        load = Load(ceiling=64)
-        load.waves(100)
-        assert load.forgiven() == 3
-
     def test_they_are_earned_again(self) -> None:
         load = Load(100, ceiling=100)
         assert load.wave(shed=3) == 100
@@ -714,6 +675,16 @@ class TestForgivenErrors:
         load.waves(20)
         assert load.value == 25
         assert load.wave(shed=3) == 25
+
+    def test_as_many_errors_at_half_of_the_limit_give_it_back(self) -> None:
+        load = Load(64, ceiling=64)
+        sizes: list[int] = []
+        for number in range(2_000):
+            load.answer(Signal.GOOD if number % 4 else Signal.SHED)
+            load.now += IDLE / load.value
+            sizes.append(load.value)
+        assert min(sizes) <= 32
+        assert sizes[-1_000:] == [64] * 1_000
 
 
 class TestComputing:
@@ -1137,7 +1108,7 @@ class TestSimulated:
     def test_a_limit_that_was_found_is_tried_ever_more_rarely(self) -> None:
         world = Simulation(limit=AdaptiveLimit(256), slots=64, took=always(0.05))
         world.run(10_000)
-        assert world.now < 10_000 * 0.05 / 64 * 1.07
+        assert world.now < 10_000 * 0.05 / 64 * 1.09
         assert world.posts < 10_000 * 1.02
         assert world.limits_after(world.now)[-1] <= 66
 
