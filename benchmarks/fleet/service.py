@@ -38,6 +38,7 @@ class Service:
         chance: returns a random number from 0 up to 1.
         gone: whether everybody gets a 503. What it works on already, it finishes.
         arrived: when requests came, of whatever kind.
+        posts: when those to create came.
 
     """
 
@@ -49,6 +50,7 @@ class Service:
     chance: Callable[[], float]
     gone: bool = False
     arrived: list[float] = attrs.field(factory=list[float])
+    posts: list[float] = attrs.field(factory=list[float])
     _busy: int = 0
     _waiting: deque[tuple[Request, asyncio.Future[Reply]]] = attrs.field(
         factory=deque[tuple[Request, "asyncio.Future[Reply]"]]
@@ -70,6 +72,8 @@ class Service:
 
     def _arrive(self, request: Request, answer: asyncio.Future[Reply]) -> None:
         self.arrived.append(self.loop.time())
+        if request.method != "GET":
+            self.posts.append(self.loop.time())
         if self.gone:
             self._reply(answer, _UNAVAILABLE)
         elif request.method == "GET":

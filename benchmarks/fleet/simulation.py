@@ -147,7 +147,8 @@ async def _client(wire: Wire, inputs: _Inputs, begins: float, seed: int) -> None
 
 
 def _figures(scene: Scene, wires: list[Wire]) -> Figures:
-    arrived = wires[0].service.arrived
+    service = wires[0].service
+    arrived = service.arrived
     created = [moment for wire in wires for moment in wire.created]
     capacity = scene.clients * SLOTS_EACH / LATENCY
     start, end = scene.usual
@@ -169,6 +170,7 @@ def _figures(scene: Scene, wires: list[Wire]) -> Figures:
         "shares": [part / mean(usual) for part in (parts[0], parts[_PARTS // 2 - 1], parts[-1])],
         "latency": _latency(wires, start, end),
         "peak_before": _peak(arrived, scene.start_within + 1.0, before) / capacity,
+        "post_peak_before": _peak(service.posts, scene.start_within + 1.0, before) / capacity,
         **_later(scene, wires, arrived, created, capacity),
     }
 
@@ -187,6 +189,7 @@ def _later(
         "asked_while_gone": sum(noticed <= moment < back for moment in arrived) / (back - noticed),
         "peak_return": _peak(arrived, back, back + 1.0) / capacity,
         "peak_after": _peak(arrived, back + 1.0, scene.end) / capacity,
+        "post_peak_after": _peak(wires[0].service.posts, back + 1.0, scene.end) / capacity,
         "recovery_seconds": settled(done, _STEP, back, WELL * capacity),
         "fairness_after": jain([sum(moment >= back for moment in wire.created) for wire in wires]),
     }
