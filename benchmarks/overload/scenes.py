@@ -37,6 +37,8 @@ class Scene:
         faults: what goes wrong whatever the load.
         settings: of the sandbox.
         changes: what happens to it meanwhile.
+        most_time: the target of the time, as a multiple of the ideal.
+        most_posts: the target of requests to create, per creation.
         known: how many in flight keep it busy and are never shed; None where nothing is.
 
     """
@@ -49,6 +51,8 @@ class Scene:
     faults: Faults = _PLAIN
     settings: Mapping[str, object] = _SHEDDING
     changes: tuple[Change, ...] = ()
+    most_time: float = 1.05
+    most_posts: float = 1.02
     known: int | None = _SLOTS + _SLOTS // 2
 
     @property
@@ -71,6 +75,8 @@ ALL: Final = (
         # 1,280 until then, 960 with half of the hands, the others with all.
         ideal=4 + 6 + (_COUNT - 1280 - 960) * LATENCY / _SLOTS,
         changes=((4.0, "capacity", _SLOTS // 2), (10.0, "capacity", _SLOTS)),
+        most_time=1.08,
+        most_posts=1.03,
     ),
     Scene(name="queues", title="it queues", settings=_QUEUEING),
     Scene(
@@ -84,6 +90,7 @@ ALL: Final = (
         title="it sheds, gone 4 to 24 s",
         ideal=20 + _COUNT * LATENCY / _SLOTS,
         changes=((4.0, "outage", True), (24.0, "outage", False)),
+        most_time=1.15,
         known=None,
     ),
     Scene(
