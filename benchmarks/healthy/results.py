@@ -92,7 +92,7 @@ def read(figures: Figures) -> Sequence[Both]:
     return [
         Both(
             scene=scene,
-            real=_result(scene.as_real, real.get(scene.name)),
+            real=_result(scene, real.get(scene.name)),
             simulated=_result(scene, simulated.get(scene.name)),
         )
         for scene in ALL
@@ -109,7 +109,7 @@ def summary(figures: Figures) -> str:
     heads = ("", f"{FIXED}, s", "ours, s", "times", "in simulated time", "target", "failed")
     rated_heads = (
         "", "creations", "ideal, s", "ours, s", "times", "in simulated time", "target",
-        "posts each, simulated", "later posts", "in simulated time", "target", "failed",
+        "posts each", "later posts", "in simulated time", "target", "failed",
     )  # fmt: skip
     return _tables(read(figures), (heads, _row), (rated_heads, _rated_row))
 
@@ -167,13 +167,13 @@ def _rated_row(both: Both) -> list[str]:
     scene, shown = both.scene, both.shown
     return [
         scene.title,
-        f"{shown.scene.count:,}",
+        f"{scene.count:,}",
         f"{shown.base:.1f}",
         f"{shown.ours.seconds:.1f}",
         _times(both.real),
         _times(both.simulated),
         f"{scene.most:.2f}",
-        f"{both.simulated.ours.posts:.2f}" if both.simulated else "",
+        f"{shown.ours.posts:.2f}",
         _later_posts(both.real),
         _later_posts(both.simulated),
         f"{_most_posts(scene):.2f}",

@@ -5,7 +5,7 @@ Settings and changes are those of the sandbox. In all scenes up to 64 requests m
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, Literal, Self, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import attrs
 
@@ -63,11 +63,6 @@ class Scene:
         return self.group != "errors"
 
     @property
-    def as_real(self) -> Self:
-        """The scene as it is run in real time."""
-        return self
-
-    @property
     def is_simulated(self) -> bool:
         """Whether it is run in simulated time."""
         return self.busy is None
@@ -81,24 +76,17 @@ class RateScene(Scene):
         rate: requests a second.
         burst: requests at once.
         most_posts: the target: requests to create, for each creation.
-        real_count: how many are created in real time.
 
     """
 
     rate: float
     burst: int
     most_posts: float
-    real_count: int
 
     @property
     def ideal(self) -> float:
         """Seconds that it takes at the least."""
         return self.ideal_of(self.count)
-
-    @property
-    def as_real(self) -> Self:
-        """The scene with as many creations as real time allows."""
-        return attrs.evolve(self, count=self.real_count)
 
     def ideal_of(self, count: int) -> float:
         """Return the seconds that so many creations take at the least."""
@@ -234,17 +222,14 @@ def _busy() -> Iterator[Scene]:
 
 
 def _rates() -> Iterator[Scene]:
-    counts = {60.0: (700, 240), 8.0: (500, 64), 2.0: (200, 24), 0.5: (150, 8)}
+    counts = {60.0: 700, 8.0: 500, 2.0: 200, 0.5: 150}
     headers = {"exact": "true Retry-After", "60": "Retry-After: 60", None: "no Retry-After"}
-    for (rate, (count, real_count)), (header, saying) in itertools.product(
-        counts.items(), headers.items()
-    ):
+    for (rate, count), (header, saying) in itertools.product(counts.items(), headers.items()):
         yield RateScene(
             name=f"rate-{rate:g}-{header or 'none'}",
             title=f"{rate:g} a second, {saying}",
             group="rate",
             count=count,
-            real_count=real_count,
             most=1.15,
             rate=rate,
             burst=max(1, int(rate)),
