@@ -104,6 +104,6 @@ def test_what_is_done_is_the_measure_where_some_fail() -> None:
     assert result.slowness("restream-async") == result.slowness("aiohttp + tenacity") == 2.0
     assert result.crowding("restream-async") == 2.0
     assert [cell.strip() for cell in last.split("|")[1:-1]] == [
-        "it queues", "2.000", "", "1.000", "1.02", "**2,000** (missed)", "**50.0%** (missed)", "2.0",
-        "",
+        "it queues", "2.000", "", "1.000", "1.02", "**2,000** (missed)", "**50.0%** (missed)",
+        "2.0", "",
     ]  # fmt: skip
