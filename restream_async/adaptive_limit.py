@@ -8,7 +8,7 @@ that helps. **A step down is an experiment**: half of the limit, for about one r
 - If it does not, its cause is not this client. The whole limit comes back at once, today's latency
   is the new normal, and the next experiment has to wait.
 
-Three rules need no experiment:
+Besides:
 
 - A refusal takes one slot away, so that the first wave of requests finds the capacity of a service
   that refuses what it has no room for. The second refusal of each later wave takes a quarter, so
@@ -255,6 +255,7 @@ class AdaptiveLimit:
             goal = max(goal, self._goal)
         self._limit = 1.0
         self._round.clear()
+        self._allowance.forget()
         self._experiment = None
         self._stop_growing()
         self._goal, self._step, self._confirmed, self._wait = goal, math.inf, _CONFIRMED, 1
@@ -265,6 +266,7 @@ class AdaptiveLimit:
         self._changed_at = now
         self._round.clear()
         self._clean_since = self._answers
+        self._allowance.forget()
 
     # Refusals.
 
@@ -272,6 +274,7 @@ class AdaptiveLimit:
         allowance = self._allowance
         whole = allowance.add(self._answers, self._limit, started, now)
         if whole is not None:
+            self._end_experiment()
             self._stop_growing()
             self._set(whole, now)
             return

@@ -1,11 +1,11 @@
-"""Which errors say that a service has no room, and which it has anyway. Pure arithmetic.
+"""Tells errors caused by load from errors that a service always has. Pure arithmetic.
 
 Every service has some errors that have nothing to do with load. A token bucket forgives a share of
 them. If one instance of several is broken, the share is larger than that, and the limit falls. But
-then **fewer requests do not lead to a smaller share of errors**, as they do where a service has no
-room: with half of the limit, a service that was overloaded by less than half has no errors left. So
-a share that stays the same is the service's own. It is forgiven from then on, and the whole limit
-comes back.
+then **fewer requests do not lead to a smaller share of errors**. If a service has no room, they do:
+a service that is overloaded by less than half has no errors left at half of the limit. So the share
+at half of the limit or less is compared with the share before. If it is at least half of that, it
+is the service's own. It is forgiven from then on, and the whole limit comes back.
 """
 
 import math
@@ -15,33 +15,37 @@ import attrs
 
 _SHARE: Final = 0.15
 """The share of errors that is always forgiven. 0.06: 10 % random errors are taken for load. 0.25: a
-fleet is less fair (0.51 instead of 0.71)."""
+fleet is less fair."""
 _MOST_SAVED: Final = 8.0
 """How many errors are forgiven at once, after a while without any."""
 _CHANCE: Final = 0.001
 """A row of errors that is less probable than this is load. With the least share: 4 errors."""
 _AFTER_GROWTH: Final = 0.03
-"""The share of errors after a growth that does not take it back, unless more are known to be the
-service's own."""
+"""If at most this share of the answers after a growth are errors, the growth stays. A learned share
+replaces it."""
 _SAME: Final = 0.5
-"""Times the share at the whole limit from which on a share is the same. Some of the answers are
-those of checks, which there are more of after errors, so shares seem smaller then. 0.7: a service
-with 30 % of errors is not noticed."""
+"""A share at half of the limit is the same if it is at least this part of the share before. Checks
+count as answers, and there are more of them after errors, so shares seem smaller then. 0.7: a
+service with 30 % of errors is not noticed."""
 _LARGEST_SHARE: Final = 0.33
-"""The largest share that is believed to be the service's own. If a service has room for a share c
-of the limit, the share of errors is 1 - c, and 1 - 2c at half of the limit. The latter is the same
-by the rule above only if c is less than 1/3, and then it is larger than this."""
+"""The largest share that is believed to be the service's own. If a service has room for a part c of
+the limit and no errors of its own, the share is 1 - c, and 1 - 2c at half of the limit. By the rule
+above the latter is the same only if c is less than 1/3, and then it is larger than this."""
 _MARGIN: Final = 1.25
-"""Times the share found that is forgiven, as shares vary."""
+"""Forgive this many times the measured share, because shares vary."""
 _ENOUGH: Final = 64
-"""Answers by which a share is judged."""
-_LEAST_LIMIT: Final = 16.0
-"""The least limit of which half is compared: fewer requests are a small part of the load."""
+"""Answers by which a share is measured."""
+_LONG: Final = 4 * _ENOUGH
+"""Answers after which older ones count half. If so many answers at a quarter of the limit or less
+have a share that is larger than the least and no larger than the largest, it is the service's own,
+whatever the share was before: all requests fail in an outage."""
+_LEAST_LIMIT: Final = 4.0
+"""Smaller limits are not compared: half of them would show nothing."""
 
 
 @attrs.define(kw_only=True)
 class _Count:
-    """How many of the answers are errors, from the first error to the latest one.
+    """Counts how many answers are errors, from the first error to the latest one.
 
     Attributes:
         began: errors of requests that were sent until then are not counted.
@@ -52,9 +56,9 @@ class _Count:
     """
 
     began: float = -math.inf
-    first: int | None = None
-    latest: int = 0
-    errors: int = 0
+    first: float | None = None
+    latest: float = 0.0
+    errors: float = 0.0
 
     def add(self, answers: int, started: float) -> None:
         if started <= self.began:
@@ -62,16 +66,19 @@ class _Count:
         self.latest = answers
         if self.first is None:
             self.first = answers
-        else:
-            self.errors += 1
+            return
+        self.errors += 1.0
+        if self.answers >= 2 * _LONG:
+            self.first = self.latest - self.answers / 2
+            self.errors /= 2
 
     @property
-    def answers(self) -> int:
-        return 0 if self.first is None else self.latest - self.first
+    def answers(self) -> float:
+        return 0.0 if self.first is None else self.latest - self.first
 
     @property
     def share(self) -> float:
-        return self.errors / max(1, self.answers)
+        return self.errors / max(1.0, self.answers)
 
 
 class ErrorAllowance:
@@ -83,15 +90,14 @@ class ErrorAllowance:
         self._left = _MOST_SAVED
         self._answers = 0
         self._in_a_row = 0
-        # The limit at the first error, if it is worth comparing, and errors from then on and since
-        # it has been halved.
+        # The highest limit since errors began, and the errors from then on, and since half of it.
         self._whole: float = 0.0
         self._at_whole = _Count()
         self._half: _Count | None = None
 
     @property
     def is_short(self) -> bool:
-        """Whether more than half of what may be saved is used up."""
+        """Whether less than half of the allowance is left."""
         return self._left < _MOST_SAVED / 2
 
     @property
@@ -112,12 +118,11 @@ class ErrorAllowance:
         new = answers - self._answers
         self._answers = answers
         self._in_a_row = 1 if new > 1 else self._in_a_row + 1
-        left = self._left + self._share * new
-        if left >= 2 * _MOST_SAVED:
+        self._left = min(_MOST_SAVED, self._left + self._share * new)
+        if _SHARE * new >= 2 * _MOST_SAVED:
             # So many answers without an error: the service has recovered.
             self._share = _SHARE
-            self._forget()
-        self._left = min(_MOST_SAVED, left)
+            self.forget()
         return self._compare(answers, limit, started, now)
 
     def forgives(self) -> bool:
@@ -128,25 +133,32 @@ class ErrorAllowance:
         self._left -= 1.0
         return True
 
-    def _compare(self, answers: int, limit: float, started: float, now: float) -> float | None:
-        half = self._half
-        if half is not None:
-            half.add(answers, started)
-            same = _SAME * self._at_whole.share <= half.share <= _LARGEST_SHARE
-            if half.answers < _ENOUGH or not same:
-                return None
-            self._share = max(self._share, min(_LARGEST_SHARE, _MARGIN * half.share))
-            self._left = _MOST_SAVED
-            whole = self._whole
-            self._forget()
-            return whole
-        if not self._whole and limit >= _LEAST_LIMIT:
-            self._whole = limit
-        if self._whole:
-            self._at_whole.add(answers, started)
-            if limit <= self._whole / 2:
-                self._half = _Count(began=now)
-        return None
-
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Begin to compare anew, as something else than errors has changed the limit."""
         self._whole, self._at_whole, self._half = 0.0, _Count(), None
+
+    def _compare(self, answers: int, limit: float, started: float, now: float) -> float | None:
+        if limit > self._whole:
+            if limit < _LEAST_LIMIT:
+                return None
+            self.forget()
+            self._whole = limit
+        whole, at_whole = self._whole, self._at_whole
+        if limit > whole / 2:
+            self._half = None
+        half = self._half
+        if half is None:
+            at_whole.add(answers, started)
+            if limit <= whole / 2 and at_whole.answers >= _ENOUGH:
+                self._half = _Count(began=now)
+            return None
+        half.add(answers, started)
+        share = half.share
+        same = half.answers >= _ENOUGH and share >= _SAME * at_whole.share
+        lasts = half.answers >= _LONG and share > _SHARE and limit <= whole / 4
+        if not (same or lasts) or share > _LARGEST_SHARE:
+            return None
+        self._share = max(_SHARE, min(_LARGEST_SHARE, _MARGIN * share))
+        self._left = _MOST_SAVED
+        self.forget()
+        return whole if same else None

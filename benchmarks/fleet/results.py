@@ -33,14 +33,14 @@ _ROWS: Final[Mapping[str, tuple[str, Callable[[Any], str]]]] = {
         "most requests in any 0.1 s, from 1 s after the last start, times the capacity",
         _as(".2f"),
     ),
-    "post_peak_before": ("most requests to create meanwhile", _as(".2f")),
+    "post_peak_before": ("the same, of requests to create alone", _as(".2f")),
     "asked_while_gone": ("requests a second while the service is gone", _as(",.0f")),
     "peak_return": (
         "most requests in any 0.1 s of the first second after, times the capacity",
         _as(".2f"),
     ),
     "peak_after": ("most requests in any 0.1 s later on, times the capacity", _as(".2f")),
-    "post_peak_after": ("most requests to create meanwhile", _as(".2f")),
+    "post_peak_after": ("the same, of requests to create alone", _as(".2f")),
     "recovery_seconds": (f"seconds until {WELL:.0%} of the capacity is used again", _as(".1f")),
     "fairness_after": ("fairness after it, Jain's index", _as(".3f")),
 }

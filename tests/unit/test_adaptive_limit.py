@@ -77,6 +77,15 @@ class Load:
                 return count
             count += 1
 
+    def every_fourth_is_refused(self, count: int) -> list[int]:
+        """Return the limit after each answer."""
+        sizes: list[int] = []
+        for number in range(count):
+            self.answer(Signal.GOOD if number % 4 else Signal.SHED)
+            self.now += IDLE / self.value
+            sizes.append(self.value)
+        return sizes
+
     def waves(self, count: int, latency: float = IDLE, *, shed: int = 0) -> list[int]:
         return [self.wave(latency, shed=shed) for _ in range(count)]
 
@@ -678,13 +687,17 @@ class TestForgivenErrors:
 
     def test_as_many_errors_at_half_of_the_limit_give_it_back(self) -> None:
         load = Load(64, ceiling=64)
-        sizes: list[int] = []
-        for number in range(2_000):
-            load.answer(Signal.GOOD if number % 4 else Signal.SHED)
-            load.now += IDLE / load.value
-            sizes.append(load.value)
+        sizes = load.every_fourth_is_refused(2_000)
         assert min(sizes) <= 32
         assert sizes[-1_000:] == [64] * 1_000
+
+    def test_then_it_grows_among_as_many_errors(self) -> None:
+        load = Load(64, ceiling=64)
+        load.every_fourth_is_refused(2_000)
+        for _ in range(20):
+            load.answer(Signal.SHED)
+        assert load.value < 60
+        assert load.every_fourth_is_refused(10_000)[-1] == 64
 
 
 class TestComputing:
@@ -1105,7 +1118,7 @@ class TestSimulated:
         assert world.now < 12.5 * (1 + share) * 1.1
         assert world.posts < 4000 * (1 + share) * 1.02
 
-    def test_a_limit_that_was_found_is_tried_ever_more_rarely(self) -> None:
+    def test_a_limit_that_was_found_is_tried_at_most_every_16_rounds(self) -> None:
         world = Simulation(limit=AdaptiveLimit(256), slots=64, took=always(0.05))
         world.run(10_000)
         assert world.now < 10_000 * 0.05 / 64 * 1.09

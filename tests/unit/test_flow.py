@@ -477,8 +477,7 @@ class TestErrors:
             assert min(limits) == 64
 
     @simulated
-    async def test_more_of_them_are_taken_for_load(self) -> None:
-        """However long they have been there: a share of them is no baseline that is learned."""
+    async def test_more_of_them_are_forgiven_when_a_lower_limit_has_not_helped(self) -> None:
         service = Service(slots=1000, took=0.1, broken=0.25)
         async with client_of(service, ceiling=64, in_doubt="resend") as client:
             run = asyncio.create_task(_created(client, _others(2000)))
@@ -487,7 +486,7 @@ class TestErrors:
                 limits.append(client.caller.limiter.limit)
                 await asyncio.sleep(0.1)
             assert len(run.result()) == 2000
-            assert median(limits) < 8
+            assert min(limits) <= 32 < median(limits)
 
 
 class TestBudget:
