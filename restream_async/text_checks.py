@@ -12,7 +12,6 @@ end, a no-break or zero-width space, a byte order mark, a line break. Three rule
 """
 
 import json
-import re
 import unicodedata
 from typing import Final, Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -26,11 +25,12 @@ visible: visible characters alone.
 """
 
 _BYTE_ORDER_MARK: Final = "\ufeff"
-# Spaces and control characters; soft hyphen, and what has no width. Not the joiners and direction
+# Control characters, spaces, the soft hyphen, and what has no width. Not the joiners and direction
 # marks, which a title may begin or end with.
-_AT_AN_END: Final = r"[\s\x00-\x1f\x7f-\x9f\u00ad\u180e\u200b\u2060\ufeff]"
-_STRAY_END: Final = re.compile(_AT_AN_END)
-_SURROUNDING: Final = re.compile(rf"\A{_AT_AN_END}+|{_AT_AN_END}+\Z")
+_AT_AN_END: Final = (
+    "".join(map(chr, (*range(0x21), *range(0x7F, 0xA1), *range(0x2000, 0x200C))))
+    + "\u00ad\u1680\u180e\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
+)
 # Control characters, halves of surrogate pairs (which no UTF-8 can carry), line and paragraph
 # separators.
 _NEVER: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
@@ -54,7 +54,7 @@ def stray(text: str, inside: Inside) -> str:
     if text.isprintable() and text == text.strip() and (inside != "visible" or " " not in text):
         return ""
     for verb, end in (("begin", text[0]), ("end", text[-1])):
-        if _STRAY_END.match(end) or _is_stray(end, inside):
+        if end in _AT_AN_END or _is_stray(end, inside):
             return f"must not {verb} with {named(end)}"
     for number, character in enumerate(text, 1):
         if _is_stray(character, inside):
@@ -77,7 +77,7 @@ def is_invisible(character: str) -> bool:
 
 def trimmed(text: str) -> str:
     """Return a word of a fixed list without the stray characters that surround it."""
-    return _SURROUNDING.sub("", text)
+    return text.strip(_AT_AN_END)
 
 
 def foreign_encoding(start: bytes) -> str:
