@@ -181,7 +181,7 @@ class Source(AbstractContextManager["Source"]):
         try:
             return self._opened.read(_START)
         except _FAILURES as error:
-            raise self._unreadable(error, 1) from None
+            raise self._unreadable(error) from None
 
     def _blocks(self) -> Iterator[list[bytes]]:
         self._opened.seek(0)
@@ -203,7 +203,7 @@ class Source(AbstractContextManager["Source"]):
             try:
                 line = self._opened.readline(_LONGEST_LINE + 1)
             except _FAILURES as error:
-                raise self._unreadable(error, number) from None
+                raise self._unreadable(error, f" at line {number:,}") from None
             if len(line) > _LONGEST_LINE:
                 raise Trouble(
                     f"{self.name}: line {number:,} is longer than {_LONGEST_LINE:,} bytes, more "
@@ -213,14 +213,14 @@ class Source(AbstractContextManager["Source"]):
                 return
             yield line
 
-    def _unreadable(self, error: OSError | EOFError | zlib.error, line: int) -> Trouble:
+    def _unreadable(self, error: OSError | EOFError | zlib.error, place: str = "") -> Trouble:
         if isinstance(error, EOFError):
             problem = "the file is incomplete: its gzip data end in the middle"
         elif isinstance(error, gzip.BadGzipFile | zlib.error):
             problem = "its gzip data are damaged"
         else:
             problem = why(error)
-        return Trouble(f"cannot read {self.name} at line {line:,}: {problem}")
+        return Trouble(f"cannot read {self.name}{place}: {problem}")
 
     def _changed(self, line: int) -> Trouble:
         return Trouble(
@@ -233,6 +233,7 @@ def _copied(stream: BinaryIO) -> BinaryIO:
     # Nameless and 0600: it holds stream keys.
     copy = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the source
     shutil.copyfileobj(stream, copy)
+    copy.seek(0)
     return copy
 
 

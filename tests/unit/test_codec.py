@@ -250,7 +250,10 @@ def test_all_wrong_fields_are_told_in_the_names_of_the_wire() -> None:
         (b"\xc3\x28", "it is not JSON"),
         (b"\xff\xfe\x00", "it is not JSON"),
         ("{}".encode("utf-16"), "it is not JSON"),
-        ("{}".encode("utf-32-be"), "it is not JSON at position 0"),
+        (
+            "{}".encode("utf-32-be"),
+            "it is not JSON at position 0, where U+0000 (control character) stands",
+        ),
         (b"\xef\xbb\xbf{", "it is not JSON at position 1"),
         (b"[" * 500_000, "it is nested too deeply"),
         (b'{"a":' * 200_000, "it is nested too deeply"),
