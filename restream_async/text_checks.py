@@ -57,7 +57,8 @@ def stray(text: str, inside: Inside) -> str:
         if end in _AT_AN_END or _is_stray(end, inside):
             return f"must not {verb} with {named(end)}"
     for number, character in enumerate(text, 1):
-        if _is_stray(character, inside):
+        # Nearly all are neither, and that is quickly seen.
+        if (character == " " or not character.isprintable()) and _is_stray(character, inside):
             return f"must not contain {named(character)}: it is character {number:,}"
     return ""
 

@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias, cast
 import attrs
 
 from restream_async import InvalidRestreamError, NewRestream, codec
-from restream_async.cli.screen import safe
+from restream_async.cli.screen import plural, safe
 from restream_async.cli.trouble import Trouble
 from restream_async.codec import UnreadableError
 from restream_async.text_checks import named, trimmed
@@ -183,7 +183,7 @@ def _csv_row(line: int, columns: Sequence[str], cells: Sequence[str]) -> Row | B
     if len(cells) != len(columns):
         return Bad(
             line,
-            f"has {len(cells)} cells where the header has {len(columns)} "
+            f"has {plural(len(cells), 'cell')} where the header has {len(columns)} "
             '(a cell that holds a delimiter or a quote stands in "quotes")',
         )
     values = dict(zip(columns, cells, strict=True))

@@ -100,6 +100,7 @@ def test_every_word_for_a_status_is_understood_in_any_case(word: str, status: bo
         (",T,rtmp://h.example/a,k-123,1", "videoId must not be empty"),
         ("v1,T,rtmp://h.example/a, k-123,1", "streamKey must not begin with U+0020 (space)"),
         ("v1,T,rtmp://h.example:99999/a,k-123,1", "streamUrl must have a port from 1 to 65535"),
+        ("v1", "has 1 cell where the header has 5"),
         ("v1,T,rtmp://h.example/a,k-123", "has 4 cells where the header has 5"),
         ("v1,T,rtmp://h.example/a,k-123,1,x", "has 6 cells where the header has 5"),
         ('v1,"T,rtmp://h.example/a,k-123,1', "a quoted cell is not closed"),
