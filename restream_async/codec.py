@@ -7,16 +7,17 @@ runs only after a failure, to say where it is.
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from json.encoder import encode_basestring_ascii
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast, get_type_hints
 
 import attrs
 import cattrs
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from restream_async.errors import InvalidRestreamError
-from restream_async.model import NewRestream, Restream, Toggled, make_restream
+from restream_async.model import CHECKS, NewRestream, Restream, Toggled, make_restream
+from restream_async.text_checks import is_invisible, named
 
 _T = TypeVar("_T")
 
@@ -42,14 +43,17 @@ class _WrongTypeError(TypeError):
     pass
 
 
+def _json_name(value: object) -> str:
+    return _JSON_NAMES.get(type(value), type(value).__name__)
+
+
 def _strict(kind: type, other: type | None = None) -> Callable[[object, object], Any]:
     def check(value: object, _: object) -> object:
         # Not isinstance: in Python, True is an int.
         if type(value) is kind or type(value) is other:
             return value
         expected = " or ".join(_JSON_NAMES[each] for each in (kind, other) if each is not None)
-        got = _JSON_NAMES.get(type(value), type(value).__name__)
-        raise _WrongTypeError(f"expected {expected}, got {got}")
+        raise _WrongTypeError(f"expected {expected}, got {_json_name(value)}")
 
     return check
 
@@ -116,6 +120,7 @@ _AS_RESTREAM: Final = _FAST.get_structure_hook(Restream)
 _AS_RESTREAMS: Final = _FAST.get_structure_hook(list[Restream])
 _AS_TOGGLED: Final = _FAST.get_structure_hook(Toggled)
 _AS_BOOL: Final = _FAST.get_structure_hook(bool)
+_NEW_FIELDS: Final[dict[str, type]] = get_type_hints(NewRestream)
 _PAGING: Final = ("currentPage", "totalPages", "pageSize", "totalCount")
 _DECODER: Final = json.JSONDecoder()
 
@@ -156,9 +161,17 @@ def parse(data: bytes | str) -> object:
     except RecursionError:
         problem = "it is nested too deeply"
     except ValueError as error:
-        at = f" at position {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
-        problem = f"it is not JSON{at}" if data else "it is empty"
+        problem = f"it is not JSON{_place(error)}" if data else "it is empty"
     raise UnreadableError(problem)
+
+
+def _place(error: ValueError) -> str:
+    if not isinstance(error, json.JSONDecodeError):
+        return ""
+    found = error.doc[error.pos : error.pos + 1]
+    # Of the text nothing is repeated but what nobody sees.
+    what = f", where {named(found)} stands" if found and is_invisible(found) else ""
+    return f" at position {error.pos}{what}"
 
 
 def as_object(value: object) -> dict[str, object] | None:
@@ -180,12 +193,30 @@ def new_restream(value: object) -> NewRestream:
     """
     try:
         return _FAST.structure(value, NewRestream)
-    except InvalidRestreamError:
-        raise
     except Exception:  # noqa: BLE001 - cattrs hands on whatever the reading raised
-        problems = _explain(value, NewRestream, "")
-    field, _, reason = problems[0].partition(": ")
-    raise InvalidRestreamError(field, reason)
+        first, *others = _problems(value)
+    raise InvalidRestreamError(*first, *others)
+
+
+def in_json_names(error: InvalidRestreamError) -> str:
+    """Return what is wrong with a `NewRestream` as a sentence with the wire's names."""
+    return "; ".join(f"{wire_name(field)} {reason}" for field, reason in error.problems)
+
+
+def _problems(value: object) -> Iterator[tuple[str, str]]:
+    """Return all fields of a `NewRestream` that are wrong, each with its reason."""
+    fields = as_object(value)
+    if fields is None:
+        yield "the value", f"must be an object, not {_json_name(value)}"
+        return
+    for field, kind in _NEW_FIELDS.items():
+        name = wire_name(field)
+        if name not in fields:
+            yield field, "is missing"
+        elif type(fields[name]) is not kind:
+            yield field, f"must be {_JSON_NAMES[kind]}, not {_json_name(fields[name])}"
+        elif reason := CHECKS[field](fields[name]):
+            yield field, reason
 
 
 def restream(value: object) -> Restream:

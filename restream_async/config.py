@@ -10,9 +10,11 @@ from urllib.parse import SplitResult, urlsplit
 import attrs
 
 from restream_async.errors import ConfigurationError
+from restream_async.text_checks import stray, wrong_address
 
 InDoubt: TypeAlias = Literal["confirm", "resend", "raise"]
 
+_EXAMPLE: Final = "https://api.example.com"
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
 # A token of RFC 9110, section 5.6.2.
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -117,33 +119,33 @@ def _given(name: str, value: object) -> str:
         )
     if not isinstance(found, str):
         raise ConfigurationError(f"{name} must be a string, not {type(found).__name__}")
+    if problem := stray(found, "spaces" if name == "project_id" else "visible"):
+        raise ConfigurationError(f"{name} {problem} (set it with {name}=… or {variable})")
     return found
 
 
 def _visible(name: str, value: str) -> str:
     if not _VISIBLE.fullmatch(value):
         raise ConfigurationError(
-            f"{name} contains a line break, a space or another character that cannot stand in a "
-            f"header: check what was copied with it (set it with {name}=… or "
-            f"RESTREAM_{name.upper()})"
+            f"{name} contains a character that is not ASCII, which cannot stand in a header: check "
+            f"what was copied with it (set it with {name}=… or RESTREAM_{name.upper()})"
         )
     return value
 
 
 def _project_id(value: str) -> str:
-    if not value.strip() or not value.isprintable() or value in {".", ".."}:
+    if value in {".", ".."}:
         raise ConfigurationError(
-            "project_id must be printable and not blank (set it with project_id=… or "
-            "RESTREAM_PROJECT_ID)"
+            f"project_id must not be {value!r} (set it with project_id=… or RESTREAM_PROJECT_ID)"
         )
     return value
 
 
 def _base_url(value: str, *, allow_http: bool) -> str:
     parts = _split(value)
-    wrong = ""
+    wrong = wrong_address(value, _EXAMPLE)
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
-        wrong = "must be an http(s) URL with a scheme and a host, such as https://api.example.com"
+        wrong = wrong or f"must begin with https:// or http://, such as {_EXAMPLE}"
     elif "@" in parts.netloc:
         wrong = "must not contain a user name or password: the API key goes into api_key"
     elif parts.query or parts.fragment or value.endswith(("?", "#")):
@@ -159,9 +161,6 @@ def _base_url(value: str, *, allow_http: bool) -> str:
 
 
 def _split(value: str) -> SplitResult | None:
-    # urlsplit drops line breaks and tabs silently: what would be sent is not what was set.
-    if not value.isprintable() or " " in value:
-        return None
     try:
         parts = urlsplit(value)
         _ = parts.port

@@ -33,17 +33,27 @@ class InvalidRestreamError(RestreamError, ValueError):
     """A value cannot be sent to the service; `field` names it, `reason` says why.
 
     The value itself is not repeated: it may be a secret.
+
+    Attributes:
+        field: the first wrong field.
+        reason: what is wrong with it.
+        problems: all wrong fields, each with its reason.
+
     """
 
-    def __init__(self, field: str, reason: str) -> None:
-        """Name the field and the reason, for example `"title"` and `"must not be empty"`."""
-        super().__init__(field, reason)
+    def __init__(self, field: str, reason: str, *others: tuple[str, str]) -> None:
+        """Name the field and the reason, for example `"title"` and `"must not be empty"`.
+
+        `others` are further wrong fields, each with its reason.
+        """
+        super().__init__(field, reason, *others)
         self.field = field
         self.reason = reason
+        self.problems = ((field, reason), *others)
 
     def __str__(self) -> str:
-        """Return the field and the reason as one sentence."""
-        return f"{self.field} {self.reason}"
+        """Return the fields and the reasons as one sentence."""
+        return "; ".join(f"{field} {reason}" for field, reason in self.problems)
 
 
 @attrs.frozen

@@ -1,44 +1,25 @@
 """What goes in and what comes out: `NewRestream`, `Restream` and the outcomes of a bulk run."""
 
-import contextlib
 import enum
 import functools
-import re
-from typing import Final, TypeAlias
-from urllib.parse import urlsplit
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias, cast
 
 import attrs
 
 from restream_async.errors import InvalidRestreamError, RestreamError
 from restream_async.frozen import Frozen, maker
 from restream_async.redaction import mask_url, redact_values, url_secrets
+from restream_async.text_checks import Inside, stray, wrong_address
 
 LONGEST_TEXT: Final = 16_384
 """Characters of one field. The service documents no limit, but it repeats all fields in its answer,
 which is read up to 1 MiB: four fields of this length fit, however JSON escapes them."""
 
-# Control characters, line and paragraph separators, and halves of surrogate pairs (which no
-# UTF-8 can carry).
-_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_EXAMPLE: Final = "rtmps://live.example.com/app"
 
-
-def check_text(field: str, value: object) -> str:
-    """Return `value` if it is a string that the service can take, or say what is wrong with it.
-
-    Raises:
-        InvalidRestreamError: it is no string, empty or blank, longer than `LONGEST_TEXT`, or holds
-            control characters.
-
-    """
-    if not isinstance(value, str):
-        raise InvalidRestreamError(field, f"must be a string, not {type(value).__name__}")
-    if len(value) > LONGEST_TEXT:
-        raise InvalidRestreamError(field, f"must not be longer than {LONGEST_TEXT:,} characters")
-    if not value.strip():
-        raise InvalidRestreamError(field, "must not be empty")
-    if _FORBIDDEN.search(value):
-        raise InvalidRestreamError(field, "must not contain control characters or line breaks")
-    return value
+Check: TypeAlias = Callable[[object], str]
+"""Says what is wrong with a value; of a good one, nothing."""
 
 
 def check_identifier(field: str, value: object) -> str:
@@ -49,35 +30,46 @@ def check_identifier(field: str, value: object) -> str:
             which would change the path that it stands in.
 
     """
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
-    text = check_text(field, value)
-    if text in {".", ".."}:
-        raise InvalidRestreamError(field, f"must not be {text!r}")
-    return text
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if problem := _wrong_identifier(text):
+        raise InvalidRestreamError(field, problem)
+    return cast("str", text)
 
 
-@functools.lru_cache(maxsize=256)
-def _names_a_host(url: str) -> bool:
-    # The parser's own error may repeat the URL: nothing may chain to it.
-    with contextlib.suppress(ValueError):
-        parts = urlsplit(url)
-        return bool(parts.scheme and (parts.hostname or "").strip() and parts.port != 0)
-    return False
+def _wrong_text(value: object, inside: Inside) -> str:
+    if not isinstance(value, str):
+        return f"must be a string, not {type(value).__name__}"
+    if len(value) > LONGEST_TEXT:
+        return f"must not be longer than {LONGEST_TEXT:,} characters"
+    return stray(value, inside) if value.strip() else "must not be empty"
 
 
-def _check_url(field: str, value: object) -> None:
-    if " " in (text := check_text(field, value)):
-        raise InvalidRestreamError(field, "must not contain spaces")
-    if not _names_a_host(text):
-        raise InvalidRestreamError(
-            field, "must have a scheme and a host, such as rtmps://live.example.com/app"
-        )
+def _wrong_title(value: object) -> str:
+    return _wrong_text(value, "text")
 
 
-def _check_flag(field: str, value: object) -> None:
-    if not isinstance(value, bool):
-        raise InvalidRestreamError(field, f"must be true or false, not {type(value).__name__}")
+def _wrong_key(value: object) -> str:
+    return _wrong_text(value, "spaces")
+
+
+def _wrong_identifier(value: object) -> str:
+    if problem := _wrong_text(value, "spaces"):
+        return problem
+    return f"must not be {value!r}" if value in {".", ".."} else ""
+
+
+# Many restreams have the same URL.
+_wrong_stream_address = functools.lru_cache(maxsize=256)(
+    functools.partial(wrong_address, example=_EXAMPLE)
+)
+
+
+def _wrong_url(value: object) -> str:
+    return _wrong_text(value, "visible") or _wrong_stream_address(cast("str", value))
+
+
+def _wrong_flag(value: object) -> str:
+    return "" if isinstance(value, bool) else f"must be true or false, not {type(value).__name__}"
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -92,8 +84,10 @@ class NewRestream:
         status: true to start active.
 
     Raises:
-        InvalidRestreamError: a field is empty, of the wrong type, malformed, or longer than 16,384
-            characters. All five are mandatory in the service's documentation of `POST /restreams`.
+        InvalidRestreamError: a field is empty, of the wrong type, malformed, longer than 16,384
+            characters, begins or ends with a space, or holds an invisible character. All wrong
+            fields are named. All five are mandatory in the service's documentation of
+            `POST /restreams`.
 
     """
 
@@ -104,7 +98,7 @@ class NewRestream:
     status: bool
 
     def __attrs_post_init__(self) -> None:
-        """Check every field, the first wrong one is named."""
+        """Check every field; all wrong ones are named."""
         video_id, title, url, key = self.video_id, self.title, self.stream_url, self.stream_key
         # At a glance all is well, as it nearly always is; if not, it is looked at closely.
         if not (
@@ -112,20 +106,20 @@ class NewRestream:
             and type(video_id) is type(title) is type(url) is type(key) is str
             and (text := f"{video_id}{title}{url}{key}").isprintable()
             and len(text) <= LONGEST_TEXT
-            and bool(video_id.strip(".") and title.strip() and key.strip())
-            and not video_id.isspace()
+            and bool(video_id.strip(".") and title and key)
+            and video_id == video_id.strip()
+            and title == title.strip()
+            and key == key.strip()
             and " " not in url
-            and _names_a_host(url)
+            and not _wrong_stream_address(url)
         ):
             self._check()
 
     def _check(self) -> None:
-        # As a text first: an identifier may be an integer, a video id may not.
-        check_identifier("video_id", check_text("video_id", self.video_id))
-        check_text("title", self.title)
-        _check_url("stream_url", self.stream_url)
-        check_text("stream_key", self.stream_key)
-        _check_flag("status", self.status)
+        found = {name: check(getattr(self, name)) for name, check in CHECKS.items()}
+        problems = [(name, problem) for name, problem in found.items() if problem]
+        if problems:
+            raise InvalidRestreamError(*problems[0], *problems[1:])
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -141,6 +135,16 @@ class NewRestream:
             stream_url=mask_url(self.stream_url),
             status=self.status,
         )
+
+
+CHECKS: Final[Mapping[str, Check]] = {
+    "video_id": _wrong_identifier,
+    "title": _wrong_title,
+    "stream_url": _wrong_url,
+    "stream_key": _wrong_key,
+    "status": _wrong_flag,
+}
+"""How each field of a `NewRestream` is checked."""
 
 
 @attrs.frozen(kw_only=True, repr=False)

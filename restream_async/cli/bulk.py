@@ -48,7 +48,11 @@ def bulk(  # noqa: PLR0913 - one for each option
     connection: ConnectionOptions,
     *,
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="CSV or JSON lines; - reads standard input.")
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="CSV or JSON lines, also compressed with gzip; - reads standard input.",
+        ),
     ],
     form: Annotated[
         Format | None,
@@ -153,9 +157,9 @@ def bulk(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Create all restreams of a file. Every line is checked before the first one is sent.
 
-    CSV needs a first line that names the columns videoId, title, streamUrl, streamKey and status
-    (true, 1, yes, on or active; false, 0, no, off or inactive); others are ignored. JSON lines
-    have the same names, and a real true or false.
+    CSV, separated by commas, semicolons or tabs, needs a first line that names the columns
+    videoId, title, streamUrl, streamKey and status (true, 1, yes, on or active; false, 0, no, off
+    or inactive); others are ignored. JSON lines have the same names, and a real true or false.
 
     The outcomes are JSON lines, on standard output or in --output: line, index, outcome, videoId,
     title; id, status, differences (what the service has otherwise than asked: title, status),

@@ -17,7 +17,11 @@ from restream_async.cli.source import Source
 def enqueue(  # noqa: PLR0913 - one for each option
     *,
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="CSV or JSON lines; - reads standard input.")
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="CSV or JSON lines, also compressed with gzip; - reads standard input.",
+        ),
     ],
     nats: NatsChoice,
     form: Annotated[

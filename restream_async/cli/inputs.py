@@ -12,9 +12,10 @@ from typing import Final, Literal, TypeAlias, cast
 import attrs
 
 from restream_async import InvalidRestreamError, NewRestream, codec
-from restream_async.cli.screen import safe
+from restream_async.cli.screen import plural, safe
 from restream_async.cli.trouble import Trouble
 from restream_async.codec import UnreadableError
+from restream_async.text_checks import named, trimmed
 
 Format: TypeAlias = Literal["csv", "jsonl"]
 
@@ -26,7 +27,6 @@ STATUS_WORDS: Final = {
 }
 
 _BOM: Final = b"\xef\xbb\xbf"
-_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 # How bytes that are no UTF-8 come out of decoding.
 _UNDECODED: Final = re.compile(r"[\udc80-\udcff]")
 _NO_UTF8: Final = "is not UTF-8: save the file as UTF-8"
@@ -71,7 +71,7 @@ class Reader:
         """Read all lines of an input, each with its line break. Blank ones are left out.
 
         Raises:
-            Trouble: there is no usable header.
+            Trouble: there is no usable header, or it is a JSON array.
 
         """
         texts = self._texts(lines)
@@ -84,7 +84,8 @@ class Reader:
         if header is None:
             return
         delimiter, columns = self._columns(header)
-        self._note(name for name in columns if name not in COLUMNS)
+        self._note(name for name in columns if name and name not in COLUMNS)
+        self._note(f"{column} (without a name)" for column in _nameless(columns))
         rows = csv.reader(texts, delimiter=delimiter, strict=True)
         while True:
             # A quoted cell may hold line breaks: a row is known by the line it begins on.
@@ -94,15 +95,23 @@ class Reader:
             except StopIteration:
                 return
             except csv.Error as error:
-                yield Bad(line, _csv_problem(error))
+                yield Bad(line, _csv_problem(error, lines=header_line + rows.line_num + 1 - line))
                 continue
             if any(map(str.strip, cells)):
                 yield _csv_row(line, columns, cells)
 
     def _jsonl(self, texts: Iterator[str]) -> Iterator[Row | Bad]:
+        first = True
         for line, text in enumerate(texts, 1):
-            if text.strip():
-                yield self._json_row(line, text)
+            if not text.strip():
+                continue
+            if first and text.lstrip().startswith("["):
+                raise Trouble(
+                    f"{self.name} is a JSON array: one object a line is needed, as "
+                    "`jq -c '.[]'` writes them"
+                )
+            first = False
+            yield self._json_row(line, text)
 
     def _json_row(self, line: int, text: str) -> Row | Bad:
         if _UNDECODED.search(text):
@@ -116,34 +125,49 @@ class Reader:
         except UnreadableError as error:
             return Bad(line, str(error).removeprefix("it "))
         except InvalidRestreamError as error:
-            return Bad(line, _reason(error))
+            return Bad(line, codec.in_json_names(error))
         self._note(name for name in fields if name not in COLUMNS)
         return row
 
     def _texts(self, lines: Iterable[bytes]) -> Iterator[str]:
         start = True
         for line in lines:
-            if start and line.startswith(_UTF16):
-                raise Trouble(f"{self.name} is UTF-16: save it as UTF-8")
             # Undecodable bytes are kept for later, so that their line is reported with its number.
             yield (line.removeprefix(_BOM) if start else line).decode(errors="surrogateescape")
             start = False
 
     def _columns(self, header: str) -> tuple[str, list[str]]:
         """Return the delimiter, and the names of the columns as the wire spells them."""
-        found = {delimiter: _names(header, delimiter) for delimiter in _DELIMITERS}
+        found = {delimiter: self._names(header, delimiter) for delimiter in _DELIMITERS}
         for delimiter, names in found.items():
             doubled = [name for name in COLUMNS if names.count(name) > 1]
             if doubled:
-                raise Trouble(f"{self.name} has the column {doubled[0]} more than once")
+                columns = "column" if len(doubled) == 1 else "columns"
+                raise Trouble(f"{self.name} has the {columns} {', '.join(doubled)} more than once")
             if set(COLUMNS).issubset(names):
                 return delimiter, names
         nearest = max(found.values(), key=lambda names: len(set(COLUMNS).intersection(names)))
-        missing = [name for name in COLUMNS if name not in nearest]
+        if header.lstrip().startswith(("{", "[")):
+            raise Trouble(f"{self.name} is JSON, not CSV: pass --format jsonl for JSON lines")
+        if _UNDECODED.search(header):
+            raise Trouble(f"the first line of {self.name} {_NO_UTF8}")
+        missing = ", ".join(name for name in COLUMNS if name not in nearest)
+        nameless = ", ".join(_nameless(nearest)[:_MOST_EXTRA])
         raise Trouble(
             f"the first line of {self.name} must name the columns {','.join(COLUMNS)}; "
-            f"missing: {', '.join(missing)}"
+            f"missing: {missing}" + (f"; without a name: {nameless}" if nameless else "")
         )
+
+    def _names(self, header: str, delimiter: str) -> list[str]:
+        try:
+            cells = next(csv.reader([header], delimiter=delimiter))
+        except csv.Error as error:
+            problem = _csv_problem(error, lines=1)
+        else:
+            known = {name.casefold(): name for name in COLUMNS}
+            names = map(trimmed, cells)
+            return [known.get(name.casefold(), name) for name in names]
+        raise Trouble(f"the first line of {self.name}: {problem}")
 
     def _note(self, names: Iterable[str]) -> None:
         for name in names:
@@ -151,46 +175,44 @@ class Reader:
                 self.extra[safe(name)] = None
 
 
-def _names(header: str, delimiter: str) -> list[str]:
-    try:
-        cells = next(csv.reader([header], delimiter=delimiter))
-    except csv.Error:
-        return []
-    known = {name.casefold(): name for name in COLUMNS}
-    return [known.get(cell.strip().casefold(), cell.strip()) for cell in cells]
+def _nameless(columns: Sequence[str]) -> list[str]:
+    return [f"column {number}" for number, name in enumerate(columns, 1) if not name]
 
 
 def _csv_row(line: int, columns: Sequence[str], cells: Sequence[str]) -> Row | Bad:
     if len(cells) != len(columns):
         return Bad(
             line,
-            f"has {len(cells)} cells where the header has {len(columns)} "
+            f"has {plural(len(cells), 'cell')} where the header has {len(columns)} "
             '(a cell that holds a delimiter or a quote stands in "quotes")',
         )
     values = dict(zip(columns, cells, strict=True))
     if any(map(_UNDECODED.search, cells)):
         return Bad(line, _NO_UTF8)
-    status = STATUS_WORDS.get(values["status"].strip().casefold())
-    if status is None:
-        return Bad(line, f"status must be one of {', '.join(STATUS_WORDS)}")
-    for name in COLUMNS:
-        # An accident of typing, and a restream that goes nowhere.
-        if values[name] != values[name].strip() and name != "status":
-            return Bad(line, f"{name} begins or ends with a space")
+    status = STATUS_WORDS.get(trimmed(values["status"]).casefold())
+    problems: list[str] = []
     try:
-        return Row(line, codec.new_restream({**values, "status": status}))
+        # Where the status is no word for one, the others are checked all the same.
+        restream = codec.new_restream({**values, "status": bool(status)})
     except InvalidRestreamError as error:
-        return Bad(line, _reason(error))
+        problems.append(codec.in_json_names(error))
+    else:
+        if status is not None:
+            return Row(line, restream)
+    if status is None:
+        problems.append(f"status must be one of {', '.join(STATUS_WORDS)}")
+    return Bad(line, "; ".join(problems))
 
 
-def _csv_problem(error: csv.Error) -> str:
+def _csv_problem(error: csv.Error, *, lines: int) -> str:
+    """Return what is wrong with a row that was read up to the last of its `lines`."""
     # The module's own texts repeat no cell.
     text = str(error)
-    if "unexpected end of data" in text or "field larger" in text:
+    if "unexpected end of data" in text:
         return "a quoted cell is not closed"
+    if "field larger" in text:
+        quote = ": its closing quote seems to be missing" if lines > 1 else ""
+        return f"a cell is longer than {csv.field_size_limit():,} characters{quote}"
+    if "new-line character" in text:
+        return f"{named(chr(13))} stands outside of quotes"
     return f"is not CSV: {text}"
-
-
-def _reason(error: InvalidRestreamError) -> str:
-    between = ": " if error.reason.startswith("expected") else " "
-    return f"{codec.wire_name(error.field)}{between}{error.reason}"

@@ -77,7 +77,7 @@ def create(  # noqa: PLR0913 - one for each option
             status=not inactive,
         )
     except InvalidRestreamError as error:
-        sentence = f"{_FIELDS[error.field]} {error.reason}"
+        sentence = "; ".join(f"{_FIELDS[field]} {reason}" for field, reason in error.problems)
     else:
         restream = _call(
             client,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from restream_async.cli.trouble import Trouble, why
+from restream_async.text_checks import NoTextError, text_of_file
 
 STREAM_KEY_VARIABLE: Final = "RESTREAM_STREAM_KEY"
 
@@ -19,7 +20,9 @@ _STDIN: Final = Path("-")
 
 
 def secret_in(path: Path, what: str) -> str:
-    """Return the secret in a file, or on standard input for `-`, without its last line break.
+    """Return the secret in a file, or on standard input for `-`.
+
+    A byte order mark at its start and its last line break belong to the file, not to the secret.
 
     Raises:
         Trouble: there is none, or it cannot be read.
@@ -37,13 +40,9 @@ def secret_in(path: Path, what: str) -> str:
     if len(data) > _LONGEST:
         raise Trouble(f"{name} is too long to hold {what}: is it the right file?")
     try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        # Not chained: the error carries the data.
-        text = None
-    if text is None:
-        raise Trouble(f"{name} is no text, so it does not hold {what}: is it the right file?")
-    secret = text.removesuffix("\n").removesuffix("\r")
+        secret = text_of_file(data)
+    except NoTextError as error:
+        raise Trouble(f"{name} should hold {what}, but {error}: is it the right file?") from None
     if not secret:
         raise Trouble(f"{name} is empty: it should hold {what}")
     return secret

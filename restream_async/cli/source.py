@@ -2,9 +2,10 @@
 
 The first reading checks every line before anything is sent, the second one sends. Neither keeps
 lines, so memory does not grow with the input. What keeps them honest with each other is a digest
-of each block of lines.
+of each block of lines. A file that is compressed with gzip is unpacked while it is read.
 """
 
+import gzip
 import hashlib
 import os
 import re
@@ -12,14 +13,16 @@ import shutil
 import stat
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, Self
+from typing import BinaryIO, Final, Self, cast
 
 from rich.console import Console
 
+from restream_async.cli.file_kinds import GZIP, why_unreadable
 from restream_async.cli.files import Role
 from restream_async.cli.inputs import Format
 from restream_async.cli.screen import say
@@ -28,11 +31,19 @@ from restream_async.cli.trouble import Trouble, why
 STDIN: Final = "-"
 
 _LONGEST_LINE: Final = 1024 * 1024
+_START: Final = 4096
 _LINES_IN_BLOCK: Final = 1000
 _BYTES_IN_BLOCK: Final = 1024 * 1024
 # Names of open descriptors: beside them there is no place for a journal.
 _DESCRIPTOR: Final = re.compile(r"/dev/stdin|/dev/fd/\d+|/proc/[^/]+/fd/\d+")
-_ENDINGS: Final[dict[str, Format]] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_ENDINGS: Final[dict[str, Format]] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+}
+# What reading raises; the last two where gzip data are cut off or damaged.
+_FAILURES: Final = (OSError, EOFError, zlib.error)
 
 
 class Source(AbstractContextManager["Source"]):
@@ -54,6 +65,7 @@ class Source(AbstractContextManager["Source"]):
         self.name = "standard input" if where == STDIN else where
         self._where = where
         self._file: BinaryIO | None = None
+        self._closing = ExitStack()
         self._digests: list[bytes] = []
 
     def __enter__(self) -> Self:
@@ -64,8 +76,9 @@ class Source(AbstractContextManager["Source"]):
 
         """
         try:
-            self._file = self._open()
+            self._file = self._unpacked(self._closing.enter_context(self._open()))
         except OSError as error:
+            self._closing.close()
             raise Trouble(f"cannot read {self.name}: {why(error)}") from None
         return self
 
@@ -76,7 +89,7 @@ class Source(AbstractContextManager["Source"]):
         trace: TracebackType | None,
     ) -> None:
         """Close it; a copy is gone."""
-        self._opened.close()
+        self._closing.close()
 
     @property
     def role(self) -> Role:
@@ -95,28 +108,26 @@ class Source(AbstractContextManager["Source"]):
         """Return the format: by the ending of the name, else by the first character.
 
         Raises:
-            Trouble: it is a JSON array.
+            Trouble: it cannot be read.
 
         """
-        known = _ENDINGS.get(Path(self._where).suffix.lower())
+        path = Path(self._where)
+        ending = path.with_suffix("").suffix if path.suffix.lower() == ".gz" else path.suffix
+        known = _ENDINGS.get(ending.lower())
         if known is not None:
             return known
-        self._opened.seek(0)
-        start = self._opened.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-        if start == b"[":
-            raise Trouble(
-                f"{self.name} is a JSON array: one object a line is needed, as "
-                "`jq -c '.[]'` writes them"
-            )
-        return "jsonl" if start == b"{" else "csv"
+        start = self._start().removeprefix(b"\xef\xbb\xbf").lstrip()
+        return "jsonl" if start.startswith((b"{", b"[")) else "csv"
 
     def lines(self) -> Iterator[bytes]:
         """Read all lines, and remember what they were.
 
         Raises:
-            Trouble: it cannot be read, or a line is too long to be one.
+            Trouble: it cannot be read, is no text, or a line is too long to be one.
 
         """
+        if problem := why_unreadable(self._start()):
+            raise Trouble(f"{self.name} {problem}")
         self._digests.clear()
         for block in self._blocks():
             self._digests.append(_digest(block))
@@ -158,6 +169,20 @@ class Source(AbstractContextManager["Source"]):
         with file:
             return _copied(file)
 
+    def _unpacked(self, file: BinaryIO) -> BinaryIO:
+        start = file.read(len(GZIP))
+        file.seek(0)
+        if start != GZIP:
+            return file
+        return cast("BinaryIO", self._closing.enter_context(gzip.GzipFile(fileobj=file)))
+
+    def _start(self) -> bytes:
+        self._opened.seek(0)
+        try:
+            return self._opened.read(_START)
+        except _FAILURES as error:
+            raise self._unreadable(error) from None
+
     def _blocks(self) -> Iterator[list[bytes]]:
         self._opened.seek(0)
         block: list[bytes] = []
@@ -177,16 +202,25 @@ class Source(AbstractContextManager["Source"]):
             number += 1
             try:
                 line = self._opened.readline(_LONGEST_LINE + 1)
-            except OSError as error:
-                raise Trouble(f"cannot read {self.name} at line {number:,}: {why(error)}") from None
+            except _FAILURES as error:
+                raise self._unreadable(error, f" at line {number:,}") from None
             if len(line) > _LONGEST_LINE:
                 raise Trouble(
-                    f"{self.name}: line {number:,} is longer than a mebibyte, so this is neither "
-                    "CSV nor JSON lines; nothing more was read"
+                    f"{self.name}: line {number:,} is longer than {_LONGEST_LINE:,} bytes, more "
+                    "than any restream has; nothing more was read: is it the right file?"
                 )
             if not line:
                 return
             yield line
+
+    def _unreadable(self, error: OSError | EOFError | zlib.error, place: str = "") -> Trouble:
+        if isinstance(error, EOFError):
+            problem = "the file is incomplete: its gzip data end in the middle"
+        elif isinstance(error, gzip.BadGzipFile | zlib.error):
+            problem = "its gzip data are damaged"
+        else:
+            problem = why(error)
+        return Trouble(f"cannot read {self.name}{place}: {problem}")
 
     def _changed(self, line: int) -> Trouble:
         return Trouble(
@@ -199,6 +233,7 @@ def _copied(stream: BinaryIO) -> BinaryIO:
     # Nameless and 0600: it holds stream keys.
     copy = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the source
     shutil.copyfileobj(stream, copy)
+    copy.seek(0)
     return copy
 
 

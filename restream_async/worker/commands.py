@@ -60,5 +60,4 @@ def _item(value: object) -> Item:
     try:
         return codec.new_restream(cast("dict[str, object]", value))
     except InvalidRestreamError as error:
-        between = ": " if error.reason.startswith("expected") else " "
-        return Unusable(f"{codec.wire_name(error.field)}{between}{error.reason}")
+        return Unusable(codec.in_json_names(error))

@@ -18,6 +18,7 @@ from nats.js import JetStreamContext
 
 from restream_async.errors import ConfigurationError
 from restream_async.redaction import redact
+from restream_async.text_checks import stray
 from restream_async.worker.insisting import InsistingClient
 from restream_async.worker.names import FILE_VARIABLES, URL_VARIABLE
 
@@ -59,6 +60,10 @@ class NatsOptions:
 
     def __attrs_post_init__(self) -> None:
         """Check what can be checked without a server."""
+        # Spaces around a comma belong to the list.
+        for part in self.url.split(","):
+            if problem := stray(part.strip(), "spaces"):
+                raise ConfigurationError(f"the address of the NATS server {problem}")
         if not all(part.hostname for part in self._addresses()):
             raise ConfigurationError(
                 "the address of the NATS server cannot be read: it must be such as "

@@ -25,6 +25,7 @@ import attrs
 from restream_async import codec
 from restream_async.errors import ConfigurationError, InvalidRestreamError
 from restream_async.model import NewRestream, check_identifier
+from restream_async.text_checks import text_of_file
 from restream_async.worker.commands import LARGEST
 
 CREATED: Final = "live.video.created"
@@ -69,10 +70,10 @@ class Destination:
             # A title is for people: what the event lacks is no reason to create nothing.
             return " ".join(value.split()) if isinstance(value, str) else ""
 
-        title = _PLACE.sub(fill, self.title).strip()
+        title = "".join(filter(str.isprintable, _PLACE.sub(fill, self.title))).strip()
         return NewRestream(
             video_id=video_id,
-            title="".join(filter(str.isprintable, title)) or video_id,
+            title=title or video_id,
             stream_url=self.stream_url,
             stream_key=self.stream_key,
             status=self.status,
@@ -195,10 +196,10 @@ def _key(where: str, item: dict[str, Any], folder: Path, environment: Mapping[st
     else:
         source = f"the file {file}"
         try:
-            key = (folder / str(file)).read_text().removesuffix("\n").removesuffix("\r")
+            key = text_of_file((folder / str(file)).read_bytes())
         except (OSError, ValueError) as error:
             key = ""
-            source = f"{source} ({getattr(error, 'strerror', None) or 'no text'})"
+            source = f"{source} ({getattr(error, 'strerror', None) or error})"
     if not key:
         raise ConfigurationError(f"{where}: no stream key in {source}")
     return key

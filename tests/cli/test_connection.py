@@ -34,7 +34,7 @@ def test_all_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -
         (
             {"base_url": "api.example.com"},
             (
-                "the base URL must be an http(s) URL with a scheme and a host, such as "
+                "the base URL must have a scheme and a host, such as "
                 "https://api.example.com (set it with --base-url or RESTREAM_BASE_URL)"
             ),
         ),
@@ -56,7 +56,7 @@ def test_all_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -
         (
             {"project_id": " "},
             (
-                "the project id must be printable and not blank (set it with --project-id or "
+                "the project id must not begin with U+0020 (space) (set it with --project-id or "
                 "RESTREAM_PROJECT_ID)"
             ),
         ),
@@ -75,7 +75,7 @@ def test_a_key_with_a_space_is_refused_without_being_shown(tmp_path: Path) -> No
     path = tmp_path / "key"
     path.write_text(f"{API_KEY} \n")
     sentence = trouble_with(base_url="https://api.example.com", project_id="p1", api_key_file=path)
-    assert sentence.startswith("the API key contains a line break, a space")
+    assert sentence.startswith("the API key must not end with U+0020 (space)")
 
 
 def test_plain_http_is_permitted_where_it_is_asked_for(settings: pytest.MonkeyPatch) -> None:
@@ -112,10 +112,13 @@ def test_a_ca_file_is_taken(settings: pytest.MonkeyPatch, tmp_path: Path) -> Non
     assert "api.example.com" in repr(client_for(options))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 @pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
-def test_a_secret_file_may_end_with_a_line_break(tmp_path: Path, ending: str) -> None:
+def test_a_secret_file_may_begin_with_a_byte_order_mark_and_end_with_a_line_break(
+    tmp_path: Path, ending: str, encoding: str
+) -> None:
     path = tmp_path / "key"
-    path.write_bytes((STREAM_KEY + ending).encode())
+    path.write_bytes((STREAM_KEY + ending).encode(encoding))
     assert secret_in(path, "the stream key") == STREAM_KEY
 
 
@@ -130,7 +133,10 @@ def test_only_one_line_break_is_taken_off(tmp_path: Path) -> None:
     [
         (b"", "is empty: it should hold the API key"),
         (b"\n", "is empty"),
-        (b"\xff\xfe", "is no text"),
+        (b"\xff\xfe", "should hold the API key, but is UTF-16: save it as UTF-8"),
+        (b"k\0e\0y\0", "is UTF-16"),
+        (b"k\0\0\0e\0\0\0", "is UTF-32"),
+        (b"\xe9", "should hold the API key, but is not UTF-8: is it the right file"),
         (b"x" * 70_000, "is too long to hold the API key: is it the right file?"),
     ],
 )

@@ -103,7 +103,18 @@ def test_create_refuses_a_stream_key_of_several_lines(cli: Cli, sandbox: Sandbox
     del sandbox
     end = cli(*CREATE, *FROM_STDIN, stdin=b"one\ntwo\n")
     assert end.code == 2
-    assert "Error: the stream key must not contain control characters or line breaks" in end.err
+    assert "Error: the stream key must not contain U+000A (line break): it is char" in end.err
+
+
+def test_create_names_all_wrong_options(cli: Cli, sandbox: Sandbox) -> None:
+    options = ["--video-id", "v1 ", "--title", "", "--url", "rtmp://h:0"]
+    end = cli("create", *options, *FROM_STDIN, stdin=b"k\xe2\x80\x8b")
+    assert (end.code, sandbox.counts.posts) == (2, 0)
+    assert end.err == (
+        "Error: --video-id must not end with U+0020 (space); --title must not be empty; "
+        "--url must have a port from 1 to 65535, or none; "
+        "the stream key must not end with U+200B (zero width space)\n"
+    )
 
 
 def test_a_failure_of_the_service_is_one_sentence(cli: Cli, sandbox: Sandbox) -> None:

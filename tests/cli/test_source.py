@@ -1,17 +1,22 @@
+import bz2
+import gzip
 import io
 import itertools
+import lzma
 import os
 import threading
+import tracemalloc
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from restream_async.cli.screen import console_on
 from restream_async.cli.source import Source
 from restream_async.cli.trouble import Trouble
-from tests.cli.kit import Terminal
+from tests.cli.kit import HEADER, Terminal
 
 
 @contextmanager
@@ -90,7 +95,7 @@ def test_blocks_of_long_lines_are_small(file: Path) -> None:
 
 def test_a_line_longer_than_a_mebibyte_is_refused(file: Path) -> None:
     file.write_bytes(b"fine\n" + b"x" * (1024 * 1024 + 1))
-    with opened(file) as source, pytest.raises(Trouble, match=r"line 2 is longer .* neither CSV"):
+    with opened(file) as source, pytest.raises(Trouble, match=r"line 2 is longer .* right file"):
         list(source.lines())
 
 
@@ -134,6 +139,26 @@ def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
         opened(tmp_path / "nothing.csv").__enter__()
 
 
+def test_a_disk_that_fails_at_once_is_one_sentence(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            del size
+            raise OSError(5, "Input/output error")
+
+    broken = Broken()
+
+    def open_(source: Source) -> BinaryIO:
+        del source
+        return broken
+
+    monkeypatch.setattr(Source, "_open", open_)
+    with pytest.raises(Trouble, match=r"cannot read .*: input/output error"):
+        opened(file).__enter__()
+    assert broken.closed
+
+
 def test_a_folder_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(Trouble, match=r"cannot read .*: is a directory"):
         opened(tmp_path).__enter__()
@@ -157,6 +182,11 @@ def test_a_disk_that_fails_is_one_sentence(file: Path, monkeypatch: pytest.Monke
     [
         ("x.csv", b"{", "csv"),
         ("x.CSV", b"", "csv"),
+        ("x.tsv", b"{", "csv"),
+        ("x.csv.gz", b"{", "csv"),
+        ("x.ndjson.GZ", b"", "jsonl"),
+        ("x.gz", b"{", "jsonl"),
+        ("x.json", b" [", "jsonl"),
         ("x.jsonl", b"", "jsonl"),
         ("x.ndjson", b"", "jsonl"),
         ("x.txt", b"videoId,", "csv"),
@@ -172,10 +202,104 @@ def test_the_format_is_known_by_the_ending_else_by_the_start(
         assert source.form() == form
 
 
-def test_a_json_array_is_refused_with_a_way_out(tmp_path: Path) -> None:
-    (tmp_path / "x.json").write_text('[{"videoId": "v1"}]')
-    with opened(tmp_path / "x.json") as source, pytest.raises(Trouble, match=r"jq -c '\.\[\]'"):
-        source.form()
+ARCHIVE = b"name".ljust(257, b"\0") + b"ustar"
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (HEADER.encode("utf-16"), "is UTF-16: save it as UTF-8"),
+        (HEADER.encode("utf-16-le"), "is UTF-16: save it as UTF-8"),
+        (HEADER.encode("utf-16-be"), "is UTF-16: save it as UTF-8"),
+        (HEADER.encode("utf-32"), "is UTF-32: save it as UTF-8"),
+        (HEADER.encode("utf-32-le"), "is UTF-32: save it as UTF-8"),
+        (HEADER.encode("utf-32-be"), "is UTF-32: save it as UTF-8"),
+        (gzip.compress(gzip.compress(b"x")), "is compressed with gzip twice: unpack it once"),
+        (gzip.compress(ARCHIVE), "is a tar archive: unpack it"),
+        (bz2.compress(b"x"), "is compressed with bzip2: unpack it"),
+        (lzma.compress(b"x"), "is compressed with xz: unpack it"),
+        (b"\x28\xb5\x2f\xfd\x04", "is compressed with zstd: unpack it"),
+        (b"7z\xbc\xaf\x27\x1c\0", "is a 7-Zip archive: unpack it"),
+        (b"PK\x03\x04\x14", r"is a ZIP file, as spreadsheets are \(\.xlsx, \.ods\): save"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", r"such as a spreadsheet \(\.xls\): save"),
+        (b"SQLite format 3\0\x10", "is an SQLite database, such as a journal: name the file"),
+        (f"{HEADER}\rv1\r".encode(), r"ends its lines with U\+000D \(carriage return\) alone"),
+        (b'{"videoId": 1}\r{"videoId": 2}\r', r"ends its lines with U\+000D"),
+    ],
+)
+def test_a_file_of_another_kind_is_named(file: Path, data: bytes, problem: str) -> None:
+    file.write_bytes(data)
+    with opened(file) as source, pytest.raises(Trouble, match=f"^{file} .*{problem}"):
+        list(source.lines())
+
+
+@pytest.mark.parametrize(
+    "data", [f"{HEADER}\r\nv1\r\n".encode(), f"{HEADER}\r".encode(), b"x" * 4095 + b"\r\n", b""]
+)
+def test_line_breaks_of_windows_and_files_without_any_are_read(file: Path, data: bytes) -> None:
+    file.write_bytes(data)
+    with opened(file) as source:
+        assert b"".join(source.lines()) == data
+
+
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_a_gzip_file_is_read_as_what_it_holds(file: Path, pieces: int) -> None:
+    file.write_bytes(gzip.compress(lines(2500)) * pieces)
+    with opened(file) as source:
+        first = list(source.lines())
+        assert b"".join(first) == lines(2500) * pieces
+        assert list(source.same_lines()) == first
+
+
+def test_a_gzip_file_may_come_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = gzip.compress(b'{"videoId"')
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+    with opened("-") as source:
+        assert source.form() == "jsonl"
+        assert list(source.lines()) == [b'{"videoId"']
+
+
+def test_a_gzip_file_is_unpacked_in_bounded_memory(file: Path) -> None:
+    with gzip.open(file, "wb", compresslevel=1) as writing:
+        writing.writelines(b"x" * 100_000 + b"\n" for _ in range(200))
+    with opened(file) as source:
+        tracemalloc.start()
+        try:
+            # Twenty megabytes.
+            assert sum(map(len, source.lines())) == 200 * 100_001
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < 4 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("cut", "place"), [(3, ""), (15, ""), (3000, r" at line 1,\d+"), (-1, " at line 2,501")]
+)
+def test_a_gzip_file_that_is_cut_off_is_called_incomplete(file: Path, cut: int, place: str) -> None:
+    file.write_bytes(gzip.compress(lines(2500))[:cut])
+    said = f"cannot read .*csv{place}: the file is incomplete: its gzip data end in the middle"
+    with opened(file) as source, pytest.raises(Trouble, match=said):
+        list(source.lines())
+
+
+@pytest.mark.parametrize("place", [2, 20, -8])
+def test_a_gzip_file_that_is_damaged_is_called_damaged(file: Path, place: int) -> None:
+    data = bytearray(gzip.compress(lines(2500)))
+    data[place] ^= 0xFF
+    file.write_bytes(data)
+    with opened(file) as source, pytest.raises(Trouble, match="its gzip data are damaged"):
+        list(source.lines())
+
+
+def test_a_gzip_file_that_is_cut_off_between_two_readings_ends_the_second(file: Path) -> None:
+    data = gzip.compress(lines(5000))
+    file.write_bytes(data)
+    with opened(file) as source:
+        list(source.lines())
+        os.truncate(file, len(data) // 2)
+        with pytest.raises(Trouble, match=r"at line [\d,]+: the file is incomplete"):
+            list(source.same_lines())
 
 
 def test_a_file_has_its_journal_beside_it(file: Path) -> None:

@@ -11,15 +11,25 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from restream_async import NewRestream, Restream
+from restream_async.text_checks import stray
 
 # A machine that is busy with other things fails no test.
 quick: Final = settings(
     max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
-# What the service can take: no controls, no line or paragraph separators, no half pairs.
+# What the service can take: no controls, no line or paragraph separators, no half pairs; and
+# nothing invisible but a space, except in titles.
 _SENDABLE: Final = st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp"))
-texts: Final = st.text(_SENDABLE, min_size=1, max_size=40).filter(lambda text: bool(text.strip()))
+_VISIBLE: Final = st.characters(
+    exclude_categories=("Cc", "Cf", "Cs", "Zl", "Zp", "Zs"), include_characters=" "
+)
+texts: Final = st.text(_VISIBLE, min_size=1, max_size=40).filter(
+    lambda text: bool(text) and text == text.strip()
+)
+titles: Final = st.text(_SENDABLE, min_size=1, max_size=40).filter(
+    lambda text: bool(text.strip()) and not stray(text, "text")
+)
 _in_urls: Final = texts.map(lambda text: quote(text, safe=""))
 urls: Final = st.builds(
     "{}://{}{}/{}?{}".format,
@@ -32,7 +42,7 @@ urls: Final = st.builds(
 new_restreams: Final = st.builds(
     NewRestream,
     video_id=texts.filter(lambda text: text not in {".", ".."}),
-    title=texts,
+    title=titles,
     stream_url=urls,
     stream_key=texts,
     status=st.booleans(),

@@ -203,16 +203,16 @@ def test_a_deletion_is_answered_with_a_bool(value: object) -> None:
 @pytest.mark.parametrize(
     ("value", "field", "reason"),
     [
-        ({**NEW, "title": 5}, "title", "expected a string, got an integer"),
-        ({**NEW, "status": "yes"}, "status", "expected true or false, got a string"),
-        ({**NEW, "streamKey": None}, "stream_key", "expected a string, got null"),
+        ({**NEW, "title": 5}, "title", "must be a string, not an integer"),
+        ({**NEW, "status": "yes"}, "status", "must be true or false, not a string"),
+        ({**NEW, "streamKey": None}, "stream_key", "must be a string, not null"),
         ({**NEW, "title": ""}, "title", "must not be empty"),
         ({**NEW, "videoId": ".."}, "video_id", "must not be '..'"),
         ({**NEW, "streamUrl": "x"}, "stream_url", "must have a scheme and a host"),
         ({"videoId": "v1"}, "title", "is missing"),
         (FIELDS, "video_id", "is missing"),
-        ([NEW], "the object", "expected an object, got an array"),
-        (None, "the object", "expected an object, got null"),
+        ([NEW], "the value", "must be an object, not an array"),
+        (None, "the value", "must be an object, not null"),
     ],
 )
 def test_a_new_restream_that_cannot_be_read_is_invalid(
@@ -223,6 +223,18 @@ def test_a_new_restream_that_cannot_be_read_is_invalid(
     assert caught.value.field == field
     assert caught.value.reason.startswith(reason)
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
+def test_all_wrong_fields_are_told_in_the_names_of_the_wire() -> None:
+    wrong = {**NEW, "title": 5, "streamUrl": "rtmp://h:0", "streamKey": "k\u200b"}
+    del wrong["videoId"]
+    with pytest.raises(InvalidRestreamError) as caught:
+        codec.new_restream(wrong)
+    assert codec.in_json_names(caught.value) == (
+        "videoId is missing; title must be a string, not an integer; "
+        "streamUrl must have a port from 1 to 65535, or none; "
+        "streamKey must not end with U+200B (zero width space)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -238,14 +250,21 @@ def test_a_new_restream_that_cannot_be_read_is_invalid(
         (b"\xc3\x28", "it is not JSON"),
         (b"\xff\xfe\x00", "it is not JSON"),
         ("{}".encode("utf-16"), "it is not JSON"),
-        ("{}".encode("utf-32-be"), "it is not JSON at position 0"),
+        (
+            "{}".encode("utf-32-be"),
+            "it is not JSON at position 0, where U+0000 (control character) stands",
+        ),
         (b"\xef\xbb\xbf{", "it is not JSON at position 1"),
         (b"[" * 500_000, "it is nested too deeply"),
         (b'{"a":' * 200_000, "it is nested too deeply"),
         (b"1" * 5000, "it is not JSON"),
+        (
+            "{}\u200b",
+            "it is not JSON at position 2, where U+200B (zero width space) stands",
+        ),
         (b'{"id": -' + b"9" * 100_000 + b"}", "it is not JSON"),
     ],
-    ids=range(16),
+    ids=range(17),
 )
 def test_what_is_no_json_is_unreadable(data: bytes | str, problem: str) -> None:
     assert problem_of(codec.parse, data) == problem

@@ -86,28 +86,30 @@ def test_an_empty_argument_is_missing_whatever_the_environment_says(
 
 
 @pytest.mark.parametrize(
-    "key",
+    ("key", "problem"),
     [
-        "key-0c3f9a1d\n",
-        "\nkey-0c3f9a1d",
-        "key-0c3f9a1d\r\nX-Admin: 1",
-        " key-0c3f9a1d",
-        "key 0c3f9a1d",
-        "key\t0c3f9a1d",
-        "key-0c3f9a1d\x00",
-        "key-0c3f9a1d\x7f",
-        "kéy-0c3f9a1d",
-        "key\u00a00c3f9a1d",
-        "key-0c3f9a1d\u200b",
-        "\ufeffkey-0c3f9a1d",
-        "key-0c3f9a1d\ud800",
-        "   ",
+        ("key-0c3f9a1d\n", "must not end with U+000A (line break)"),
+        ("\nkey-0c3f9a1d", "must not begin with U+000A (line break)"),
+        ("key-0c3f9a1d\r\nX-Admin: 1", "must not contain U+000D (carriage return)"),
+        (" key-0c3f9a1d", "must not begin with U+0020 (space)"),
+        ("key 0c3f9a1d", "must not contain U+0020 (space): it is character 4"),
+        ("key\t0c3f9a1d", "must not contain U+0009 (tab)"),
+        ("key-0c3f9a1d\x00", "must not end with U+0000 (control character)"),
+        ("key-0c3f9a1d\x7f", "must not end with U+007F (control character)"),
+        ("kéy-0c3f9a1d", "contains a character that is not ASCII, which cannot stand in a header"),
+        ("key\u00a00c3f9a1d", "must not contain U+00A0 (no-break space)"),
+        ("key-0c3f9a1d\u200b", "must not end with U+200B (zero width space)"),
+        ("\ufeffkey-0c3f9a1d", "must not begin with U+FEFF (byte order mark)"),
+        ("key-0c3f9a1d\ud800", "must not end with U+D800 (half a surrogate pair)"),
+        ("   ", "must not begin with U+0020 (space)"),
     ],
     ids=ascii,
 )
-def test_an_api_key_that_cannot_stand_in_a_header_is_refused_and_not_repeated(key: str) -> None:
+def test_an_api_key_that_cannot_stand_in_a_header_is_refused_and_not_repeated(
+    key: str, problem: str
+) -> None:
     said = wrong(api_key=key)
-    assert said.startswith("api_key contains a line break, a space or another character")
+    assert said.startswith(f"api_key {problem}")
     assert said.endswith("(set it with api_key=… or RESTREAM_API_KEY)")
     assert "0c3f9a1d" not in said
 
@@ -115,7 +117,7 @@ def test_an_api_key_that_cannot_stand_in_a_header_is_refused_and_not_repeated(ke
 def test_an_api_key_from_the_environment_is_checked_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RESTREAM_API_KEY", "key-0c3f9a1d\n")
     said = wrong(api_key=None)
-    assert said.startswith("api_key contains a line break")
+    assert said.startswith("api_key must not end with U+000A (line break)")
     assert "0c3f9a1d" not in said
 
 
@@ -146,10 +148,14 @@ def test_an_auth_scheme_is_one_word(scheme: object) -> None:
     assert wrong(auth_scheme=scheme) == ('auth_scheme must be one word, such as "Bearer", or None')
 
 
-@pytest.mark.parametrize("project", [" ", "\u3000", "p1\n", "p\t1", "p\x00", "p\ud800", ".", ".."])
+@pytest.mark.parametrize(
+    "project",
+    [" ", "\u3000", "p1\n", "p\t1", "p\x00", "p\ud800", ".", "..", "p1 ", "p1\u200b", "p\u00a01"],
+    ids=ascii,
+)
 def test_a_project_id_that_cannot_stand_in_a_path_is_refused(project: str) -> None:
     said = wrong(project_id=project)
-    assert said.startswith("project_id must be")
+    assert said.startswith("project_id must not ")
     assert said.endswith("(set it with project_id=… or RESTREAM_PROJECT_ID)")
 
 
@@ -185,7 +191,10 @@ def test_a_base_url_is_kept_without_slashes_at_its_end(url: str, kept: str) -> N
     assert kept in repr(client(base_url=url))
 
 
-NO_URL: Final = "must be an http(s) URL with a scheme and a host"
+NO_URL: Final = "must have a scheme and a host, such as https://api.example.com"
+NO_HTTP: Final = "must begin with https:// or http://, such as https://api.example.com"
+NO_HOST: Final = "must have a host that can be read"
+NO_PORT: Final = "must have a port from 1 to 65535, or none"
 NO_USER: Final = "must not contain a user name or password"
 NO_QUERY: Final = "must end with its path, without a query or fragment"
 NO_TLS: Final = "is plain http://, which would send the API key unencrypted"
@@ -197,28 +206,30 @@ NO_TLS: Final = "is plain http://, which would send the API key unencrypted"
         ("api.example.com", NO_URL),
         ("//api.example.com", NO_URL),
         ("api.example.com:443", NO_URL),
-        ("ftp://api.example.com", NO_URL),
-        ("wss://api.example.com", NO_URL),
+        ("ftp://api.example.com", NO_HTTP),
+        ("wss://api.example.com", NO_HTTP),
         ("file:///etc/passwd", NO_URL),
         ("https://", NO_URL),
         ("https:///vp", NO_URL),
         ("https://:443", NO_URL),
         ("https:api.example.com", NO_URL),
         ("/vp", NO_URL),
-        (" ", NO_URL),
-        ("https://api.example.com\n", NO_URL),
-        ("https://api.exam\nple.com", NO_URL),
-        ("https://api.example.com\r\n/vp", NO_URL),
-        ("https://api.example.com\t", NO_URL),
-        (" https://api.example.com", NO_URL),
-        ("https://api.example.com/a b", NO_URL),
-        ("https://api.example.com/\x00", NO_URL),
-        ("https://api.example.com\u2028", NO_URL),
-        ("https://api.example.com:65536", NO_URL),
-        ("https://api.example.com:-1", NO_URL),
-        ("https://api.example.com:https", NO_URL),
-        ("https://[2001:db8::1", NO_URL),
-        ("https://[nonsense]", NO_URL),
+        (" ", "must not begin with U+0020 (space)"),
+        ("https://api.example.com\n", "must not end with U+000A (line break)"),
+        ("https://api.exam\nple.com", "must not contain U+000A (line break)"),
+        ("https://api.example.com\r\n/vp", "must not contain U+000D (carriage return)"),
+        ("https://api.example.com\t", "must not end with U+0009 (tab)"),
+        (" https://api.example.com", "must not begin with U+0020 (space)"),
+        ("https://api.example.com/a b", "must not contain U+0020 (space)"),
+        ("https://api.example.com/\x00", "must not end with U+0000 (control character)"),
+        ("https://api.example.com\u2028", "must not end with U+2028 (line separator)"),
+        ("https://api.example.com\u200b", "must not end with U+200B (zero width space)"),
+        ("https://api.example.com:0", NO_PORT),
+        ("https://api.example.com:65536", NO_PORT),
+        ("https://api.example.com:-1", NO_PORT),
+        ("https://api.example.com:https", NO_PORT),
+        ("https://[2001:db8::1", NO_HOST),
+        ("https://[nonsense]", NO_HOST),
         ("https://user:sEcReT@api.example.com", NO_USER),
         ("https://sEcReT@api.example.com", NO_USER),
         ("https://@api.example.com", NO_USER),

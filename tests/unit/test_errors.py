@@ -57,6 +57,7 @@ EXAMPLES: Final[list[RestreamError]] = [
     ConfigurationError("base_url is missing"),
     JournalError("the journal is damaged"),
     InvalidRestreamError("title", "must not be empty"),
+    InvalidRestreamError("title", "must not be empty", ("stream_key", "is missing")),
     api_error(ApiError),
     *(api_error(getattr(errors, name)) for name in API_ERRORS),
     TransportError(CALL, detail="lost", sent=True, attempts=2, note="a note"),

@@ -173,7 +173,7 @@ async def test_a_list_is_created_one_after_the_other() -> None:
         (b"7", "it is no object with the fields of a restream"),
         (b"[]", "it is an empty list"),
         (b'{"videoId": "v1"}', "title is missing"),
-        (encode(new()).replace(b"true", b'"yes"'), "status: expected true or false, got a string"),
+        (encode(new()).replace(b"true", b'"yes"'), "status must be true or false, not a string"),
         (encode(new()).replace(b"rtmps", b""), "streamUrl must have a scheme and a host"),
         (b" " * (LARGEST + 1), "it is too large: 1,048,577 bytes, at most 1,048,576 are taken"),
         (b"[" + b"1," * MOST + b"1]", "it is too long: 1,001 restreams, at most 1,000 are taken"),

@@ -96,6 +96,36 @@ def test_an_event_without_a_title_still_makes_restreams(
     assert youtube.title == "YouTube:"
 
 
+def test_stray_characters_around_a_title_of_an_event_are_left_out(
+    destinations: tuple[Destination, ...],
+) -> None:
+    youtube, _ = restreams_for(event(Title="\ufeffMy show \u200b"), destinations)
+
+    assert youtube.title == "YouTube: My show"
+
+
+@pytest.mark.parametrize(
+    ("data", "key"),
+    [
+        (b"\xef\xbb\xbftwitch-key\r\n", "twitch-key"),
+        ("twitch-key".encode("utf-16"), "is UTF-16: save it as UTF-8"),
+        (b"twitch-key\xff", "is not UTF-8"),
+        (b"twitch-key \n", "stream_key must not end with U\\+0020"),
+    ],
+)
+def test_a_file_with_a_stream_key_has_the_rule_of_all_key_files(
+    destinations: tuple[Destination, ...], tmp_path: Path, data: bytes, key: str
+) -> None:
+    del destinations
+    (tmp_path / "twitch.key").write_bytes(data)
+    if key == "twitch-key":
+        _, twitch = read_destinations(tmp_path / "d.toml", ENVIRONMENT)
+        assert twitch.stream_key == key
+        return
+    with pytest.raises(ConfigurationError, match=key):
+        read_destinations(tmp_path / "d.toml", ENVIRONMENT)
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [

@@ -1,0 +1,41 @@
+"""What a file is that is neither CSV nor JSON lines in UTF-8: its first bytes tell."""
+
+from typing import Final
+
+from restream_async.text_checks import foreign_encoding, named
+
+GZIP: Final = b"\x1f\x8b"
+
+_BEGINNINGS: Final = {
+    GZIP: "is compressed with gzip twice: unpack it once",
+    b"BZh": "is compressed with bzip2: unpack it, or compress it with gzip instead",
+    b"\xfd7zXZ\x00": "is compressed with xz: unpack it, or compress it with gzip instead",
+    b"\x28\xb5\x2f\xfd": "is compressed with zstd: unpack it, or compress it with gzip instead",
+    b"7z\xbc\xaf\x27\x1c": "is a 7-Zip archive: unpack it",
+    b"PK\x03\x04": "is a ZIP file, as spreadsheets are (.xlsx, .ods): save the table as CSV in "
+    "UTF-8, or unpack the archive",
+    b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "is a file of an older office program, such as a "
+    "spreadsheet (.xls): save the table as CSV in UTF-8",
+    b"SQLite format 3\x00": "is an SQLite database, such as a journal: name the file with the "
+    "restreams",
+}
+_LONE_RETURNS: Final = (
+    f"ends its lines with {named(chr(13))} alone: save it with line breaks of Unix or Windows"
+)
+_TAR: Final = (257, b"ustar")
+
+
+def why_unreadable(start: bytes) -> str:
+    """Return what a file is and what to do, by its first few thousand bytes; or nothing."""
+    for beginning, problem in _BEGINNINGS.items():
+        if start.startswith(beginning):
+            return problem
+    at, mark = _TAR
+    if start[at:].startswith(mark):
+        return "is a tar archive: unpack it"
+    if encoding := foreign_encoding(start):
+        return f"is {encoding}: save it as UTF-8"
+    # The last one may be half of a line break that goes on after these bytes.
+    if b"\n" not in start and b"\r" in start[:-1]:
+        return _LONE_RETURNS
+    return ""

@@ -1,0 +1,129 @@
+"""Stray characters, and addresses: one rule for each value, whichever way it comes in.
+
+The ways in are arguments, the environment, key files, CSV, JSON lines, messages and webhooks. A
+stray character is one that copying or saving has added and that hardly anyone sees: a space at an
+end, a no-break or zero-width space, a byte order mark, a line break. Three rules:
+
+1. A value is never changed. One with a stray character is refused, and the reason names the
+   character, never the value: it may be a key.
+2. What belongs to a file and not to the value in it is left out: a byte order mark at the start,
+   and one line break at the end.
+3. Words of a fixed list (names of columns, `true`) are compared without what surrounds them.
+"""
+
+import json
+import unicodedata
+from typing import Final, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+Inside: TypeAlias = Literal["text", "spaces", "visible"]
+"""What may stand between the two ends of a value.
+
+text: what people write: spaces of all kinds, and the joiners and marks that emoji and scripts need.
+spaces: visible characters, and the plain space.
+visible: visible characters alone.
+"""
+
+_BYTE_ORDER_MARK: Final = "\ufeff"
+# Control characters, spaces, the soft hyphen, and what has no width. Not the joiners and direction
+# marks, which a title may begin or end with.
+_AT_AN_END: Final = (
+    "".join(map(chr, (*range(0x21), *range(0x7F, 0xA1), *range(0x2000, 0x200C))))
+    + "\u00ad\u1680\u180e\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
+)
+# Control characters, halves of surrogate pairs (which no UTF-8 can carry), line and paragraph
+# separators.
+_NEVER: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+# The invisible ones beside them: marks, joiners and zero-width spaces; spaces.
+_INVISIBLE: Final = _NEVER | {"Cf", "Zs"}
+_NAMES: Final = {"\n": "line break", "\r": "carriage return", "\t": "tab"} | {
+    _BYTE_ORDER_MARK: "byte order mark"
+}
+_HIGHEST_PORT: Final = 65535
+
+
+class NoTextError(ValueError):
+    """Bytes that are no text in UTF-8; says what they are instead, such as `is UTF-16`."""
+
+
+def stray(text: str, inside: Inside) -> str:
+    """Return what is wrong with a text that holds a stray character; of all others, nothing.
+
+    For example `must not end with U+200B (zero width space)`.
+    """
+    if text.isprintable() and text == text.strip() and (inside != "visible" or " " not in text):
+        return ""
+    for verb, end in (("begin", text[0]), ("end", text[-1])):
+        if end in _AT_AN_END or _is_stray(end, inside):
+            return f"must not {verb} with {named(end)}"
+    for number, character in enumerate(text, 1):
+        # Nearly all are neither, and that is quickly seen.
+        if (character == " " or not character.isprintable()) and _is_stray(character, inside):
+            return f"must not contain {named(character)}: it is character {number:,}"
+    return ""
+
+
+def named(character: str) -> str:
+    """Return for example `U+200B (zero width space)`."""
+    category = unicodedata.category(character)
+    otherwise = "half a surrogate pair" if category == "Cs" else "control character"
+    name = _NAMES.get(character) or unicodedata.name(character, otherwise).lower()
+    return f"U+{ord(character):04X} ({name})"
+
+
+def is_invisible(character: str) -> bool:
+    """Say whether a reader would not see a character, or would take it for a plain space."""
+    return character == " " or unicodedata.category(character) in _INVISIBLE
+
+
+def trimmed(text: str) -> str:
+    """Return a word of a fixed list without the stray characters that surround it."""
+    return text.strip(_AT_AN_END)
+
+
+def foreign_encoding(start: bytes) -> str:
+    """Return `UTF-16` or `UTF-32` if a text begins as ASCII does in them; else nothing."""
+    encoding = json.detect_encoding(start)
+    return "" if encoding.startswith("utf-8") else encoding[:6].upper()
+
+
+def text_of_file(data: bytes) -> str:
+    """Return the value that a file holds.
+
+    Raises:
+        NoTextError: it is not UTF-8. Not chained: the error of the decoder carries the data.
+
+    """
+    encoding = foreign_encoding(data)
+    if encoding:
+        raise NoTextError(f"is {encoding}: save it as UTF-8")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = None
+    if text is None:
+        raise NoTextError("is not UTF-8")
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def wrong_address(url: str, example: str) -> str:
+    """Return what is wrong with the scheme, the host or the port of a URL; or nothing."""
+    # The parser's own errors may repeat the URL: nothing may chain to them.
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        return "must have a host that can be read: a name, or an address (IPv6 in [brackets])"
+    if not parts.scheme or not (host or "").strip():
+        return f"must have a scheme and a host, such as {example}"
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    return f"must have a port from 1 to {_HIGHEST_PORT}, or none" if port == 0 else ""
+
+
+def _is_stray(character: str, inside: Inside) -> bool:
+    if inside == "text":
+        return unicodedata.category(character) in _NEVER or character == _BYTE_ORDER_MARK
+    return is_invisible(character) and not (character == " " and inside == "spaces")
