@@ -48,7 +48,7 @@ _STALE_TRIES: Final = 3
 class Transport:
     """Sends requests to one service over one aiohttp session."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one keyword for each setting
         self,
         base_url: str,
         authorization: str,

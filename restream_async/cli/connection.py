@@ -13,6 +13,7 @@ from restream_async.config import InDoubt
 
 _API_KEY: Final = "RESTREAM_API_KEY"
 
+
 def client_for(  # noqa: PLR0913 - one keyword for each setting
     options: ConnectionOptions,
     *,

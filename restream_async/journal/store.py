@@ -150,8 +150,8 @@ class Store:
                 problem = str(error)
         if problem:
             raise JournalError(
-                f"SQLite {sqlite3.sqlite_version} of this Python cannot keep a journal ({problem}): "
-                "use another build of Python, or run without a journal"
+                f"SQLite {sqlite3.sqlite_version} of this Python cannot keep a journal "
+                f"({problem}): use another build of Python, or run without a journal"
             )
 
     def fingerprint(self, key: Sequence[str]) -> str:

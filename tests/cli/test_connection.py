@@ -96,9 +96,7 @@ def test_a_wrong_setting_is_explained_in_the_words_of_the_command_line(
 def test_a_key_with_its_scheme_before_it_leads_to_the_option(tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_text(f"Bearer {API_KEY}\n")
-    assert trouble_with(
-        base_url="https://api.example.com", project_id="p1", api_key_file=path
-    ) == (
+    assert trouble_with(base_url="https://api.example.com", project_id="p1", api_key_file=path) == (
         'the API key begins with the scheme "Bearer": keep only the key in it, and set the scheme '
         "with --auth-scheme or RESTREAM_AUTH_SCHEME"
     )
@@ -121,7 +119,11 @@ def test_words_of_python_are_translated_but_not_in_paths_urls_and_what_the_servi
     [
         (None, None, None),
         (None, "http://alice:word@proxy.example.com:3128", "http://proxy.example.com:3128"),
-        ("http://other.example.com:1", "http://proxy.example.com:3128", "http://other.example.com:1"),
+        (
+            "http://other.example.com:1",
+            "http://proxy.example.com:3128",
+            "http://other.example.com:1",
+        ),
     ],
 )
 def test_the_proxy_comes_from_the_option_else_from_the_environment(
@@ -129,9 +131,7 @@ def test_the_proxy_comes_from_the_option_else_from_the_environment(
 ) -> None:
     if variable is not None:
         settings.setenv("HTTPS_PROXY", variable)
-    options = ConnectionOptions(
-        base_url="https://api.example.com", project_id="p1", proxy=option
-    )
+    options = ConnectionOptions(base_url="https://api.example.com", project_id="p1", proxy=option)
     proxy = client_for(options)._settings.proxy  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     assert (proxy.url if proxy is not None else None) == host
 

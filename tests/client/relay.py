@@ -1,4 +1,4 @@
-"""Passes bytes on to a local port: as a forward proxy that answers CONNECT, or as the end of TLS."""
+"""Passes bytes on to a local port: a forward proxy that answers CONNECT, or the end of TLS."""
 
 from __future__ import annotations
 

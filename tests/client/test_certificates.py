@@ -46,8 +46,7 @@ def _trusting() -> ssl.SSLContext:
             _good(),
             True,
             "unable to get local issuer certificate",
-            "; trust the certificate authority of the service with ssl=… or the variable "
-            "SSL_CERT_FILE",
+            "certificate authority of the service with ssl=… or the variable SSL_CERT_FILE",
         ),
         (
             _server(AUTHORITY.issue_cert("elsewhere.example.com")),

@@ -443,19 +443,19 @@ def test_a_malformed_proxy_is_refused_and_not_repeated(
     assert "percent-encoded (set it with proxy=…)" in str(caught.value)
     if proxy:
         monkeypatch.setenv("ALL_PROXY", proxy)
-        with pytest.raises(ConfigurationError, match="^the proxy in ALL_PROXY must be") as caught:
+        with pytest.raises(ConfigurationError, match=r"^the proxy in ALL_PROXY must be") as caught:
             _settings("https://api.example.com", trust_env=True)
         assert "sEcReT" not in str(caught.value)
         assert "(set the variable ALL_PROXY)" in str(caught.value)
 
 
 def test_a_proxy_with_a_host_that_no_name_can_be_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="^proxy has a host that no DNS name"):
+    with pytest.raises(ConfigurationError, match=r"^proxy has a host that no DNS name"):
         _settings("https://api.example.com", proxy="http://proxy..example.com:3128")
 
 
 def test_a_proxy_is_a_string_or_a_url() -> None:
-    with pytest.raises(ConfigurationError, match="^proxy must be a string, not int"):
+    with pytest.raises(ConfigurationError, match=r"^proxy must be a string, not int"):
         _settings("https://api.example.com", proxy=3128)
 
 

@@ -59,6 +59,8 @@ class Squid:
         self._log = home / "squid.log"
         self._configuration = home / "squid.conf"
         self._process: asyncio.subprocess.Process | None = None
+        # Started by root, it reads its files as a user of its own.
+        home.chmod(0o755)
         hosts = home / "hosts"
         hosts.write_text(f"127.0.0.1 {NAME}\n")
         helpers = next((each for each in _HELPERS if Path(each).is_dir()), _HELPERS[0])
@@ -100,8 +102,6 @@ async def squid(program: str, rules: str = "open") -> AsyncGenerator[Squid]:
     """Run Squid with few rules and nothing on the disk."""
     with closed_port() as port, tempfile.TemporaryDirectory() as name:
         home = Path(name)
-        # Started by root, it reads its files as a user of its own.
-        home.chmod(0o755)
         proxy = Squid(program, home, port, rules)
         try:
             await proxy.start()

@@ -105,6 +105,12 @@ async def test_every_call_goes_through_it(scheme: str, staging: Staging) -> None
         assert len(scene.sandbox.stored) == 49
 
 
+async def happened(what: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not what():  # noqa: ASYNC110 - the sandbox tells nobody
+            await asyncio.sleep(0.005)
+
+
 async def test_one_that_is_killed_in_the_middle_of_a_run_costs_no_restream_and_makes_no_second(
     staging: Staging,
 ) -> None:
@@ -115,8 +121,7 @@ async def test_one_that_is_killed_in_the_middle_of_a_run_costs_no_restream_and_m
     ):
         run = asyncio.create_task(client.create_all(wanted))
         for stored in (30, 90):
-            while len(scene.sandbox.stored) < stored:
-                await asyncio.sleep(0.005)
+            await happened(lambda stored=stored: len(scene.sandbox.stored) >= stored)
             await scene.proxy.kill()
             await scene.proxy.start()
         report = await asyncio.wait_for(run, 30)
@@ -156,7 +161,9 @@ async def test_a_service_that_it_cannot_reach_was_sent_nothing(staging: Staging)
         staging() as scene,
         scene.client(f"https://{NAME}:1", retry=RetryPolicy(attempts=2, base=0.01)) as client,
     ):
-        with pytest.raises(TransportError, match=r"could not connect to the service \(503\)") as caught:
+        with pytest.raises(
+            TransportError, match=r"could not connect to the service \(503\)"
+        ) as caught:
             await client.create(new())
         assert (caught.value.sent, caught.value.attempts) == (False, 2)
 
