@@ -58,7 +58,7 @@ class Settings:
     api_key: str = attrs.field(repr=False)
     authorization: str = attrs.field(repr=False)
     secrets: tuple[str, ...] = attrs.field(repr=False)
-    proxy: Proxy | None = None
+    proxy: Proxy | None = attrs.field(default=None, repr=False)
 
     @classmethod
     def resolve(  # noqa: PLR0913 - one keyword for each setting

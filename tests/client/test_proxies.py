@@ -75,6 +75,7 @@ def _service(**scripts: Any) -> RawServer:  # noqa: ANN401 - of the raw server
 async def _through(
     proxy: Relay | RawServer,
     server: RawServer,
+    /,
     *,
     login: str = f"{IN_URL}@",
     brought: bool = False,

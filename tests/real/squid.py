@@ -22,8 +22,8 @@ _RULES: Final = {
         "auth_param basic program {helpers}/basic_fake_auth\n"
         "auth_param basic children 1 startup=1 idle=1\n"
         f"acl known proxy_auth {USER}\n"
-        "http_access allow known\n"
-        "http_access deny all"
+        "http_access deny !known\n"
+        "http_access allow all"
     ),
     "closed": "http_access deny all",
 }
