@@ -119,8 +119,10 @@ def _detail(error: BaseException, peer: str) -> str:
 
 def _defect(error: BaseException) -> str:
     """Return what is wrong with an answer that cannot be read; empty if it is not that."""
+    cause = error
     # aiohttp wraps what its parser says.
-    cause = error.__cause__ if isinstance(error.__cause__, HttpProcessingError) else error
+    while isinstance(cause.__cause__, HttpProcessingError):
+        cause = cause.__cause__
     if isinstance(cause, ContentEncodingError):
         return "it is compressed, which was not asked for, and cannot be decompressed"
     if isinstance(error, aiohttp.ClientHttpProxyError) or not isinstance(error, _UNREADABLE):
