@@ -80,7 +80,7 @@ class Transport:
             )
         self._tls = _checked(tls)
         self._prefix = str(self._base)
-        self._headers = {
+        self._headers: dict[str, str] = {
             # aiohttp's own names: others it would look at anew in each request.
             hdrs.AUTHORIZATION: authorization,
             hdrs.ACCEPT: "application/json",
@@ -267,7 +267,9 @@ def _url(name: str, text: str) -> URL:
 
 def _through(proxy: Proxy, headers: dict[str, str], base: URL) -> dict[str, Any]:
     """Return the options of requests that go through a proxy."""
-    login = {hdrs.PROXY_AUTHORIZATION: proxy.authorization} if proxy.authorization else {}
+    login: dict[str, str] = (
+        {hdrs.PROXY_AUTHORIZATION: proxy.authorization} if proxy.authorization else {}
+    )
     if base.scheme == "http":
         # Without TLS there is no CONNECT that could carry it.
         headers = {**headers, **login}

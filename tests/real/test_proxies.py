@@ -105,9 +105,9 @@ async def test_every_call_goes_through_it(scheme: str, staging: Staging) -> None
         assert len(scene.sandbox.stored) == 49
 
 
-async def happened(what: Callable[[], bool]) -> None:
+async def stored(sandbox: Sandbox, least: int) -> None:
     async with asyncio.timeout(20):
-        while not what():  # noqa: ASYNC110 - the sandbox tells nobody
+        while len(sandbox.stored) < least:  # noqa: ASYNC110 - the sandbox tells nobody
             await asyncio.sleep(0.005)
 
 
@@ -120,8 +120,8 @@ async def test_one_that_is_killed_in_the_middle_of_a_run_costs_no_restream_and_m
         scene.client(scene.https, max_in_flight=16) as client,
     ):
         run = asyncio.create_task(client.create_all(wanted))
-        for stored in (30, 90):
-            await happened(lambda stored=stored: len(scene.sandbox.stored) >= stored)
+        for least in (30, 90):
+            await stored(scene.sandbox, least)
             await scene.proxy.kill()
             await scene.proxy.start()
         report = await asyncio.wait_for(run, 30)
