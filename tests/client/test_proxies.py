@@ -18,6 +18,7 @@ from restream_async import (
     ConfigurationError,
     Failed,
     ForbiddenError,
+    OutcomeUnknownError,
     ProxyError,
     RestreamClient,
     RestreamError,
@@ -298,6 +299,46 @@ async def test_a_proxy_that_dies_before_the_tunnel_stands_has_sent_nothing() -> 
         assert (await client.create(new_restream())).id == 7
 
     assert (error.sent, server.counts) == (False, {"POST": 1})
+
+
+@pytest.mark.parametrize("found", [True, False])
+async def test_a_proxy_that_refuses_after_a_doubt_does_not_call_the_creation_unsent(
+    *, found: bool
+) -> None:
+    lists = [listed(), listed(on_the_wire(new_restream(), 9))] if found else listed()
+    async with (
+        _service(post=BACKEND_FETCH_FAILED, get=lists) as server,
+        Relay(server.port) as proxy,
+        _through(proxy, server, max_in_flight=1) as client,
+    ):
+        # Its check goes over the connection that stands; the creation that is sent again does not.
+        await client.list("v2")
+        proxy.answer = answer(b"", "407 Login")
+        if found:
+            assert (await client.create(new_restream())).id == 9
+        else:
+            error = await failure_of(client.create(new_restream()), ProxyError)
+            assert error.attempts == 2
+
+    assert server.order.startswith("GET POST GET")
+    assert server.counts["POST"] == 1
+
+
+async def test_where_the_proxy_refuses_the_check_as_well_the_outcome_is_unknown() -> None:
+    async with (
+        _service(post=then_hang()) as server,
+        Relay(server.port) as proxy,
+        _through(proxy, server) as client,
+    ):
+        creation = asyncio.create_task(client.create(new_restream()))
+        await server.arrived(1, "POST")
+        proxy.answer = answer(b"", "407 Login")
+        proxy.cut()
+        error = await failure_of(creation, OutcomeUnknownError)
+        await assert_nothing_left(client)
+
+    # The second attempt did not come past the proxy.
+    assert (error.attempts, server.order) == (2, "POST")
 
 
 async def test_a_proxy_that_refuses_ends_a_bulk_run_at_once() -> None:
