@@ -65,8 +65,8 @@ class BulkRun:
     - a `RuntimeError` where the client is closed during the run, or where somebody else cancels
       tasks of the run;
     - what makes the run stop by itself, because all items would fail: `UnauthorizedError` or
-      `ForbiddenError` after 5 in a row, `CertificateError`, or `OutageError` of a service that was
-      never reached.
+      `ForbiddenError` after 5 in a row, `CertificateError`, `ProxyError`, or `OutageError` of a
+      service that was never reached.
 
     Every item that was read has an outcome before: `OutcomeUnknownError` where it may have been
     created, and `NotSentError` where it was not sent.

@@ -26,7 +26,7 @@ says nothing about the service."""
 _BRIEF: Final = 2.0
 """Seconds for the final attempt of a call that was stopped."""
 _OUTAGE_NOTE: Final = "try again when the service is back"
-_NEVER_REACHED_NOTE: Final = "check the base URL and the network"
+_NEVER_REACHED_NOTE: Final = "check base_url and the network"
 
 # In Python 3.11 a member of an enum costs as much to look up as a call of a function does.
 _GOOD: Final = Signal.GOOD

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import aiohttp
+from yarl import URL
 
 from restream_async import codec
 from restream_async.calls import Caller, unless_in_doubt, value_or_raise
@@ -52,7 +53,7 @@ class RestreamClient:
     Every method below raises, besides what it names itself:
 
     - `UnauthorizedError`, `ForbiddenError`, `NotFoundError`, `BadRequestError`, or `ApiError` for
-      another refusal, and `CertificateError`: at once;
+      another refusal, `CertificateError`, and `ProxyError`: at once;
     - `InternalServerError`, `BackendFetchFailedError`, `TransportError`, `AttemptTimeoutError`,
       `MalformedResponseError`, or `ApiError` for 408, 425, 429, 502 and 504: after the retries
       that the policy allows;
@@ -77,7 +78,9 @@ class RestreamClient:
         max_in_flight: int = 64,
         patience: float = 300.0,
         session: aiohttp.ClientSession | None = None,
-        ssl: Tls = True,
+        proxy: str | URL | None = None,
+        trust_env: bool = False,
+        ssl: Tls | None = None,
         allow_http: bool = False,
         timing: Timing | None = None,
     ) -> None:
@@ -88,7 +91,8 @@ class RestreamClient:
             project_id: the project that owns the restreams; else RESTREAM_PROJECT_ID.
             api_key: the secret of the project; else RESTREAM_API_KEY.
             auth_scheme: a word before the key in the `Authorization` header, such as "Bearer";
-                None sends the key alone. The service's documentation does not say which it wants.
+                else RESTREAM_AUTH_SCHEME. Without either, the key is sent alone: the service's
+                documentation does not say which it wants.
             timeout: seconds for one attempt, from when it has its place in the pool.
             retry: how long to insist; `RetryPolicy()` where None.
             in_doubt: what to do about an attempt that may have taken effect: "confirm" looks
@@ -99,11 +103,17 @@ class RestreamClient:
             patience: seconds of an outage after which a bulk run gives up what is left, with
                 `OutageError`. A single call waits within its own deadline only. While the service
                 has never answered, both give up after 30 seconds at the latest.
-            session: your own aiohttp session, for proxies, say; it is left open.
+            session: your own aiohttp session; it is left open.
+            proxy: a forward proxy to send everything through, such as
+                "http://user:password@proxy.example.com:3128", the user and the password
+                percent-encoded.
+            trust_env: where `proxy` is None, take the proxy that HTTPS_PROXY, HTTP_PROXY or
+                ALL_PROXY names, unless NO_PROXY names the service's host. They are read once, and
+                never used for a service on this machine.
             ssl: whose certificates to trust, as in aiohttp: an `ssl.SSLContext` or an
                 `aiohttp.Fingerprint`; False trusts everybody, so anybody in between can read the
-                API key. True trusts whom `session` trusts, else whom the system does; the variable
-                SSL_CERT_FILE names other authorities.
+                API key. None and True trust whom `session` trusts, else whom the system does; the
+                variable SSL_CERT_FILE names other authorities.
             allow_http: permit plain http:// to an address that is not this machine's own.
             timing: time, sleep and chance, for tests.
 
@@ -117,6 +127,8 @@ class RestreamClient:
             api_key=api_key,
             auth_scheme=auth_scheme,
             allow_http=allow_http,
+            proxy=proxy,
+            trust_env=trust_env,
         )
         in_doubt = check_limits(
             timeout=timeout, patience=patience, max_in_flight=max_in_flight, in_doubt=in_doubt
@@ -130,6 +142,7 @@ class RestreamClient:
             limit=max_in_flight,
             session=session,
             tls=ssl,
+            proxy=settings.proxy,
         )
         self._caller = Caller.over(
             self._transport,

@@ -4,10 +4,13 @@ import ipaddress
 import os
 import re
 import sys
+from base64 import b64encode
 from typing import Final, Literal, TypeAlias, cast, get_args
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import attrs
+from yarl import URL
 
 from restream_async.errors import ConfigurationError
 from restream_async.text_checks import stray, wrong_address
@@ -18,6 +21,24 @@ _EXAMPLE: Final = "https://api.example.com"
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
 # A token of RFC 9110, section 5.6.2.
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_SCHEME: Final = re.compile(r"(bearer|basic|token|apikey|api-key)\s+\S", re.IGNORECASE)
+_ROUTE: Final = re.compile(r"/api/v1(?=/|\Z)", re.IGNORECASE)
+
+
+@attrs.frozen
+class Proxy:
+    """A forward proxy.
+
+    Attributes:
+        url: scheme, host and port.
+        authorization: the value of the `Proxy-Authorization` header, or empty.
+        secrets: what no text may repeat.
+
+    """
+
+    url: str
+    authorization: str = attrs.field(default="", repr=False)
+    secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -30,6 +51,7 @@ class Settings:
         api_key: the secret of the project.
         authorization: the value of the `Authorization` header.
         secrets: what no text may repeat.
+        proxy: the forward proxy to send requests through, if there is one.
 
     """
 
@@ -38,9 +60,10 @@ class Settings:
     api_key: str = attrs.field(repr=False)
     authorization: str = attrs.field(repr=False)
     secrets: tuple[str, ...] = attrs.field(repr=False)
+    proxy: Proxy | None = attrs.field(default=None, repr=False)
 
     @classmethod
-    def resolve(
+    def resolve(  # noqa: PLR0913 - one keyword for each setting
         cls,
         *,
         base_url: str | None,
@@ -48,6 +71,8 @@ class Settings:
         api_key: str | None,
         auth_scheme: str | None,
         allow_http: bool,
+        proxy: str | URL | None = None,
+        trust_env: bool = False,
     ) -> "Settings":
         """Take each value from its argument, else from its environment variable.
 
@@ -56,8 +81,7 @@ class Settings:
 
         """
         key = _visible("api_key", _given("api_key", api_key))
-        if auth_scheme is not None and not _is_token(auth_scheme):
-            raise ConfigurationError('auth_scheme must be one word, such as "Bearer", or None')
+        scheme = _scheme(auth_scheme)
         project = _project_id(_given("project_id", project_id))
         if project == key:
             # It stands in the route, which every error shows.
@@ -65,12 +89,20 @@ class Settings:
                 "project_id is the same as api_key, which is a secret: pass the id of the project "
                 "(set it with project_id=… or RESTREAM_PROJECT_ID)"
             )
+        base = _base_url(_given("base_url", base_url), allow_http=allow_http)
+        through = _proxy(proxy, base, trust_env=trust_env)
+        if through is not None and not (allow_http or _keeps_secret(base, through)):
+            raise ConfigurationError(
+                "base_url is plain http://, which would send the API key unencrypted to the "
+                "proxy: use https://, or pass allow_http=True where the network is trusted"
+            )
         return cls(
-            base_url=_base_url(_given("base_url", base_url), allow_http=allow_http),
+            base_url=base,
             project_id=project,
             api_key=key,
-            authorization=f"{auth_scheme} {key}" if auth_scheme else key,
-            secrets=(key,),
+            authorization=f"{scheme} {key}" if scheme else key,
+            secrets=(key, *(through.secrets if through is not None else ())),
+            proxy=through,
         )
 
 
@@ -119,6 +151,12 @@ def _given(name: str, value: object) -> str:
         )
     if not isinstance(found, str):
         raise ConfigurationError(f"{name} must be a string, not {type(found).__name__}")
+    scheme = _SCHEME.match(found) if name == "api_key" else None
+    if scheme is not None:
+        raise ConfigurationError(
+            f'api_key begins with the scheme "{scheme[1]}": keep only the key in it, and set the '
+            "scheme with auth_scheme=… or RESTREAM_AUTH_SCHEME"
+        )
     if problem := stray(found, "spaces" if name == "project_id" else "visible"):
         raise ConfigurationError(f"{name} {problem} (set it with {name}=… or {variable})")
     return found
@@ -133,6 +171,19 @@ def _visible(name: str, value: str) -> str:
     return value
 
 
+def _scheme(given: str | None) -> str:
+    found = os.environ.get("RESTREAM_AUTH_SCHEME", "") if given is None else given
+    if found == "" and given is None:
+        return ""
+    if not _is_token(found):
+        problem = stray(found, "visible") if isinstance(found, str) else ""
+        raise ConfigurationError(
+            f'auth_scheme must be one word, such as "Bearer"{problem and f", and {problem}"} '
+            "(set it with auth_scheme=… or RESTREAM_AUTH_SCHEME)"
+        )
+    return found
+
+
 def _project_id(value: str) -> str:
     if value in {".", ".."}:
         raise ConfigurationError(
@@ -144,12 +195,16 @@ def _project_id(value: str) -> str:
 def _base_url(value: str, *, allow_http: bool) -> str:
     parts = _split(value)
     wrong = wrong_address(value, _EXAMPLE)
+    route = _ROUTE.search(parts.path) if parts is not None else None
     if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
         wrong = wrong or f"must begin with https:// or http://, such as {_EXAMPLE}"
     elif "@" in parts.netloc:
         wrong = "must not contain a user name or password: the API key goes into api_key"
     elif parts.query or parts.fragment or value.endswith(("?", "#")):
         wrong = "must end with its path, without a query or fragment"
+    elif route is not None:
+        rest = value[: len(value) - len(parts.path) + route.start()]
+        wrong = f'must end before "/api/v1", which is added to it: use {rest}'
     elif parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname):
         wrong = (
             "is plain http://, which would send the API key unencrypted: use https://, or pass "
@@ -158,6 +213,61 @@ def _base_url(value: str, *, allow_http: bool) -> str:
     if wrong:
         raise ConfigurationError(f"base_url {wrong} (set it with base_url=… or RESTREAM_BASE_URL)")
     return value.rstrip("/")
+
+
+def _proxy(given: object, base: str, *, trust_env: bool) -> Proxy | None:
+    name, hint = "proxy", "set it with proxy=…"
+    if given is None and trust_env:
+        given, variable = _proxy_of_environment(urlsplit(base))
+        name, hint = f"the proxy in {variable}", f"set the variable {variable}"
+    if given is None:
+        return None
+    if not isinstance(given, str | URL):
+        raise ConfigurationError(f"{name} must be a string, not {type(given).__name__}")
+    text = str(given)
+    parts = _split(text if "://" in text else f"http://{text}")
+    if (
+        parts is None
+        or not text.isprintable()
+        or " " in text
+        or parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or parts.path not in {"", "/"}
+        or parts.query
+        or parts.fragment
+    ):
+        raise ConfigurationError(
+            f"{name} must be an http(s) URL with a host and a port, such as "
+            "http://user:password@proxy.example.com:3128, with special characters "
+            f"percent-encoded ({hint})"
+        )
+    login, _, address = parts.netloc.rpartition("@")
+    user, _, password = login.partition(":")
+    encoded = b64encode(unquote(f"{user}:{password}").encode()).decode() if login else ""
+    return Proxy(
+        f"{parts.scheme}://{address}",
+        f"Basic {encoded}" if login else "",
+        # A user without a password may be a token.
+        (password or user, encoded) if login else (),
+    )
+
+
+def _proxy_of_environment(base: SplitResult) -> tuple[str | None, str]:
+    """Return the proxy that the environment names for the service, and by which variable.
+
+    As others do, it leaves out this machine itself, and the hosts in NO_PROXY.
+    """
+    host = base.hostname or ""
+    if _is_loopback(host) or proxy_bypass(base.netloc):
+        return None, ""
+    proxies = getproxies()
+    name = base.scheme if base.scheme in proxies else "all"
+    return proxies.get(name), f"{name.upper()}_PROXY"
+
+
+def _keeps_secret(base: str, proxy: Proxy) -> bool:
+    """Say whether no other machine can read what is sent through a proxy."""
+    return base.lower().startswith("https:") or _is_loopback(urlsplit(proxy.url).hostname or "")
 
 
 def _split(value: str) -> SplitResult | None:

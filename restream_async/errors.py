@@ -230,6 +230,13 @@ class CertificateError(TransportError):
     """The certificate of the service could not be verified. Never retried: it ends a bulk run."""
 
 
+class ProxyError(TransportError):
+    """The proxy wants another login, or refuses to connect to the service. Never retried.
+
+    It ends a bulk run.
+    """
+
+
 class MalformedResponseError(CallError):
     """An answer came that cannot be read: a success without its result, or no valid HTTP.
 

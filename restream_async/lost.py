@@ -7,13 +7,12 @@ import os
 import socket
 import ssl
 import traceback
+from http import HTTPStatus
 from typing import Final
 
 import aiohttp
 import attrs
-from aiohttp.http_exceptions import HttpProcessingError
-
-_PROXY_LOGIN: Final = 407
+from aiohttp.http_exceptions import ContentEncodingError, HttpProcessingError, LineTooLong
 
 
 @attrs.frozen(kw_only=True)
@@ -27,6 +26,7 @@ class Lost:
         unreadable: whether something came that is no answer in HTTP.
         untrusted: whether the certificate of the service is not the right one.
         remedy: what to do about that, if there is anything.
+        proxy_status: the status with which a proxy has refused for good, or 0.
 
     """
 
@@ -36,19 +36,23 @@ class Lost:
     unreadable: bool
     untrusted: bool
     remedy: str = ""
+    proxy_status: int = 0
 
     @classmethod
     def of(cls, error: BaseException) -> "Lost":
         """Read it off an exception that has just come out of aiohttp, a cancellation included."""
         connected = not (isinstance(error, aiohttp.ClientConnectorError) or _was_connecting(error))
         return cls(
-            detail=_detail(error),
+            detail=_detail(error, "service" if connected else "proxy"),
             connected=connected,
             stale=connected and isinstance(error, _CLOSED),
-            unreadable=isinstance(error, _UNREADABLE)
+            # What cannot be read before there is a connection, a proxy has sent.
+            unreadable=connected
+            and isinstance(error, _UNREADABLE)
             and not isinstance(error, aiohttp.ClientHttpProxyError),
             untrusted=isinstance(error, _UNTRUSTED),
             remedy=_remedy(error),
+            proxy_status=_proxy_status(error),
         )
 
 
@@ -69,8 +73,7 @@ def _was_connecting(error: BaseException) -> bool:
 
 
 _TRUST: Final = (
-    "trust the certificate authority of the service with SSL_CERT_FILE, with ssl=… of "
-    "RestreamClient, or with --ca-file on the command line"
+    "trust the certificate authority of the service with ssl=… or the variable SSL_CERT_FILE"
 )
 _OTHER_HOST: Final = "check the host in the base URL: the certificate is that of another one"
 _OTHER_TIME: Final = (
@@ -89,9 +92,19 @@ def _remedy(error: BaseException) -> str:
     return _REMEDIES.get(getattr(error.certificate_error, "verify_code", 0), _TRUST)
 
 
-def _detail(error: BaseException) -> str:
-    if isinstance(error, aiohttp.ClientHttpProxyError) and error.status == _PROXY_LOGIN:
-        return f"the proxy wants a login ({_PROXY_LOGIN})"
+def _proxy_status(error: BaseException) -> int:
+    """Return how a proxy has refused for good; other answers of proxies change by themselves."""
+    if not isinstance(error, aiohttp.ClientHttpProxyError):
+        return 0
+    passing = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
+    return error.status if 400 <= error.status < 500 and error.status not in passing else 0  # noqa: PLR2004 - HTTP's own classes
+
+
+def _detail(error: BaseException, peer: str) -> str:
+    """Return what happened; `peer` is who should have answered."""
+    defect = _defect(error)
+    if defect:
+        return defect if peer == "service" else f"what the proxy answered cannot be read ({defect})"
     for kind, text in _TEXTS:
         if isinstance(error, kind):
             return text.format(
@@ -99,21 +112,48 @@ def _detail(error: BaseException) -> str:
                 host=getattr(error, "host", ""),
                 port=getattr(error, "port", ""),
                 status=getattr(error, "status", ""),
+                peer=peer,
             )
     return f"the connection was lost ({_why(error)})"
 
 
+def _defect(error: BaseException) -> str:
+    """Return what is wrong with an answer that cannot be read; empty if it is not that."""
+    cause = error
+    # aiohttp wraps what its parser says.
+    while isinstance(cause.__cause__, HttpProcessingError):
+        cause = cause.__cause__
+    if isinstance(cause, ContentEncodingError):
+        return "it is compressed, which was not asked for, and cannot be decompressed"
+    if isinstance(error, aiohttp.ClientHttpProxyError) or not isinstance(error, _UNREADABLE):
+        return ""
+    if isinstance(cause, LineTooLong):
+        return "its status line or one of its header fields is too long"
+    if getattr(cause, "message", "") == _MANY_FIELDS:
+        return "it has too many header fields"
+    return "it is not valid HTTP"
+
+
+# As aiohttp's parser says it.
+_MANY_FIELDS: Final = "Too many headers received"
+_UNKNOWN: Final = "no reason was given"
+
+
 def _why(error: BaseException) -> str:
     """Return the reason in the words of the system, of its resolver or of OpenSSL."""
-    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    cause: BaseException | None = error.__cause__
+    if isinstance(error, aiohttp.ClientConnectorError):
+        cause = error.os_error
+    elif not isinstance(cause, OSError):
+        cause = error
     if isinstance(cause, ssl.SSLError):
-        said = getattr(cause, "verify_message", "") or getattr(cause, "reason", "")
-        return said.replace("_", " ").rstrip(".").lower() or type(cause).__name__
+        said = getattr(cause, "verify_message", "") or getattr(cause, "reason", "") or _UNKNOWN
+        return said.replace("_", " ").rstrip(".").lower()
     if isinstance(cause, socket.gaierror) and cause.strerror:
         return cause.strerror
     if isinstance(cause, OSError) and cause.errno:
         return os.strerror(cause.errno)
-    return type(cause).__name__
+    return "it was closed" if isinstance(cause, ConnectionError) else _UNKNOWN
 
 
 # The narrower kind before the wider.
@@ -131,10 +171,8 @@ _TEXTS: Final[tuple[tuple[type[Exception], str], ...]] = (
     ),
     (aiohttp.ClientConnectorError, "no connection to {host} port {port} ({why})"),
     (aiohttp.ClientPayloadError, "the connection was lost in the middle of the answer"),
-    (aiohttp.ServerDisconnectedError, "the service closed the connection without an answer"),
-    (aiohttp.ClientHttpProxyError, "the proxy refused the connection ({status})"),
-    (aiohttp.ClientResponseError, "it is not valid HTTP"),
-    (HttpProcessingError, "it is not valid HTTP"),
+    (aiohttp.ServerDisconnectedError, "the {peer} closed the connection without an answer"),
+    (aiohttp.ClientHttpProxyError, "the proxy could not connect to the service ({status})"),
     (aiohttp.InvalidURL, "the URL cannot be used"),
     (aiohttp.NonHttpUrlClientError, "the URL cannot be used"),
     # aiohttp's own check, of settings that only a session from outside can have.

@@ -6,6 +6,7 @@ from restream_async.errors import (
     CertificateError,
     ForbiddenError,
     OutageError,
+    ProxyError,
     RestreamError,
     UnauthorizedError,
 )
@@ -18,8 +19,8 @@ class Refusals:
     """Counts the items that end because of a mistake that all items share.
 
     A wrong API key ends each item with 401, or each with 403. But 403 may also be about one item,
-    so after any success it no longer counts. A certificate that cannot be verified and a service
-    that was never reached are such a mistake at once.
+    so after any success it no longer counts. A certificate that cannot be verified, a proxy that
+    refuses, and a service that was never reached are such a mistake at once.
     """
 
     def __init__(self) -> None:
@@ -50,4 +51,4 @@ class Refusals:
             )
             return True
         never_reached = isinstance(error, OutageError) and not error.reached
-        return never_reached or isinstance(error, CertificateError)
+        return never_reached or isinstance(error, CertificateError | ProxyError)

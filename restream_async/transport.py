@@ -16,6 +16,7 @@ from yarl import URL
 
 from restream_async.alarms import Alarms
 from restream_async.body import Body, PreparedRequest, resetting_socket
+from restream_async.config import Proxy
 from restream_async.errors import ConfigurationError
 from restream_async.lost import Lost
 from restream_async.wire import NoReply, Reply, Request
@@ -47,14 +48,15 @@ _STALE_TRIES: Final = 3
 class Transport:
     """Sends requests to one service over one aiohttp session."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one keyword for each setting
         self,
         base_url: str,
         authorization: str,
         *,
         limit: int,
         session: aiohttp.ClientSession | None = None,
-        tls: Tls = True,
+        tls: Tls | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         """Remember where to send to; the session is opened by the first request.
 
@@ -63,20 +65,14 @@ class Transport:
             authorization: the value of the header of that name.
             limit: the size of the connection pool.
             session: somebody else's session; it is left open.
-            tls: whom to trust; True for whom the session trusts.
+            tls: whom to trust; None or True for whom the session trusts.
+            proxy: what to send through.
 
         Raises:
-            ConfigurationError: the base URL, the session or `tls` cannot be used.
+            ConfigurationError: the base URL, the proxy, the session or `tls` cannot be used.
 
         """
-        try:
-            self._base = URL(base_url)
-            # What looking the name up begins with; a label may be too long for it.
-            (self._base.raw_host or "").encode("idna")
-        except ValueError:
-            self._base = URL()
-        if not self._base.host:
-            raise ConfigurationError("base_url has a host that no DNS name or address can be")
+        self._base = _url("base_url", base_url)
         if session is not None and session.auth is not None:
             raise ConfigurationError(
                 "the session has an auth of its own, which contradicts the API key: pass one "
@@ -84,7 +80,7 @@ class Transport:
             )
         self._tls = _checked(tls)
         self._prefix = str(self._base)
-        self._headers = {
+        self._headers: dict[str, str] = {
             # aiohttp's own names: others it would look at anew in each request.
             hdrs.AUTHORIZATION: authorization,
             hdrs.ACCEPT: "application/json",
@@ -93,13 +89,17 @@ class Transport:
         }
         # What a session of our own knows from its beginning; to say it for each request costs one
         # per cent of a creation.
+        self._named = {hdrs.HOST: self._base.host_port_subcomponent or "", **self._headers}
         self._options: dict[str, Any] = {}
         if session is not None:
-            self._options = {"headers": self._headers, "raise_for_status": False, "ssl": tls}
+            self._options = {"headers": self._headers, "raise_for_status": False, "ssl": self._tls}
             self._options |= _OPTIONS
+        if proxy is not None:
+            headers = self._named if session is None else self._headers
+            self._options |= _through(proxy, headers, self._base)
         # An existence check must not see what was there some time ago.
-        headers = {**self._options.get("headers", {}), hdrs.CACHE_CONTROL: "no-cache"}
-        self._reading: dict[str, Any] = {**self._options, "headers": headers}
+        fresh = {**self._options.get("headers", {}), hdrs.CACHE_CONTROL: "no-cache"}
+        self._reading: dict[str, Any] = {**self._options, "headers": fresh}
         self._limit = limit
         self._session = session
         self._owned = session is None
@@ -201,6 +201,7 @@ class Transport:
             unreadable=lost.unreadable,
             untrusted=lost.untrusted,
             remedy=lost.remedy,
+            proxy_status=lost.proxy_status,
         )
         return _as_far_as_it_came(response, ended, timeout)
 
@@ -212,13 +213,15 @@ class Transport:
 
     def _open(self) -> tuple[aiohttp.ClientSession, Alarms]:
         if self._session is None:
-            # What every request carries is merged once; the jar keeps no cookies.
+            # What every request carries is merged once; the jar keeps no cookies. To a proxy,
+            # aiohttp would send the headers of its session as well, and with them the API key.
+            given = {} if "proxy" in self._options else self._named
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=self._limit, ssl=self._tls, socket_factory=resetting_socket
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                headers={hdrs.HOST: self._base.host_port_subcomponent or "", **self._headers},
+                headers=given,
                 request_class=PreparedRequest,
                 **_OPTIONS,
             )
@@ -250,7 +253,32 @@ class Transport:
         return self._last_url
 
 
+def _url(name: str, text: str) -> URL:
+    try:
+        url = URL(text)
+        # What looking the name up begins with; a label may be too long for it.
+        (url.raw_host or "").encode("idna")
+    except ValueError:
+        url = URL()
+    if not url.host:
+        raise ConfigurationError(f"{name} has a host that no DNS name or address can be")
+    return url
+
+
+def _through(proxy: Proxy, headers: dict[str, str], base: URL) -> dict[str, Any]:
+    """Return the options of requests that go through a proxy."""
+    login: dict[str, str] = (
+        {hdrs.PROXY_AUTHORIZATION: proxy.authorization} if proxy.authorization else {}
+    )
+    if base.scheme == "http":
+        # Without TLS there is no CONNECT that could carry it.
+        headers = {**headers, **login}
+    return {"headers": headers, "proxy": _url("proxy", proxy.url), "proxy_headers": login}
+
+
 def _checked(tls: object) -> Tls:
+    if tls is None:
+        return True
     if not isinstance(tls, Tls):
         raise ConfigurationError(
             "ssl must be an ssl.SSLContext, an aiohttp.Fingerprint, True or False"

@@ -9,7 +9,7 @@ import enum
 import html
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Final, TypeAlias, TypeVar
 
@@ -30,6 +30,7 @@ from restream_async.errors import (
     MalformedResponseError,
     NotFoundError,
     NotSentError,
+    ProxyError,
     TransportError,
     UnauthorizedError,
 )
@@ -54,11 +55,16 @@ _ERRORS: Final[dict[int, type[ApiError]]] = {
     503: BackendFetchFailedError,
 }
 _NOTES: Final[dict[int, str]] = {
-    401: "check the API key and the auth_scheme",
+    401: "check api_key and auth_scheme",
     403: "check that the API key is allowed to do this in the project",
-    404: "check the project id and the ids in the route",
-    407: "it is the proxy that wants a login",
+    404: "check base_url, project_id and the ids in the route",
 }
+_PROXY_LOGIN: Final = HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
+_PROXY_LOGIN_NOTE: Final = (
+    "put the right user and password into the URL of the proxy, as in "
+    "http://user:password@proxy.example.com:3128"
+)
+_PROXY_NOTE: Final = "check that the proxy allows the host and the port of the service"
 _REQUEST_TIMEOUT: Final = 408
 # Too early (RFC 8470), and too many requests: what is refused in these words was not processed.
 _NOT_PROCESSED: Final = frozenset({425, 429})
@@ -67,7 +73,9 @@ _TOO_MANY: Final = 429
 # No capacity, and a gateway that waited in vain.
 _SHEDDING: Final = frozenset({503, 504})
 # Of what was not sent: where nothing will be different in a moment.
-_FOR_GOOD: Final = (CertificateError, ClientClosedError, NotSentError)
+_FOR_GOOD: Final = (CertificateError, ClientClosedError, NotSentError, ProxyError)
+# What aiohttp has decoded, or has refused to, when it hands an answer on.
+_DECODED: Final = frozenset({"identity", "gzip", "deflate", "br", "zstd"})
 _WITHHELD: Final = "[withheld: it may hold stream keys]"
 # Of a body that is no envelope: how much is looked at, and how much is shown.
 _EXCERPT_READ: Final = 4096
@@ -171,7 +179,7 @@ def judge(
                 return read(envelope.get("result"))
             problem = "" if _denies(envelope) else "it is not the documented envelope"
     except codec.UnreadableError as unreadable:
-        envelope, problem = None, str(unreadable)
+        envelope, problem = None, _encoded(answer.headers) or str(unreadable)
     return _Telling(request, answer, (*secrets, *request.secrets), wall_clock).failure(
         envelope, problem
     )
@@ -189,6 +197,8 @@ def _unanswered(request: Request, answer: NoReply, secrets: tuple[str, ...]) -> 
     if answer.untrusted:
         error = CertificateError(request.call, detail=detail, sent=False, note=answer.remedy)
         return Failure(Verdict.REFUSED, error)
+    if answer.proxy_status:
+        return _refused_by_proxy(request, answer.proxy_status)
     if answer.unreadable:
         return Failure(verdict, MalformedResponseError(request.call, problem=detail))
     kind = TransportError
@@ -197,6 +207,30 @@ def _unanswered(request: Request, answer: NoReply, secrets: tuple[str, ...]) -> 
     elif answer.closed:
         kind = ClientClosedError
     return Failure(verdict, kind(request.call, detail=detail, sent=answer.sent))
+
+
+def _refused_by_proxy(request: Request, status: int) -> Failure:
+    if status == _PROXY_LOGIN:
+        detail, note = "the proxy wants a login, or another one", _PROXY_LOGIN_NOTE
+    else:
+        detail, note = "the proxy refuses to connect to the service", _PROXY_NOTE
+    detail = f"{detail} ({f'{status} {_phrase(status)}'.rstrip()})"
+    return Failure(Verdict.REFUSED, ProxyError(request.call, detail=detail, sent=False, note=note))
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def _encoded(headers: Mapping[str, str]) -> str:
+    """Say if an answer is compressed in a way that aiohttp does not know."""
+    encoding = headers.get("Content-Encoding", "").strip().lower()
+    if not encoding or encoding in _DECODED:
+        return ""
+    return f"it is compressed (Content-Encoding: {encoding}), which was not asked for"
 
 
 def _denies(envelope: _Envelope) -> bool:
@@ -215,6 +249,8 @@ class _Telling:
     def failure(self, envelope: _Envelope, problem: str) -> Failure:
         """Return what it means and how to say it."""
         status, denied = self.reply.status, _denies(envelope)
+        if status == _PROXY_LOGIN:
+            return _refused_by_proxy(self.request, status)
         if envelope is not None and denied:
             inside = envelope.get("statusCode")
             # A code that contradicts `success: false` settles nothing: HTTP's own stands.
@@ -227,7 +263,8 @@ class _Telling:
 
     def _malformed(self, problem: str) -> MalformedResponseError:
         excerpt = self._excerpt()
-        shown = f"{problem}: {excerpt}" if excerpt and not problem.startswith("result") else problem
+        told = not excerpt or problem.startswith(("result", "it is compressed"))
+        shown = problem if told else f"{problem}: {excerpt}"
         return MalformedResponseError(self.request.call, problem=redact(shown, self.secrets))
 
     def _api_error(self, status: int, envelope: _Envelope) -> ApiError:
@@ -237,7 +274,7 @@ class _Telling:
         messages = self._said(lists.get("messages"))
         note = _NOTES.get(status, "")
         if 300 <= status < 400:  # noqa: PLR2004 - HTTP's own classes
-            note = "redirects are not followed: check the base URL"
+            note = "redirects are not followed: check base_url"
         return _ERRORS.get(status, ApiError)(
             self.request.call,
             status=status,
@@ -252,10 +289,7 @@ class _Telling:
     def _reason(self, status: int) -> str:
         if status == self.reply.status and self.reply.reason:
             return clean(redact(self.reply.reason, self.secrets), _EXCERPT_SHOWN)
-        try:
-            return HTTPStatus(status).phrase
-        except ValueError:
-            return ""
+        return _phrase(status)
 
     def _said(self, value: object) -> tuple[object, ...]:
         array = codec.as_array(value)

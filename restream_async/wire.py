@@ -100,6 +100,7 @@ class NoReply:
         unreadable: whether something came that cannot be read as an answer.
         untrusted: whether the certificate of the service is not to be trusted.
         remedy: what to do about it, if there is anything.
+        proxy_status: the status with which a proxy has refused to connect to the service, or 0.
 
     """
 
@@ -110,6 +111,7 @@ class NoReply:
     unreadable: bool = False
     untrusted: bool = False
     remedy: str = ""
+    proxy_status: int = 0
 
 
 @attrs.frozen

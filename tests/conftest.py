@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
@@ -11,6 +12,11 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# What the machine that runs the tests has set.
+for _variable in ("RESTREAM_AUTH_SCHEME", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+    for _name in (_variable, _variable.lower()):
+        os.environ.pop(_name, None)
 
 
 class _Answer(aiohttp.ClientResponse):

@@ -6,11 +6,13 @@ of its own.
 """
 
 import os
+import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import assert_never, assert_type
 
 import aiohttp
+from yarl import URL
 
 from restream_async import (
     ApiError,
@@ -67,6 +69,8 @@ def a_client_is_set_up_by_keywords(session: aiohttp.ClientSession) -> None:
     RestreamClient(base_url="https://h", project_id="p", api_key="k", auth_scheme="Bearer")
     RestreamClient(timeout=5, retry=RetryPolicy(attempts=3, base=0.1, cap=1, deadline=10))
     RestreamClient(in_doubt="raise", max_in_flight=8, session=session, allow_http=True)
+    RestreamClient(proxy="http://p:3128", trust_env=True, ssl=ssl.create_default_context())
+    RestreamClient(proxy=URL("http://p:3128"), ssl=None)
     RestreamClient(api_key=os.environ.get("ANOTHER_KEY"), timing=Timing())
 
     RestreamClient("https://h")  # type: ignore[call-arg]

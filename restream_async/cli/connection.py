@@ -8,24 +8,10 @@ from typing import Final
 from restream_async import ConfigurationError, RestreamClient, RetryPolicy
 from restream_async.cli.options import ConnectionOptions
 from restream_async.cli.secrets import secret_in
-from restream_async.cli.trouble import Trouble, why
+from restream_async.cli.trouble import Trouble, told, why
 from restream_async.config import InDoubt
 
 _API_KEY: Final = "RESTREAM_API_KEY"
-
-# The library's errors speak of its arguments.
-_WORDS: Final = {
-    "pass allow_http=True": "pass --allow-http",
-    "base_url=…": "--base-url",
-    "project_id=…": "--project-id",
-    "api_key=…": "--api-key-file",
-    "goes into api_key": f"goes into {_API_KEY}",
-    "base_url": "the base URL",
-    "project_id": "the project id",
-    "api_key": "the API key",
-    "auth_scheme": "--auth-scheme",
-    ", or None": "",
-}
 
 
 def client_for(  # noqa: PLR0913 - one keyword for each setting
@@ -44,7 +30,7 @@ def client_for(  # noqa: PLR0913 - one keyword for each setting
 
     """
     _refuse_if_missing(options)
-    trusted = True if options.ca_file is None else _trusting(options.ca_file)
+    trusted = None if options.ca_file is None else _trusting(options.ca_file)
     path = options.api_key_file
     api_key = None if path is None else secret_in(path, "the API key")
     try:
@@ -54,6 +40,8 @@ def client_for(  # noqa: PLR0913 - one keyword for each setting
             api_key=api_key,
             auth_scheme=options.auth_scheme,
             allow_http=options.allow_http,
+            proxy=options.proxy,
+            trust_env=True,
             ssl=trusted,
             timeout=timeout,
             retry=retry,
@@ -62,9 +50,7 @@ def client_for(  # noqa: PLR0913 - one keyword for each setting
             patience=patience,
         )
     except ConfigurationError as error:
-        sentence = str(error)
-    for theirs, ours in _WORDS.items():
-        sentence = sentence.replace(theirs, ours)
+        sentence = told(error)
     raise Trouble(sentence)
 
 

@@ -71,6 +71,8 @@ async def _demo(console: Console, *, count: int, seed: int) -> int:
             base_url=sandbox.base_url,
             project_id=sandbox.project_id,
             api_key=sandbox.api_key,
+            # The sandbox takes it, and that of the environment is for the real service.
+            auth_scheme="Bearer",
             retry=_RETRY,
         ) as client,
     ):

@@ -48,6 +48,7 @@ class ConnectionOptions:
     auth_scheme: Annotated[
         str | None,
         typer.Option(
+            envvar="RESTREAM_AUTH_SCHEME",
             metavar="WORD",
             help="A word before the key in the Authorization header, such as Bearer.",
             show_default="the key alone",
@@ -60,6 +61,16 @@ class ConnectionOptions:
             metavar="PATH",
             help="Trust the certificate authorities in this file (PEM), and no others.",
             show_default="those of the system, or of the variable SSL_CERT_FILE",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    proxy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="A proxy to go through, such as http://proxy.example.com:3128. A URL with a "
+            "password belongs in HTTPS_PROXY: every process can read an argument.",
+            show_default="what HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY say",
             rich_help_panel=_PANEL,
         ),
     ] = None

@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 from restream_async import ApiError, Created, Origin, Outcome, OutcomeUnknownError
 from restream_async.cli.files import Role, exists
 from restream_async.cli.totals import is_unsent
-from restream_async.cli.trouble import Trouble, why
+from restream_async.cli.trouble import Trouble, in_our_words, why
 from restream_async.journal import Journal
 
 _STDOUT: Final = frozenset({"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
@@ -56,7 +56,7 @@ def outcome_line(outcome: Outcome, line: int) -> str:
             "videoId": outcome.request.video_id,
             "title": outcome.request.title,
             "errorType": type(error).__name__,
-            "error": str(error),
+            "error": in_our_words(error),
             "attempts": outcome.attempts,
         }
         if isinstance(error, ApiError):

@@ -13,10 +13,10 @@ from restream_async import (
     OutcomeUnknownError,
     RestreamError,
 )
-from restream_async.errors import ApiError, CertificateError, NotSentError
+from restream_async.errors import ApiError, CertificateError, NotSentError, ProxyError
 from restream_async.report import BulkCounts
 
-_UNSENT: Final = (NotSentError, JournalError, CertificateError, OutageError)
+_UNSENT: Final = (NotSentError, JournalError, CertificateError, ProxyError, OutageError)
 
 
 def is_unsent(outcome: Outcome) -> bool:

@@ -1,5 +1,6 @@
 """What can go wrong that is no bug: one clear sentence, and an exit code."""
 
+import re
 from enum import IntEnum
 from typing import Final
 
@@ -9,6 +10,7 @@ from restream_async.errors import (
     ForbiddenError,
     JournalError,
     OutageError,
+    ProxyError,
     RestreamError,
     TransportError,
     UnauthorizedError,
@@ -17,11 +19,28 @@ from restream_async.redaction import clean
 
 _CHECK_ADDRESS: Final = "check the base URL (RESTREAM_BASE_URL or --base-url)"
 _LONGEST_CAUSE: Final = 200
-# The library's errors speak of its arguments.
+# The library's errors speak of its arguments: the whole phrase before a word of it.
 _WORDS: Final = {
-    "ensure=True (on the command line: --ensure)": "--ensure",
-    ", with ssl=… of RestreamClient, or with --ca-file on the command line": " or --ca-file",
+    "check api_key and auth_scheme": "check the API key (RESTREAM_API_KEY or --api-key-file) and "
+    "the scheme (RESTREAM_AUTH_SCHEME or --auth-scheme)",
+    "check base_url and the network": "check the base URL and the network",
+    "with ssl=… or": "with --ca-file or",
+    "run again with ensure=True": "run again with --ensure",
+    "run without a journal": "run with --no-journal",
+    "pass allow_http=True": "pass --allow-http",
+    "goes into api_key": "goes into RESTREAM_API_KEY",
+    "base_url=…": "--base-url",
+    "project_id=…": "--project-id",
+    "api_key=…": "--api-key-file",
+    "auth_scheme=…": "--auth-scheme",
+    "proxy=…": "--proxy",
+    "base_url": "the base URL",
+    "project_id": "the project id",
+    "api_key": "the API key",
+    "auth_scheme": "--auth-scheme",
 }
+# Not where it is part of a path, of a URL or of another word.
+_ARGUMENT: Final = re.compile(rf"(?<![\w./])({'|'.join(map(re.escape, _WORDS))})(?![\w./])")
 
 
 class ExitCode(IntEnum):
@@ -56,7 +75,9 @@ def why(error: OSError) -> str:
 def code_of(error: RestreamError) -> ExitCode:
     """Return how a command ends with an error: `USAGE` for settings that can never work."""
     match error:
-        case UnauthorizedError() | CertificateError() | OutageError(reached=False) | JournalError():
+        case UnauthorizedError() | CertificateError() | ProxyError() | JournalError():
+            return ExitCode.USAGE
+        case OutageError(reached=False):
             return ExitCode.USAGE
         case _:
             return ExitCode.FAILED
@@ -64,10 +85,16 @@ def code_of(error: RestreamError) -> ExitCode:
 
 def told(error: RestreamError) -> str:
     """Return an error of the library as a sentence: what to do, in words of the command line."""
+    return f"{in_our_words(error)}{_next_step(error)}"
+
+
+def in_our_words(error: RestreamError) -> str:
+    """Return what an error of the library says, with options in place of arguments."""
     sentence = str(error)
-    for theirs, ours in _WORDS.items():
-        sentence = sentence.replace(theirs, ours)
-    return f"{sentence}{_next_step(error)}"
+    # Of a call only the advice: the rest may quote the service, or ids.
+    theirs = error.note if isinstance(error, CallError) else sentence
+    ours = _ARGUMENT.sub(lambda found: _WORDS[found[0]], theirs)
+    return sentence.replace(theirs, ours) if theirs else sentence
 
 
 def _next_step(error: RestreamError) -> str:

@@ -24,6 +24,8 @@ _T = TypeVar("_T")
 _FORMAT: Final = "restream-async journal 2"
 _PAGE: Final = 500
 _MAGIC: Final = b"SQLite format 3\0"
+# Rows that one statement writes or reads, where SQLite takes as many variables. Few builds take
+# less than 32,766, but before 3.32 it was 999.
 _LARGEST_PIECE: Final = 256
 _SCHEMA: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -49,7 +51,10 @@ SELECT json_group_array(
 # Binding NULL is slow, and most rows are new.
 _PUT: Final = "INSERT OR REPLACE INTO creation VALUES {}"
 _PUT_ROW: Final = "(?, ?, ?, ?, nullif(?, ''), nullif(?, -1), nullif(?, ''), nullif(?, -1))"
+_PUT_VARIABLES: Final = _PUT_ROW.count("?")
 _NEW_ROW: Final = "(?, 0, {}, '{}', NULL, NULL, NULL, NULL)"
+# What a build of SQLite may lack, or Python may have been told to leave out.
+_NEEDED: Final = "SELECT json_group_array(json_array(1)) WHERE (1, 1) > (0, 1)"
 
 
 class _Row(NamedTuple):
@@ -67,8 +72,8 @@ class _Row(NamedTuple):
 
 _FORBIDDEN: Final = "cannot be written: check its permissions, and those of its folder"
 _DAMAGED: Final = (
-    "is damaged: move it away and run again with ensure=True (on the command line: --ensure), "
-    "which checks whether each restream exists before creating it"
+    "is damaged: move it away and run again with ensure=True, which checks whether each restream "
+    "exists before creating it"
 )
 _ID: Final = _Row._fields.index("restream_id")
 _INTENDED: Final = State.INTENDED.value
@@ -85,6 +90,7 @@ class Store:
         """Work on an open database."""
         self._path = path
         self._database = database
+        self._variables = database.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
         self._run = 0
         self.meta: dict[str, Any] = {}
         """What is known of the journal as a whole, by name."""
@@ -99,6 +105,7 @@ class Store:
             database = sqlite3.connect(path.absolute(), timeout=0.2, isolation_level=None)
         store = cls(path, database)
         try:
+            store.check_build()
             with _explained(path):
                 store.prepare(identity)
         except BaseException:
@@ -129,6 +136,23 @@ class Store:
             self._check(identity)
             execute("UPDATE meta SET value = value + 1 WHERE name = 'run'")
             (self._run,) = execute("SELECT value FROM meta WHERE name = 'run'").fetchone()
+
+    def check_build(self) -> None:
+        """Refuse a build of SQLite that cannot do what is needed: it would look like damage."""
+        problem = ""
+        if self._variables < _PUT_VARIABLES:
+            problem = f"it takes only {self._variables} variables in a statement"
+        # Not on the file, which may have something wrong of its own.
+        with contextlib.closing(sqlite3.connect(":memory:")) as memory:
+            try:
+                memory.execute(_NEEDED)
+            except sqlite3.Error as error:
+                problem = str(error)
+        if problem:
+            raise JournalError(
+                f"SQLite {sqlite3.sqlite_version} of this Python cannot keep a journal "
+                f"({problem}): use another build of Python, or run without a journal"
+            )
 
     def fingerprint(self, key: Sequence[str]) -> str:
         """Return what a creation is known by."""
@@ -169,7 +193,7 @@ class Store:
                 entries.append(entry)
             replies.append((reply, entries))
         new_row = _NEW_ROW.format(self._run, _INTENDED)
-        for piece in _pieces(new):
+        for piece in _pieces(new, self._variables):
             self._database.execute(_PUT.format(_list(new_row, len(piece))), piece)
         self._put(known)
         return replies
@@ -213,7 +237,7 @@ class Store:
 
     def _met(self, fingerprints: Sequence[str]) -> defaultdict[str, dict[int, _Row]]:
         met: defaultdict[str, dict[int, _Row]] = defaultdict(dict)
-        for some in _pieces(fingerprints):
+        for some in _pieces(fingerprints, self._variables):
             query = _MET.format(_list("?", len(some)))
             (found,) = self._database.execute(query, some).fetchone()
             for fields in json.loads(found):
@@ -229,12 +253,12 @@ class Store:
                 *row[:_ID],
                 _text(row.restream_id),
                 -1 if row.absent_before is None else row.absent_before,
-                row.title or "",
+                _encodable(row.title or ""),
                 -1 if row.status is None else row.status,
             )
             for row in rows
         ]
-        for piece in _pieces(values):
+        for piece in _pieces(values, self._variables // _PUT_VARIABLES):
             statement = _PUT.format(_list(_PUT_ROW, len(piece)))
             self._database.execute(statement, list(chain.from_iterable(piece)))
 
@@ -340,13 +364,25 @@ def _text(restream_id: int | str | None) -> str:
     return "" if restream_id is None else str(restream_id)
 
 
-def _pieces(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
+def _encodable(text: str) -> str:
+    # A service may send half a surrogate pair, which no text in a database can hold.
+    return text if text.isascii() else text.encode(errors="replace").decode()
+
+
+def _pieces(items: Sequence[_T], most: int) -> Iterator[Sequence[_T]]:
     """Cut into pieces of few different sizes, whose statements SQLite prepares once.
 
     The last item is repeated where a piece is too short, which changes nothing.
+
+    Args:
+        items: what to cut.
+        most: how many items a statement can take.
+
     """
-    for start in range(0, len(items), _LARGEST_PIECE):
-        piece = items[start : start + _LARGEST_PIECE]
+    # A power of two, like all sizes below.
+    largest = 1 << (min(_LARGEST_PIECE, most).bit_length() - 1)
+    for start in range(0, len(items), largest):
+        piece = items[start : start + largest]
         size = 1 << (len(piece) - 1).bit_length()
         yield [*piece, *[piece[-1]] * (size - len(piece))]
 

@@ -17,9 +17,11 @@ import attrs
 
 from restream_async.errors import (
     ApiError,
+    CertificateError,
     ForbiddenError,
     InvalidRestreamError,
     OutageError,
+    ProxyError,
     RestreamError,
     UnauthorizedError,
 )
@@ -46,6 +48,8 @@ Twice as many as failures, because a worker that ends gives back what it holds, 
 a delivery too: restarts during a long outage condemn nothing.
 """
 
+# The service is gone for every message, and not because of one.
+_UNREACHABLE: Final = (OutageError, CertificateError, ProxyError)
 # Seconds until the next look whether the service is back; meanwhile the client probes.
 _HOLD: Final = 1.0
 # With a key that is refused, only a person can help.
@@ -199,7 +203,7 @@ class Handler:
         return None
 
     def _is_gone(self, error: RestreamError) -> bool:
-        return isinstance(error, OutageError) or self.client.stats().state == "outage"
+        return isinstance(error, _UNREACHABLE) or self.client.stats().state == "outage"
 
 
 def is_final(error: RestreamError) -> bool:

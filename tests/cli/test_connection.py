@@ -8,7 +8,8 @@ import trustme
 from restream_async.cli.connection import client_for
 from restream_async.cli.options import ConnectionOptions, duration, seconds
 from restream_async.cli.secrets import secret_in, stream_key
-from restream_async.cli.trouble import Trouble
+from restream_async.cli.trouble import Trouble, told
+from restream_async.errors import Call, JournalError, NotFoundError
 from tests.cli.kit import API_KEY, STREAM_KEY
 
 
@@ -60,7 +61,28 @@ def test_all_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -
                 "RESTREAM_PROJECT_ID)"
             ),
         ),
-        ({"auth_scheme": "two words"}, '--auth-scheme must be one word, such as "Bearer"'),
+        (
+            {"auth_scheme": "two words"},
+            (
+                '--auth-scheme must be one word, such as "Bearer", and must not contain U+0020 '
+                "(space): it is character 4 (set it with --auth-scheme or RESTREAM_AUTH_SCHEME)"
+            ),
+        ),
+        (
+            {"base_url": "https://api.example.com/api/v1"},
+            (
+                'the base URL must end before "/api/v1", which is added to it: use '
+                "https://api.example.com (set it with --base-url or RESTREAM_BASE_URL)"
+            ),
+        ),
+        (
+            {"proxy": "socks5://proxy.example.com:1080"},
+            (
+                "proxy must be an http(s) URL with a host and a port, such as "
+                "http://user:password@proxy.example.com:3128, with special characters "
+                "percent-encoded (set it with --proxy)"
+            ),
+        ),
     ],
 )
 def test_a_wrong_setting_is_explained_in_the_words_of_the_command_line(
@@ -69,6 +91,55 @@ def test_a_wrong_setting_is_explained_in_the_words_of_the_command_line(
     del settings
     given = {"base_url": "https://api.example.com", "project_id": "p1", **options}
     assert trouble_with(**given) == sentence
+
+
+def test_a_key_with_its_scheme_before_it_leads_to_the_option(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text(f"Bearer {API_KEY}\n")
+    assert trouble_with(base_url="https://api.example.com", project_id="p1", api_key_file=path) == (
+        'the API key begins with the scheme "Bearer": keep only the key in it, and set the scheme '
+        "with --auth-scheme or RESTREAM_AUTH_SCHEME"
+    )
+
+
+def test_words_of_python_are_translated_but_not_in_paths_urls_and_what_the_service_said() -> None:
+    error = JournalError("the journal /x/api_key.db is damaged: run again with ensure=True")
+    assert told(error) == "the journal /x/api_key.db is damaged: run again with --ensure"
+    call = Call("POST", "/api/v1/base_url/restreams", "api_key")
+    note = "check base_url, project_id and the ids in the route"
+    refused = NotFoundError(call, status=404, reason="Not Found", errors=["base_url"], note=note)
+    assert told(refused) == (
+        f"404 Not Found (base_url): {call}, 0 attempts; "
+        "check the base URL, the project id and the ids in the route"
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "variable", "host"),
+    [
+        (None, None, None),
+        (None, "http://alice:word@proxy.example.com:3128", "http://proxy.example.com:3128"),
+        (
+            "http://other.example.com:1",
+            "http://proxy.example.com:3128",
+            "http://other.example.com:1",
+        ),
+    ],
+)
+def test_the_proxy_comes_from_the_option_else_from_the_environment(
+    settings: pytest.MonkeyPatch, option: str | None, variable: str | None, host: str | None
+) -> None:
+    if variable is not None:
+        settings.setenv("HTTPS_PROXY", variable)
+    options = ConnectionOptions(base_url="https://api.example.com", project_id="p1", proxy=option)
+    proxy = client_for(options)._settings.proxy  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    assert (proxy.url if proxy is not None else None) == host
+
+
+def test_the_scheme_may_stand_in_the_environment(settings: pytest.MonkeyPatch) -> None:
+    settings.setenv("RESTREAM_AUTH_SCHEME", "Token")
+    client = client_for(ConnectionOptions(base_url="https://api.example.com", project_id="p1"))
+    assert client._settings.authorization == f"Token {API_KEY}"  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 
 
 def test_a_key_with_a_space_is_refused_without_being_shown(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from restream_async import (
     UnauthorizedError,
 )
 from restream_async.cli import main
-from restream_async.errors import Call, CertificateError, NotSentError
+from restream_async.errors import Call, CertificateError, NotSentError, ProxyError
 from restream_async.report import Tally
 from restream_async.stats import Stats
 from tests.cli.kit import Cli, csv_of, pseudo_terminal
@@ -38,10 +38,7 @@ COUNT = 10
 CALL = Call("POST", "/api/v1/p1/restreams", "v1")
 NOT_SENT = NotSentError(CALL, detail="told to end", sent=False)
 REFUSED = TransportError(CALL, detail="connection refused", sent=False)
-TRUST = (
-    "trust the certificate authority of the service with SSL_CERT_FILE, with ssl=… of "
-    "RestreamClient, or with --ca-file on the command line"
-)
+TRUST = "trust the certificate authority of the service with ssl=… or the variable SSL_CERT_FILE"
 IN_DOUBT = OutcomeUnknownError(CALL, doubt=TransportError(CALL, detail="lost", sent=True))
 
 
@@ -198,7 +195,15 @@ def test_what_was_not_sent_and_what_is_in_doubt_are_told_apart_after_a_signal(
         (
             CertificateError(CALL, detail="unknown CA", sent=False, note=TRUST),
             "9 not sent",
-            "; trust the certificate authority of the service with SSL_CERT_FILE or --ca-file",
+            (
+                "; trust the certificate authority of the service with --ca-file or the variable "
+                "SSL_CERT_FILE"
+            ),
+        ),
+        (
+            ProxyError(CALL, detail="the proxy wants a login", sent=False, note="give it one"),
+            "9 not sent",
+            "; give it one",
         ),
         (
             OutageError(CALL, reached=False, last=REFUSED),

@@ -68,6 +68,8 @@ def test_every_command_that_calls_the_service_has_the_options_of_a_connection(
         "--api-key-file",
         "--ca-file",
         "--auth-scheme",
+        "[env var: RESTREAM_AUTH_SCHEME]",
+        "--proxy",
         "--allow-http",
         "[env var: RESTREAM_BASE_URL]",
     ):

@@ -141,7 +141,7 @@ def test_a_journal_of_another_project_says_how_to_name_another(
     monkeypatch.setenv("RESTREAM_PROJECT_ID", "p2")
     end = cli("bulk", file)
     assert end.code == 2
-    assert f"{journal} belongs to project_id 'p1', not to 'p2'" in end.err
+    assert f"{journal} belongs to the project id 'p1', not to 'p2'" in end.err
     assert end.err.endswith(
         "name another journal (--journal PATH), or keep none (--no-journal --ensure)\n"
     )

@@ -8,7 +8,7 @@ import pytest
 
 from restream_async import OutageError, RestreamError, TransportError
 from restream_async.cli import main
-from restream_async.errors import Call, CertificateError
+from restream_async.errors import Call, CertificateError, ProxyError
 from restream_async.sandbox import Fault, Faults, Sandbox
 from tests.cli.kit import (
     API_KEY,
@@ -143,6 +143,7 @@ def test_a_wrong_key_is_a_wrong_setting(
     ("error", "code"),
     [
         (CertificateError(CALL, detail="unknown CA", sent=False), 2),
+        (ProxyError(CALL, detail="the proxy wants a login", sent=False), 2),
         (OutageError(CALL, reached=False), 2),
         (OutageError(CALL), 1),
         (TransportError(CALL, detail="connection refused", sent=False), 1),

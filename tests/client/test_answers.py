@@ -157,7 +157,7 @@ async def test_a_redirect_is_not_followed_and_says_so(status: int, call: str) ->
     assert elsewhere.requests == []
     assert server.counts == {METHODS[call]: 1}
     assert (error.status, error.attempts) == (status, 1)
-    assert "redirects are not followed: check the base URL" in str(error)
+    assert "redirects are not followed: check base_url" in str(error)
 
 
 async def test_cookies_are_not_kept() -> None:

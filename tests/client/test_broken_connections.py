@@ -102,17 +102,17 @@ BROKEN: Final[dict[str, tuple[Step, type[RestreamError], str]]] = {
     "a too long header": (
         then_close(b"HTTP/1.1 200 OK\r\nX-Long: %s\r\n\r\n" % _LONG),
         MalformedResponseError,
-        "not valid HTTP",
+        "its status line or one of its header fields is too long",
     ),
     "a too long reason": (
         then_close(b"HTTP/1.1 200 %s\r\n\r\n" % _LONG),
         MalformedResponseError,
-        "not valid HTTP",
+        "its status line or one of its header fields is too long",
     ),
     "too many headers": (
         then_close(b"HTTP/1.1 200 OK\r\n%s\r\n" % (b"X-Many: 1\r\n" * 10_000)),
         MalformedResponseError,
-        "not valid HTTP",
+        "it has too many header fields",
     ),
     "two lengths": (
         then_close(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}"),
@@ -122,7 +122,17 @@ BROKEN: Final[dict[str, tuple[Step, type[RestreamError], str]]] = {
     "a body that is no gzip": (
         then_close(answer(_BODY, headers={"Content-Encoding": "gzip"})),
         MalformedResponseError,
-        "in the middle of the answer",
+        "it is compressed, which was not asked for, and cannot be decompressed",
+    ),
+    "a compression that needs another library": (
+        then_close(answer(_BODY, headers={"Content-Encoding": "br"})),
+        MalformedResponseError,
+        "it is compressed, which was not asked for, and cannot be decompressed",
+    ),
+    "a compression that aiohttp does not know": (
+        answer(b"\x1f\x9d\x90{", headers={"Content-Encoding": "Compress"}),
+        MalformedResponseError,
+        "(it is compressed (Content-Encoding: compress), which was not asked for)",
     ),
     "no JSON": (answer(b"\x00\xff<<<"), MalformedResponseError, "not JSON"),
     "nothing": (answer(b""), MalformedResponseError, "empty"),

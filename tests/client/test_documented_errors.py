@@ -252,7 +252,7 @@ async def test_the_sandbox_refuses_a_wrong_key_and_another_project() -> None:
     async with Sandbox() as sandbox:
         async with client_of(sandbox, api_key="wrong-key") as client:
             error = await failure_of(client.create(new_restream()), UnauthorizedError)
-        assert error.note == "check the API key and the auth_scheme"
+        assert error.note == "check api_key and auth_scheme"
         async with client_of(sandbox, project_id="theirs") as client:
             await failure_of(client.create(new_restream()), NotFoundError)
 

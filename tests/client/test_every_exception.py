@@ -21,6 +21,7 @@ from restream_async import (
     AttemptTimeoutError,
     ClientClosedError,
     MalformedResponseError,
+    ProxyError,
     RestreamClient,
     RestreamError,
     RetryPolicy,
@@ -88,11 +89,28 @@ def _named(kind: type[Exception]) -> tuple[str, Callable[[], Exception]]:
     return kind.__name__, lambda: _make(kind)
 
 
+def _caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+def _tls_error(reason: str) -> ssl.SSLError:
+    error = ssl.SSLError(1, f"[SSL] {API_KEY}")
+    error.reason = reason
+    return error
+
+
 # Made anew for each test: an exception keeps the frames that it passed.
 _EXCEPTIONS: Final[dict[str, Callable[[], Exception]]] = {
     **dict(map(_named, _aiohttp_exceptions())),
     "OSError with the key": lambda: OSError(5, f"broken {API_KEY}"),
     "OSError without a number": lambda: OSError(API_KEY),
+    "reset without a word": ConnectionResetError,
+    "reset, passed on by aiohttp": lambda: _caused(aiohttp.ClientOSError(), ConnectionResetError()),
+    "TLS, passed on by aiohttp": lambda: _caused(
+        aiohttp.ClientOSError(1, "[SSL]"), _tls_error("APPLICATION_DATA_AFTER_CLOSE_NOTIFY")
+    ),
+    "TLS without a reason": lambda: ssl.SSLError(1, API_KEY),
     "ConnectionResetError": lambda: ConnectionResetError(104, "Connection reset by peer"),
     "ConnectionRefusedError": lambda: ConnectionRefusedError(111, "Connection refused"),
     "BrokenPipeError": lambda: BrokenPipeError(32, "Broken pipe"),
@@ -256,11 +274,15 @@ async def test_a_body_that_breaks_off_after_a_success_is_an_answer_that_cannot_b
         ("ClientConnectorError", "no connection to api.example.com port 443 (Connection refused)"),
         ("ClientProxyConnectionError", "to the proxy, api.example.com port 443 (Connection ref"),
         ("ServerDisconnectedError", "closed the connection without an answer"),
-        ("ClientHttpProxyError", "proxy refused the connection (500)"),
+        ("ClientHttpProxyError", "the proxy could not connect to the service (500)"),
         ("InvalidURL", "URL cannot be used"),
         ("ConnectionResetError", "(Connection reset by peer)"),
-        ("ClientConnectionError", "(ClientConnectionError)"),
-        ("OSError without a number", "(OSError)"),
+        ("ClientConnectionError", "the connection was lost (no reason was given)"),
+        ("OSError without a number", "the connection was lost (no reason was given)"),
+        ("reset without a word", "the connection was lost (it was closed)"),
+        ("reset, passed on by aiohttp", "the connection was lost (it was closed)"),
+        ("TLS, passed on by aiohttp", "lost (application data after close notify)"),
+        ("TLS without a reason", "the connection was lost (no reason was given)"),
         ("OSError with the key", "(Input/output error)"),
         ("ValueError", "credentials from .netrc"),
     ],
@@ -275,16 +297,24 @@ async def test_it_says_in_words_what_happened(name: str, words: str, session: Se
     assert ours.sent is False
 
 
-@pytest.mark.parametrize("name", ["LineTooLong", "ClientResponseError"])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("LineTooLong", "its status line or one of its header fields is too long"),
+        ("ContentEncodingError", "it is compressed, which was not asked for, and cannot be dec"),
+        ("ClientResponseError", "it is not valid HTTP"),
+        ("BadStatusLine", "it is not valid HTTP"),
+    ],
+)
 async def test_what_is_no_answer_in_http_is_an_answer_that_cannot_be_read(
-    name: str, session: Session
+    name: str, words: str, session: Session
 ) -> None:
     session.raises(_EXCEPTIONS[name]())
     async with client_at(retry=RetryPolicy(attempts=1)) as client:
         ours = await _caught(client, "create")
 
     assert type(ours) is MalformedResponseError
-    assert "the answer cannot be read (it is not valid HTTP)" in str(ours)
+    assert f"the answer cannot be read ({words}" in str(ours)
 
 
 @pytest.mark.parametrize(
@@ -319,11 +349,12 @@ async def test_a_certificate_that_is_not_trusted_ends_a_call_at_once(
 async def test_a_proxy_that_wants_a_login_says_so(session: Session) -> None:
     error = aiohttp.ClientHttpProxyError(_REQUEST, (), status=407, message=API_KEY)
     session.raises(error)
-    async with client_at(retry=RetryPolicy(attempts=1)) as client:
+    async with client_at() as client:
         ours = await _caught(client, "create")
 
-    assert type(ours) is TransportError
-    assert (ours.sent, "the proxy wants a login (407)" in str(ours)) == (False, True)
+    assert type(ours) is ProxyError
+    assert (ours.sent, ours.attempts) == (False, 1)
+    assert str(ours).startswith("the proxy wants a login, or another one (407 Proxy Auth")
 
 
 async def test_a_session_that_raises_at_once_is_no_different() -> None:
@@ -334,7 +365,7 @@ async def test_a_session_that_raises_at_once_is_no_different() -> None:
     async with client_at(session=cast("aiohttp.ClientSession", double)) as client:
         ours = await _caught(client, "list")
 
-    assert "(ClientConnectionError)" in str(ours)
+    assert "the connection was lost (no reason was given)" in str(ours)
 
 
 async def test_a_session_that_is_closed_under_a_request_says_so() -> None:

@@ -148,7 +148,7 @@ async def test_a_closed_port_is_told_within_seconds_and_given_up_after_half_a_mi
     assert (over.state, over.reached, over.last_error) == ("open", True, "")
     assert not caught.value.reached
     assert isinstance(caught.value.last, TransportError)
-    assert "check the base URL" in str(caught.value)
+    assert "check base_url" in str(caught.value)
 
 
 async def test_a_front_that_accepts_and_closes_was_reached_and_is_waited_for() -> None:

@@ -13,7 +13,7 @@ from tests.journal.backend import IDENTITY
 from tests.journal.conftest import threads_left
 from tests.journal.disk import content, copy_of, damage, files_of, mode, query, write
 
-WAY_OUT = "is damaged: move it away and run again with ensure=True (on the command line: --ensure)"
+WAY_OUT = "is damaged: move it away and run again with ensure=True, which checks whether each"
 MANY = 600
 PAGE = 4096  # bytes, in a file of SQLite
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import attrs
 
@@ -15,8 +16,8 @@ STREAM_KEY = "stream-key-7be2"
 PROJECT = "p1"
 
 
-def service() -> Sandbox:
-    return Sandbox(api_key=API_KEY, project_id=PROJECT)
+def service(**settings: Any) -> Sandbox:  # noqa: ANN401 - those of Sandbox
+    return Sandbox(api_key=API_KEY, project_id=PROJECT, **settings)
 
 
 def new(video_id: str = "v1", *, key: str = STREAM_KEY) -> NewRestream:

@@ -99,21 +99,22 @@ async def varnish(
             start_new_session=True,
         )
         try:
-            await _accepting(process, port, log)
+            await accepting(process, port, log)
             yield f"http://127.0.0.1:{port}"
         finally:
             await _end(process)
 
 
-async def _accepting(process: asyncio.subprocess.Process, port: int, log: Path) -> None:
+async def accepting(process: asyncio.subprocess.Process, port: int, log: Path) -> None:
+    """Wait until a program that was just started accepts connections."""
     try:
         async with asyncio.timeout(_LONGEST_START):
             while not await _accepts(port):
                 if process.returncode is not None:
-                    _fail(f"varnishd ended with {process.returncode}", log)
+                    _fail(f"{log}: the program ended with {process.returncode}", log)
                 await asyncio.sleep(_BETWEEN_LOOKS)
     except TimeoutError:
-        _fail(f"varnishd does not accept after {_LONGEST_START} s", log)
+        _fail(f"{log}: nothing accepts after {_LONGEST_START} s", log)
 
 
 def _fail(what: str, log: Path) -> Never:

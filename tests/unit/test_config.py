@@ -141,11 +141,51 @@ def test_an_auth_scheme_stands_before_the_key(scheme: str | None, authorization:
     assert settings(auth_scheme=scheme).authorization == authorization
 
 
-@pytest.mark.parametrize(
-    "scheme", ["", " ", "Bearer ", "Bearer:", "Bearer\n", "two words", "Bärer", 5, True, b"Bearer"]
+def test_an_auth_scheme_may_stand_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESTREAM_AUTH_SCHEME", "Token")
+    assert settings().authorization == "Token key-0c3f9a1d"
+    assert settings(auth_scheme="Bearer").authorization == "Bearer key-0c3f9a1d"
+    monkeypatch.setenv("RESTREAM_AUTH_SCHEME", "")
+    assert settings().authorization == "key-0c3f9a1d"
+    monkeypatch.setenv("RESTREAM_AUTH_SCHEME", "two words")
+    assert wrong() == NO_SCHEME.format(", and must not contain U+0020 (space): it is character 4")
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "Basic", "Token", "ApiKey", "Api-Key"])
+@pytest.mark.parametrize("by_environment", [False, True])
+def test_a_key_with_its_scheme_before_it_leads_to_auth_scheme(
+    scheme: str, *, by_environment: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = f"{scheme} key-0c3f9a1d"
+    monkeypatch.setenv("RESTREAM_API_KEY", key)
+    assert wrong(api_key=None if by_environment else key) == (
+        f'api_key begins with the scheme "{scheme}": keep only the key in it, and set the scheme '
+        "with auth_scheme=… or RESTREAM_AUTH_SCHEME"
+    )
+
+
+NO_SCHEME: Final = (
+    'auth_scheme must be one word, such as "Bearer"{} (set it with auth_scheme=… or '
+    "RESTREAM_AUTH_SCHEME)"
 )
+
+
+@pytest.mark.parametrize("scheme", ["", "Bearer:", "Bärer", 5, True, b"Bearer"])
 def test_an_auth_scheme_is_one_word(scheme: object) -> None:
-    assert wrong(auth_scheme=scheme) == ('auth_scheme must be one word, such as "Bearer", or None')
+    assert wrong(auth_scheme=scheme) == NO_SCHEME.format("")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "problem"),
+    [
+        (" ", "begin with U+0020 (space)"),
+        ("Bearer ", "end with U+0020 (space)"),
+        ("Bearer\n", "end with U+000A (line break)"),
+        ("Bearer\u200b", "end with U+200B (zero width space)"),
+    ],
+)
+def test_a_stray_character_in_an_auth_scheme_is_named(scheme: str, problem: str) -> None:
+    assert wrong(auth_scheme=scheme) == NO_SCHEME.format(f", and must not {problem}")
 
 
 @pytest.mark.parametrize(
@@ -197,6 +237,9 @@ NO_HOST: Final = "must have a host that can be read"
 NO_PORT: Final = "must have a port from 1 to 65535, or none"
 NO_USER: Final = "must not contain a user name or password"
 NO_QUERY: Final = "must end with its path, without a query or fragment"
+NO_ROUTE: Final = (
+    'must end before "/api/v1", which is added to it: use https://api.example.com (set it'
+)
 NO_TLS: Final = "is plain http://, which would send the API key unencrypted"
 
 
@@ -246,6 +289,10 @@ NO_TLS: Final = "is plain http://, which would send the API key unencrypted"
         ("http://10.0.0.1", NO_TLS),
         ("http://0.0.0.0", NO_TLS),
         ("http://[2001:db8::1]", NO_TLS),
+        ("https://api.example.com/api/v1", NO_ROUTE),
+        ("https://api.example.com/api/v1/", NO_ROUTE),
+        ("https://api.example.com/API/V1", NO_ROUTE),
+        ("https://api.example.com/api/v1/p1/restreams", NO_ROUTE),
         ("https://exa_mple..com", "has a host that no DNS name or address can be"),
         ("https://api\\.example.com", "has a host that no DNS name or address can be"),
     ],
@@ -255,6 +302,14 @@ def test_a_malformed_base_url_is_refused_and_not_repeated(url: str, problem: str
     said = wrong(base_url=url)
     assert said.startswith(f"base_url {problem}")
     assert "sEcReT" not in said
+
+
+def test_a_base_url_with_the_route_keeps_what_stands_before_it() -> None:
+    assert "use https://api.example.com:8443/vp (set" in wrong(
+        base_url="https://api.example.com:8443/vp/api/v1/"
+    )
+    kept = "https://api.example.com/api/v10"
+    assert settings(base_url=kept).base_url == kept
 
 
 @pytest.mark.parametrize("problem_url", ["api.example.com", "http://api.example.com"])

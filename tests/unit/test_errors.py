@@ -19,6 +19,7 @@ from restream_async import (
     NotSentError,
     OutageError,
     OutcomeUnknownError,
+    ProxyError,
     RestreamError,
     TransportError,
     errors,
@@ -69,6 +70,7 @@ EXAMPLES: Final[list[RestreamError]] = [
     OutageError(CALL, reached=False, last=TransportError(CALL, detail="lost", sent=False)),
     NotSentError(CALL, detail="the run was told to end", sent=False),
     CertificateError(CALL, detail="the certificate could not be verified", sent=False),
+    ProxyError(CALL, detail="the proxy wants a login", sent=False),
 ]
 
 
@@ -89,6 +91,7 @@ def test_the_tree_is_that_of_the_design() -> None:
         "TransportError": ["CallError"],
         "NotSentError": ["TransportError"],
         "CertificateError": ["TransportError"],
+        "ProxyError": ["TransportError"],
         "AttemptTimeoutError": ["TransportError", "TimeoutError"],
         "ClientClosedError": ["TransportError", "RuntimeError"],
         "MalformedResponseError": ["CallError"],

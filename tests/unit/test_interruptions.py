@@ -257,7 +257,7 @@ class TestNeverReached:
         assert str(error).startswith(
             "the service was never reached (last: the connection was refused): POST "
         )
-        assert str(error).endswith("; check the base URL and the network")
+        assert str(error).endswith("; check base_url and the network")
 
     @simulated
     async def test_less_patience_counts(self) -> None:

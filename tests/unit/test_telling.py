@@ -184,7 +184,7 @@ def test_of_a_result_of_the_wrong_type_only_the_path_is_told() -> None:
 )
 def test_a_reason_phrase_is_told(status: int, reason: str, told_as: str) -> None:
     assert told(Reply(status=status, reason=reason)) == f"{told_as}: {ASKED}" + (
-        "; check the project id and the ids in the route" if status == 404 else ""
+        "; check base_url, project_id and the ids in the route" if status == 404 else ""
     )
 
 
@@ -197,11 +197,11 @@ def test_the_reason_of_http_is_not_told_of_the_status_inside() -> None:
 @pytest.mark.parametrize(
     ("status", "note"),
     [
-        (401, "check the API key and the auth_scheme"),
+        (401, "check api_key and auth_scheme"),
         (403, "check that the API key is allowed to do this in the project"),
-        (404, "check the project id and the ids in the route"),
-        (301, "redirects are not followed: check the base URL"),
-        (308, "redirects are not followed: check the base URL"),
+        (404, "check base_url, project_id and the ids in the route"),
+        (301, "redirects are not followed: check base_url"),
+        (308, "redirects are not followed: check base_url"),
     ],
 )
 def test_a_failure_that_the_caller_can_mend_says_how(status: int, note: str) -> None:

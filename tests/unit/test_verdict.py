@@ -17,6 +17,7 @@ from restream_async import (
     MalformedResponseError,
     NotFoundError,
     NotSentError,
+    ProxyError,
     RestreamError,
     TransportError,
     UnauthorizedError,
@@ -135,8 +136,10 @@ def test_what_came_too_early_was_not_processed_though_it_was_sent() -> None:
 
 def test_a_login_that_a_proxy_wants_is_told_from_one_of_the_service() -> None:
     failed = failure(Reply(status=407))
-    assert failed.verdict is REFUSED
-    assert "the proxy that wants a login" in str(failed.error)
+    assert (failed.verdict, type(failed.error), failed.final) == (REFUSED, ProxyError, True)
+    assert str(failed.error).startswith(
+        "the proxy wants a login, or another one (407 Proxy Authentication Required): POST "
+    )
 
 
 @pytest.mark.parametrize(
@@ -376,7 +379,7 @@ def test_a_failure_shows_its_verdict() -> None:
     assert "NOT_DONE" in repr(failed)
 
 
-@pytest.mark.parametrize("kind", [CertificateError, ClientClosedError, NotSentError])
+@pytest.mark.parametrize("kind", [CertificateError, ClientClosedError, NotSentError, ProxyError])
 def test_what_will_be_no_different_in_a_moment_is_final(kind: type[TransportError]) -> None:
     error = kind(Call("POST", "/restreams"), detail="no", sent=False)
     assert Failure(NOT_DONE, error).final

@@ -21,7 +21,7 @@ from restream_async import (
     UnauthorizedError,
 )
 from restream_async.codec import to_dict
-from restream_async.errors import ApiError, Call
+from restream_async.errors import ApiError, Call, CertificateError, ProxyError
 from restream_async.stats import Stats
 from restream_async.worker.commands import LARGEST, MOST, encode
 from restream_async.worker.handling import REDELIVERY as DEFAULT
@@ -273,6 +273,18 @@ async def test_in_an_outage_a_message_is_held_until_the_service_is_back(
 
     assert handled.verdict == "done"
     assert stage.client.calls == ["fresh check, v1"] * 51
+    assert len(stage.slept) == 50
+
+
+@pytest.mark.parametrize("kind", [CertificateError, ProxyError])
+async def test_a_way_to_the_service_that_is_barred_condemns_no_message(
+    kind: type[CertificateError | ProxyError],
+) -> None:
+    stage = scene(*[kind(CALL, detail="no", sent=False)] * 50)
+
+    handled = await stage.handle(encode(new()), DEFAULT.attempts)
+
+    assert handled.verdict == "done"
     assert len(stage.slept) == 50
 
 

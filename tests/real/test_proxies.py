@@ -1,0 +1,215 @@
+"""Everything through a real Squid, to a service with a certificate of a private authority."""
+
+import asyncio
+import os
+import ssl
+import sys
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+import trustme
+
+from restream_async import (
+    CertificateError,
+    Origin,
+    ProxyError,
+    RestreamClient,
+    RetryPolicy,
+    TransportError,
+)
+from restream_async.sandbox import Sandbox
+from tests.client.relay import Relay
+from tests.real.programs import find
+from tests.real.scene import API_KEY, PROJECT, STREAM_KEY, new, service
+from tests.real.squid import NAME, USER, Squid, squid
+
+AUTHORITY = trustme.CA()
+PASSWORD = "password-5d1e"
+
+
+@attrs.frozen(kw_only=True)
+class Scene:
+    """A service that only its proxy can reach, with TLS (`https`) and without it (`http`)."""
+
+    proxy: Squid
+    sandbox: Sandbox
+    https: str
+    http: str
+
+    def client(self, base_url: str, **changes: Any) -> RestreamClient:  # noqa: ANN401 - of a client
+        settings: dict[str, Any] = {
+            "base_url": base_url,
+            "project_id": PROJECT,
+            "api_key": API_KEY,
+            "retry": RetryPolicy(base=0.05, cap=0.2, deadline=20.0),
+            "proxy": self.proxy.url,
+            "ssl": trusting(),
+            "allow_http": True,
+            **changes,
+        }
+        return RestreamClient(**settings)
+
+    @property
+    def url_with_login(self) -> str:
+        return self.proxy.url.replace("://", f"://{USER}:{PASSWORD}@")
+
+
+Staging = Callable[..., AbstractAsyncContextManager[Scene]]
+
+
+def trusting() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.load_verify_locations(cadata=AUTHORITY.cert_pem.bytes().decode())
+    return context
+
+
+@pytest.fixture
+def staging() -> Staging:
+    program = find("squid", "squid")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    AUTHORITY.issue_cert(NAME).configure_cert(tls)  # pyright: ignore[reportUnknownMemberType] - of pyOpenSSL
+
+    @asynccontextmanager
+    async def stage(rules: str = "open", **settings: Any) -> AsyncGenerator[Scene]:  # noqa: ANN401 - of a sandbox
+        async with service(**settings) as sandbox:
+            port = int(sandbox.base_url.rpartition(":")[2])
+            async with (
+                Relay(port, answer=None, tls=tls) as front,
+                squid(program, rules) as proxy,
+            ):
+                yield Scene(
+                    proxy=proxy,
+                    sandbox=sandbox,
+                    https=f"https://{NAME}:{front.here}",
+                    http=f"http://{NAME}:{port}",
+                )
+
+    return stage
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+async def test_every_call_goes_through_it(scheme: str, staging: Staging) -> None:
+    async with staging() as scene, scene.client(getattr(scene, scheme)) as client:
+        report = await client.create_all(new(f"v{number}") for number in range(50))
+        assert {created.origin for created in report.created} == {Origin.POSTED}
+        [there] = await client.list("v7")
+        assert there.stream_key == STREAM_KEY
+        assert (await client.toggle(there.id)).status is False
+        assert await client.delete(there.id)
+        assert await client.list("v7") == []
+        assert len(scene.sandbox.stored) == 49
+
+
+async def stored(sandbox: Sandbox, least: int) -> None:
+    async with asyncio.timeout(20):
+        while len(sandbox.stored) < least:  # noqa: ASYNC110 - the sandbox tells nobody
+            await asyncio.sleep(0.005)
+
+
+async def test_one_that_is_killed_in_the_middle_of_a_run_costs_no_restream_and_makes_no_second(
+    staging: Staging,
+) -> None:
+    wanted = [new(f"v{number}") for number in range(150)]
+    async with (
+        staging(latency=0.02) as scene,
+        scene.client(scene.https, max_in_flight=16) as client,
+    ):
+        run = asyncio.create_task(client.create_all(wanted))
+        for least in (30, 90):
+            await stored(scene.sandbox, least)
+            await scene.proxy.kill()
+            await scene.proxy.start()
+        report = await asyncio.wait_for(run, 30)
+
+        assert report.failed == ()
+        copies = Counter(entry.video_id for entry in scene.sandbox.stored)
+        assert copies == Counter(item.video_id for item in wanted)
+        # It was in the middle of something.
+        assert client.stats().retries > 0
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+async def test_one_that_wants_a_login_gets_it_or_says_so(scheme: str, staging: Staging) -> None:
+    async with staging("login") as scene:
+        base_url = getattr(scene, scheme)
+        wrong = scene.proxy.url.replace("://", f"://mallory:{PASSWORD}@")
+        for proxy in (scene.proxy.url, wrong):
+            async with scene.client(base_url, proxy=proxy) as client:
+                with pytest.raises(ProxyError) as caught:
+                    await client.create(new())
+            assert caught.value.attempts == 1
+            assert "the proxy wants a login, or another one (407 Proxy" in str(caught.value)
+            assert PASSWORD not in repr(caught.value)
+        async with scene.client(base_url, proxy=scene.url_with_login) as client:
+            await client.create(new())
+        assert len(scene.sandbox.stored) == 1
+
+
+async def test_one_that_lets_nothing_through_says_so(staging: Staging) -> None:
+    async with staging("closed") as scene, scene.client(scene.https) as client:
+        with pytest.raises(ProxyError, match=r"proxy refuses to connect to the service \(403 For"):
+            await client.create(new())
+
+
+async def test_a_service_that_it_cannot_reach_was_sent_nothing(staging: Staging) -> None:
+    async with (
+        staging() as scene,
+        scene.client(f"https://{NAME}:1", retry=RetryPolicy(attempts=2, base=0.01)) as client,
+    ):
+        with pytest.raises(
+            TransportError, match=r"could not connect to the service \(503\)"
+        ) as caught:
+            await client.create(new())
+        assert (caught.value.sent, caught.value.attempts) == (False, 2)
+
+
+async def test_a_private_authority_must_be_named(staging: Staging) -> None:
+    async with staging() as scene, scene.client(scene.https, ssl=None) as client:
+        with pytest.raises(CertificateError, match=f"certificate of {NAME} could not be verified"):
+            await client.create(new())
+
+
+async def command(*words: str, **environment: str) -> tuple[int | None, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "restream_async.cli",
+        *words,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, **environment, "COLUMNS": "500"},
+    )
+    said, _ = await asyncio.wait_for(process.communicate(), 30)
+    return process.returncode, said.decode()
+
+
+async def test_the_command_line_takes_the_proxy_of_the_environment_or_of_its_option(
+    staging: Staging, tmp_path: Path
+) -> None:
+    ca_file = tmp_path / "ca.pem"
+    AUTHORITY.cert_pem.write_to_path(str(ca_file))
+    listing = ("list", "v1", "--ca-file", str(ca_file))
+    async with staging("login") as scene:
+        settings = {
+            "RESTREAM_BASE_URL": scene.https,
+            "RESTREAM_PROJECT_ID": PROJECT,
+            "RESTREAM_API_KEY": API_KEY,
+            "HTTPS_PROXY": scene.url_with_login,
+        }
+        good, bad = await asyncio.gather(
+            command(*listing, **settings),
+            # One without a login.
+            command(*listing, "--proxy", scene.proxy.url, **settings),
+        )
+        assert scene.sandbox.counts.lists == 1
+
+    assert good == (0, "v1 has no restreams.\n")
+    code, said = bad
+    assert (code, said.startswith("Error: the proxy wants a login, or another one")) == (2, True)
+    assert PASSWORD not in said
