@@ -6,6 +6,7 @@ message stalls the others; and `max_workers` fetches ahead, so that messages gro
 and are delivered to somebody else meanwhile, which would create a restream twice.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
 from importlib.metadata import version
@@ -43,12 +44,31 @@ from restream_async.worker.webhooks import Destination
 # How long a fetch waits for a message. One that the server forgot, as it was restarted, waits in
 # vain, so it must not be long; 16 places that have nothing to do cost 0.6 % of a core.
 _FETCH_SECONDS: Final = 2.0
+# Seconds after the grace: to give back what is not finished, and to leave the server.
+_GIVING_BACK: Final = 1.0
+_LEAVING: Final = 0.5
 
 _log: Final = logging.getLogger("restream_async.worker")
 
 
-class _InsistingBroker(NatsBroker):
-    """FastStream's, on a connection on which nothing travels unencrypted."""
+class _Broker(NatsBroker):
+    """FastStream's, with an end that comes in time."""
+
+    stop_seconds: float
+
+    async def stop(self, *why: Any) -> None:  # noqa: ANN401 - FastStream's
+        """Stop all subscribers, and leave the server.
+
+        Raises:
+            TimeoutError: the server does not answer.
+
+        """
+        async with asyncio.timeout(self.stop_seconds):
+            await super().stop(*why)
+
+
+class _InsistingBroker(_Broker):
+    """The same, on a connection on which nothing travels unencrypted."""
 
     async def _connect(self) -> Client:
         connection = InsistingClient()
@@ -98,14 +118,14 @@ def _assemble(
     serializer: Any,  # noqa: ANN401 - FastStream's
 ) -> FastStream:
     worker = Worker(plan, client)
-    broker = (_InsistingBroker if options.wants_tls else NatsBroker)(
+    broker = (_InsistingBroker if options.wants_tls else _Broker)(
         options.servers,
         security=_security(options),
         # An address may hold a password, and the document shows it.
         specification_url=options.shown,
         description="NATS JetStream",
-        # FastStream cancels what takes longer; ours is given back before.
-        graceful_timeout=plan.grace + 5.0,
+        # FastStream cancels what takes longer; most of ours is given back before.
+        graceful_timeout=plan.grace + _GIVING_BACK,
         logger=_log.getChild("broker"),
         log_level=logging.DEBUG,
         serializer=serializer,
@@ -113,6 +133,7 @@ def _assemble(
         reconnected_cb=worker.reconnected,
         **options.arguments(),
     )
+    broker.stop_seconds = plan.grace + _GIVING_BACK + _LEAVING
     names = plan.names
     worker.broker = broker
     worker.outcomes = broker.publisher(

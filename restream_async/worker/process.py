@@ -19,7 +19,7 @@ from restream_async.worker.lease import Lease, LostError
 from restream_async.worker.names import LOOK_FIRST
 from restream_async.worker.nats_options import UNREACHABLE, close, jetstream_of
 from restream_async.worker.plan import Plan
-from restream_async.worker.reports import Report, Source, reports
+from restream_async.worker.reports import Report, Source, reports, summary
 from restream_async.worker.tasks import end
 
 _PUBLISH_SECONDS: Final = 5.0
@@ -142,10 +142,9 @@ class Worker:
                 if handled.reason:
                     _log.info("message %d again: %s", source.sequence, handled.reason)
                 await lease.again(handled.again)
-            elif handled.refused:
-                await lease.never()
             else:
-                await lease.done()
+                await (lease.never() if handled.refused else lease.done())
+                _log.info("message %d has ended: %s", source.sequence, summary(handled))
         except LostError:
             # Whoever gets it next looks first.
             _log.warning("message %d: the NATS server was away for too long", source.sequence)
@@ -175,6 +174,8 @@ class Worker:
         consumers += [self.plan.names.of_events] if self.plan.destinations else []
         while not self._missing:
             await asyncio.sleep(_LOOK)
+            # A call that waits for the service tells nobody until its own deadline.
+            self._handler.note_outage()
             if await missing(jetstream, consumers):
                 await asyncio.sleep(_LOOK_AGAIN)
                 self._missing = await missing(jetstream, consumers)
