@@ -52,7 +52,7 @@ class Sandbox:
             ...  # send requests to sandbox.base_url
 
     Or as a synchronous one: then it has an event loop in a thread of its own, and answers whatever
-    the caller does, on any event loop or on none::
+    the caller does, on any event loop or on none. Functions such as `latency` are called there::
 
         with Sandbox() as sandbox:
             ...  # a synchronous test client, or tests on several event loops

@@ -17,7 +17,7 @@ from restream_async.worker.consumer import GoneError, missing
 from restream_async.worker.handling import Handled, Handler
 from restream_async.worker.lease import Lease, LostError
 from restream_async.worker.names import LOOK_FIRST
-from restream_async.worker.nats_options import UNREACHABLE, close, jetstream_of
+from restream_async.worker.nats_options import UNREACHABLE, jetstream_of
 from restream_async.worker.plan import Plan
 from restream_async.worker.reports import Report, Source, reports, summary
 from restream_async.worker.tasks import end
@@ -72,12 +72,6 @@ class Worker:
             )
             try:
                 yield
-            except UNREACHABLE:
-                if not self._ending.is_set():
-                    raise
-                # FastStream would send all that is left, which nobody takes now.
-                _log.warning("the NATS server is away, so it gives to others what was under way")
-                await close(await self.broker.connect())
             finally:
                 await end(*self._draining)
         if self._missing:

@@ -140,5 +140,8 @@ def _shown(item: Item | None) -> dict[str, Any]:
         return {}
     secrets = item.secrets if isinstance(item, NewRestream) else ()
     shown = redact_values((item.video_id, item.title), secrets)
-    texts = zip(("videoId", "title"), (clean(str(text), _LONGEST) for text in shown), strict=True)
-    return {name: text for name, text in texts if text}
+    video_id, title = (clean(str(text), _LONGEST) for text in shown)
+    fields = {"videoId": video_id, "title": title}
+    if isinstance(item, NewRestream):
+        return fields
+    return {name: text for name, text in fields.items() if text}

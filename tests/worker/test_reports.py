@@ -119,7 +119,7 @@ def test_b_7_a_dead_letter_names_the_video_of_what_was_never_tried(item: Item) -
 
 def test_b_7_what_became_of_a_message_is_said_in_one_line_without_its_secrets() -> None:
     found = attrs.evolve(DONE, origin=Origin.EXISTING)
-    of_another = attrs.evolve(DONE, request=attrs.evolve(NEW, video_id="secret-key\n"))
+    of_another = attrs.evolve(DONE, request=attrs.evolve(NEW, video_id="secret-key"))
     unread = Refused(index=0, reason="it is empty")
 
     assert [
