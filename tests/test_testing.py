@@ -58,7 +58,7 @@ async def test_a_2_the_client_works_on_the_loop_of_every_scope(
     del scope
     await restream_client.create(NEW)
     assert (await restream_client.create_all([NEW])).created
-    assert restream_sandbox.counts.posts == 1
+    assert restream_sandbox.counts.posts == 2
 
 
 def test_a_2_a_synchronous_test_asks_the_sandbox(restream_sandbox: Sandbox) -> None:
@@ -83,7 +83,7 @@ def test_a_2_a_synchronous_test_uses_the_client_in_an_event_loop_that_it_runs(
 
     assert len(restream_sandbox.stored) == 2
     with pytest.raises(RestreamError):
-        asyncio.run(create_two(restream_client))
+        asyncio.run(restream_client.create(NEW))
 
 
 async def create_two(client: RestreamClient) -> None:

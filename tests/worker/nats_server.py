@@ -54,7 +54,7 @@ class NatsServer:
             await asyncio.sleep(0.01)
         raise TimeoutError((self.folder / "nats.log").read_text())
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         """Send the server a signal, such as SIGSTOP, which makes it silent."""
         if self._process is not None:
             self._process.send_signal(number)

@@ -1,6 +1,7 @@
 """What becomes of a message, decided without a broker."""
 
 import json
+import logging
 from collections.abc import Callable
 
 import attrs

@@ -286,14 +286,14 @@ async def test_b_7_a_worker_ends_within_10_seconds_by_default_whatever_answers_n
         async with desk.worker(places=2, grace=0.3, ack_wait=30.0, trust_stream=True) as app:
             await until(lambda: desk.sandbox.counts.posts == 1)
             if away == "silent":
-                nats_server.signal(signal.SIGSTOP)
+                nats_server.send(signal.SIGSTOP)
             else:
                 await nats_server.stop()
             began = time.monotonic()
             app.exit()
         took = time.monotonic() - began
     finally:
-        nats_server.signal(signal.SIGCONT)
+        nats_server.send(signal.SIGCONT)
 
     assert took - 0.3 + GRACE < 10
 
