@@ -2,12 +2,9 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 import threading
 import urllib.request
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -146,50 +143,3 @@ def test_a_2_a_port_that_is_taken_is_an_error_and_leaves_no_thread() -> None:
         with pytest.raises(OSError, match="address already in use"), Sandbox(port=port):
             pass
         assert threading.active_count() == threads
-
-
-STRANGER = """
-import asyncio
-
-import pytest
-from restream_async import NewRestream
-
-NEW = NewRestream(video_id="v", title="t", stream_url="rtmp://h/a", stream_key="key", status=True)
-
-@pytest.mark.asyncio
-async def test_on_the_loop_of_a_function(restream_client, restream_sandbox):
-    await restream_client.create(NEW)
-    assert len(restream_sandbox.stored) == 1
-
-@pytest.mark.asyncio(loop_scope="session")
-async def test_on_the_loop_of_the_session(restream_client, restream_sandbox):
-    await restream_client.create(NEW)
-    assert len(restream_sandbox.stored) == 1
-
-@pytest.mark.anyio
-async def test_on_the_loop_of_anyio(restream_client, restream_sandbox):
-    await restream_client.create(NEW)
-    assert len(restream_sandbox.stored) == 1
-
-def test_on_none(restream_sandbox):
-    assert restream_sandbox.stored == ()
-"""
-
-
-def test_a_2_the_fixtures_work_whatever_the_settings_of_a_stranger_are(tmp_path: Path) -> None:
-    (tmp_path / "conftest.py").write_text(
-        "import pytest\n"
-        "from restream_async.testing import restream_client, restream_sandbox\n"
-        "@pytest.fixture\n"
-        "def anyio_backend():\n"
-        "    return 'asyncio'\n"
-    )
-    (tmp_path / "test_it.py").write_text(STRANGER)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error"]
-    command += ["-o", "asyncio_default_fixture_loop_scope=session", "."]
-
-    ended = subprocess.run(  # noqa: S603 - our own
-        command, cwd=tmp_path, capture_output=True, text=True, timeout=30, check=False
-    )
-
-    assert "4 passed" in ended.stdout, ended.stdout
