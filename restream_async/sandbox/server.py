@@ -122,7 +122,9 @@ class Sandbox:
     def base_url(self) -> str:
         """`http://host:port`. Raises `RuntimeError` before the sandbox has been opened."""
         if self._base_url is None:
-            raise RuntimeError("the sandbox has no address yet: enter it with `with` or `async with`")
+            raise RuntimeError(
+                "the sandbox has no address yet: enter it with `with` or `async with`"
+            )
         return self._base_url
 
     @property

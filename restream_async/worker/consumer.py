@@ -12,6 +12,7 @@ what the first one delivered, and workers do not trust the stream about what it 
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
@@ -107,7 +108,7 @@ async def declare_consumer(
     compare(what, found, wanted, compared)
     if in_flight not in {None, found.max_ack_pending}:
         before = found.max_ack_pending
-        found = found.evolve(max_ack_pending=in_flight)
+        found = dataclasses.replace(found, max_ack_pending=in_flight)
         with explained():
             await jetstream.add_consumer(names.stream, found)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
         _log.info(

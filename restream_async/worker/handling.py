@@ -240,7 +240,7 @@ class Handler:
         return None
 
     def _held(self, error: RestreamError) -> tuple[str, float] | None:
-        """Return why a message is held after an error, and for how many seconds; None: it is not."""
+        """Return why a message is held after an error, and for how long; None: it is not."""
         if _refuses_key(error):
             return _LOCKED_OUT.format(error), _LOCKED_OUT_SECONDS
         gone = isinstance(error, OutageError) or self.client.stats().state == "outage"

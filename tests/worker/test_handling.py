@@ -358,7 +358,9 @@ async def test_b_7_an_outage_is_told_while_all_calls_still_wait(
     stage.client.outage = True
     stage.handler.note_outage()
 
-    assert caplog.messages == ["the service is gone, so this worker holds its messages: 503 Backend fetch failed"]
+    assert caplog.messages == [
+        "the service is gone, so this worker holds its messages: 503 Backend fetch failed"
+    ]
 
 
 async def test_what_the_key_may_not_create_is_never_tried_again() -> None:
