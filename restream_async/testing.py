@@ -60,7 +60,7 @@ class _UnderWay(UnderWay):
     def __init__(self, caller: Caller, client: RestreamClient) -> None:
         super().__init__(caller)
         self._client = client
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._used_in: asyncio.AbstractEventLoop | None = None
         self._closing: AsyncGenerator[None] = self._close_with_the_loop()
 
     def __enter__(self) -> Deadline:
@@ -73,17 +73,17 @@ class _UnderWay(UnderWay):
 
     def end(self) -> None:
         """Close the client, unless it was never used or its loop has closed already."""
-        if self._loop is None or self._loop.is_closed():
+        if self._used_in is None or self._used_in.is_closed():
             return
         close = self._closing.aclose()
-        if self._loop.is_running():
-            asyncio.run_coroutine_threadsafe(close, self._loop).result(_CLOSE_SECONDS)
+        if self._used_in.is_running():
+            asyncio.run_coroutine_threadsafe(close, self._used_in).result(_CLOSE_SECONDS)
         else:
-            self._loop.run_until_complete(close)
+            self._used_in.run_until_complete(close)
 
     def _note_loop(self) -> None:
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
+        if self._used_in is None:
+            self._used_in = asyncio.get_running_loop()
             # Up to its `yield` it waits for nothing.
             with contextlib.suppress(StopIteration):
                 self._closing.__anext__().send(None)
@@ -99,10 +99,10 @@ class _UnderWay(UnderWay):
 class _Client(RestreamClient):
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - those of every client
         super().__init__(**options)
-        self._under_way = self._loop = _UnderWay(self._caller, self)
+        self._under_way = self._loops = _UnderWay(self._caller, self)
 
     def end(self) -> None:
-        self._loop.end()
+        self._loops.end()
 
 
 @pytest.fixture
