@@ -36,7 +36,7 @@ from restream_async.worker.names import Names
 from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
 from restream_async.worker.place import Place
 from restream_async.worker.plan import Plan
-from restream_async.worker.process import Worker
+from restream_async.worker.process import GIVING_BACK, Worker
 from restream_async.worker.publishing import Publisher
 from restream_async.worker.shapes import Command, CreatedReport, Event, FailedReport
 from restream_async.worker.webhooks import Destination
@@ -44,8 +44,6 @@ from restream_async.worker.webhooks import Destination
 # How long a fetch waits for a message. One that the server forgot, as it was restarted, waits in
 # vain, so it must not be long; 16 places that have nothing to do cost 0.6 % of a core.
 _FETCH_SECONDS: Final = 2.0
-# Seconds after the grace to give back what is not finished.
-_GIVING_BACK: Final = 1.0
 
 _log: Final = logging.getLogger("restream_async.worker")
 
@@ -128,8 +126,8 @@ def _assemble(
         # An address may hold a password, and the document shows it.
         specification_url=options.shown,
         description="NATS JetStream",
-        # FastStream cancels what takes longer; most of ours is given back before.
-        graceful_timeout=plan.grace + _GIVING_BACK,
+        # FastStream cancels what takes longer; ours has ended before.
+        graceful_timeout=plan.grace + 2 * GIVING_BACK,
         logger=_log.getChild("broker"),
         log_level=logging.DEBUG,
         serializer=serializer,

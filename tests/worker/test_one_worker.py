@@ -278,8 +278,9 @@ async def test_b_7_each_message_that_ends_is_one_line_of_the_log_without_a_secre
 
 @pytest.mark.parametrize("away", ["stopped", "silent"])
 async def test_b_7_a_worker_ends_within_10_seconds_by_default_whatever_answers_no_longer(
-    away: str, desk: Desk, nats_server: NatsServer
+    away: str, desk: Desk, nats_server: NatsServer, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     desk.sandbox.latency = 60.0
     await desk.publish(1)
     try:
@@ -296,6 +297,8 @@ async def test_b_7_a_worker_ends_within_10_seconds_by_default_whatever_answers_n
         nats_server.send(signal.SIGCONT)
 
     assert took - 0.3 + GRACE < 10
+    assert "message 1 is given back unfinished" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 async def test_a_worker_that_ends_finishes_what_is_under_way(desk: Desk) -> None:
