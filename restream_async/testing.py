@@ -7,20 +7,31 @@ In a `conftest.py`:
 and then a test takes `restream_client`, a client of a fresh sandbox whose retries never wait, or
 `restream_sandbox`, to ask what was stored or to let it fail.
 
-Needs pytest and pytest-asyncio.
+Needs pytest. The sandbox has a thread of its own, so it answers synchronous tests and tests on any
+event loop. The client belongs to the event loop that uses it first, as every client does; the
+fixture closes it there.
 """
 
 import asyncio
+import contextlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Iterator
+from typing import Any, Final
 
-import pytest_asyncio
+import pytest
 
+from restream_async.calls import Caller
 from restream_async.client import RestreamClient
+from restream_async.deadline import Deadline
+from restream_async.draining import Run, UnderWay
+from restream_async.errors import Call
 from restream_async.sandbox import Sandbox
 from restream_async.timing import Timing
 
 __all__ = ["instant_timing", "restream_client", "restream_sandbox"]
+
+# Seconds to close a client on an event loop of another thread.
+_CLOSE_SECONDS: Final = 10.0
 
 
 def instant_timing(seed: int = 0) -> Timing:
@@ -43,20 +54,72 @@ def instant_timing(seed: int = 0) -> Timing:
     )
 
 
-@pytest_asyncio.fixture
-async def restream_sandbox() -> AsyncIterator[Sandbox]:
+class _UnderWay(UnderWay):
+    """Notes which event loop a client works on, and closes the client before that loop closes."""
+
+    def __init__(self, caller: Caller, client: RestreamClient) -> None:
+        super().__init__(caller)
+        self._client = client
+        self._used_in: asyncio.AbstractEventLoop | None = None
+        self._closing: AsyncGenerator[None] = self._close_with_the_loop()
+
+    def __enter__(self) -> Deadline:
+        self._note_loop()
+        return super().__enter__()
+
+    def add(self, run: Run, call: Call) -> None:
+        self._note_loop()
+        super().add(run, call)
+
+    def end(self) -> None:
+        """Close the client, unless it was never used or its loop has closed already."""
+        if self._used_in is None or self._used_in.is_closed():
+            return
+        close = self._closing.aclose()
+        if self._used_in.is_running():
+            asyncio.run_coroutine_threadsafe(close, self._used_in).result(_CLOSE_SECONDS)
+        else:
+            self._used_in.run_until_complete(close)
+
+    def _note_loop(self) -> None:
+        if self._used_in is None:
+            self._used_in = asyncio.get_running_loop()
+            # Up to its `yield` it waits for nothing.
+            with contextlib.suppress(StopIteration):
+                self._closing.__anext__().send(None)
+
+    async def _close_with_the_loop(self) -> AsyncGenerator[None]:
+        # Whatever closes a loop closes the asynchronous generators that were begun on it first.
+        try:
+            yield
+        finally:
+            await self._client.close()
+
+
+class _Client(RestreamClient):
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - those of every client
+        super().__init__(**options)
+        self._under_way = self._loops = _UnderWay(self._caller, self)
+
+    def end(self) -> None:
+        self._loops.end()
+
+
+@pytest.fixture
+def restream_sandbox() -> Iterator[Sandbox]:
     """Give a fresh sandbox without faults; set its `faults` to let it fail."""
-    async with Sandbox() as sandbox:
+    with Sandbox() as sandbox:
         yield sandbox
 
 
-@pytest_asyncio.fixture
-async def restream_client(restream_sandbox: Sandbox) -> AsyncIterator[RestreamClient]:
+@pytest.fixture
+def restream_client(restream_sandbox: Sandbox) -> Iterator[RestreamClient]:
     """Give a client of the sandbox whose retries never wait."""
-    async with RestreamClient(
+    client = _Client(
         base_url=restream_sandbox.base_url,
         project_id=restream_sandbox.project_id,
         api_key=restream_sandbox.api_key,
         timing=instant_timing(),
-    ) as client:
-        yield client
+    )
+    yield client
+    client.end()

@@ -132,25 +132,39 @@ def test_its_figures_are_those_that_were_measured() -> None:
         assert share in trials["chaos"]["weather"]
 
 
-async def test_the_fixtures_work_in_a_test_of_a_stranger(tmp_path: Path) -> None:
+async def test_a_2_the_fixtures_work_in_the_tests_of_a_stranger(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_it.py").write_text(
         "import pytest\n"
         "from restream_async import NewRestream\n"
         "from restream_async.sandbox import Fault, Faults\n"
-        "@pytest.mark.asyncio\n"
-        "async def test_it(restream_client, restream_sandbox):\n"
+        "@pytest.fixture\n"
+        "def anyio_backend():\n"
+        "    return 'asyncio'\n"
+        "async def creates(restream_client, restream_sandbox):\n"
         "    restream_sandbox.faults = Faults(after={Fault.RESET: 1.0}, max_faults=2)\n"
         "    new = NewRestream(video_id='v', title='t', stream_url='rtmp://h/a',\n"
         "                      stream_key='key', status=True)\n"
         "    await restream_client.create(new)\n"
         "    assert len(restream_sandbox.stored) == 1\n"
+        "@pytest.mark.asyncio\n"
+        "async def test_one_loop_each(restream_client, restream_sandbox):\n"
+        "    await creates(restream_client, restream_sandbox)\n"
+        "@pytest.mark.asyncio(loop_scope='session')\n"
+        "async def test_one_loop_for_all(restream_client, restream_sandbox):\n"
+        "    await creates(restream_client, restream_sandbox)\n"
+        "@pytest.mark.anyio\n"
+        "async def test_anyio(restream_client, restream_sandbox):\n"
+        "    await creates(restream_client, restream_sandbox)\n"
+        "def test_no_loop(restream_sandbox):\n"
+        "    assert restream_sandbox.stored == ()\n"
     )
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error"]
+    command += ["-o", "asyncio_default_fixture_loop_scope=session", "."]
 
     process = await asyncio.create_subprocess_exec(
         *command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     output, _ = await asyncio.wait_for(process.communicate(), 60)
 
-    assert process.returncode == 0, output.decode()
+    assert "4 passed" in output.decode()

@@ -1,10 +1,22 @@
 """What `restream_async.testing` offers to the tests of others."""
 
-from restream_async import NewRestream, RestreamClient
+import asyncio
+import json
+import threading
+import urllib.request
+from collections.abc import Generator
+
+import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from restream_async import NewRestream, RestreamClient, RestreamError
 from restream_async.sandbox import Fault, Faults, Sandbox
 from restream_async.testing import instant_timing, restream_client, restream_sandbox
 
 __all__ = ["restream_client", "restream_sandbox"]
+
+# Where it is broken, a test hangs.
+pytestmark = pytest.mark.timeout(30)
 
 NEW = NewRestream(
     video_id="v", title="t", stream_url="rtmp://h.example/a", stream_key="key-1", status=True
@@ -28,3 +40,106 @@ async def test_time_passes_in_sleep_alone_and_chance_repeats_itself() -> None:
     await timing.sleep(90.0)
     assert (timing.now(), timing.wall_clock()) == (90.0, 90.0)
     assert [timing.random() for _ in range(3)] == [other.random() for _ in range(3)]
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        pytest.param(scope, marks=pytest.mark.asyncio(loop_scope=scope))
+        for scope in ("function", "class", "module", "package", "session")
+    ],
+)
+async def test_a_2_the_client_works_on_the_loop_of_every_scope(
+    scope: str, restream_client: RestreamClient, restream_sandbox: Sandbox
+) -> None:
+    del scope
+    await restream_client.create(NEW)
+    assert (await restream_client.create_all([NEW])).created
+    assert restream_sandbox.counts.posts == 2
+
+
+def test_a_2_a_synchronous_test_asks_the_sandbox(restream_sandbox: Sandbox) -> None:
+    body = {"videoId": "v", "title": "t", "streamUrl": "rtmp://h/a", "streamKey": "k"}
+    request = urllib.request.Request(  # noqa: S310 - to this machine
+        f"{restream_sandbox.base_url}/api/v1/{restream_sandbox.project_id}/restreams",
+        json.dumps({**body, "status": True}).encode(),
+        {"Authorization": restream_sandbox.api_key},
+    )
+
+    with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - as above
+        assert answer.status == 201
+
+    assert len(restream_sandbox.stored) == restream_sandbox.counts.posts == 1
+    assert restream_sandbox.duplicates() == ()
+
+
+def test_a_2_a_synchronous_test_uses_the_client_in_an_event_loop_that_it_runs(
+    restream_client: RestreamClient, restream_sandbox: Sandbox
+) -> None:
+    asyncio.run(create_two(restream_client))
+
+    assert len(restream_sandbox.stored) == 2
+    with pytest.raises(RestreamError):
+        asyncio.run(restream_client.create(NEW))
+
+
+async def create_two(client: RestreamClient) -> None:
+    async with client.create_many([NEW, NEW], repeats="create") as run:
+        assert [outcome.index async for outcome in run] == [0, 1]
+
+
+@pytest.fixture(scope="module")
+def portal() -> Generator[BlockingPortal]:
+    """Give the event loop of another thread, as test clients of web frameworks use one."""
+    with start_blocking_portal() as portal:
+        yield portal
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_a_2_the_client_is_closed_on_a_loop_of_another_thread_that_runs_on(
+    number: int,
+    portal: BlockingPortal,
+    restream_client: RestreamClient,
+    restream_sandbox: Sandbox,
+) -> None:
+    del number
+    assert portal.call(restream_client.create, NEW).id == restream_sandbox.stored[0].id
+
+
+def test_a_2_a_client_that_nobody_uses_needs_no_loop(restream_client: RestreamClient) -> None:
+    assert restream_client.stats().attempts == 0
+
+
+def test_a_2_what_a_synchronous_test_changes_counts_at_once() -> None:
+    with Sandbox(faults=Faults(late=1.0, late_by=0.05)) as sandbox:
+        sandbox.capacity, sandbox.queue, sandbox.rate_limit, sandbox.burst = 1, 2, 3.0, 4
+        assert (sandbox.capacity, sandbox.queue) == (1, 2)
+        assert (sandbox.rate_limit, sandbox.burst) == (3.0, 4)
+        sandbox.latency = lambda _: 0.01 * sandbox.counts.in_flight
+        sandbox.rate_limit = None
+
+        async def create() -> None:
+            async with RestreamClient(
+                base_url=sandbox.base_url,
+                project_id=sandbox.project_id,
+                api_key=sandbox.api_key,
+                in_doubt="resend",
+                timing=instant_timing(),
+            ) as client:
+                sandbox.faults = Faults(late=1.0, late_by=0.05, max_faults=1)
+                await client.create(NEW)
+            await sandbox.settle()
+
+        asyncio.run(create())
+        assert len(sandbox.duplicates()[0]) == 2
+
+    assert len(sandbox.stored) == 2, "it still tells"
+
+
+def test_a_2_a_port_that_is_taken_is_an_error_and_leaves_no_thread() -> None:
+    with Sandbox() as sandbox:
+        port = int(sandbox.base_url.rpartition(":")[2])
+        threads = threading.active_count()
+        with pytest.raises(OSError, match="address already in use"), Sandbox(port=port):
+            pass
+        assert threading.active_count() == threads

@@ -17,6 +17,7 @@ from restream_async.cli.nats import NatsChoice, on_nats, worker_extra
 from restream_async.cli.options import ConnectionOptions, connected, duration, seconds
 from restream_async.cli.screen import console_on, result_console, say
 from restream_async.cli.trouble import Trouble
+from restream_async.worker.handling import GRACE
 from restream_async.worker.webhooks import Destination, read_destinations
 
 _WORKING: Final = "How to work"
@@ -36,7 +37,8 @@ def worker(  # noqa: PLR0913 - one for each option
         int | None,
         typer.Option(
             min=1,
-            help="Messages under way over all machines, which is also the most requests at once.",
+            help="Messages under way over all machines, which is also the most requests at once. "
+            "It is a setting of the consumer, and changed there for all workers.",
             show_default="as the consumer has it, else 64",
             rich_help_panel=_WORKING,
         ),
@@ -59,7 +61,7 @@ def worker(  # noqa: PLR0913 - one for each option
             help="At the end, for what is under way; the rest is given back.",
             rich_help_panel=_WORKING,
         ),
-    ] = 20.0,
+    ] = GRACE,
     destinations: Annotated[
         Path | None,
         typer.Option(

@@ -7,7 +7,7 @@ import math
 import random
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from aiohttp import web
 
@@ -18,6 +18,7 @@ from .faults import Faults
 from .rate import RateLimit
 from .replies import too_many_requests
 from .service import Service
+from .thread import LoopThread
 from .timers import Timers
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from .replies import Reply
     from .store import Ids, Stored
 
+T = TypeVar("T")
 Latency = float | Callable[[random.Random], float]
 
 # Everything that waits is cancelled before aiohttp is asked to stop, so it hardly waits at all;
@@ -48,6 +50,12 @@ class Sandbox:
 
         async with Sandbox(faults=Faults.demo(), seed=1) as sandbox:
             ...  # send requests to sandbox.base_url
+
+    Or as a synchronous one: then it has an event loop in a thread of its own, and answers whatever
+    the caller does, on any event loop or on none. Functions such as `latency` are called there::
+
+        with Sandbox() as sandbox:
+            ...  # a synchronous test client, or tests on several event loops
 
     It knows every endpoint of one project, and fails as `faults` and `seed` say: whether a
     request meets a fault depends on the seed, on what it asks for and on how often that was
@@ -108,27 +116,31 @@ class Sandbox:
         self._port = port
         self._base_url: str | None = None
         self._opened = AsyncExitStack()
+        self._own: LoopThread | None = None
 
     @property
     def base_url(self) -> str:
         """`http://host:port`. Raises `RuntimeError` before the sandbox has been opened."""
         if self._base_url is None:
-            raise RuntimeError("the sandbox has no address yet: enter it with `async with`")
+            raise RuntimeError(
+                "the sandbox has no address yet: enter it with `with` or `async with`"
+            )
         return self._base_url
 
     @property
     def stored(self) -> tuple[Stored, ...]:
         """Every restream that exists now, in order of creation."""
-        return self._service.store.all()
+        return self._there(self._service.store.all)
 
     @property
     def counts(self) -> Counts:
         """What has happened so far, in numbers."""
-        return self._service.tally.snapshot(stored=len(self._service.store))
+        service = self._service
+        return self._there(lambda: service.tally.snapshot(stored=len(service.store)))
 
     def duplicates(self) -> tuple[tuple[Stored, ...], ...]:
         """Return the groups of restreams that share video, stream URL and stream key."""
-        return self._service.store.duplicates()
+        return self._there(self._service.store.duplicates)
 
     @property
     def outage(self) -> bool:
@@ -173,7 +185,7 @@ class Sandbox:
 
     @capacity.setter
     def capacity(self, capacity: int | None) -> None:
-        self._capacity.limit = capacity
+        self._set(self._capacity, "limit", capacity)
 
     @property
     def queue(self) -> int | None:
@@ -182,7 +194,7 @@ class Sandbox:
 
     @queue.setter
     def queue(self, queue: int | None) -> None:
-        self._capacity.queue = queue
+        self._set(self._capacity, "queue", queue)
 
     @property
     def rate_limit(self) -> float | None:
@@ -194,7 +206,7 @@ class Sandbox:
 
     @rate_limit.setter
     def rate_limit(self, rate_limit: float | None) -> None:
-        self._rate.per_second = rate_limit
+        self._set(self._rate, "per_second", rate_limit)
 
     @property
     def burst(self) -> int | None:
@@ -203,14 +215,39 @@ class Sandbox:
 
     @burst.setter
     def burst(self, burst: int | None) -> None:
-        self._rate.burst = burst
+        self._set(self._rate, "burst", burst)
 
     async def settle(self) -> None:
         """Wait until all that clients gave up on is done: late commits, abandoned work.
 
         Who counts `duplicates()` while the sandbox is still open needs this first.
         """
-        await self._timers.settled()
+        settled = self._timers.settled()
+        await (settled if self._own is None else asyncio.wrap_future(self._own.begin(settled)))
+
+    def __enter__(self) -> Self:
+        """Open the port, served by a thread of its own. Raises what `async with` raises."""
+        own = LoopThread("restream-sandbox")
+        try:
+            own.begin(self.__aenter__()).result()
+        except BaseException:
+            own.close()
+            raise
+        self._own = own
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close as at the end of `async with`, and end the thread."""
+        if self._own is None:
+            raise AssertionError("it was entered")
+        self._own.begin(self.__aexit__(exc_type, exc, traceback)).result()
+        self._own.close()
+        self._own = None
 
     async def __aenter__(self) -> Self:
         """Open the port. Raises `RuntimeError` the second time, `OSError` if it is taken."""
@@ -236,6 +273,13 @@ class Sandbox:
         await self._opened.aclose()
         # For requests that came in while aiohttp was still closing connections.
         self._end_waiting()
+
+    def _there(self, do: Callable[[], T]) -> T:
+        """Call a function in the thread that serves, where that is a thread of its own."""
+        return do() if self._own is None else self._own.call(do)
+
+    def _set(self, part: object, name: str, value: object) -> None:
+        self._there(lambda: setattr(part, name, value))
 
     def _end_waiting(self) -> None:
         self._timers.close()

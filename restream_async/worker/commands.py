@@ -3,6 +3,7 @@
 {"videoId": "v1", "title": "YouTube", "streamUrl": "rtmps://…", "streamKey": "…", "status": true}
 """
 
+import re
 from collections.abc import Iterable
 from typing import Final, TypeAlias, cast
 
@@ -11,6 +12,7 @@ import attrs
 from restream_async import codec
 from restream_async.errors import InvalidRestreamError
 from restream_async.model import NewRestream
+from restream_async.redaction import redact_values, url_secrets
 
 LARGEST: Final = 1024 * 1024
 """Bytes of a message; also the largest that a NATS server takes where nobody changed it."""
@@ -18,12 +20,24 @@ MOST: Final = 1000
 """Restreams in one message. They are created one after the other, so that a message is never
 more than one request to the service; more of them belong into more messages."""
 
+# Fields that hold a secret, also where their names are misspelt.
+_SECRET: Final = re.compile("key|url", re.IGNORECASE)
+
 
 @attrs.frozen
 class Unusable:
-    """Something that is no restream, and why not. Repeats no value: it may be a key."""
+    """Something that is no restream, and why not.
+
+    Attributes:
+        reason: why not. Repeats no value: it may be a key.
+        video_id: of which live video, where that can be read; without secrets.
+        title: likewise.
+
+    """
 
     reason: str
+    video_id: str = ""
+    title: str = ""
 
 
 Item: TypeAlias = NewRestream | Unusable
@@ -57,7 +71,20 @@ def encode(restreams: NewRestream | Iterable[NewRestream]) -> bytes:
 def _item(value: object) -> Item:
     if not isinstance(value, dict):
         return Unusable("it is no object with the fields of a restream")
+    fields = cast("dict[str, object]", value)
     try:
-        return codec.new_restream(cast("dict[str, object]", value))
+        return codec.new_restream(fields)
     except InvalidRestreamError as error:
-        return Unusable(codec.in_json_names(error))
+        reason = codec.in_json_names(error)
+    return Unusable(reason, *_readable(fields))
+
+
+def _readable(fields: dict[str, object]) -> tuple[str, str]:
+    """Return the video id and the title, as far as they are texts, without secrets."""
+    texts = [
+        text if isinstance(text := fields.get(name), str) else "" for name in ("videoId", "title")
+    ]
+    hidden = [str(value) for name, value in fields.items() if _SECRET.search(name)]
+    secrets = [secret for text in hidden for secret in (text, *url_secrets(text))]
+    video_id, title = redact_values(texts, secrets)
+    return str(video_id), str(title)

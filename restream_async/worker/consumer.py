@@ -1,7 +1,8 @@
 """The consumer that all workers share: made if absent, else compared; and watched while they work.
 
 It is durable. Its `max_ack_pending` is how many messages may be under way over all machines, and
-as a message is never more than one request at a time, that is the cap on requests in flight.
+as a message is never more than one request at a time, that is the cap on requests in flight. It is
+the one setting that is changed on a consumer that is there: no worker goes by it, only the server.
 
 It also remembers what was delivered. Where somebody deletes it, that memory is gone: the next one
 delivers everything as if for the first time, also what was being created at that moment. So the
@@ -11,6 +12,7 @@ what the first one delivered, and workers do not trust the stream about what it 
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
@@ -70,12 +72,13 @@ async def declare_consumer(
     ack_wait: float | None = None,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> Consumer:
-    """Make the consumer if it is absent; return what it is like.
+    """Make the consumer if it is absent, or change its cap; return what it is like.
 
     Args:
         jetstream: of an open connection.
         names: what things are called.
-        in_flight: messages under way over all machines, at most; None: as it is, else 64.
+        in_flight: messages under way over all machines, at most; a consumer that is there is
+            changed. None: as it is, else 64.
         ack_wait: seconds after which a message that nobody works on is delivered again; None: as
             it is, else 30.
         sleep: waits for so many seconds.
@@ -101,9 +104,19 @@ async def declare_consumer(
     if found.deliver_subject:
         raise ConfigurationError(f"{what} is a push consumer: name another one")
     compared = ["ack_policy", "filter_subject", "max_deliver"]
-    compared += ["max_ack_pending"] if in_flight is not None else []
     compared += ["ack_wait"] if ack_wait is not None else []
     compare(what, found, wanted, compared)
+    if in_flight not in {None, found.max_ack_pending}:
+        before = found.max_ack_pending
+        found = dataclasses.replace(found, max_ack_pending=in_flight)
+        with explained():
+            await jetstream.add_consumer(names.stream, found)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
+        _log.info(
+            "%s now gives out at most %d messages at once to all workers together; it was %s",
+            what,
+            in_flight,
+            before,
+        )
     return Consumer(
         in_flight=found.max_ack_pending or IN_FLIGHT,
         ack_wait=found.ack_wait or ACK_WAIT,

@@ -10,6 +10,7 @@ that trusts the stream skips the check at first deliveries.
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final, Literal, Protocol
 
@@ -29,7 +30,7 @@ from restream_async.model import Created, Failed, NewRestream, Outcome
 from restream_async.policy import RetryPolicy
 from restream_async.stats import Stats
 from restream_async.verdict import Verdict, verdict_of
-from restream_async.worker.commands import Unusable, decode
+from restream_async.worker.commands import Item, Unusable, decode
 
 REDELIVERY: Final = RetryPolicy(attempts=8, base=1.0, cap=10.0)
 """At which delivery a message that fails is given up, and how long it rests in between.
@@ -50,10 +51,18 @@ a delivery too: restarts during a long outage condemn nothing.
 
 # The service is gone for every message, and not because of one.
 _UNREACHABLE: Final = (OutageError, CertificateError, ProxyError)
+GRACE: Final = 7.0
+"""Seconds that messages under way may take to finish when a worker is told to end. With what comes
+after them a worker ends within 10 seconds. Container engines kill a process that takes longer."""
+
 # Seconds until the next look whether the service is back; meanwhile the client probes.
 _HOLD: Final = 1.0
 # With a key that is refused, only a person can help.
-_LOCKED_OUT: Final = 15.0
+_LOCKED_OUT_SECONDS: Final = 15.0
+_GONE: Final = "the service is gone, so this worker holds its messages: {}"
+_LOCKED_OUT: Final = "the service refuses the API key, so this worker holds its messages: {}"
+# Seconds between two lines of the log that say that a worker holds.
+_SAY_AGAIN: Final = 60.0
 
 _log: Final = logging.getLogger("restream_async.worker")
 
@@ -81,12 +90,14 @@ class Refused:
         reason: why, in words, without secrets.
         failed: how the last try ended; None: it was not tried, most often because it could not be
             read.
+        item: what was not tried: the restream, or what could be read of it; None: nothing could.
 
     """
 
     index: int
     reason: str
     failed: Failed | None = None
+    item: Item | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -114,6 +125,31 @@ class Handled:
         return "never" if self.refused else "done"
 
 
+@attrs.define
+class Hold:
+    """Says in the log that a worker holds its messages, and why: at once, and every minute.
+
+    Attributes:
+        now: seconds on a clock that never goes back.
+
+    """
+
+    now: Callable[[], float] = time.monotonic
+    _said: float | None = attrs.field(default=None, init=False)
+
+    def on(self, why: str) -> None:
+        """Note that messages are held."""
+        if self._said is None or self.now() - self._said >= _SAY_AGAIN:
+            self._said = self.now()
+            _log.warning(why)
+
+    def off(self) -> None:
+        """Note that a message goes on."""
+        if self._said is not None:
+            self._said = None
+            _log.info("this worker holds no longer")
+
+
 @attrs.frozen(kw_only=True)
 class Handler:
     """Carries out messages.
@@ -124,6 +160,7 @@ class Handler:
         trust_stream: create at a first delivery without a check: the stream is the only source of
             restreams, and never forgets a message that it has seen.
         stopping: says whether this worker is about to end, so that nothing new is begun.
+        hold: says that messages are held.
         sleep: waits for so many seconds.
         chance: a random number from 0 up to 1.
 
@@ -133,6 +170,7 @@ class Handler:
     redelivery: RetryPolicy = REDELIVERY
     trust_stream: bool = False
     stopping: Callable[[], bool]
+    hold: Hold = attrs.field(factory=Hold)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     chance: Callable[[], float] = random.random
 
@@ -157,11 +195,11 @@ class Handler:
         # One after the other: a message is never more than one request to the service.
         for index, item in enumerate(items):
             if isinstance(item, Unusable):
-                refused.append(Refused(index=index, reason=item.reason))
+                refused.append(Refused(index=index, reason=item.reason, item=item))
                 continue
             if delivery > UNTRIED:
                 reason = f"delivered {delivery} times, and no worker lived to see it through"
-                refused.append(Refused(index=index, reason=reason))
+                refused.append(Refused(index=index, reason=reason, item=item))
                 continue
             end = await self._settle(item, tried=look_first or delivery > 1)
             if end is None:
@@ -184,26 +222,35 @@ class Handler:
         seconds = self.redelivery.wait(delivery, asked, self.chance())
         return Handled(again=seconds, reason=str(error))
 
+    def note_outage(self) -> None:
+        """Say that messages are held, if the service is gone now."""
+        stats = self.client.stats()
+        if stats.state == "outage":
+            self.hold.on(_GONE.format(stats.last_error))
+
     async def _settle(self, new: NewRestream, *, tried: bool) -> Outcome | None:
         """Bring a restream to its end; None: this worker ends first."""
         while not self.stopping():
             check = tried or not self.trust_stream
             end = await self.client.outcome(new, ensure=check, recent=not tried)
-            if isinstance(end, Created):
+            held = self._held(end.error) if isinstance(end, Failed) else None
+            if held is None:
+                self.hold.off()
                 return end
-            if _refuses_key(end.error):
-                _log.error("the service refuses the API key, so this worker holds: %s", end.error)
-                await self.sleep(_LOCKED_OUT)
-            elif not is_final(end.error) and self._is_gone(end.error):
-                _log.warning("the service is gone, so this worker holds: %s", end.error)
-                await self.sleep(_HOLD)
-            else:
-                return end
+            why, seconds = held
+            self.hold.on(why)
+            await self.sleep(seconds)
             tried = True
         return None
 
-    def _is_gone(self, error: RestreamError) -> bool:
-        return isinstance(error, _UNREACHABLE) or self.client.stats().state == "outage"
+    def _held(self, error: RestreamError) -> tuple[str, float] | None:
+        """Return why a message is held after an error, and for how long; None: it is not."""
+        if _refuses_key(error):
+            return _LOCKED_OUT.format(error), _LOCKED_OUT_SECONDS
+        gone = isinstance(error, _UNREACHABLE) or self.client.stats().state == "outage"
+        if gone and not is_final(error):
+            return _GONE.format(error), _HOLD
+        return None
 
 
 def is_final(error: RestreamError) -> bool:

@@ -222,9 +222,10 @@ async def close(connection: Client) -> None:
     """Close a connection; nats-py raises where it is just being lost.
 
     After TLS that failed nats-py would wait for ever: asyncio never tells it that the connection
-    is closed. And where it is being lost, asyncio of Python 3.13 raises a TypeError.
+    is closed. And where it is being lost, asyncio of Python 3.13 raises a TypeError, and uvloop a
+    RuntimeError.
     """
-    with contextlib.suppress(*UNREACHABLE, TypeError):
+    with contextlib.suppress(*UNREACHABLE, TypeError, RuntimeError):
         async with asyncio.timeout(_CLOSE_SECONDS):
             await connection.close()
 

@@ -4,7 +4,7 @@ import attrs
 
 from restream_async.policy import RetryPolicy
 from restream_async.worker.consumer import ACK_WAIT
-from restream_async.worker.handling import REDELIVERY
+from restream_async.worker.handling import GRACE, REDELIVERY
 from restream_async.worker.names import Names
 from restream_async.worker.webhooks import Destination
 
@@ -35,6 +35,6 @@ class Plan:
     look_until: int = 0
     trust_stream: bool = False
     redelivery: RetryPolicy = REDELIVERY
-    grace: float = 20.0
+    grace: float = GRACE
     destinations: tuple[Destination, ...] = ()
     salt: bytes = attrs.field(default=b"", repr=False)

@@ -17,10 +17,14 @@ from restream_async.worker.consumer import GoneError, missing
 from restream_async.worker.handling import Handled, Handler
 from restream_async.worker.lease import Lease, LostError
 from restream_async.worker.names import LOOK_FIRST
-from restream_async.worker.nats_options import UNREACHABLE, close, jetstream_of
+from restream_async.worker.nats_options import UNREACHABLE, jetstream_of
 from restream_async.worker.plan import Plan
-from restream_async.worker.reports import Report, Source, reports
-from restream_async.worker.tasks import end
+from restream_async.worker.reports import Report, Source, reports, summary
+from restream_async.worker.tasks import before, end
+
+GIVING_BACK: Final = 1.0
+"""Seconds after the grace to give back what is not finished. What the server does not confirm until
+then it delivers again by itself."""
 
 _PUBLISH_SECONDS: Final = 5.0
 # Seconds between two looks whether consumer and streams are there; and before what was missing is
@@ -42,6 +46,7 @@ class Worker:
         self._open_client = open_client
         self._ending = asyncio.Event()
         self._over = asyncio.Event()
+        self._left = asyncio.Event()
         self._handler: Handler
         self._watching: asyncio.Task[None] | None = None
         self._client: RestreamClient
@@ -72,12 +77,6 @@ class Worker:
             )
             try:
                 yield
-            except UNREACHABLE:
-                if not self._ending.is_set():
-                    raise
-                # FastStream would send all that is left, which nobody takes now.
-                _log.warning("the NATS server is away, so it gives to others what was under way")
-                await close(await self.broker.connect())
             finally:
                 await end(*self._draining)
         if self._missing:
@@ -110,7 +109,9 @@ class Worker:
             await end(self._watching)
         # What waits for a service that is gone ends at once.
         self._draining = (asyncio.create_task(self._client.drain(self.plan.grace)),)
-        asyncio.get_running_loop().call_later(self.plan.grace, self._over.set)
+        later = asyncio.get_running_loop().call_later
+        later(self.plan.grace, self._over.set)
+        later(self.plan.grace + GIVING_BACK, self._left.set)
 
     async def see_through(self, message: NatsMessage, work: Work, age: float = 0.0) -> None:
         """Carry out one delivery, and tell the server what is to become of it.
@@ -121,6 +122,10 @@ class Worker:
             age: seconds for which it may have been here already.
 
         """
+        # Else FastStream would cancel it, and log an error for each message.
+        await before(self._left, self._see_through(message, work, age))
+
+    async def _see_through(self, message: NatsMessage, work: Work, age: float) -> None:
         raw = message.raw_message
         connection = await self.broker.connect()
         about = raw.metadata
@@ -135,6 +140,7 @@ class Worker:
         try:
             handled = await lease.during(self._work(work, raw, source), self._over)
             if handled is None:
+                _log.info("message %d is given back unfinished", source.sequence)
                 # The service may still be working on what was cut off. A check that comes too
                 # early would not see it.
                 await lease.again(self.plan.ack_wait)
@@ -142,10 +148,9 @@ class Worker:
                 if handled.reason:
                     _log.info("message %d again: %s", source.sequence, handled.reason)
                 await lease.again(handled.again)
-            elif handled.refused:
-                await lease.never()
             else:
-                await lease.done()
+                await (lease.never() if handled.refused else lease.done())
+                _log.info("message %d has ended: %s", source.sequence, summary(handled))
         except LostError:
             # Whoever gets it next looks first.
             _log.warning("message %d: the NATS server was away for too long", source.sequence)
@@ -175,6 +180,8 @@ class Worker:
         consumers += [self.plan.names.of_events] if self.plan.destinations else []
         while not self._missing:
             await asyncio.sleep(_LOOK)
+            # A call that waits for the service tells nobody until its own deadline.
+            self._handler.note_outage()
             if await missing(jetstream, consumers):
                 await asyncio.sleep(_LOOK_AGAIN)
                 self._missing = await missing(jetstream, consumers)

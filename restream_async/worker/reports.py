@@ -11,8 +11,9 @@ from typing import Any, Final
 import attrs
 
 from restream_async.errors import ApiError
-from restream_async.model import Created, NewRestream
+from restream_async.model import Created, NewRestream, Origin
 from restream_async.redaction import clean, redact, redact_values
+from restream_async.worker.commands import Item
 from restream_async.worker.handling import Handled, Refused
 
 # Characters of one text. A report must be far smaller than the largest message that a server takes,
@@ -67,6 +68,21 @@ def reports(handled: Handled, source: Source) -> list[Report]:
     ]
 
 
+def summary(handled: Handled) -> str:
+    """Return in one line what became of a message that is done with, without any secret."""
+    existed = sum(each.origin is Origin.EXISTING for each in handled.done)
+    counts = {
+        "created": len(handled.done) - existed,
+        "existed already": existed,
+        "not created": len(handled.refused),
+    }
+    # An event has no items of its own: it became commands.
+    said = ", ".join(f"{n} {name}" for name, n in counts.items() if n) or "carried out"
+    items = [*(each.request for each in handled.done), *map(_item, handled.refused)]
+    videos = {_shown(item).get("videoId") for item in items} - {None}
+    return said + (f" (video {videos.pop()})" if len(videos) == 1 else "")
+
+
 def _report(source: Source, index: int, fields: dict[str, Any], *, dead: bool) -> Report:
     about = {
         "stream": source.stream,
@@ -99,6 +115,7 @@ def _failed(refused: Refused) -> dict[str, Any]:
     if failed is None:
         return {
             "outcome": "failed",
+            **_shown(_item(refused)),
             "errorType": "UnusableMessage",
             "error": clean(refused.reason, _LONGEST),
             "httpStatus": None,
@@ -106,7 +123,7 @@ def _failed(refused: Refused) -> dict[str, Any]:
         }
     return {
         "outcome": "failed",
-        **_shown(failed.request),
+        **_shown(_item(refused)),
         "errorType": type(failed.error).__name__,
         "error": clean(redact(refused.reason, failed.request.secrets), _LONGEST),
         "httpStatus": failed.error.status if isinstance(failed.error, ApiError) else None,
@@ -114,7 +131,17 @@ def _failed(refused: Refused) -> dict[str, Any]:
     }
 
 
-def _shown(new: NewRestream) -> dict[str, Any]:
-    shown = redact_values((new.video_id, new.title), new.secrets)
+def _item(refused: Refused) -> Item | None:
+    return refused.item if refused.failed is None else refused.failed.request
+
+
+def _shown(item: Item | None) -> dict[str, Any]:
+    if item is None:
+        return {}
+    secrets = item.secrets if isinstance(item, NewRestream) else ()
+    shown = redact_values((item.video_id, item.title), secrets)
     video_id, title = (clean(str(text), _LONGEST) for text in shown)
-    return {"videoId": video_id, "title": title}
+    fields = {"videoId": video_id, "title": title}
+    if isinstance(item, NewRestream):
+        return fields
+    return {name: text for name, text in fields.items() if text}

@@ -6,7 +6,7 @@ from restream_async.client import RestreamClient
 from restream_async.policy import RetryPolicy
 from restream_async.worker.app import worker_app
 from restream_async.worker.consumer import declare_consumer
-from restream_async.worker.handling import REDELIVERY
+from restream_async.worker.handling import GRACE, REDELIVERY
 from restream_async.worker.names import Names
 from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
 from restream_async.worker.plan import Plan
@@ -23,7 +23,7 @@ async def run_worker(  # noqa: PLR0913 - one keyword for each setting
     in_flight: int | None = None,
     ack_wait: float | None = None,
     replicas: int = 1,
-    grace: float = 20.0,
+    grace: float = GRACE,
     destinations: tuple[Destination, ...] = (),
     redelivery: RetryPolicy = REDELIVERY,
     trust_stream: bool = False,
@@ -37,8 +37,8 @@ async def run_worker(  # noqa: PLR0913 - one keyword for each setting
         names: what things are called there.
         client: makes the client that all messages share.
         places: messages under way in this process, at most.
-        in_flight: messages under way over all machines, at most; None: as the consumer has it,
-            else 64.
+        in_flight: messages under way over all machines, at most; changes the consumer's. None: as
+            the consumer has it, else 64.
         ack_wait: seconds after which a message of a worker that died is delivered again; None: as
             the consumer has it, else 30.
         replicas: on how many servers of a cluster a stream is kept that has to be made.

@@ -1,7 +1,10 @@
 """Ending tasks for certain."""
 
 import asyncio
-from typing import Any, Final
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
+
+_T = TypeVar("_T")
 
 # Time to clean up after a cancellation, before it is taken for lost.
 _SECONDS: Final = 1.0
@@ -18,3 +21,13 @@ async def end(*tasks: asyncio.Task[Any]) -> None:
             task.cancel()
         await asyncio.wait(pending, timeout=_SECONDS)
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def before(event: asyncio.Event, work: Coroutine[Any, Any, _T]) -> _T | None:
+    """Return the result of work, or None where an event comes before it and ends the work."""
+    task, waiting = asyncio.create_task(work), asyncio.create_task(event.wait())
+    try:
+        await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        return task.result() if task.done() else None
+    finally:
+        await end(task, waiting)

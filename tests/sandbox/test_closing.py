@@ -115,7 +115,7 @@ async def test_a_closed_sandbox_refuses_connections_but_still_tells_what_is_stor
 
 
 async def test_a_sandbox_that_was_never_opened_has_no_address() -> None:
-    with pytest.raises(RuntimeError, match="enter it with `async with`"):
+    with pytest.raises(RuntimeError, match="enter it with `with` or `async with`"):
         _ = Sandbox().base_url
 
 

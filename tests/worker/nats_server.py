@@ -54,6 +54,11 @@ class NatsServer:
             await asyncio.sleep(0.01)
         raise TimeoutError((self.folder / "nats.log").read_text())
 
+    def send(self, number: signal.Signals) -> None:
+        """Send the server a signal, such as SIGSTOP, which makes it silent."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         if self._process is not None:
             with suppress(ProcessLookupError):

@@ -11,6 +11,7 @@ from pathlib import Path
 from nats.aio.client import Client
 
 from restream_async.sandbox import Sandbox
+from restream_async.worker.consumer import declare_consumer
 from restream_async.worker.names import Names
 from restream_async.worker.nats_options import jetstream_of
 from restream_async.worker.topology import declare_streams
@@ -128,21 +129,24 @@ async def test_what_was_killed_and_is_enqueued_again_is_on_the_stream_once_and_w
     assert keys == {wanted(number).stream_key for number in range(3000)}
 
 
-async def test_settings_that_differ_are_refused_with_one_sentence(
+async def test_b_7_another_cap_changes_the_consumer_and_another_ack_wait_is_refused(
     nats_server: NatsServer, connection: Client, sandbox: Sandbox
 ) -> None:
     env = environment(sandbox, nats_server.url)
     jetstream = jetstream_of(connection)
     await declare_streams(jetstream, Names())
+    await declare_consumer(jetstream, Names(), in_flight=5)
     worker = await begin("worker", "--cap", "6", env=env)
     await all_waiting(connection, 16)
 
-    code, output = await run("worker", "--cap", "7", env=env)
+    found = await jetstream.consumer_info(Names().stream, Names().durable)
+    code, output = await run("worker", "--ack-wait", "31", env=env)
     worker.send_signal(signal.SIGTERM)
     await asyncio.wait_for(worker.communicate(), 30)
 
     assert code == 2
-    assert "max_ack_pending 6 instead of 7" in output
+    assert found.config.max_ack_pending == 6
+    assert "ack_wait 30.0 instead of 31.0" in output
     assert "Traceback" not in output
 
 

@@ -1,5 +1,8 @@
 """The consumer that all workers share: made if absent, never fought over, and remembered."""
 
+import dataclasses
+import logging
+
 import pytest
 from nats.aio.client import Client
 from nats.js.api import ConsumerConfig
@@ -42,17 +45,38 @@ async def test_without_wishes_a_new_consumer_has_the_defaults(connection: Client
     assert (found.in_flight, found.ack_wait) == (IN_FLIGHT, ACK_WAIT)
 
 
-async def test_a_consumer_with_another_cap_is_refused_and_left_as_it_is(
+async def test_b_7_another_cap_changes_the_consumer_and_nothing_else_of_it(
+    connection: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    jetstream = jetstream_of(connection)
+    await declare_streams(jetstream, NAMES)
+    await declare_consumer(jetstream, NAMES, in_flight=5, ack_wait=7.0)
+    before = (await jetstream.consumer_info(NAMES.stream, NAMES.durable)).config
+
+    changed = await declare_consumer(jetstream, NAMES, in_flight=6)
+
+    assert changed == Consumer(in_flight=6, ack_wait=7.0, look_until=0)
+    assert await declare_consumer(jetstream, NAMES, in_flight=6) == changed
+    after = (await jetstream.consumer_info(NAMES.stream, NAMES.durable)).config
+    assert after == dataclasses.replace(before, max_ack_pending=6)
+    (told,) = caplog.messages
+    assert told.endswith(
+        "now gives out at most 6 messages at once to all workers together; it was 5"
+    )
+
+
+async def test_a_consumer_with_other_settings_is_refused_and_left_as_it_is(
     connection: Client,
 ) -> None:
     jetstream = jetstream_of(connection)
     await declare_streams(jetstream, NAMES)
-    await declare_consumer(jetstream, NAMES, in_flight=5)
+    made = await declare_consumer(jetstream, NAMES, in_flight=5, ack_wait=7.0)
 
-    with pytest.raises(ConfigurationError, match="max_ack_pending 5 instead of 6"):
-        await declare_consumer(jetstream, NAMES, in_flight=6)
+    with pytest.raises(ConfigurationError, match=r"ack_wait 7\.0 instead of 8\.0"):
+        await declare_consumer(jetstream, NAMES, in_flight=6, ack_wait=8.0)
 
-    assert (await declare_consumer(jetstream, NAMES)).in_flight == 5
+    assert await declare_consumer(jetstream, NAMES) == made
 
 
 async def test_a_push_consumer_is_refused(connection: Client) -> None:

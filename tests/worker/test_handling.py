@@ -1,6 +1,7 @@
 """What becomes of a message, decided without a broker."""
 
 import json
+import logging
 from collections.abc import Callable
 
 import attrs
@@ -23,9 +24,9 @@ from restream_async import (
 from restream_async.codec import to_dict
 from restream_async.errors import ApiError, Call, CertificateError, ProxyError
 from restream_async.stats import Stats
-from restream_async.worker.commands import LARGEST, MOST, encode
+from restream_async.worker.commands import LARGEST, MOST, Unusable, encode
 from restream_async.worker.handling import REDELIVERY as DEFAULT
-from restream_async.worker.handling import UNTRIED, Handled, Handler
+from restream_async.worker.handling import UNTRIED, Handled, Handler, Hold
 
 CALL = Call("POST", "/api/v1/p/restreams", "v1")
 UNAVAILABLE = BackendFetchFailedError(CALL, status=503, retry_after=5.0)
@@ -76,6 +77,7 @@ class FakeClient:
             retries=0,
             budget_left=1,
             state="outage" if self.outage else "open",
+            last_error="503 Backend fetch failed",
         )
 
 
@@ -86,22 +88,30 @@ class Scene:
     after_sleep: Callable[[], None] | None = None
     ending: bool = False
     trust_stream: bool = False
+    hold: Hold = attrs.field(init=False)
 
-    async def handle(self, data: bytes, delivery: int = 1, *, look_first: bool = False) -> Handled:
+    def __attrs_post_init__(self) -> None:
+        self.hold = Hold(now=lambda: sum(self.slept))
+
+    @property
+    def handler(self) -> Handler:
         async def sleep(seconds: float) -> None:
             self.slept.append(seconds)
             if self.after_sleep is not None:
                 self.after_sleep()
 
-        handler = Handler(
+        return Handler(
             client=self.client,
             redelivery=REDELIVERY,
             trust_stream=self.trust_stream,
             stopping=lambda: self.ending,
+            hold=self.hold,
             sleep=sleep,
             chance=lambda: 0.5,
         )
-        return await handler.handle(data, delivery, look_first=look_first)
+
+    async def handle(self, data: bytes, delivery: int = 1, *, look_first: bool = False) -> Handled:
+        return await self.handler.handle(data, delivery, look_first=look_first)
 
 
 def scene(*failures: RestreamError) -> Scene:
@@ -194,7 +204,31 @@ async def test_no_reason_repeats_a_value() -> None:
 
     handled = await scene().handle(json.dumps(fields).encode())
 
-    assert "secret" not in handled.refused[0].reason
+    assert "secret" not in str(handled.refused[0])
+
+
+@pytest.mark.parametrize(
+    ("changes", "video_id", "title"),
+    [
+        ({"status": None}, "v1", "YouTube"),
+        ({"videoId": 7}, "", "YouTube"),
+        ({"title": ["YouTube"]}, "v1", ""),
+        ({"streamKey": 1234567, "title": "with 1234567"}, "v1", "with ***"),
+        ({"stream_key": "misspelt", "streamKey": None, "title": "misspelt"}, "v1", "***"),
+        ({"streamUrl": "//a/hidden-part", "title": "my hidden-part"}, "v1", "my ***"),
+    ],
+)
+async def test_b_7_a_command_that_cannot_be_read_is_known_by_what_can(
+    changes: dict[str, object], video_id: str, title: str
+) -> None:
+    stage = scene()
+
+    handled = await stage.handle(json.dumps({**to_dict(new()), **changes}).encode())
+
+    item = handled.refused[0].item
+    assert isinstance(item, Unusable)
+    assert (item.video_id, item.title) == (video_id, title)
+    assert stage.client.calls == []
 
 
 async def test_the_good_ones_of_a_list_are_created_beside_a_bad_one() -> None:
@@ -253,6 +287,7 @@ async def test_a_message_that_workers_die_of_is_not_tried_once_more() -> None:
     handled = await stage.handle(encode(new()), UNTRIED + 1)
 
     assert handled.verdict == "never"
+    assert handled.refused[0].item == new()
     assert stage.client.calls == []
 
 
@@ -302,6 +337,42 @@ async def test_a_refused_key_condemns_no_message(error: RestreamError) -> None:
 
     assert handled.verdict == "done"
     assert stage.slept == [15.0]
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (OutageError(CALL), "the service is gone, so this worker holds its messages: "),
+        (UnauthorizedError(CALL, status=401), "the service refuses the API key, so this worker "),
+    ],
+)
+async def test_b_7_a_worker_says_why_it_holds_at_once_and_every_minute_and_when_it_goes_on(
+    error: RestreamError, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    stage = scene(*[error] * 9)
+
+    for number in range(3):
+        await stage.handle(encode(new(number)))
+
+    *held, goes_on = caplog.messages
+    assert all(text.startswith(why) for text in held)
+    assert len(held) == 1 + sum(stage.slept) // 60
+    assert goes_on == "this worker holds no longer"
+
+
+async def test_b_7_an_outage_is_told_while_all_calls_still_wait(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stage = scene()
+
+    stage.handler.note_outage()
+    stage.client.outage = True
+    stage.handler.note_outage()
+
+    assert caplog.messages == [
+        "the service is gone, so this worker holds its messages: 503 Backend fetch failed"
+    ]
 
 
 async def test_what_the_key_may_not_create_is_never_tried_again() -> None:

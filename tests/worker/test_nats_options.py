@@ -389,3 +389,11 @@ async def test_a_server_without_jetstream_is_one_sentence(nats_server: NatsServe
     with pytest.raises(ConfigurationError, match="JetStream of the NATS server cannot be used:"):
         await declare_consumer(impatient, Names())
     await close(connection)
+
+
+async def test_b_7_a_connection_that_uvloop_has_closed_already_is_closed_in_silence() -> None:
+    class Lost(Client):
+        async def close(self) -> None:
+            raise RuntimeError("unable to perform operation; the handler is closed")
+
+    await close(Lost())

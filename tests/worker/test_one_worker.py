@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
+import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
@@ -27,13 +29,14 @@ from restream_async.sandbox import Fault, Faults, Sandbox
 from restream_async.worker.app import worker_app
 from restream_async.worker.commands import encode
 from restream_async.worker.consumer import GoneError, declare_consumer
+from restream_async.worker.handling import GRACE
 from restream_async.worker.names import LOOK_FIRST, Names
 from restream_async.worker.nats_options import NatsOptions, jetstream_of
 from restream_async.worker.plan import Plan
 from restream_async.worker.topology import declare_streams
 from restream_async.worker.webhooks import Destination, restreams_for
 
-from .fleet import all_done, documents, stored_count, wanted
+from .fleet import BAD, all_done, documents, stored_count, wanted
 from .nats_server import NatsServer
 
 ACK_WAIT = 1.5
@@ -202,6 +205,7 @@ async def test_what_never_succeeds_is_a_dead_letter_after_its_deliveries(desk: D
 async def test_in_an_outage_messages_are_held_and_no_delivery_is_used_up(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, "restream_async.worker")
     monkeypatch.setattr("restream_async.outage._SILENCE", 0.3)
     monkeypatch.setattr("restream_async.outage._RAREST_PROBE", 0.5)
     monkeypatch.setattr("restream_async.worker.handling._HOLD", 0.2)
@@ -217,14 +221,84 @@ async def test_in_an_outage_messages_are_held_and_no_delivery_is_used_up(
         assert len(desk.sandbox.stored) == 0
         under_way, _ = await desk.pending()
         assert under_way <= 8
-        assert "the service is gone, so this worker holds" in caplog.text
+        assert caplog.text.count("the service is gone, so this worker holds its messages: ") == 1
         desk.sandbox.outage = False
         await all_done(desk.connection, 20)
 
     assert len(desk.sandbox.stored) == 20
     outcomes = await documents(desk.connection, "RESTREAMS_OUTCOMES")
     assert max(each["delivery"] for each in outcomes) <= 4
+    assert caplog.text.count("this worker holds no longer") == 1
     assert await documents(desk.connection, "RESTREAMS_DEAD") == []
+
+
+async def test_b_7_in_an_outage_a_worker_says_why_it_holds_before_any_call_has_ended(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "restream_async.worker")
+    monkeypatch.setattr("restream_async.outage._SILENCE", 0.3)
+    monkeypatch.setattr("restream_async.outage._RAREST_PROBE", 0.5)
+    monkeypatch.setattr("restream_async.worker.process._LOOK", 0.1)
+    desk.sandbox.faults = Faults(retry_after=None)
+    desk.sandbox.outage = True
+    desk.retry = RetryPolicy(attempts=50, base=0.1, cap=0.1, deadline=30.0)
+    await desk.publish(*range(4))
+
+    async with desk.worker():
+        await until(lambda: "this worker holds its messages: 503 Backend fetch" in caplog.text, 5)
+        assert "again:" not in caplog.text, "none has come to an end"
+        desk.sandbox.outage = False
+        await all_done(desk.connection, 10)
+
+    assert len(desk.sandbox.stored) == 4
+
+
+async def test_b_7_each_message_that_ends_is_one_line_of_the_log_without_a_secret(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "restream_async.worker")
+    jetstream = jetstream_of(desk.connection)
+    both = encode([wanted(2), wanted(3)])
+    for data in (encode(wanted(1)), encode(wanted(1)), both, *BAD[:2], both[:-1] + b",7]"):
+        await jetstream.publish("restreams.commands", data)
+
+    async with desk.worker(places=1):
+        await all_done(desk.connection, 10)
+
+    assert [text for text in caplog.messages if "has ended" in text] == [
+        "message 1 has ended: 1 created (video v1)",
+        "message 2 has ended: 1 existed already (video v1)",
+        "message 3 has ended: 2 created",
+        "message 4 has ended: 1 not created",
+        "message 5 has ended: 1 not created (video v1)",
+        "message 6 has ended: 2 existed already, 1 not created",
+    ]
+    assert "SECRET" not in caplog.text
+
+
+@pytest.mark.parametrize("away", ["stopped", "silent"])
+async def test_b_7_a_worker_ends_within_10_seconds_by_default_whatever_answers_no_longer(
+    away: str, desk: Desk, nats_server: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    desk.sandbox.latency = 60.0
+    await desk.publish(1)
+    try:
+        async with desk.worker(places=2, grace=0.3, ack_wait=30.0, trust_stream=True) as app:
+            await until(lambda: desk.sandbox.counts.posts == 1)
+            if away == "silent":
+                nats_server.send(signal.SIGSTOP)
+            else:
+                await nats_server.stop()
+            began = time.monotonic()
+            app.exit()
+        took = time.monotonic() - began
+    finally:
+        nats_server.send(signal.SIGCONT)
+
+    assert took - 0.3 + GRACE < 10
+    assert "message 1 is given back unfinished" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 async def test_a_worker_that_ends_finishes_what_is_under_way(desk: Desk) -> None:

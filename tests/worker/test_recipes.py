@@ -1,7 +1,9 @@
 """The recipes of the README, each under its real framework or with a real NATS server."""
 
+import ast
 import asyncio
 import contextlib
+import inspect
 import json
 import os
 import re
@@ -16,6 +18,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from restream_async.cli.sandbox import sandbox as sandbox_command
 from restream_async.sandbox import Sandbox
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -32,6 +35,7 @@ COMMANDS = [words for words in SHELL if words[0] == "restream-async"]
 (SERVER,) = [words for words in SHELL if words[0] == "nats-server"]
 (ADDRESS,) = [words[1].partition("=")[2] for words in SHELL if words[0] == "export"]
 
+DEADLINE = "deadline=10.0"
 WANTED = {"title": "YouTube", "stream_url": "rtmp://h/a", "stream_key": "SECRET-of-a-service"}
 EVENT = {"eventType": "live.video.created", "data": {"PublicId": "v9", "Title": "Show"}}
 
@@ -44,11 +48,11 @@ def free_port() -> int:
 
 @asynccontextmanager
 async def running(
-    *command: str, folder: Path, sandbox: Sandbox
+    *command: str, folder: Path, sandbox: Sandbox, deadline: str = DEADLINE
 ) -> AsyncGenerator[asyncio.subprocess.Process]:
     """Run a recipe; at the end it is told to end, and must do so well and without a secret."""
     for name, text in BLOCKS.items():
-        (folder / name).write_text(text)
+        (folder / name).write_text(text.replace(DEADLINE, deadline))
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *command,
@@ -77,10 +81,12 @@ async def running(
 
 
 async def post(url: str, body: object) -> tuple[int, str]:
-    async with aiohttp.ClientSession() as session:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = {"Content-Type": "application/json"}
+    async with aiohttp.ClientSession(headers=headers) as session:
         for _ in range(200):
             try:
-                async with session.post(url, json=body) as answer:
+                async with session.post(url, data=data) as answer:
                     return answer.status, await answer.text()
             except aiohttp.ClientConnectorError:
                 await asyncio.sleep(0.05)
@@ -88,7 +94,7 @@ async def post(url: str, body: object) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("framework", ["fastapi", "aiohttp"])
-async def test_a_service_creates_what_it_is_asked_for_many_at_once(
+async def test_b_8_a_service_creates_many_at_once_once_each_and_refuses_what_it_cannot_use(
     framework: str, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     port = free_port()
@@ -98,18 +104,53 @@ async def test_a_service_creates_what_it_is_asked_for_many_at_once(
     }[framework]
     url = f"http://127.0.0.1:{port}/videos"
 
-    async with running(*command, folder=tmp_path, sandbox=sandbox):
+    unusable = [
+        {**WANTED, "stream_url": "SECRET"},
+        {name: text for name, text in WANTED.items() if name != "title"},
+        {**WANTED, "title": 7},
+        [WANTED],
+        "title, stream_url, stream_key",
+        None,
+        b"{SECRET",
+        b"",
+    ]
+
+    async with running(*command, folder=tmp_path, sandbox=sandbox, deadline="deadline=1.0"):
         first = await post(f"{url}/v0/restreams", WANTED)
         rest = await asyncio.gather(
             *(post(f"{url}/v{number}/restreams", WANTED) for number in range(1, 30))
         )
-        bad = await post(f"{url}/v1/restreams", {**WANTED, "stream_url": "SECRET"})
+        repeated = await post(f"{url}/v0/restreams", WANTED)
+        refused = [await post(f"{url}/v1/restreams", body) for body in unusable]
+        sandbox.outage = True
+        async with asyncio.timeout(5):
+            in_an_outage = await post(f"{url}/v99/restreams", WANTED)
 
-    assert [status for status, _ in (first, *rest)] == [201] * 30
+    assert [status for status, _ in (first, *rest)] == [200] * 30
     assert len({json.loads(text)["id"] for _, text in (first, *rest)}) == 30
+    assert repeated == first
     assert len(sandbox.stored) == 30
-    assert bad[0] == 422
-    assert "SECRET" not in bad[1]
+    assert [status for status, _ in refused] == [422] * len(unusable)
+    assert in_an_outage[0] == 502
+    assert "SECRET" not in str([refused, in_an_outage])
+
+
+def test_b_8_every_example_of_a_service_has_a_deadline_that_suits_a_request() -> None:
+    services = [BLOCKS[name] for name in ("service.py", "web_service.py", "webhooks.py")]
+
+    assert [re.findall(r"deadline=[\d.]+", text) for text in services] == [[DEADLINE]] * 3
+
+
+def test_b_8_the_example_for_aiohttp_listens_to_this_machine_only_beside_a_sandbox() -> None:
+    (call,) = [
+        node
+        for node in ast.walk(ast.parse(BLOCKS["web_service.py"]))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "web.run_app"
+    ]
+    options = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+
+    assert options["host"] == "127.0.0.1"
+    assert options["port"] != inspect.signature(sandbox_command).parameters["port"].default
 
 
 async def test_a_worker_of_your_own_creates_all_and_ends(sandbox: Sandbox, tmp_path: Path) -> None:

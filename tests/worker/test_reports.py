@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import attrs
+import pytest
 
 from restream_async import Created, Failed, NewRestream, Origin, Restream
 from restream_async.errors import BadRequestError, Call
+from restream_async.worker.commands import Item, Unusable
 from restream_async.worker.handling import Handled, Refused
-from restream_async.worker.reports import Source, reports
+from restream_async.worker.reports import Source, reports, summary
 from restream_async.worker.shapes import CreatedReport, FailedReport
 
 SOURCE = Source(
@@ -102,6 +104,39 @@ def test_what_could_not_be_read_is_known_by_its_place_in_the_stream() -> None:
             "index": 0,
             **ABOUT,
         }
+    ]
+
+
+@pytest.mark.parametrize(
+    "item", [Unusable("title is missing", "v1", "my *** is"), NEW], ids=["unreadable", "untried"]
+)
+def test_b_7_a_dead_letter_names_the_video_of_what_was_never_tried(item: Item) -> None:
+    (letter,) = told(Handled(refused=(Refused(index=0, reason="no", item=item),)))
+
+    assert (letter["videoId"], letter["title"]) == ("v1", "my *** is")
+    assert set(letter) == set(FailedReport.__annotations__)
+
+
+def test_b_7_what_became_of_a_message_is_said_in_one_line_without_its_secrets() -> None:
+    found = attrs.evolve(DONE, origin=Origin.EXISTING)
+    of_another = attrs.evolve(DONE, request=attrs.evolve(NEW, video_id="secret-key"))
+    unread = Refused(index=0, reason="it is empty")
+
+    assert [
+        summary(handled)
+        for handled in (
+            Handled(done=(DONE, DONE, found), refused=(REFUSED,)),
+            Handled(done=(DONE, of_another)),
+            Handled(done=(of_another,)),
+            Handled(refused=(unread,)),
+            Handled(),
+        )
+    ] == [
+        "2 created, 1 existed already, 1 not created (video v1)",
+        "2 created",
+        "1 created (video ***)",
+        "1 not created",
+        "carried out",
     ]
 
 
