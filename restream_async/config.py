@@ -4,7 +4,7 @@ import ipaddress
 import os
 import re
 import sys
-from typing import Final, Literal, TypeAlias, cast, get_args
+from typing import Final, Literal, NoReturn, TypeAlias, cast, get_args
 from urllib.parse import SplitResult, urlsplit
 
 import attrs
@@ -16,6 +16,24 @@ InDoubt: TypeAlias = Literal["confirm", "resend", "raise"]
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
 # A token of RFC 9110, section 5.6.2.
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+class HoldsKey:
+    """A base of what holds the API key, and is neither pickled nor copied with it inside."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            TypeError: always.
+
+        """
+        raise TypeError(
+            f"a {type(self).__name__} can be neither pickled nor copied, as it holds the API key "
+            "and connections: make one in each process"
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -53,6 +71,8 @@ class Settings:
             ConfigurationError: one is missing or malformed.
 
         """
+        if type(allow_http) is not bool:
+            raise ConfigurationError("allow_http must be True or False")
         key = _visible("api_key", _given("api_key", api_key))
         if auth_scheme is not None and not _is_token(auth_scheme):
             raise ConfigurationError('auth_scheme must be one word, such as "Bearer", or None')

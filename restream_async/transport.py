@@ -77,11 +77,7 @@ class Transport:
             self._base = URL()
         if not self._base.host:
             raise ConfigurationError("base_url has a host that no DNS name or address can be")
-        if session is not None and session.auth is not None:
-            raise ConfigurationError(
-                "the session has an auth of its own, which contradicts the API key: pass one "
-                "without"
-            )
+        _check_session(session)
         self._tls = _checked(tls)
         self._prefix = str(self._base)
         self._headers = {
@@ -120,6 +116,13 @@ class Transport:
         return min(size for size in sizes if size > 0)
 
     @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop that somebody else's session belongs to; None without one."""
+        # aiohttp's public name for it warns.
+        loop: asyncio.AbstractEventLoop | None = getattr(self._session, "_loop", None)
+        return loop
+
+    @property
     def closed(self) -> str:
         """Why nothing can be sent any more; empty while it can."""
         if self._closed:
@@ -148,7 +151,8 @@ class Transport:
 
         """
         session, alarms = self._session, self._alarms
-        if session is None or alarms is None or session.closed or self._closed:
+        # Without alarms it was not opened yet, or was closed, as only `close` does to our own.
+        if session is None or alarms is None or (not self._owned and session.closed):
             if self.closed:
                 return NoReply(detail=self.closed, sent=False, closed=True)
             session, alarms = self._open()
@@ -207,6 +211,9 @@ class Transport:
     async def close(self) -> None:
         """Close the session, unless it is somebody else's. Nothing can be sent afterwards."""
         self._closed = True
+        if self._alarms is not None:
+            self._alarms.close()
+            self._alarms = None
         if self._owned and self._session is not None:
             await self._session.close()
 
@@ -248,6 +255,18 @@ class Transport:
             self._last_path = path
             self._last_url = URL(f"{self._prefix}{path}", encoded=True)
         return self._last_url
+
+
+def _check_session(session: object) -> None:
+    if session is None:
+        return
+    if not isinstance(session, aiohttp.ClientSession):
+        kind = type(session).__name__
+        raise ConfigurationError(f"session must be an aiohttp.ClientSession or None, not {kind}")
+    if session.auth is not None:
+        raise ConfigurationError(
+            "the session has an auth of its own, which contradicts the API key: pass one without"
+        )
 
 
 def _checked(tls: object) -> Tls:
