@@ -200,7 +200,7 @@ async def test_a_client_that_is_closed_leaves_no_timer_behind(
             # Somebody else's session stays open, and so does what is under way on it.
             assert [timer for timer in timers if not timer.cancelled()]
             task.cancel()
-        await asyncio.wait([task])
+        await asyncio.gather(task, return_exceptions=True)
 
     assert timers
     assert [timer for timer in timers if not timer.cancelled() and timer.when() > loop.time()] == []

@@ -439,7 +439,7 @@ def test_a_client_whose_constructor_has_refused_its_arguments_can_be_shown() -> 
     assert repr(client) == "RestreamClient(not made)"
 
 
-@pytest.mark.parametrize("take", [pickle.dumps, copy.copy, copy.deepcopy])
+@pytest.mark.parametrize("take", [pickle.dumps, copy.deepcopy])
 def test_what_holds_the_key_is_neither_pickled_nor_copied(
     take: Callable[[object], object], tmp_path: Path
 ) -> None:

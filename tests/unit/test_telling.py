@@ -22,8 +22,8 @@ def test_a_varnish_page_is_told_in_a_line() -> None:
     error.attempts = 5
     assert str(error) == (
         "503 Backend fetch failed (503 Backend fetch failed Error 503 Backend fetch failed "
-        "Backend fetch failed Guru Meditation: XID: 3 Varnish cache server) [retry after 5 s]: "
-        "POST /api/v1/p1/restreams (video 'v1'), 5 attempts"
+        "Backend fetch failed Guru Meditation: XID: 3 Varnish cache server) [retry after 5 s] "
+        "[request id 2]: POST /api/v1/p1/restreams (video 'v1'), 5 attempts"
     )
 
 
