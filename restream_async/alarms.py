@@ -73,7 +73,7 @@ class _LastOnes(set[Alarm]):
         for alarm in alarms:
             alarm.move(self)
 
-    def discard(self, alarm: Alarm) -> None:
+    def discard(self, alarm: object) -> None:
         super().discard(alarm)
         if not self:
             self._timer.cancel()

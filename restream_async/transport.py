@@ -118,9 +118,9 @@ class Transport:
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
         """The event loop that somebody else's session belongs to; None without one."""
-        # aiohttp's public name for it warns.
-        loop: asyncio.AbstractEventLoop | None = getattr(self._session, "_loop", None)
-        return loop
+        # aiohttp's public name for it warns; and a test may hand in something like a session.
+        loop = getattr(self._session, "_loop", None)
+        return loop if isinstance(loop, asyncio.AbstractEventLoop) else None
 
     @property
     def closed(self) -> str:

@@ -21,11 +21,13 @@ from .samples import BACKEND_FETCH_FAILED, answer, as_asked, listed, many, new_r
 from .watch import client_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator
+    from collections.abc import Awaitable, Iterator, Mapping
 
     from restream_async import Outcome
 
-FAILURES: Final = {
+    from .raw import Step
+
+FAILURES: Final[Mapping[str, Step]] = {
     "a refusal": answer(b"", "400 Bad Request"),
     "a 503": BACKEND_FETCH_FAILED,
     "a lost connection": then_close(),
