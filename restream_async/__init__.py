@@ -24,12 +24,15 @@ if TYPE_CHECKING:
         OutcomeUnknownError,
         ProxyError,
         RestreamError,
+        TooManyRequestsError,
         TransportError,
         UnauthorizedError,
     )
     from restream_async.model import Created, Failed, NewRestream, Origin, Outcome, Restream
     from restream_async.policy import RetryPolicy
     from restream_async.report import BulkReport
+
+    __version__: str
 
 __all__ = [
     "ApiError",
@@ -59,8 +62,10 @@ __all__ = [
     "RestreamClient",
     "RestreamError",
     "RetryPolicy",
+    "TooManyRequestsError",
     "TransportError",
     "UnauthorizedError",
+    "__version__",
 ]
 
 # Each room is imported when the first of its names is asked for: whoever needs only an error, or
@@ -86,6 +91,7 @@ _ROOMS = {
         "OutcomeUnknownError",
         "ProxyError",
         "RestreamError",
+        "TooManyRequestsError",
         "TransportError",
         "UnauthorizedError",
     ),
@@ -104,11 +110,24 @@ _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
 
 def __getattr__(name: str) -> object:
-    if name not in _ROOM_OF:
+    if name == "__version__":
+        value: object = _version()
+    elif name in _ROOM_OF:
+        value = getattr(import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
     globals()[name] = value
     return value
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - as above
+
+    try:
+        return version("restream-async")
+    except PackageNotFoundError:
+        # A checkout that is not installed.
+        return "0+unknown"
 
 
 def __dir__() -> list[str]:

@@ -50,6 +50,10 @@ class Alarm:
         """Whether somebody else has cancelled the task since; ask `rang` before."""
         return self._task.cancelling() > self._cancelling
 
+    def move(self, group: "set[Alarm]") -> None:
+        """Belong to another group from now on."""
+        self._group = group
+
     def ring(self) -> None:
         """Cancel the task."""
         self._rang = self._pending = True
@@ -60,13 +64,28 @@ class Alarm:
         self._task.uncancel()
 
 
+class _LastOnes(set[Alarm]):
+    """The alarms that are still needed when no more are set: their timer ends with them."""
+
+    def __init__(self, alarms: set[Alarm], timer: asyncio.TimerHandle) -> None:
+        super().__init__(alarms)
+        self._timer = timer
+        for alarm in alarms:
+            alarm.move(self)
+
+    def discard(self, alarm: object) -> None:
+        super().discard(alarm)
+        if not self:
+            self._timer.cancel()
+
+
 class Alarms:
     """The alarms of one event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Use the clock and the timers of `loop`."""
         self._loop = loop
-        self._groups: dict[float, set[Alarm]] = {}
+        self._groups: dict[float, tuple[set[Alarm], asyncio.TimerHandle]] = {}
         # Of the last time-out, which nearly all are equal to: its group, and until when it is that.
         self._seconds = 0.0
         self._group: set[Alarm] = set()
@@ -82,16 +101,24 @@ class Alarms:
             self._choose(now, seconds)
         return Alarm(task, self._group)
 
+    def close(self) -> None:
+        """Leave no timer behind. Those that are still set ring; no more can be set."""
+        for when, (group, timer) in self._groups.items():
+            if group:
+                self._groups[when] = _LastOnes(group, timer), timer
+            else:
+                timer.cancel()
+
     def _choose(self, now: float, seconds: float) -> None:
         # A power of two, so that time-outs of nearly the same length share their moments.
         width = math.ldexp(1.0, math.frexp(seconds)[1] - _FINENESS)
         when = (int((now + seconds) / width) + 1) * width
-        group = self._groups.get(when)
-        if group is None:
-            group = self._groups[when] = set()
-            self._loop.call_at(when, self._ring, when)
+        if when not in self._groups:
+            self._groups[when] = set(), self._loop.call_at(when, self._ring, when)
+        group, _ = self._groups[when]
         self._seconds, self._group, self._until = seconds, group, when - seconds
 
     def _ring(self, when: float) -> None:
-        for alarm in self._groups.pop(when):
+        group, _ = self._groups.pop(when)
+        for alarm in group:
             alarm.ring()

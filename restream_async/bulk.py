@@ -7,6 +7,7 @@ lane that finds another one already waiting for a place ends.
 """
 
 import asyncio
+import copy
 from collections import deque
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
@@ -407,7 +408,8 @@ class BulkRun:
             # No further item could be sent; the iteration raises it after the last outcome.
             self._intake.fail(RuntimeError(why))
         elif self._refusals.stops(end.error):
-            self._intake.fail(end.error)
+            # Not the outcome's own, which would hold the frames of whoever iterates.
+            self._intake.fail(copy.copy(end.error))
             self.stop()
         self._conclude(job, end)
         if end.doubt is not None:

@@ -8,6 +8,7 @@ import attrs
 from restream_async.adaptive_limit import Signal
 from restream_async.budget import RetryBudget
 from restream_async.concurrency_limiter import ConcurrencyLimiter, GivenUpError
+from restream_async.config import HoldsKey
 from restream_async.deadline import NEVER, Deadline, Stop
 from restream_async.errors import AttemptTimeoutError, Call, NotSentError, OutageError
 from restream_async.policy import RetryPolicy, pursue
@@ -54,7 +55,7 @@ class Tally:
 
 
 @attrs.frozen(kw_only=True)
-class Caller:
+class Caller(HoldsKey):
     """Makes calls for everybody in one client.
 
     Attributes:
@@ -433,5 +434,10 @@ def value_or_raise(result: _T | Failure) -> _T:
 
     """
     if isinstance(result, Failure):
-        raise result.error
+        try:
+            raise result.error
+        finally:
+            # Else the error holds this frame, and the frame the error, until the garbage collector
+            # comes.
+            del result
     return result

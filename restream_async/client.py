@@ -1,17 +1,21 @@
 """`RestreamClient`: one session to the service, for as many tasks as share it."""
 
+import builtins
 import os
+from asyncio import get_running_loop
 from collections.abc import AsyncIterable, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self, TypeVar
 
 import aiohttp
 from yarl import URL
 
 from restream_async import codec
+from restream_async.bookkeeping import Repeats
+from restream_async.bulk import BulkRun
 from restream_async.calls import Caller, unless_in_doubt, value_or_raise
 from restream_async.concurrency import to_the_end
-from restream_async.config import InDoubt, Settings, check_limits
+from restream_async.config import HoldsKey, InDoubt, Settings, check_limits
 from restream_async.creation import (
     LOOK_FIRST,
     LOOK_RECENTLY,
@@ -24,41 +28,43 @@ from restream_async.creation import (
     restream_or_raise,
 )
 from restream_async.deletion import delete
-from restream_async.draining import UnderWay, refusal
+from restream_async.draining import UnderWay
+from restream_async.errors import Call, ConfigurationError
+from restream_async.journal import Identity, Journal
 from restream_async.model import NewRestream, Outcome, Restream, Toggled
 from restream_async.policy import RetryPolicy
+from restream_async.report import BulkReport
 from restream_async.stats import Stats
 from restream_async.timing import Timing
 from restream_async.transport import Tls, Transport
+from restream_async.undo import Undo
 from restream_async.wire import Api, Request
 
-if TYPE_CHECKING:
-    from restream_async.bookkeeping import Repeats
-    from restream_async.bulk import BulkRun
-    from restream_async.journal import Journal
-    from restream_async.report import BulkReport
-    from restream_async.undo import Undo
+_T = TypeVar("_T")
 
 _TOGGLE_NOTE = (
     "it may have taken effect, so it was not sent again: list the restreams of the video to see"
 )
 
 
-class RestreamClient:
+class RestreamClient(HoldsKey):
     """Creates restreams, and lists, toggles and deletes them.
 
     Use it as an async context manager, or call `close` at the end. One client may be shared by
-    all tasks of an event loop; they share its connections and its limit.
+    all tasks of an event loop; they share its connections and its limit. It belongs to the event
+    loop in which it is first used (or to that of its `session`): make another client for another
+    `asyncio.run`, thread or process.
 
     Every method below raises, besides what it names itself:
 
     - `UnauthorizedError`, `ForbiddenError`, `NotFoundError`, `BadRequestError`, or `ApiError` for
       another refusal, `CertificateError`, and `ProxyError`: at once;
-    - `InternalServerError`, `BackendFetchFailedError`, `TransportError`, `AttemptTimeoutError`,
-      `MalformedResponseError`, or `ApiError` for 408, 425, 429, 502 and 504: after the retries
-      that the policy allows;
-    - `ClientClosedError`, a `RuntimeError`: the client, or the session it was given, is closed, or
-      the client is draining. A creation that was in doubt then ends as `OutcomeUnknownError`;
+    - `TooManyRequestsError`, `InternalServerError`, `BackendFetchFailedError`, `TransportError`,
+      `AttemptTimeoutError`, `MalformedResponseError`, or `ApiError` for 408, 425, 502 and 504:
+      after the retries that the policy allows;
+    - `ClientClosedError`, a `RuntimeError`: the client, or the session it was given, is closed, the
+      client is draining, or it belongs to another event loop. A creation that was in doubt then
+      ends as `OutcomeUnknownError`;
     - `NotSentError`: the client was drained, and its time was over before the request was sent.
 
     To end well, call `drain` before `close`. Cancelling a call ends it at once. What it has sent
@@ -133,7 +139,8 @@ class RestreamClient:
         in_doubt = check_limits(
             timeout=timeout, patience=patience, max_in_flight=max_in_flight, in_doubt=in_doubt
         )
-        timing = timing if timing is not None else Timing()
+        retry = _checked(RetryPolicy, "retry", retry)
+        timing = _checked(Timing, "timing", timing)
         self._settings = settings
         self._api = Api(settings.project_id)
         self._transport = Transport(
@@ -148,21 +155,31 @@ class RestreamClient:
             self._transport,
             ceiling=self._transport.pool_size,
             patience=patience,
-            policy=retry if retry is not None else RetryPolicy(),
+            policy=retry,
             timing=timing,
             timeout=timeout,
             secrets=settings.secrets,
         )
         self._creator = Creator(self._caller, self._api, in_doubt)
-        self._under_way = UnderWay(self._caller)
+        self._under_way = UnderWay(self._caller, self._transport.loop)
 
     def __repr__(self) -> str:
         """Return where the client works, never its key."""
-        where = f"base_url={self._settings.base_url!r}, project_id={self._settings.project_id!r}"
+        settings: Settings | None = getattr(self, "_settings", None)
+        if settings is None:
+            # A debugger may ask for it after the constructor has refused its arguments.
+            return "RestreamClient(not made)"
+        where = f"base_url={settings.base_url!r}, project_id={settings.project_id!r}"
         return f"RestreamClient({where})"
 
     async def __aenter__(self) -> Self:
-        """Return the client; the session is opened by the first request."""
+        """Return the client; the session is opened by the first request.
+
+        Raises:
+            ClientClosedError: the client belongs to another event loop.
+
+        """
+        self._claim("enter")
         return self
 
     async def __aexit__(
@@ -188,6 +205,7 @@ class RestreamClient:
                 `close`, with `OutcomeUnknownError`.
 
         """
+        self._claim("drain")
         await self._under_way.drain(timeout)
 
     async def close(self) -> None:
@@ -195,7 +213,12 @@ class RestreamClient:
 
         What is under way ends: a request at once, a wait for a retry at its end. To let it finish,
         call `drain` before. Closing goes on to its end, however often it is cancelled.
+
+        Raises:
+            ClientClosedError: the client belongs to another event loop: close it there.
+
         """
+        self._claim("close")
         await to_the_end(self._close)
 
     async def _close(self) -> None:
@@ -255,12 +278,13 @@ class RestreamClient:
         return outcome_of(end, 0, new)
 
     async def _create(self, new: NewRestream, beginning: Beginning = PLAIN) -> Settled | Unsettled:
-        if self._under_way.draining:
-            return Unsettled(error=refusal(self._api.create(new).call), attempts=0)
-        with self._under_way as deadline:
+        under_way = self._under_way
+        if under_way.open_in is not get_running_loop() and not under_way.accepts():
+            return Unsettled(error=under_way.refusal(self._api.create(new).call), attempts=0)
+        with under_way as deadline:
             return await self._creator.create(new, deadline, beginning)
 
-    async def list(self, video_id: str) -> list[Restream]:
+    async def list(self, video_id: str) -> builtins.list[Restream]:
         """Return the restreams of one live video, in the service's order.
 
         Raises:
@@ -268,8 +292,7 @@ class RestreamClient:
 
         """
         with self._accepted(self._api.list(video_id)) as deadline:
-            result = await self._creator.listing.read(video_id, deadline)
-        return value_or_raise(result)
+            return value_or_raise(await self._creator.listing.read(video_id, deadline))
 
     async def toggle(self, restream_id: int | str) -> Toggled:
         """Turn a restream on if it is off, and off if it is on; return its new status.
@@ -285,10 +308,11 @@ class RestreamClient:
         """
         request = self._api.toggle(restream_id)
         with self._accepted(request) as deadline:
-            result = await self._caller.insist(
-                request, codec.toggled, deadline, heed=unless_in_doubt(_TOGGLE_NOTE)
+            return value_or_raise(
+                await self._caller.insist(
+                    request, codec.toggled, deadline, heed=unless_in_doubt(_TOGGLE_NOTE)
+                )
             )
-        return value_or_raise(result)
 
     async def delete(self, restream_id: int | str) -> bool:
         """Delete a restream; return what the service says: true if it did.
@@ -301,13 +325,17 @@ class RestreamClient:
 
         """
         with self._accepted(self._api.delete(restream_id)) as deadline:
-            result = await delete(self._caller, self._api, restream_id, deadline)
-        return value_or_raise(result)
+            return value_or_raise(await delete(self._caller, self._api, restream_id, deadline))
 
     def _accepted(self, request: Request) -> UnderWay:
-        if self._under_way.draining:
-            raise refusal(request.call)
+        if not self._under_way.accepts():
+            raise self._under_way.refusal(request.call)
         return self._under_way
+
+    def _claim(self, what: str) -> None:
+        """Make sure that the running event loop is that of the client."""
+        if not self._under_way.at_home():
+            raise self._under_way.refusal(Call(what, "the client"))
 
     def stats(self) -> Stats:
         """Return what this client is doing now."""
@@ -333,8 +361,8 @@ class RestreamClient:
         journal: str | os.PathLike[str] | None = None,
         repair: bool = False,
         ensure: bool = False,
-        repeats: "Repeats" = "existing",
-    ) -> "BulkRun":
+        repeats: Repeats = "existing",
+    ) -> BulkRun:
         """Create many restreams, and stream the outcomes as they finish.
 
         Use it as an async context manager and iterate over it:
@@ -372,8 +400,6 @@ class RestreamClient:
                 any more, which stops the run.
 
         """
-        from restream_async.bulk import BulkRun  # noqa: PLC0415 - start-up waits for no bulk run
-
         return BulkRun(
             self._caller,
             self._api,
@@ -393,8 +419,8 @@ class RestreamClient:
         journal: str | os.PathLike[str] | None = None,
         repair: bool = False,
         ensure: bool = False,
-        repeats: "Repeats" = "existing",
-    ) -> "BulkReport":
+        repeats: Repeats = "existing",
+    ) -> BulkReport:
         """Create many restreams, and return all outcomes at once, in the order of the input.
 
         The arguments are those of `create_many`. What its iteration raises (an exception of the
@@ -410,7 +436,7 @@ class RestreamClient:
         async with run:
             return await run.report()
 
-    def undo(self, journal: str | os.PathLike[str], *, include_found: bool = False) -> "Undo":
+    def undo(self, journal: str | os.PathLike[str], *, include_found: bool = False) -> Undo:
         """Delete what the runs of a journal have created.
 
             async with client.undo("run.db") as undo:
@@ -425,8 +451,6 @@ class RestreamClient:
             JournalError: on entering, the journal cannot be used.
 
         """
-        from restream_async.undo import Undo  # noqa: PLC0415 - as above
-
         return Undo(
             self._caller,
             self._api,
@@ -435,11 +459,19 @@ class RestreamClient:
             under_way=self._under_way,
         )
 
-    def _journal(self, path: str | os.PathLike[str]) -> "Journal":
-        from restream_async.journal import Identity, Journal  # noqa: PLC0415 - as above
-
+    def _journal(self, path: str | os.PathLike[str]) -> Journal:
         settings = self._settings
         identity = Identity(
             base_url=settings.base_url, project_id=settings.project_id, api_key=settings.api_key
         )
         return Journal(path, identity)
+
+
+def _checked(kind: type[_T], name: str, value: object) -> _T:
+    """Return an argument, or what stands for it where it is None."""
+    if value is None:
+        return kind()
+    if not isinstance(value, kind):
+        given = type(value).__name__
+        raise ConfigurationError(f"{name} must be a {kind.__name__} or None, not {given}")
+    return value

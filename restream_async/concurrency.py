@@ -28,7 +28,11 @@ async def to_the_end(work: Callable[[], Awaitable[_T]]) -> _T:
     if not future.cancelled():
         # An error is not raised beside the cancellation, but asyncio need not report it as lost.
         future.exception()
-    raise interruption
+    try:
+        raise interruption
+    finally:
+        # Else the error holds this frame, and the frame the error.
+        del interruption
 
 
 def _was_cancelled(work: object) -> bool:

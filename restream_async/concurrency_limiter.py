@@ -9,7 +9,7 @@ import asyncio
 import copy
 import math
 import sys
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Final, Literal, Self, TypeAlias
 
@@ -67,9 +67,10 @@ class ConcurrencyLimiter:
         """The latest failure since the last success."""
         self.on_slot: set[Callable[[], None]] = set()
         """Called when a slot may be free that nothing waits for."""
-        # The first requests of items take turns with all other requests.
-        self._waiting: deque[asyncio.Future[None]] = deque()
-        self._fresh: deque[asyncio.Future[None]] = deque()
+        # The first requests of items take turns with all other requests. Both are queues from which
+        # a request that is cancelled can be taken without a search.
+        self._waiting: OrderedDict[asyncio.Future[None], None] = OrderedDict()
+        self._fresh: OrderedDict[asyncio.Future[None], None] = OrderedDict()
         self._fresh_is_next = False
         # Those of them that are sent away when patience ends.
         self._patient: set[asyncio.Future[None]] = set()
@@ -178,11 +179,10 @@ class ConcurrencyLimiter:
             raise GivenUpError
         turn = asyncio.get_running_loop().create_future()
         queue = self._fresh if fresh else self._waiting
+        queue[turn] = None
         if ahead:
-            queue.appendleft(turn)
+            queue.move_to_end(turn, last=False)
             self._fresh_is_next = fresh
-        else:
-            queue.append(turn)
         if patient:
             self._patient.add(turn)
         self._arm()
@@ -192,9 +192,8 @@ class ConcurrencyLimiter:
             if not turn.cancelled() and turn.exception() is None:
                 # The slot was handed over in the same moment: on to the next one.
                 self.release()
-            elif turn in queue:
-                # Else `release` has already passed over it.
-                queue.remove(turn)
+            # It is no longer there where a slot was handed over, or would have been.
+            queue.pop(turn, None)
             raise
         finally:
             self._patient.discard(turn)
@@ -354,7 +353,7 @@ class ConcurrencyLimiter:
         while self.waiting:
             fresh = bool(self._fresh) and (self._fresh_is_next or not self._waiting)
             self._fresh_is_next = not fresh
-            turn = (self._fresh if fresh else self._waiting).popleft()
+            turn, _ = (self._fresh if fresh else self._waiting).popitem(last=False)
             if not turn.done():
                 turn.set_result(None)
                 return
@@ -395,10 +394,8 @@ class ConcurrencyLimiter:
             for turn in self._patient:
                 if not turn.done():
                     turn.set_exception(GivenUpError())
-            for queue in (self._waiting, self._fresh):
-                left = [turn for turn in queue if not turn.done()]
-                queue.clear()
-                queue.extend(left)
+                self._waiting.pop(turn, None)
+                self._fresh.pop(turn, None)
         self._arm()
 
     def _after(

@@ -5,7 +5,7 @@ import os
 import re
 import sys
 from base64 import b64encode
-from typing import Final, Literal, TypeAlias, cast, get_args
+from typing import Final, Literal, NoReturn, TypeAlias, cast, get_args
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -39,6 +39,24 @@ class Proxy:
     url: str
     authorization: str = attrs.field(default="", repr=False)
     secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
+
+
+class HoldsKey:
+    """A base of what holds the API key, and is neither pickled nor copied with it inside."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            TypeError: always.
+
+        """
+        raise TypeError(
+            f"a {type(self).__name__} can be neither pickled nor copied, as it holds the API key "
+            "and connections: make one in each process"
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -80,6 +98,8 @@ class Settings:
             ConfigurationError: one is missing or malformed.
 
         """
+        if type(allow_http) is not bool:
+            raise ConfigurationError("allow_http must be True or False")
         key = _visible("api_key", _given("api_key", api_key))
         scheme = _scheme(auth_scheme)
         project = _project_id(_given("project_id", project_id))
@@ -171,11 +191,11 @@ def _visible(name: str, value: str) -> str:
     return value
 
 
-def _scheme(given: str | None) -> str:
-    found = os.environ.get("RESTREAM_AUTH_SCHEME", "") if given is None else given
+def _scheme(given: object) -> str:
+    found: object = os.environ.get("RESTREAM_AUTH_SCHEME", "") if given is None else given
     if found == "" and given is None:
         return ""
-    if not _is_token(found):
+    if not isinstance(found, str) or not _is_token(found):
         problem = stray(found, "visible") if isinstance(found, str) else ""
         raise ConfigurationError(
             f'auth_scheme must be one word, such as "Bearer"{problem and f", and {problem}"} '

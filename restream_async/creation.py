@@ -509,7 +509,11 @@ def restream_or_raise(end: Settled | Unsettled) -> Restream:
 
     """
     if isinstance(end, Unsettled):
-        raise end.error
+        try:
+            raise end.error
+        finally:
+            # As in `value_or_raise`.
+            del end
     return end.restream
 
 

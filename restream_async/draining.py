@@ -1,6 +1,7 @@
 """How a client comes to a good end: no new calls, and time for those under way."""
 
 import asyncio
+import threading
 from collections.abc import Collection
 from types import TracebackType
 from typing import Final, Protocol
@@ -24,6 +25,9 @@ EVERY: Final = 1.0
 
 _PERIOD: Final = 0.2
 """Seconds between two checks for an outage."""
+_ANOTHER_LOOP_NOTE: Final = (
+    "make one client for each event loop: each asyncio.run and each thread has its own"
+)
 
 
 class Run(Protocol):
@@ -94,7 +98,7 @@ def cut_short(call: Call, *, in_doubt: bool, note: str) -> NotSentError | Outcom
 
 
 class UnderWay:
-    """The calls and runs of one client that have not ended yet.
+    """The calls and runs of one client that have not ended yet, all in one event loop.
 
     A block around a call counts it:
 
@@ -102,18 +106,23 @@ class UnderWay:
             ...
 
     Attributes:
-        draining: whether no new ones are accepted.
+        open_in: the event loop whose calls are accepted unasked; None before the first call, and
+            while the client is draining.
 
     """
 
-    def __init__(self, caller: Caller) -> None:
-        """Begin with none."""
+    def __init__(self, caller: Caller, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        """Begin with none; without a loop, the first who comes decides which one it is."""
         self._caller = caller
+        self._loop = loop
+        # Two threads may come first.
+        self._deciding = threading.Lock()
+        self._draining = False
+        self.open_in: asyncio.AbstractEventLoop | None = None
         self._stop = Stop()
         self._calls = 0
         self._runs: set[Run] = set()
         self._news: asyncio.Event | None = None
-        self.draining = False
 
     def __enter__(self) -> Deadline:
         """Count a call, and return its deadline."""
@@ -130,6 +139,28 @@ class UnderWay:
         self._calls -= 1
         self._tell()
 
+    def at_home(self) -> bool:
+        """Say whether the running event loop is that of the client."""
+        loop = asyncio.get_running_loop()
+        with self._deciding:
+            if self._loop is None:
+                self._loop = loop
+        return self._loop is loop
+
+    def accepts(self) -> bool:
+        """Say whether a new call is accepted from the running event loop."""
+        accepted = self.at_home() and not self._draining
+        if accepted:
+            self.open_in = self._loop
+        return accepted
+
+    def refusal(self, call: Call) -> ClientClosedError:
+        """Return the error of a call that is not accepted."""
+        if self.at_home():
+            return ClientClosedError(call, detail="the client is draining", sent=False)
+        detail = "the client belongs to another event loop"
+        return ClientClosedError(call, detail=detail, sent=False, note=_ANOTHER_LOOP_NOTE)
+
     def add(self, run: Run, call: Call) -> None:
         """Count a run.
 
@@ -138,11 +169,11 @@ class UnderWay:
             call: the kind of call that it makes, for the error.
 
         Raises:
-            ClientClosedError: the client is draining.
+            ClientClosedError: the client is draining, or belongs to another event loop.
 
         """
-        if self.draining:
-            raise refusal(call)
+        if not self.accepts():
+            raise self.refusal(call)
         self._runs.add(run)
 
     def discard(self, run: Run) -> None:
@@ -156,7 +187,8 @@ class UnderWay:
         What waits after `timeout` seconds, or in an outage, is told to end. What is on the wire
         even after a grace is left alone.
         """
-        self.draining = True
+        self._draining = True
+        self.open_in = None
         for run in tuple(self._runs):
             run.end_input()
         now = asyncio.get_running_loop().time
@@ -185,8 +217,3 @@ class UnderWay:
     def _tell(self) -> None:
         if self._news is not None:
             self._news.set()
-
-
-def refusal(call: Call) -> ClientClosedError:
-    """Return the error of a call that a draining client does not accept."""
-    return ClientClosedError(call, detail="the client is draining", sent=False)

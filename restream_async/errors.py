@@ -102,6 +102,12 @@ class CallError(RestreamError):
         return _rebuild, (type(self), self.__dict__.copy())
 
     @property
+    def args(self) -> tuple[str]:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The text, for whatever reports errors by their `args`."""
+        # Made when it is asked for: attempts and note may change until the error is raised.
+        return (str(self),)
+
+    @property
     def summary(self) -> str:
         """What happened, without what was asked."""
         return self._happened()
@@ -125,6 +131,8 @@ class ApiError(CallError):
         errors: the service's own `errors`, without secrets.
         messages: the service's own `messages`, without secrets.
         retry_after: seconds that the service asked to wait (`Retry-After`), or None.
+        request_id: what the service or its cache calls this request (`X-Request-Id`, else
+            `X-Varnish`), or None. Whoever runs the service finds the request in its logs by it.
         excerpt: the beginning of a body that is no envelope, without secrets; may be empty.
 
     """
@@ -138,6 +146,7 @@ class ApiError(CallError):
         errors: Sequence[object] = (),
         messages: Sequence[object] = (),
         retry_after: float | None = None,
+        request_id: str | None = None,
         excerpt: str = "",
         attempts: int = 0,
         note: str = "",
@@ -149,6 +158,7 @@ class ApiError(CallError):
         self.errors = tuple(errors)
         self.messages = tuple(messages)
         self.retry_after = retry_after
+        self.request_id = request_id
         self.excerpt = excerpt
 
     def _happened(self) -> str:
@@ -159,6 +169,8 @@ class ApiError(CallError):
             parts.append(f"({clean(quoted, _LONGEST_QUOTE)})")
         if self.retry_after is not None:
             parts.append(f"[retry after {self.retry_after:g} s]")
+        if self.request_id is not None:
+            parts.append(f"[request id {self.request_id}]")
         return " ".join(parts)
 
 
@@ -176,6 +188,10 @@ class ForbiddenError(ApiError):
 
 class NotFoundError(ApiError):
     """404: the project, the video or the restream does not exist. Never retried."""
+
+
+class TooManyRequestsError(ApiError):
+    """429: too many requests in too short a time. Nothing was done; raised after the retries."""
 
 
 class InternalServerError(ApiError):
@@ -216,9 +232,10 @@ class AttemptTimeoutError(TransportError, TimeoutError):
 
 
 class ClientClosedError(TransportError, RuntimeError):
-    """The client, or the session that it was given, is closed: nothing can be sent any more.
+    """The client takes no calls, or none from here; the message says why.
 
-    A `RuntimeError` too, as it is a mistake of the program, not of the service.
+    It is closed, or the session that it was given is; it is draining; or it belongs to another
+    event loop. A `RuntimeError` too, as it is a mistake of the program, not of the service.
     """
 
 
@@ -242,16 +259,27 @@ class MalformedResponseError(CallError):
 
     Attributes:
         problem: where and why it cannot be read, such as `result.id: …`.
+        request_id: as in `ApiError`.
 
     """
 
-    def __init__(self, call: Call, *, problem: str, attempts: int = 0, note: str = "") -> None:
+    def __init__(
+        self,
+        call: Call,
+        *,
+        problem: str,
+        request_id: str | None = None,
+        attempts: int = 0,
+        note: str = "",
+    ) -> None:
         """Describe an answer that cannot be read."""
         super().__init__(call, attempts=attempts, note=note)
         self.problem = problem
+        self.request_id = request_id
 
     def _happened(self) -> str:
-        return f"the answer cannot be read ({clean(self.problem, _LONGEST_QUOTE)})"
+        what = f"the answer cannot be read ({clean(self.problem, _LONGEST_QUOTE)})"
+        return f"{what} [request id {self.request_id}]" if self.request_id is not None else what
 
 
 class OutcomeUnknownError(CallError):

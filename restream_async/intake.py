@@ -177,7 +177,11 @@ class Intake:
             # And this for a cancellation of whoever iterates.
             raise RuntimeError("the input was cancelled") from error  # noqa: TRY004 - no type is wrong
         if error is not None:
-            raise error
+            try:
+                raise error
+            finally:
+                # Else the error holds this frame, and the frame the error.
+                del error
 
     def _all_read(self) -> None:
         """Note that the input has ended."""

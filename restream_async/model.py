@@ -17,6 +17,7 @@ LONGEST_TEXT: Final = 16_384
 which is read up to 1 MiB: four fields of this length fit, however JSON escapes them."""
 
 _EXAMPLE: Final = "rtmps://live.example.com/app"
+_TEXTS: Final = ("video_id", "title", "stream_url", "stream_key")
 
 Check: TypeAlias = Callable[[object], str]
 """Says what is wrong with a value; of a good one, nothing."""
@@ -128,13 +129,7 @@ class NewRestream:
 
     def __repr__(self) -> str:
         """Return all that anyone may see."""
-        return _repr(
-            self,
-            video_id=self.video_id,
-            title=self.title,
-            stream_url=mask_url(self.stream_url),
-            status=self.status,
-        )
+        return _repr(self, "video_id", "title", "stream_url", "status")
 
 
 CHECKS: Final[Mapping[str, Check]] = {
@@ -183,25 +178,24 @@ class Restream(Frozen):
 
     def __repr__(self) -> str:
         """Return all that anyone may see."""
-        return _repr(
-            self,
-            id=self.id,
-            video_id=self.video_id,
-            title=self.title,
-            stream_url=mask_url(self.stream_url),
-            status=self.status,
-        )
+        return _repr(self, "id", "video_id", "title", "stream_url", "status")
 
 
 make_restream: Final = maker(Restream)
 """Makes one of all its fields in order, which whoever calls it has checked."""
 
 
-def _repr(restream: NewRestream | Restream, **visible: object) -> str:
+def _repr(restream: NewRestream | Restream, *visible: str) -> str:
+    kind = type(restream).__name__
+    has = {field.name: getattr(restream, field.name) for field in attrs.fields(type(restream))}
+    if any(not isinstance(has[name], str) for name in _TEXTS):
+        # A debugger may ask for it after the constructor has refused it.
+        return f"{kind}(not made)"
+    has["stream_url"] = mask_url(restream.stream_url)
     # Redacted before they are quoted: quotes around a secret can change its spelling.
-    values = redact_values(visible.values(), restream.secrets)
+    values = redact_values([has[name] for name in visible], restream.secrets)
     fields = (f"{name}={value!r}" for name, value in zip(visible, values, strict=True))
-    return f"{type(restream).__name__}({', '.join(fields)})"
+    return f"{kind}({', '.join(fields)})"
 
 
 @attrs.frozen(kw_only=True)

@@ -173,5 +173,10 @@ async def pursue(  # noqa: PLR0913 - what it insists with, handed over once
         before_sleep=tell,
         retry_error_callback=lambda _: last,
     )
-    result: _T | Failure = await retrying(attempt)
+    try:
+        result: _T | Failure = await retrying(attempt)
+    finally:
+        # What it was to do next refers to itself, and so would keep the failure until the garbage
+        # collector comes.
+        retrying.iter_state.reset()
     return result

@@ -73,11 +73,7 @@ class Transport:
 
         """
         self._base = _url("base_url", base_url)
-        if session is not None and session.auth is not None:
-            raise ConfigurationError(
-                "the session has an auth of its own, which contradicts the API key: pass one "
-                "without"
-            )
+        _check_session(session)
         self._tls = _checked(tls)
         self._prefix = str(self._base)
         self._headers: dict[str, str] = {
@@ -120,6 +116,13 @@ class Transport:
         return min(size for size in sizes if size > 0)
 
     @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop that somebody else's session belongs to; None without one."""
+        # aiohttp's public name for it warns; and a test may hand in something like a session.
+        loop = getattr(self._session, "_loop", None)
+        return loop if isinstance(loop, asyncio.AbstractEventLoop) else None
+
+    @property
     def closed(self) -> str:
         """Why nothing can be sent any more; empty while it can."""
         if self._closed:
@@ -148,7 +151,8 @@ class Transport:
 
         """
         session, alarms = self._session, self._alarms
-        if session is None or alarms is None or session.closed or self._closed:
+        # Without alarms it was not opened yet, or was closed, as only `close` does to our own.
+        if session is None or alarms is None or (not self._owned and session.closed):
             if self.closed:
                 return NoReply(detail=self.closed, sent=False, closed=True)
             session, alarms = self._open()
@@ -208,6 +212,9 @@ class Transport:
     async def close(self) -> None:
         """Close the session, unless it is somebody else's. Nothing can be sent afterwards."""
         self._closed = True
+        if self._alarms is not None:
+            self._alarms.close()
+            self._alarms = None
         if self._owned and self._session is not None:
             await self._session.close()
 
@@ -274,6 +281,18 @@ def _through(proxy: Proxy, headers: dict[str, str], base: URL) -> dict[str, Any]
         # Without TLS there is no CONNECT that could carry it.
         headers = {**headers, **login}
     return {"headers": headers, "proxy": _url("proxy", proxy.url), "proxy_headers": login}
+
+
+def _check_session(session: object) -> None:
+    if session is None:
+        return
+    if not isinstance(session, aiohttp.ClientSession):
+        kind = type(session).__name__
+        raise ConfigurationError(f"session must be an aiohttp.ClientSession or None, not {kind}")
+    if session.auth is not None:
+        raise ConfigurationError(
+            "the session has an auth of its own, which contradicts the API key: pass one without"
+        )
 
 
 def _checked(tls: object) -> Tls:

@@ -167,7 +167,11 @@ class Undo:
             if not self._ending.stop.requested and any(task.cancelled() for task in tasks):
                 raise cancelled_from_outside()
             return
-        raise first
+        try:
+            raise first
+        finally:
+            # Else the error holds this frame, and the frame the error.
+            del first, tasks
 
     async def _next(self) -> _Row | None:
         async with self._turn:

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, Self, TypeAlias, TypeVar
 
 import attrs
 
@@ -31,6 +31,7 @@ from restream_async.errors import (
     NotFoundError,
     NotSentError,
     ProxyError,
+    TooManyRequestsError,
     TransportError,
     UnauthorizedError,
 )
@@ -41,7 +42,14 @@ from restream_async.redaction import (
     redact,
     redact_values,
 )
-from restream_async.wire import NoReply, Reply, Request, is_from_cache, retry_after
+from restream_async.wire import (
+    NoReply,
+    Reply,
+    Request,
+    is_from_cache,
+    request_id,
+    retry_after,
+)
 
 _T = TypeVar("_T")
 _Envelope: TypeAlias = dict[str, object] | None
@@ -51,6 +59,7 @@ _ERRORS: Final[dict[int, type[ApiError]]] = {
     401: UnauthorizedError,
     403: ForbiddenError,
     404: NotFoundError,
+    429: TooManyRequestsError,
     500: InternalServerError,
     503: BackendFetchFailedError,
 }
@@ -69,7 +78,6 @@ _REQUEST_TIMEOUT: Final = 408
 # Too early (RFC 8470), and too many requests: what is refused in these words was not processed.
 _NOT_PROCESSED: Final = frozenset({425, 429})
 _NOT_IMPLEMENTED: Final = 501
-_TOO_MANY: Final = 429
 # No capacity, and a gateway that waited in vain.
 _SHEDDING: Final = frozenset({503, 504})
 # Of what was not sent: where nothing will be different in a moment.
@@ -129,7 +137,7 @@ class Failure:
     @property
     def limited(self) -> bool:
         """Whether the service refused it because of a rate limit."""
-        return isinstance(self.error, ApiError) and self.error.status == _TOO_MANY
+        return isinstance(self.error, TooManyRequestsError)
 
     @property
     def signal(self) -> Signal | None:
@@ -175,20 +183,12 @@ def judge(
         if 200 <= answer.status < 300 and not problem:  # noqa: PLR2004 - HTTP's own classes
             if envelope is not None and envelope.get("success") is True:
                 if request.method == "GET" and is_from_cache(answer.headers):
-                    return _cached(request)
+                    return _Telling.of(request, answer, secrets, wall_clock).cached()
                 return read(envelope.get("result"))
             problem = "" if _denies(envelope) else "it is not the documented envelope"
     except codec.UnreadableError as unreadable:
         envelope, problem = None, _encoded(answer.headers) or str(unreadable)
-    return _Telling(request, answer, (*secrets, *request.secrets), wall_clock).failure(
-        envelope, problem
-    )
-
-
-def _cached(request: Request) -> Failure:
-    problem = "a cache answered, from what it had stored"
-    error = MalformedResponseError(request.call, problem=problem)
-    return Failure(Verdict.IN_DOUBT, error, cached=True)
+    return _Telling.of(request, answer, secrets, wall_clock).failure(envelope, problem)
 
 
 def _unanswered(request: Request, answer: NoReply, secrets: tuple[str, ...]) -> Failure:
@@ -246,6 +246,17 @@ class _Telling:
     secrets: tuple[str, ...]
     wall_clock: Callable[[], float]
 
+    @classmethod
+    def of(
+        cls,
+        request: Request,
+        reply: Reply,
+        secrets: tuple[str, ...],
+        wall_clock: Callable[[], float],
+    ) -> Self:
+        """Return how it is told without these secrets, nor those that the request knows."""
+        return cls(request, reply, (*secrets, *request.secrets), wall_clock)
+
     def failure(self, envelope: _Envelope, problem: str) -> Failure:
         """Return what it means and how to say it."""
         status, denied = self.reply.status, _denies(envelope)
@@ -257,15 +268,24 @@ class _Telling:
             if isinstance(inside, int) and 400 <= inside < 600:  # noqa: PLR2004 - HTTP's own classes
                 status = inside
         if 200 <= status < 300 and not denied:  # noqa: PLR2004 - HTTP's own classes
-            return Failure(Verdict.IN_DOUBT, self._malformed(problem))
+            return Failure(Verdict.IN_DOUBT, self._unread(problem))
         verdict = verdict_of(status, sent=self.request.sent)
         return Failure(verdict, self._api_error(status, envelope))
 
-    def _malformed(self, problem: str) -> MalformedResponseError:
+    def cached(self) -> Failure:
+        """Return that a cache answered in place of the service."""
+        error = self._malformed("a cache answered, from what it had stored")
+        return Failure(Verdict.IN_DOUBT, error, cached=True)
+
+    def _unread(self, problem: str) -> MalformedResponseError:
         excerpt = self._excerpt()
         told = not excerpt or problem.startswith(("result", "it is compressed"))
         shown = problem if told else f"{problem}: {excerpt}"
-        return MalformedResponseError(self.request.call, problem=redact(shown, self.secrets))
+        return self._malformed(redact(shown, self.secrets))
+
+    def _malformed(self, problem: str) -> MalformedResponseError:
+        request_id = self._request_id()
+        return MalformedResponseError(self.request.call, problem=problem, request_id=request_id)
 
     def _api_error(self, status: int, envelope: _Envelope) -> ApiError:
         told = len(self.reply.body) <= _LARGEST_TOLD
@@ -282,9 +302,17 @@ class _Telling:
             errors=errors,
             messages=messages,
             retry_after=retry_after(self.reply.headers, self.wall_clock),
+            request_id=self._request_id(),
             excerpt="" if errors or messages else self._excerpt(),
             note=note,
         )
+
+    def _request_id(self) -> str | None:
+        # It may be anything: it was perhaps not the service that made it up.
+        said = request_id(self.reply.headers)
+        if may_hold_foreign_secrets(said):
+            return None
+        return clean(redact(one_line(said), self.secrets), _EXCERPT_SHOWN) or None
 
     def _reason(self, status: int) -> str:
         if status == self.reply.status and self.reply.reason:

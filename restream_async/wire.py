@@ -196,6 +196,15 @@ def is_from_cache(headers: Mapping[str, str]) -> bool:
     )
 
 
+def request_id(headers: Mapping[str, str]) -> str:
+    """Return what the service calls the request, else what Varnish calls it; empty if neither does.
+
+    Of the two numbers that Varnish sends for an answer from its store, the first is the request.
+    """
+    varnish = headers.get("X-Varnish", "").partition(" ")[0]
+    return headers.get("X-Request-Id", "").strip() or varnish
+
+
 def retry_after(headers: Mapping[str, str], wall_clock: Callable[[], float]) -> float | None:
     """Return the seconds that `Retry-After` asks to wait, or None where it says nothing usable.
 

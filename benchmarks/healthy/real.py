@@ -61,7 +61,8 @@ def _entries(scene: Scene) -> Mapping[str, Run]:
 def _measure_together(scenes: Sequence[Scene], seed: int) -> list[Outcome]:
     """Measure scenes at the same time: rate limits take minutes, and hardly any computing."""
     with ThreadPoolExecutor(max(1, len(scenes))) as pool:
-        return list(pool.map(lambda scene: _measure(scene, _bulk, seed), scenes))
+        runs = [pool.submit(_measure, scene, _bulk, seed) for scene in scenes]
+        return [run.result() for run in runs]
 
 
 def _measure(scene: Scene, run: Run, seed: int) -> Outcome:

@@ -1,7 +1,6 @@
 """The commands, put together; and what becomes of their troubles."""
 
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Annotated, Final
 
 import typer
@@ -32,7 +31,9 @@ app = typer.Typer(
 
 def _show_version(value: bool) -> None:  # noqa: FBT001 - typer calls it so
     if value:
-        typer.echo(f"{PROGRAM} {version(PROGRAM)}")
+        from restream_async import __version__  # noqa: PLC0415 - looked up only where it is asked for
+
+        typer.echo(f"{PROGRAM} {__version__}")
         raise typer.Exit
 
 

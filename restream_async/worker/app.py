@@ -8,7 +8,6 @@ and are delivered to somebody else meanwhile, which would create a restream twic
 
 import logging
 from collections.abc import Callable
-from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Final
 
@@ -28,6 +27,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig
 
+from restream_async import __version__
 from restream_async.client import RestreamClient
 from restream_async.worker.events import commands_for
 from restream_async.worker.handling import Handled
@@ -164,7 +164,7 @@ def _assemble(
         on_shutdown=[worker.end],
         specification=AsyncAPI(
             title="restream-async worker",
-            version=version("restream-async"),
+            version=__version__,
             description="Creates restreams on the VP live-video platform, each exactly once.",
         ),
     )

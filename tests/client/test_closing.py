@@ -169,6 +169,43 @@ async def test_a_closing_that_is_cancelled_again_and_again_closes_all_the_same(
         await assert_nothing_left(client)
 
 
+@pytest.mark.parametrize("ends", ["before", "by closing", "after"])
+async def test_a_client_that_is_closed_leaves_no_timer_behind(
+    ends: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a request that ends before, one that closing ends, and one that ends by itself."""
+    timers: list[asyncio.TimerHandle] = []
+    loop = asyncio.get_running_loop()
+    call_at = loop.call_at
+
+    def note(*args: Any, **options: Any) -> asyncio.TimerHandle:  # noqa: ANN401 - the loop's
+        timers.append(call_at(*args, **options))
+        return timers[-1]
+
+    monkeypatch.setattr(loop, "call_at", note)
+    async with (
+        RawServer(get=[listed(), then_hang()], put=then_hang()) as server,
+        aiohttp.ClientSession() as session,
+        client_of(
+            server, timeout=30.0, attempts=1, session=session if ends == "after" else None
+        ) as client,
+    ):
+        await client.list("v1")
+        task = asyncio.create_task(client.list("v1"))
+        if ends == "before":
+            task.cancel()
+        await server.arrived(2 if ends != "before" else 1)
+        await client.close()
+        if ends == "after":
+            # Somebody else's session stays open, and so does what is under way on it.
+            assert [timer for timer in timers if not timer.cancelled()]
+            task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    assert timers
+    assert [timer for timer in timers if not timer.cancelled() and timer.when() > loop.time()] == []
+
+
 class TestABulkRun:
     async def test_of_a_closed_client_says_so(self) -> None:
         outcomes: list[Outcome] = []

@@ -15,6 +15,7 @@ from restream_async import (
     InternalServerError,
     NotFoundError,
     Restream,
+    TooManyRequestsError,
     UnauthorizedError,
 )
 from restream_async.sandbox import Fault, Faults, Sandbox
@@ -151,7 +152,7 @@ async def test_a_toggle_in_doubt_is_never_sent_again(status: str, kind: type[Api
 @pytest.mark.parametrize("call", CALLS)
 async def test_429_did_nothing_so_everything_is_sent_again_without_a_look(call: str) -> None:
     async with saying("429 Too Many Requests") as server, client_of(server, attempts=3) as client:
-        error = await failure_of(CALLS[call](client), ApiError)
+        error = await failure_of(CALLS[call](client), TooManyRequestsError)
 
     assert server.counts == {METHODS[call]: 3}
     assert (error.status, error.attempts) == (429, 3)

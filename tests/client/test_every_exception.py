@@ -6,8 +6,8 @@ import inspect
 import socket
 import ssl
 import traceback
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, Self, cast
+from unittest.mock import Mock
 
 import aiohttp
 import attrs
@@ -357,12 +357,18 @@ async def test_a_proxy_that_wants_a_login_says_so(session: Session) -> None:
     assert str(ours).startswith("the proxy wants a login, or another one (407 Proxy Auth")
 
 
+def session_with(request: Callable[..., None]) -> Mock:
+    return Mock(
+        spec=aiohttp.ClientSession, auth=None, closed=False, connector=None, request=request
+    )
+
+
 async def test_a_session_that_raises_at_once_is_no_different() -> None:
     def request(*_: object, **__: object) -> None:
         raise aiohttp.ClientConnectionError(API_KEY)
 
-    double = SimpleNamespace(auth=None, closed=False, connector=None, request=request)
-    async with client_at(session=cast("aiohttp.ClientSession", double)) as client:
+    double = session_with(request)
+    async with client_at(session=double) as client:
         ours = await _caught(client, "list")
 
     assert "the connection was lost (no reason was given)" in str(ours)
@@ -373,10 +379,8 @@ async def test_a_session_that_is_closed_under_a_request_says_so() -> None:
         double.closed = True
         raise RuntimeError("Session is closed")
 
-    double = SimpleNamespace(auth=None, closed=False, connector=None, request=request)
-    async with client_at(
-        session=cast("aiohttp.ClientSession", double), retry=RetryPolicy(attempts=1)
-    ) as client:
+    double = session_with(request)
+    async with client_at(session=double, retry=RetryPolicy(attempts=1)) as client:
         ours = await _caught(client, "toggle")
         assert client.stats().in_flight == 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
 import pytest
@@ -88,6 +89,22 @@ def test_every_public_name_is_listed_and_can_be_had() -> None:
     assert dir(restream_async) == sorted(restream_async.__all__)
     for name in restream_async.__all__:
         assert getattr(restream_async, name) is not None
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert restream_async.__version__ == version("restream-async")
+
+
+def test_a_checkout_that_is_not_installed_has_no_version_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("importlib.metadata.version", none)
+    monkeypatch.delitem(vars(restream_async), "__version__", raising=False)
+    assert restream_async.__version__ == "0+unknown"
+    monkeypatch.delitem(vars(restream_async), "__version__")
 
 
 def _ratio() -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 import re
 import warnings
 from functools import partial
@@ -38,6 +40,7 @@ from .samples import (
 from .watch import assert_nothing_left, client_of, connections_in_use, settle
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -407,6 +410,44 @@ def test_a_missing_setting_is_named(missing: str, monkeypatch: pytest.MonkeyPatc
 def test_a_wrong_setting_is_named(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(wrong))):
         RestreamClient(**{**settings(), **wrong})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"retry": 3}, "retry must be a RetryPolicy or None, not int"),
+        ({"retry": RetryPolicy}, "retry must be a RetryPolicy or None, not type"),
+        ({"session": object()}, "session must be an aiohttp.ClientSession or None, not object"),
+        ({"timing": 1.0}, "timing must be a Timing or None, not float"),
+        ({"allow_http": "no"}, "allow_http must be True or False"),
+        ({"allow_http": None}, "allow_http must be True or False"),
+    ],
+    ids=str,
+)
+def test_a_setting_of_the_wrong_type_is_named(wrong: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        RestreamClient(**{**settings(), **wrong})
+    assert str(caught.value) == told
+
+
+def test_a_client_whose_constructor_has_refused_its_arguments_can_be_shown() -> None:
+    """As debuggers and tracebacks do that show local variables."""
+    client = RestreamClient.__new__(RestreamClient)
+    with pytest.raises(ConfigurationError):
+        client.__init__(base_url="example.com")  # type: ignore[misc]
+
+    assert repr(client) == "RestreamClient(not made)"
+
+
+@pytest.mark.parametrize("take", [pickle.dumps, copy.deepcopy])
+def test_what_holds_the_key_is_neither_pickled_nor_copied(
+    take: Callable[[object], object], tmp_path: Path
+) -> None:
+    client = RestreamClient(**settings())
+    for holder in (client, client.create_many([]), client.undo(tmp_path / "run.db")):
+        with pytest.raises(TypeError, match="holds the API key") as caught:
+            take(holder)
+        assert API_KEY not in str(caught.value)
 
 
 async def test_a_key_that_is_not_accepted_is_not_tried_twice() -> None:

@@ -1,6 +1,7 @@
 """A time-out is neither lost nor taken for somebody else's cancellation."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -107,6 +108,62 @@ async def test_a_swallowed_alarm_leaves_no_cancellation_behind() -> None:
     assert alarm.rang()
     async with asyncio.TaskGroup() as group:  # It asks for cancellations that it did not make.
         group.create_task(asyncio.sleep(0))
+
+
+class Timers:
+    """Every timer that is set in the running event loop."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        loop = asyncio.get_running_loop()
+        self._set: list[asyncio.TimerHandle] = []
+        call_at = loop.call_at
+
+        def note(*args: Any, **options: Any) -> asyncio.TimerHandle:  # noqa: ANN401 - the loop's
+            timer = call_at(*args, **options)
+            self._set.append(timer)
+            return timer
+
+        monkeypatch.setattr(loop, "call_at", note)
+
+    @property
+    def left(self) -> int:
+        """How many are still to come."""
+        return sum(not timer.cancelled() for timer in self._set)
+
+
+async def test_what_is_closed_leaves_no_timer_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    timers = Timers(monkeypatch)
+    alarms = Alarms(asyncio.get_running_loop())
+    for seconds in (30.0, 30.0, 5.0):
+        alarms.set(seconds).stop()
+    assert timers.left == 2
+    alarms.close()
+    assert timers.left == 0
+
+
+async def test_an_alarm_that_is_set_when_it_is_closed_rings_all_the_same() -> None:
+    alarms = Alarms(asyncio.get_running_loop())
+    alarm = alarms.set(SOON)
+    alarms.close()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.Event().wait()
+    alarm.stop()
+
+    assert alarm.rang()
+    assert cancelling() == 0
+
+
+async def test_the_last_alarm_that_is_stopped_takes_the_timer_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    timers = Timers(monkeypatch)
+    alarms = Alarms(asyncio.get_running_loop())
+    first, last = alarms.set(30.0), alarms.set(30.0)
+    alarms.close()
+    first.stop()
+    assert timers.left == 1
+    last.stop()
+    assert timers.left == 0
 
 
 async def test_an_alarm_is_set_by_a_task() -> None:

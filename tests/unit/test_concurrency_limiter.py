@@ -255,3 +255,38 @@ async def test_when_all_who_wait_are_cancelled_the_place_is_free() -> None:
     assert [task.cancelled() for task in crowd.asked] == [False, True, True]
     assert (crowd.limiter.in_flight, crowd.limiter.waiting) == (0, 0)
     assert crowd.limiter.try_acquire()
+
+
+class Counted(asyncio.Future[None]):
+    """Counts how often any of its kind is compared."""
+
+    comparisons = 0
+
+    def __eq__(self, other: object) -> bool:
+        Counted.comparisons += 1
+        return self is other
+
+    __hash__ = asyncio.Future.__hash__
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+async def test_those_who_wait_are_cancelled_without_a_search(
+    fresh: bool,  # noqa: FBT001 - a parameter
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(loop, "create_future", lambda: Counted(loop=loop))
+    limiter = ConcurrencyLimiter.adaptive(1, 300.0, Timing())
+    await limiter.acquire()
+    tasks = [asyncio.create_task(limiter.acquire(fresh=fresh)) for _ in range(1000)]
+    await settle()
+    assert limiter.waiting == len(tasks)
+    Counted.comparisons = 0
+    # The last one first, which is the furthest away.
+    for task in reversed(tasks):
+        task.cancel()
+    await settle()
+
+    assert limiter.waiting == 0
+    assert all(task.cancelled() for task in tasks)
+    assert Counted.comparisons <= len(tasks)

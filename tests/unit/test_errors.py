@@ -35,6 +35,7 @@ API_ERRORS: Final = [
     "ForbiddenError",
     "InternalServerError",
     "NotFoundError",
+    "TooManyRequestsError",
     "UnauthorizedError",
 ]
 
@@ -128,6 +129,20 @@ def test_an_error_survives_pickling_and_copying(error: RestreamError) -> None:
             assert str(kept) == str(value) if isinstance(value, Exception) else kept == value
 
 
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+def test_the_args_of_an_error_tell_it(error: RestreamError) -> None:
+    """Celery and others report an error by its `args`."""
+    assert error.args
+    if isinstance(error, CallError):
+        assert error.args == (str(error),)
+
+
+def test_the_args_of_an_error_tell_how_often_it_was_tried_in_the_end() -> None:
+    error = TransportError(CALL, detail="lost", sent=True)
+    error.attempts = 5
+    assert error.args == (f"lost: {ASKED}, 5 attempts",)
+
+
 def test_a_copy_does_not_share_the_state_of_the_original() -> None:
     error = TransportError(CALL, detail="lost", sent=True, attempts=1)
     other = copy.copy(error)
@@ -149,6 +164,14 @@ def test_a_copy_does_not_share_the_state_of_the_original() -> None:
         (
             ApiError(CALL, status=500, reason="No", excerpt="a page", retry_after=0.5),
             f"500 No (a page) [retry after 0.5 s]: {ASKED}, 0 attempts",
+        ),
+        (
+            ApiError(CALL, status=500, retry_after=1, request_id="r-7"),
+            f"500 [retry after 1 s] [request id r-7]: {ASKED}, 0 attempts",
+        ),
+        (
+            MalformedResponseError(CALL, problem="it is empty", request_id="r-7"),
+            f"the answer cannot be read (it is empty) [request id r-7]: {ASKED}, 0 attempts",
         ),
         (
             ApiError(CALL, status=500, errors=["said"], excerpt="not shown beside it"),

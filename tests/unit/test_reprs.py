@@ -21,7 +21,7 @@ from restream_async import (
 from restream_async.creation import Settled
 from restream_async.report import BulkCounts, BulkReport
 from restream_async.wire import Reply
-from tests.unit.examples import API, RESULT, failure, new, stored
+from tests.unit.examples import API, FIELDS, RESULT, failure, new, stored
 from tests.unit.strategies import SPELLINGS, new_restreams, quick, restreams, spellings
 
 KINDS: Final = sorted(SPELLINGS)
@@ -94,6 +94,19 @@ def test_no_repr_shows_the_key_in_any_spelling(key: str, spelling: str) -> None:
 @quick
 def test_whatever_a_model_holds_it_can_be_shown(model: NewRestream | Restream) -> None:
     assert repr(model).startswith(type(model).__name__)
+
+
+@pytest.mark.parametrize("wrong", [None, 5, b"abcd-1234", ["abcd-1234"]])
+@pytest.mark.parametrize("field", ["video_id", "title", "stream_url", "stream_key"])
+def test_what_its_constructor_refused_can_be_shown_and_shows_nothing(
+    field: str, wrong: object
+) -> None:
+    """As debuggers and tracebacks do that show local variables."""
+    refused = NewRestream.__new__(NewRestream)
+    with pytest.raises(InvalidRestreamError):
+        refused.__init__(**{**FIELDS, field: wrong})  # type: ignore[misc]
+
+    assert repr(refused) == "NewRestream(not made)"
 
 
 def test_half_a_surrogate_pair_from_the_service_can_be_shown() -> None:

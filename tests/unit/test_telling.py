@@ -22,8 +22,8 @@ def test_a_varnish_page_is_told_in_a_line() -> None:
     error.attempts = 5
     assert str(error) == (
         "503 Backend fetch failed (503 Backend fetch failed Error 503 Backend fetch failed "
-        "Backend fetch failed Guru Meditation: XID: 3 Varnish cache server) [retry after 5 s]: "
-        "POST /api/v1/p1/restreams (video 'v1'), 5 attempts"
+        "Backend fetch failed Guru Meditation: XID: 3 Varnish cache server) [retry after 5 s] "
+        "[request id 2]: POST /api/v1/p1/restreams (video 'v1'), 5 attempts"
     )
 
 
@@ -227,6 +227,44 @@ def test_other_failures_give_no_advice(status: int) -> None:
 def test_a_retry_after_is_told(value: str, told_as: str) -> None:
     answer = Reply(status=503, headers={"Retry-After": value})
     assert told(answer) == f"503 Service Unavailable {told_as}: {ASKED}"
+
+
+@pytest.mark.parametrize(
+    ("headers", "request_id"),
+    [
+        ({"X-Request-Id": "0HMVD-1"}, "0HMVD-1"),
+        ({"X-Varnish": "32770"}, "32770"),
+        # That of a request that was answered from what the second one had stored.
+        ({"X-Varnish": "32773 32771"}, "32773"),
+        ({"X-Request-Id": " 0HMVD-1 ", "X-Varnish": "32770"}, "0HMVD-1"),
+        ({"X-Request-Id": "", "X-Varnish": "32770"}, "32770"),
+        ({"X-Request-Id": f"see {API_KEY}\x1b[0m"}, "see *** [0m"),
+        ({"X-Request-Id": "x" * 1000}, "x" * 159 + "…"),
+    ],
+    ids=range(7),
+)
+def test_the_id_of_a_request_is_told(headers: dict[str, str], request_id: str) -> None:
+    for status in (400, 401, 429, 500, 503, 200):
+        error = failure(Reply(status=status, headers=headers)).error
+        assert isinstance(error, ApiError | MalformedResponseError)
+        assert error.request_id == request_id
+        assert f" [request id {request_id}]: {ASKED}" in str(error)
+
+
+def test_the_id_of_a_request_that_a_cache_answered_is_told() -> None:
+    reply = Reply(status=200, headers={"X-Varnish": "5 3"}, body=envelope([]))
+    error = failure(reply, request=API.list("v1", about=new())).error
+    assert isinstance(error, MalformedResponseError)
+    assert error.request_id == "5"
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Request-Id": " "}, {"X-Request-Id": "streamKey=of"}])
+def test_where_there_is_no_id_of_a_request_none_is_told(headers: dict[str, str]) -> None:
+    for status in (400, 200):
+        error = failure(Reply(status=status, headers=headers)).error
+        assert isinstance(error, ApiError | MalformedResponseError)
+        assert error.request_id is None
+        assert "request id" not in str(error)
 
 
 def test_what_went_wrong_on_the_way_is_told_without_secrets() -> None:
