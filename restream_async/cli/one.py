@@ -18,20 +18,29 @@ from rich.text import Text
 from restream_async import InvalidRestreamError, NewRestream, Restream, RestreamClient
 from restream_async.cli.ask import agreed
 from restream_async.cli.connection import client_for
+from restream_async.cli.hints import command
 from restream_async.cli.loop import run_async
 from restream_async.cli.options import ConnectionOptions, connected
 from restream_async.cli.screen import console_on, plural, result_console, safe, say
 from restream_async.cli.secrets import stream_key
 from restream_async.cli.trouble import ExitCode, Trouble
-from restream_async.redaction import mask_url
+from restream_async.redaction import host_of, mask_url
 
 _T = TypeVar("_T")
 
 _AsJson = Annotated[
-    bool, typer.Option("--json", help="Print JSON, for machines: no stream keys, no stream URLs.")
+    bool,
+    typer.Option(
+        "--json", help="Print JSON, for machines: no stream keys, of stream URLs only the host."
+    ),
 ]
 _RestreamId = Annotated[
-    str, typer.Argument(metavar="ID", help="The id of a restream, as create and list show it.")
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="The id of a restream, as create and list show it. "
+        "One that begins with a dash stands after --.",
+    ),
 ]
 
 # What the library's fields are called here.
@@ -83,7 +92,7 @@ def create(  # noqa: PLR0913 - one for each option
             client,
             lambda: client.create(new),
             doubt=f"the restream of {safe(video_id)} may have been created or not: see "
-            "restream-async list",
+            f"{command('list', safe(video_id))}",
         )
         state = "active" if restream.status else "inactive"
         _tell(
@@ -102,7 +111,12 @@ def list_(
     connection: ConnectionOptions,
     *,
     video_id: Annotated[
-        str, typer.Argument(metavar="VIDEO_ID", help="Public identifier of the live video.")
+        str,
+        typer.Argument(
+            metavar="VIDEO_ID",
+            help="Public identifier of the live video. "
+            "One that begins with a dash stands after --.",
+        ),
     ],
     as_json: _AsJson = False,
 ) -> None:
@@ -135,7 +149,7 @@ def toggle(
         client,
         lambda: client.toggle(restream_id),
         doubt=f"restream {safe(restream_id)} may have been switched or not: see "
-        "restream-async list",
+        f"{command('list', 'VIDEO_ID')}",
     )
     state = "active" if toggled.status else "inactive"
     _tell(
@@ -156,7 +170,7 @@ def delete(
     """Delete a restream, after asking."""
     client = client_for(connection)
     if not yes and not agreed(f"Delete restream {safe(restream_id)}? [y/N] "):
-        raise Trouble("nothing was deleted", ExitCode.FAILED)
+        return
     deleted = _call(
         client,
         lambda: client.delete(restream_id),
@@ -202,6 +216,7 @@ def _public(restream: Restream) -> dict[str, Any]:
         "videoId": restream.video_id,
         "title": restream.title,
         "status": restream.status,
+        "host": host_of(restream.stream_url),
     }
 
 

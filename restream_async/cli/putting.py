@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from typing import Final
 
 import attrs
 from nats.aio.client import Client
@@ -13,14 +12,12 @@ from rich.text import Text
 from restream_async import ConfigurationError, NewRestream
 from restream_async.cli.interrupts import Interrupts
 from restream_async.cli.nats import NatsChoice
-from restream_async.cli.screen import is_lively, lasting, plural, say, say_error
-from restream_async.cli.summary import counted, verdict_mark
+from restream_async.cli.screen import ProgressLines, is_lively, lasting, plural, say, say_error
+from restream_async.cli.summary import headed, verdict_mark
 from restream_async.cli.trouble import ExitCode, Trouble
 from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
 from restream_async.worker.publishing import Published, Publisher, UnpublishedError
 from restream_async.worker.topology import declare_streams
-
-_PLAIN_EVERY: Final = 2.0
 
 
 @attrs.define(kw_only=True)
@@ -37,7 +34,11 @@ class Job:
     known: int = 0
     stopped: bool = False
     trouble: Trouble | None = None
-    _said: float = attrs.field(factory=time.monotonic)
+    _lines: ProgressLines = attrs.field(init=False)
+
+    @_lines.default
+    def _new_lines(self) -> ProgressLines:
+        return ProgressLines(self.console)
 
     async def run(self, options: NatsOptions, replicas: int) -> int:
         """Put all there is, and return the exit code."""
@@ -99,11 +100,9 @@ class Job:
             self.new += 1
         else:
             self.known += 1
-        lively = is_lively(self.console)
-        if not (self.quiet or lively) and time.monotonic() - self._said >= _PLAIN_EVERY:
-            self._said = time.monotonic()
+        if not (self.quiet or is_lively(self.console)):
             done = self.new + self.known
-            say(self.console, f"{done * 100 // self.total:>3} %  {done:,} of {self.total:,}")
+            self._lines.offer(f"{done * 100 // self.total:>3} %  {done:,} of {self.total:,}")
 
     def _progress(self) -> Progress:
         return Progress(
@@ -121,7 +120,7 @@ class Job:
         head.append(f"{done:,} of {plural(self.total, 'restream')} on the stream ", "bold")
         head.append(f"{self.nats.stream}, in {lasting(took)}")
         rows = [(self.new, "put there now"), (self.known, "that it had already")]
-        return Text("\n").join([head, counted(rows)])
+        return headed(head, rows)
 
 
 async def _connected(options: NatsOptions) -> Client:

@@ -14,7 +14,7 @@ from restream_async.cli.interrupts import Interrupts
 from restream_async.cli.loop import run_async
 from restream_async.cli.options import duration
 from restream_async.cli.screen import console_on, result_console, say
-from restream_async.cli.summary import counted
+from restream_async.cli.summary import headed
 from restream_async.cli.trouble import Trouble, why
 from restream_async.sandbox import Faults, Sandbox
 
@@ -113,4 +113,4 @@ def _summary(ready: Sandbox) -> Text:
         (counts.stored, "restreams stored in the end"),
         (sum(len(group) - 1 for group in ready.duplicates()), "of them there more than once"),
     ]
-    return Text("\n").join([Text("\nThe sandbox is closed", "bold"), counted(iter(rows))])
+    return headed(Text("\nThe sandbox is closed", "bold"), rows)

@@ -21,42 +21,40 @@ _WIDTH: Final = 9
 
 def summary(ride: Ride) -> Text:
     """Return what became of all restreams: a headline, and the numbers under it."""
-    parts = [headline(ride)]
-    if origins := [row for row in _origins(ride) if row[0]]:
-        parts.append(counted(origins))
+    text = headed(headline(ride), _origins(ride))
     if ride.totals.failed:
-        parts += [Text("Not created:", "bold"), counted(_failures(ride))]
-    return Text("\n").join(parts)
+        text = Text("\n").join([text, headed(Text("Not created:", "bold"), _failures(ride))])
+    return text
 
 
 def headline(ride: Ride) -> Text:
-    """Return for example `✓ 4 restreams created, 2 existed already, 0 failed, in 1.2 s`."""
+    """Return for example `✓ 4 restreams created, 2 existed already, in 1.2 s`."""
     totals = ride.totals
+    bad = "bold red"
+    kinds = [
+        (totals.created, "created", "bold"),
+        (totals.existing, "existed already", "bold"),
+        (totals.earlier, "created by an earlier run", "bold"),
+        (totals.failed, "failed", bad),
+        (totals.in_doubt + ride.unknown, "in doubt", bad),
+        (totals.refused, "refused", bad),
+        (totals.not_sent, "not sent", bad),
+    ]
     text = verdict_mark(good=ride.is_perfect)
-    text.append(f"{plural(totals.created, 'restream')} created", "bold")
-    for count, what in (
-        (totals.existing, "existed already"),
-        (totals.earlier, "created by an earlier run"),
-    ):
-        if count:
-            text.append(f", {count:,} {what}")
-    text.append(", ")
-    text.append(f"{totals.failed:,} failed", "bold red" if totals.failed else "")
-    for count, what in (
-        (totals.in_doubt + ride.unknown, "in doubt"),
-        (totals.refused, "refused"),
-        (totals.not_sent, "not sent"),
-    ):
-        if count:
-            text.append(", ")
-            text.append(f"{count:,} {what}", "bold red")
-    text.append(f", in {lasting(ride.seconds)}")
-    return text
+    there = [kind for kind in kinds if kind[0]]
+    for number, (count, what, style) in enumerate(there):
+        text.append(f", {count:,} {what}" if number else f"{plural(count, 'restream')} {what}", style)
+    return text.append(f", in {lasting(ride.seconds)}")
 
 
 def verdict_mark(*, good: bool) -> Text:
     """Return a green tick or a red cross."""
     return Text("✓ ", "bold green") if good else Text("✗ ", "bold red")
+
+
+def headed(head: Text, rows: Iterable[Count]) -> Text:
+    """Set numbers under a head, each with what it counts; what there is none of has no line."""
+    return Text("\n").join([head, *(counted([row]) for row in rows if row[0])])
 
 
 def counted(rows: Iterable[Count]) -> Text:
