@@ -9,8 +9,12 @@ import aiohttp
 import aioresponses
 import pytest
 
+from tests.messages import messages, pytest_runtest_logreport, pytest_sessionfinish
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+__all__ = ["messages", "mocked", "pytest_runtest_logreport", "pytest_sessionfinish"]
 
 
 class _Answer(aiohttp.ClientResponse):

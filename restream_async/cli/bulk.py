@@ -177,11 +177,12 @@ def bulk(  # noqa: PLR0913 - one for each option
     have the same names, and a real true or false.
 
     The outcomes are JSON lines, on standard output or in --output; a terminal shows only what
-    failed, unless --output asks for all. Each has line, index, outcome, videoId, title; id, status, differences (what the service has otherwise than asked: title, status),
-    origin, attempts, maybeDuplicate; of failed ones errorType, error and httpStatus. They hold no
-    stream keys and no stream URLs. The outcome is "created"; "existing", also where an earlier run
-    created it; "failed", also where the service refused the key; "unknown" where it may exist or
-    not; "not_sent" where the run ended before.
+    failed, unless --output asks for all. Each has line, index, outcome, videoId, title; id, status,
+    differences (what the service has otherwise than asked: title, status), origin, attempts,
+    maybeDuplicate; of failed ones errorType, error and httpStatus. They hold no stream keys and no
+    stream URLs. The outcome is "created"; "existing", also where an earlier run created it;
+    "failed", also where the service refused the key; "unknown" where it may exist or not;
+    "not_sent" where the run ended before.
 
     Ctrl-C finishes what is in flight; a second one stops at once. The same command resumes it
     after any end: a journal beside FILE remembers what is done.

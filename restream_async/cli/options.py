@@ -77,8 +77,7 @@ class ConnectionOptions:
     def given(self) -> bool:
         """Whether any of it stands on the command line, not only in the environment."""
         return any(
-            value not in {None, False}
-            and str(value) != os.environ.get(f"RESTREAM_{name.upper()}")
+            value not in {None, False} and str(value) != os.environ.get(f"RESTREAM_{name.upper()}")
             for name, value in attrs.asdict(self).items()
         )
 

@@ -43,7 +43,8 @@ def headline(ride: Ride) -> Text:
     text = verdict_mark(good=ride.is_perfect)
     there = [kind for kind in kinds if kind[0]]
     for number, (count, what, style) in enumerate(there):
-        text.append(f", {count:,} {what}" if number else f"{plural(count, 'restream')} {what}", style)
+        counted_ = f", {count:,}" if number else plural(count, "restream")
+        text.append(f"{counted_} {what}", style)
     return text.append(f", in {lasting(ride.seconds)}")
 
 

@@ -101,19 +101,22 @@ def _staying(undoing: Undo) -> str:
     if not undoing.left_alone:
         return ""
     found = plural(undoing.left_alone, "restream")
-    return f" {found} may have been there before and will stay, unless you add --include-found."
+    it, stays = ("it", "stays") if undoing.left_alone == 1 else ("them", "stay")
+    return (
+        f" {found} {stays}, as the runs may not have created {it} "
+        f"(--include-found deletes {it} too)."
+    )
 
 
 def _end(undoing: Undo, code: int) -> int:
     """Say what may exist besides, and return the exit code."""
     if not undoing.unsure:
         return code
-    what = plural(undoing.unsure, "restream")
-    videos = command("list", "VIDEO_ID")
     say_error(
-        f"{what} may exist besides: the run was cut off before the service answered, so the journal "
-        f"has no ids of them. Look at the videos of those lines ({videos}), and delete what should "
-        f"not be there ({command('delete', 'ID')})"
+        f"{plural(undoing.unsure, 'more restream')} may exist: the run was cut off before it had "
+        "an answer, and the journal knows no ids of them. Look at their videos "
+        f"({command('list', 'VIDEO_ID')}), and delete what should not be there "
+        f"({command('delete', 'ID')})"
     )
     return ExitCode.FAILED if code == ExitCode.DONE else code
 

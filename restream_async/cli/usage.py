@@ -33,13 +33,18 @@ def _with_dashes(error: UsageError, arguments: Sequence[str]) -> str:
         return ""
     params = error.ctx.command.params
     names = [param.metavar for param in params if param.param_type_name == "argument"]
-    options = {option for param in params for option in (*param.opts, *param.secondary_opts)}
+    known = {name for param in params for name in (*param.opts, *param.secondary_opts)}
     words = [
-        word for word in arguments if word.startswith("-") and word.partition("=")[0] not in options
+        word for word in arguments if word.startswith("-") and word.partition("=")[0] not in known
     ]
-    if not (names and words) or "--" in arguments:
+    if not (names and words) or "--" in words or _is_misspelt(error):
         return ""
     rest = [*arguments]
     rest.remove(words[0])
     typed = shlex.join([*rest, "--", words[0]])
     return f"; if {words[0]} is the {names[0]}, write {program()} {typed}"
+
+
+def _is_misspelt(error: UsageError) -> bool:
+    """Say whether there is an option that is spelt nearly so."""
+    return isinstance(error, NoSuchOption) and bool(error.possibilities)

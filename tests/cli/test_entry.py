@@ -83,7 +83,7 @@ def test_without_a_command_there_is_help(cli: Cli) -> None:
 def test_an_unknown_command_is_a_usage_error(cli: Cli) -> None:
     end = cli("creat")
     assert end.code == 2
-    assert "No such command" in end.err
+    assert "Error: no such command 'creat'" in end.err
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -1,6 +1,7 @@
 import asyncio
 import json
 import os
+import shlex
 import signal
 from collections.abc import Iterator
 
@@ -16,6 +17,7 @@ from tests.cli.kit import (
     STREAM_KEY,
     STREAM_URL,
     Cli,
+    CtrlC,
     Ended,
     Terminal,
     at_once,
@@ -28,6 +30,7 @@ from tests.cli.kit import (
 CREATE = ["create", "--video-id", "v1", "--title", "T", "--url", STREAM_URL]
 CALL = Call("GET", "/api/v1/p1/live-video/v1/restreams", "v1")
 FROM_STDIN = ["--stream-key-file", "-"]
+SHOWN = {"id": 1, "videoId": "v1", "title": "YouTube", "status": True, "host": "live.example.com"}
 
 
 @pytest.fixture
@@ -59,7 +62,7 @@ def test_create_says_what_it_created(cli: Cli, sandbox: Sandbox) -> None:
 def test_create_for_machines_prints_json_without_secrets(cli: Cli, sandbox: Sandbox) -> None:
     del sandbox
     end = created(cli, "YouTube", "--json", "--inactive")
-    assert json.loads(end.out) == {"id": 1, "videoId": "v1", "title": "YouTube", "status": False}
+    assert json.loads(end.out) == {**SHOWN, "status": False}
     assert no_secrets(end)
 
 
@@ -178,11 +181,17 @@ def test_list_cuts_nothing_off_where_there_is_no_terminal(cli: Cli, sandbox: San
     assert title.strip() in cli("list", "v1").out
 
 
-def test_list_for_machines_prints_json_without_secrets(cli: Cli, sandbox: Sandbox) -> None:
+def test_list_for_machines_prints_json_with_the_host_and_without_secrets(
+    cli: Cli, sandbox: Sandbox
+) -> None:
     del sandbox
     created(cli)
+    created(cli, "YouTube", "--url", "srt://[2001:db8::7]:9000?streamid=path-in-url")
     end = cli("list", "v1", "--json")
-    assert json.loads(end.out) == [{"id": 1, "videoId": "v1", "title": "YouTube", "status": True}]
+    assert json.loads(end.out) == [
+        SHOWN,
+        {**SHOWN, "id": 2, "host": "[2001:db8::7]:9000"},
+    ]
     assert no_secrets(end)
 
 
@@ -223,10 +232,68 @@ def test_delete_without_a_terminal_needs_a_yes(cli: Cli, sandbox: Sandbox) -> No
 def test_delete_asks_on_a_terminal(cli: Cli, sandbox: Sandbox, answer: str, left: int) -> None:
     created(cli)
     end = cli("delete", "1", stdin=Terminal(f"{answer}\n"))
-    assert end.code == (1 if left else 0)
+    assert end.code == 0
     assert len(sandbox.stored) == left
-    assert end.err.startswith("Delete restream 1? [y/N] ")
-    assert ("Error: nothing was deleted" in end.err) == bool(left)
+    assert end.err == f"Delete restream 1? [y/N] {'Nothing was deleted.' + chr(10) if left else ''}"
+
+
+def test_ctrl_c_answers_a_question_with_no(cli: Cli, sandbox: Sandbox) -> None:
+    created(cli)
+    end = cli("delete", "1", stdin=CtrlC())
+    assert end.code == 130
+    assert end.err == "Delete restream 1? [y/N] \nError: interrupted: nothing was deleted\n"
+    assert len(sandbox.stored) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "typed"),
+    [
+        (["list", "-dQw4w9"], "list -- -dQw4w9"),
+        (["list", "--json", "--v1"], "list --json -- --v1"),
+        (["delete", "-5", "--yes"], "delete --yes -- -5"),
+        (["delete", "-yy"], "delete -- -yy"),
+        (["toggle", "-1 2"], "toggle -- '-1 2'"),
+    ],
+)
+def test_an_id_that_begins_with_a_dash_leads_to_two_dashes(
+    cli: Cli, sandbox: Sandbox, words: list[str], typed: str
+) -> None:
+    del sandbox
+    end = cli(*words)
+    assert end.code == 2
+    assert f"write restream-async {typed}; see restream-async {words[0]} --help\n" in end.err
+    assert cli(*shlex.split(typed)).code in {0, 1}, "it is taken"
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["list"], "missing argument 'VIDEO_ID'; see restream-async list --help"),
+        (["list", "v1", "--jsn"], "--help"),
+        (["list", "--jsn", "--", "-v1"], "see restream-async list --help"),
+        (["create", "-x"], "no such option: -x; see restream-async create --help"),
+        (["sandbox", "--port", "x"], "invalid value for '--port': "),
+    ],
+)
+def test_a_wrong_command_line_is_one_sentence(cli: Cli, words: list[str], sentence: str) -> None:
+    end = cli(*words)
+    assert (end.code, end.out) == (2, "")
+    assert end.err.startswith("Error: ")
+    assert end.err.count("\n") == 1
+    assert sentence in end.err
+
+
+def test_an_input_that_ends_before_there_is_a_key_is_one_sentence(
+    cli: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_more(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("getpass.getpass", no_more)
+    end = cli(*CREATE, stdin=Terminal())
+    assert end.code == 1
+    assert end.err == "\nError: the input ended before there was an answer; nothing was done\n"
+    assert sandbox.counts.posts == 0
 
 
 def test_delete_says_when_the_service_did_not_do_it(

@@ -66,6 +66,7 @@ def test_what_it_prints_is_what_another_shell_needs(cli: Cli) -> None:
     assert "The sandbox is closed" in end.err
     assert "        1  creations asked for" in end.err
     assert "        1  restreams stored in the end" in end.err
+    assert " 0 " not in end.err, "what did not happen has no line"
     assert STREAM_KEY not in end.out + end.err
 
 

@@ -179,7 +179,7 @@ def test_ctrl_c_ends_well_and_says_that_it_can_be_run_again(
         count(self, published)
 
     monkeypatch.setattr(Job, "_count", counted)
-    monkeypatch.setattr("restream_async.cli.putting._PLAIN_EVERY", 0.0)
+    monkeypatch.setattr("restream_async.cli.screen.LOG_EVERY", 0.0)
     stage.signal_when(lambda: len(put) > 100, signal.SIGINT)
 
     assert main(["enqueue", csv(tmp_path, 20_000)]) == 130
