@@ -37,7 +37,7 @@ from restream_async.cli.screen import (
     plural,
     safe,
     say,
-    say_command,
+    say_to_copy,
     say_error,
 )
 from restream_async.cli.source import Source
@@ -336,11 +336,11 @@ class _Job:
             if self.output.is_shown and (ride.different or ride.counts.maybe_duplicate):
                 say(self.console, _ALL_OUTCOMES)
             if journal is not None:
-                say(self.console, f"Journal: {journal}")
+                say_to_copy(self.console, "Journal:", str(journal))
                 # Not what it has only found, which undo leaves alone.
                 if ride.totals.created or ride.totals.earlier:
                     undo = command("undo", str(journal))
-                    say_command(self.console, self.to_undo, undo)
+                    say_to_copy(self.console, self.to_undo, undo)
         for sentence in (
             *complaints(ride, self._line),
             *self._not_done(ride),

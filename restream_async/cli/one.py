@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import typer
 from rich import box
@@ -42,6 +42,9 @@ _RestreamId = Annotated[
         "One that begins with a dash stands after --.",
     ),
 ]
+
+# A width in columns that nothing is cut to.
+_UNBOUNDED: Final = 10_000
 
 # What the library's fields are called here.
 _FIELDS = {
@@ -132,8 +135,13 @@ def list_(
             return
         if not console.file.isatty():
             # The reader is not a terminal: no cell is cut to a width.
-            console.width = 10_000
-        console.print(_table(restreams))
+            console.width = _UNBOUNDED
+        table = _table(restreams)
+        wide = console.measure(table, options=console.options.update(max_width=_UNBOUNDED))
+        if wide.maximum <= console.width:
+            console.print(table)
+        else:
+            say(console, _below_each_other(restreams))
 
 
 @connected
@@ -242,11 +250,23 @@ def _table(restreams: list[Restream]) -> Table:
     table.add_column("status")
     table.add_column("to", overflow="fold")
     for each in restreams:
-        status = Text("active", "green") if each.status else Text("inactive", "dim")
-        table.add_row(
-            Text(safe(each.id)),
-            Text(safe(each.title)),
-            status,
-            Text(safe(mask_url(each.stream_url))),
-        )
+        table.add_row(*_cells(each))
     return table
+
+
+def _below_each_other(restreams: list[Restream]) -> Text:
+    """Return what the table says for a terminal that is too narrow for it."""
+    parts = [Text(plural(len(restreams), "restream"), "italic")]
+    for each in restreams:
+        shown, title, status, to = _cells(each)
+        parts += [Text.assemble("\n", shown, "  ", status), title, to]
+    return Text("\n").join(parts)
+
+
+def _cells(restream: Restream) -> tuple[Text, Text, Text, Text]:
+    return (
+        Text(safe(restream.id)),
+        Text(safe(restream.title)),
+        Text("active", "green") if restream.status else Text("inactive", "dim"),
+        Text(safe(mask_url(restream.stream_url))),
+    )

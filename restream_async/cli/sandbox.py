@@ -76,7 +76,8 @@ async def _serve(ready: Sandbox, console: Console, where: str) -> None:
         else:
             say(console, _introduction(ready))
             with result_console() as results:
-                say(results, _exports(ready))
+                # In one piece each, to be pasted.
+                results.print(_exports(ready), soft_wrap=True)
             async with Interrupts(stop.set):
                 await stop.wait()
             say(console, _summary(ready))

@@ -2,9 +2,10 @@
 
 import contextlib
 import datetime as dt
+import re
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, Final, TextIO, cast
 
 from rich.console import Console
@@ -16,6 +17,8 @@ from restream_async.redaction import clean
 # Seconds between two lines of progress.
 LOG_EVERY: Final = 10.0
 TERMINAL_EVERY: Final = 2.0
+# As `summary.counted` writes them.
+_NUMBER: Final = re.compile(r" +[\d,]+  ")
 _LONGEST: Final = 2000
 _MINUTE: Final = 60
 _HOUR: Final = 3600
@@ -86,13 +89,26 @@ def is_lively(console: Console) -> bool:
 
 def say(console: Console, text: str | Text) -> None:
     """Print one or more lines; elsewhere than on a terminal they are not wrapped."""
-    console.print(text, soft_wrap=not console.file.isatty())
+    if console.file.isatty():
+        text = Text("\n").join(_wrapped(console, Text(text) if isinstance(text, str) else text))
+    console.print(text, soft_wrap=True)
 
 
-def say_command(console: Console, lead: str, command: str) -> None:
-    """Print a command to type, in one piece: on a narrow terminal, below what leads to it."""
-    room = not console.file.isatty() or len(lead) + 1 + len(command) <= console.width
-    console.print(lead, command, sep=" " if room else "\n", soft_wrap=True)
+def _wrapped(console: Console, text: Text) -> Iterator[Text]:
+    """Yield lines as wide as a terminal; what a number counts stays in its column."""
+    for line in text.split(allow_blank=True):
+        number = _NUMBER.match(line.plain)
+        indent = number.end() if number else 0
+        first, *others = line[indent:].wrap(console, max(1, console.width - indent))
+        yield line[:indent] + first
+        for other in others:
+            yield Text(" " * indent) + other
+
+
+def say_to_copy(console: Console, lead: str, text: str) -> None:
+    """Print what is to be copied in one piece: on a narrow terminal, below what leads to it."""
+    room = not console.file.isatty() or len(lead) + 1 + len(text) <= console.width
+    console.print(lead, text, sep=" " if room else "\n", soft_wrap=True)
 
 
 def time_of_day() -> str:

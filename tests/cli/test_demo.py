@@ -23,7 +23,7 @@ def test_every_restream_is_created_exactly_once_through_faults(cli: Cli) -> None
     end = cli("demo", "--count", 100)
     assert (end.code, end.out) == (0, "")
     assert "Creating 100 restreams for 20 live videos" in end.err
-    assert "it fails 5 % of the creations before it stores them,\nand 8 % after" in end.err
+    assert "it fails 5 % of the creations before it stores them, and 8 % after" in end.err
     assert "✓ 100 restreams created, in " in end.err
     assert re.search(r"failed on purpose \d+ times", end.err)
     assert end.err.index("✓ What the sandbox has stored") < end.err.index("100  exactly once")

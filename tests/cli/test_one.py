@@ -22,6 +22,7 @@ from tests.cli.kit import (
     Terminal,
     at_once,
     meanwhile,
+    plain,
     pseudo_terminal,
     sandbox_beside,
     wait_until,
@@ -379,3 +380,19 @@ def test_list_on_a_terminal_fits_it(
         assert main(["list", "v1"]) == 0
     assert "end" in screen()
     assert "\x1b[32mactive" in screen()
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_list_breaks_nothing_apart_on_a_narrow_terminal(
+    cli: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    del sandbox
+    created(cli)
+    monkeypatch.setenv("COLUMNS", str(width))
+    with pseudo_terminal(monkeypatch) as screen:
+        assert main(["list", "v1"]) == 0
+    shown = plain(screen())
+    # The stream URL, which a table would break at 40 columns.
+    assert "rtmps://live.example.com/***" in shown
+    assert all(len(row) <= width for row in shown.splitlines())
+    assert ("id" in shown.split()) == (width == 80), "a table"

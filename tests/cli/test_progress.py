@@ -266,7 +266,7 @@ def test_lines_of_progress_come_every_ten_seconds_in_a_log_and_every_two_on_a_te
     monkeypatch.setenv("TERM", "xterm")
     now = 0
     lines = ProgressLines(console_on(stream), now=lambda: now, clock=lambda: "12:34:56")
-    for now in range(25):  # noqa: B007 - the clock reads it
+    for now in range(25):
         lines.offer(f"at {now}")
     assert stream.getvalue().splitlines() == told
 
