@@ -37,8 +37,8 @@ from restream_async.cli.screen import (
     plural,
     safe,
     say,
-    say_to_copy,
     say_error,
+    say_to_copy,
 )
 from restream_async.cli.source import Source
 from restream_async.cli.summary import complaints, summary
