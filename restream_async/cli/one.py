@@ -186,7 +186,7 @@ def delete(
     )
     if not deleted:
         raise Trouble(
-            f"the service did not delete restream {safe(restream_id)}, and did not say why",
+            f"the service did not delete restream {safe(restream_id)}, and gave no reason",
             ExitCode.FAILED,
         )
     with result_console(f"restream {safe(restream_id)} was deleted") as console:

@@ -108,10 +108,10 @@ def _summary(ready: Sandbox) -> Text:
     rows = [
         (counts.posts, "creations asked for"),
         (counts.lists + counts.toggles + counts.deletes, "lists, toggles and deletions asked for"),
-        (counts.faults.total, "faults made"),
-        (counts.shed, "turned away for want of capacity"),
-        (counts.limited, "turned away by the rate limit"),
+        (counts.faults.total, "failed on purpose"),
+        (counts.shed, "refused, as the capacity was used up"),
+        (counts.limited, "refused by the rate limit"),
         (counts.stored, "restreams stored in the end"),
-        (sum(len(group) - 1 for group in ready.duplicates()), "of them there more than once"),
+        (sum(len(group) - 1 for group in ready.duplicates()), "of them stored more than once"),
     ]
     return headed(Text("\nThe sandbox is closed", "bold"), rows)

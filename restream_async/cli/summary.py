@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 from rich.text import Text
 
 from restream_async.cli.drive import Ride
+from restream_async.cli.hints import command
 from restream_async.cli.screen import lasting, plural, safe
 from restream_async.cli.trouble import told, trouble_of_service
 from restream_async.report import Duplicate
@@ -70,16 +71,17 @@ def complaints(ride: Ride, place: Callable[[int], str]) -> Iterator[str]:
         yield _complaint(duplicate, place(duplicate.index))
     more = len(ride.duplicates) - _MOST_DUPLICATES
     if more > 0:
-        yield f"{plural(more, 'more restream')} turned up once too often: list those of the videos"
+        videos = command("list", "VIDEO_ID")
+        yield f"{plural(more, 'more restream')} turned up later than expected: see {videos}"
     if any(len(duplicate.extra) > len(duplicate.deleted) for duplicate in ride.duplicates):
         yield (
-            "the service stored these copies after it had said that it failed, or they were there "
-            "before: delete what is too much"
+            "the service stored these copies after it had answered with an error, or they existed "
+            f"before: delete those that should not be there ({command('delete', 'ID')})"
         )
     if ride.unchecked:
         yield (
-            f"{plural(ride.unchecked, 'restream')} could not be looked for once more after a lost "
-            "answer: list those of the videos to see whether one is there twice"
+            f"{plural(ride.unchecked, 'restream')} could not be checked again after a lost answer: "
+            f"list their videos ({command('list', 'VIDEO_ID')}) to see whether any exists twice"
         )
     if ride.error is not None:
         yield told(ride.error)
@@ -92,11 +94,11 @@ def _complaint(duplicate: Duplicate, place: str) -> str:
     there = (each for each in duplicate.extra if each not in duplicate.deleted)
     ids = ", ".join(map(str, (duplicate.kept, *there)))
     if duplicate.reported_failed:
-        return f"{where} was called failed, but turned up later: id {ids}"
+        return f"{where} was reported as failed, but was stored later: id {ids}"
     if set(duplicate.deleted) == set(duplicate.extra):
         deleted = ", ".join(map(str, duplicate.deleted))
-        return f"{where} was there more than once: id {duplicate.kept} stays, deleted {deleted}"
-    return f"{where} is there more than once: ids {ids}"
+        return f"{where} existed more than once: id {duplicate.kept} stays, deleted {deleted}"
+    return f"{where} exists more than once: ids {ids}"
 
 
 def _origins(ride: Ride) -> Iterator[Count]:
@@ -104,14 +106,14 @@ def _origins(ride: Ride) -> Iterator[Count]:
     if counts.posted:
         yield ride.at_once, "by the first attempt"
         yield counts.posted - ride.at_once, "by a further attempt, after one that failed"
-    yield counts.confirmed, "confirmed after a lost answer"
+    yield counts.confirmed, "found to exist after a lost answer"
     yield (
         ride.different,
         "with another title or status than asked: see `differences` in the outcomes",
     )
     yield (
         counts.maybe_duplicate,
-        "of these perhaps twice, as looking failed too: maybeDuplicate in the outcomes",
+        "that may exist twice, as the check failed too: see `maybeDuplicate` in the outcomes",
     )
 
 

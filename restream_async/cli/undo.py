@@ -143,7 +143,11 @@ class _Count:
         elif not isinstance(undone.error, NotSentError):
             self.failed += 1
             if self.failed <= _MOST_COMPLAINTS:
-                why = str(undone.error) if undone.error is not None else "the service did not"
+                why = (
+                    told(undone.error)
+                    if undone.error is not None
+                    else "the service did not delete it, and gave no reason"
+                )
                 say_error(f"restream {safe(undone.restream_id)} was not deleted: {why}")
         self._lines.offer(self._state(f"{self.total:,}"))
 

@@ -237,7 +237,7 @@ def test_lost_answers_are_looked_for(cli: Cli, sandbox: Sandbox, file: Path) -> 
     end = cli("bulk", file, "--in-doubt", "raise", "--deadline", "20")
     assert end.code == 0
     assert {each["origin"] for each in outcomes(end.out)} == {"confirmed"}
-    assert "3  confirmed after a lost answer" in end.err
+    assert "3  found to exist after a lost answer" in end.err
     assert len(sandbox.stored) == 3
 
 
@@ -247,7 +247,7 @@ def test_extra_copies_are_reported_with_their_line(cli: Cli, sandbox: Sandbox, f
     sandbox.faults = Faults(after={Fault.INTERNAL_ERROR: 1}, max_faults=1)
     end = cli("bulk", file, "--no-journal")
     assert end.code == 1
-    assert f"Error: line 2 of {file} (video v1) is there more than once: ids 1, 2\n" in end.err
+    assert f"Error: line 2 of {file} (video v1) exists more than once: ids 1, 2\n" in end.err
 
 
 def test_options_reach_the_client(cli: Cli, slow_sandbox: Sandbox, file: Path) -> None:

@@ -85,7 +85,7 @@ def test_a_restream_that_is_there_twice_is_found_and_fails_the_demo(
     assert end.code == 1
     assert "✗ What the sandbox has stored" in end.err
     assert "stored late, or failed to list" in end.err
-    assert re.search(r"Error: item \d+ \(video live-\d+\) is there more than once: ids", end.err)
+    assert re.search(r"Error: item \d+ \(video live-\d+\) exists more than once: ids", end.err)
     assert "would have created" not in end.err
 
 

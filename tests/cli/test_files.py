@@ -313,7 +313,7 @@ def test_a_resumed_run_names_a_late_duplicate_by_its_line(
         assert len(sandbox.stored) == (1 if repair else 2)
     assert end.code == (0 if repair else 1), end.err
     assert "Traceback" not in end.err
-    said = "was there more than once: id 1 stays" if repair else "is there more than once: ids 1, 2"
+    said = "existed more than once: id 1 stays" if repair else "exists more than once: ids 1, 2"
     assert f"Error: line 3 of {file} (video v1) {said}" in end.err
 
 

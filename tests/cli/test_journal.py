@@ -131,8 +131,8 @@ def test_extra_copies_are_deleted_where_that_is_asked_for(
         assert end.code == 0, end.err
         assert len(sandbox.stored) == COUNT
         assert not sandbox.duplicates()
-    assert "was there more than once: id " in end.err
-    assert "delete what is too much" not in end.err
+    assert "existed more than once: id " in end.err
+    assert "delete those that should not" not in end.err
 
 
 def test_ensure_looks_before_it_creates(cli: Cli, sandbox: Sandbox, file: Path) -> None:

@@ -72,14 +72,14 @@ def test_what_it_prints_is_what_another_shell_needs(cli: Cli) -> None:
 
 def test_it_counts_what_is_there_more_than_once(cli: Cli) -> None:
     end = run_with(cli, use=lambda settings: create_in(settings, 3))
-    assert "        2  of them there more than once" in end.err
+    assert "        2  of them stored more than once" in end.err
 
 
 def test_it_fails_on_purpose_when_asked_to(cli: Cli) -> None:
     end = run_with(
         cli, "--faults", "demo", "--seed", 5, use=lambda settings: create_in(settings, 40)
     )
-    assert "        0  faults made" not in end.err
+    assert "        0  failed on purpose" not in end.err
 
 
 def test_it_answers_slowly_and_only_so_many_when_asked_to(cli: Cli) -> None:
@@ -91,7 +91,7 @@ def test_it_answers_slowly_and_only_so_many_when_asked_to(cli: Cli) -> None:
     end = run_with(
         cli, "--latency", 0.3, "--capacity", 1, use=lambda settings: asyncio.run(ask(settings))
     )
-    assert "        4  turned away for want of capacity" in end.err
+    assert "        4  refused, as the capacity was used up" in end.err
 
 
 def test_it_allows_only_so_many_a_second_when_asked_to(cli: Cli) -> None:
@@ -101,7 +101,7 @@ def test_it_allows_only_so_many_a_second_when_asked_to(cli: Cli) -> None:
         assert [answer.status for answer in answers] == [401, 429, 429]
 
     end = run_with(cli, "--rate-limit", 0.01, use=lambda settings: asyncio.run(ask(settings)))
-    assert "        2  turned away by the rate limit" in end.err
+    assert "        2  refused by the rate limit" in end.err
 
 
 def test_sigterm_ends_it_as_well(cli: Cli) -> None:

@@ -31,7 +31,7 @@ def test_a_person_reads_how_many_were_created_and_how() -> None:
         "✓ 1,000 restreams created, in 4.2 s",
         "      850  by the first attempt",
         "       50  by a further attempt, after one that failed",
-        "      100  confirmed after a lost answer",
+        "      100  found to exist after a lost answer",
     ]
 
 
@@ -114,7 +114,7 @@ def test_rarer_origins_are_told_where_there_are_any() -> None:
     ride = attrs.evolve(ALL_WELL, counts=counts, different=3)
     lines = summary(ride).plain.splitlines()
     assert lines[3].startswith("        3  with another title or status than asked: see `diff")
-    assert lines[4].startswith("        2  of these perhaps twice")
+    assert lines[4].startswith("        2  that may exist twice")
 
 
 def test_failures_are_told_by_kind_with_an_example_the_most_frequent_first() -> None:
@@ -155,17 +155,17 @@ def test_extra_copies_are_named_with_their_line_and_ids() -> None:
         unchecked=3,
     )
     first, second, advice, third = complaints(ride, place)
-    assert first == "line 3 (video v1) is there more than once: ids 1, 7, 8"
-    assert second == "line 4 (video v2) was called failed, but turned up later: id 9"
-    assert advice.endswith("delete what is too much")
-    assert third.startswith("3 restreams could not be looked for once more")
+    assert first == "line 3 (video v1) exists more than once: ids 1, 7, 8"
+    assert second == "line 4 (video v2) was reported as failed, but was stored later: id 9"
+    assert advice.endswith("should not be there (restream-async delete ID)")
+    assert third.startswith("3 restreams could not be checked again")
 
 
 def test_many_extra_copies_are_counted_rather_than_listed() -> None:
     copies = tuple(Duplicate(index=n, video_id="v", kept=n, extra=(-n,)) for n in range(25))
     said = list(complaints(attrs.evolve(ALL_WELL, duplicates=copies), place))
     assert len(said) == 22
-    assert said[-2].startswith("5 more restreams turned up once too often")
+    assert said[-2].startswith("5 more restreams turned up later than expected")
 
 
 def test_a_late_restream_that_is_there_once_is_not_to_be_deleted() -> None:
