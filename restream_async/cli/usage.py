@@ -31,7 +31,7 @@ def _with_dashes(error: UsageError, arguments: Sequence[str]) -> str:
     """Return how to write an argument that begins with a dash, if one may be meant."""
     if not isinstance(error, NoSuchOption | MissingParameter) or error.ctx is None:
         return ""
-    params = error.ctx.command.params
+    params = error.ctx.command.get_params(error.ctx)
     names = [param.metavar for param in params if param.param_type_name == "argument"]
     known = {name for param in params for name in (*param.opts, *param.secondary_opts)}
     words = [
