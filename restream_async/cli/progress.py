@@ -192,10 +192,8 @@ def line(snapshot: Snapshot) -> str:
 def picture(snapshot: Snapshot, width: int) -> RenderableType:
     """Return a snapshot as a bar with the numbers under it, for so many columns."""
     head = Table.grid(padding=(0, 2))
-    # The rest of the line is for the percentage and the count.
-    wide = max(10, min(_WIDEST_BAR, width - 32))
     head.add_row(
-        ProgressBar(total=snapshot.total, completed=snapshot.done, width=wide),
+        ProgressBar(total=snapshot.total, completed=snapshot.done, width=bar_width(width)),
         Text(_share(snapshot), "bold"),
         Text(f"{snapshot.done:,} of {snapshot.total:,}"),
     )
@@ -213,6 +211,11 @@ def picture(snapshot: Snapshot, width: int) -> RenderableType:
         parts.append(Text(f"\n{held[0].upper()}{held[1:]}.", "yellow"))
     # Not expanded: at the right margin, the ^C that a terminal echoes would begin a new line.
     return Padding(Group(*parts), (0, 2), expand=False)
+
+
+def bar_width(columns: int) -> int:
+    """Return how wide a bar may be on a terminal of so many columns, with numbers beside it."""
+    return max(10, min(_WIDEST_BAR, columns - 32))
 
 
 def _numbers(snapshot: Snapshot, *, columns: int) -> Table:

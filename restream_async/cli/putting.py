@@ -12,6 +12,7 @@ from rich.text import Text
 from restream_async import ConfigurationError, NewRestream
 from restream_async.cli.interrupts import Interrupts
 from restream_async.cli.nats import NatsChoice
+from restream_async.cli.progress import bar_width
 from restream_async.cli.screen import ProgressLines, is_lively, lasting, plural, say, say_error
 from restream_async.cli.summary import headed, verdict_mark
 from restream_async.cli.trouble import ExitCode, Trouble
@@ -106,7 +107,7 @@ class Job:
 
     def _progress(self) -> Progress:
         return Progress(
-            BarColumn(),
+            BarColumn(bar_width(self.console.width)),
             TextColumn("{task.percentage:>3.0f} %"),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
