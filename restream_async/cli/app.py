@@ -77,7 +77,7 @@ def run(arguments: Sequence[str]) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else ExitCode.FAILED
     except UsageError as error:
-        say_usage(error, arguments)
+        say_usage(error)
         return ExitCode.USAGE
     except typer.Abort:
         say_error("the input ended before there was an answer; nothing was done")

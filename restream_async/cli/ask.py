@@ -17,7 +17,7 @@ def agreed(question: str) -> bool:
     if not sys.stdin.isatty():
         raise Trouble("there is no terminal to ask on: pass --yes to delete without being asked")
     console = console_on(sys.stderr)
-    console.print(question, end=" ")
+    console.print(question, end=" ", soft_wrap=not console.file.isatty())
     # An event loop that runs would only note it, and wait for the answer all the same.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

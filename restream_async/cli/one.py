@@ -55,6 +55,9 @@ _FIELDS = {
 }
 
 
+_ARGUMENTS = {"video_id": "VIDEO_ID", "restream_id": "ID"}
+
+
 @connected
 def create(  # noqa: PLR0913 - one for each option
     connection: ConnectionOptions,
@@ -94,7 +97,7 @@ def create(  # noqa: PLR0913 - one for each option
         restream = _call(
             client,
             lambda: client.create(new),
-            doubt=f"the restream of {safe(video_id)} may have been created or not: see "
+            doubt=f"the restream of {safe(video_id)} may or may not have been created: see "
             f"{command('list', safe(video_id))}",
         )
         state = "active" if restream.status else "inactive"
@@ -156,7 +159,7 @@ def toggle(
     toggled = _call(
         client,
         lambda: client.toggle(restream_id),
-        doubt=f"restream {safe(restream_id)} may have been switched or not: see "
+        doubt=f"restream {safe(restream_id)} may or may not have been switched: see "
         f"{command('list', 'VIDEO_ID')}",
     )
     state = "active" if toggled.status else "inactive"
@@ -177,12 +180,13 @@ def delete(
 ) -> None:
     """Delete a restream, after asking."""
     client = client_for(connection)
-    if not yes and not agreed(f"Delete restream {safe(restream_id)}? [y/N] "):
+    if not yes and not agreed(f"Delete restream {safe(restream_id)}? [y/N]"):
         return
     deleted = _call(
         client,
         lambda: client.delete(restream_id),
-        doubt=f"restream {safe(restream_id)} may have been deleted or not: run this again",
+        doubt=f"restream {safe(restream_id)} may or may not have been deleted: run the same "
+        "command again",
     )
     if not deleted:
         raise Trouble(
@@ -212,7 +216,7 @@ def _call(client: RestreamClient, ask: Callable[[], Awaitable[_T]], *, doubt: st
     try:
         return run_async(call())
     except InvalidRestreamError as error:
-        sentence, code = str(error), ExitCode.USAGE
+        sentence, code = f"{_ARGUMENTS[error.field]} {error.reason}", ExitCode.USAGE
     except KeyboardInterrupt:
         sentence = f"{end}: {doubt}" if doubt else end
     raise Trouble(sentence, code)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from typing import Final
 
 import attrs
 from nats.aio.client import Client
@@ -19,6 +20,8 @@ from restream_async.cli.trouble import ExitCode, Trouble
 from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
 from restream_async.worker.publishing import Published, Publisher, UnpublishedError
 from restream_async.worker.topology import declare_streams
+
+_AGAIN: Final = "run the same command again, what is on the stream is not put there twice"
 
 
 @attrs.define(kw_only=True)
@@ -75,10 +78,10 @@ class Job:
         if not self.quiet:
             say(self.console, self._summary(time.monotonic() - start))
         if problem:
-            say_error(f"{problem}; run this again, what is on the stream is not put twice")
+            say_error(f"{problem}; {_AGAIN}")
             return ExitCode.FAILED
         if interrupts.exit_code is not None:
-            say_error("interrupted: run this again, what is on the stream is not put twice")
+            say_error(f"interrupted: {_AGAIN}")
             return interrupts.exit_code
         if self.trouble is not None:
             raise self.trouble

@@ -72,7 +72,9 @@ async def _serve(ready: Sandbox, console: Console, where: str) -> None:
         try:
             await stack.enter_async_context(ready)
         except OSError as error:
-            sentence = f"cannot listen on {where}: {why(error)}; name another --port, or 0"
+            # asyncio says the address once more before the reason.
+            reason = why(error).rpartition(": ")[2]
+            sentence = f"cannot listen on {where}: {reason}; name another --port, or 0 for any"
         else:
             say(console, _introduction(ready))
             with result_console() as results:

@@ -99,10 +99,12 @@ def _wrapped(console: Console, text: Text) -> Iterator[Text]:
     for line in text.split(allow_blank=True):
         number = _NUMBER.match(line.plain)
         indent = number.end() if number else 0
-        first, *others = line[indent:].wrap(console, max(1, console.width - indent))
-        yield line[:indent] + first
-        for other in others:
-            yield Text(" " * indent) + other
+        lines = line[indent:].wrap(console, max(1, console.width - indent))
+        for part in lines:
+            part.rstrip()
+        yield line[:indent] + lines[0]
+        for part in lines[1:]:
+            yield Text(" " * indent) + part
 
 
 def say_to_copy(console: Console, lead: str, text: str) -> None:

@@ -72,7 +72,7 @@ def complaints(ride: Ride, place: Callable[[int], str]) -> Iterator[str]:
     more = len(ride.duplicates) - _MOST_DUPLICATES
     if more > 0:
         videos = command("list", "VIDEO_ID")
-        yield f"{plural(more, 'more restream')} turned up later than expected: see {videos}"
+        yield f"{plural(more, 'more restream')} like these: list their videos ({videos}) to see them"
     if any(len(duplicate.extra) > len(duplicate.deleted) for duplicate in ride.duplicates):
         yield (
             "the service stored these copies after it had answered with an error, or they existed "

@@ -137,7 +137,7 @@ def test_every_bad_line_is_reported_before_anything_is_sent(
     assert end.code == 2
     assert f"{file}:3: status must be one of" in end.err
     assert f"{file}:5: has 1 cells where the header has 5" in end.err
-    assert f"Error: 2 lines of {file} cannot be sent, so nothing was: correct them" in end.err
+    assert f"Error: 2 lines of {file} cannot be sent, so nothing was sent: correct them" in end.err
     assert not end.out
     assert sandbox.counts.posts == 0
     assert no_secrets(end.err)
@@ -167,7 +167,7 @@ def test_columns_that_mean_nothing_are_left_out_and_named(
     file.write_text(f"{HEADER},notes,\x1b[2J\n{row(1)},call Tom,\n")
     end = cli("bulk", file)
     assert end.code == 0
-    assert "left out: notes, [2J" in end.err
+    assert "not used: notes, [2J" in end.err
     assert len(sandbox.stored) == 1
 
 

@@ -90,4 +90,6 @@ def test_a_checkout_says_how_to_call_it_again(tmp_path: Path) -> None:
         check=False,
     )
     python = Path(sys.executable).name
-    assert f"write {python} -m restream_async.cli list -- -v1; see {python} -m" in end.stderr
+    assert (
+        f"before it: {python} -m restream_async.cli list -- VIDEO_ID; see {python} -m" in end.stderr
+    )

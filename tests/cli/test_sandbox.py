@@ -120,7 +120,7 @@ def test_a_port_that_is_taken_is_one_sentence(cli: Cli) -> None:
         end = cli("sandbox", "--port", port)
     assert end.code == 2
     assert f"Error: cannot listen on 127.0.0.1:{port}: " in end.err
-    assert "name another --port, or 0" in end.err
+    assert "address already in use; name another --port, or 0 for any" in end.err
 
 
 @pytest.mark.parametrize(

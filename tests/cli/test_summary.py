@@ -165,7 +165,7 @@ def test_many_extra_copies_are_counted_rather_than_listed() -> None:
     copies = tuple(Duplicate(index=n, video_id="v", kept=n, extra=(-n,)) for n in range(25))
     said = list(complaints(attrs.evolve(ALL_WELL, duplicates=copies), place))
     assert len(said) == 22
-    assert said[-2].startswith("5 more restreams turned up later than expected")
+    assert said[-2].startswith("5 more restreams like these: list")
 
 
 def test_a_late_restream_that_is_there_once_is_not_to_be_deleted() -> None:
