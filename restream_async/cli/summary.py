@@ -71,8 +71,8 @@ def complaints(ride: Ride, place: Callable[[int], str]) -> Iterator[str]:
         yield _complaint(duplicate, place(duplicate.index))
     more = len(ride.duplicates) - _MOST_DUPLICATES
     if more > 0:
-        videos = command("list", "VIDEO_ID")
-        yield f"{plural(more, 'more restream')} like these: list their videos ({videos}) to see them"
+        restreams, videos = plural(more, "more restream"), command("list", "VIDEO_ID")
+        yield f"{restreams} like these: list their videos ({videos}) to see them"
     if any(len(duplicate.extra) > len(duplicate.deleted) for duplicate in ride.duplicates):
         yield (
             "the service stored these copies after it had answered with an error, or they existed "

@@ -202,11 +202,17 @@ def test_list_of_nothing_says_so(cli: Cli, sandbox: Sandbox) -> None:
     assert cli("list", "v9", "--json").out == "[]\n"
 
 
-def test_list_refuses_an_id_that_cannot_stand_in_a_path(cli: Cli, settings: object) -> None:
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [(["list"], "VIDEO_ID"), (["toggle"], "ID"), (["delete", "--yes"], "ID")],
+)
+def test_an_id_that_cannot_stand_in_a_path_is_refused_by_its_name_on_the_command_line(
+    cli: Cli, settings: object, command: list[str], name: str
+) -> None:
     del settings
-    end = cli("list", "..")
+    end = cli(*command, "..")
     assert end.code == 2
-    assert "must not be '..'" in end.err
+    assert end.err.startswith(f"Error: {name} must not be '..'")
 
 
 def test_toggle_says_what_it_is_now(cli: Cli, sandbox: Sandbox) -> None:
