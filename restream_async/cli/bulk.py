@@ -43,7 +43,7 @@ from restream_async.cli.screen import (
 from restream_async.cli.source import Source
 from restream_async.cli.summary import complaints, summary
 from restream_async.cli.totals import is_unsent
-from restream_async.cli.trouble import ExitCode, Trouble, told, why
+from restream_async.cli.trouble import ExitCode, Trouble, in_short, told, why
 from restream_async.config import InDoubt
 from restream_async.journal import Journal
 
@@ -407,7 +407,7 @@ class _Failures:
             unknown = isinstance(error, OutcomeUnknownError)
             what = "may exist or not" if unknown else "was not created"
             where = f"{self._line(outcome.index)} (video {new.video_id}, {new.title})"
-            self._display.note(safe(f"{where} {what}: {told(error)}"))
+            self._display.note(safe(f"{where} {what}: {in_short(error)}"))
 
     def say_rest(self, console: Console) -> None:
         """Tell how many failures were not shown."""

@@ -4,11 +4,13 @@ from enum import IntEnum
 from typing import Final
 
 from restream_async.errors import (
+    ApiError,
     CallError,
     CertificateError,
     ForbiddenError,
     JournalError,
     OutageError,
+    OutcomeUnknownError,
     RestreamError,
     TransportError,
     UnauthorizedError,
@@ -68,6 +70,19 @@ def told(error: RestreamError) -> str:
     for theirs, ours in _WORDS.items():
         sentence = sentence.replace(theirs, ours)
     return f"{sentence}{_next_step(error)}"
+
+
+def in_short(error: RestreamError) -> str:
+    """Return what went wrong, without what was asked, and without the page of a cache."""
+    match error:
+        case OutcomeUnknownError():
+            return in_short(error.doubt)
+        case ApiError(errors=(), messages=()):
+            return f"{error.status} {error.reason}".rstrip()
+        case CallError():
+            return clean(error.summary, _LONGEST_CAUSE)
+        case _:
+            return clean(str(error), _LONGEST_CAUSE)
 
 
 def _next_step(error: RestreamError) -> str:

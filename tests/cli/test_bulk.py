@@ -492,6 +492,7 @@ def test_on_a_terminal_the_first_failures_are_shown_and_the_rest_counted(
         assert main(["bulk", str(file), "--attempts", "1"]) == 1
     shown = plain(screen())
     assert f"line 2 of {file} (video v1, Title 1) was not created: 500 Internal Serv" in shown
+    assert "POST" not in shown[: shown.index("more failures")], "a line each"
     assert shown.count(" was not created: ") == 20
     assert "… and 30 more failures. To have every outcome in a file, add --output PATH." in shown
     assert "✗ 50 restreams failed, in " in shown

@@ -235,7 +235,7 @@ def test_on_a_terminal_what_was_not_sent_is_only_counted(
     with pseudo_terminal(monkeypatch) as screen:
         assert main(["bulk", str(file)]) == 1
     shown = plain(screen())
-    assert f"line 5 of {file} (video v4, Title 4) may exist or not: nobody knows" in shown
+    assert f"line 5 of {file} (video v4, Title 4) may exist or not: lost\n" in shown
     assert shown.count("(video v4, Title 4)") == shown.count("(video v") == 1
     assert "7 not sent" in shown
 

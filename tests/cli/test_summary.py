@@ -1,9 +1,18 @@
 import attrs
 import pytest
 
-from restream_async import ForbiddenError, OutageError, RestreamError, UnauthorizedError
+from restream_async import (
+    ForbiddenError,
+    JournalError,
+    OutageError,
+    OutcomeUnknownError,
+    RestreamError,
+    TransportError,
+    UnauthorizedError,
+)
 from restream_async.cli.drive import Ride
 from restream_async.cli.summary import complaints, headline, summary
+from restream_async.cli.trouble import in_short
 from restream_async.errors import Call, CertificateError
 from restream_async.report import BulkCounts, Duplicate
 
@@ -172,3 +181,17 @@ def test_a_late_restream_that_is_there_once_is_not_to_be_deleted() -> None:
     late = Duplicate(index=1, video_id="v1", kept=9, extra=(), reported_failed=True)
     (said,) = complaints(attrs.evolve(ALL_WELL, duplicates=(late,)), place)
     assert "delete" not in said
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ForbiddenError(CALL, status=403, reason="Forbidden", excerpt="<html>"), "403 Forbidden"),
+        (ForbiddenError(CALL, status=403, messages=["no"]), "403 (no)"),
+        (OutcomeUnknownError(CALL, doubt=ForbiddenError(CALL, status=503)), "503"),
+        (TransportError(CALL, detail="no answer within 30 s", sent=True), "no answer within 30 s"),
+        (JournalError("is full"), "is full"),
+    ],
+)
+def test_a_failure_is_told_in_short(error: RestreamError, words: str) -> None:
+    assert in_short(error) == words
