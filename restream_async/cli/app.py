@@ -11,6 +11,7 @@ from restream_async.cli.bulk import bulk
 from restream_async.cli.demo import demo
 from restream_async.cli.enqueue import enqueue
 from restream_async.cli.hints import PROGRAM, program
+from restream_async.cli.narrow import suit_help
 from restream_async.cli.one import create, delete, list_, toggle
 from restream_async.cli.sandbox import sandbox
 from restream_async.cli.screen import say_error
@@ -23,7 +24,6 @@ app = typer.Typer(
     name=PROGRAM,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode="markdown",
     # typer's own tracebacks would show local variables, keys among them.
     pretty_exceptions_enable=False,
     pretty_exceptions_show_locals=False,
@@ -71,6 +71,7 @@ app.command()(asyncapi)
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line, and return its exit code. Only a bug raises."""
+    suit_help(app)
     try:
         code: object = app(args=list(arguments), prog_name=program(), standalone_mode=False)
         return code if isinstance(code, int) else ExitCode.DONE

@@ -94,7 +94,7 @@ def _complaint(duplicate: Duplicate, place: str) -> str:
     there = (each for each in duplicate.extra if each not in duplicate.deleted)
     ids = ", ".join(map(str, (duplicate.kept, *there)))
     if duplicate.reported_failed:
-        return f"{where} was reported as failed, but was stored later: id {ids}"
+        return f"{where} exists, although it was reported as failed or in doubt: id {ids}"
     if set(duplicate.deleted) == set(duplicate.extra):
         deleted = ", ".join(map(str, duplicate.deleted))
         return f"{where} existed more than once: id {duplicate.kept} stays, deleted {deleted}"

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import typer
+
 # typer's own copy of click, which has no public name.
 from typer._click.exceptions import (  # pyright: ignore[reportPrivateUsage]
     NoArgsIsHelpError,
@@ -28,7 +30,8 @@ _WORDS: Final = {
 def say_usage(error: UsageError) -> None:
     """Say what is wrong, and what to type instead."""
     if isinstance(error, NoArgsIsHelpError):
-        # The help, which is shown already.
+        # The help; a wide one is shown already.
+        typer.echo(error.format_message(), nl=False)
         return
     said = error.format_message().removesuffix(".")
     for theirs, ours in _WORDS.items():

@@ -2,6 +2,7 @@ import builtins
 import importlib.metadata
 import importlib.util
 import os
+import re
 import runpy
 import signal
 import sys
@@ -74,10 +75,27 @@ def test_every_command_that_calls_the_service_has_the_options_of_a_connection(
         assert option in text
 
 
-def test_without_a_command_there_is_help(cli: Cli) -> None:
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_on_a_narrow_terminal_cuts_off_nothing(
+    cli: Cli, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide = cli(command, "--help").out
+    monkeypatch.setenv("COLUMNS", "40")
+    text = cli(command, "--help").out
+    assert all(len(row) <= 40 for row in text.splitlines())
+    assert "…" not in text.replace("://…", "")
+    assert set(re.findall(r"--[\w-]+", wide)) <= set(re.findall(r"--[\w-]+", text))
+
+
+@pytest.mark.parametrize("columns", ["40", "80"])
+def test_without_a_command_there_is_help(
+    cli: Cli, columns: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
     end = cli()
     assert end.code == 2
-    assert "Usage:" in end.out + end.err
+    assert end.out.count("Usage:") == 1
+    assert not end.err
 
 
 def test_an_unknown_command_is_a_usage_error(cli: Cli) -> None:
