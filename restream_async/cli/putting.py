@@ -40,9 +40,9 @@ class Job:
     trouble: Trouble | None = None
     _lines: ProgressLines = attrs.field(init=False)
 
-    @_lines.default
-    def _new_lines(self) -> ProgressLines:
-        return ProgressLines(self.console)
+    def __attrs_post_init__(self) -> None:
+        """Begin to count the time between two lines."""
+        self._lines = ProgressLines(self.console)
 
     async def run(self, options: NatsOptions, replicas: int) -> int:
         """Put all there is, and return the exit code."""

@@ -132,9 +132,9 @@ class _Count:
     started: float = attrs.Factory(time.monotonic)
     _lines: ProgressLines = attrs.field(init=False)
 
-    @_lines.default
-    def _new_lines(self) -> ProgressLines:
-        return ProgressLines(self.console)
+    def __attrs_post_init__(self) -> None:
+        """Begin to count the time between two lines."""
+        self._lines = ProgressLines(self.console)
 
     def add(self, undone: Undone) -> None:
         """Count one."""

@@ -118,7 +118,7 @@ class Terminal(io.StringIO):
 class CtrlC(Terminal):
     """A terminal on which Ctrl-C is pressed where an answer is expected."""
 
-    def readline(self, size: int | None = -1, /) -> str:
+    def readline(self, size: int = -1, /) -> str:  # type: ignore[override] # StringIO's own
         signal.raise_signal(signal.SIGINT)
         return super().readline(size)
 
