@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import restream_async.cli as cli_package
 from restream_async.cli import app as app_module
 from restream_async.cli import loop, main
 from restream_async.cli.trouble import why
@@ -31,8 +32,10 @@ def without(
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return real(name, *rest)
 
-    for name in [*sys.modules]:
+    for name, module in [*sys.modules.items()]:
         if name.startswith("restream_async.cli."):
+            # Importing it once more sets both, and both are to be as before.
+            monkeypatch.setattr(cli_package, name.rpartition(".")[2], module)
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(builtins, "__import__", lookup)
 
