@@ -324,9 +324,13 @@ class ConcurrencyLimiter:
         self._pace = None
 
     def _keep_pace(self) -> None:
+        # uvloop's timers end up to a millisecond too early. The request may become due between two
+        # looks at the clock: the first one finds that it has to wait, and the last one that it need
+        # not. So the timer is set again if any of them found that it has to wait.
+        early = self._is_paced()
         self._admit()
         self.tell_of_slot()
-        if self._is_paced():
+        if early or self._is_paced():
             self._arm_pace()
 
     # Outages.

@@ -46,16 +46,25 @@ def mask_url(url: str) -> str:
 
     User info, path and query are where streaming services put keys.
     """
+    host = host_of(url)
+    if host is None:
+        return MASK
+    parts = urlsplit(url)
+    rest = f"/{MASK}" if parts.path.strip("/") or parts.query or parts.fragment else ""
+    return f"{parts.scheme}://{host}{rest}"
+
+
+def host_of(url: str) -> str | None:
+    """Return the host of a stream URL, with its port where it names one; None: it has no host."""
     try:
         parts = urlsplit(url)
         port = f":{parts.port}" if parts.port is not None else ""
     except ValueError:
-        return MASK
+        return None
     if not parts.hostname:
-        return MASK
+        return None
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    rest = f"/{MASK}" if parts.path.strip("/") or parts.query or parts.fragment else ""
-    return f"{parts.scheme}://{host}{port}{rest}"
+    return f"{host}{port}"
 
 
 # Many restreams have the same URL.

@@ -10,9 +10,12 @@ import aiohttp
 import aioresponses
 import pytest
 
+from tests.messages import messages, pytest_runtest_logreport, pytest_sessionfinish
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+__all__ = ["messages", "mocked", "pytest_runtest_logreport", "pytest_sessionfinish"]
 # What the machine that runs the tests has set.
 for _variable in ("RESTREAM_AUTH_SCHEME", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
     for _name in (_variable, _variable.lower()):

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from restream_async.cli.hints import install
 from restream_async.cli.streams import let_go_of_streams, prepare_streams
 
 _EXTRA = frozenset({"typer", "rich"})
@@ -33,8 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.name not in _EXTRA:
             raise
         sys.stderr.write(
-            f"restream-async: the command line needs {error.name}, which is not installed: "
-            "pip install 'restream-async[cli]'\n"
+            f"Error: the command line needs {error.name}, which is not installed: "
+            f"{install('cli')}\n"
         )
         return 2
     finally:

@@ -1,7 +1,7 @@
 """The commands, put together; and what becomes of their troubles."""
 
 from collections.abc import Sequence
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
@@ -9,20 +9,20 @@ from restream_async import RestreamError
 from restream_async.cli.bulk import bulk
 from restream_async.cli.demo import demo
 from restream_async.cli.enqueue import enqueue
+from restream_async.cli.hints import PROGRAM, program
+from restream_async.cli.narrow import suit_help
 from restream_async.cli.one import create, delete, list_, toggle
 from restream_async.cli.sandbox import sandbox
 from restream_async.cli.screen import say_error
 from restream_async.cli.trouble import ExitCode, Trouble, code_of, told, why
 from restream_async.cli.undo import undo
+from restream_async.cli.usage import UsageError, say_usage
 from restream_async.cli.worker import asyncapi, worker
-
-PROGRAM: Final = "restream-async"
 
 app = typer.Typer(
     name=PROGRAM,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode="markdown",
     # typer's own tracebacks would show local variables, keys among them.
     pretty_exceptions_enable=False,
     pretty_exceptions_show_locals=False,
@@ -72,10 +72,17 @@ app.command()(asyncapi)
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line, and return its exit code. Only a bug raises."""
+    suit_help(app)
     try:
-        app(args=list(arguments), prog_name=PROGRAM)
+        code: object = app(args=list(arguments), prog_name=program(), standalone_mode=False)
+        return code if isinstance(code, int) else ExitCode.DONE
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else ExitCode.FAILED
+    except UsageError as error:
+        say_usage(error)
+        return ExitCode.USAGE
+    except typer.Abort:
+        say_error("the input ended before there was an answer; nothing was done")
     except Trouble as trouble:
         say_error(str(trouble))
         return trouble.code

@@ -1,14 +1,35 @@
 """Asking before something is deleted."""
 
+import signal
 import sys
 
-from restream_async.cli.screen import console_on
-from restream_async.cli.trouble import Trouble
+from restream_async.cli.screen import console_on, say
+from restream_async.cli.trouble import ExitCode, Trouble
 
 
 def agreed(question: str) -> bool:
-    """Ask on the terminal; say what to pass where there is none."""
+    """Ask on the terminal; if the answer is no, say that nothing was deleted.
+
+    Raises:
+        Trouble: there is no terminal to ask on, or Ctrl-C was the answer.
+
+    """
     if not sys.stdin.isatty():
-        raise Trouble("there is no terminal to ask on: pass --yes")
-    console_on(sys.stderr).print(question, end="", soft_wrap=True)
-    return sys.stdin.readline().strip().casefold() in {"y", "yes"}
+        raise Trouble("there is no terminal to ask on: pass --yes to delete without being asked")
+    console = console_on(sys.stderr)
+    console.print(question, end=" ", soft_wrap=not console.file.isatty())
+    # An event loop that runs would only note it, and wait for the answer all the same.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        answer = sys.stdin.readline().strip().casefold()
+    except KeyboardInterrupt:
+        answer = None
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if answer is None:
+        console.print()
+        raise Trouble("interrupted: nothing was deleted", ExitCode.INTERRUPTED)
+    if answer in {"y", "yes"}:
+        return True
+    say(console, "Nothing was deleted.")
+    return False

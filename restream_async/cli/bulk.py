@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shlex
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
@@ -12,12 +11,20 @@ import attrs
 import typer
 from rich.console import Console
 
-from restream_async import JournalError, Outcome, RestreamClient, RetryPolicy
+from restream_async import (
+    Created,
+    JournalError,
+    Outcome,
+    OutcomeUnknownError,
+    RestreamClient,
+    RetryPolicy,
+)
 from restream_async.bookkeeping import Repeats
 from restream_async.cli.checking import check
 from restream_async.cli.connection import client_for
 from restream_async.cli.drive import Ride, drive
 from restream_async.cli.files import Role, exists, refuse_shared
+from restream_async.cli.hints import command
 from restream_async.cli.inputs import Format, Reader
 from restream_async.cli.lines import Lines, Span
 from restream_async.cli.loop import run_async
@@ -25,17 +32,28 @@ from restream_async.cli.options import INSISTING, ConnectionOptions, Patience, c
 from restream_async.cli.outputs import LineWriter, Output, outcome_line
 from restream_async.cli.progress import Display, LiveDisplay, display_on
 from restream_async.cli.requests import Requests
-from restream_async.cli.screen import console_on, plural, say, say_error
+from restream_async.cli.screen import (
+    console_on,
+    plural,
+    safe,
+    say,
+    say_error,
+    say_to_copy,
+)
 from restream_async.cli.source import Source
 from restream_async.cli.summary import complaints, summary
 from restream_async.cli.totals import is_unsent
-from restream_async.cli.trouble import ExitCode, Trouble, told, why
+from restream_async.cli.trouble import ExitCode, Trouble, in_short, told, why
 from restream_async.config import InDoubt
 from restream_async.journal import Journal
 
 _NEVER_TWICE: Final = "Never twice, never lost"
 _ANOTHER: Final = "name another journal"
 _ANOTHER_OR_NONE: Final = "(--journal PATH), or keep none (--no-journal --ensure)"
+_MOST_SHOWN: Final = 20
+_ALL_OUTCOMES: Final = "To have every outcome in a file, add --output PATH."
+_TO_UNDO: Final = "To delete what was created:"
+_TO_UNDO_THERE: Final = "To delete what was created, with the same connection options:"
 _TO_RESUME: Final = "To resume, run the same command again: what is done is not sent again."
 _TO_GO_ON: Final = (
     "There is no journal. To go on, add --ensure to the command: it checks for each restream "
@@ -64,8 +82,9 @@ def bulk(  # noqa: PLR0913 - one for each option
         Path | None,
         typer.Option(
             metavar="PATH",
-            help="A new file for the outcomes, readable by you alone.",
-            show_default="standard output",
+            help="A new file for the outcomes, readable by you alone; - writes all of them to "
+            "standard output.",
+            show_default="standard output; on a terminal, only what failed is shown",
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the output file.")] = False,
@@ -161,12 +180,13 @@ def bulk(  # noqa: PLR0913 - one for each option
     videoId, title, streamUrl, streamKey and status (true, 1, yes, on or active; false, 0, no, off
     or inactive); others are ignored. JSON lines have the same names, and a real true or false.
 
-    The outcomes are JSON lines, on standard output or in --output: line, index, outcome, videoId,
-    title; id, status, differences (what the service has otherwise than asked: title, status),
-    origin, attempts, maybeDuplicate; of failed ones errorType, error and httpStatus. They hold no
-    stream keys and no stream URLs. The outcome is "created"; "existing", also where an earlier run
-    created it; "failed", also where the service refused the key; "unknown" where it may exist or
-    not; "not_sent" where the run ended before.
+    The outcomes are JSON lines, on standard output or in --output; a terminal shows only what
+    failed, unless --output asks for all. Each has line, index, outcome, videoId, title; id, status,
+    differences (what the service has otherwise than asked: title, status), origin, attempts,
+    maybeDuplicate; of failed ones errorType, error and httpStatus. They hold no stream keys and no
+    stream URLs. The outcome is "created"; "existing", also where an earlier run created it;
+    "failed", also where the service refused the key; "unknown" where it may exist or not;
+    "not_sent" where the run ended before.
 
     Ctrl-C finishes what is in flight; a second one stops at once. The same command resumes it
     after any end: a journal beside FILE remembers what is done.
@@ -204,6 +224,7 @@ def bulk(  # noqa: PLR0913 - one for each option
             care=Care(journal=journal, repair=repair, ensure=ensure, repeats=repeats),
             lines=checked.lines,
             input_name=source.name,
+            to_undo=_TO_UNDO_THERE if connection.given else _TO_UNDO,
             output=result,
             console=console,
             quiet=quiet,
@@ -259,6 +280,7 @@ class _Job:
     care: Care
     lines: Lines
     input_name: str
+    to_undo: str
     output: Output
     console: Console
     quiet: bool
@@ -277,12 +299,15 @@ class _Job:
         shared = isinstance(display, LiveDisplay) and self.output.leads_to(
             self.console.file.fileno()
         )
-        write = _above(display)
+        failures = _Failures(display, self._line)
+        write = _above(self.console)
         writers: list[LineWriter] = []
         async with contextlib.AsyncExitStack() as stack:
 
             async def open_output(journal: Journal | None) -> None:
                 nonlocal write
+                if self.output.is_shown:
+                    return
                 descriptor = await self.output.open(stack, journal)
                 if not shared:
                     writer = await stack.enter_async_context(LineWriter(descriptor))
@@ -290,8 +315,8 @@ class _Job:
                     writers.append(writer)
 
             async def heed(outcome: Outcome) -> bool:
-                if shared and is_unsent(outcome):
-                    # Nobody reads a line for each of those that happened to be read.
+                if self.output.is_shown:
+                    failures.show(outcome)
                     return True
                 return await write(outcome_line(outcome, self.lines[outcome.index]))
 
@@ -304,6 +329,7 @@ class _Job:
             if ride.cut_short:
                 for writer in writers:
                     writer.abandon()
+        failures.say_rest(self.console)
         return self._end(ride, writers)
 
     def _end(self, ride: Ride, writers: Sequence[LineWriter]) -> int:
@@ -311,10 +337,14 @@ class _Job:
         journal = self.care.journal
         if not self.quiet:
             say(self.console, summary(ride))
+            if self.output.is_shown and (ride.different or ride.counts.maybe_duplicate):
+                say(self.console, _ALL_OUTCOMES)
             if journal is not None:
-                undo = f"restream-async undo {shlex.quote(str(journal))}"
-                hint = f" (to delete what was created: {undo})" if ride.counts.created else ""
-                say(self.console, f"Journal: {journal}{hint}")
+                say_to_copy(self.console, "Journal:", str(journal))
+                # Not what it has only found, which undo leaves alone.
+                if ride.totals.created or ride.totals.earlier:
+                    undo = command("undo", str(journal))
+                    say_to_copy(self.console, self.to_undo, undo)
         for sentence in (
             *complaints(ride, self._line),
             *self._not_done(ride),
@@ -363,9 +393,37 @@ class _Job:
                 yield f"{lost} could not be written to {self.output.name}: {cause}{stopped}"
 
 
-def _above(display: Display) -> Callable[[str], Awaitable[bool]]:
+@attrs.define
+class _Failures:
+    """Tells a person which restreams failed; of many, which were the first."""
+
+    _display: Display
+    _line: Callable[[int], str]
+    _count: int = 0
+
+    def show(self, outcome: Outcome) -> None:
+        """Tell of an outcome, if it is a failure."""
+        if isinstance(outcome, Created) or is_unsent(outcome):
+            return
+        self._count += 1
+        if self._count <= _MOST_SHOWN:
+            new, error = outcome.request, outcome.error
+            unknown = isinstance(error, OutcomeUnknownError)
+            what = "may exist or not" if unknown else "was not created"
+            where = f"{self._line(outcome.index)} (video {new.video_id}, {new.title})"
+            self._display.note(safe(f"{where} {what}: {in_short(error)}"))
+
+    def say_rest(self, console: Console) -> None:
+        """Tell how many failures were not shown."""
+        more = self._count - _MOST_SHOWN
+        if more > 0:
+            say(console, f"… and {plural(more, 'more failure')}. {_ALL_OUTCOMES}")
+
+
+def _above(console: Console) -> Callable[[str], Awaitable[bool]]:
     async def write(line: str) -> bool:
-        display.note(line)
+        # In one piece, which the terminal breaks: a line break would be part of what is copied.
+        console.print(line, soft_wrap=True)
         return True
 
     return write

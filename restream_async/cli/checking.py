@@ -69,11 +69,12 @@ def check(reader: Reader, lines: Iterable[bytes], console: Console) -> Checked:
     if bad > _MOST_SHOWN:
         say(console, f"… and {plural(bad - _MOST_SHOWN, 'more bad line')}")
     if reader.extra:
-        say(console, f"Note: {name} has more than is needed, left out: {', '.join(reader.extra)}")
+        unused = ", ".join(reader.extra)
+        say(console, f"Note: {name} has columns or fields that are not used: {unused}")
     if bad:
         raise Trouble(
-            f"{plural(bad, 'line')} of {name} cannot be sent, so nothing was: correct "
-            f"{'it' if bad == 1 else 'them'} and run this again"
+            f"{plural(bad, 'line')} of {name} cannot be sent, so nothing was sent: correct "
+            f"{'it' if bad == 1 else 'them'} and run the same command again"
         )
     if not found:
         raise Trouble(f"no restreams in {name}")

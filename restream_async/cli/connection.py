@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from restream_async import ConfigurationError, RestreamClient, RetryPolicy
+from restream_async.cli.hints import command
 from restream_async.cli.options import ConnectionOptions
 from restream_async.cli.secrets import secret_in
 from restream_async.cli.trouble import Trouble, told, why
@@ -75,5 +76,5 @@ def _refuse_if_missing(options: ConnectionOptions) -> None:
     if missing:
         raise Trouble(
             f"the service is not configured: set {', '.join(missing)}; to try things out without "
-            "one, run `restream-async sandbox` in another shell"
+            f"one, run `{command('sandbox')}` in another shell"
         )

@@ -155,9 +155,9 @@ def _introduction(faults: Faults, base_url: str, count: int) -> Text:
     )
     return Text.assemble(
         (f"Creating {plural(count, 'restream')} for {plural(videos, 'live video')}", "bold"),
-        f"\nin a sandbox of the service inside this process, {base_url}.\n"
-        f"On purpose, it fails {before} of the creations before it stores them,\n"
-        f"and {after} after it has stored them: only its answer is lost.\n",
+        f" in a sandbox of the service inside this process, {base_url}.\n"
+        f"On purpose, it fails {before} of the creations before it stores them, and {after} after "
+        "it has stored them: only its answer is lost.\n",
     )
 
 

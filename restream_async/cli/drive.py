@@ -19,6 +19,7 @@ from restream_async.cli.lines import Span
 from restream_async.cli.pace import Meter
 from restream_async.cli.progress import STOPPING, Display, Ticker
 from restream_async.cli.totals import Totals, is_unsent
+from restream_async.cli.trouble import told
 from restream_async.model import Origin
 from restream_async.report import BulkCounts, Duplicate
 
@@ -99,7 +100,7 @@ class _Record:
             self.different += bool(outcome.differences)
         else:
             name = type(outcome.error).__name__
-            self.examples[name] = self.examples.get(name) or str(outcome.error)
+            self.examples[name] = self.examples.get(name) or told(outcome.error)
 
     def spans(self, *marks: int) -> tuple[Span, ...]:
         """Return the items of these marks, as those that follow each other."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import attrs
 import typer
 
+from restream_async.cli.hints import install
 from restream_async.cli.options import gathered
 from restream_async.cli.trouble import Trouble
 from restream_async.errors import ConfigurationError
@@ -128,9 +129,7 @@ def worker_extra() -> Generator[None]:
         missing = error.name
     else:
         return
-    raise Trouble(
-        f"this needs {missing}, which is not installed: pip install 'restream-async[cli,worker]'"
-    )
+    raise Trouble(f"this needs {missing}, which is not installed: {install('cli', 'worker')}")
 
 
 def on_nats(command: Callable[..., None]) -> Callable[..., None]:

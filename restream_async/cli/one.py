@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import typer
 from rich import box
@@ -18,21 +18,33 @@ from rich.text import Text
 from restream_async import InvalidRestreamError, NewRestream, Restream, RestreamClient
 from restream_async.cli.ask import agreed
 from restream_async.cli.connection import client_for
+from restream_async.cli.hints import command
 from restream_async.cli.loop import run_async
 from restream_async.cli.options import ConnectionOptions, connected
 from restream_async.cli.screen import console_on, plural, result_console, safe, say
 from restream_async.cli.secrets import stream_key
 from restream_async.cli.trouble import ExitCode, Trouble
-from restream_async.redaction import mask_url
+from restream_async.redaction import host_of, mask_url
 
 _T = TypeVar("_T")
 
 _AsJson = Annotated[
-    bool, typer.Option("--json", help="Print JSON, for machines: no stream keys, no stream URLs.")
+    bool,
+    typer.Option(
+        "--json", help="Print JSON, for machines: no stream keys, of stream URLs only the host."
+    ),
 ]
 _RestreamId = Annotated[
-    str, typer.Argument(metavar="ID", help="The id of a restream, as create and list show it.")
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="The id of a restream, as create and list show it. "
+        "One that begins with a dash stands after --.",
+    ),
 ]
+
+# A width in columns that nothing is cut to.
+_UNBOUNDED: Final = 10_000
 
 # What the library's fields are called here.
 _FIELDS = {
@@ -41,6 +53,9 @@ _FIELDS = {
     "stream_url": "--url",
     "stream_key": "the stream key",
 }
+
+
+_ARGUMENTS = {"video_id": "VIDEO_ID", "restream_id": "ID"}
 
 
 @connected
@@ -82,8 +97,8 @@ def create(  # noqa: PLR0913 - one for each option
         restream = _call(
             client,
             lambda: client.create(new),
-            doubt=f"the restream of {safe(video_id)} may have been created or not: see "
-            "restream-async list",
+            doubt=f"the restream of {safe(video_id)} may or may not have been created: see "
+            f"{command('list', safe(video_id))}",
         )
         state = "active" if restream.status else "inactive"
         _tell(
@@ -102,7 +117,12 @@ def list_(
     connection: ConnectionOptions,
     *,
     video_id: Annotated[
-        str, typer.Argument(metavar="VIDEO_ID", help="Public identifier of the live video.")
+        str,
+        typer.Argument(
+            metavar="VIDEO_ID",
+            help="Public identifier of the live video. "
+            "One that begins with a dash stands after --.",
+        ),
     ],
     as_json: _AsJson = False,
 ) -> None:
@@ -118,8 +138,13 @@ def list_(
             return
         if not console.file.isatty():
             # The reader is not a terminal: no cell is cut to a width.
-            console.width = 10_000
-        console.print(_table(restreams))
+            console.width = _UNBOUNDED
+        table = _table(restreams)
+        wide = console.measure(table, options=console.options.update(max_width=_UNBOUNDED))
+        if wide.maximum <= console.width:
+            console.print(table)
+        else:
+            say(console, _below_each_other(restreams))
 
 
 @connected
@@ -134,8 +159,8 @@ def toggle(
     toggled = _call(
         client,
         lambda: client.toggle(restream_id),
-        doubt=f"restream {safe(restream_id)} may have been switched or not: see "
-        "restream-async list",
+        doubt=f"restream {safe(restream_id)} may or may not have been switched: see "
+        f"{command('list', 'VIDEO_ID')}",
     )
     state = "active" if toggled.status else "inactive"
     _tell(
@@ -155,16 +180,17 @@ def delete(
 ) -> None:
     """Delete a restream, after asking."""
     client = client_for(connection)
-    if not yes and not agreed(f"Delete restream {safe(restream_id)}? [y/N] "):
-        raise Trouble("nothing was deleted", ExitCode.FAILED)
+    if not yes and not agreed(f"Delete restream {safe(restream_id)}? [y/N]"):
+        return
     deleted = _call(
         client,
         lambda: client.delete(restream_id),
-        doubt=f"restream {safe(restream_id)} may have been deleted or not: run this again",
+        doubt=f"restream {safe(restream_id)} may or may not have been deleted: run the same "
+        "command again",
     )
     if not deleted:
         raise Trouble(
-            f"the service did not delete restream {safe(restream_id)}, and did not say why",
+            f"the service did not delete restream {safe(restream_id)}, and gave no reason",
             ExitCode.FAILED,
         )
     with result_console(f"restream {safe(restream_id)} was deleted") as console:
@@ -190,7 +216,7 @@ def _call(client: RestreamClient, ask: Callable[[], Awaitable[_T]], *, doubt: st
     try:
         return run_async(call())
     except InvalidRestreamError as error:
-        sentence, code = str(error), ExitCode.USAGE
+        sentence, code = f"{_ARGUMENTS[error.field]} {error.reason}", ExitCode.USAGE
     except KeyboardInterrupt:
         sentence = f"{end}: {doubt}" if doubt else end
     raise Trouble(sentence, code)
@@ -202,6 +228,7 @@ def _public(restream: Restream) -> dict[str, Any]:
         "videoId": restream.video_id,
         "title": restream.title,
         "status": restream.status,
+        "host": host_of(restream.stream_url),
     }
 
 
@@ -227,11 +254,23 @@ def _table(restreams: list[Restream]) -> Table:
     table.add_column("status")
     table.add_column("to", overflow="fold")
     for each in restreams:
-        status = Text("active", "green") if each.status else Text("inactive", "dim")
-        table.add_row(
-            Text(safe(each.id)),
-            Text(safe(each.title)),
-            status,
-            Text(safe(mask_url(each.stream_url))),
-        )
+        table.add_row(*_cells(each))
     return table
+
+
+def _below_each_other(restreams: list[Restream]) -> Text:
+    """Return what the table says for a terminal that is too narrow for it."""
+    parts = [Text(plural(len(restreams), "restream"), "italic")]
+    for each in restreams:
+        shown, title, status, to = _cells(each)
+        parts += [Text.assemble("\n", shown, "  ", status), title, to]
+    return Text("\n").join(parts)
+
+
+def _cells(restream: Restream) -> tuple[Text, Text, Text, Text]:
+    return (
+        Text(safe(restream.id)),
+        Text(safe(restream.title)),
+        Text("active", "green") if restream.status else Text("inactive", "dim"),
+        Text(safe(mask_url(restream.stream_url))),
+    )

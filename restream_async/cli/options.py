@@ -3,6 +3,7 @@
 import functools
 import inspect
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Concatenate, Final, ParamSpec, TypeAlias
@@ -82,6 +83,14 @@ class ConnectionOptions:
             rich_help_panel=_PANEL,
         ),
     ] = False
+
+    @property
+    def given(self) -> bool:
+        """Whether any of it stands on the command line, not only in the environment."""
+        return any(
+            value not in {None, False} and str(value) != os.environ.get(f"RESTREAM_{name.upper()}")
+            for name, value in attrs.asdict(self).items()
+        )
 
 
 def connected(

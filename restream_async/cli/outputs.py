@@ -78,6 +78,8 @@ class Output:
 
     Attributes:
         name: what to call it.
+        is_shown: whether nobody asked for the outcomes, and they would go to a terminal: a person
+            wants to read of the failures only.
 
     """
 
@@ -91,6 +93,7 @@ class Output:
         """
         self._path = None if path is None or str(path) in _STDOUT else path
         self._force = force
+        self.is_shown = path is None and sys.stdout.isatty()
         self.name = "standard output" if self._path is None else str(self._path)
 
     @property

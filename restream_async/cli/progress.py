@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -14,12 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from restream_async.cli.pace import Meter, Snapshot
-from restream_async.cli.screen import is_lively, lasting, say
+from restream_async.cli.screen import LOG_EVERY, is_lively, lasting, say, time_of_day
 from restream_async.cli.totals import Totals
 from restream_async.cli.trouble import trouble_of_service
 from restream_async.stats import Stats
 
-_PLAIN_EVERY: Final = 2.0
 _LIVE_EVERY: Final = 0.125
 # A longer bar is no easier to read.
 _WIDEST_BAR: Final = 60
@@ -83,13 +82,22 @@ class QuietDisplay:
 
 
 class PlainDisplay(QuietDisplay):
-    """One line every two seconds, and a last one: for logs, pipes and CI."""
+    """One line every ten seconds with the time of day, and a last one: for logs, pipes and CI."""
 
-    every: float = _PLAIN_EVERY
+    every: float = LOG_EVERY
+
+    def __init__(self, console: Console, clock: Callable[[], str] = time_of_day) -> None:
+        """Write to `console`; `clock` returns the time of day."""
+        super().__init__(console)
+        self._clock = clock
 
     def show(self, snapshot: Snapshot) -> None:
         """Print a line."""
-        say(self._console, line(snapshot))
+        self.note(line(snapshot))
+
+    def note(self, text: str) -> None:
+        """Print a line, with the time of day."""
+        super().note(f"{self._clock()}  {text}")
 
 
 class LiveDisplay:
@@ -113,7 +121,7 @@ class LiveDisplay:
 
     def note(self, text: str) -> None:
         """Print a line above the picture."""
-        self._console.print(text, soft_wrap=True)
+        say(self._console, text)
 
     def close(self) -> None:
         """Leave the last picture standing; the cursor is back."""
@@ -161,12 +169,13 @@ class Ticker:
 def line(snapshot: Snapshot) -> str:
     """Return a snapshot as one line."""
     stats = snapshot.stats
-    parts = [
-        *(f"{count:,} {name}" for name, count, _ in _outcomes(snapshot.totals)),
-        f"{stats.retries:,} retries",
-        f"{stats.in_flight:,} in flight (limit {stats.limit:,})",
-        _rate(snapshot),
-    ]
+    parts = [f"{count:,} {name}" for name, count, _ in _outcomes(snapshot.totals) if count]
+    if stats.retries:
+        parts.append(f"{stats.retries:,} retries")
+    if not snapshot.over:
+        parts.append(f"{stats.in_flight:,} in flight (limit {stats.limit:,})")
+    if snapshot.rate is not None:
+        parts.append(_rate(snapshot))
     if snapshot.over:
         parts.append(f"took {lasting(snapshot.elapsed)}")
     elif snapshot.stopping:
@@ -175,7 +184,7 @@ def line(snapshot: Snapshot) -> str:
         parts.append("checking once more those whose answer was lost")
     elif snapshot.held:
         parts.append(_held(stats))
-    else:
+    elif snapshot.left is not None:
         parts.append(f"{_left(snapshot)} left")
     return f"{_share(snapshot):>5}  {snapshot.done:,} of {snapshot.total:,}: {', '.join(parts)}"
 
@@ -183,10 +192,8 @@ def line(snapshot: Snapshot) -> str:
 def picture(snapshot: Snapshot, width: int) -> RenderableType:
     """Return a snapshot as a bar with the numbers under it, for so many columns."""
     head = Table.grid(padding=(0, 2))
-    # The rest of the line is for the percentage and the count.
-    wide = max(10, min(_WIDEST_BAR, width - 32))
     head.add_row(
-        ProgressBar(total=snapshot.total, completed=snapshot.done, width=wide),
+        ProgressBar(total=snapshot.total, completed=snapshot.done, width=bar_width(width)),
         Text(_share(snapshot), "bold"),
         Text(f"{snapshot.done:,} of {snapshot.total:,}"),
     )
@@ -206,22 +213,26 @@ def picture(snapshot: Snapshot, width: int) -> RenderableType:
     return Padding(Group(*parts), (0, 2), expand=False)
 
 
+def bar_width(columns: int) -> int:
+    """Return how wide a bar may be on a terminal of so many columns, with numbers beside it."""
+    return max(10, min(_WIDEST_BAR, columns - 32))
+
+
 def _numbers(snapshot: Snapshot, *, columns: int) -> Table:
     stats = snapshot.stats
-    time = ("took", lasting(snapshot.elapsed)) if snapshot.over else ("time left", _left(snapshot))
+    took = ("took", lasting(snapshot.elapsed), "")
+    time = took if snapshot.over else ("time left", _left(snapshot), "")
     created, failed, *others = (
         (name, f"{count:,}", style if count else "")
         for name, count, style in _outcomes(snapshot.totals)
     )
-    cells = [
-        created,
-        ("in flight", f"{stats.in_flight:,} of {stats.limit:,}", ""),
-        ("rate", _rate(snapshot), ""),
-        failed,
-        ("retries", f"{stats.retries:,}", "yellow" if stats.retries else ""),
-        (*time, ""),
-        *others,
-    ]
+    # While it goes on, each number keeps its place; at the end, the summary says what there was.
+    in_flight = ("in flight", f"{stats.in_flight:,} of {stats.limit:,}", "")
+    retries = ("retries", f"{stats.retries:,}", "yellow" if stats.retries else "")
+    rate = ("rate", _rate(snapshot), "")
+    cells = [created, in_flight, rate, failed, retries, time, *others]
+    if snapshot.over:
+        cells = [cell for cell in (retries, rate, time) if cell[1] != "0"]
     table = Table.grid(padding=(0, 1))
     for _ in range(columns):
         table.add_column(style="dim", min_width=9)

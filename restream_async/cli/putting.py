@@ -13,14 +13,15 @@ from rich.text import Text
 from restream_async import ConfigurationError, NewRestream
 from restream_async.cli.interrupts import Interrupts
 from restream_async.cli.nats import NatsChoice
-from restream_async.cli.screen import is_lively, lasting, plural, say, say_error
-from restream_async.cli.summary import counted, verdict_mark
+from restream_async.cli.progress import bar_width
+from restream_async.cli.screen import ProgressLines, is_lively, lasting, plural, say, say_error
+from restream_async.cli.summary import headed, verdict_mark
 from restream_async.cli.trouble import ExitCode, Trouble
 from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
 from restream_async.worker.publishing import Published, Publisher, UnpublishedError
 from restream_async.worker.topology import declare_streams
 
-_PLAIN_EVERY: Final = 2.0
+_AGAIN: Final = "run the same command again, what is on the stream is not put there twice"
 
 
 @attrs.define(kw_only=True)
@@ -37,7 +38,11 @@ class Job:
     known: int = 0
     stopped: bool = False
     trouble: Trouble | None = None
-    _said: float = attrs.field(factory=time.monotonic)
+    _lines: ProgressLines = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Begin to count the time between two lines."""
+        self._lines = ProgressLines(self.console)
 
     async def run(self, options: NatsOptions, replicas: int) -> int:
         """Put all there is, and return the exit code."""
@@ -73,10 +78,10 @@ class Job:
         if not self.quiet:
             say(self.console, self._summary(time.monotonic() - start))
         if problem:
-            say_error(f"{problem}; run this again, what is on the stream is not put twice")
+            say_error(f"{problem}; {_AGAIN}")
             return ExitCode.FAILED
         if interrupts.exit_code is not None:
-            say_error("interrupted: run this again, what is on the stream is not put twice")
+            say_error(f"interrupted: {_AGAIN}")
             return interrupts.exit_code
         if self.trouble is not None:
             raise self.trouble
@@ -99,15 +104,13 @@ class Job:
             self.new += 1
         else:
             self.known += 1
-        lively = is_lively(self.console)
-        if not (self.quiet or lively) and time.monotonic() - self._said >= _PLAIN_EVERY:
-            self._said = time.monotonic()
+        if not (self.quiet or is_lively(self.console)):
             done = self.new + self.known
-            say(self.console, f"{done * 100 // self.total:>3} %  {done:,} of {self.total:,}")
+            self._lines.offer(f"{done * 100 // self.total:>3} %  {done:,} of {self.total:,}")
 
     def _progress(self) -> Progress:
         return Progress(
-            BarColumn(),
+            BarColumn(bar_width(self.console.width)),
             TextColumn("{task.percentage:>3.0f} %"),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
@@ -121,7 +124,7 @@ class Job:
         head.append(f"{done:,} of {plural(self.total, 'restream')} on the stream ", "bold")
         head.append(f"{self.nats.stream}, in {lasting(took)}")
         rows = [(self.new, "put there now"), (self.known, "that it had already")]
-        return Text("\n").join([head, counted(rows)])
+        return headed(head, rows)
 
 
 async def _connected(options: NatsOptions) -> Client:

@@ -14,7 +14,7 @@ from restream_async.cli.interrupts import Interrupts
 from restream_async.cli.loop import run_async
 from restream_async.cli.options import duration
 from restream_async.cli.screen import console_on, result_console, say
-from restream_async.cli.summary import counted
+from restream_async.cli.summary import headed
 from restream_async.cli.trouble import Trouble, why
 from restream_async.sandbox import Faults, Sandbox
 
@@ -72,11 +72,14 @@ async def _serve(ready: Sandbox, console: Console, where: str) -> None:
         try:
             await stack.enter_async_context(ready)
         except OSError as error:
-            sentence = f"cannot listen on {where}: {why(error)}; name another --port, or 0"
+            # asyncio says the address once more before the reason.
+            reason = why(error).rpartition(": ")[2]
+            sentence = f"cannot listen on {where}: {reason}; name another --port, or 0 for any"
         else:
             say(console, _introduction(ready))
             with result_console() as results:
-                say(results, _exports(ready))
+                # In one piece each, to be pasted.
+                results.print(_exports(ready), soft_wrap=True)
             async with Interrupts(stop.set):
                 await stop.wait()
             say(console, _summary(ready))
@@ -107,10 +110,10 @@ def _summary(ready: Sandbox) -> Text:
     rows = [
         (counts.posts, "creations asked for"),
         (counts.lists + counts.toggles + counts.deletes, "lists, toggles and deletions asked for"),
-        (counts.faults.total, "faults made"),
-        (counts.shed, "turned away for want of capacity"),
-        (counts.limited, "turned away by the rate limit"),
+        (counts.faults.total, "failed on purpose"),
+        (counts.shed, "refused, as the capacity was used up"),
+        (counts.limited, "refused by the rate limit"),
         (counts.stored, "restreams stored in the end"),
-        (sum(len(group) - 1 for group in ready.duplicates()), "of them there more than once"),
+        (sum(len(group) - 1 for group in ready.duplicates()), "of them stored more than once"),
     ]
-    return Text("\n").join([Text("\nThe sandbox is closed", "bold"), counted(iter(rows))])
+    return headed(Text("\nThe sandbox is closed", "bold"), rows)

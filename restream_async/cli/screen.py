@@ -2,8 +2,10 @@
 
 import contextlib
 import datetime as dt
+import re
 import sys
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, Final, TextIO, cast
 
 from rich.console import Console
@@ -12,6 +14,11 @@ from rich.text import Text
 from restream_async.cli.trouble import ExitCode, Trouble, why
 from restream_async.redaction import clean
 
+# Seconds between two lines of progress.
+LOG_EVERY: Final = 10.0
+TERMINAL_EVERY: Final = 2.0
+# As `summary.counted` writes them.
+_NUMBER: Final = re.compile(r" +[\d,]+  ")
 _LONGEST: Final = 2000
 _MINUTE: Final = 60
 _HOUR: Final = 3600
@@ -82,7 +89,58 @@ def is_lively(console: Console) -> bool:
 
 def say(console: Console, text: str | Text) -> None:
     """Print one or more lines; elsewhere than on a terminal they are not wrapped."""
-    console.print(text, soft_wrap=not console.file.isatty())
+    if console.file.isatty():
+        text = Text("\n").join(_wrapped(console, Text(text) if isinstance(text, str) else text))
+    console.print(text, soft_wrap=True)
+
+
+def _wrapped(console: Console, text: Text) -> Iterator[Text]:
+    """Yield lines as wide as a terminal; what a number counts stays in its column."""
+    for line in text.split(allow_blank=True):
+        number = _NUMBER.match(line.plain)
+        indent = number.end() if number else 0
+        lines = line[indent:].wrap(console, max(1, console.width - indent))
+        for part in lines:
+            part.rstrip()
+        yield line[:indent] + lines[0]
+        for part in lines[1:]:
+            yield Text(" " * indent) + part
+
+
+def say_to_copy(console: Console, lead: str, text: str) -> None:
+    """Print what is to be copied in one piece: on a narrow terminal, below what leads to it."""
+    room = not console.file.isatty() or len(lead) + 1 + len(text) <= console.width
+    console.print(lead, text, sep=" " if room else "\n", soft_wrap=True)
+
+
+def time_of_day() -> str:
+    """Return for example `14:05:09`."""
+    return time.strftime("%H:%M:%S")
+
+
+class ProgressLines:
+    """Progress as lines: on a terminal every two seconds; in a log every ten, with the time."""
+
+    def __init__(
+        self,
+        console: Console,
+        *,
+        now: Callable[[], float] = time.monotonic,
+        clock: Callable[[], str] = time_of_day,
+    ) -> None:
+        """Write to `console`; `now` returns seconds, `clock` the time of day."""
+        self._console = console
+        self._now = now
+        self._clock = clock
+        self._every = TERMINAL_EVERY if is_lively(console) else LOG_EVERY
+        self._last = now()
+
+    def offer(self, text: str) -> None:
+        """Print a line if the next one is due."""
+        if self._now() - self._last < self._every:
+            return
+        self._last = self._now()
+        say(self._console, text if is_lively(self._console) else f"{self._clock()}  {text}")
 
 
 def say_error(sentence: str) -> None:

@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 from rich.text import Text
 
 from restream_async.cli.drive import Ride
+from restream_async.cli.hints import command
 from restream_async.cli.screen import lasting, plural, safe
 from restream_async.cli.trouble import told, trouble_of_service
 from restream_async.report import Duplicate
@@ -21,42 +22,41 @@ _WIDTH: Final = 9
 
 def summary(ride: Ride) -> Text:
     """Return what became of all restreams: a headline, and the numbers under it."""
-    parts = [headline(ride)]
-    if origins := [row for row in _origins(ride) if row[0]]:
-        parts.append(counted(origins))
+    text = headed(headline(ride), _origins(ride))
     if ride.totals.failed:
-        parts += [Text("Not created:", "bold"), counted(_failures(ride))]
-    return Text("\n").join(parts)
+        text = Text("\n").join([text, headed(Text("Not created:", "bold"), _failures(ride))])
+    return text
 
 
 def headline(ride: Ride) -> Text:
-    """Return for example `✓ 4 restreams created, 2 existed already, 0 failed, in 1.2 s`."""
+    """Return for example `✓ 4 restreams created, 2 existed already, in 1.2 s`."""
     totals = ride.totals
+    bad = "bold red"
+    kinds = [
+        (totals.created, "created", "bold"),
+        (totals.existing, "existed already", "bold"),
+        (totals.earlier, "created by an earlier run", "bold"),
+        (totals.failed, "failed", bad),
+        (totals.in_doubt + ride.unknown, "in doubt", bad),
+        (totals.refused, "refused", bad),
+        (totals.not_sent, "not sent", bad),
+    ]
     text = verdict_mark(good=ride.is_perfect)
-    text.append(f"{plural(totals.created, 'restream')} created", "bold")
-    for count, what in (
-        (totals.existing, "existed already"),
-        (totals.earlier, "created by an earlier run"),
-    ):
-        if count:
-            text.append(f", {count:,} {what}")
-    text.append(", ")
-    text.append(f"{totals.failed:,} failed", "bold red" if totals.failed else "")
-    for count, what in (
-        (totals.in_doubt + ride.unknown, "in doubt"),
-        (totals.refused, "refused"),
-        (totals.not_sent, "not sent"),
-    ):
-        if count:
-            text.append(", ")
-            text.append(f"{count:,} {what}", "bold red")
-    text.append(f", in {lasting(ride.seconds)}")
-    return text
+    there = [kind for kind in kinds if kind[0]]
+    for number, (count, what, style) in enumerate(there):
+        counted_ = f", {count:,}" if number else plural(count, "restream")
+        text.append(f"{counted_} {what}", style)
+    return text.append(f", in {lasting(ride.seconds)}")
 
 
 def verdict_mark(*, good: bool) -> Text:
     """Return a green tick or a red cross."""
     return Text("✓ ", "bold green") if good else Text("✗ ", "bold red")
+
+
+def headed(head: Text, rows: Iterable[Count]) -> Text:
+    """Set numbers under a head, each with what it counts; what there is none of has no line."""
+    return Text("\n").join([head, *(counted([row]) for row in rows if row[0])])
 
 
 def counted(rows: Iterable[Count]) -> Text:
@@ -71,16 +71,17 @@ def complaints(ride: Ride, place: Callable[[int], str]) -> Iterator[str]:
         yield _complaint(duplicate, place(duplicate.index))
     more = len(ride.duplicates) - _MOST_DUPLICATES
     if more > 0:
-        yield f"{plural(more, 'more restream')} turned up once too often: list those of the videos"
+        restreams, videos = plural(more, "more restream"), command("list", "VIDEO_ID")
+        yield f"{restreams} like these: list their videos ({videos}) to see them"
     if any(len(duplicate.extra) > len(duplicate.deleted) for duplicate in ride.duplicates):
         yield (
-            "the service stored these copies after it had said that it failed, or they were there "
-            "before: delete what is too much"
+            "the service stored these copies after it had answered with an error, or they existed "
+            f"before: delete those that should not be there ({command('delete', 'ID')})"
         )
     if ride.unchecked:
         yield (
-            f"{plural(ride.unchecked, 'restream')} could not be looked for once more after a lost "
-            "answer: list those of the videos to see whether one is there twice"
+            f"{plural(ride.unchecked, 'restream')} could not be checked again after a lost answer: "
+            f"list their videos ({command('list', 'VIDEO_ID')}) to see whether any exists twice"
         )
     if ride.error is not None:
         yield told(ride.error)
@@ -93,11 +94,11 @@ def _complaint(duplicate: Duplicate, place: str) -> str:
     there = (each for each in duplicate.extra if each not in duplicate.deleted)
     ids = ", ".join(map(str, (duplicate.kept, *there)))
     if duplicate.reported_failed:
-        return f"{where} was called failed, but turned up later: id {ids}"
+        return f"{where} exists, although it was reported as failed or in doubt: id {ids}"
     if set(duplicate.deleted) == set(duplicate.extra):
         deleted = ", ".join(map(str, duplicate.deleted))
-        return f"{where} was there more than once: id {duplicate.kept} stays, deleted {deleted}"
-    return f"{where} is there more than once: ids {ids}"
+        return f"{where} existed more than once: id {duplicate.kept} stays, deleted {deleted}"
+    return f"{where} exists more than once: ids {ids}"
 
 
 def _origins(ride: Ride) -> Iterator[Count]:
@@ -105,14 +106,14 @@ def _origins(ride: Ride) -> Iterator[Count]:
     if counts.posted:
         yield ride.at_once, "by the first attempt"
         yield counts.posted - ride.at_once, "by a further attempt, after one that failed"
-    yield counts.confirmed, "confirmed after a lost answer"
+    yield counts.confirmed, "found to exist after a lost answer"
     yield (
         ride.different,
         "with another title or status than asked: see `differences` in the outcomes",
     )
     yield (
         counts.maybe_duplicate,
-        "of these perhaps twice, as looking failed too: maybeDuplicate in the outcomes",
+        "that may exist twice, as the check failed too: see `maybeDuplicate` in the outcomes",
     )
 
 

@@ -5,11 +5,13 @@ from enum import IntEnum
 from typing import Final
 
 from restream_async.errors import (
+    ApiError,
     CallError,
     CertificateError,
     ForbiddenError,
     JournalError,
     OutageError,
+    OutcomeUnknownError,
     ProxyError,
     RestreamError,
     TransportError,
@@ -95,6 +97,19 @@ def in_our_words(error: RestreamError) -> str:
     theirs = error.note if isinstance(error, CallError) else sentence
     ours = _ARGUMENT.sub(lambda found: _WORDS[found[0]], theirs)
     return sentence.replace(theirs, ours) if theirs else sentence
+
+
+def in_short(error: RestreamError) -> str:
+    """Return what went wrong, without what was asked, and without the page of a cache."""
+    match error:
+        case OutcomeUnknownError():
+            return in_short(error.doubt)
+        case ApiError(errors=(), messages=()):
+            return f"{error.status} {error.reason}".rstrip()
+        case CallError():
+            return clean(error.summary, _LONGEST_CAUSE)
+        case _:
+            return clean(str(error), _LONGEST_CAUSE)
 
 
 def _next_step(error: RestreamError) -> str:

@@ -1,6 +1,5 @@
 """`undo`: delete what the runs of a journal have created."""
 
-import shlex
 import sys
 import time
 from pathlib import Path
@@ -14,16 +13,23 @@ from restream_async import JournalError, RestreamClient
 from restream_async.cli.ask import agreed
 from restream_async.cli.connection import client_for
 from restream_async.cli.files import exists
+from restream_async.cli.hints import command
 from restream_async.cli.interrupts import Interrupts
 from restream_async.cli.loop import run_async
 from restream_async.cli.options import ConnectionOptions, Patience, connected
-from restream_async.cli.screen import console_on, lasting, plural, safe, say, say_error
+from restream_async.cli.screen import (
+    ProgressLines,
+    console_on,
+    lasting,
+    plural,
+    safe,
+    say,
+    say_error,
+)
 from restream_async.cli.trouble import ExitCode, Trouble, told
 from restream_async.errors import NotSentError
 from restream_async.undo import Undo, Undone
 
-_EVERY: Final = 2.0
-"""Seconds between two lines of progress."""
 _MOST_COMPLAINTS: Final = 20
 
 
@@ -69,19 +75,16 @@ def undo(
 async def _undo(client: RestreamClient, journal: Path, *, yes: bool, include_found: bool) -> int:
     console = console_on(sys.stderr)
     async with client, client.undo(journal, include_found=include_found) as undoing:
-        stay = _staying(undoing)
-        if undoing.unsure:
-            what = plural(undoing.unsure, "restream")
-            say_error(
-                f"{what} under way when the run ended may exist too: run the bulk command again "
-                "to find out, and undo after that"
-            )
         if not undoing.total:
-            say(console, f"There is nothing to delete.{stay}")
-            return ExitCode.FAILED if undoing.unsure else ExitCode.DONE
-        what = plural(undoing.total, "restream")
-        if not yes and not agreed(f"Delete {what} that {journal} has created?{stay} [y/N] "):
-            raise Trouble("nothing was deleted", ExitCode.FAILED)
+            say(console, f"There is nothing to delete.{_staying(undoing)}")
+            return _end(undoing, ExitCode.DONE)
+        made = "created or found" if include_found else "created"
+        question = (
+            f"Delete {plural(undoing.total, 'restream')} that the runs of {journal} {made}?"
+            f"{_staying(undoing)} [y/N]"
+        )
+        if not yes and not agreed(question):
+            return ExitCode.DONE
         count = _Count(console=console, total=undoing.total)
 
         def stop() -> None:
@@ -90,16 +93,32 @@ async def _undo(client: RestreamClient, journal: Path, *, yes: bool, include_fou
 
         async with Interrupts(stop) as interrupts:
             await undoing.carry_out(count.add)
-        unsure = bool(undoing.unsure)
-    code = count.end(journal, interrupts.exit_code)
-    return ExitCode.FAILED if code == ExitCode.DONE and unsure else code
+        code = count.end(_staying(undoing), interrupts.exit_code)
+        return _end(undoing, code)
 
 
 def _staying(undoing: Undo) -> str:
     if not undoing.left_alone:
         return ""
     found = plural(undoing.left_alone, "restream")
-    return f" ({found} that the runs found, perhaps from before, will stay: see --include-found.)"
+    it, stays = ("it", "stays") if undoing.left_alone == 1 else ("them", "stay")
+    return (
+        f" {found} {stays}, as the runs may not have created {it} "
+        f"(--include-found deletes {it} too)."
+    )
+
+
+def _end(undoing: Undo, code: int) -> int:
+    """Say what may exist besides, and return the exit code."""
+    if not undoing.unsure:
+        return code
+    say_error(
+        f"{plural(undoing.unsure, 'more restream')} may exist: the run was cut off before it had "
+        "an answer, and the journal knows no ids of them. Look at their videos "
+        f"({command('list', 'VIDEO_ID')}), and delete what should not be there "
+        f"({command('delete', 'ID')})"
+    )
+    return ExitCode.FAILED if code == ExitCode.DONE else code
 
 
 @attrs.define(kw_only=True)
@@ -111,7 +130,11 @@ class _Count:
     gone: int = 0
     failed: int = 0
     started: float = attrs.Factory(time.monotonic)
-    told: float = attrs.Factory(time.monotonic)
+    _lines: ProgressLines = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Begin to count the time between two lines."""
+        self._lines = ProgressLines(self.console)
 
     def add(self, undone: Undone) -> None:
         """Count one."""
@@ -120,21 +143,24 @@ class _Count:
         elif not isinstance(undone.error, NotSentError):
             self.failed += 1
             if self.failed <= _MOST_COMPLAINTS:
-                why = str(undone.error) if undone.error is not None else "the service did not"
+                why = (
+                    told(undone.error)
+                    if undone.error is not None
+                    else "the service did not delete it, and gave no reason"
+                )
                 say_error(f"restream {safe(undone.restream_id)} was not deleted: {why}")
-        if time.monotonic() - self.told >= _EVERY:
-            self.told = time.monotonic()
-            say(self.console, self._state(f"{self.total:,}"))
+        self._lines.offer(self._state(f"{self.total:,}"))
 
-    def end(self, journal: Path, signal_code: int | None) -> int:
-        """Say how it ended, and return the exit code."""
+    def end(self, staying: str, signal_code: int | None) -> int:
+        """Say how it ended and what stays, and return the exit code."""
         state = self._state(plural(self.total, "restream"))
         not_sent = self.total - self.gone - self.failed
         if not_sent:
             state += f", {not_sent:,} not sent"
-        say(self.console, f"{state}, in {lasting(time.monotonic() - self.started)}")
+        took = lasting(time.monotonic() - self.started)
+        say(self.console, f"{state}, in {took}.{staying}")
         if self.gone < self.total:
-            say(self.console, f"To go on: restream-async undo {shlex.quote(str(journal))}")
+            say(self.console, "To go on, run the same command again: what is gone is noted.")
         if signal_code is not None:
             return signal_code
         return ExitCode.DONE if self.gone == self.total else ExitCode.FAILED

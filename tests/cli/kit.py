@@ -3,6 +3,8 @@
 import asyncio
 import io
 import os
+import re
+import signal
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -31,6 +33,11 @@ def row(number: int = 1, *, status: str = "true") -> str:
 
 def csv_of(count: int) -> str:
     return "\n".join([HEADER, *(row(number + 1) for number in range(count))]) + "\n"
+
+
+def plain(shown: str) -> str:
+    """Return what a terminal was sent without colours and movements of the cursor."""
+    return re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", shown).replace("\r", "")
 
 
 def at_once(*_: object) -> float:
@@ -106,6 +113,14 @@ class Terminal(io.StringIO):
 
     def isatty(self) -> bool:
         return True
+
+
+class CtrlC(Terminal):
+    """A terminal on which Ctrl-C is pressed where an answer is expected."""
+
+    def readline(self, size: int = -1, /) -> str:  # type: ignore[override] # StringIO's own
+        signal.raise_signal(signal.SIGINT)
+        return super().readline(size)
 
 
 @contextmanager

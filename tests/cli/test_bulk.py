@@ -20,6 +20,7 @@ from tests.cli.kit import (
     at_once,
     csv_of,
     meanwhile,
+    plain,
     pseudo_terminal,
     row,
     sandbox_beside,
@@ -65,7 +66,7 @@ def test_every_line_becomes_a_restream_and_every_outcome_a_line(
     ids = {each["videoId"]: each["id"] for each in outcomes(end.out)}
     assert ids == {each.video_id: each.id for each in sandbox.stored}
     assert {each.stream_key for each in sandbox.stored} == {f"{STREAM_KEY}-{n}" for n in (1, 2, 3)}
-    assert "✓ 3 restreams created, 0 failed" in end.err
+    assert "✓ 3 restreams created, in " in end.err
     assert no_secrets(end.out, end.err)
 
 
@@ -136,7 +137,7 @@ def test_every_bad_line_is_reported_before_anything_is_sent(
     assert end.code == 2
     assert f"{file}:3: status must be one of" in end.err
     assert f"{file}:5: has 1 cells where the header has 5" in end.err
-    assert f"Error: 2 lines of {file} cannot be sent, so nothing was: correct them" in end.err
+    assert f"Error: 2 lines of {file} cannot be sent, so nothing was sent: correct them" in end.err
     assert not end.out
     assert sandbox.counts.posts == 0
     assert no_secrets(end.err)
@@ -166,7 +167,7 @@ def test_columns_that_mean_nothing_are_left_out_and_named(
     file.write_text(f"{HEADER},notes,\x1b[2J\n{row(1)},call Tom,\n")
     end = cli("bulk", file)
     assert end.code == 0
-    assert "left out: notes, [2J" in end.err
+    assert "not used: notes, [2J" in end.err
     assert len(sandbox.stored) == 1
 
 
@@ -216,7 +217,7 @@ def test_what_fails_is_in_the_outcomes_and_in_the_summary(
     assert {each["outcome"] for each in outcomes(end.out)} == {"failed"}
     assert {each["errorType"] for each in outcomes(end.out)} == {"InternalServerError"}
     assert {each["httpStatus"] for each in outcomes(end.out)} == {500}
-    assert "✗ 0 restreams created, 3 failed" in end.err
+    assert "✗ 3 restreams failed, in " in end.err
     assert "3  InternalServerError, such as: 500 Internal Server Error" in end.err
     assert no_secrets(end.out, end.err)
 
@@ -236,7 +237,7 @@ def test_lost_answers_are_looked_for(cli: Cli, sandbox: Sandbox, file: Path) -> 
     end = cli("bulk", file, "--in-doubt", "raise", "--deadline", "20")
     assert end.code == 0
     assert {each["origin"] for each in outcomes(end.out)} == {"confirmed"}
-    assert "3  confirmed after a lost answer" in end.err
+    assert "3  found to exist after a lost answer" in end.err
     assert len(sandbox.stored) == 3
 
 
@@ -246,7 +247,7 @@ def test_extra_copies_are_reported_with_their_line(cli: Cli, sandbox: Sandbox, f
     sandbox.faults = Faults(after={Fault.INTERNAL_ERROR: 1}, max_faults=1)
     end = cli("bulk", file, "--no-journal")
     assert end.code == 1
-    assert f"Error: line 2 of {file} (video v1) is there more than once: ids 1, 2\n" in end.err
+    assert f"Error: line 2 of {file} (video v1) exists more than once: ids 1, 2\n" in end.err
 
 
 def test_options_reach_the_client(cli: Cli, slow_sandbox: Sandbox, file: Path) -> None:
@@ -369,7 +370,7 @@ def test_a_file_that_changes_on_the_way_stops_the_run(
         end = cli("bulk", file)
     assert end.code == 2
     assert "was changed while it was being sent: nothing from line 1,001 on was sent" in end.err
-    assert "✗ 999 restreams created, 0 failed, 501 not sent" in end.err
+    assert "✗ 999 restreams created, 501 not sent" in end.err
     assert len(slow_sandbox.stored) == len(outcomes(end.out)) == 999
 
 
@@ -389,7 +390,7 @@ def test_a_signal_finishes_what_is_in_flight(
     assert "Stopping: requests in flight are finished first" in end.err
     created = len(slow_sandbox.stored)
     assert 8 <= created < 500
-    assert f"✗ {created} restreams created, 0 failed, {500 - created} not sent" in end.err
+    assert f"✗ {created} restreams created, {500 - created} not sent" in end.err
     rest = f"{500 - created} restreams were not sent: lines {created + 2} to 501 of {file}"
     assert f"Error: {rest}\n" in end.err
     told = [line["outcome"] for line in outcomes(end.out)]
@@ -458,11 +459,63 @@ def test_a_reader_that_goes_away_stops_the_run(
     assert len(sandbox.stored) < 5000
 
 
-def test_on_one_terminal_the_outcomes_stand_above_the_progress(
+@pytest.mark.parametrize("name", ["-", "/dev/stdout"])
+def test_output_dash_writes_all_outcomes_to_standard_output(
+    cli: Cli, sandbox: Sandbox, file: Path, name: str
+) -> None:
+    end = cli("bulk", file, "--output", name)
+    assert end.code == 0
+    assert len(outcomes(end.out)) == len(sandbox.stored) == 3
+    assert not Path("-").exists()
+
+
+def test_a_terminal_is_not_flooded_with_outcomes_that_nobody_asked_for(
+    file: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text(csv_of(100))
+    with pseudo_terminal(monkeypatch) as screen:
+        assert main(["bulk", str(file)]) == 0
+    shown = screen()
+    assert '"outcome"' not in shown
+    assert "✓ 100 restreams created, in " in plain(shown)
+    assert "--output" not in shown
+    assert len(sandbox.stored) == 100
+
+
+def test_on_a_terminal_the_first_failures_are_shown_and_the_rest_counted(
+    file: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    file.write_text(csv_of(50))
+    sandbox.faults = Faults(before={Fault.INTERNAL_ERROR: 1})
+    with pseudo_terminal(monkeypatch) as screen:
+        assert main(["bulk", str(file), "--attempts", "1"]) == 1
+    shown = plain(screen())
+    assert f"line 2 of {file} (video v1, Title 1) was not created: 500 Internal Serv" in shown
+    assert "POST" not in shown[: shown.index("more failures")], "a line each"
+    assert shown.count(" was not created: ") == 20
+    assert "… and 30 more failures. To have every outcome in a file, add --output PATH." in shown
+    assert "✗ 50 restreams failed, in " in shown
+    assert no_secrets(shown)
+
+
+def test_what_differs_leads_a_person_to_the_outcomes(
+    file: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main(["bulk", str(file), "--quiet"])
+    file.write_text(file.read_text().replace("Title 1", "Another"))
+    with pseudo_terminal(monkeypatch) as screen:
+        assert main(["bulk", str(file)]) == 0
+    assert "1  with another title or status than asked" in plain(screen())
+    assert "To have every outcome in a file, add --output PATH." in plain(screen())
+    assert sandbox.counts.posts == 3
+
+
+def test_on_one_terminal_all_outcomes_that_were_asked_for_stand_above_the_progress(
     file: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pseudo_terminal(monkeypatch) as screen:
-        assert main(["bulk", str(file)]) == 0
+        assert main(["bulk", str(file), "--output", "-"]) == 0
     shown = screen()
     assert shown.count('"outcome": "created"') == 3
     assert shown.rindex('"outcome"') < shown.rindex("3 of 3")

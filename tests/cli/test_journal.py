@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -15,7 +16,9 @@ from restream_async.sandbox import Fault, Faults, Sandbox
 from restream_async.undo import Undone
 from tests.cli.kit import (
     Cli,
+    CtrlC,
     Ended,
+    Terminal,
     at_once,
     csv_of,
     meanwhile,
@@ -53,9 +56,9 @@ def test_the_same_command_again_sends_nothing_again(
     assert origins(first) == {"posted"}
     assert origins(second) == {"journal"}
     assert {each["outcome"] for each in outcomes(second.out)} == {"existing"}
-    assert f"100 %  {COUNT} of {COUNT}: 0 created, 0 failed, {COUNT} existing" in second.err
+    assert f"100 %  {COUNT} of {COUNT}: {COUNT} existing, " in second.err
     assert sandbox.counts.posts == COUNT
-    assert f"✓ 0 restreams created, {COUNT} created by an earlier run, 0 failed" in second.err
+    assert f"✓ {COUNT} restreams created by an earlier run, in " in second.err
     assert "To resume" not in first.err + second.err
     assert no_secrets(first.err, second.out, journal.read_bytes().decode("latin-1"))
 
@@ -76,6 +79,7 @@ def test_ctrl_c_says_how_to_resume_and_resuming_completes(
         told = [line["outcome"] for line in outcomes(first.out)]
         assert len(sandbox.stored) == told.count("created") < COUNT
         assert "To resume, run the same command again" in first.err
+        assert f"To delete what was created: restream-async undo {journal}\n" in first.err
         sandbox.latency = 0.0
         second = cli("bulk", file, "--journal", journal)
         assert second.code == 0
@@ -127,8 +131,8 @@ def test_extra_copies_are_deleted_where_that_is_asked_for(
         assert end.code == 0, end.err
         assert len(sandbox.stored) == COUNT
         assert not sandbox.duplicates()
-    assert "was there more than once: id " in end.err
-    assert "delete what is too much" not in end.err
+    assert "existed more than once: id " in end.err
+    assert "delete those that should not" not in end.err
 
 
 def test_ensure_looks_before_it_creates(cli: Cli, sandbox: Sandbox, file: Path) -> None:
@@ -174,11 +178,15 @@ def test_undo_deletes_what_the_run_created_and_nothing_else(
     end = cli("undo", journal, "--yes")
     assert end.code == 0
     assert f"{COUNT - 3} of {COUNT - 3} restreams deleted, in " in end.err
+    assert " s. 3 restreams stay, as the runs may not have created them (--incl" in end.err
     assert {each.id for each in sandbox.stored} == mine
 
     again = cli("undo", journal, "--yes")
     assert again.code == 0
-    assert "There is nothing to delete. (3 restreams that the runs found" in again.err
+    assert again.err == (
+        "There is nothing to delete. 3 restreams stay, as the runs may not have created them "
+        "(--include-found deletes them too).\n"
+    )
 
     found_too = cli("undo", journal, "--yes", "--include-found")
     assert found_too.code == 0
@@ -193,25 +201,29 @@ def test_undo_asks_first(cli: Cli, sandbox: Sandbox, file: Path, journal: Path) 
     assert len(sandbox.stored) == COUNT
 
 
-@pytest.mark.parametrize(("answer", "code", "left"), [("y\n", 0, 0), ("\n", 1, COUNT)])
-def test_undo_on_a_terminal_takes_yes_for_an_answer(
-    cli: Cli,
-    sandbox: Sandbox,
-    file: Path,
-    journal: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    answer: str,
-    code: int,
-    left: int,
+@pytest.mark.parametrize(("answer", "left"), [("y", 0), ("n", COUNT), ("", COUNT)])
+def test_undo_on_a_terminal_takes_yes_for_an_answer_and_no_is_no_error(
+    cli: Cli, sandbox: Sandbox, file: Path, journal: Path, answer: str, left: int
 ) -> None:
     cli("bulk", file, "--journal", journal)
-
-    def agreed(_: str) -> bool:
-        return answer.startswith("y")
-
-    monkeypatch.setattr("restream_async.cli.undo.agreed", agreed)
-    assert cli("undo", journal).code == code
+    end = cli("undo", journal, stdin=Terminal(f"{answer}\n"))
+    assert end.code == 0
+    assert end.err.startswith(
+        f"Delete {COUNT} restreams that the runs of {journal} created? [y/N] "
+    )
+    assert ("Nothing was deleted." in end.err) == bool(left)
+    assert "Error" not in end.err
     assert len(sandbox.stored) == left
+
+
+def test_ctrl_c_answers_the_question_of_undo_with_no(
+    cli: Cli, sandbox: Sandbox, file: Path, journal: Path
+) -> None:
+    cli("bulk", file, "--journal", journal)
+    end = cli("undo", journal, stdin=CtrlC("y\n"))
+    assert end.code == 130
+    assert end.err.endswith("[y/N] \nError: interrupted: nothing was deleted\n")
+    assert len(sandbox.stored) == COUNT
 
 
 def test_undo_that_fails_in_part_says_which_and_can_go_on(
@@ -226,7 +238,7 @@ def test_undo_that_fails_in_part_says_which_and_can_go_on(
     assert f"0 of {COUNT} restreams deleted, {COUNT} failed" in end.err
     assert end.err.count("was not deleted: ") == 20, "no more than a person reads"
     assert "was not deleted: nothing succeeds at the service" in end.err
-    assert f"To go on: restream-async undo {journal}" in end.err
+    assert "To go on, run the same command again: what is gone is noted." in end.err
     sandbox.outage = False
     assert cli("undo", journal, "--yes").code == 0
     assert not sandbox.stored
@@ -249,7 +261,7 @@ def test_undo_can_be_interrupted_and_goes_on(
     journal: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("restream_async.cli.undo._EVERY", 0.0)
+    monkeypatch.setattr("restream_async.cli.screen.LOG_EVERY", 0.0)
     with sandbox_beside() as sandbox:
         settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)
         cli("bulk", file, "--journal", journal)
@@ -267,6 +279,7 @@ def test_undo_can_be_interrupted_and_goes_on(
         assert 0 < left < COUNT
         assert f"{COUNT - left} of {COUNT} restreams deleted, {left} not sent, in " in end.err
         assert "was not deleted" not in end.err
+        assert re.search(rf"^\d\d:\d\d:\d\d  1 of {COUNT} deleted$", end.err, re.MULTILINE)
         sandbox.latency = 0.0
         assert cli("undo", journal, "--yes").code == 0
         assert not sandbox.stored
@@ -389,9 +402,41 @@ def test_undo_tells_of_what_was_under_way_when_the_run_ended(
         )
     end = cli("undo", journal, "--yes")
     assert end.code == 1
-    assert "3 restreams under way when the run ended may exist too" in end.err
+    assert (
+        "3 more restreams may exist: the run was cut off before it had an answer, and the journal "
+        "knows no ids of them. Look at their videos (restream-async list VIDEO_ID), and delete"
+    ) in end.err
+    assert "bulk" not in end.err, "it would create the rest of a file that nobody wants"
     assert len(sandbox.stored) == 3
     again = cli("undo", journal, "--yes")
     assert again.code == 1
     assert "There is nothing to delete." in again.err
     assert cli("bulk", file, "--journal", journal).code == 0
+
+
+def test_after_ctrl_c_undo_deletes_what_was_created_and_advises_nothing(
+    cli: Cli, settings: pytest.MonkeyPatch, file: Path, journal: Path
+) -> None:
+    with sandbox_beside(latency=0.02, capacity=4, queue=None) as sandbox:
+        settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)
+
+        def interrupt() -> None:
+            wait_until(lambda: sandbox.counts.stored > 2)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        with meanwhile(interrupt):
+            assert cli("bulk", file, "--journal", journal, "--max-in-flight", 4).code == 130
+        assert sandbox.stored
+        end = cli("undo", journal, "--yes")
+        assert end.code == 0
+        assert "may exist" not in end.err
+        assert "bulk" not in end.err
+        assert not sandbox.stored
+
+
+def test_the_way_back_says_if_it_needs_the_options_of_a_connection(
+    cli: Cli, sandbox: Sandbox, file: Path, settings: pytest.MonkeyPatch
+) -> None:
+    settings.delenv("RESTREAM_PROJECT_ID")
+    end = cli("bulk", file, "--project-id", sandbox.project_id)
+    assert "To delete what was created, with the same connection options: restream-as" in end.err

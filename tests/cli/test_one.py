@@ -16,10 +16,12 @@ from tests.cli.kit import (
     STREAM_KEY,
     STREAM_URL,
     Cli,
+    CtrlC,
     Ended,
     Terminal,
     at_once,
     meanwhile,
+    plain,
     pseudo_terminal,
     sandbox_beside,
     wait_until,
@@ -28,6 +30,7 @@ from tests.cli.kit import (
 CREATE = ["create", "--video-id", "v1", "--title", "T", "--url", STREAM_URL]
 CALL = Call("GET", "/api/v1/p1/live-video/v1/restreams", "v1")
 FROM_STDIN = ["--stream-key-file", "-"]
+SHOWN = {"id": 1, "videoId": "v1", "title": "YouTube", "status": True, "host": "live.example.com"}
 
 
 @pytest.fixture
@@ -59,7 +62,7 @@ def test_create_says_what_it_created(cli: Cli, sandbox: Sandbox) -> None:
 def test_create_for_machines_prints_json_without_secrets(cli: Cli, sandbox: Sandbox) -> None:
     del sandbox
     end = created(cli, "YouTube", "--json", "--inactive")
-    assert json.loads(end.out) == {"id": 1, "videoId": "v1", "title": "YouTube", "status": False}
+    assert json.loads(end.out) == {**SHOWN, "status": False}
     assert no_secrets(end)
 
 
@@ -190,11 +193,17 @@ def test_list_cuts_nothing_off_where_there_is_no_terminal(cli: Cli, sandbox: San
     assert title.strip() in cli("list", "v1").out
 
 
-def test_list_for_machines_prints_json_without_secrets(cli: Cli, sandbox: Sandbox) -> None:
+def test_list_for_machines_prints_json_with_the_host_and_without_secrets(
+    cli: Cli, sandbox: Sandbox
+) -> None:
     del sandbox
     created(cli)
+    created(cli, "YouTube", "--url", "srt://[2001:db8::7]:9000?streamid=path-in-url")
     end = cli("list", "v1", "--json")
-    assert json.loads(end.out) == [{"id": 1, "videoId": "v1", "title": "YouTube", "status": True}]
+    assert json.loads(end.out) == [
+        SHOWN,
+        {**SHOWN, "id": 2, "host": "[2001:db8::7]:9000"},
+    ]
     assert no_secrets(end)
 
 
@@ -205,11 +214,17 @@ def test_list_of_nothing_says_so(cli: Cli, sandbox: Sandbox) -> None:
     assert cli("list", "v9", "--json").out == "[]\n"
 
 
-def test_list_refuses_an_id_that_cannot_stand_in_a_path(cli: Cli, settings: object) -> None:
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [(["list"], "VIDEO_ID"), (["toggle"], "ID"), (["delete", "--yes"], "ID")],
+)
+def test_an_id_that_cannot_stand_in_a_path_is_refused_by_its_name_on_the_command_line(
+    cli: Cli, settings: object, command: list[str], name: str
+) -> None:
     del settings
-    end = cli("list", "..")
+    end = cli(*command, "..")
     assert end.code == 2
-    assert "must not be '..'" in end.err
+    assert end.err.startswith(f"Error: {name} must not be '..'")
 
 
 def test_toggle_says_what_it_is_now(cli: Cli, sandbox: Sandbox) -> None:
@@ -235,10 +250,79 @@ def test_delete_without_a_terminal_needs_a_yes(cli: Cli, sandbox: Sandbox) -> No
 def test_delete_asks_on_a_terminal(cli: Cli, sandbox: Sandbox, answer: str, left: int) -> None:
     created(cli)
     end = cli("delete", "1", stdin=Terminal(f"{answer}\n"))
-    assert end.code == (1 if left else 0)
+    assert end.code == 0
     assert len(sandbox.stored) == left
-    assert end.err.startswith("Delete restream 1? [y/N] ")
-    assert ("Error: nothing was deleted" in end.err) == bool(left)
+    assert end.err == f"Delete restream 1? [y/N] {'Nothing was deleted.' + chr(10) if left else ''}"
+
+
+def test_ctrl_c_answers_a_question_with_no(cli: Cli, sandbox: Sandbox) -> None:
+    created(cli)
+    end = cli("delete", "1", stdin=CtrlC())
+    assert end.code == 130
+    assert end.err == "Delete restream 1? [y/N] \nError: interrupted: nothing was deleted\n"
+    assert len(sandbox.stored) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "typed"),
+    [
+        (["list", "-dQw4w9"], "list -- VIDEO_ID"),
+        (["list", "--json", "--v1"], "list -- VIDEO_ID"),
+        (["delete", "-5", "--yes"], "delete -- ID"),
+        (["toggle", "-1 2"], "toggle -- ID"),
+        (["undo", "-x.journal"], "undo -- PATH"),
+    ],
+)
+def test_an_id_that_begins_with_a_dash_leads_to_two_dashes(
+    cli: Cli, words: list[str], typed: str
+) -> None:
+    end = cli(*words)
+    assert end.code == 2
+    assert f" begins with a dash, put -- before it: restream-async {typed}; see" in end.err
+
+
+@pytest.mark.parametrize("command", ["list", "toggle", "delete"])
+def test_an_id_after_two_dashes_is_taken(cli: Cli, sandbox: Sandbox, command: str) -> None:
+    del sandbox
+    end = cli(command, *(["--yes"] if command == "delete" else []), "--", "-5x")
+    assert "-5x" in end.err
+    assert "no such option" not in end.err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["list"], "missing argument 'VIDEO_ID'; see restream-async list --help"),
+        (["list", "v1", "--jsn"], "no such option: --jsn (Possible options: --json); see"),
+        (["create", "-x"], "no such option: -x; see restream-async create --help"),
+        (["sandbox", "--port", "x"], "invalid value for '--port': "),
+        (["sandbox", "--port", "70000"], "invalid value for '--port': "),
+        (["bulk", "x", "--in-doubt", "guess"], "'--in-doubt': 'guess' is not one of"),
+        (["creat"], "no such command 'creat'. Did you mean 'create'? See restream-async --help"),
+    ],
+)
+def test_a_wrong_command_line_is_one_sentence(cli: Cli, words: list[str], sentence: str) -> None:
+    end = cli(*words)
+    assert (end.code, end.out) == (2, "")
+    assert end.err.startswith("Error: ")
+    assert end.err.count("\n") == 1
+    assert sentence in end.err
+    # As some versions of typer say it.
+    assert "Input should" not in end.err
+    assert "Value error" not in end.err
+
+
+def test_an_input_that_ends_before_there_is_a_key_is_one_sentence(
+    cli: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_more(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("getpass.getpass", no_more)
+    end = cli(*CREATE, stdin=Terminal())
+    assert end.code == 1
+    assert end.err == "\nError: the input ended before there was an answer; nothing was done\n"
+    assert sandbox.counts.posts == 0
 
 
 def test_delete_says_when_the_service_did_not_do_it(
@@ -261,9 +345,9 @@ def test_delete_says_when_the_service_did_not_do_it(
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
-        (["toggle", "7"], ": restream 7 may have been switched or not"),
-        (["delete", "7", "-y"], ": restream 7 may have been deleted or not"),
-        ([*CREATE, *FROM_STDIN], ": the restream of v1 may have been created or not"),
+        (["toggle", "7"], ": restream 7 may or may not have been switched"),
+        (["delete", "7", "-y"], ": restream 7 may or may not have been deleted"),
+        ([*CREATE, *FROM_STDIN], ": the restream of v1 may or may not have been created"),
         (["list", "v1"], "ed\n"),
     ],
 )
@@ -324,3 +408,19 @@ def test_list_on_a_terminal_fits_it(
         assert main(["list", "v1"]) == 0
     assert "end" in screen()
     assert "\x1b[32mactive" in screen()
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_list_breaks_nothing_apart_on_a_narrow_terminal(
+    cli: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    del sandbox
+    created(cli)
+    monkeypatch.setenv("COLUMNS", str(width))
+    with pseudo_terminal(monkeypatch) as screen:
+        assert main(["list", "v1"]) == 0
+    shown = plain(screen())
+    # The stream URL, which a table would break at 40 columns.
+    assert "rtmps://live.example.com/***" in shown
+    assert all(len(row) <= width for row in shown.splitlines())
+    assert ("id" in shown.split()) == (width == 80), "a table"

@@ -1,5 +1,6 @@
 import asyncio
 import io
+import re
 
 import attrs
 import pytest
@@ -15,7 +16,7 @@ from restream_async.cli.progress import (
     line,
     picture,
 )
-from restream_async.cli.screen import console_on
+from restream_async.cli.screen import ProgressLines, console_on
 from restream_async.cli.totals import Totals
 from restream_async.report import BulkCounts
 from restream_async.stats import Stats
@@ -64,9 +65,23 @@ def test_a_line_says_all_there_is_to_say() -> None:
         " 64 %  642 of 1,000: 640 created, 2 failed, 88 retries, 63 in flight (limit 64), 212/s, "
         "1.7 s left"
     )
-    assert line(START).endswith("?/s, ? left")
+    assert line(START) == "  0 %  0 of 1,000: 63 in flight (limit 64)"
     assert line(ALL_SENT).endswith("4.2/s, checking once more those whose answer was lost")
-    assert line(END).endswith("4.2/s, took 3.1 s")
+    assert (
+        line(END) == "100 %  1,000 of 1,000: 998 created, 2 failed, 88 retries, 4.2/s, took 3.1 s"
+    )
+
+
+def test_what_there_is_none_of_is_not_counted() -> None:
+    again = attrs.evolve(
+        END,
+        totals=attrs.evolve(totals(0), earlier=1000),
+        stats=attrs.evolve(STATS, retries=0, in_flight=0),
+    )
+    assert line(again) == "100 %  1,000 of 1,000: 1,000 existing, 4.2/s, took 3.1 s"
+    shown = " ".join(drawn(again, 80).split())
+    assert shown.endswith("100 % 1,000 of 1,000 rate 4.2/s took 3.1 s")
+    assert "retries 88 rate 4.2/s took 3.1 s" in " ".join(drawn(END, 80).split())
 
 
 def test_a_line_says_that_the_service_is_gone() -> None:
@@ -224,12 +239,36 @@ def run_through(display: Display) -> None:
     display.close()
 
 
-def test_elsewhere_than_on_a_terminal_there_are_plain_lines() -> None:
+def test_a_log_gets_a_line_every_ten_seconds_with_the_time_of_day() -> None:
     stream = io.StringIO()
     display = display_on(console_on(stream))
     assert isinstance(display, PlainDisplay)
+    assert display.every == 10
     run_through(display)
-    assert stream.getvalue().splitlines() == [line(MIDWAY), "By the way [red]", line(END)]
+    for said, told in zip(
+        stream.getvalue().splitlines(), [line(MIDWAY), "By the way [red]", line(END)], strict=True
+    ):
+        assert re.fullmatch(r"[012]\d:[0-5]\d:[0-5]\d  (.*)", said)
+        assert said.endswith(f"  {told}")
+
+
+@pytest.mark.parametrize(
+    ("stream", "told"),
+    [
+        (io.StringIO(), ["12:34:56  at 10", "12:34:56  at 20"]),
+        (Terminal(), ["at 2", "at 4", *(f"at {second}" for second in range(6, 26, 2))]),
+    ],
+    ids=["log", "terminal"],
+)
+def test_lines_of_progress_come_every_ten_seconds_in_a_log_and_every_two_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, told: list[str]
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    now = 0
+    lines = ProgressLines(console_on(stream), now=lambda: now, clock=lambda: "12:34:56")
+    for now in range(25):
+        lines.offer(f"at {now}")
+    assert stream.getvalue().splitlines() == told
 
 
 def test_quiet_means_no_progress() -> None:

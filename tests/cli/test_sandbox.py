@@ -66,19 +66,20 @@ def test_what_it_prints_is_what_another_shell_needs(cli: Cli) -> None:
     assert "The sandbox is closed" in end.err
     assert "        1  creations asked for" in end.err
     assert "        1  restreams stored in the end" in end.err
+    assert " 0 " not in end.err, "what did not happen has no line"
     assert STREAM_KEY not in end.out + end.err
 
 
 def test_it_counts_what_is_there_more_than_once(cli: Cli) -> None:
     end = run_with(cli, use=lambda settings: create_in(settings, 3))
-    assert "        2  of them there more than once" in end.err
+    assert "        2  of them stored more than once" in end.err
 
 
 def test_it_fails_on_purpose_when_asked_to(cli: Cli) -> None:
     end = run_with(
         cli, "--faults", "demo", "--seed", 5, use=lambda settings: create_in(settings, 40)
     )
-    assert "        0  faults made" not in end.err
+    assert "        0  failed on purpose" not in end.err
 
 
 def test_it_answers_slowly_and_only_so_many_when_asked_to(cli: Cli) -> None:
@@ -90,7 +91,7 @@ def test_it_answers_slowly_and_only_so_many_when_asked_to(cli: Cli) -> None:
     end = run_with(
         cli, "--latency", 0.3, "--capacity", 1, use=lambda settings: asyncio.run(ask(settings))
     )
-    assert "        4  turned away for want of capacity" in end.err
+    assert "        4  refused, as the capacity was used up" in end.err
 
 
 def test_it_allows_only_so_many_a_second_when_asked_to(cli: Cli) -> None:
@@ -100,7 +101,7 @@ def test_it_allows_only_so_many_a_second_when_asked_to(cli: Cli) -> None:
         assert [answer.status for answer in answers] == [401, 429, 429]
 
     end = run_with(cli, "--rate-limit", 0.01, use=lambda settings: asyncio.run(ask(settings)))
-    assert "        2  turned away by the rate limit" in end.err
+    assert "        2  refused by the rate limit" in end.err
 
 
 def test_sigterm_ends_it_as_well(cli: Cli) -> None:
@@ -119,7 +120,7 @@ def test_a_port_that_is_taken_is_one_sentence(cli: Cli) -> None:
         end = cli("sandbox", "--port", port)
     assert end.code == 2
     assert f"Error: cannot listen on 127.0.0.1:{port}: " in end.err
-    assert "name another --port, or 0" in end.err
+    assert "address already in use; name another --port, or 0 for any" in end.err
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from restream_async.cli.screen import (
     plural,
     safe,
     say,
+    say_to_copy,
 )
 from tests.cli.kit import Terminal
 
@@ -58,6 +59,34 @@ def test_a_pipe_gets_whole_lines_and_a_terminal_wrapped_ones(
     say(console_on(terminal), Text(long))
     assert pipe.getvalue() == f"{long}\n"
     assert terminal.getvalue().count("\n") == 3
+
+
+def test_what_a_number_counts_stays_in_its_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = Terminal()
+    say(console_on(terminal), "All:\n\n    1,234  by the first attempt, and no other\n")
+    assert terminal.getvalue().splitlines() == [
+        "All:",
+        "",
+        "    1,234  by the first",
+        "           attempt, and no",
+        "           other",
+        "",
+    ]
+
+
+def test_a_command_to_type_is_never_broken_into_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("TERM", "xterm")
+    command = f"restream-async undo {'long/' * 10}name"
+    pipe, narrow, short = io.StringIO(), Terminal(), Terminal()
+    say_to_copy(console_on(pipe), "To delete it:", command)
+    say_to_copy(console_on(narrow), "To delete it:", command)
+    say_to_copy(console_on(short), "To delete it:", "restream-async undo a")
+    assert pipe.getvalue() == f"To delete it: {command}\n"
+    assert narrow.getvalue() == f"To delete it:\n{command}\n"
+    assert short.getvalue() == "To delete it: restream-async undo a\n"
 
 
 def test_only_a_real_terminal_is_redrawn(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,18 @@
 import attrs
 import pytest
 
-from restream_async import ForbiddenError, OutageError, RestreamError, UnauthorizedError
+from restream_async import (
+    ForbiddenError,
+    JournalError,
+    OutageError,
+    OutcomeUnknownError,
+    RestreamError,
+    TransportError,
+    UnauthorizedError,
+)
 from restream_async.cli.drive import Ride
 from restream_async.cli.summary import complaints, headline, summary
+from restream_async.cli.trouble import in_short
 from restream_async.errors import Call, CertificateError
 from restream_async.report import BulkCounts, Duplicate
 
@@ -28,10 +37,10 @@ def place(index: int) -> str:
 
 def test_a_person_reads_how_many_were_created_and_how() -> None:
     assert summary(ALL_WELL).plain.splitlines() == [
-        "✓ 1,000 restreams created, 0 failed, in 4.2 s",
+        "✓ 1,000 restreams created, in 4.2 s",
         "      850  by the first attempt",
         "       50  by a further attempt, after one that failed",
-        "      100  confirmed after a lost answer",
+        "      100  found to exist after a lost answer",
     ]
 
 
@@ -42,10 +51,10 @@ def test_what_never_happened_has_no_line() -> None:
 
 def test_what_existed_before_is_not_called_created() -> None:
     ride = attrs.evolve(ALL_WELL, total=6, counts=BulkCounts(posted=4, existing=2), at_once=4)
-    assert headline(ride).plain == "✓ 4 restreams created, 2 existed already, 0 failed, in 4.2 s"
+    assert headline(ride).plain == "✓ 4 restreams created, 2 existed already, in 4.2 s"
     counts = BulkCounts(existing=2, from_journal=4)
     assert summary(attrs.evolve(ride, counts=counts)).plain == (
-        "✓ 0 restreams created, 2 existed already, 4 created by an earlier run, 0 failed, in 4.2 s"
+        "✓ 2 restreams existed already, 4 created by an earlier run, in 4.2 s"
     )
 
 
@@ -65,25 +74,25 @@ def test_what_is_in_doubt_or_was_not_sent_is_not_called_failed() -> None:
     [
         (
             UnauthorizedError(CALL, status=401, reason="Unauthorized"),
-            "0 failed, 5 refused, 995 not sent",
+            "5 restreams refused, 995 not sent",
             "; check the API key (RESTREAM_API_KEY or --api-key-file)",
         ),
         (
             ForbiddenError(CALL, status=403, reason="Forbidden"),
-            "0 failed, 5 refused, 995 not sent",
+            "5 restreams refused, 995 not sent",
             "; check what the API key may do, and the project id",
         ),
         (
             CertificateError(CALL, detail="unknown CA", sent=False, note="set SSL_CERT_FILE"),
-            "0 failed, 1,000 not sent",
+            "1,000 restreams not sent",
             "; set SSL_CERT_FILE",
         ),
         (
             OutageError(CALL, reached=False),
-            "0 failed, 1,000 not sent",
+            "1,000 restreams not sent",
             "; check the base URL (RESTREAM_BASE_URL or --base-url)",
         ),
-        (OutageError(CALL), "0 failed, 1,000 not sent", "0 attempts"),
+        (OutageError(CALL), "1,000 restreams not sent", "0 attempts"),
     ],
 )
 def test_a_run_that_ended_by_itself_says_why_and_calls_nothing_failed(
@@ -91,7 +100,7 @@ def test_a_run_that_ended_by_itself_says_why_and_calls_nothing_failed(
 ) -> None:
     counts = BulkCounts(failed={type(error).__name__: 5})
     ride = attrs.evolve(ALL_WELL, counts=counts, error=error, last_error="told once")
-    assert headline(ride).plain == f"✗ 0 restreams created, {words}, in 4.2 s"
+    assert headline(ride).plain == f"✗ {words}, in 4.2 s"
     (said,) = complaints(ride, place)
     assert said.endswith(remedy)
 
@@ -114,14 +123,14 @@ def test_rarer_origins_are_told_where_there_are_any() -> None:
     ride = attrs.evolve(ALL_WELL, counts=counts, different=3)
     lines = summary(ride).plain.splitlines()
     assert lines[3].startswith("        3  with another title or status than asked: see `diff")
-    assert lines[4].startswith("        2  of these perhaps twice")
+    assert lines[4].startswith("        2  that may exist twice")
 
 
 def test_failures_are_told_by_kind_with_an_example_the_most_frequent_first() -> None:
     counts = BulkCounts(failed={f"Error{number}": number for number in range(1, 8)})
     ride = attrs.evolve(ALL_WELL, counts=counts, examples={"Error7": "401 \x1b[2J: no"})
     lines = summary(ride).plain.splitlines()
-    assert lines[0] == "✗ 0 restreams created, 28 failed, 972 not sent, in 4.2 s"
+    assert lines[0] == "✗ 28 restreams failed, 972 not sent, in 4.2 s"
     assert lines[1:4] == [
         "Not created:",
         "        7  Error7, such as: 401 [2J: no",
@@ -155,20 +164,36 @@ def test_extra_copies_are_named_with_their_line_and_ids() -> None:
         unchecked=3,
     )
     first, second, advice, third = complaints(ride, place)
-    assert first == "line 3 (video v1) is there more than once: ids 1, 7, 8"
-    assert second == "line 4 (video v2) was called failed, but turned up later: id 9"
-    assert advice.endswith("delete what is too much")
-    assert third.startswith("3 restreams could not be looked for once more")
+    assert first == "line 3 (video v1) exists more than once: ids 1, 7, 8"
+    assert (
+        second == "line 4 (video v2) exists, although it was reported as failed or in doubt: id 9"
+    )
+    assert advice.endswith("should not be there (restream-async delete ID)")
+    assert third.startswith("3 restreams could not be checked again")
 
 
 def test_many_extra_copies_are_counted_rather_than_listed() -> None:
     copies = tuple(Duplicate(index=n, video_id="v", kept=n, extra=(-n,)) for n in range(25))
     said = list(complaints(attrs.evolve(ALL_WELL, duplicates=copies), place))
     assert len(said) == 22
-    assert said[-2].startswith("5 more restreams turned up once too often")
+    assert said[-2].startswith("5 more restreams like these: list")
 
 
 def test_a_late_restream_that_is_there_once_is_not_to_be_deleted() -> None:
     late = Duplicate(index=1, video_id="v1", kept=9, extra=(), reported_failed=True)
     (said,) = complaints(attrs.evolve(ALL_WELL, duplicates=(late,)), place)
     assert "delete" not in said
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ForbiddenError(CALL, status=403, reason="Forbidden", excerpt="<html>"), "403 Forbidden"),
+        (ForbiddenError(CALL, status=403, messages=["no"]), "403 (no)"),
+        (OutcomeUnknownError(CALL, doubt=ForbiddenError(CALL, status=503)), "503"),
+        (TransportError(CALL, detail="no answer within 30 s", sent=True), "no answer within 30 s"),
+        (JournalError("is full"), "is full"),
+    ],
+)
+def test_a_failure_is_told_in_short(error: RestreamError, words: str) -> None:
+    assert in_short(error) == words

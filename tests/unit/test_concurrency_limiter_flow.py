@@ -577,6 +577,29 @@ class TestPace:
         await limiter.close()
 
     @simulated
+    @pytest.mark.parametrize("early", range(1, 9))
+    async def test_a_request_may_become_due_between_two_looks_at_the_clock(
+        self, early: int
+    ) -> None:
+        """A run under uvloop stood still for ever, after a timer that was a little too early."""
+        looks = 0
+
+        def passing() -> float:
+            nonlocal looks
+            looks += 1
+            return now() + looks / 1_000_000
+
+        async def sleep(seconds: float) -> None:
+            await asyncio.sleep(seconds - early / 1_000_000)
+
+        outage = Outage(60, passing, timing().random)
+        limiter = ConcurrencyLimiter(AdaptiveLimit(8), RateLimit(passing), outage, sleep)
+        await refuse(limiter)
+        async with asyncio.timeout(5):
+            await limiter.acquire()
+        await limiter.close()
+
+    @simulated
     @pytest.mark.parametrize("how", ["without an answer", "unsent"])
     async def test_one_that_asks_and_ends_without_an_answer_lets_the_next_ask(
         self, how: str

@@ -179,13 +179,13 @@ def test_ctrl_c_ends_well_and_says_that_it_can_be_run_again(
         count(self, published)
 
     monkeypatch.setattr(Job, "_count", counted)
-    monkeypatch.setattr("restream_async.cli.putting._PLAIN_EVERY", 0.0)
+    monkeypatch.setattr("restream_async.cli.screen.LOG_EVERY", 0.0)
     stage.signal_when(lambda: len(put) > 100, signal.SIGINT)
 
     assert main(["enqueue", csv(tmp_path, 20_000)]) == 130
 
     said = capsys.readouterr().err
-    assert "Error: interrupted: run this again" in said
+    assert "Error: interrupted: run the same command again" in said
     assert " of 20,000\n" in said, "progress"
     assert 100 < state(stage).messages < 20_000
     assert state(stage).messages == len(put), "each was confirmed"
@@ -197,7 +197,7 @@ def test_a_full_stream_fails_with_one_sentence(
     prepare(stage, max_msgs=3)
 
     assert main(["enqueue", csv(tmp_path, 10)]) == 1
-    assert "maximum messages exceeded; run this again" in capsys.readouterr().err
+    assert "maximum messages exceeded; run the same command again" in capsys.readouterr().err
 
 
 def test_an_input_that_changes_while_it_is_put_is_one_sentence(
