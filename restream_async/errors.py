@@ -227,11 +227,11 @@ class TransportError(CallError):
         return clean(self.detail, _LONGEST_QUOTE)
 
 
-class AttemptTimeoutError(TransportError, TimeoutError):
+class AttemptTimeoutError(TransportError, TimeoutError):  # pyright: ignore[reportIncompatibleVariableOverride] - `args`
     """The time allowed for an attempt, or for all of them, was over before an answer came."""
 
 
-class ClientClosedError(TransportError, RuntimeError):
+class ClientClosedError(TransportError, RuntimeError):  # pyright: ignore[reportIncompatibleVariableOverride] - as above
     """The client takes no calls, or none from here; the message says why.
 
     It is closed, or the session that it was given is; it is draining; or it belongs to another

@@ -21,7 +21,7 @@ from .samples import BACKEND_FETCH_FAILED, answer, as_asked, listed, many, new_r
 from .watch import client_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator, Mapping
+    from collections.abc import Awaitable, Generator, Mapping
 
     from restream_async import Outcome
 
@@ -36,7 +36,7 @@ FAILURES: Final[Mapping[str, Step]] = {
 
 
 @contextmanager
-def no_collection() -> Iterator[None]:
+def no_collection() -> Generator[None]:
     """What is freed in this block is freed because nothing refers to it any more."""
     gc.disable()
     try:

@@ -133,8 +133,11 @@ class Timers:
 
 async def test_what_is_closed_leaves_no_timer_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     timers = Timers(monkeypatch)
-    alarms = Alarms(asyncio.get_running_loop())
-    for seconds in (30.0, 30.0, 5.0):
+    loop = asyncio.get_running_loop()
+    alarms = Alarms(loop)
+    moment = loop.time()
+    monkeypatch.setattr(loop, "time", lambda: moment)
+    for seconds in (30.0, 5.0, 30.0):
         alarms.set(seconds).stop()
     assert timers.left == 2
     alarms.close()
