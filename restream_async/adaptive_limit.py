@@ -156,7 +156,7 @@ class AdaptiveLimit:
         # Requests sent up to this moment belong to an earlier limit.
         self._changed_at = -math.inf
         self._answers = 0
-        self._allowance = ErrorAllowance()
+        self._allowance = ErrorAllowance(self._ceiling)
         # A wave: refusals of requests that were sent before its first one came. When that was, and
         # how many of them have lowered the limit.
         self._wave_began = -math.inf
@@ -262,25 +262,28 @@ class AdaptiveLimit:
         self._may_grow = True
 
     def _set(self, limit: float, now: float) -> None:
+        self._allowance.forget()
+        self._move(limit, now)
+
+    def _move(self, limit: float, now: float) -> None:
         self._limit = max(1.0, min(self._ceiling, limit))
         self._changed_at = now
         self._round.clear()
         self._clean_since = self._answers
-        self._allowance.forget()
 
     # Refusals.
 
     def _refused(self, started: float, now: float) -> None:
         allowance = self._allowance
-        whole = allowance.add(self._answers, self._limit, started, now)
-        if whole is not None:
+        other = allowance.add(self._answers, self._limit, started, now)
+        if other is not None:
             self._end_experiment()
             self._stop_growing()
-            self._set(whole, now)
+            self._move(other, now)
             return
         grew = self._has_grown_too_far()
         # After a growth, refusals are most likely due to that.
-        if not grew and allowance.forgives():
+        if not grew and allowance.forgives(started):
             if allowance.is_short and self._limit >= self._goal:
                 self._clean_since = self._answers
             return

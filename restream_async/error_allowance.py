@@ -3,9 +3,13 @@
 Every service has some errors that have nothing to do with load. A token bucket forgives a share of
 them. If one instance of several is broken, the share is larger than that, and the limit falls. But
 then **fewer requests do not lead to a smaller share of errors**. If a service has no room, they do:
-a service that is overloaded by less than half has no errors left at half of the limit. So the share
-at half of the limit or less is compared with the share before. If it is at least half of that, it
-is the service's own. It is forgiven from then on, and the whole limit comes back.
+a service that is overloaded by less than half has no errors left at half of the limit.
+
+So the share before is compared with that at a half to a quarter of the limit, which is held
+meanwhile. If it is at least half as large, it is the service's own: it is forgiven from then on,
+and the highest limit comes back. A limit that has fallen further, as in a burst of errors, says
+nothing about what the service has room for. So if the share lasts, the highest limit is tried now
+and then, and the shares are compared in the same way.
 """
 
 import math
@@ -36,11 +40,16 @@ _MARGIN: Final = 1.25
 _ENOUGH: Final = 64
 """Answers by which a share is measured."""
 _LONG: Final = 4 * _ENOUGH
-"""Answers after which older ones count half. If so many answers at a quarter of the limit or less
-have a share that is larger than the least and no larger than the largest, it is the service's own,
-whatever the share was before: all requests fail in an outage."""
-_LEAST_LIMIT: Final = 4.0
-"""Smaller limits are not compared: half of them would show nothing."""
+"""Answers after which older ones count half."""
+_RARELY: Final = 512
+"""Answers until the highest limit is tried again, at first; then twice as many, and so on. 256: a
+fleet is less fair after an outage (0.6 instead of 0.9)."""
+_PATIENT: Final = 4
+"""How many errors beyond the largest share end a comparison."""
+_LEAST_LIMIT: Final = 16.0
+"""Smaller limits are not compared, unless they are the ceiling: other clients may be the load."""
+_LEAST_CEILING: Final = 4.0
+"""Half of a smaller ceiling would show nothing."""
 
 
 @attrs.define(kw_only=True)
@@ -68,7 +77,7 @@ class _Count:
             self.first = answers
             return
         self.errors += 1.0
-        if self.answers >= 2 * _LONG:
+        if self.answers >= _LONG:
             self.first = self.latest - self.answers / 2
             self.errors /= 2
 
@@ -84,16 +93,21 @@ class _Count:
 class ErrorAllowance:
     """The share of errors that do not lower the limit."""
 
-    def __init__(self) -> None:
-        """Begin with the least share."""
+    def __init__(self, ceiling: float) -> None:
+        """Begin with the least share; the limit never exceeds the ceiling."""
+        self._least_limit = max(_LEAST_CEILING, min(_LEAST_LIMIT, ceiling))
         self._share: float = _SHARE
         self._left = _MOST_SAVED
         self._answers = 0
         self._in_a_row = 0
-        # The highest limit since errors began, and the errors from then on, and since half of it.
-        self._whole: float = 0.0
-        self._at_whole = _Count()
-        self._half: _Count | None = None
+        # Shares are compared at two limits: the one now, and another one from then on.
+        self._limit = self._other_limit = 0.0
+        self._first = _Count()
+        self._second: _Count | None = None
+        # The highest limit since errors began; how many answers it takes until it is tried again,
+        # and when it was tried.
+        self._highest = 0.0
+        self._wait, self._tried_at = _RARELY, 0
 
     @property
     def is_short(self) -> bool:
@@ -121,12 +135,21 @@ class ErrorAllowance:
         self._left = min(_MOST_SAVED, self._left + self._share * new)
         if _SHARE * new >= 2 * _MOST_SAVED:
             # So many answers without an error: the service has recovered.
-            self._share = _SHARE
+            self._share, self._highest, self._wait = _SHARE, 0.0, _RARELY
             self.forget()
         return self._compare(answers, limit, started, now)
 
-    def forgives(self) -> bool:
-        """Say whether the latest error has nothing to do with load, and use some allowance up."""
+    def forgives(self, started: float) -> bool:
+        """Say whether the latest error has nothing to do with load, and use some allowance up.
+
+        Args:
+            started: when its request was sent.
+
+        """
+        second = self._second
+        if second is not None and started > second.began:
+            # The limit stays as it is until both shares are known.
+            return second.errors <= _LARGEST_SHARE * second.answers + _PATIENT
         # Many errors without a good answer in between are load.
         if self._left < 1.0 or self._share**self._in_a_row < _CHANCE:
             return False
@@ -135,30 +158,47 @@ class ErrorAllowance:
 
     def forget(self) -> None:
         """Begin to compare anew, as something else than errors has changed the limit."""
-        self._whole, self._at_whole, self._half = 0.0, _Count(), None
+        self._limit, self._first, self._second = 0.0, _Count(), None
 
     def _compare(self, answers: int, limit: float, started: float, now: float) -> float | None:
-        if limit > self._whole:
-            if limit < _LEAST_LIMIT:
-                return None
+        self._highest = max(self._highest, limit)
+        if self._second is not None:
+            return self._judge(self._second, answers, limit, started)
+        if limit > self._limit:
             self.forget()
-            self._whole = limit
-        whole, at_whole = self._whole, self._at_whole
-        if limit > whole / 2:
-            self._half = None
-        half = self._half
-        if half is None:
-            at_whole.add(answers, started)
-            if limit <= whole / 2 and at_whole.answers >= _ENOUGH:
-                self._half = _Count(began=now)
+            self._limit = limit
+        first = self._first
+        first.add(answers, started)
+        other: float | None = None
+        if self._limit >= self._least_limit:
+            if limit > self._limit / 2:
+                return None
+            self._other_limit = limit
+        elif (
+            answers - self._tried_at >= self._wait
+            and first.answers >= _ENOUGH
+            and _SHARE < first.share <= _LARGEST_SHARE
+        ):
+            # The limit has fallen as far as it could, and errors last.
+            self._wait, self._tried_at = 2 * self._wait, answers
+            self._other_limit = other = self._highest
+        else:
             return None
-        half.add(answers, started)
-        share = half.share
-        same = half.answers >= _ENOUGH and share >= _SAME * at_whole.share
-        lasts = half.answers >= _LONG and share > _SHARE and limit <= whole / 4
-        if not (same or lasts) or share > _LARGEST_SHARE:
+        self._second = _Count(began=now)
+        return other
+
+    def _judge(self, second: _Count, answers: int, limit: float, started: float) -> float | None:
+        second.add(answers, started)
+        moved = not self._other_limit / 2 <= limit <= self._other_limit
+        if second.answers < _ENOUGH and not moved:
             return None
+        first = self._first
+        many, few = (first, second) if self._limit > self._other_limit else (second, first)
+        same = few.share >= _SAME * many.share and min(few.answers, many.answers) >= _ENOUGH
+        self.forget()
+        if not same or max(few.share, second.share) > _LARGEST_SHARE:
+            return None
+        share = max(first.share, second.share)
         self._share = max(_SHARE, min(_LARGEST_SHARE, _MARGIN * share))
         self._left = _MOST_SAVED
-        self.forget()
-        return whole if same else None
+        return self._highest

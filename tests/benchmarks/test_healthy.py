@@ -38,15 +38,15 @@ def test_it_is_as_fast_as_a_fixed_64(scene: Scene) -> None:
     assert ours.posts <= MOST * fixed.posts
 
 
-@pytest.mark.parametrize("share", [0.2, 0.3])
-def test_one_broken_instance_of_some_does_not_stop_the_others(share: float) -> None:
+@pytest.mark.parametrize(("share", "most"), [(0.2, 1.5), (0.3, 2.0)])
+def test_one_broken_instance_of_some_does_not_stop_the_others(share: float, most: float) -> None:
     errors = scene("errors-10")
     faults = Faults(before={Fault.BACKEND_FETCH_FAILED: share}, retry_after=None)
     broken = attrs.evolve(errors, settings={**errors.settings, "faults": faults})
 
     ours, fixed = simulate(broken, names.OURS, seed=1), simulate(broken, FIXED, seed=1)
 
-    assert ours.seconds <= 1.5 * fixed.seconds
+    assert ours.seconds <= most * fixed.seconds
     assert ours.twice == 0
 
 

@@ -212,16 +212,15 @@ class TestRefusals:
         assert sizes == [100] * 3 + [99, 74, 73, 72]
 
     def test_a_quarter_is_one_at_least(self) -> None:
-        load = Load(14, ceiling=14)
-        load.wave()
-        for _ in range(11):
+        load = standing(8)
+        for _ in range(4):
             load.answer(Signal.SHED)
-        assert load.value == 3, "3.75"
+        assert load.value == 3, "3.25"
         load.now += 1.0
         load.answer(Signal.SHED)
-        assert load.value == 2, "2.75"
+        assert load.value == 2, "2.25"
         load.answer(Signal.SHED)
-        assert load.value == 1, "1.75"
+        assert load.value == 1, "1.25"
 
     def test_the_second_is_no_second_after_a_growth(self) -> None:
         """That is taken back, and no more."""

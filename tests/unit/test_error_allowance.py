@@ -9,8 +9,8 @@ from restream_async.error_allowance import ErrorAllowance
 class Service:
     """Answers at a limit, one after the other; every so many of them are errors."""
 
-    def __init__(self, limit: float = 64.0) -> None:
-        self.allowance = ErrorAllowance()
+    def __init__(self, limit: float = 64.0, ceiling: float = 256.0) -> None:
+        self.allowance = ErrorAllowance(ceiling)
         self.limit = limit
         self.answers = 0
         self.now = 1000.0
@@ -41,7 +41,7 @@ class Service:
         for count in range(most):
             self.good(every - 1)
             self.error()
-            if not self.allowance.forgives():
+            if not self.allowance.forgives(self.now):
                 return count
         return most
 
@@ -61,7 +61,7 @@ class TestShare:
         for _ in range(6):
             service.good(1)
             service.error()
-            assert service.allowance.forgives()
+            assert service.allowance.forgives(service.now)
             short.append(service.allowance.is_short)
         assert short == [False] * 5 + [True]
 
@@ -83,11 +83,13 @@ class TestOwnErrors:
         assert service.allowance.after_growth == pytest.approx(0.25 * 1.25)
 
     def test_the_allowance_is_full_then(self) -> None:
-        service = halved(every=4)
-        while service.allowance.forgives():
-            pass
-        service.errors(17, every=4)
-        assert sum(service.allowance.forgives() for _ in range(20)) == 8
+        service = Service()
+        service.forgiven(every=4)
+        service.errors(50, every=4)
+        service.limit = 32.0
+        assert service.errors(18, every=4) == [64.0]
+        # Of four in a row, 0.31 to the power of 4 is more than 1 in 1,000.
+        assert service.forgiven(every=2) > 8
 
     def test_no_more_than_a_third_is_forgiven(self) -> None:
         assert learned(every=3, then=4).allowance.after_growth == 0.33
@@ -114,20 +116,32 @@ class TestOwnErrors:
         assert service.errors(16, every=4) == []
         assert service.errors(1, every=4) == [64.0]
 
-    @pytest.mark.parametrize(("limit", "found"), [(4.0, [4.0]), (3.9, [])])
-    def test_limits_below_four_are_not_compared(self, limit: float, found: list[float]) -> None:
-        service = Service(limit)
+    @pytest.mark.parametrize(
+        ("limit", "ceiling", "found"),
+        [
+            (16.0, 64.0, [16.0]),
+            (15.0, 64.0, []),
+            (15.0, 15.0, [15.0]),
+            (4.0, 4.0, [4.0]),
+            (3.0, 3.0, []),
+        ],
+    )
+    def test_limits_below_16_are_not_compared_unless_they_are_the_ceiling(
+        self, limit: float, ceiling: float, found: list[float]
+    ) -> None:
+        service = Service(limit, ceiling)
         service.errors(20, every=4)
         service.limit = limit / 2
         assert service.errors(50, every=4)[:1] == found
 
-    def test_a_share_is_measured_by_64_answers_before_too(self) -> None:
+    @pytest.mark.parametrize(("errors", "found"), [(16, []), (17, [64.0])])
+    def test_a_share_is_measured_by_64_answers_before_too(
+        self, errors: int, found: list[float]
+    ) -> None:
         service = Service()
-        service.errors(3, every=2)
+        service.errors(errors - 1, every=4)
         service.limit = 32.0
-        # 60 more are needed, and then 64 at half of the limit.
-        assert service.errors(15 + 1 + 15, every=4) == []
-        assert service.errors(1, every=4) == [64.0]
+        assert service.errors(18, every=4) == found
 
     def test_the_whole_limit_is_the_highest_one(self) -> None:
         service = Service()
@@ -137,14 +151,21 @@ class TestOwnErrors:
         service.limit = 50.0
         assert service.errors(30, every=4)[:1] == [100.0]
 
-    def test_errors_above_half_of_the_limit_are_not_counted_as_below(self) -> None:
+    @pytest.mark.parametrize("limit", [33.0, 15.0])
+    def test_the_limit_must_stay_between_a_half_and_a_quarter(self, limit: float) -> None:
         service = halved(every=4)
         service.errors(10, every=4)
-        service.limit = 60.0
-        service.errors(500, every=4)
+        service.limit = limit
+        service.errors(1, every=4)
         service.limit = 32.0
-        assert service.errors(1 + 16, every=4) == []
-        assert service.errors(1, every=4) == [64.0]
+        assert service.errors(16, every=4) == []
+
+    def test_a_third_is_forgiven_until_both_shares_are_known(self) -> None:
+        # The allowance alone would be used up by 15.
+        assert halved(every=3).forgiven(every=3, most=20) == 20
+
+    def test_but_no_more_than_six_in_a_row(self) -> None:
+        assert halved(every=4).forgiven() == 6
 
     def test_old_errors_count_less(self) -> None:
         service = Service()
@@ -160,22 +181,32 @@ class TestOwnErrors:
         assert service.errors(500, every=4) == []
 
 
-class TestOutage:
-    """All requests fail in an outage, so the share before it says nothing."""
+class TestLowLimit:
+    """A burst of errors lowers the limit further than to a quarter, whatever the reason."""
 
-    def test_a_share_that_lasts_at_a_low_limit_is_learned_but_the_limit_stays(self) -> None:
-        service = after_outage()
-        assert service.errors(100, every=4) == []
+    def test_if_errors_last_the_highest_limit_is_tried(self) -> None:
+        service = after_burst()
+        assert errors_until_tried(service) == pytest.approx(512 / 4, abs=5)
+        assert service.allowance.after_growth == 0.03
+        assert service.errors(18, every=4)[:1] == [64.0]
         assert service.allowance.after_growth == pytest.approx(0.25 * 1.25)
 
-    @pytest.mark.parametrize(("every", "limit"), [(2, 16.0), (7, 16.0), (4, 17.0)])
-    def test_not_a_larger_or_smaller_one_or_at_more_than_a_quarter_of_the_limit(
-        self, every: int, limit: float
-    ) -> None:
-        service = after_outage()
-        service.limit = limit
-        service.errors(500, every=every)
+    def test_a_larger_share_there_is_load(self) -> None:
+        service = after_burst()
+        errors_until_tried(service)
+        assert service.errors(50, every=2) == []
         assert service.allowance.after_growth == 0.03
+
+    def test_it_is_tried_ever_more_rarely(self) -> None:
+        service = after_burst()
+        for wait in (512, 1024, 2048):
+            assert errors_until_tried(service) == pytest.approx(wait / 4, abs=25)
+            service.errors(40, every=2)
+            service.limit = 2.0
+
+    @pytest.mark.parametrize("every", [2, 7])
+    def test_not_if_there_are_many_errors_or_no_more_than_are_forgiven(self, every: int) -> None:
+        assert after_burst().errors(500, every=every) == []
 
 
 class TestRecovery:
@@ -231,10 +262,20 @@ def learned(every: int, then: int | None = None) -> Service:
     return service
 
 
-def after_outage() -> Service:
+def errors_until_tried(service: Service) -> int:
+    """Return how many errors it takes; the service has the limit that is tried then."""
+    for count in range(1, 1_000):
+        if found := service.errors(1, every=4):
+            (service.limit,) = found
+            return count
+    raise AssertionError("never")
+
+
+def after_burst() -> Service:
     """Return a service that has answered with nothing but errors until the limit was low."""
     service = Service()
-    service.errors(70, every=1)
-    service.limit = 16.0
-    service.errors(1, every=1)
+    service.errors(10, every=1)
+    for limit in (32.0, 2.0):
+        service.limit = limit
+        service.errors(1, every=1)
     return service
