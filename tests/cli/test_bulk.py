@@ -136,7 +136,7 @@ def test_every_bad_line_is_reported_before_anything_is_sent(
     end = cli("bulk", file)
     assert end.code == 2
     assert f"{file}:3: status must be one of" in end.err
-    assert f"{file}:5: has 1 cells where the header has 5" in end.err
+    assert f"{file}:5: has 1 cell where the header has 5" in end.err
     assert f"Error: 2 lines of {file} cannot be sent, so nothing was sent: correct them" in end.err
     assert not end.out
     assert sandbox.counts.posts == 0
@@ -156,7 +156,7 @@ def test_of_very_many_bad_lines_the_first_fifty_are_shown(
     del settings
     file.write_text(HEADER + "\nx" * 1234)
     end = cli("bulk", file)
-    assert end.err.count(": has 1 cells") == 50
+    assert end.err.count(": has 1 cell ") == 50
     assert "… and 1,184 more bad lines" in end.err
     assert "1,234 lines of" in end.err
 
