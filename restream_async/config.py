@@ -18,6 +18,8 @@ from restream_async.text_checks import stray, wrong_address
 InDoubt: TypeAlias = Literal["confirm", "resend", "raise"]
 
 _EXAMPLE: Final = "https://api.example.com"
+_EXAMPLE_PROXY: Final = "http://user:password@proxy.example.com:3128"
+_END_OF_HOST: Final = re.compile(r"[/?#]")
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
 # A token of RFC 9110, section 5.6.2.
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -98,8 +100,9 @@ class Settings:
             ConfigurationError: one is missing or malformed.
 
         """
-        if type(allow_http) is not bool:
-            raise ConfigurationError("allow_http must be True or False")
+        for name, flag in (("allow_http", allow_http), ("trust_env", trust_env)):
+            if type(flag) is not bool:
+                raise ConfigurationError(f"{name} must be True or False")
         key = _visible("api_key", _given("api_key", api_key))
         scheme = _scheme(auth_scheme)
         project = _project_id(_given("project_id", project_id))
@@ -245,22 +248,10 @@ def _proxy(given: object, base: str, *, trust_env: bool) -> Proxy | None:
     if not isinstance(given, str | URL):
         raise ConfigurationError(f"{name} must be a string, not {type(given).__name__}")
     text = str(given)
-    parts = _split(text if "://" in text else f"http://{text}")
-    if (
-        parts is None
-        or not text.isprintable()
-        or " " in text
-        or parts.scheme not in {"http", "https"}
-        or not parts.hostname
-        or parts.path not in {"", "/"}
-        or parts.query
-        or parts.fragment
-    ):
-        raise ConfigurationError(
-            f"{name} must be an http(s) URL with a host and a port, such as "
-            "http://user:password@proxy.example.com:3128, with special characters "
-            f"percent-encoded ({hint})"
-        )
+    url = text if "://" in text else f"http://{text}"
+    if problem := stray(text, "visible") or _wrong_proxy(url):
+        raise ConfigurationError(f"{name} {problem} ({hint})")
+    parts = urlsplit(url)
     login, _, address = parts.netloc.rpartition("@")
     user, _, password = login.partition(":")
     encoded = b64encode(unquote(f"{user}:{password}").encode()).decode() if login else ""
@@ -270,6 +261,20 @@ def _proxy(given: object, base: str, *, trust_env: bool) -> Proxy | None:
         # A user without a password may be a token.
         (password or user, encoded) if login else (),
     )
+
+
+def _wrong_proxy(url: str) -> str:
+    """Return what is wrong with the URL of a proxy, or nothing."""
+    scheme, _, rest = url.partition("://")
+    if scheme.lower() not in {"http", "https"}:
+        kind = "is a SOCKS proxy, which is not supported: it " if "socks" in scheme.lower() else ""
+        return f"{kind}must begin with http:// or https://, such as {_EXAMPLE_PROXY}"
+    if any(_END_OF_HOST.split(rest, maxsplit=1)[1:]):
+        return (
+            f"must end with its host and port, such as {_EXAMPLE_PROXY}, with special characters "
+            "of a user name or password percent-encoded"
+        )
+    return wrong_address(url, _EXAMPLE_PROXY)
 
 
 def _proxy_of_environment(base: SplitResult) -> tuple[str | None, str]:

@@ -376,9 +376,10 @@ class _Job:
         if self.requests.trouble is not None:
             yield str(self.requests.trouble)
         elif ride.unknown:
+            more = f", and {not_sent:,} more were not sent" if not_sent else ""
             yield (
-                f"{plural(ride.unknown, 'restream')} in flight may or may not have been created, "
-                f"and {not_sent:,} more were not sent: see {where(ride.not_sent)}"
+                f"{plural(ride.unknown, 'restream')} in flight may or may not have been created"
+                f"{more}: see {where(ride.not_sent)}"
             )
         elif not_sent:
             were = "was" if not_sent == 1 else "were"

@@ -78,9 +78,9 @@ def test_all_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -
         (
             {"proxy": "socks5://proxy.example.com:1080"},
             (
-                "proxy must be an http(s) URL with a host and a port, such as "
-                "http://user:password@proxy.example.com:3128, with special characters "
-                "percent-encoded (set it with --proxy)"
+                "proxy is a SOCKS proxy, which is not supported: it must begin with http:// or "
+                "https://, such as http://user:password@proxy.example.com:3128 "
+                "(set it with --proxy)"
             ),
         ),
     ],

@@ -421,8 +421,9 @@ def test_a_wrong_setting_is_named(wrong: dict[str, Any]) -> None:
         ({"timing": 1.0}, "timing must be a Timing or None, not float"),
         ({"allow_http": "no"}, "allow_http must be True or False"),
         ({"allow_http": None}, "allow_http must be True or False"),
+        ({"trust_env": 1}, "trust_env must be True or False"),
     ],
-    ids=range(6),
+    ids=range(7),
 )
 def test_a_setting_of_the_wrong_type_is_named(wrong: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
