@@ -393,10 +393,11 @@ class Caller(HoldsKey):
 
     def _gone(self, call: Call, attempts: int = 0) -> Failure:
         limiter = self.limiter
-        note = _OUTAGE_NOTE if limiter.reached else _NEVER_REACHED_NOTE
-        error = OutageError(
-            call, reached=limiter.reached, last=limiter.last, attempts=attempts, note=note
-        )
+        last = limiter.last
+        note = (last.note if last is not None else "") or _NEVER_REACHED_NOTE
+        if limiter.reached:
+            note = _OUTAGE_NOTE
+        error = OutageError(call, reached=limiter.reached, last=last, attempts=attempts, note=note)
         return Failure(Verdict.REFUSED, error)
 
 

@@ -80,11 +80,14 @@ _OTHER_TIME: Final = (
     "the service has to renew its certificate, unless the clock of this machine is wrong"
 )
 _OTHER_FINGERPRINT: Final = "if the service has a new one, pass its fingerprint as ssl=…"
+_CHECK_PROXY: Final = "check the proxy: proxy=… or the variable that names it"
 # By the codes of OpenSSL: not valid yet, expired; another host name, another address.
 _REMEDIES: Final = {9: _OTHER_TIME, 10: _OTHER_TIME, 62: _OTHER_HOST, 64: _OTHER_HOST}
 
 
 def _remedy(error: BaseException) -> str:
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return _CHECK_PROXY
     if isinstance(error, aiohttp.ServerFingerprintMismatch):
         return _OTHER_FINGERPRINT
     if not isinstance(error, aiohttp.ClientConnectorCertificateError):

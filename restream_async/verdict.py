@@ -206,7 +206,8 @@ def _unanswered(request: Request, answer: NoReply, secrets: tuple[str, ...]) -> 
         kind = AttemptTimeoutError
     elif answer.closed:
         kind = ClientClosedError
-    return Failure(verdict, kind(request.call, detail=detail, sent=answer.sent))
+    told = kind(request.call, detail=detail, sent=answer.sent, note=answer.remedy)
+    return Failure(verdict, told)
 
 
 def _refused_by_proxy(request: Request, status: int) -> Failure:

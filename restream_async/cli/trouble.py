@@ -19,7 +19,9 @@ from restream_async.errors import (
 )
 from restream_async.redaction import clean
 
-_CHECK_ADDRESS: Final = "check the base URL (RESTREAM_BASE_URL or --base-url)"
+_CHECK_ADDRESS: Final = (
+    "check the base URL (RESTREAM_BASE_URL or --base-url), and the proxy if there is one"
+)
 _LONGEST_CAUSE: Final = 200
 # The library's errors speak of its arguments: the whole phrase before a word of it.
 _WORDS: Final = {

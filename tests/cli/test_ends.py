@@ -208,7 +208,7 @@ def test_what_was_not_sent_and_what_is_in_doubt_are_told_apart_after_a_signal(
         (
             OutageError(CALL, reached=False, last=REFUSED),
             "9 not sent",
-            "; check the base URL (RESTREAM_BASE_URL or --base-url)",
+            "; check the base URL (RESTREAM_BASE_URL or --base-url), and the proxy if there is one",
         ),
     ],
 )

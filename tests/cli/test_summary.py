@@ -90,7 +90,7 @@ def test_what_is_in_doubt_or_was_not_sent_is_not_called_failed() -> None:
         (
             OutageError(CALL, reached=False),
             "1,000 restreams not sent",
-            "; check the base URL (RESTREAM_BASE_URL or --base-url)",
+            "; check the base URL (RESTREAM_BASE_URL or --base-url), and the proxy if there is one",
         ),
         (OutageError(CALL), "1,000 restreams not sent", "0 attempts"),
     ],
@@ -114,7 +114,7 @@ def test_the_last_failure_is_told_if_the_run_was_not_perfect() -> None:
     (said,) = complaints(attrs.evolve(ride, reached=False), place)
     assert said == (
         "the service was never reached (connection refused): check the base URL "
-        "(RESTREAM_BASE_URL or --base-url)"
+        "(RESTREAM_BASE_URL or --base-url), and the proxy if there is one"
     )
 
 

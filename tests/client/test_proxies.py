@@ -271,6 +271,7 @@ async def test_a_proxy_that_is_not_there_is_named() -> None:
 
     assert (error.attempts, error.sent) == (2, False)
     assert f"no connection to the proxy, 127.0.0.1 port {where} (Connection refused)" in str(error)
+    assert str(error).endswith("; check the proxy: proxy=… or the variable that names it")
 
 
 async def test_a_proxy_that_dies_after_a_creation_was_sent_leaves_a_doubt_that_is_checked() -> None:
