@@ -59,7 +59,7 @@ after them a worker ends within 10 seconds. Container engines kill a process tha
 _HOLD: Final = 1.0
 # With a key that is refused, only a person can help.
 _LOCKED_OUT_SECONDS: Final = 15.0
-_GONE: Final = "the service is gone, so this worker holds its messages: {}"
+_GONE: Final = "the service cannot be reached, so this worker holds its messages: {}"
 _LOCKED_OUT: Final = "the service refuses the API key, so this worker holds its messages: {}"
 # Seconds between two lines of the log that say that a worker holds.
 _SAY_AGAIN: Final = 60.0
@@ -147,7 +147,7 @@ class Hold:
         """Note that a message goes on."""
         if self._said is not None:
             self._said = None
-            _log.info("this worker holds no longer")
+            _log.info("this worker goes on: the service answers again")
 
 
 @attrs.frozen(kw_only=True)

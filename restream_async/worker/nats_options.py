@@ -62,7 +62,7 @@ class NatsOptions:
         """Check what can be checked without a server."""
         # Spaces around a comma belong to the list.
         for part in self.url.split(","):
-            if problem := stray(part.strip(), "spaces"):
+            if problem := stray(part.strip(" "), "spaces"):
                 raise ConfigurationError(f"the address of the NATS server {problem}")
         if not all(part.hostname for part in self._addresses()):
             raise ConfigurationError(
@@ -213,7 +213,7 @@ class NatsOptions:
         return found
 
     def _addresses(self) -> list[SplitResult]:
-        parts = [part.strip() for part in self.url.split(",") if part.strip()]
+        parts = [part.strip(" ") for part in self.url.split(",") if part.strip(" ")]
         # NATS takes a bare host:4222 too.
         return [urlsplit(part if "://" in part else f"nats://{part}") for part in parts]
 

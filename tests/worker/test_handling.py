@@ -342,7 +342,7 @@ async def test_a_refused_key_condemns_no_message(error: RestreamError) -> None:
 @pytest.mark.parametrize(
     ("error", "why"),
     [
-        (OutageError(CALL), "the service is gone, so this worker holds its messages: "),
+        (OutageError(CALL), "the service cannot be reached, so this worker holds its messages: "),
         (UnauthorizedError(CALL, status=401), "the service refuses the API key, so this worker "),
     ],
 )
@@ -358,7 +358,7 @@ async def test_b_7_a_worker_says_why_it_holds_at_once_and_every_minute_and_when_
     *held, goes_on = caplog.messages
     assert all(text.startswith(why) for text in held)
     assert len(held) == 1 + sum(stage.slept) // 60
-    assert goes_on == "this worker holds no longer"
+    assert goes_on == "this worker goes on: the service answers again"
 
 
 async def test_b_7_an_outage_is_told_while_all_calls_still_wait(
@@ -371,7 +371,7 @@ async def test_b_7_an_outage_is_told_while_all_calls_still_wait(
     stage.handler.note_outage()
 
     assert caplog.messages == [
-        "the service is gone, so this worker holds its messages: 503 Backend fetch failed"
+        "the service cannot be reached, so this worker holds its messages: 503 Backend fetch failed"
     ]
 
 

@@ -332,6 +332,8 @@ def test_a_certificate_may_have_its_key_in_another_file(tmp_path: Path) -> None:
     [
         ({"url": "nats://"}, "must be such as nats://127"),
         ({"url": "nats://a, nats://h\u200b"}, r"must not end with U\+200B \(zero width space\)"),
+        ({"url": "nats://h\u00a0, nats://a"}, r"must not end with U\+00A0 \(no-break space\)"),
+        ({"url": "nats://h\n"}, r"must not end with U\+000A \(line break\)"),
         ({"url": "nats://h", "credentials": Path("a"), "nkey": Path("b")}, "one is enough"),
         ({"url": "nats://h", "key": Path("a")}, "without its certificate"),
     ],

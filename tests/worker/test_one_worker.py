@@ -221,14 +221,17 @@ async def test_in_an_outage_messages_are_held_and_no_delivery_is_used_up(
         assert len(desk.sandbox.stored) == 0
         under_way, _ = await desk.pending()
         assert under_way <= 8
-        assert caplog.text.count("the service is gone, so this worker holds its messages: ") == 1
+        assert (
+            caplog.text.count("the service cannot be reached, so this worker holds its messages: ")
+            == 1
+        )
         desk.sandbox.outage = False
         await all_done(desk.connection, 20)
 
     assert len(desk.sandbox.stored) == 20
     outcomes = await documents(desk.connection, "RESTREAMS_OUTCOMES")
     assert max(each["delivery"] for each in outcomes) <= 4
-    assert caplog.text.count("this worker holds no longer") == 1
+    assert caplog.text.count("this worker goes on: the service answers again") == 1
     assert await documents(desk.connection, "RESTREAMS_DEAD") == []
 
 
