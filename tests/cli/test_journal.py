@@ -28,7 +28,8 @@ from tests.cli.kit import (
 )
 from tests.cli.test_bulk import no_secrets, outcomes
 
-COUNT = 40
+# More than are ever in flight at once.
+COUNT = 100
 
 
 @pytest.fixture
