@@ -53,6 +53,8 @@ async def is_freed(call: Awaitable[object]) -> bool:
             await call
         except RestreamError as error:
             seen = weakref.ref(error)
+        # asyncio of Python 3.13 keeps what ended a connection until its loop has turned once.
+        await asyncio.sleep(0)
         assert seen is not None
         return seen() is None
 
