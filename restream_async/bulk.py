@@ -408,7 +408,7 @@ class BulkRun:
             # No further item could be sent; the iteration raises it after the last outcome.
             self._intake.fail(RuntimeError(why))
         elif self._refusals.stops(end.error):
-            # Not the outcome's own, which would hold the frames of whoever iterates.
+            # A copy: the error of the outcome would keep the frames of the caller alive.
             self._intake.fail(copy.copy(end.error))
             self.stop()
         self._conclude(job, end)

@@ -394,9 +394,8 @@ class Caller(HoldsKey):
     def _gone(self, call: Call, attempts: int = 0) -> Failure:
         limiter = self.limiter
         last = limiter.last
-        note = (last.note if last is not None else "") or _NEVER_REACHED_NOTE
-        if limiter.reached:
-            note = _OUTAGE_NOTE
+        advice = last.note if last is not None else ""
+        note = _OUTAGE_NOTE if limiter.reached else advice or _NEVER_REACHED_NOTE
         error = OutageError(call, reached=limiter.reached, last=last, attempts=attempts, note=note)
         return Failure(Verdict.REFUSED, error)
 

@@ -169,7 +169,7 @@ def _place(error: ValueError) -> str:
     if not isinstance(error, json.JSONDecodeError):
         return ""
     found = error.doc[error.pos : error.pos + 1]
-    # Of the text nothing is repeated but what nobody sees.
+    # The text may be a key, so only an invisible character of it is named.
     what = f", where {named(found)} stands" if found and is_invisible(found) else ""
     return f" at position {error.pos}{what}"
 

@@ -161,10 +161,6 @@ def is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
-def _is_token(value: object) -> bool:
-    return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
-
-
 def _given(name: str, value: object) -> str:
     variable = f"RESTREAM_{name.upper()}"
     found = os.environ.get(variable) if value is None else value
@@ -198,7 +194,7 @@ def _scheme(given: object) -> str:
     found: object = os.environ.get("RESTREAM_AUTH_SCHEME", "") if given is None else given
     if found == "" and given is None:
         return ""
-    if not isinstance(found, str) or not _is_token(found):
+    if not isinstance(found, str) or not _TOKEN.fullmatch(found):
         problem = stray(found, "visible") if isinstance(found, str) else ""
         raise ConfigurationError(
             f'auth_scheme must be one word, such as "Bearer"{problem and f", and {problem}"} '
@@ -216,26 +212,31 @@ def _project_id(value: str) -> str:
 
 
 def _base_url(value: str, *, allow_http: bool) -> str:
-    parts = _split(value)
-    wrong = wrong_address(value, _EXAMPLE)
-    route = _ROUTE.search(parts.path) if parts is not None else None
-    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
-        wrong = wrong or f"must begin with https:// or http://, such as {_EXAMPLE}"
-    elif "@" in parts.netloc:
-        wrong = "must not contain a user name or password: the API key goes into api_key"
-    elif parts.query or parts.fragment or value.endswith(("?", "#")):
-        wrong = "must end with its path, without a query or fragment"
-    elif route is not None:
+    problem = wrong_address(value, _EXAMPLE)
+    if problem := problem or _wrong_base_url(value, urlsplit(value), allow_http=allow_http):
+        raise ConfigurationError(
+            f"base_url {problem} (set it with base_url=… or RESTREAM_BASE_URL)"
+        )
+    return value.rstrip("/")
+
+
+def _wrong_base_url(value: str, parts: SplitResult, *, allow_http: bool) -> str:
+    """Return what is wrong with a base URL whose address can be read, or nothing."""
+    if parts.scheme not in {"http", "https"}:
+        return f"must begin with https:// or http://, such as {_EXAMPLE}"
+    if "@" in parts.netloc:
+        return "must not contain a user name or password: the API key goes into api_key"
+    if parts.query or parts.fragment or value.endswith(("?", "#")):
+        return "must end with its path, without a query or fragment"
+    if route := _ROUTE.search(parts.path):
         rest = value[: len(value) - len(parts.path) + route.start()]
-        wrong = f'must end before "/api/v1", which is added to it: use {rest}'
-    elif parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname):
-        wrong = (
+        return f'must end before "/api/v1", which is added to it: use {rest}'
+    if parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname or ""):
+        return (
             "is plain http://, which would send the API key unencrypted: use https://, or pass "
             "allow_http=True where the network is trusted"
         )
-    if wrong:
-        raise ConfigurationError(f"base_url {wrong} (set it with base_url=… or RESTREAM_BASE_URL)")
-    return value.rstrip("/")
+    return ""
 
 
 def _proxy(given: object, base: str, *, trust_env: bool) -> Proxy | None:
@@ -293,15 +294,6 @@ def _proxy_of_environment(base: SplitResult) -> tuple[str | None, str]:
 def _keeps_secret(base: str, proxy: Proxy) -> bool:
     """Say whether no other machine can read what is sent through a proxy."""
     return base.lower().startswith("https:") or _is_loopback(urlsplit(proxy.url).hostname or "")
-
-
-def _split(value: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(value)
-        _ = parts.port
-    except ValueError:
-        return None
-    return parts
 
 
 def _is_loopback(host: str) -> bool:

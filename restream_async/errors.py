@@ -132,7 +132,7 @@ class ApiError(CallError):
         messages: the service's own `messages`, without secrets.
         retry_after: seconds that the service asked to wait (`Retry-After`), or None.
         request_id: what the service or its cache calls this request (`X-Request-Id`, else
-            `X-Varnish`), or None. Whoever runs the service finds the request in its logs by it.
+            `X-Varnish`), or None. The service's operators find the request by it in their logs.
         excerpt: the beginning of a body that is no envelope, without secrets; may be empty.
 
     """

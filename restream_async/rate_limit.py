@@ -128,7 +128,7 @@ class RateLimit:
         # that no time is needed at all.
         longest = min(_LONGEST_PAUSE, retry_after or _LONGEST_PAUSE)
         self._paused_at = now
-        # Never so short that the clock does not see it, as then nobody's answer would end it.
+        # The clock must move, or no answer would count as sent after the pause began.
         self._next = now + max(_SHORTEST_PAUSE, min(pause, longest))
         self._asking = True
         self._growth, self._steady = _GROWTH, 0

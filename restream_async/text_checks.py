@@ -82,9 +82,9 @@ def trimmed(text: str) -> str:
 
 
 def foreign_encoding(start: bytes) -> str:
-    """Return `UTF-16` or `UTF-32` if a text begins as ASCII does in them; else nothing."""
+    """Say if a text begins as ASCII does in UTF-16 or UTF-32, and what to do; else nothing."""
     encoding = json.detect_encoding(start)
-    return "" if encoding.startswith("utf-8") else encoding[:6].upper()
+    return "" if encoding.startswith("utf-8") else f"is {encoding[:6].upper()}: save it as UTF-8"
 
 
 def text_of_file(data: bytes) -> str:
@@ -94,9 +94,8 @@ def text_of_file(data: bytes) -> str:
         NoTextError: it is not UTF-8. Not chained: the error of the decoder carries the data.
 
     """
-    encoding = foreign_encoding(data)
-    if encoding:
-        raise NoTextError(f"is {encoding}: save it as UTF-8")
+    if problem := foreign_encoding(data):
+        raise NoTextError(problem)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:

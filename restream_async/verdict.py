@@ -255,7 +255,7 @@ class _Telling:
         secrets: tuple[str, ...],
         wall_clock: Callable[[], float],
     ) -> Self:
-        """Return how it is told without these secrets, nor those that the request knows."""
+        """Return one that hides these secrets and those of the request."""
         return cls(request, reply, (*secrets, *request.secrets), wall_clock)
 
     def failure(self, envelope: _Envelope, problem: str) -> Failure:

@@ -33,8 +33,8 @@ def why_unreadable(start: bytes) -> str:
     at, mark = _TAR
     if start[at:].startswith(mark):
         return "is a tar archive: unpack it"
-    if encoding := foreign_encoding(start):
-        return f"is {encoding}: save it as UTF-8"
+    if problem := foreign_encoding(start):
+        return problem
     # The last one may be half of a line break that goes on after these bytes.
     if b"\n" not in start and b"\r" in start[:-1]:
         return _LONE_RETURNS

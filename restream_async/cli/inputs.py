@@ -6,6 +6,7 @@ the value: it may be a key.
 
 import csv
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal, TypeAlias, cast
 
@@ -26,7 +27,6 @@ STATUS_WORDS: Final = {
     **dict.fromkeys(("false", "0", "no", "off", "inactive"), False),
 }
 
-_BOM: Final = b"\xef\xbb\xbf"
 # How bytes that are no UTF-8 come out of decoding.
 _UNDECODED: Final = re.compile(r"[\udc80-\udcff]")
 _NO_UTF8: Final = "is not UTF-8: save the file as UTF-8"
@@ -133,7 +133,7 @@ class Reader:
         start = True
         for line in lines:
             # Undecodable bytes are kept for later, so that their line is reported with its number.
-            yield (line.removeprefix(_BOM) if start else line).decode(errors="surrogateescape")
+            yield (line.removeprefix(BOM_UTF8) if start else line).decode(errors="surrogateescape")
             start = False
 
     def _columns(self, header: str) -> tuple[str, list[str]]:

@@ -78,8 +78,8 @@ class Output:
 
     Attributes:
         name: what to call it.
-        is_shown: whether nobody asked for the outcomes, and they would go to a terminal: a person
-            wants to read of the failures only.
+        is_shown: whether the outcomes would go to a terminal by default. Then only failures are
+            shown.
 
     """
 

@@ -14,6 +14,7 @@ import stat
 import sys
 import tempfile
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -116,7 +117,7 @@ class Source(AbstractContextManager["Source"]):
         known = _ENDINGS.get(ending.lower())
         if known is not None:
             return known
-        start = self._start().removeprefix(b"\xef\xbb\xbf").lstrip()
+        start = self._start().removeprefix(BOM_UTF8).lstrip()
         return "jsonl" if start.startswith((b"{", b"[")) else "csv"
 
     def lines(self) -> Iterator[bytes]:

@@ -31,7 +31,7 @@ class Unusable:
     Attributes:
         reason: why not. Repeats no value: it may be a key.
         video_id: of which live video, where that can be read; without secrets.
-        title: likewise.
+        title: of the restream, where it can be read; without secrets.
 
     """
 

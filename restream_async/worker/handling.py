@@ -52,8 +52,8 @@ a delivery too: restarts during a long outage condemn nothing.
 # The service is gone for every message, and not because of one.
 _UNREACHABLE: Final = (OutageError, CertificateError, ProxyError)
 GRACE: Final = 7.0
-"""Seconds that messages under way may take to finish when a worker is told to end. With what comes
-after them a worker ends within 10 seconds. Container engines kill a process that takes longer."""
+"""Seconds that messages under way may take to finish when a worker is told to end. A worker
+ends within 10 seconds in all. Container engines kill a process that takes longer."""
 
 # Seconds until the next look whether the service is back; meanwhile the client probes.
 _HOLD: Final = 1.0
