@@ -13,12 +13,13 @@ from typing import Final
 import attrs
 
 from restream_async.bookkeeping import Page
-from restream_async.calls import Caller
 from restream_async.concurrency import cancelled_from_outside
-from restream_async.creation import Creator, Doubt
+from restream_async.create import Creator
+from restream_async.create_result import Doubt
 from restream_async.deadline import Stop
 from restream_async.deletion import delete
 from restream_async.errors import NotFoundError
+from restream_async.executor import RequestExecutor
 from restream_async.existence import Key, key_of
 from restream_async.matching import Match, match
 from restream_async.model import NewRestream, Restream
@@ -59,7 +60,7 @@ class Aftercare:
 
     def __init__(  # noqa: PLR0913 - the parts of a client, handed over once
         self,
-        caller: Caller,
+        executor: RequestExecutor,
         api: Api,
         creator: Creator,
         *,
@@ -67,10 +68,10 @@ class Aftercare:
         checked: Callable[[Case], None],
         stop: Stop,
     ) -> None:
-        """Work with a caller on one project.
+        """Work on one project.
 
         Args:
-            caller: makes the calls.
+            executor: sends the requests.
             api: knows their requests.
             creator: knows what the service has shown so far.
             repair: whether to delete the copies that the run itself made.
@@ -78,7 +79,7 @@ class Aftercare:
             stop: tells it to wait for nothing any more.
 
         """
-        self._caller = caller
+        self._executor = executor
         self._api = api
         self._listing = creator.listing
         self._existence = creator.existence
@@ -108,7 +109,7 @@ class Aftercare:
         self._cases[case.new.video_id].append(case)
         self._count += 1
         self.unchecked += 1
-        self._last_doubt = self._caller.timing.now()
+        self._last_doubt = self._executor.timing.now()
 
     async def make_room(self) -> None:
         """Look for the oldest at once where there are too many to remember."""
@@ -128,7 +129,7 @@ class Aftercare:
         """
         if not self._cases:
             return
-        timing = self._caller.timing
+        timing = self._executor.timing
         grace = max(0.0, self._last_doubt + GRACE - timing.now())
         await self._stop.pause(timing.sleep(grace))
         videos = deque(self._cases.items())
@@ -136,7 +137,7 @@ class Aftercare:
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(self._look_at(videos))
-                for _ in range(min(len(videos), self._caller.limiter.ceiling))
+                for _ in range(min(len(videos), self._executor.limiter.ceiling))
             ]
         if any(task.cancelled() for task in tasks):
             raise cancelled_from_outside()
@@ -180,7 +181,7 @@ class Aftercare:
         # Late commits are worth one check, even when there is no time.
         listing = self._listing
         read = listing.read_finally if self._stop.requested else listing.read
-        deadline = self._caller.begin_patiently(self._stop)
+        deadline = self._executor.begin_patiently(self._stop)
         return await read(video_id, deadline, about=cases[0].new)
 
     def _forget(self, cases: list[Case]) -> None:
@@ -227,5 +228,5 @@ class Aftercare:
         )
 
     async def _gone(self, restream_id: int | str) -> bool:
-        deadline = self._caller.begin_patiently(self._stop)
-        return await delete(self._caller, self._api, restream_id, deadline) is True
+        deadline = self._executor.begin_patiently(self._stop)
+        return await delete(self._executor, self._api, restream_id, deadline) is True

@@ -5,7 +5,8 @@ from typing import Final, Literal, TypeAlias
 
 import attrs
 
-from restream_async.creation import IN_PLACE, Beginning, Doubt, Settled, Unsettled
+from restream_async.create_options import PLAIN_WITH_SLOT, CreateOptions
+from restream_async.create_result import CreateFailed, CreateSucceeded, Doubt
 from restream_async.existence import key_of
 from restream_async.journal import BEGUN, DONE, Entry, Journal, State
 from restream_async.model import Created, NewRestream, Origin, Restream
@@ -103,21 +104,21 @@ class Bookkeeper:
             origin=Origin.EXISTING if entry.this_run else Origin.JOURNAL,
         )
 
-    def beginning(self, page: Page) -> Beginning:
-        """Return how an item with this past is to be begun."""
+    def options(self, page: Page) -> CreateOptions:
+        """Return how the creation of an item with this past begins."""
         begun, ensure = page.entry.state in BEGUN, self._ensure
         if not (begun or ensure or self._another or page.entry.others):
-            return IN_PLACE
-        return Beginning(
-            in_place=True,
-            look_first=ensure or (begun and page.entry.this_run),
+            return PLAIN_WITH_SLOT
+        return CreateOptions(
+            has_slot=True,
+            check_first=ensure or (begun and page.entry.this_run),
             in_doubt=begun and not page.entry.this_run,
-            another=self._another,
+            allow_equal=self._another,
             others=frozenset(page.entry.others),
-            own=page.entry.restream_id,
+            known_id=page.entry.restream_id,
         )
 
-    def end(self, page: Page, new: NewRestream, end: Settled | Unsettled) -> None:
+    def end(self, page: Page, new: NewRestream, end: CreateSucceeded | CreateFailed) -> None:
         """Note how an item ended.
 
         What failed after doubt stays an intent, so that a later run looks for it first. So does
@@ -127,7 +128,7 @@ class Bookkeeper:
         alone = page.fingerprint not in self._shared
         self._leave(page.fingerprint)
         absent_before = end.doubt.absent_before if end.doubt is not None else None
-        if isinstance(end, Unsettled):
+        if isinstance(end, CreateFailed):
             if end.doubt is not None or not alone or entry.state in BEGUN:
                 return
             # One that was done and could not be checked is as it was.

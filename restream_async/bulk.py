@@ -18,20 +18,14 @@ import attrs
 
 from restream_async.aftercare import Aftercare, Case
 from restream_async.bookkeeping import Bookkeeper, Page, Repeats
-from restream_async.calls import Caller
 from restream_async.concurrency import cancelled_from_outside
 from restream_async.concurrency_limiter import GivenUpError
-from restream_async.creation import (
-    IN_PLACE,
-    Beginning,
-    Creator,
-    Doubt,
-    Settled,
-    Unsettled,
-    outcome_of,
-)
+from restream_async.create import Creator
+from restream_async.create_options import CreateOptions
+from restream_async.create_result import CreateFailed, CreateSucceeded, Doubt, outcome_of
 from restream_async.draining import Ending, UnderWay, cut_short
 from restream_async.errors import JournalError, OutcomeUnknownError, TransportError
+from restream_async.executor import RequestExecutor
 from restream_async.intake import Intake, Job, Recent, Reports, Work
 from restream_async.intents import Intents, JournalReports
 from restream_async.journal import Journal
@@ -49,7 +43,7 @@ _AHEAD: Final = 0.5
 # Items that may wait for a retry, for each that may be in flight.
 _WAITING_SHARE: Final = 4
 
-_AGAIN: Final = Beginning(in_place=True, look_first=True)
+_REPEATED: Final = CreateOptions(has_slot=True, check_first=True)
 _EARLIER_DOUBT: Final = "an earlier run ended before it noted an outcome"
 _EARLIER_NOTE: Final = "this run ended before it was checked; run again to find out"
 _UNKNOWN_NOTE: Final = "list the restreams of the video before creating it again"
@@ -82,7 +76,7 @@ class BulkRun:
 
     def __init__(  # noqa: PLR0913 - one keyword for each setting
         self,
-        caller: Caller,
+        executor: RequestExecutor,
         api: Api,
         creator: Creator,
         requests: Iterable[NewRestream] | AsyncIterable[NewRestream],
@@ -94,26 +88,30 @@ class BulkRun:
         under_way: UnderWay | None = None,
     ) -> None:
         """Prepare a run; nothing is read or sent before the block is entered."""
-        self._caller = caller
+        self._executor = executor
         self._api = api
         self._creator = creator
         another = repeats == "create"
-        beginning = Beginning(in_place=True, look_first=ensure, another=another)
-        self._beginning = IN_PLACE if beginning == IN_PLACE else beginning
+        self._options = CreateOptions(has_slot=True, check_first=ensure, allow_equal=another)
         # A journal remembers better, and who looks first anyway need not.
         self._recent = None if another or ensure or journal is not None else Recent()
         self._journal = journal
         self._books = Bookkeeper(journal, repeats, ensure=ensure) if journal is not None else None
         self._intake = self._intake_of(requests)
-        self._under_way = under_way if under_way is not None else UnderWay(caller)
+        self._under_way = under_way if under_way is not None else UnderWay(executor)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ending = Ending(self._tasks)
         self._aftercare = Aftercare(
-            caller, api, creator, repair=repair, checked=self._note_checked, stop=self._ending.stop
+            executor,
+            api,
+            creator,
+            repair=repair,
+            checked=self._note_checked,
+            stop=self._ending.stop,
         )
         self._refusals = Refusals()
         self._tally = Tally()
-        self._most_lanes = caller.limiter.ceiling * (1 + _WAITING_SHARE)
+        self._most_lanes = executor.limiter.ceiling * (1 + _WAITING_SHARE)
         # Lanes that have no item, and whether one of them waits for a place.
         self._idle: set[asyncio.Task[Any]] = set()
         self._queued = False
@@ -149,7 +147,7 @@ class BulkRun:
                 await self.before_reading(self._journal)
             await stack.enter_async_context(self._group)
             self._stack = stack.pop_all()
-        self._caller.limiter.on_slot.add(self._use_room)
+        self._executor.limiter.on_slot.add(self._use_room)
         self._reader, *_ = [self._start(work) for work in (*self._intake.work, self._work)]
         return self
 
@@ -161,7 +159,7 @@ class BulkRun:
     ) -> None:
         """Cancel what is still under way, and wait until it has stopped."""
         self._over = True
-        self._caller.limiter.on_slot.discard(self._use_room)
+        self._executor.limiter.on_slot.discard(self._use_room)
         self._ending.finish()
         # The reader ends by itself, so that the input is closed in peace.
         self._intake.refuse()
@@ -269,7 +267,7 @@ class BulkRun:
         )
 
     def _intake_of(self, requests: Iterable[NewRestream] | AsyncIterable[NewRestream]) -> Intake:
-        ceiling = self._caller.limiter.ceiling
+        ceiling = self._executor.limiter.ceiling
         if self._books is None:
             reports = Reports(arrived=self._use_room, unsent=self._unsent)
             return Intake(requests, most=max(1, int(ceiling * _AHEAD)), reports=reports)
@@ -303,7 +301,7 @@ class BulkRun:
 
     def _use_room(self) -> None:
         """Start a lane where there is work for one that nobody waits to do."""
-        if self._idle or not self._caller.limiter.has_slot or not self._intake.ready:
+        if self._idle or not self._executor.limiter.has_slot or not self._intake.ready:
             return
         if self._tasks and len(self._tasks) < self._most_lanes:
             # It has no item yet.
@@ -330,7 +328,7 @@ class BulkRun:
 
         There is no place if an outage has lasted longer than the patience of the client.
         """
-        intake, limiter = self._intake, self._caller.limiter
+        intake, limiter = self._intake, self._executor.limiter
         while True:
             if len(self._outcomes) >= self._most_lanes and not intake.stopped:
                 await self._idly(self._room_for_outcomes())
@@ -359,7 +357,7 @@ class BulkRun:
 
     async def _place(self) -> bool:
         """Wait for a place; return False if an outage outlasts the patience of the client."""
-        limiter = self._caller.limiter
+        limiter = self._executor.limiter
         self._queued = True
         try:
             await limiter.acquire(fresh=True)
@@ -379,32 +377,32 @@ class BulkRun:
             self._drained.clear()
             await self._drained.wait()
 
-    def _begin(self, job: Job) -> Beginning:
-        """Return how an item that has its place is to be begun."""
+    def _options_of(self, job: Job) -> CreateOptions:
+        """Return how the creation of an item begins that has its slot."""
         if self._recent is not None:
-            return _AGAIN if self._recent.knows(job[1]) else self._beginning
+            return _REPEATED if self._recent.knows(job[1]) else self._options
         page = job[2]
         if page is not None and self._books is not None:
-            return self._books.beginning(page)
-        return self._beginning
+            return self._books.options(page)
+        return self._options
 
     async def _see_through(self, job: Job, placed: bool) -> None:  # noqa: FBT001 - a fact, handed on
-        beginning = self._begin(job)
+        options = self._options_of(job)
         if not placed:
-            beginning = attrs.evolve(beginning, in_place=False)
-        deadline = self._caller.begin_patiently(self._ending.stop)
+            options = attrs.evolve(options, has_slot=False)
+        deadline = self._executor.begin_patiently(self._ending.stop)
         try:
-            end = await self._creator.create(job[1], deadline, beginning)
+            end = await self._creator.create(job[1], deadline, options)
         except BaseException:
             # Above all a cancellation, by whomever.
-            in_doubt = deadline.in_doubt or beginning.in_doubt
+            in_doubt = deadline.in_doubt or options.in_doubt
             self._unknown += in_doubt and self._over
             self._conclude(job, self._cut_short(job[1], in_doubt=in_doubt))
             raise
-        if isinstance(end, Settled):
+        if isinstance(end, CreateSucceeded):
             if self._refusals.doubted:
                 self._refusals.succeeded()
-        elif why := self._caller.exchange.closed:
+        elif why := self._executor.exchange.closed:
             # No further item could be sent; the iteration raises it after the last outcome.
             self._intake.fail(RuntimeError(why))
         elif self._refusals.stops(end.error):
@@ -415,28 +413,28 @@ class BulkRun:
         if end.doubt is not None:
             await self._aftercare.make_room()
 
-    def _conclude(self, job: Job, end: Settled | Unsettled) -> None:
+    def _conclude(self, job: Job, end: CreateSucceeded | CreateFailed) -> None:
         """Note how an item ended, and report it."""
         index, new, page = job
         if page is not None and self._books is not None:
             self._books.end(page, new, end)
         self._deliver(outcome_of(end, index, new), page, end.doubt)
 
-    def _cut_short(self, new: NewRestream, *, in_doubt: bool) -> Unsettled:
+    def _cut_short(self, new: NewRestream, *, in_doubt: bool) -> CreateFailed:
         """Return the end of an item that is not gone on with."""
         error = cut_short(self._api.create(new).call, in_doubt=in_doubt, note=_UNKNOWN_NOTE)
         doubt = Doubt(absent_before=False) if in_doubt else None
-        return Unsettled(error=error, attempts=int(in_doubt), doubt=doubt)
+        return CreateFailed(error=error, attempts=int(in_doubt), doubt=doubt)
 
     def _unsent(self, job: Job) -> None:
         """Report an item that is not begun any more."""
         end = self._cut_short(job[1], in_doubt=False)
-        if self._begin(job).in_doubt:
+        if self._options_of(job).in_doubt:
             # An earlier run may have created it. The next run finds out, so nothing is checked now.
             call = self._api.create(job[1]).call
             doubt = TransportError(call, detail=_EARLIER_DOUBT, sent=True)
             error = OutcomeUnknownError(call, doubt=doubt, note=_EARLIER_NOTE)
-            end = Unsettled(error=error, attempts=0)
+            end = CreateFailed(error=error, attempts=0)
         self._conclude(job, end)
 
     def _skip(self, page: Page, done: Created) -> None:

@@ -13,23 +13,20 @@ from yarl import URL
 from restream_async import codec
 from restream_async.bookkeeping import Repeats
 from restream_async.bulk import BulkRun
-from restream_async.calls import Caller, unless_in_doubt, value_or_raise
 from restream_async.concurrency import to_the_end
 from restream_async.config import HoldsKey, InDoubt, Settings, check_limits
-from restream_async.creation import (
-    LOOK_FIRST,
-    LOOK_RECENTLY,
-    PLAIN,
-    Beginning,
-    Creator,
-    Settled,
-    Unsettled,
+from restream_async.create import Creator
+from restream_async.create_options import CHECK_FIRST, CHECK_RECENTLY, PLAIN, CreateOptions
+from restream_async.create_result import (
+    CreateFailed,
+    CreateSucceeded,
     outcome_of,
     restream_or_raise,
 )
 from restream_async.deletion import delete
 from restream_async.draining import UnderWay
 from restream_async.errors import Call, ConfigurationError
+from restream_async.executor import RequestExecutor, unless_in_doubt, value_or_raise
 from restream_async.journal import Identity, Journal
 from restream_async.model import NewRestream, Outcome, Restream, Toggled
 from restream_async.policy import RetryPolicy
@@ -151,7 +148,7 @@ class RestreamClient(HoldsKey):
             tls=ssl,
             proxy=settings.proxy,
         )
-        self._caller = Caller.over(
+        self._executor = RequestExecutor.over(
             self._transport,
             ceiling=self._transport.pool_size,
             patience=patience,
@@ -160,8 +157,8 @@ class RestreamClient(HoldsKey):
             timeout=timeout,
             secrets=settings.secrets,
         )
-        self._creator = Creator(self._caller, self._api, in_doubt)
-        self._under_way = UnderWay(self._caller, self._transport.loop)
+        self._creator = Creator(self._executor, self._api, in_doubt)
+        self._under_way = UnderWay(self._executor, self._transport.loop)
 
     def __repr__(self) -> str:
         """Return where the client works, never its key."""
@@ -224,7 +221,7 @@ class RestreamClient(HoldsKey):
     async def _close(self) -> None:
         await self._transport.close()
         # Who waits for a place is let through, and finds the client closed.
-        await self._caller.limiter.close()
+        await self._executor.limiter.close()
 
     async def create(self, new: NewRestream) -> Restream:
         """Create a restream, and return it as the service has it.
@@ -254,7 +251,7 @@ class RestreamClient(HoldsKey):
             OutcomeUnknownError: an attempt may have taken effect, and looking failed as well.
 
         """
-        return restream_or_raise(await self._create(new, LOOK_FIRST))
+        return restream_or_raise(await self._create(new, CHECK_FIRST))
 
     async def outcome(
         self, new: NewRestream, *, ensure: bool = False, recent: bool = False
@@ -273,16 +270,17 @@ class RestreamClient(HoldsKey):
                 saves most lists where one video has many restreams.
 
         """
-        beginning = (LOOK_RECENTLY if recent else LOOK_FIRST) if ensure else PLAIN
-        end = await self._create(new, beginning)
-        return outcome_of(end, 0, new)
+        options = (CHECK_RECENTLY if recent else CHECK_FIRST) if ensure else PLAIN
+        return outcome_of(await self._create(new, options), 0, new)
 
-    async def _create(self, new: NewRestream, beginning: Beginning = PLAIN) -> Settled | Unsettled:
+    async def _create(
+        self, new: NewRestream, options: CreateOptions = PLAIN
+    ) -> CreateSucceeded | CreateFailed:
         under_way = self._under_way
         if under_way.open_in is not get_running_loop() and not under_way.accepts():
-            return Unsettled(error=under_way.refusal(self._api.create(new).call), attempts=0)
+            return CreateFailed(error=under_way.refusal(self._api.create(new).call), attempts=0)
         with under_way as deadline:
-            return await self._creator.create(new, deadline, beginning)
+            return await self._creator.create(new, deadline, options)
 
     async def list(self, video_id: str) -> builtins.list[Restream]:
         """Return the restreams of one live video, in the service's order.
@@ -309,8 +307,8 @@ class RestreamClient(HoldsKey):
         request = self._api.toggle(restream_id)
         with self._accepted(request) as deadline:
             return value_or_raise(
-                await self._caller.insist(
-                    request, codec.toggled, deadline, heed=unless_in_doubt(_TOGGLE_NOTE)
+                await self._executor.send_with_retries(
+                    request, codec.toggled, deadline, on_failure=unless_in_doubt(_TOGGLE_NOTE)
                 )
             )
 
@@ -325,7 +323,7 @@ class RestreamClient(HoldsKey):
 
         """
         with self._accepted(self._api.delete(restream_id)) as deadline:
-            return value_or_raise(await delete(self._caller, self._api, restream_id, deadline))
+            return value_or_raise(await delete(self._executor, self._api, restream_id, deadline))
 
     def _accepted(self, request: Request) -> UnderWay:
         if not self._under_way.accepts():
@@ -339,19 +337,19 @@ class RestreamClient(HoldsKey):
 
     def stats(self) -> Stats:
         """Return what this client is doing now."""
-        caller = self._caller
-        last = caller.limiter.last
+        executor = self._executor
+        last = executor.limiter.last
         return Stats(
-            in_flight=caller.limiter.in_flight,
-            limit=caller.limiter.limit,
-            waiting=caller.limiter.waiting,
-            attempts=caller.tally.attempts,
-            retries=caller.tally.retries,
-            budget_left=caller.budget.left,
-            state=caller.limiter.state,
+            in_flight=executor.limiter.in_flight,
+            limit=executor.limiter.limit,
+            waiting=executor.limiter.waiting,
+            attempts=executor.tally.attempts,
+            retries=executor.tally.retries,
+            budget_left=executor.budget.left,
+            state=executor.limiter.state,
             forms=self._creator.existence.forms,
             last_error=last.summary if last is not None else "",
-            reached=caller.limiter.reached,
+            reached=executor.limiter.reached,
         )
 
     def create_many(
@@ -401,7 +399,7 @@ class RestreamClient(HoldsKey):
 
         """
         return BulkRun(
-            self._caller,
+            self._executor,
             self._api,
             self._creator,
             requests,
@@ -452,7 +450,7 @@ class RestreamClient(HoldsKey):
 
         """
         return Undo(
-            self._caller,
+            self._executor,
             self._api,
             self._journal(journal),
             include_found=include_found,

@@ -1,15 +1,15 @@
 """One deletion. Deleting again does no harm, so it is sent again after doubt."""
 
 from restream_async import codec
-from restream_async.calls import Caller
 from restream_async.deadline import Deadline
 from restream_async.errors import NotFoundError
+from restream_async.executor import RequestExecutor
 from restream_async.verdict import Failure, Verdict
 from restream_async.wire import Api
 
 
 async def delete(
-    caller: Caller, api: Api, restream_id: int | str, deadline: Deadline
+    executor: RequestExecutor, api: Api, restream_id: int | str, deadline: Deadline
 ) -> bool | Failure:
     """Return what the service says: true if it deleted the restream.
 
@@ -22,12 +22,14 @@ async def delete(
     """
     doubted = False
 
-    def heed(failure: Failure) -> Failure:
+    def on_failure(failure: Failure) -> Failure:
         nonlocal doubted
         doubted = doubted or failure.verdict is Verdict.IN_DOUBT
         return failure
 
     request = api.delete(restream_id)
-    result = await caller.insist(request, codec.deleted, deadline, heed=heed)
+    result = await executor.send_with_retries(
+        request, codec.deleted, deadline, on_failure=on_failure
+    )
     gone = isinstance(result, Failure) and isinstance(result.error, NotFoundError)
     return True if gone and doubted else result

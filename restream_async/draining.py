@@ -6,7 +6,6 @@ from collections.abc import Collection
 from types import TracebackType
 from typing import Final, Protocol
 
-from restream_async.calls import Caller
 from restream_async.deadline import Deadline, Stop
 from restream_async.errors import (
     Call,
@@ -15,6 +14,7 @@ from restream_async.errors import (
     OutcomeUnknownError,
     TransportError,
 )
+from restream_async.executor import RequestExecutor
 
 GRACE: Final = 5.0
 """Seconds that requests on the wire may take after their run or their client was told to stop."""
@@ -111,9 +111,11 @@ class UnderWay:
 
     """
 
-    def __init__(self, caller: Caller, loop: asyncio.AbstractEventLoop | None = None) -> None:
+    def __init__(
+        self, executor: RequestExecutor, loop: asyncio.AbstractEventLoop | None = None
+    ) -> None:
         """Begin with none; without a loop, the first who comes decides which one it is."""
-        self._caller = caller
+        self._executor = executor
         self._loop = loop
         # Two threads may come first.
         self._deciding = threading.Lock()
@@ -127,7 +129,7 @@ class UnderWay:
     def __enter__(self) -> Deadline:
         """Count a call, and return its deadline."""
         self._calls += 1
-        return self._caller.begin(self._stop)
+        return self._executor.begin(self._stop)
 
     def __exit__(
         self,
@@ -194,7 +196,7 @@ class UnderWay:
         now = asyncio.get_running_loop().time
         end = now() + timeout
         while not await self._ended(min(_PERIOD, max(0.0, end - now()))):
-            if now() < end and self._caller.limiter.state == "open":
+            if now() < end and self._executor.limiter.state == "open":
                 continue
             self._stop.request()
             for run in tuple(self._runs):

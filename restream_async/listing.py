@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from restream_async import codec
-from restream_async.calls import Caller
 from restream_async.deadline import Deadline
 from restream_async.errors import MalformedResponseError
+from restream_async.executor import RequestExecutor
 from restream_async.model import NewRestream, Restream
 from restream_async.verdict import Failure, Verdict
 from restream_async.wire import Api, Request
@@ -21,9 +21,9 @@ _Attempt: TypeAlias = Callable[
 class Listing:
     """Lists restreams. It remembers whether a cache answers in place of the service."""
 
-    def __init__(self, caller: Caller, api: Api) -> None:
-        """Work with a caller on one project."""
-        self._caller = caller
+    def __init__(self, executor: RequestExecutor, api: Api) -> None:
+        """List the restreams of one project."""
+        self._executor = executor
         self._api = api
         self._cached = False
         self._uncached_calls = 0
@@ -34,7 +34,7 @@ class Listing:
         deadline: Deadline,
         *,
         about: NewRestream | None = None,
-        heed: Callable[[Failure], Failure] = lambda failure: failure,
+        on_failure: Callable[[Failure], Failure] = lambda failure: failure,
     ) -> list[Restream] | Failure:
         """Return the restreams of a video, with retries.
 
@@ -42,24 +42,24 @@ class Listing:
             video_id: whose.
             deadline: when all ends.
             about: the restream that is looked for; what no text may repeat is known from it.
-            heed: sees every failure, and may return what it means for this call.
+            on_failure: sees every failure, and may return what it means for this call.
 
         Raises:
             InvalidRestreamError: the id is empty or cannot stand in a path.
 
         """
 
-        async def attempt(number: int) -> list[Restream] | Failure:
-            send = functools.partial(self._caller.attempt, again=number > 1)
+        async def attempt(again: bool) -> list[Restream] | Failure:  # noqa: FBT001 - of `with_retries`
+            send = functools.partial(self._executor.attempt, again=again)
             return await self._read_once(video_id, deadline, about, send)
 
-        return await self._caller.insist_on(attempt, deadline, heed=heed)
+        return await self._executor.with_retries(attempt, deadline, on_failure=on_failure)
 
     async def read_finally(
         self, video_id: str, deadline: Deadline, *, about: NewRestream
     ) -> list[Restream] | Failure:
         """Return the same without retries, even where the call is told to end."""
-        return await self._read_once(video_id, deadline, about, self._caller.attempt_finally)
+        return await self._read_once(video_id, deadline, about, self._executor.final_attempt)
 
     async def _read_once(
         self, video_id: str, deadline: Deadline, about: NewRestream | None, attempt: _Attempt
@@ -109,7 +109,7 @@ class Listing:
         unique = None
         if self._cached or about is not None:
             self._uncached_calls += 1
-            unique = int(self._caller.timing.random() * 2**48) + self._uncached_calls
+            unique = int(self._executor.timing.random() * 2**48) + self._uncached_calls
         return self._api.list(video_id, about=about, unique=unique, **query)
 
     def _unread(self, video_id: str, about: NewRestream | None, problem: str) -> Failure:

@@ -20,11 +20,11 @@ from typing import Any, Final
 
 import pytest
 
-from restream_async.calls import Caller
 from restream_async.client import RestreamClient
 from restream_async.deadline import Deadline
 from restream_async.draining import Run, UnderWay
 from restream_async.errors import Call
+from restream_async.executor import RequestExecutor
 from restream_async.sandbox import Sandbox
 from restream_async.timing import Timing
 
@@ -57,8 +57,8 @@ def instant_timing(seed: int = 0) -> Timing:
 class _UnderWay(UnderWay):
     """Notes which event loop a client works on, and closes the client before that loop closes."""
 
-    def __init__(self, caller: Caller, client: RestreamClient) -> None:
-        super().__init__(caller)
+    def __init__(self, executor: RequestExecutor, client: RestreamClient) -> None:
+        super().__init__(executor)
         self._client = client
         self._used_in: asyncio.AbstractEventLoop | None = None
         self._closing: AsyncGenerator[None] = self._close_with_the_loop()
@@ -99,7 +99,7 @@ class _UnderWay(UnderWay):
 class _Client(RestreamClient):
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - those of every client
         super().__init__(**options)
-        self._under_way = self._loops = _UnderWay(self._caller, self)
+        self._under_way = self._loops = _UnderWay(self._executor, self)
 
     def end(self) -> None:
         self._loops.end()

@@ -8,12 +8,12 @@ from typing import Final, Self, TypeAlias
 
 import attrs
 
-from restream_async.calls import Caller
 from restream_async.concurrency import cancelled_from_outside
 from restream_async.deadline import Deadline
 from restream_async.deletion import delete
 from restream_async.draining import Ending, UnderWay, cut_short
 from restream_async.errors import NotFoundError, RestreamError
+from restream_async.executor import RequestExecutor
 from restream_async.journal import Journal, State
 from restream_async.verdict import Failure
 from restream_async.wire import Api
@@ -58,7 +58,7 @@ class Undo:
 
     def __init__(
         self,
-        caller: Caller,
+        executor: RequestExecutor,
         api: Api,
         journal: Journal,
         *,
@@ -66,11 +66,11 @@ class Undo:
         under_way: UnderWay | None = None,
     ) -> None:
         """Prepare; nothing is opened or deleted before the block is entered."""
-        self._caller = caller
+        self._executor = executor
         self._api = api
         self._journal = journal
         self._states = _TAKEN_BACK_TOO if include_found else _TAKEN_BACK
-        self._under_way = under_way if under_way is not None else UnderWay(caller)
+        self._under_way = under_way if under_way is not None else UnderWay(executor)
         self._ended = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._ending = Ending(self._tasks)
@@ -156,7 +156,7 @@ class Undo:
         tasks: list[asyncio.Task[None]] = []
         try:
             async with asyncio.TaskGroup() as group:
-                for _ in range(min(self.total, self._caller.limiter.ceiling)):
+                for _ in range(min(self.total, self._executor.limiter.ceiling)):
                     task = group.create_task(self._work(heed))
                     tasks.append(task)
                     self._tasks.add(task)
@@ -187,7 +187,7 @@ class Undo:
     async def _work(self, heed: Callable[[Undone], object]) -> None:
         while not self._ended and (row := await self._next()) is not None:
             state, fingerprint, occurrence, restream_id = row
-            deadline = self._caller.begin_patiently(self._ending.stop)
+            deadline = self._executor.begin_patiently(self._ending.stop)
             try:
                 undone = await self._delete(restream_id, deadline)
             except asyncio.CancelledError:
@@ -205,7 +205,7 @@ class Undo:
             heed(undone)
 
     async def _delete(self, restream_id: int | str, deadline: Deadline) -> Undone:
-        result = await delete(self._caller, self._api, restream_id, deadline)
+        result = await delete(self._executor, self._api, restream_id, deadline)
         if not isinstance(result, Failure):
             return Undone(restream_id=restream_id, refused=not result)
         if isinstance(result.error, NotFoundError):

@@ -23,8 +23,8 @@ from benchmarks.inputs import restreams
 from benchmarks.suite import Figures
 from restream_async import NewRestream, RetryPolicy
 from restream_async.bulk import BulkRun
-from restream_async.calls import Caller
-from restream_async.creation import Creator
+from restream_async.create import Creator
+from restream_async.executor import RequestExecutor
 from restream_async.timing import Timing
 from restream_async.wire import Api
 from tests.unit.simulated_time import simulated
@@ -130,7 +130,7 @@ async def _client(wire: Wire, inputs: _Inputs, begins: float, seed: int) -> None
         random=random.Random(seed).random,
     )
     api = Api("p1")
-    caller = Caller.over(
+    executor = RequestExecutor.over(
         wire,
         ceiling=CEILING,
         patience=300.0,
@@ -139,11 +139,13 @@ async def _client(wire: Wire, inputs: _Inputs, begins: float, seed: int) -> None
         timeout=30.0,
     )
     try:
-        async with BulkRun(caller, api, Creator(caller, api, "confirm"), iter(inputs)) as creations:
+        async with BulkRun(
+            executor, api, Creator(executor, api, "confirm"), iter(inputs)
+        ) as creations:
             async for _ in creations:
                 pass
     finally:
-        await caller.limiter.close()
+        await executor.limiter.close()
 
 
 def _figures(scene: Scene, wires: list[Wire]) -> Figures:

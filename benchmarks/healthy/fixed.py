@@ -6,8 +6,8 @@ All that depends on how the library's limit looks inside is here.
 from benchmarks.terms import IN_FLIGHT
 from restream_async import RetryPolicy
 from restream_async.adaptive_limit import AdaptiveLimit, Signal
-from restream_async.calls import Caller, Exchange
 from restream_async.concurrency_limiter import ConcurrencyLimiter
+from restream_async.executor import Exchange, RequestExecutor
 from restream_async.outage import Outage
 from restream_async.rate_limit import RateLimit
 from restream_async.timing import Timing
@@ -29,13 +29,13 @@ class _FixedLimit(AdaptiveLimit):
 
 def caller_with_fixed_limit(
     exchange: Exchange, *, patience: float, policy: RetryPolicy, timing: Timing, timeout: float
-) -> Caller:
-    """Return what `Caller.over` returns, but always with 64 requests in flight."""
+) -> RequestExecutor:
+    """Return what `RequestExecutor.over` returns, but always with 64 requests in flight."""
     outage = Outage(patience, timing.now, timing.random, longest_pause=policy.longest_wait)
     limiter = ConcurrencyLimiter(
         _FixedLimit(IN_FLIGHT, start=IN_FLIGHT), RateLimit(timing.now), outage, timing.sleep
     )
-    return Caller(
+    return RequestExecutor(
         exchange=exchange,
         limiter=limiter,
         policy=policy,

@@ -15,8 +15,9 @@ from benchmarks.inputs import restreams
 from benchmarks.terms import IN_FLIGHT
 from restream_async import Created, NewRestream, RetryPolicy
 from restream_async.bulk import BulkRun
-from restream_async.calls import Caller, Exchange
-from restream_async.creation import Creator, Settled
+from restream_async.create import Creator
+from restream_async.create_result import CreateSucceeded
+from restream_async.executor import Exchange, RequestExecutor
 from restream_async.sandbox import Sandbox
 from restream_async.sandbox.calls import read_call
 from restream_async.timing import Timing
@@ -31,11 +32,11 @@ _LONGEST: Final = 3600.0
 """Simulated seconds; a run that takes longer has gone wrong."""
 _DEFAULTS: Final = RetryPolicy()
 
-Opening: TypeAlias = Callable[[Exchange, Timing], Caller]
+Opening: TypeAlias = Callable[[Exchange, Timing], RequestExecutor]
 
 
-def _ours(exchange: Exchange, timing: Timing) -> Caller:
-    return Caller.over(
+def _ours(exchange: Exchange, timing: Timing) -> RequestExecutor:
+    return RequestExecutor.over(
         exchange,
         ceiling=IN_FLIGHT,
         patience=_PATIENCE,
@@ -45,7 +46,7 @@ def _ours(exchange: Exchange, timing: Timing) -> Caller:
     )
 
 
-def _fixed(exchange: Exchange, timing: Timing) -> Caller:
+def _fixed(exchange: Exchange, timing: Timing) -> RequestExecutor:
     return caller_with_fixed_limit(
         exchange, patience=_PATIENCE, policy=_DEFAULTS, timing=timing, timeout=_TIMEOUT
     )
@@ -130,14 +131,14 @@ async def _run(scene: Scene, opening: Opening, seed: int) -> Outcome:
         sleep=asyncio.sleep,
         random=random.Random(seed).random,
     )
-    caller = opening(service, timing)
-    creator = Creator(caller, Api(service.project_id), "confirm")
+    executor = opening(service, timing)
+    creator = Creator(executor, Api(service.project_id), "confirm")
     work = _awaited if scene.awaited else _bulk
     try:
-        failed, seconds = await work(scene, caller, creator, Api(service.project_id))
+        failed, seconds = await work(scene, executor, creator, Api(service.project_id))
         ended = now()
     finally:
-        await caller.limiter.close()
+        await executor.limiter.close()
     counts = service.counts
     return Outcome(
         seconds=seconds,
@@ -149,20 +150,24 @@ async def _run(scene: Scene, opening: Opening, seed: int) -> Outcome:
     )
 
 
-async def _bulk(scene: Scene, caller: Caller, creator: Creator, api: Api) -> tuple[int, float]:
+async def _bulk(
+    scene: Scene, executor: RequestExecutor, creator: Creator, api: Api
+) -> tuple[int, float]:
     failed, last = 0, 0.0
-    async with BulkRun(caller, api, creator, restreams(scene.count), ensure=scene.ensure) as run:
+    async with BulkRun(executor, api, creator, restreams(scene.count), ensure=scene.ensure) as run:
         async for outcome in run:
             failed += not isinstance(outcome, Created)
             last = now()
     return failed, last
 
 
-async def _awaited(scene: Scene, caller: Caller, creator: Creator, api: Api) -> tuple[int, float]:
+async def _awaited(
+    scene: Scene, executor: RequestExecutor, creator: Creator, api: Api
+) -> tuple[int, float]:
     del api
 
     async def create(new: NewRestream) -> bool:
-        return isinstance(await creator.create(new, caller.begin()), Settled)
+        return isinstance(await creator.create(new, executor.begin()), CreateSucceeded)
 
     done = await asyncio.gather(*(create(new) for new in restreams(scene.count)))
     return done.count(False), now()

@@ -15,10 +15,10 @@ import attrs
 from restream_async import NewRestream, Restream, RetryPolicy, codec
 from restream_async.bookkeeping import Repeats
 from restream_async.bulk import BulkRun
-from restream_async.calls import Caller
 from restream_async.concurrency_limiter import ConcurrencyLimiter
 from restream_async.config import InDoubt
-from restream_async.creation import Creator
+from restream_async.create import Creator
+from restream_async.executor import RequestExecutor
 from restream_async.existence import Key, key_of
 from restream_async.journal import Identity, Journal
 from restream_async.testing import instant_timing
@@ -176,7 +176,7 @@ class Client:
     """What a `RestreamClient` is made of, over a backend in memory."""
 
     backend: Backend
-    caller: Caller
+    executor: RequestExecutor
     api: Api
     creator: Creator
     slept: list[float]
@@ -191,7 +191,7 @@ class Client:
         repeats: Repeats = "existing",
     ) -> BulkRun:
         return BulkRun(
-            self.caller,
+            self.executor,
             self.api,
             self.creator,
             requests if source is None else source,
@@ -216,7 +216,7 @@ def client_of(
             backend.settle()
 
     api = Api(IDENTITY.project_id)
-    caller = Caller(
+    caller = RequestExecutor(
         exchange=backend,
         limiter=ConcurrencyLimiter.adaptive(limit, 300.0, timing),
         policy=RetryPolicy(attempts=attempts, base=0.001),
@@ -226,7 +226,7 @@ def client_of(
     )
     return Client(
         backend=backend,
-        caller=caller,
+        executor=caller,
         api=api,
         creator=Creator(caller, api, in_doubt),
         slept=slept,

@@ -188,7 +188,7 @@ async def test_an_undo_cancelled_twice_while_it_is_left_closes_its_journal(
 
     async def undo() -> None:
         journal = Journal(path, IDENTITY)
-        async with Undo(client.caller, client.api, journal):
+        async with Undo(client.executor, client.api, journal):
             journal.end("x", 0, State.FAILED)
             barrier.set_result(Barrier(disk))
 

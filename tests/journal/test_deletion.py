@@ -1,8 +1,8 @@
 import pytest
 
-from restream_async.calls import value_or_raise
 from restream_async.deletion import delete
 from restream_async.errors import BackendFetchFailedError, BadRequestError, NotFoundError
+from restream_async.executor import value_or_raise
 from restream_async.sandbox import Fault, Faults, Sandbox
 from tests.journal.backend import Backend, Fate, client_of, new
 from tests.journal.scene import client_of as client_of_sandbox
@@ -10,7 +10,7 @@ from tests.journal.scene import client_of as client_of_sandbox
 
 async def deleted(backend: Backend) -> bool:
     client = client_of(backend)
-    return value_or_raise(await delete(client.caller, client.api, 1, client.caller.begin()))
+    return value_or_raise(await delete(client.executor, client.api, 1, client.executor.begin()))
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ import attrs
 import pytest
 
 from restream_async import NewRestream, Origin, OutcomeUnknownError
-from restream_async.creation import LOOK_FIRST, Unsettled
+from restream_async.create_options import CHECK_FIRST
+from restream_async.create_result import CreateFailed
 from restream_async.model import Failed
 from tests.journal.backend import Backend, Fate, client_of
 
@@ -131,18 +132,18 @@ async def test_one_that_ended_in_doubt_stays_a_rival_of_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With keys left out, the only late restream may be its own."""
-    monkeypatch.setattr("restream_async.creation._MOST_UNRESOLVED", 1)
+    monkeypatch.setattr("restream_async.create._MOST_UNRESOLVED", 1)
     backend = Backend()
     client = client_of(backend, attempts=1)
-    creator, caller = client.creator, client.caller
+    creator, caller = client.creator, client.executor
     for number in (51, 50):
         backend.meets("POST", Fate.LOST_AFTER)
         backend.meets("GET", Fate.LOST_BEFORE)
-        assert isinstance(await creator.create(wanted(number), caller.begin()), Unsettled)
+        assert isinstance(await creator.create(wanted(number), caller.begin()), CreateFailed)
     assert creator.has_rivals(wanted(100))
     assert not creator.has_rivals(wanted(50)), "it is no rival of itself"
     assert not creator.has_rivals(wanted(101)), "only so many are remembered"
-    await creator.create(wanted(50), caller.begin(), LOOK_FIRST)
+    await creator.create(wanted(50), caller.begin(), CHECK_FIRST)
     assert not creator.has_rivals(wanted(100))
 
 

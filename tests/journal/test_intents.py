@@ -79,7 +79,7 @@ async def test_an_input_that_pauses_holds_up_none_of_its_items(path: Path) -> No
 
     client = client_of(Backend())
     run = BulkRun(
-        client.caller, client.api, client.creator, slow(), journal=Journal(path, IDENTITY)
+        client.executor, client.api, client.creator, slow(), journal=Journal(path, IDENTITY)
     )
     async with asyncio.timeout(5), run:
         assert {(await anext(run)).index, (await anext(run)).index} == {0, 1}
@@ -89,7 +89,7 @@ async def test_an_input_that_pauses_holds_up_none_of_its_items(path: Path) -> No
 
 async def test_places_that_others_hold_are_waited_for(path: Path) -> None:
     client = client_of(Backend(), limit=2)
-    limiter = client.caller.limiter
+    limiter = client.executor.limiter
     assert limiter.try_acquire()
     assert limiter.try_acquire()
     async with asyncio.timeout(5), client.run(new("0"), new("1"), journal=path) as run:

@@ -25,7 +25,8 @@ from restream_async import NewRestream, Outcome, OutcomeUnknownError
 from restream_async.bookkeeping import Repeats
 from restream_async.bulk import BulkRun
 from restream_async.config import InDoubt
-from restream_async.creation import LOOK_FIRST, Settled, Unsettled
+from restream_async.create_options import CHECK_FIRST
+from restream_async.create_result import CreateFailed, CreateSucceeded
 from restream_async.model import Created, Failed
 from restream_async.report import BulkReport
 from tests.journal.backend import Backend, Client, Fate, client_of, new
@@ -153,7 +154,7 @@ class Machine(RuleBasedStateMachine):
         self.meet(keys, plan)
         client = client_of(self.backend, in_doubt=plan.in_doubt, limit=3)
         outcomes, report = self.loop.run(self.course(client, keys, plan))
-        assert client.caller.limiter.in_flight == client.caller.limiter.waiting == 0
+        assert client.executor.limiter.in_flight == client.executor.limiter.waiting == 0
         self.told |= {key_in(item) for item in outcomes if getattr(item, "maybe_duplicate", False)}
         self.check_outcomes(outcomes, but=self.unseen(keys, plan, finished=report is not None))
         if report is not None:
@@ -169,12 +170,12 @@ class Machine(RuleBasedStateMachine):
         self.meet([key], plan)
         client = client_of(self.backend, in_doubt=plan.in_doubt, limit=3)
         ends = self.loop.run(self.ensured(client, key, plan, times))
-        assert client.caller.limiter.in_flight == client.caller.limiter.waiting == 0
+        assert client.executor.limiter.in_flight == client.executor.limiter.waiting == 0
         for end in ends:
-            if isinstance(end, Settled):
+            if isinstance(end, CreateSucceeded):
                 assert end.restream.id in self.backend.ids_of(wanted(key))
-            blind = isinstance(end, Settled) and end.maybe_duplicate
-            if blind or (isinstance(end, Unsettled) and plan.in_doubt == "resend"):
+            blind = isinstance(end, CreateSucceeded) and end.maybe_duplicate
+            if blind or (isinstance(end, CreateFailed) and plan.in_doubt == "resend"):
                 self.told.add(key)
         if plan.ending is not Ending.CANCEL and len(self.backend.ids_of(wanted(key))) > 1:
             assert key in self.told
@@ -250,8 +251,8 @@ class Machine(RuleBasedStateMachine):
 
         self.backend.watch = event
         create = client.creator.create
-        until = client.caller.begin()
-        tasks = [asyncio.create_task(create(wanted(key), until, LOOK_FIRST)) for _ in range(times)]
+        until = client.executor.begin()
+        tasks = [asyncio.create_task(create(wanted(key), until, CHECK_FIRST)) for _ in range(times)]
         ends = await asyncio.gather(*tasks, return_exceptions=True)
         self.backend.watch = lambda _: None
         return list(ends)

@@ -127,7 +127,7 @@ class TestAKilledCheckOfWhatIsDone:
 
     @staticmethod
     def undo(client: Client, path: Path) -> Undo:
-        return Undo(client.caller, client.api, Journal(path, IDENTITY))
+        return Undo(client.executor, client.api, Journal(path, IDENTITY))
 
     @pytest.mark.parametrize("kills", [1, 2])
     @pytest.mark.parametrize("reruns", [[], [False], [True], [True, False]])

@@ -11,10 +11,10 @@ import attrs
 
 from restream_async import BackendFetchFailedError, NewRestream, Outcome, RetryPolicy, codec
 from restream_async.bulk import BulkRun
-from restream_async.calls import Caller
 from restream_async.config import InDoubt
-from restream_async.creation import Creator
+from restream_async.create import Creator
 from restream_async.errors import Call
+from restream_async.executor import RequestExecutor
 from restream_async.verdict import Failure, Verdict
 from restream_async.wire import Api, NoReply, Reply, Request
 from tests.unit.rate_limited import TokenBucket
@@ -205,12 +205,12 @@ def _success(result: object) -> Reply:
 class Client:
     """What a `RestreamClient` is made of, over such a service."""
 
-    caller: Caller
+    executor: RequestExecutor
     creator: Creator
     api: Api
 
     def run(self, count: int) -> BulkRun:
-        return BulkRun(self.caller, self.api, self.creator, wanted(count))
+        return BulkRun(self.executor, self.api, self.creator, wanted(count))
 
     async def create_many(self, count: int) -> list[Outcome]:
         async with self.run(count) as run:
@@ -230,7 +230,7 @@ async def client_of(
 ) -> AsyncGenerator[Client]:
     time = timing()
     api = Api("p1")
-    caller = Caller.over(
+    executor = RequestExecutor.over(
         service,
         ceiling=ceiling,
         patience=patience,
@@ -238,6 +238,6 @@ async def client_of(
         timing=time,
         timeout=timeout,
     )
-    yield Client(caller=caller, creator=Creator(caller, api, in_doubt), api=api)
-    await caller.limiter.close()
-    assert caller.limiter.in_flight == 0
+    yield Client(executor=executor, creator=Creator(executor, api, in_doubt), api=api)
+    await executor.limiter.close()
+    assert executor.limiter.in_flight == 0

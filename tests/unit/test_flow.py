@@ -23,7 +23,7 @@ from restream_async import (
 )
 from restream_async.budget import RESERVE, SHARE, TRICKLE
 from restream_async.bulk import BulkRun
-from restream_async.creation import Settled, Unsettled
+from restream_async.create_result import CreateFailed, CreateSucceeded
 from restream_async.verdict import Failure
 from tests.unit.service import SHED, Client, Service, client_of, wanted
 from tests.unit.simulated_time import now, simulated
@@ -43,15 +43,17 @@ def another(number: int = 0) -> NewRestream:
     return attrs.evolve(new, video_id=f"another-{number}")
 
 
-async def several(client: Client, count: int, *, of: str = "first") -> list[Settled | Unsettled]:
+async def several(
+    client: Client, count: int, *, of: str = "first"
+) -> list[CreateSucceeded | CreateFailed]:
     """Create so many at once, each by a call of its own."""
     news = [attrs.evolve(new, video_id=f"{of}-{new.video_id}") for new in wanted(count)]
-    creating = [client.creator.create(new, client.caller.begin()) for new in news]
+    creating = [client.creator.create(new, client.executor.begin()) for new in news]
     return await asyncio.gather(*creating)
 
 
 async def _created(client: Client, news: Iterable[NewRestream]) -> list[Outcome]:
-    async with BulkRun(client.caller, client.api, client.creator, news) as run:
+    async with BulkRun(client.executor, client.api, client.creator, news) as run:
         return [outcome async for outcome in run]
 
 
@@ -62,7 +64,7 @@ def _others(count: int) -> list[NewRestream]:
 async def spend_all(client: Client) -> None:
     """Use up the retry budget, and again whenever there is some."""
     while True:
-        while client.caller.budget.spend():
+        while client.executor.budget.spend():
             pass
         await asyncio.sleep(0.05)
 
@@ -125,7 +127,7 @@ class TestOverload:
         service = Service(slots=1000, noise=0.01)
         async with client_of(service, ceiling=64) as client:
             assert all_created(await client.create_many(1200), 1200)
-            assert client.caller.limiter.limit == 64
+            assert client.executor.limiter.limit == 64
         assert service.posts < 1200 * 1.03
 
     @simulated
@@ -161,7 +163,7 @@ class TestFirstContact:
             later = service.posts - len(service.stored) - refused
             # Its limit is always one too many for a single one now and then.
             assert later <= (30 if slots == 1 else 10)
-            assert client.caller.limiter.limit <= slots + 1
+            assert client.executor.limiter.limit <= slots + 1
             assert all_created(await run, 300)
         assert service.last_post < 300 * 0.05 / slots * 1.15
 
@@ -185,10 +187,10 @@ class TestRateLimit:
     ) -> None:
         service = Service(slots=1000, rate=rate, retry_after=retry_after)
         async with client_of(service, attempts=2, deadline=120) as client:
-            budget = client.caller.budget.left
+            budget = client.executor.budget.left
             outcomes = await client.create_many(count)
-            assert client.caller.budget.left >= budget, "nothing is paid for"
-            assert client.caller.limiter.limit >= 64, "it is no lack of room"
+            assert client.executor.budget.left >= budget, "nothing is paid for"
+            assert client.executor.limiter.limit >= 64, "it is no lack of room"
         # None fails, though it waits for longer than its deadline and has one attempt more.
         assert all_created(outcomes, count)
         # The service accepts nothing beyond its rate, so the rate has to be found from below.
@@ -206,7 +208,7 @@ class TestRateLimit:
             def spend(price: float) -> bool:
                 return not price
 
-            monkeypatch.setattr(client.caller.budget, "spend", spend)
+            monkeypatch.setattr(client.executor.budget, "spend", spend)
             group.create_task(at(100, service, limited=False))
             run = group.create_task(client.create_many(20))
         outcomes = run.result()
@@ -301,7 +303,7 @@ class TestRateLimit:
             group.create_task(at(100, service, limited=False))
             run = group.create_task(client.create_many(3000))
             await asyncio.sleep(99)
-            assert client.caller.limiter.state == "outage"
+            assert client.executor.limiter.state == "outage"
             assert len(service.stored) < 2000
         assert all_created(run.result(), 3000)
         # A probe every five seconds at the most.
@@ -331,7 +333,7 @@ class TestRateLimit:
         service = Service(limited=True)
         async with client_of(service, patience=60) as client:
             outcomes = await client.create_many(200)
-            assert client.caller.limiter.given_up
+            assert client.executor.limiter.given_up
         assert set(errors(outcomes)) == {OutageError}
         assert errors(outcomes).total() == 200
         assert "429" in str(outcomes[0])
@@ -353,7 +355,7 @@ class TestRateLimit:
         service = Service(limited=True, retry_after="7")
         async with client_of(service, attempts=3) as client:
             [end] = await several(client, 1)
-        assert isinstance(end, Unsettled)
+        assert isinstance(end, CreateFailed)
         assert isinstance(end.error, ApiError)
         assert end.error.status == 429
         assert end.attempts == 3
@@ -367,7 +369,7 @@ class TestRateLimit:
         async with client_of(service, attempts=100, deadline=20) as client:
             [end] = await several(client, 1)
             assert now() <= 20
-            assert isinstance(end, Unsettled)
+            assert isinstance(end, CreateFailed)
             assert str(end.error).startswith("no turn at the pace of the service")
             # One that waits for its turn at the pace of the client, too.
             run = asyncio.create_task(client.create_many(50))
@@ -375,7 +377,7 @@ class TestRateLimit:
             start = now()
             ends = await several(client, 10, of="later")
             assert now() - start <= 20
-            assert {type(end) for end in ends} == {Unsettled}
+            assert {type(end) for end in ends} == {CreateFailed}
             run.cancel()
             await asyncio.wait([run])
 
@@ -392,7 +394,7 @@ class TestRateLimit:
             await asyncio.sleep(10.5)
             start = now()
             ends = await several(client, 8)
-            assert {type(end) for end in ends} == {Settled}
+            assert {type(end) for end in ends} == {CreateSucceeded}
             assert now() - start < 8
             for task in run_tasks:
                 task.cancel()
@@ -403,12 +405,12 @@ class TestRateLimit:
         service = Service(slots=1000, rate=1.0, took=1.5)
         async with client_of(service) as client:
             tasks = [
-                asyncio.create_task(client.creator.create(new, client.caller.begin()))
+                asyncio.create_task(client.creator.create(new, client.executor.begin()))
                 for new in wanted(6)
             ]
             await asyncio.sleep(2)
-            assert client.caller.limiter.in_flight == 1
-            assert client.caller.limiter.waiting
+            assert client.executor.limiter.in_flight == 1
+            assert client.executor.limiter.waiting
             asked = len(service.sent)
             for task in tasks:
                 if not task.done() and service.in_flight:
@@ -441,9 +443,9 @@ class TestTwoRuns:
         service = Service(slots=8)
         async with client_of(service) as client:
             assert all_created(await client.create_many(500), 500)
-            limit = client.caller.limiter.limit
+            limit = client.executor.limiter.limit
             assert limit < 16
-            assert client.caller.limiter.idle_latency("POST") == pytest.approx(0.051, rel=0.1)
+            assert client.executor.limiter.idle_latency("POST") == pytest.approx(0.051, rel=0.1)
             posts = service.posts
             assert all_created(await _created(client, _others(200)), 200)
             assert service.posts - posts < 200 * 1.1, "no first wave"
@@ -470,7 +472,7 @@ class TestErrors:
             run = asyncio.create_task(_created(client, _others(6000)))
             limits: list[int] = []
             while not run.done():
-                limits.append(client.caller.limiter.limit)
+                limits.append(client.executor.limiter.limit)
                 await asyncio.sleep(0.1)
             assert all_created(run.result(), 6000)
             assert service.posts > 6000 * (1 + 0.9 * broken)
@@ -483,7 +485,7 @@ class TestErrors:
             run = asyncio.create_task(_created(client, _others(2000)))
             limits: list[int] = []
             while not run.done():
-                limits.append(client.caller.limiter.limit)
+                limits.append(client.executor.limiter.limit)
                 await asyncio.sleep(0.1)
             assert len(run.result()) == 2000
             assert min(limits) <= 32 < median(limits)
@@ -502,7 +504,7 @@ class TestBudget:
             async def alone() -> None:
                 nonlocal calls
                 calls += 1
-                await client.creator.create(another(calls), client.caller.begin())
+                await client.creator.create(another(calls), client.executor.begin())
 
             async with asyncio.TaskGroup() as group:
                 run = group.create_task(client.create_many(200))
@@ -511,14 +513,14 @@ class TestBudget:
                 empty = most_waiting = 0
                 while not run.done():
                     allowed = SHARE * (calls + 200) + RESERVE + TRICKLE * now()
-                    assert client.caller.tally.retries <= allowed
-                    empty += not client.caller.budget.left
-                    most_waiting = max(most_waiting, client.caller.budget.waiting)
+                    assert client.executor.tally.retries <= allowed
+                    empty += not client.executor.budget.left
+                    most_waiting = max(most_waiting, client.executor.budget.waiting)
                     await asyncio.sleep(0.1)
             assert errors(run.result()).total() == 200
             assert empty > 50, "it was what held them back"
             assert most_waiting > 50
-            assert client.caller.budget.waiting == 0
+            assert client.executor.budget.waiting == 0
 
     @simulated
     async def test_who_finds_no_budget_before_its_deadline_fails_with_what_went_wrong(
@@ -526,15 +528,15 @@ class TestBudget:
     ) -> None:
         service = Service(slots=1000, noise=1.0)
         async with client_of(service, deadline=3.0) as client:
-            while client.caller.budget.spend():
+            while client.executor.budget.spend():
                 pass
-            tries = [client.creator.create(new, client.caller.begin()) for new in wanted(60)]
+            tries = [client.creator.create(new, client.executor.begin()) for new in wanted(60)]
             ends = await asyncio.gather(*tries)
-        kinds = Counter(type(end.error) for end in ends if isinstance(end, Unsettled))
+        kinds = Counter(type(end.error) for end in ends if isinstance(end, CreateFailed))
         assert kinds.total() == 60
         assert kinds[InternalServerError] > 40, "the others were cut by the deadline"
         assert now() <= 3.0 + 5.0, "the deadline, and the last look"
-        assert client.caller.tally.retries <= SHARE * 60 + TRICKLE * 3
+        assert client.executor.tally.retries <= SHARE * 60 + TRICKLE * 3
 
 
 class TestDeadlines:
@@ -545,15 +547,15 @@ class TestDeadlines:
         """Whoever gets a place late has little time, and would make the others come later still."""
         service = Service(slots=1000)
         async with client_of(service, ceiling=64, deadline=0.3, timeout=30) as client:
-            creating: list[asyncio.Task[Settled | Unsettled]] = []
+            creating: list[asyncio.Task[CreateSucceeded | CreateFailed]] = []
             for new in wanted(4000):
-                creation = client.creator.create(new, client.caller.begin())
+                creation = client.creator.create(new, client.executor.begin())
                 creating.append(asyncio.create_task(creation))
                 await asyncio.sleep(1 / 600)
             ends = await asyncio.gather(*creating)
-            assert client.caller.limiter.limit == 64
-        assert sum(isinstance(end, Settled) for end in ends) > 3800
-        assert {type(end) for end in ends[1000:]} == {Settled}
+            assert client.executor.limiter.limit == 64
+        assert sum(isinstance(end, CreateSucceeded) for end in ends) > 3800
+        assert {type(end) for end in ends[1000:]} == {CreateSucceeded}
         # Nothing is sent that can hardly be answered in time.
         assert service.posts < 4000 * 1.02
 
@@ -564,7 +566,7 @@ class TestDeadlines:
             await several(client, 100)
             service.hanging = True
             await several(client, 300, of="later")
-            assert client.caller.limiter.state == "outage"
+            assert client.executor.limiter.state == "outage"
 
     @simulated
     async def test_less_time_than_a_busy_service_needs_is_no_proof_that_it_hangs(self) -> None:
@@ -575,8 +577,8 @@ class TestDeadlines:
             service.took = 1.0
             for number in range(20):
                 await several(client, 8, of=f"later-{number}")
-            assert client.caller.limiter.limit == 64
-            assert client.caller.limiter.state == "open"
+            assert client.executor.limiter.limit == 64
+            assert client.executor.limiter.state == "open"
 
 
 class TestRetriesCounted:
@@ -589,14 +591,14 @@ class TestRetriesCounted:
             await several(client, 1)
             # A POST, a look that it is not there, and the same POST again.
             assert [method for _, method in service.sent] == ["POST", "GET", "POST"]
-            assert (client.caller.tally.attempts, client.caller.tally.retries) == (3, 1)
+            assert (client.executor.tally.attempts, client.executor.tally.retries) == (3, 1)
 
     @simulated
     async def test_who_is_held_sends_nothing_again(self) -> None:
         service = Service(gone=True)
         async with client_of(service, deadline=30) as client:
             await several(client, 12)
-            tally = client.caller.tally
+            tally = client.executor.tally
             assert tally.attempts == len(service.sent)
             first = 12 + len({method for _, method in service.sent}) - 1
             assert 0 < tally.retries <= tally.attempts - first
@@ -613,7 +615,7 @@ class TestOutage:
             group.create_task(at(61, service, gone=False))
             run = group.create_task(client.create_many(1000))
             await asyncio.sleep(30)
-            assert client.caller.limiter.state == "outage"
+            assert client.executor.limiter.state == "outage"
         assert all_created(run.result(), 1000)
         assert {len(copies) for copies in service.stored.values()} == {1}
         # One probe now and then, after the first seconds.
@@ -635,8 +637,8 @@ class TestOutage:
             service.most_in_flight = 0
             limits: list[int] = []
             while not run.done():
-                if client.caller.limiter.state == "open":
-                    limits.append(client.caller.limiter.limit)
+                if client.executor.limiter.state == "open":
+                    limits.append(client.executor.limiter.limit)
                 await asyncio.sleep(0.01)
         assert all_created(run.result(), 3000)
         assert limits[0] <= 4, "checks take a moment only"
@@ -653,7 +655,7 @@ class TestOutage:
             group.create_task(at(280, service, unreachable=False))
             run = group.create_task(client.create_many(6))
         assert all_created(run.result(), 6)
-        assert client.caller.tally.attempts > 40
+        assert client.executor.tally.attempts > 40
 
     @simulated
     async def test_it_is_given_up_when_patience_ends(self) -> None:
@@ -678,7 +680,7 @@ class TestOutage:
             group.create_task(at(280, service, gone=False))
             run = group.create_task(client.create_many(4))
         assert all_created(run.result(), 4)
-        assert client.caller.tally.attempts > 40
+        assert client.executor.tally.attempts > 40
         # Nothing is sent again without having looked.
         assert service.posts == 8
 
@@ -721,7 +723,7 @@ class TestOutage:
 
         service = Service(gone=True)
         async with client_of(service, patience=10) as client:
-            run = BulkRun(client.caller, client.api, client.creator, requests())
+            run = BulkRun(client.executor, client.api, client.creator, requests())
             async with run:
                 outcomes = [outcome async for outcome in run]
         assert set(errors(outcomes)) == {OutcomeUnknownError, OutageError}
@@ -735,7 +737,7 @@ class TestOutage:
             service.gone = False
             await asyncio.sleep(10)
             assert all_created(await client.create_many(100), 100)
-            assert client.caller.limiter.state == "open"
+            assert client.executor.limiter.state == "open"
 
     @simulated
     async def test_the_look_at_the_end_of_a_run_is_patient_too(self) -> None:
@@ -762,7 +764,7 @@ class TestOutage:
             group.create_task(at(40, service, hanging=False))
             run = group.create_task(client.create_many(600))
             await asyncio.sleep(20)
-            assert client.caller.limiter.state == "outage"
+            assert client.executor.limiter.state == "outage"
         assert all_created(run.result(), 600)
 
     @simulated
@@ -776,8 +778,8 @@ class TestOutage:
             group.create_task(at(2, service, hanging=True))
             run = group.create_task(client.create_many(4000))
             await asyncio.sleep(70)
-            assert client.caller.limiter.state == "outage"
-            began = now() - client.caller.limiter.held()
+            assert client.executor.limiter.state == "outage"
+            began = now() - client.executor.limiter.held()
         assert errors(run.result()).total() > 1000
         assert 40 <= now() - began < 40 + 30 + 20 + 5 + 1
 
@@ -788,11 +790,11 @@ class TestOutage:
         service = Service(gone=True)
         async with client_of(service) as client:
             await several(client, 5)
-            assert client.caller.limiter.state == "outage"
+            assert client.executor.limiter.state == "outage"
             service.gone = False
             await asyncio.sleep(3600)
             ends = await several(client, 50, of="later")
-        assert {type(end) for end in ends} == {Settled}
+        assert {type(end) for end in ends} == {CreateSucceeded}
 
     @simulated
     async def test_a_run_after_a_quiet_hour_is_patient_anew(self) -> None:
@@ -811,7 +813,7 @@ class TestOutage:
             before = [group.create_task(several(client, 1, of=str(n))) for n in range(5)]
             await asyncio.sleep(0.1)
             for _ in range(10):
-                client.caller.limiter.failed(SHED)
+                client.executor.limiter.failed(SHED)
                 await asyncio.sleep(0.2)
             asking = group.create_task(several(client, 5, of="later"))
             await asyncio.sleep(10)
@@ -829,15 +831,15 @@ class TestOutage:
         service = Service(gone=True)
         async with client_of(service, patience=5, deadline=20) as client:
             await client.create_many(100)
-            assert client.caller.limiter.given_up
-            retries = client.caller.tally.retries
+            assert client.executor.limiter.given_up
+            retries = client.executor.tally.retries
 
             def spend(_: float) -> bool:
                 return False
 
-            monkeypatch.setattr(client.caller.budget, "spend", spend)
+            monkeypatch.setattr(client.executor.budget, "spend", spend)
             await several(client, 1, of="later")
-            assert client.caller.tally.retries == retries
+            assert client.executor.tally.retries == retries
 
     @simulated
     async def test_a_single_creation_outlasts_the_patience_of_the_client(self) -> None:
@@ -849,7 +851,7 @@ class TestOutage:
             await several(client, 5)
             group.create_task(at(now() + 20, service, gone=False))
             ends = await several(client, 10, of="later")
-        assert {type(end) for end in ends} == {Settled}
+        assert {type(end) for end in ends} == {CreateSucceeded}
 
     @simulated
     async def test_a_single_creation_waits_within_its_own_deadline_only(self) -> None:
@@ -857,15 +859,16 @@ class TestOutage:
         async with client_of(service, deadline=25, patience=300) as client:
             run = asyncio.create_task(client.create_many(100))
             await asyncio.sleep(10)
-            assert client.caller.limiter.state == "outage"
+            assert client.executor.limiter.state == "outage"
             alone = [
-                client.creator.create(another(number), client.caller.begin()) for number in range(5)
+                client.creator.create(another(number), client.executor.begin())
+                for number in range(5)
             ]
             ends = await asyncio.gather(*alone)
             # At the latest; and the last look of one that was sent.
             assert 10 + 25 <= now() <= 10 + 25 + 5
-            assert client.caller.limiter.state == "outage"
-            kinds = Counter(type(end.error) for end in ends if isinstance(end, Unsettled))
+            assert client.executor.limiter.state == "outage"
+            kinds = Counter(type(end.error) for end in ends if isinstance(end, CreateFailed))
             assert kinds.total() == 5
             assert kinds[OutageError]
             assert not run.done()
@@ -878,10 +881,10 @@ class TestOutage:
         async with client_of(service, deadline=25, patience=300) as client:
             run = asyncio.create_task(client.create_many(100))
             await asyncio.sleep(10)
-            held = [client.creator.create(new, client.caller.begin()) for new in wanted(5)]
+            held = [client.creator.create(new, client.executor.begin()) for new in wanted(5)]
             ends = await asyncio.gather(*held)
             assert now() == pytest.approx(10 + 25)
-            assert [type(end.error) for end in ends if isinstance(end, Unsettled)] == [
+            assert [type(end.error) for end in ends if isinstance(end, CreateFailed)] == [
                 OutageError
             ] * 5
             assert [end.attempts for end in ends] == [0] * 5
@@ -894,10 +897,10 @@ class TestOutage:
         async with client_of(service, deadline=60) as client, asyncio.TaskGroup() as group:
             run = group.create_task(client.create_many(100))
             await asyncio.sleep(10)
-            alone = group.create_task(client.creator.create(another(), client.caller.begin()))
+            alone = group.create_task(client.creator.create(another(), client.executor.begin()))
             await asyncio.sleep(10)
             service.gone = False
-        assert isinstance(alone.result(), Settled)
+        assert isinstance(alone.result(), CreateSucceeded)
         assert all_created(run.result(), 100)
 
 
@@ -908,16 +911,16 @@ async def test_cancellations_say_nothing_about_the_service() -> None:
     async with client_of(service, timeout=60) as client:
         for _ in range(20):
             tasks = [
-                asyncio.create_task(client.creator.create(new, client.caller.begin()))
+                asyncio.create_task(client.creator.create(new, client.executor.begin()))
                 for new in wanted(8)
             ]
             await asyncio.sleep(1)
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
-        assert client.caller.limiter.limit == 64
-        assert client.caller.limiter.state == "open"
-        assert client.caller.limiter.in_flight == 0
+        assert client.executor.limiter.limit == 64
+        assert client.executor.limiter.state == "open"
+        assert client.executor.limiter.in_flight == 0
         service.took = 0.05
         assert all_created(await client.create_many(100), 100)
 
@@ -935,7 +938,7 @@ async def test_an_attempt_that_its_deadline_cuts_short_says_nothing_about_the_se
         await several(client, 64)
         service.dropping = True
         request = client.api.create(another())
-        cut = await client.caller.attempt(request, codec.restream, client.caller.begin())
+        cut = await client.executor.attempt(request, codec.restream, client.executor.begin())
         assert isinstance(cut, Failure)
         assert isinstance(cut.error, AttemptTimeoutError)
-        assert (client.caller.limiter.last is not None) is says_something
+        assert (client.executor.limiter.last is not None) is says_something

@@ -20,7 +20,7 @@ from restream_async import (
     TransportError,
 )
 from restream_async.bulk import BulkRun
-from restream_async.creation import Settled, Unsettled, restream_or_raise
+from restream_async.create_result import CreateFailed, CreateSucceeded, restream_or_raise
 from restream_async.wire import NoReply, Reply, Request
 from tests.unit.service import Client, Service, client_of, wanted
 from tests.unit.simulated_time import now, simulated
@@ -51,11 +51,11 @@ def all_created(outcomes: Sequence[Outcome], count: int) -> bool:
     return len(outcomes) == count and all(isinstance(outcome, Created) for outcome in outcomes)
 
 
-async def create(client: Client, new: NewRestream) -> Settled | Unsettled:
-    return await client.creator.create(new, client.caller.begin())
+async def create(client: Client, new: NewRestream) -> CreateSucceeded | CreateFailed:
+    return await client.creator.create(new, client.executor.begin())
 
 
-async def several(client: Client, count: int) -> list[Settled | Unsettled]:
+async def several(client: Client, count: int) -> list[CreateSucceeded | CreateFailed]:
     return await asyncio.gather(*(create(client, new) for new in wanted(count)))
 
 
@@ -143,7 +143,7 @@ class TestShort:
         async with client_of(service, attempts=4) as client, asyncio.TaskGroup() as group:
             group.create_task(away(service, 0, 0.9))
             ends = await several(client, 1000)
-        assert {type(end) for end in ends} == {Settled}
+        assert {type(end) for end in ends} == {CreateSucceeded}
 
 
 class TestPartial:
@@ -161,11 +161,11 @@ class TestPartial:
         service = PartlyAway(slots=1000, beyond=beyond)
         failed: dict[str, tuple[float, Failed]] = {}
         async with client_of(service, ceiling=16, deadline=10, attempts=3) as client:
-            async with BulkRun(client.caller, client.api, client.creator, steadily()) as run:
+            async with BulkRun(client.executor, client.api, client.creator, steadily()) as run:
                 async for outcome in run:
                     if isinstance(outcome, Failed):
                         failed[outcome.request.video_id] = (now(), outcome)
-            assert client.caller.limiter.held() < 3
+            assert client.executor.limiter.held() < 3
         assert failed.keys() == beyond
         for moment, outcome in failed.values():
             assert isinstance(outcome.error, TransportError)
@@ -206,8 +206,8 @@ class TestRetryBudget:
         async with client_of(service) as client, asyncio.TaskGroup() as group:
             group.create_task(away(service, 0, 0.8))
             ends = await several(client, 1500)
-            assert client.caller.budget.left == 200
-        assert {type(end) for end in ends} == {Settled}
+            assert client.executor.budget.left == 200
+        assert {type(end) for end in ends} == {CreateSucceeded}
         # With 64 in flight and more, 50 ms each, after the longest of their waits.
         assert now() < 0.8 + 4
 
@@ -218,10 +218,10 @@ class TestRetryBudget:
             creating = asyncio.create_task(several(client, 1500))
             service.noise = 1.0
             await asyncio.sleep(3)
-            assert client.caller.budget.left == 0
+            assert client.executor.budget.left == 0
             service.noise = 0.0
             ends = await creating
-        assert {type(end) for end in ends} == {Settled}
+        assert {type(end) for end in ends} == {CreateSucceeded}
         # Not with the trickle alone, of ten retries a second.
         assert now() < 12
 
@@ -236,7 +236,7 @@ class TestNeverReached:
     ) -> None:
         service = Service(unreachable=True)
         async with client_of(service) as client:
-            limiter = client.caller.limiter
+            limiter = client.executor.limiter
             assert (limiter.reached, limiter.last) == (False, None)
             run = asyncio.create_task(given_up(client, count))
             await asyncio.sleep(4)
@@ -272,7 +272,7 @@ class TestNeverReached:
         service = Service(unreachable=True)
         async with client_of(service) as client:
             ends = await several(client, 100)
-        assert {type(end.error) for end in ends if isinstance(end, Unsettled)} <= {
+        assert {type(end.error) for end in ends if isinstance(end, CreateFailed)} <= {
             OutageError,
             TransportError,
         }
@@ -287,11 +287,11 @@ class TestNeverReached:
             # Whatever is in front of it says so.
             service.unreachable, service.gone = False, True
             await asyncio.sleep(100)
-            assert client.caller.limiter.reached
-            assert client.caller.limiter.state == "outage"
+            assert client.executor.limiter.reached
+            assert client.executor.limiter.state == "outage"
             service.gone = False
         assert all_created(run.result(), 20)
-        assert client.caller.limiter.last is None
+        assert client.executor.limiter.last is None
 
     @simulated
     async def test_what_connects_and_never_answers_is_one_too(self) -> None:
@@ -299,7 +299,7 @@ class TestNeverReached:
         service = Service(hanging=True)
         async with client_of(service, ceiling=8, patience=100) as client:
             outcomes = await client.create_many(20)
-            assert client.caller.limiter.reached
+            assert client.executor.limiter.reached
         gone = [end.error for end in outcomes if isinstance(end, Failed)]
         assert {type(error) for error in gone} <= {OutageError, OutcomeUnknownError}
         outages = [error for error in gone if isinstance(error, OutageError)]
@@ -315,7 +315,7 @@ class TestNeverReached:
             await asyncio.sleep(25)
             service.unreachable = False
         assert all_created(run.result(), 20)
-        assert client.caller.limiter.state == "open"
+        assert client.executor.limiter.state == "open"
 
     @simulated
     async def test_once_reached_it_takes_ten_failures_and_all_of_the_patience(self) -> None:
@@ -325,7 +325,7 @@ class TestNeverReached:
             service.unreachable = True
             run = asyncio.create_task(client.create_many(1))
             await asyncio.sleep(2)
-            assert client.caller.limiter.state == "open"
+            assert client.executor.limiter.state == "open"
             [outcome] = await run
         assert isinstance(outcome, Failed)
         error = outcome.error
@@ -343,8 +343,8 @@ class TestNeverReached:
             for _ in range(4):
                 await several(client, 5)
                 await asyncio.sleep(1)
-            assert client.caller.limiter.state == "open"
-            assert client.caller.limiter.last is not None
+            assert client.executor.limiter.state == "open"
+            assert client.executor.limiter.last is not None
 
     @simulated
     async def test_what_is_remembered_of_an_error_holds_no_frames(self) -> None:
@@ -361,5 +361,5 @@ class TestNeverReached:
         async with client_of(service, attempts=1) as client:
             reference = await fails()
             gc.collect()
-            assert client.caller.limiter.last is not None
+            assert client.executor.limiter.last is not None
             assert reference() is None

@@ -8,8 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restream_async import ConfigurationError, RetryPolicy
+from restream_async.budget import RetryBudget
+from restream_async.concurrency_limiter import ConcurrencyLimiter
 from restream_async.deadline import Deadline
-from restream_async.policy import RETRY_AFTER_CAP, pursue
+from restream_async.policy import RETRY_AFTER_CAP
+from restream_async.retries import Retries
 from restream_async.timing import Timing
 from restream_async.verdict import Failure
 from restream_async.wire import NoReply, Reply
@@ -49,6 +52,29 @@ class Attempts:
         if isinstance(result, BaseException):
             raise result
         return result
+
+
+async def pursue(
+    first: Failure,
+    again: Callable[[], Awaitable[object]],
+    *,
+    policy: RetryPolicy,
+    timing: Timing,
+    deadline: Deadline,
+    excused: Callable[[Failure], bool] = lambda _: False,
+) -> object:
+    limiter = ConcurrencyLimiter.adaptive(64, 300.0, timing)
+    budget = RetryBudget(timing.now)
+    for _ in range(400):
+        budget.earn()
+    retries = Retries(policy, timing, deadline, limiter, budget, is_uncounted=excused)
+    result: object = first
+    while isinstance(result, Failure):
+        if (end := await retries.wait_after(result)) is not None:
+            return end
+        result = await again()
+    retries.succeeded()
+    return result
 
 
 async def pursued(

@@ -18,7 +18,7 @@ from restream_async import (
     Restream,
     codec,
 )
-from restream_async.creation import Settled
+from restream_async.create_result import CreateSucceeded
 from restream_async.report import BulkCounts, BulkReport
 from restream_async.wire import Reply
 from tests.unit.examples import API, FIELDS, RESULT, failure, new, stored
@@ -130,7 +130,7 @@ def test_half_a_surrogate_pair_from_the_service_can_be_shown() -> None:
         ),
         Failed(index=0, request=KEYED, error=REFUSAL, attempts=3),
         Failed(index=0, request=KEYED, error=InvalidRestreamError("title", "is odd"), attempts=0),
-        Settled(restream=FOUND, attempts=1, origin=Origin.POSTED),
+        CreateSucceeded(restream=FOUND, attempts=1, origin=Origin.POSTED),
         BulkReport(
             created=(Created(index=0, request=KEYED, restream=FOUND, attempts=1),),
             failed=(Failed(index=1, request=KEYED, error=REFUSAL, attempts=3),),

@@ -13,26 +13,27 @@ from restream_async import (
     TransportError,
     codec,
 )
-from restream_async.calls import value_or_raise
 from restream_async.config import InDoubt
-from restream_async.creation import Beginning, Settled, Unsettled
+from restream_async.create_options import CreateOptions
+from restream_async.create_result import CreateFailed, CreateSucceeded
 from restream_async.deadline import Stop
 from restream_async.deletion import delete
+from restream_async.executor import value_or_raise
 from restream_async.verdict import Failure
 from tests.unit.service import Client, Service, client_of, wanted
 from tests.unit.simulated_time import now, simulated
 
-_End = Settled | Unsettled
+_End = CreateSucceeded | CreateFailed
 
 
 async def begun(
-    client: Client, stop: Stop, count: int = 1, beginning: Beginning | None = None
+    client: Client, stop: Stop, count: int = 1, options: CreateOptions | None = None
 ) -> list["asyncio.Task[_End]"]:
     """Begin so many creations, and wait for 10 s."""
-    beginning = beginning if beginning is not None else Beginning()
+    options = options if options is not None else CreateOptions()
     tasks = [
         asyncio.create_task(
-            client.creator.create(new, client.caller.begin_patiently(stop), beginning)
+            client.creator.create(new, client.executor.begin_patiently(stop), options)
         )
         for new in wanted(count)
     ]
@@ -48,7 +49,7 @@ async def ended(
     stop.request()
     ends = await asyncio.gather(*tasks)
     assert now() - start <= within
-    return [end.error if isinstance(end, Unsettled) else None for end in ends]
+    return [end.error if isinstance(end, CreateFailed) else None for end in ends]
 
 
 class TestWaiting:
@@ -116,7 +117,9 @@ class TestNotSent:
             stop.request()
             [error] = await ended(await begun(client, stop), stop)
             request = client.api.list("v1")
-            listed = await client.caller.insist(request, codec.restreams, client.caller.begin(stop))
+            listed = await client.executor.send_with_retries(
+                request, codec.restreams, client.executor.begin(stop)
+            )
             with pytest.raises(NotSentError, match="0 attempts"):
                 value_or_raise(listed)
         assert isinstance(error, NotSentError)
@@ -130,9 +133,9 @@ class TestNotSent:
         service, stop = Service(), Stop()
         async with client_of(service) as client:
             stop.request()
-            assert client.caller.limiter.try_acquire()
-            [error] = await ended(await begun(client, stop, 1, Beginning(in_place=True)), stop)
-            assert client.caller.limiter.in_flight == 0
+            assert client.executor.limiter.try_acquire()
+            [error] = await ended(await begun(client, stop, 1, CreateOptions(has_slot=True)), stop)
+            assert client.executor.limiter.in_flight == 0
         assert isinstance(error, NotSentError)
         assert service.sent == []
 
@@ -142,12 +145,12 @@ class TestNotSent:
         async with client_of(service, ceiling=8, timeout=30) as client:
             others = await begun(client, Stop(), 8)
             waiting = asyncio.create_task(
-                client.creator.create(list(wanted(9))[8], client.caller.begin_patiently(stop))
+                client.creator.create(list(wanted(9))[8], client.executor.begin_patiently(stop))
             )
             await asyncio.sleep(1)
-            assert client.caller.limiter.waiting == 1
+            assert client.executor.limiter.waiting == 1
             [error] = await ended([waiting], stop)
-            assert client.caller.limiter.waiting == 0
+            assert client.executor.limiter.waiting == 0
             for other in others:
                 other.cancel()
             await asyncio.wait(others)
@@ -158,7 +161,7 @@ class TestNotSent:
         service, stop = Service(limited=True, retry_after="60"), Stop()
         async with client_of(service) as client:
             tasks = await begun(client, stop, 2)
-            assert client.caller.limiter.in_flight == 0
+            assert client.executor.limiter.in_flight == 0
             sent = len(service.sent)
             errors = await ended(tasks, stop)
         assert [type(error) for error in errors] == [NotSentError] * 2
@@ -171,9 +174,9 @@ class TestNotSent:
         service, stop = Service(slots=1000, noise=1.0), Stop()
         async with client_of(service, attempts=50, deadline=1000) as client:
             tasks = await begun(client, stop, 200)
-            assert client.caller.budget.waiting > 20
+            assert client.executor.budget.waiting > 20
             errors = await ended(tasks, stop, within=0.01)
-            assert client.caller.budget.waiting == 0
+            assert client.executor.budget.waiting == 0
         assert {type(error) for error in errors} == {NotSentError}
 
     @simulated
@@ -181,7 +184,7 @@ class TestNotSent:
         service, stop = Service(unreachable=True), Stop()
         async with client_of(service) as client:
             tasks = await begun(client, stop, 30)
-            assert client.caller.limiter.state == "outage"
+            assert client.executor.limiter.state == "outage"
             errors = await ended(tasks, stop)
         assert {type(error) for error in errors} == {NotSentError}
 
@@ -229,9 +232,9 @@ class TestSent:
         service, stop = Service(gone=True), Stop()
         async with client_of(service) as client:
             tasks = await begun(client, stop, 20)
-            assert client.caller.limiter.state == "outage"
+            assert client.executor.limiter.state == "outage"
             [*_, another] = wanted(21)
-            later = client.creator.create(another, client.caller.begin_patiently(stop))
+            later = client.creator.create(another, client.executor.begin_patiently(stop))
             tasks.append(asyncio.create_task(later))
             await asyncio.sleep(0)
             sent = len(service.sent)
@@ -255,10 +258,10 @@ class TestSent:
     async def test_a_look_that_waits_for_its_place_is_made_at_once(self, in_doubt: InDoubt) -> None:
         service, stop = Service(loses=True), Stop()
         async with client_of(service, in_doubt=in_doubt, timeout=60) as client:
-            limiter = client.caller.limiter
+            limiter = client.executor.limiter
             new = next(wanted(1))
             creating = asyncio.create_task(
-                client.creator.create(new, client.caller.begin_patiently(stop))
+                client.creator.create(new, client.executor.begin_patiently(stop))
             )
             await asyncio.sleep(0.06)
             while limiter.try_acquire():
@@ -277,10 +280,10 @@ class TestSent:
         async with client_of(service) as client:
             stop.request()
             new = next(wanted(1))
-            deadline = client.caller.begin_patiently(stop)
-            end = await client.creator.create(new, deadline, Beginning(in_doubt=True))
+            deadline = client.executor.begin_patiently(stop)
+            end = await client.creator.create(new, deadline, CreateOptions(in_doubt=True))
             assert deadline.in_doubt, "whoever cancels it has to know"
-        assert isinstance(end, Unsettled)
+        assert isinstance(end, CreateFailed)
         assert isinstance(end.error, NotSentError)
         assert end.attempts == 0
         assert [method for _, method in service.sent] == ["GET"]
@@ -295,21 +298,21 @@ class TestSent:
                 other.cancel()
             await asyncio.wait(others)
             await asyncio.sleep(10)
-            assert client.caller.limiter.state == "outage"
+            assert client.executor.limiter.state == "outage"
             stop.request()
             for _ in range(20):
-                await client.creator.create(next(wanted(1)), client.caller.begin(stop))
-            assert client.caller.limiter.try_acquire(), "as it has been time for long"
-            client.caller.limiter.release()
+                await client.creator.create(next(wanted(1)), client.executor.begin(stop))
+            assert client.executor.limiter.try_acquire(), "as it has been time for long"
+            client.executor.limiter.release()
 
     @simulated
     @pytest.mark.parametrize("then", ["cannot connect", "waits for its place"])
     async def test_nor_is_one_that_was_to_be_repeated(self, then: str) -> None:
         service, stop = Service(sheds=1), Stop()
         async with client_of(service) as client:
-            limiter = client.caller.limiter
-            deadline = client.caller.begin(stop)
-            deleting = asyncio.create_task(delete(client.caller, client.api, 1, deadline))
+            limiter = client.executor.limiter
+            deadline = client.executor.begin(stop)
+            deleting = asyncio.create_task(delete(client.executor, client.api, 1, deadline))
             await asyncio.sleep(0.01)
             if then == "cannot connect":
                 service.unreachable = True
@@ -330,8 +333,8 @@ class TestSent:
     async def test_a_deletion_in_doubt_is_not_called_unsent(self) -> None:
         service, stop = Service(hanging=True), Stop()
         async with client_of(service) as client:
-            deadline = client.caller.begin(stop)
-            deleting = asyncio.create_task(delete(client.caller, client.api, 1, deadline))
+            deadline = client.executor.begin(stop)
+            deleting = asyncio.create_task(delete(client.executor, client.api, 1, deadline))
             await asyncio.sleep(2.1)
             stop.request()
             with pytest.raises(AttemptTimeoutError):
