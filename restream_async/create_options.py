@@ -31,10 +31,10 @@ class CreateOptions:
     known_id: int | str | None = None
     plain: bool = attrs.field(init=False, repr=False, eq=False)
 
-    @plain.default
-    def _plain(self) -> bool:
+    def __attrs_post_init__(self) -> None:
+        """See once whether anything is special."""
         special = self.check_first or self.in_doubt or self.allow_equal or self.others
-        return not special and self.known_id is None
+        object.__setattr__(self, "plain", not special and self.known_id is None)
 
 
 PLAIN: Final = CreateOptions()
