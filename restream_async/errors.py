@@ -63,6 +63,7 @@ class Call:
     method: str
     route: str
     video_id: str | None = None
+    restream_id: str | None = None
 
     def __str__(self) -> str:
         """Return for example `POST /api/v1/p1/restreams (video 'v1')`."""
@@ -248,9 +249,9 @@ class CertificateError(TransportError):
 
 
 class ProxyError(TransportError):
-    """The proxy wants another login, or refuses to connect to the service. Never retried.
+    """The proxy asks for a login, or refuses to connect to the service.
 
-    It ends a bulk run.
+    Never retried: it ends a bulk run.
     """
 
 

@@ -354,7 +354,7 @@ async def test_a_proxy_that_wants_a_login_says_so(session: Session) -> None:
 
     assert type(ours) is ProxyError
     assert (ours.sent, ours.attempts) == (False, 1)
-    assert str(ours).startswith("the proxy wants a login, or another one (407 Proxy Auth")
+    assert str(ours).startswith("the proxy asks for a user name and password (407 Proxy Auth")
 
 
 def session_with(request: Callable[..., None]) -> Mock:
