@@ -164,6 +164,9 @@ class ApiError(CallError):
 
     def _happened(self) -> str:
         said = [str(item) for item in (*self.errors, *self.messages)]
+        # Many a service says "Unauthorized" of a 401, and no more.
+        known = self.reason.casefold()
+        said = [item for item in said if item.casefold().rstrip(".") != known]
         quoted = "; ".join(said) if said else self.excerpt
         parts = [f"{self.status} {self.reason}".rstrip()]
         if quoted:

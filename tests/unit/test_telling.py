@@ -73,6 +73,14 @@ def test_the_service_is_quoted(errors: object, messages: object, said: str) -> N
     assert told(answer) == f"400 Bad Request {said}: {ASKED}"
 
 
+@pytest.mark.parametrize("said", ["Unauthorized", "unauthorized."])
+def test_a_message_that_only_repeats_the_status_is_not_quoted(said: str) -> None:
+    error = failure(Reply(status=401, body=denial(statusCode=401, messages=[said]))).error
+    assert str(error).startswith("401 Unauthorized: POST ")
+    assert isinstance(error, ApiError)
+    assert error.messages == (said,)
+
+
 def test_what_the_service_said_is_kept_as_it_was_said() -> None:
     error = failure(
         Reply(status=400, body=denial(errors=["a", {"b": [1, None]}], messages=["c", 2.5]))
