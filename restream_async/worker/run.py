@@ -50,8 +50,8 @@ async def run_worker(  # noqa: PLR0913 - one keyword for each setting
         trust_stream: create at a first delivery without checking whether the restream exists. Only
             where nothing else creates the same restreams, nothing is published twice more than
             two hours apart, and the server is never restarted: it forgets what it has seen.
-        told: puts an error into words, for the log and the outcomes: one that leads to api_key, say,
-            where that was set by an option.
+        told: puts an error into words, for the log and the outcomes. By default they name the
+            arguments of a client.
 
     Raises:
         ConfigurationError: the server cannot be reached, or its streams or consumer are there
