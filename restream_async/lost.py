@@ -43,14 +43,18 @@ class Lost:
 
     @classmethod
     def of(cls, error: BaseException) -> "Lost":
-        """Read it off an exception that has just come out of aiohttp, a cancellation included."""
+        """Read it off an exception that has just come out of aiohttp, a cancellation included.
+
+        Its frames are taken off: they hold it, so that it would live until the garbage collector
+        comes, and the API key with it.
+        """
         frames = traceback.walk_tb(error.__traceback__)
         # A cancellation says nothing about it, nor do all errors of proxies; where they come from
         # does.
         passed = [frame.f_code for frame, _ in frames]
         connected = not (isinstance(error, aiohttp.ClientConnectorError) or _CONNECT in passed)
         leg = _leg(error, {code.co_name for code in passed})
-        return cls(
+        lost = cls(
             detail=_detail(error, "service" if connected else "proxy", leg),
             connected=connected,
             stale=connected and isinstance(error, _CLOSED),
@@ -63,6 +67,11 @@ class Lost:
             proxy_status=_proxy_status(error),
             leg=leg,
         )
+        # Not those of its context, which may be an exception of the caller.
+        cause: BaseException | None = error
+        while cause is not None:
+            cause.__traceback__, cause = None, cause.__cause__
+        return lost
 
 
 # The function in which aiohttp waits for a connection, makes it, and asks a proxy for it.
