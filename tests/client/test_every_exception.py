@@ -240,6 +240,18 @@ async def test_it_arrives_as_one_of_ours_without_a_trace_of_itself(
     assert not [secret for secret in SECRETS if secret in text]
 
 
+async def test_an_exception_that_its_caller_handles_keeps_its_frames(session: Session) -> None:
+    session.raises(aiohttp.ClientConnectionError())
+    async with client_at(retry=RetryPolicy(attempts=1)) as client:
+        try:
+            int("no number")
+        except ValueError as error:
+            await _caught(client, "create")
+            frames = traceback.extract_tb(error.__traceback__)
+
+    assert len(frames) == 1
+
+
 @pytest.mark.parametrize("name", _TIME_OUTS)
 async def test_every_kind_of_time_out_is_an_attempt_time_out(name: str, session: Session) -> None:
     session.raises(_EXCEPTIONS[name]())

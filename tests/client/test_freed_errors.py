@@ -99,17 +99,6 @@ async def test_of_aiohttp_where_no_connection_comes_about(
     assert await left_by("https://no.such.host.example") == []
 
 
-async def test_an_exception_of_the_caller_keeps_its_frames() -> None:
-    async with RawServer(get=then_close()) as server, client_of(server, attempts=1) as client:
-        try:
-            int("no number")
-        except ValueError as error:
-            with suppress(RestreamError):
-                await client.list("v1")
-            frames = traceback.extract_tb(error.__traceback__)
-    assert len(frames) == 1
-
-
 @pytest.mark.parametrize("call", CALLS)
 async def test_of_a_call_that_is_not_accepted(call: str) -> None:
     async with RawServer() as server, client_of(server) as client:
