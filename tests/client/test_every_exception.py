@@ -242,6 +242,7 @@ async def test_it_arrives_as_one_of_ours_without_a_trace_of_itself(
 
 async def test_an_exception_that_its_caller_handles_keeps_its_frames(session: Session) -> None:
     session.raises(aiohttp.ClientConnectionError())
+    frames = traceback.StackSummary()
     async with client_at(retry=RetryPolicy(attempts=1)) as client:
         try:
             int("no number")
