@@ -17,7 +17,7 @@ from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, overrid
 
 from restream_async.errors import InvalidRestreamError
 from restream_async.model import CHECKS, NewRestream, Restream, Toggled, make_restream
-from restream_async.text_checks import is_invisible, named
+from restream_async.stray_characters import is_invisible, named
 
 _T = TypeVar("_T")
 

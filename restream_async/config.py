@@ -12,8 +12,9 @@ from urllib.request import getproxies, proxy_bypass
 import attrs
 from yarl import URL
 
+from restream_async.addresses import wrong_address
 from restream_async.errors import ConfigurationError
-from restream_async.text_checks import stray, wrong_address
+from restream_async.stray_characters import stray
 
 InDoubt: TypeAlias = Literal["confirm", "resend", "raise"]
 

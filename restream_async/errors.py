@@ -63,6 +63,7 @@ class Call:
     method: str
     route: str
     video_id: str | None = None
+    restream_id: str | None = None
 
     def __str__(self) -> str:
         """Return for example `POST /api/v1/p1/restreams (video 'v1')`."""
@@ -163,6 +164,9 @@ class ApiError(CallError):
 
     def _happened(self) -> str:
         said = [str(item) for item in (*self.errors, *self.messages)]
+        # Many a service says "Unauthorized" of a 401, and no more.
+        known = self.reason.casefold()
+        said = [item for item in said if item.casefold().rstrip(".") != known]
         quoted = "; ".join(said) if said else self.excerpt
         parts = [f"{self.status} {self.reason}".rstrip()]
         if quoted:
@@ -248,9 +252,9 @@ class CertificateError(TransportError):
 
 
 class ProxyError(TransportError):
-    """The proxy wants another login, or refuses to connect to the service. Never retried.
+    """The proxy asks for a login, or refuses to connect to the service.
 
-    It ends a bulk run.
+    Never retried: it ends a bulk run.
     """
 
 

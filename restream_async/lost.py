@@ -8,7 +8,7 @@ import socket
 import ssl
 import traceback
 from http import HTTPStatus
-from typing import Final
+from typing import Final, Literal
 
 import aiohttp
 import attrs
@@ -22,6 +22,8 @@ class Lost:
     Attributes:
         detail: what happened.
         connected: whether there was a connection to the service, through the proxy if there is one.
+        leg: which part of a connection over a proxy there was not yet: to the proxy, or through it
+            to the service; empty where there was all of it, or there is no proxy.
         stale: whether a connection that was there is closed.
         unreadable: whether something came that is no answer in HTTP.
         untrusted: whether the certificate of the service is not the right one.
@@ -37,13 +39,23 @@ class Lost:
     untrusted: bool
     remedy: str = ""
     proxy_status: int = 0
+    leg: Literal["", "to", "through"] = ""
 
     @classmethod
     def of(cls, error: BaseException) -> "Lost":
-        """Read it off an exception that has just come out of aiohttp, a cancellation included."""
-        connected = not (isinstance(error, aiohttp.ClientConnectorError) or _was_connecting(error))
-        return cls(
-            detail=_detail(error, "service" if connected else "proxy"),
+        """Read it off an exception that has just come out of aiohttp, a cancellation included.
+
+        Its frames are taken off: they hold it, so that it would live until the garbage collector
+        comes, and the API key with it.
+        """
+        frames = traceback.walk_tb(error.__traceback__)
+        # A cancellation says nothing about it, nor do all errors of proxies; where they come from
+        # does.
+        passed = [frame.f_code for frame, _ in frames]
+        connected = not (isinstance(error, aiohttp.ClientConnectorError) or _CONNECT in passed)
+        leg = _leg(error, {code.co_name for code in passed})
+        lost = cls(
+            detail=_detail(error, "service" if connected else "proxy", leg),
             connected=connected,
             stale=connected and isinstance(error, _CLOSED),
             # What cannot be read before there is a connection, a proxy has sent.
@@ -51,9 +63,15 @@ class Lost:
             and isinstance(error, _UNREADABLE)
             and not isinstance(error, aiohttp.ClientHttpProxyError),
             untrusted=isinstance(error, _UNTRUSTED),
-            remedy=_remedy(error),
+            remedy=_remedy(error, leg),
             proxy_status=_proxy_status(error),
+            leg=leg,
         )
+        # Not those of its context, which may be an exception of the caller.
+        cause: BaseException | None = error
+        while cause is not None:
+            cause.__traceback__, cause = None, cause.__cause__
+        return lost
 
 
 # The function in which aiohttp waits for a connection, makes it, and asks a proxy for it.
@@ -63,36 +81,42 @@ _UNREADABLE: Final = (aiohttp.ClientResponseError, HttpProcessingError)
 _UNTRUSTED: Final = (aiohttp.ClientConnectorCertificateError, aiohttp.ServerFingerprintMismatch)
 
 
-def _was_connecting(error: BaseException) -> bool:
-    """Say whether aiohttp had no connection yet.
+def _leg(error: BaseException, passed: set[str]) -> Literal["", "to", "through"]:
+    """Return `Lost.leg`, by the names of the functions that an exception has passed.
 
-    A cancellation says nothing about it, nor do all errors of proxies; where they come from does.
+    aiohttp calls the name of a proxy, and its certificate, by the same kinds of exceptions as those
+    of the service.
     """
-    frames = traceback.walk_tb(error.__traceback__)
-    return any(frame.f_code is _CONNECT for frame, _ in frames)
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return "to"
+    if "_create_proxy_connection" not in passed:
+        return ""
+    return "to" if "_create_direct_connection" in passed else "through"
 
 
 _TRUST: Final = (
-    "trust the certificate authority of the service with ssl=… or the variable SSL_CERT_FILE"
+    "trust the certificate authority of the {peer} with ssl=… or the variable SSL_CERT_FILE"
 )
-_OTHER_HOST: Final = "check the host in the base URL: the certificate is that of another one"
+_OTHER_HOST: Final = "check the host in the {url}: the certificate is that of another one"
 _OTHER_TIME: Final = (
-    "the service has to renew its certificate, unless the clock of this machine is wrong"
+    "the {peer} has to renew its certificate, unless the clock of this machine is wrong"
 )
-_OTHER_FINGERPRINT: Final = "if the service has a new one, pass its fingerprint as ssl=…"
+_OTHER_FINGERPRINT: Final = "if the {peer} has a new one, pass its fingerprint as ssl=…"
 _CHECK_PROXY: Final = "check the proxy: proxy=… or the variable that names it"
 # By the codes of OpenSSL: not valid yet, expired; another host name, another address.
 _REMEDIES: Final = {9: _OTHER_TIME, 10: _OTHER_TIME, 62: _OTHER_HOST, 64: _OTHER_HOST}
 
 
-def _remedy(error: BaseException) -> str:
-    if isinstance(error, aiohttp.ClientProxyConnectionError):
-        return _CHECK_PROXY
+def _remedy(error: BaseException, leg: str) -> str:
     if isinstance(error, aiohttp.ServerFingerprintMismatch):
-        return _OTHER_FINGERPRINT
-    if not isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return ""
-    return _REMEDIES.get(getattr(error.certificate_error, "verify_code", 0), _TRUST)
+        remedy = _OTHER_FINGERPRINT
+    elif isinstance(error, aiohttp.ClientConnectorCertificateError):
+        remedy = _REMEDIES.get(getattr(error.certificate_error, "verify_code", 0), _TRUST)
+    else:
+        return _CHECK_PROXY if leg == "to" else ""
+    if leg == "to":
+        return remedy.format(peer="proxy", url="proxy URL")
+    return remedy.format(peer="service", url="base URL")
 
 
 def _proxy_status(error: BaseException) -> int:
@@ -103,16 +127,18 @@ def _proxy_status(error: BaseException) -> int:
     return error.status if 400 <= error.status < 500 and error.status not in passing else 0  # noqa: PLR2004 - HTTP's own classes
 
 
-def _detail(error: BaseException, peer: str) -> str:
+def _detail(error: BaseException, peer: str, leg: str) -> str:
     """Return what happened; `peer` is who should have answered."""
     defect = _defect(error)
     if defect:
         return defect if peer == "service" else f"what the proxy answered cannot be read ({defect})"
     for kind, text in _TEXTS:
         if isinstance(error, kind):
+            host = getattr(error, "host", "")
             return text.format(
                 why=_why(error),
-                host=getattr(error, "host", ""),
+                host=f"the proxy, {host}" if leg == "to" else host,
+                name=f"of the proxy, {host}," if leg == "to" else host,
                 port=getattr(error, "port", ""),
                 status=getattr(error, "status", ""),
                 peer=peer,
@@ -167,11 +193,7 @@ _TEXTS: Final[tuple[tuple[type[Exception], str], ...]] = (
     ),
     (aiohttp.ServerFingerprintMismatch, "the certificate of {host} is not the expected one"),
     (aiohttp.ClientSSLError, "the TLS connection to {host} port {port} failed ({why})"),
-    (aiohttp.ClientConnectorDNSError, "the name {host} could not be resolved ({why})"),
-    (
-        aiohttp.ClientProxyConnectionError,
-        "no connection to the proxy, {host} port {port} ({why})",
-    ),
+    (aiohttp.ClientConnectorDNSError, "the name {name} could not be resolved ({why})"),
     (aiohttp.ClientConnectorError, "no connection to {host} port {port} ({why})"),
     (aiohttp.ClientPayloadError, "the connection was lost in the middle of the answer"),
     (aiohttp.ServerDisconnectedError, "the {peer} closed the connection without an answer"),

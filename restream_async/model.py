@@ -7,10 +7,11 @@ from typing import Final, TypeAlias, cast
 
 import attrs
 
+from restream_async.addresses import wrong_address
 from restream_async.errors import InvalidRestreamError, RestreamError
 from restream_async.frozen import Frozen, maker
 from restream_async.redaction import mask_url, redact_values, url_secrets
-from restream_async.text_checks import Inside, stray, wrong_address
+from restream_async.stray_characters import Inside, stray
 
 LONGEST_TEXT: Final = 16_384
 """Characters of one field. The service documents no limit, but it repeats all fields in its answer,

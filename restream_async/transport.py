@@ -6,7 +6,7 @@ It decides nothing; it only notes what matters to the verdict: whether the reque
 import asyncio
 import ssl
 from http import HTTPStatus
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import aiohttp
 import attrs
@@ -207,7 +207,7 @@ class Transport:
             remedy=lost.remedy,
             proxy_status=lost.proxy_status,
         )
-        return _as_far_as_it_came(response, ended, timeout)
+        return _as_far_as_it_came(response, ended, timeout, self._missing(lost.leg))
 
     async def close(self) -> None:
         """Close the session, unless it is somebody else's. Nothing can be sent afterwards."""
@@ -217,6 +217,15 @@ class Transport:
             self._alarms = None
         if self._owned and self._session is not None:
             await self._session.close()
+
+    def _missing(self, leg: Literal["", "to", "through"]) -> str:
+        """Return which connection has not come about."""
+        if leg == "to":
+            proxy: URL | None = self._options.get("proxy")
+            # One of somebody else's session is not known here.
+            where = f", {proxy.host} port {proxy.port}," if proxy is not None else ""
+            return f"connection to the proxy{where}"
+        return "connection through the proxy" if leg else "connection"
 
     def _open(self) -> tuple[aiohttp.ClientSession, Alarms]:
         if self._session is None:
@@ -334,10 +343,10 @@ async def _read(response: aiohttp.ClientResponse) -> Reply:
 
 
 def _as_far_as_it_came(
-    response: aiohttp.ClientResponse | None, ended: NoReply, timeout: float
+    response: aiohttp.ClientResponse | None, ended: NoReply, timeout: float, connection: str
 ) -> Reply | NoReply:
     if ended.timed_out:
-        kind = "answer" if ended.sent else "connection"
+        kind = "answer" if ended.sent else connection
         ended = attrs.evolve(ended, detail=f"no {kind} within {timeout:.3g} s")
     elif ended.closed:
         ended = attrs.evolve(ended, detail="the client was closed during the request")

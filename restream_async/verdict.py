@@ -68,10 +68,13 @@ _NOTES: Final[dict[int, str]] = {
     403: "check that the API key is allowed to do this in the project",
     404: "check base_url, project_id and the ids in the route",
 }
+_NO_RESTREAM: Final = (
+    "no restream {!r} was found: list the restreams of its video to see their ids, and check "
+    "base_url and project_id"
+)
 _PROXY_LOGIN: Final = HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
 _PROXY_LOGIN_NOTE: Final = (
-    "put the right user and password into the URL of the proxy, as in "
-    "http://user:password@proxy.example.com:3128"
+    "put the right ones into the proxy URL, as in http://user:password@proxy.example.com:3128"
 )
 _PROXY_NOTE: Final = "check that the proxy allows the host and the port of the service"
 _REQUEST_TIMEOUT: Final = 408
@@ -93,7 +96,8 @@ _LARGEST_TOLD: Final = 2**16
 _HIDDEN: Final = re.compile(
     r"<(script|style)\b.*?(</\1\s*>|$)|<!--.*?(-->|$)", re.IGNORECASE | re.DOTALL
 )
-_TAG: Final = re.compile(r"<[^>]*(>|$)")
+_TAG: Final = re.compile(r"<[^>]*(?:>|$)")
+_NOTHING: Final = re.compile("")
 
 
 class Verdict(enum.Enum):
@@ -212,7 +216,7 @@ def _unanswered(request: Request, answer: NoReply, secrets: tuple[str, ...]) -> 
 
 def _refused_by_proxy(request: Request, status: int) -> Failure:
     if status == _PROXY_LOGIN:
-        detail, note = "the proxy wants a login, or another one", _PROXY_LOGIN_NOTE
+        detail, note = "the proxy asks for a user name and password", _PROXY_LOGIN_NOTE
     else:
         detail, note = "the proxy refuses to connect to the service", _PROXY_NOTE
     detail = f"{detail} ({f'{status} {_phrase(status)}'.rstrip()})"
@@ -293,27 +297,34 @@ class _Telling:
         lists = envelope if told and envelope is not None else {}
         errors = self._said(lists.get("errors"))
         messages = self._said(lists.get("messages"))
-        note = _NOTES.get(status, "")
-        if 300 <= status < 400:  # noqa: PLR2004 - HTTP's own classes
-            note = "redirects are not followed: check base_url"
+        reason = self._reason(status)
         return _ERRORS.get(status, ApiError)(
             self.request.call,
             status=status,
-            reason=self._reason(status),
+            reason=reason,
             errors=errors,
             messages=messages,
             retry_after=retry_after(self.reply.headers, self.wall_clock),
             request_id=self._request_id(),
-            excerpt="" if errors or messages else self._excerpt(),
-            note=note,
+            excerpt="" if errors or messages else self._excerpt(_repeating(status, reason)),
+            note=self._note(status),
         )
+
+    def _note(self, status: int) -> str:
+        restream_id = self.request.restream_id
+        if status == HTTPStatus.NOT_FOUND and restream_id is not None:
+            return _NO_RESTREAM.format(restream_id)
+        if 300 <= status < 400:  # noqa: PLR2004 - HTTP's own classes
+            return "redirects are not followed: check base_url"
+        return _NOTES.get(status, "")
 
     def _request_id(self) -> str | None:
         # It may be anything: it was perhaps not the service that made it up.
-        said = request_id(self.reply.headers)
-        if may_hold_foreign_secrets(said):
+        said = one_line(request_id(self.reply.headers))
+        # What is left of one that repeats a secret finds nothing in any log.
+        if may_hold_foreign_secrets(said) or redact(said, self.secrets) != said:
             return None
-        return clean(redact(one_line(said), self.secrets), _EXCERPT_SHOWN) or None
+        return clean(said, _EXCERPT_SHOWN) or None
 
     def _reason(self, status: int) -> str:
         if status == self.reply.status and self.reply.reason:
@@ -326,7 +337,8 @@ class _Telling:
         told = redact_values(items, self.secrets) if items else []
         return tuple(_WITHHELD if _is_telltale(item) else item for item in told)
 
-    def _excerpt(self) -> str:
+    def _excerpt(self, known: re.Pattern[str] = _NOTHING) -> str:
+        """Return the beginning of the body; of a page, without the pieces that are known."""
         head = self.reply.body[:_EXCERPT_READ]
         # In the right encoding, and without what a cut leaves of a character: else a secret would
         # not be found.
@@ -334,7 +346,8 @@ class _Telling:
         if may_hold_foreign_secrets(text):
             return "[body withheld: it may hold stream keys]"
         if text.lstrip().startswith("<"):
-            text = html.unescape(_TAG.sub(" ", _HIDDEN.sub(" ", text)))
+            pieces = map(one_line, map(html.unescape, _TAG.split(_HIDDEN.sub(" ", text))))
+            text = " ".join(piece for piece in pieces if not known.fullmatch(piece))
         # Cut only after the secrets are out: half a secret is one as well.
         return clean(redact(one_line(text), self.secrets), _EXCERPT_SHOWN)
 
@@ -355,6 +368,13 @@ def verdict_of(status: int, *, sent: bool = True) -> Verdict:
     if 300 <= status < 500 or status == _NOT_IMPLEMENTED:  # noqa: PLR2004 - HTTP's own classes
         return Verdict.REFUSED
     return Verdict.IN_DOUBT
+
+
+def _repeating(status: int, reason: str) -> re.Pattern[str]:
+    """Return what finds the pieces of a page of an error that only name the error."""
+    return re.compile(
+        rf"(error[:\s]*)?({status}[-:\s]*)?({re.escape(reason)})?[.\s]*", re.IGNORECASE
+    )
 
 
 def _is_telltale(item: object) -> bool:

@@ -39,6 +39,7 @@ class Request:
         video_id: the live video that it is about, if one is named.
         new: the restream that it would create.
         body: JSON in UTF-8, or None.
+        restream_id: the restream that it would toggle or delete.
         sent: whether the latest attempt began to write its body; stays false for a GET.
         again: whether it is sent after a failure; then on a connection of its own.
 
@@ -49,6 +50,7 @@ class Request:
     video_id: str | None = None
     new: NewRestream | None = None
     body: bytes | None = attrs.field(default=None, repr=False)
+    restream_id: str | None = None
     sent: bool = False
     again: bool = False
 
@@ -59,7 +61,7 @@ class Request:
         video_id = redact(self.video_id, secrets) if self.video_id is not None else None
         # A query says which page, or passes a cache: neither helps a person.
         route = self.path.partition("?")[0]
-        return Call(self.method, redact(route, secrets), video_id)
+        return Call(self.method, redact(route, secrets), video_id, self.restream_id)
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -170,15 +172,16 @@ class Api:
 
     def toggle(self, restream_id: int | str) -> Request:
         """Return the request that turns a restream on or off."""
-        return Request(method="PUT", path=f"{self._one(restream_id)}/toggle")
+        return self._about("PUT", restream_id, "/toggle")
 
     def delete(self, restream_id: int | str) -> Request:
         """Return the request that deletes a restream."""
-        return Request(method="DELETE", path=self._one(restream_id))
+        return self._about("DELETE", restream_id)
 
-    def _one(self, restream_id: int | str) -> str:
+    def _about(self, method: str, restream_id: int | str, rest: str = "") -> Request:
         identifier = check_identifier("restream_id", restream_id)
-        return f"{self._restreams}/{quote(identifier, safe='')}"
+        path = f"{self._restreams}/{quote(identifier, safe='')}{rest}"
+        return Request(method, path, restream_id=identifier)
 
 
 def is_from_cache(headers: Mapping[str, str]) -> bool:

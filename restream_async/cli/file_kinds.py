@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from restream_async.text_checks import foreign_encoding, named
+from restream_async.stray_characters import named
+from restream_async.text_files import foreign_encoding
 
 GZIP: Final = b"\x1f\x8b"
 

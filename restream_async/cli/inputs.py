@@ -16,7 +16,7 @@ from restream_async import InvalidRestreamError, NewRestream, codec
 from restream_async.cli.screen import plural, safe
 from restream_async.cli.trouble import Trouble
 from restream_async.codec import UnreadableError
-from restream_async.text_checks import named, trimmed
+from restream_async.stray_characters import named, trimmed
 
 Format: TypeAlias = Literal["csv", "jsonl"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from restream_async.cli.trouble import Trouble, why
-from restream_async.text_checks import NoTextError, text_of_file
+from restream_async.text_files import NoTextError, text_of_file
 
 STREAM_KEY_VARIABLE: Final = "RESTREAM_STREAM_KEY"
 

@@ -16,7 +16,7 @@ from restream_async.cli.loop import run_async
 from restream_async.cli.nats import NatsChoice, on_nats, worker_extra
 from restream_async.cli.options import ConnectionOptions, connected, duration, seconds
 from restream_async.cli.screen import console_on, result_console, say
-from restream_async.cli.trouble import Trouble
+from restream_async.cli.trouble import Trouble, told
 from restream_async.worker.handling import GRACE
 from restream_async.worker.webhooks import Destination, read_destinations
 
@@ -143,6 +143,7 @@ def worker(  # noqa: PLR0913 - one for each option
                 grace=grace,
                 destinations=wanted,
                 trust_stream=trust_stream,
+                told=told,
             )
         )
     except ConfigurationError as error:

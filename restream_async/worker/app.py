@@ -94,7 +94,7 @@ def worker_app(
         client: makes the client that all messages share; opened and closed by the application.
 
     Raises:
-        ConfigurationError: files for TLS cannot be used.
+        ConfigurationError: files for TLS or the NKey cannot be used.
         GoneError: from `run`, a consumer or stream was deleted under it.
 
     """
@@ -229,8 +229,8 @@ def _security(options: NatsOptions) -> NatsSecurity:
     tls = options.tls()
     if options.credentials is not None:
         return NatsCredentials(str(options.credentials), ssl_context=tls)
-    if options.nkey is not None:
-        return NatsNKey(options.nkey, ssl_context=tls)
+    if (seed := options.seed()) is not None:
+        return NatsNKey.from_seed(seed, ssl_context=tls)
     if options.login is not None:
         name, password = options.login
         if password is None:

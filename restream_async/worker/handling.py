@@ -161,6 +161,7 @@ class Handler:
             restreams, and never forgets a message that it has seen.
         stopping: says whether this worker is about to end, so that nothing new is begun.
         hold: says that messages are held.
+        told: puts an error into words, for the log and the reasons.
         sleep: waits for so many seconds.
         chance: a random number from 0 up to 1.
 
@@ -171,6 +172,7 @@ class Handler:
     trust_stream: bool = False
     stopping: Callable[[], bool]
     hold: Hold = attrs.field(factory=Hold)
+    told: Callable[[RestreamError], str] = str
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     chance: Callable[[], float] = random.random
 
@@ -208,9 +210,9 @@ class Handler:
             if isinstance(end, Created):
                 done.append(end)
             elif is_final(end.error):
-                refused.append(Refused(index=index, reason=str(end.error), failed=end))
+                refused.append(Refused(index=index, reason=self.told(end.error), failed=end))
             elif delivery >= self.redelivery.attempts:
-                reason = f"given up after {delivery} deliveries: {end.error}"
+                reason = f"given up after {delivery} deliveries: {self.told(end.error)}"
                 refused.append(Refused(index=index, reason=reason, failed=end))
             else:
                 return self._again(end.error, delivery)
@@ -220,7 +222,7 @@ class Handler:
         # What has ended will end the same way again, and is told of when all of the message has.
         asked = error.retry_after if isinstance(error, ApiError) else None
         seconds = self.redelivery.wait(delivery, asked, self.chance())
-        return Handled(again=seconds, reason=str(error))
+        return Handled(again=seconds, reason=self.told(error))
 
     def note_outage(self) -> None:
         """Say that messages are held, if the service is gone now."""
@@ -246,10 +248,10 @@ class Handler:
     def _held(self, error: RestreamError) -> tuple[str, float] | None:
         """Return why a message is held after an error, and for how long; None: it is not."""
         if _refuses_key(error):
-            return _LOCKED_OUT.format(error), _LOCKED_OUT_SECONDS
+            return _LOCKED_OUT.format(self.told(error)), _LOCKED_OUT_SECONDS
         gone = isinstance(error, _UNREACHABLE) or self.client.stats().state == "outage"
         if gone and not is_final(error):
-            return _GONE.format(error), _HOLD
+            return _GONE.format(self.told(error)), _HOLD
         return None
 
 

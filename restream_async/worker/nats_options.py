@@ -18,7 +18,8 @@ from nats.js import JetStreamContext
 
 from restream_async.errors import ConfigurationError
 from restream_async.redaction import redact
-from restream_async.text_checks import stray
+from restream_async.stray_characters import stray
+from restream_async.text_files import NoTextError, text_of_file
 from restream_async.worker.insisting import InsistingClient
 from restream_async.worker.names import FILE_VARIABLES, URL_VARIABLE
 
@@ -148,6 +149,15 @@ class NatsOptions:
             return context
         raise ConfigurationError(f"the files for TLS to the NATS server cannot be used: {problem}")
 
+    def seed(self) -> str | None:
+        """Return what the file of the NKey holds; None: there is none.
+
+        Raises:
+            ConfigurationError: it cannot be read, or is no seed.
+
+        """
+        return _read(self.nkey, _wrong_seed) if self.nkey is not None else None
+
     def arguments(self) -> dict[str, Any]:
         """Return how a connection that lasts behaves, for nats-py and FastStream alike."""
         return {
@@ -165,9 +175,7 @@ class NatsOptions:
 
         """
         if self.credentials is not None:
-            _check_file(self.credentials, _are_credentials, "it holds no JWT with its seed")
-        if self.nkey is not None:
-            _check_file(self.nkey, _is_seed, "it holds no seed")
+            _read(self.credentials, _wrong_credentials)
         last: list[str] = []
 
         async def note(error: Exception) -> None:
@@ -205,8 +213,8 @@ class NatsOptions:
             found["tls"] = context
         if self.credentials is not None:
             found["user_credentials"] = str(self.credentials)
-        elif self.nkey is not None:
-            found["nkeys_seed"] = str(self.nkey)
+        elif (seed := self.seed()) is not None:
+            found["nkeys_seed_str"] = seed
         elif self.login is not None:
             name, password = self.login
             found |= {"token": name} if password is None else {"user": name, "password": password}
@@ -256,29 +264,35 @@ def explained() -> Generator[None]:
     )
 
 
-def _check_file(path: Path, is_good: Callable[[str], bool], otherwise: str) -> None:
-    """Refuse what nats-py would stumble over.
+def _read(path: Path, wrong: Callable[[str], str]) -> str:
+    """Return what a file holds; refuse what nats-py would stumble over.
 
     Raises:
-        ConfigurationError: it cannot be read, or holds something else.
+        ConfigurationError: it cannot be read, or something is wrong with it.
 
     """
+    text = ""
     try:
-        problem = "" if is_good(path.read_text()) else otherwise
-    except UnicodeDecodeError:
-        problem = otherwise
+        text = text_of_file(path.read_bytes())
+        problem = wrong(text)
+    except NoTextError as error:
+        problem = f"it {error}"
     except OSError as error:
         problem = error.strerror or type(error).__name__
     if problem:
         raise ConfigurationError(f"{path} cannot be used to log in to the NATS server: {problem}")
+    return text
 
 
-def _are_credentials(text: str) -> bool:
-    return "BEGIN NATS USER JWT" in text and "BEGIN USER NKEY SEED" in text
+def _wrong_credentials(text: str) -> str:
+    good = "BEGIN NATS USER JWT" in text and "BEGIN USER NKEY SEED" in text
+    return "" if good else "it holds no JWT with its seed"
 
 
-def _is_seed(text: str) -> bool:
+def _wrong_seed(text: str) -> str:
+    if problem := stray(text, "visible"):
+        return f"what it holds {problem}"
     with contextlib.suppress(nkeys.NkeysError, ValueError):
-        nkeys.from_seed(bytearray(text.strip(), "ascii"))  # pyright: ignore[reportUnknownMemberType] - untyped
-        return True
-    return False
+        nkeys.from_seed(bytearray(text, "ascii"))  # pyright: ignore[reportUnknownMemberType] - untyped
+        return ""
+    return "it holds no seed"

@@ -1,7 +1,10 @@
 """How a worker works: the numbers and names it goes by."""
 
+from collections.abc import Callable
+
 import attrs
 
+from restream_async.errors import RestreamError
 from restream_async.policy import RetryPolicy
 from restream_async.worker.consumer import ACK_WAIT
 from restream_async.worker.handling import GRACE, REDELIVERY
@@ -23,6 +26,7 @@ class Plan:
         redelivery: at which delivery a message that fails is given up, and its rest in between.
         destinations: where every new live video is pushed on to; where there are none, this
             worker leaves events to others.
+        told: puts an error into words, for the log and the outcomes.
         salt: keys the ids of messages, see `publishing`; for events only.
         grace: seconds that messages under way may take to finish when the worker is to end; what
             is not finished then is given back, and rests for `ack_wait`.
@@ -37,4 +41,5 @@ class Plan:
     redelivery: RetryPolicy = REDELIVERY
     grace: float = GRACE
     destinations: tuple[Destination, ...] = ()
+    told: Callable[[RestreamError], str] = str
     salt: bytes = attrs.field(default=b"", repr=False)

@@ -73,6 +73,7 @@ class Worker:
                 redelivery=self.plan.redelivery,
                 trust_stream=self.plan.trust_stream,
                 stopping=self._ending.is_set,
+                told=self.plan.told,
                 sleep=self._pause,
             )
             try:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from restream_async.client import RestreamClient
+from restream_async.errors import RestreamError
 from restream_async.policy import RetryPolicy
 from restream_async.worker.app import worker_app
 from restream_async.worker.consumer import declare_consumer
@@ -27,6 +28,7 @@ async def run_worker(  # noqa: PLR0913 - one keyword for each setting
     destinations: tuple[Destination, ...] = (),
     redelivery: RetryPolicy = REDELIVERY,
     trust_stream: bool = False,
+    told: Callable[[RestreamError], str] = str,
 ) -> None:
     """Work until SIGTERM or Ctrl-C; then finish or give back what is under way, and return.
 
@@ -48,6 +50,8 @@ async def run_worker(  # noqa: PLR0913 - one keyword for each setting
         trust_stream: create at a first delivery without checking whether the restream exists. Only
             where nothing else creates the same restreams, nothing is published twice more than
             two hours apart, and the server is never restarted: it forgets what it has seen.
+        told: puts an error into words, for the log and the outcomes. By default they name the
+            arguments of a client.
 
     Raises:
         ConfigurationError: the server cannot be reached, or its streams or consumer are there
@@ -75,6 +79,7 @@ async def run_worker(  # noqa: PLR0913 - one keyword for each setting
         trust_stream=trust_stream,
         grace=grace,
         destinations=destinations,
+        told=told,
         salt=salt,
     )
     await worker_app(options, plan, client).run()

@@ -25,7 +25,7 @@ import attrs
 from restream_async import codec
 from restream_async.errors import ConfigurationError, InvalidRestreamError
 from restream_async.model import NewRestream, check_identifier
-from restream_async.text_checks import text_of_file
+from restream_async.text_files import text_of_file
 from restream_async.worker.commands import LARGEST
 
 CREATED: Final = "live.video.created"

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +12,7 @@ from . import watch
 from .clock import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
 
 @pytest.fixture
@@ -41,3 +43,17 @@ async def _nothing_left(  # pyright: ignore[reportUnusedFunction] - autouse
     assert watch.tasks_at_work() == set()
     assert watch.connections_in_use() == 0
     assert complaints == []
+
+
+@pytest.fixture
+def full_port() -> Iterator[int]:
+    """A port whose queue of connections is full: the kernel answers nobody any more."""
+    with ExitStack() as stack:
+        listening = stack.enter_context(socket.socket())
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)  # noqa: FBT003 - the standard library's
+            waiting.connect_ex(listening.getsockname())
+        yield listening.getsockname()[1]

@@ -53,6 +53,10 @@ class Relay:
         if self._server is not None:
             self._server.close()
         self.cut()
+        for writer in self._writers:
+            # What nobody has looked at is complained about, and resets are nothing special here.
+            with suppress(OSError):
+                await writer.wait_closed()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

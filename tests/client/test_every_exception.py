@@ -240,6 +240,19 @@ async def test_it_arrives_as_one_of_ours_without_a_trace_of_itself(
     assert not [secret for secret in SECRETS if secret in text]
 
 
+async def test_an_exception_that_its_caller_handles_keeps_its_frames(session: Session) -> None:
+    session.raises(aiohttp.ClientConnectionError())
+    frames = traceback.StackSummary()
+    async with client_at(retry=RetryPolicy(attempts=1)) as client:
+        try:
+            int("no number")
+        except ValueError as error:
+            await _caught(client, "create")
+            frames = traceback.extract_tb(error.__traceback__)
+
+    assert len(frames) == 1
+
+
 @pytest.mark.parametrize("name", _TIME_OUTS)
 async def test_every_kind_of_time_out_is_an_attempt_time_out(name: str, session: Session) -> None:
     session.raises(_EXCEPTIONS[name]())
@@ -354,7 +367,7 @@ async def test_a_proxy_that_wants_a_login_says_so(session: Session) -> None:
 
     assert type(ours) is ProxyError
     assert (ours.sent, ours.attempts) == (False, 1)
-    assert str(ours).startswith("the proxy wants a login, or another one (407 Proxy Auth")
+    assert str(ours).startswith("the proxy asks for a user name and password (407 Proxy Auth")
 
 
 def session_with(request: Callable[..., None]) -> Mock:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 import traceback
 import weakref
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import aiohttp
 import pytest
 
 import restream_async
-from restream_async import ConfigurationError, RestreamClient, RestreamError
+from restream_async import ConfigurationError, RestreamClient, RestreamError, TransportError
 
 from .calls import CALLS, collect
 from .raw import RawServer, then_close
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from .raw import Step
 
+OF_AIOHTTP: Final = (aiohttp.ClientError, OSError, asyncio.CancelledError)
 FAILURES: Final[Mapping[str, Step]] = {
     "a refusal": answer(b"", "400 Bad Request"),
     "a 503": BACKEND_FETCH_FAILED,
@@ -69,6 +72,31 @@ async def test_of_a_call(call: str, failure: str, attempts: int) -> None:
         client_of(server, attempts=attempts) as client,
     ):
         assert await is_freed(CALLS[call](client))
+
+
+async def test_of_aiohttp_where_no_connection_comes_about(
+    full_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own frames would hold them, and the API key, until the garbage collector comes."""
+
+    def nobody(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    async def left_by(base_url: str) -> list[str]:
+        async with client_of(RawServer(), base_url=base_url, timeout=0.1, attempts=2) as client:
+            with no_collection():
+                with suppress(TransportError):
+                    await client.create(new_restream())
+                await asyncio.sleep(0)
+                left = [each for each in gc.get_objects() if isinstance(each, OF_AIOHTTP)]
+                return [repr(each) for each in left if not isinstance(each, RestreamError)]
+
+    with socket.socket() as unheard:
+        unheard.bind(("127.0.0.1", 0))
+        assert await left_by(f"http://127.0.0.1:{unheard.getsockname()[1]}") == []
+    assert await left_by(f"http://127.0.0.1:{full_port}") == []
+    monkeypatch.setattr(socket, "getaddrinfo", nobody)
+    assert await left_by("https://no.such.host.example") == []
 
 
 @pytest.mark.parametrize("call", CALLS)

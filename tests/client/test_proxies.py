@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from base64 import b64encode
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,6 +15,7 @@ import trustme
 from yarl import URL
 
 from restream_async import (
+    AttemptTimeoutError,
     CertificateError,
     ConfigurationError,
     Failed,
@@ -40,6 +42,7 @@ from .samples import (
     new_restream,
     on_the_wire,
 )
+from .silent import SilentServer
 from .watch import assert_nothing_left, client_of
 
 if TYPE_CHECKING:
@@ -183,10 +186,13 @@ async def test_a_private_authority_is_trusted_behind_a_proxy_only_where_it_is_na
     assert str(error).endswith("with ssl=… or the variable SSL_CERT_FILE")
 
 
-LOGIN_WANTED: Final = "the proxy wants a login, or another one (407 Proxy Authentication Required)"
+CHECK_PROXY: Final = "check the proxy: proxy=… or the variable that names it"
+SHORT: Final = 0.2
+LOGIN_WANTED: Final = (
+    "the proxy asks for a user name and password (407 Proxy Authentication Required)"
+)
 LOGIN_HINT: Final = (
-    "put the right user and password into the URL of the proxy, as in "
-    "http://user:password@proxy.example.com:3128"
+    "put the right ones into the proxy URL, as in http://user:password@proxy.example.com:3128"
 )
 
 
@@ -271,7 +277,87 @@ async def test_a_proxy_that_is_not_there_is_named() -> None:
 
     assert (error.attempts, error.sent) == (2, False)
     assert f"no connection to the proxy, 127.0.0.1 port {where} (Connection refused)" in str(error)
-    assert str(error).endswith("; check the proxy: proxy=… or the variable that names it")
+    assert str(error).endswith(f"; {CHECK_PROXY}")
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_proxy_whose_name_does_not_resolve_is_named(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nobody)
+    proxy = f"{scheme}://{IN_URL}@no.such.proxy.example:3128"
+    async with client_of(RawServer(), base_url=f"https://{NAME}", proxy=proxy) as client:
+        error = await failure_of(client.create(new_restream()), TransportError)
+
+    assert str(error).startswith(
+        "the name of the proxy, no.such.proxy.example, could not be resolved (Name or service not"
+    )
+    assert str(error).endswith(f"; {CHECK_PROXY}")
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_proxy_that_does_not_take_a_connection_in_time_is_named(
+    scheme: str, full_port: int
+) -> None:
+    proxy = f"{scheme}://{IN_URL}@127.0.0.1:{full_port}"
+    async with client_of(
+        RawServer(), base_url=f"https://{NAME}", proxy=proxy, timeout=SHORT, attempts=1
+    ) as client:
+        error = await failure_of(client.create(new_restream()), AttemptTimeoutError)
+        await assert_nothing_left(client)
+
+    assert str(error).startswith(
+        f"no connection to the proxy, 127.0.0.1 port {full_port}, within {SHORT:g} s: "
+    )
+    assert str(error).endswith(f"; {CHECK_PROXY}")
+
+
+async def test_a_proxy_that_speaks_no_tls_in_time_is_named() -> None:
+    with SilentServer() as proxy:
+        async with client_of(
+            RawServer(),
+            base_url=f"https://{NAME}",
+            proxy=proxy.base_url.replace("http:", "https:"),
+            timeout=SHORT,
+            attempts=1,
+        ) as client:
+            error = await failure_of(client.create(new_restream()), AttemptTimeoutError)
+
+    assert str(error).startswith("no connection to the proxy, 127.0.0.1 port ")
+    assert str(error).endswith(f"; {CHECK_PROXY}")
+
+
+async def test_a_proxy_that_waits_in_vain_for_the_service_is_not_to_blame() -> None:
+    with SilentServer() as proxy:
+        async with client_of(
+            RawServer(),
+            base_url=f"https://{NAME}",
+            proxy=proxy.base_url,
+            timeout=SHORT,
+            attempts=1,
+        ) as client:
+            error = await failure_of(client.create(new_restream()), AttemptTimeoutError)
+
+    assert f"CONNECT {NAME}:443" in proxy.received.decode()
+    assert (error.sent, error.note) == (False, "")
+    assert str(error).startswith(f"no connection through the proxy within {SHORT:g} s: ")
+
+
+async def test_the_certificate_of_a_proxy_is_told_from_that_of_the_service() -> None:
+    async with (
+        _service(post=created()) as server,
+        Relay(server.port, tls=_tls("127.0.0.1")) as proxy,
+        _through(proxy, server, ssl=None) as client,
+    ):
+        error = await failure_of(client.create(new_restream()), CertificateError)
+
+    assert str(error).startswith("the certificate of the proxy, 127.0.0.1 could not be verified (")
+    assert str(error).endswith(
+        "; trust the certificate authority of the proxy with ssl=… or the variable SSL_CERT_FILE"
+    )
 
 
 async def test_a_proxy_that_dies_after_a_creation_was_sent_leaves_a_doubt_that_is_checked() -> None:

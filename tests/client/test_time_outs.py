@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import time
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -39,8 +37,6 @@ from .samples import (
 from .watch import assert_nothing_left, client_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .raw import Act, Step
 
 SHORT: Final = 0.12
@@ -112,20 +108,6 @@ async def test_each_call_has_the_time_out(call: str) -> None:
 
     assert error.sent is True
     assert ("was not sent again" in str(error)) is (call == "toggle")
-
-
-@pytest.fixture
-def full_port() -> Iterator[int]:
-    """A port whose queue of connections is full: the kernel answers nobody any more."""
-    with ExitStack() as stack:
-        listening = stack.enter_context(socket.socket())
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(0)
-        for _ in range(4):
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)  # noqa: FBT003 - the standard library's
-            waiting.connect_ex(listening.getsockname())
-        yield listening.getsockname()[1]
 
 
 async def test_a_connection_that_does_not_come_about_was_not_sent(full_port: int) -> None:

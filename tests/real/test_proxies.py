@@ -143,7 +143,7 @@ async def test_one_that_wants_a_login_gets_it_or_says_so(scheme: str, staging: S
                 with pytest.raises(ProxyError) as caught:
                     await client.create(new())
             assert caught.value.attempts == 1
-            assert "the proxy wants a login, or another one (407 Proxy" in str(caught.value)
+            assert "the proxy asks for a user name and password (407 Proxy" in str(caught.value)
             assert PASSWORD not in repr(caught.value)
         async with scene.client(base_url, proxy=scene.url_with_login) as client:
             await client.create(new())
@@ -211,5 +211,8 @@ async def test_the_command_line_takes_the_proxy_of_the_environment_or_of_its_opt
 
     assert good == (0, "v1 has no restreams.\n")
     code, said = bad
-    assert (code, said.startswith("Error: the proxy wants a login, or another one")) == (2, True)
+    assert (code, said.startswith("Error: the proxy asks for a user name")) == (
+        2,
+        True,
+    )
     assert PASSWORD not in said

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from restream_async import NewRestream, Restream
-from restream_async.text_checks import stray
+from restream_async.stray_characters import stray
 
 # A machine that is busy with other things fails no test.
 quick: Final = settings(

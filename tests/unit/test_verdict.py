@@ -139,7 +139,7 @@ def test_a_login_that_a_proxy_wants_is_told_from_one_of_the_service() -> None:
     failed = failure(Reply(status=407))
     assert (failed.verdict, type(failed.error), failed.final) == (REFUSED, ProxyError, True)
     assert str(failed.error).startswith(
-        "the proxy wants a login, or another one (407 Proxy Authentication Required): POST "
+        "the proxy asks for a user name and password (407 Proxy Authentication Required): POST "
     )
 
 

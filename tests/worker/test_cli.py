@@ -48,6 +48,23 @@ def test_enqueue_puts_all_and_worker_creates_all(
     assert "Working off RESTREAMS at nats://127.0.0.1" in capsys.readouterr().err
 
 
+def test_c_11_the_log_of_a_worker_names_variables_and_options(
+    stage: Backstage,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("RESTREAM_API_KEY", "another")
+    assert main(["enqueue", csv(tmp_path, 1)]) == 0
+    stage.signal_when(lambda: "refuses the API key" in caplog.text)
+
+    assert main(["worker"]) == 0
+
+    [held] = [text for text in caplog.messages if "refuses the API key" in text]
+    assert "check the API key (RESTREAM_API_KEY or --api-key-file)" in held
+    assert "api_key" not in held
+
+
 @pytest.mark.parametrize(("options", "checks"), [([], 1), (["--trust-stream"], 0)])
 def test_a_worker_checks_before_it_creates_unless_it_trusts_the_stream(
     options: list[str], checks: int, stage: Backstage, tmp_path: Path

@@ -14,6 +14,7 @@ from restream_async import (
     Failed,
     ForbiddenError,
     NewRestream,
+    NotFoundError,
     OutageError,
     Outcome,
     Restream,
@@ -88,6 +89,7 @@ class Scene:
     after_sleep: Callable[[], None] | None = None
     ending: bool = False
     trust_stream: bool = False
+    told: Callable[[RestreamError], str] = str
     hold: Hold = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -106,6 +108,7 @@ class Scene:
             trust_stream=self.trust_stream,
             stopping=lambda: self.ending,
             hold=self.hold,
+            told=self.told,
             sleep=sleep,
             chance=lambda: 0.5,
         )
@@ -359,6 +362,27 @@ async def test_b_7_a_worker_says_why_it_holds_at_once_and_every_minute_and_when_
     assert all(text.startswith(why) for text in held)
     assert len(held) == 1 + sum(stage.slept) // 60
     assert goes_on == "this worker goes on: the service answers again"
+
+
+async def test_c_11_log_and_reasons_are_in_the_words_of_the_one_who_runs_the_worker(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stage = scene(
+        UnauthorizedError(CALL, status=401, note="check api_key"),
+        NotFoundError(CALL, status=404, note="check base_url"),
+        ApiError(CALL, status=502, note="check base_url"),
+        ApiError(CALL, status=502, note="check base_url"),
+    )
+    stage.told = lambda error: f"in other words: {type(error).__name__}"
+
+    dead = await stage.handle(encode(new()))
+    again = await stage.handle(encode(new()), 1)
+    given_up = await stage.handle(encode(new()), 3)
+
+    assert caplog.messages[0].endswith("holds its messages: in other words: UnauthorizedError")
+    assert dead.refused[0].reason == "in other words: NotFoundError"
+    assert again.reason == "in other words: ApiError"
+    assert given_up.refused[0].reason == "given up after 3 deliveries: in other words: ApiError"
 
 
 async def test_b_7_an_outage_is_told_while_all_calls_still_wait(

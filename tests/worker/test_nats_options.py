@@ -298,6 +298,42 @@ async def test_a_file_to_log_in_that_is_absent_or_holds_something_else_is_one_se
     assert "SECRET" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("around", "problem"),
+    [
+        (" {}", "must not begin with U+0020 (space)"),
+        ("{}\u00a0", "must not end with U+00A0 (no-break space)"),
+        ("{}\n\n", "must not end with U+000A (line break)"),
+    ],
+)
+async def test_a_seed_with_a_stray_character_is_refused_as_every_other_secret(
+    around: str, problem: str, tmp_path: Path
+) -> None:
+    seed = Identity.new(nkeys.PREFIX_BYTE_USER).seed
+    path = tmp_path / "seed"
+    path.write_text(around.format(seed), "utf-8")
+    options = NatsOptions(url="nats://127.0.0.1:1", nkey=path)
+
+    with pytest.raises(ConfigurationError) as caught:
+        await options.connect()
+
+    assert str(caught.value) == (
+        f"{path} cannot be used to log in to the NATS server: what it holds {problem}"
+    )
+    with pytest.raises(ConfigurationError, match="what it holds must not"):
+        worker_app(options)
+
+
+async def test_what_belongs_to_the_file_of_a_seed_is_not_part_of_it(
+    nats_server: NatsServer,
+) -> None:
+    options = await guarded(nats_server, by_nkey)
+    path = nats_server.folder / "user.nk"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes() + b"\r\n")
+
+    await close(await options.connect())
+
+
 async def test_credentials_that_were_damaged_are_one_sentence(nats_server: NatsServer) -> None:
     options = await guarded(nats_server, by_credentials)
     path = nats_server.folder / "user.creds"

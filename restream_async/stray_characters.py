@@ -1,4 +1,4 @@
-"""Stray characters, and addresses: one rule for each value, whichever way it comes in.
+"""Stray characters: one rule for each value, whichever way it comes in.
 
 The ways in are arguments, the environment, key files, CSV, JSON lines, messages and webhooks. A
 stray character is one that copying or saving has added and that hardly anyone sees: a space at an
@@ -6,15 +6,12 @@ end, a no-break or zero-width space, a byte order mark, a line break. Three rule
 
 1. A value is never changed. One with a stray character is refused, and the reason names the
    character, never the value: it may be a key.
-2. What belongs to a file and not to the value in it is left out: a byte order mark at the start,
-   and one line break at the end.
+2. What belongs to a file and not to the value in it is left out (see `text_files`).
 3. Words of a fixed list (names of columns, `true`) are compared without what surrounds them.
 """
 
-import json
 import unicodedata
 from typing import Final, Literal, TypeAlias
-from urllib.parse import urlsplit
 
 Inside: TypeAlias = Literal["text", "spaces", "visible"]
 """What may stand between the two ends of a value.
@@ -39,11 +36,6 @@ _INVISIBLE: Final = _NEVER | {"Cf", "Zs"}
 _NAMES: Final = {"\n": "line break", "\r": "carriage return", "\t": "tab"} | {
     _BYTE_ORDER_MARK: "byte order mark"
 }
-_HIGHEST_PORT: Final = 65535
-
-
-class NoTextError(ValueError):
-    """Bytes that are no text in UTF-8; says what they are instead, such as `is UTF-16`."""
 
 
 def stray(text: str, inside: Inside) -> str:
@@ -79,47 +71,6 @@ def is_invisible(character: str) -> bool:
 def trimmed(text: str) -> str:
     """Return a word of a fixed list without the stray characters that surround it."""
     return text.strip(_AT_AN_END)
-
-
-def foreign_encoding(start: bytes) -> str:
-    """Say if a text begins as ASCII does in UTF-16 or UTF-32, and what to do; else nothing."""
-    encoding = json.detect_encoding(start)
-    return "" if encoding.startswith("utf-8") else f"is {encoding[:6].upper()}: save it as UTF-8"
-
-
-def text_of_file(data: bytes) -> str:
-    """Return the value that a file holds.
-
-    Raises:
-        NoTextError: it is not UTF-8. Not chained: the error of the decoder carries the data.
-
-    """
-    if problem := foreign_encoding(data):
-        raise NoTextError(problem)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = None
-    if text is None:
-        raise NoTextError("is not UTF-8")
-    return text.removesuffix("\n").removesuffix("\r")
-
-
-def wrong_address(url: str, example: str) -> str:
-    """Return what is wrong with the scheme, the host or the port of a URL; or nothing."""
-    # The parser's own errors may repeat the URL: nothing may chain to them.
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-    except ValueError:
-        return "must have a host that can be read: a name, or an address (IPv6 in [brackets])"
-    if not parts.scheme or not (host or "").strip():
-        return f"must have a scheme and a host, such as {example}"
-    try:
-        port = parts.port
-    except ValueError:
-        port = 0
-    return f"must have a port from 1 to {_HIGHEST_PORT}, or none" if port == 0 else ""
 
 
 def _is_stray(character: str, inside: Inside) -> bool:

@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from restream_async.text_checks import Inside, stray, trimmed
+from restream_async.stray_characters import Inside, stray, trimmed
 
 
 @pytest.mark.parametrize("inside", ["text", "spaces", "visible"])
