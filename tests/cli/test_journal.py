@@ -286,6 +286,44 @@ def test_undo_can_be_interrupted_and_goes_on(
         assert not sandbox.stored
 
 
+def test_a_second_ctrl_c_leaves_open_what_was_deleted_and_says_so(
+    cli: Cli, settings: pytest.MonkeyPatch, file: Path, journal: Path
+) -> None:
+    with sandbox_beside() as sandbox:
+        settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)
+        cli("bulk", file, "--journal", journal)
+        sandbox.latency, sandbox.capacity, sandbox.queue = 2.0, 2, None
+
+        def interrupt() -> None:
+            wait_until(lambda: sandbox.counts.in_flight > 1)
+            os.kill(os.getpid(), signal.SIGINT)
+            wait_until(lambda: "Stopping" in cli.err_file.read_text())
+            os.kill(os.getpid(), signal.SIGINT)
+
+        with meanwhile(interrupt):
+            end = cli("undo", journal, "--yes")
+        assert end.code == 130
+        assert "was not deleted" not in end.err
+        assert "failed" not in end.err
+        assert "may exist" not in end.err
+        found = re.search(
+            rf"^0 of {COUNT} restreams deleted, (\d+) in doubt, (\d+) not sent, in ",
+            end.err,
+            re.MULTILINE,
+        )
+        assert found
+        assert int(found[1]) + int(found[2]) == COUNT
+        told = (
+            r"^Error: restream \d+ may or may not have been deleted: its run ended before the "
+            r"answer came$"
+        )
+        assert 1 < len(re.findall(told, end.err, re.MULTILINE)) <= 20
+        assert "To go on, run the same command again: what is gone is noted." in end.err
+        sandbox.latency = 0.0
+        assert cli("undo", journal, "--yes").code == 0
+        assert not sandbox.stored
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_undo_that_was_told_to_end_says_so_also_where_nothing_was_left(
     cli: Cli,
@@ -412,6 +450,7 @@ def test_undo_tells_of_what_was_under_way_when_the_run_ended(
     again = cli("undo", journal, "--yes")
     assert again.code == 1
     assert "There is nothing to delete." in again.err
+    assert "Error: 3 restreams may exist: the run was cut off" in again.err
     assert cli("bulk", file, "--journal", journal).code == 0
 
 
