@@ -60,7 +60,7 @@ def test_the_same_command_again_sends_nothing_again(
     assert f"100 %  {COUNT} of {COUNT}: {COUNT} existing, " in second.err
     assert sandbox.counts.posts == COUNT
     assert f"✓ {COUNT} restreams created by an earlier run, in " in second.err
-    assert "To resume" not in first.err + second.err
+    assert "To go on" not in first.err + second.err
     assert no_secrets(first.err, second.out, journal.read_bytes().decode("latin-1"))
 
 
@@ -79,7 +79,7 @@ def test_ctrl_c_says_how_to_resume_and_resuming_completes(
         assert first.code == 130
         told = [line["outcome"] for line in outcomes(first.out)]
         assert len(sandbox.stored) == told.count("created") < COUNT
-        assert "To resume, run the same command again" in first.err
+        assert "To go on, run the same command again" in first.err
         assert f"To delete what was created: restream-async undo {journal}\n" in first.err
         sandbox.latency = 0.0
         second = cli("bulk", file, "--journal", journal)
@@ -116,7 +116,7 @@ def test_a_journal_that_fails_on_the_way_stops_the_run_and_says_so(
         end = cli("bulk", many, "--journal", journal)
     assert end.code == 1
     assert "is on a disk that is full: make room and run again, nothing is lost" in end.err
-    assert "To resume, run the same command again" in end.err
+    assert "To go on, run the same command again" in end.err
     assert sandbox.counts.posts < 3000
 
 
@@ -162,7 +162,7 @@ def test_the_same_command_works_once_a_wrong_setting_is_corrected(
         patch.setenv(setting, wrong)
         first = cli(*command)
     assert first.code != 0
-    assert "To resume, run the same command again" in first.err
+    assert "run the same command again: what is done is not sent again." in first.err
     end = cli(*command)
     assert end.code == 0, end.err
     assert len(sandbox.stored) == 500
