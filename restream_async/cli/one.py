@@ -15,7 +15,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from restream_async import InvalidRestreamError, NewRestream, Restream, RestreamClient
+from restream_async import (
+    InvalidRestreamError,
+    NewRestream,
+    NotFoundError,
+    Restream,
+    RestreamClient,
+)
 from restream_async.cli.ask import agreed
 from restream_async.cli.connection import client_for
 from restream_async.cli.hints import command
@@ -23,7 +29,7 @@ from restream_async.cli.loop import run_async
 from restream_async.cli.options import ConnectionOptions, connected
 from restream_async.cli.screen import console_on, plural, result_console, safe, say
 from restream_async.cli.secrets import stream_key
-from restream_async.cli.trouble import ExitCode, Trouble
+from restream_async.cli.trouble import ExitCode, Trouble, in_short
 from restream_async.redaction import host_of, mask_url
 
 _T = TypeVar("_T")
@@ -159,6 +165,7 @@ def toggle(
     toggled = _call(
         client,
         lambda: client.toggle(restream_id),
+        restream_id=restream_id,
         doubt=f"restream {safe(restream_id)} may or may not have been switched: see "
         f"{command('list', 'VIDEO_ID')}",
     )
@@ -185,6 +192,7 @@ def delete(
     deleted = _call(
         client,
         lambda: client.delete(restream_id),
+        restream_id=restream_id,
         doubt=f"restream {safe(restream_id)} may or may not have been deleted: run the same "
         "command again",
     )
@@ -197,8 +205,22 @@ def delete(
         say(console, f"Deleted restream {safe(restream_id)}.")
 
 
-def _call(client: RestreamClient, ask: Callable[[], Awaitable[_T]], *, doubt: str = "") -> _T:
-    """Make one call. `doubt` is what Ctrl-C or SIGTERM leaves open."""
+def _call(
+    client: RestreamClient,
+    ask: Callable[[], Awaitable[_T]],
+    *,
+    doubt: str = "",
+    restream_id: str = "",
+) -> _T:
+    """Make one call.
+
+    Args:
+        client: whose call it is.
+        ask: makes it.
+        doubt: what Ctrl-C or SIGTERM leaves open.
+        restream_id: which restream it is about, if it is about one that should exist.
+
+    """
     end, code = "interrupted", ExitCode.INTERRUPTED
 
     def terminate() -> None:
@@ -217,9 +239,20 @@ def _call(client: RestreamClient, ask: Callable[[], Awaitable[_T]], *, doubt: st
         return run_async(call())
     except InvalidRestreamError as error:
         sentence, code = f"{_ARGUMENTS[error.field]} {error.reason}", ExitCode.USAGE
+    except NotFoundError as error:
+        if not restream_id:
+            raise
+        sentence, code = _unknown(restream_id, error), ExitCode.FAILED
     except KeyboardInterrupt:
         sentence = f"{end}: {doubt}" if doubt else end
     raise Trouble(sentence, code)
+
+
+def _unknown(restream_id: str, error: NotFoundError) -> str:
+    return (
+        f"there is no restream {safe(restream_id)}: {in_short(error)}; see the ids with "
+        f"{command('list', 'VIDEO_ID')}, and check the project id and the base URL if it is right"
+    )
 
 
 def _public(restream: Restream) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from restream_async import (
     UnauthorizedError,
 )
 from restream_async.cli import main
-from restream_async.errors import Call, CertificateError, NotSentError, ProxyError
+from restream_async.errors import Call, CallError, CertificateError, NotSentError, ProxyError
 from restream_async.report import Tally
 from restream_async.stats import Stats
 from tests.cli.kit import Cli, csv_of, plain, pseudo_terminal
@@ -185,14 +185,14 @@ def test_what_was_not_sent_and_what_is_in_doubt_are_told_apart_after_a_signal(
     ("error", "counted", "remedy"),
     [
         (
-            UnauthorizedError(CALL, status=401, reason="Unauthorized"),
+            UnauthorizedError(CALL, status=401, reason="Unauthorized", note="check the key"),
             "3 refused, 6 not sent",
-            "; check the API key (RESTREAM_API_KEY or --api-key-file)",
+            "; check the key",
         ),
         (
-            ForbiddenError(CALL, status=403, reason="Forbidden"),
+            ForbiddenError(CALL, status=403, reason="Forbidden", note="check its rights"),
             "3 refused, 6 not sent",
-            "; check what the API key may do, and the project id",
+            "; check its rights",
         ),
         (
             CertificateError(CALL, detail="unknown CA", sent=False, note=TRUST),
@@ -208,9 +208,12 @@ def test_what_was_not_sent_and_what_is_in_doubt_are_told_apart_after_a_signal(
             "; give it one",
         ),
         (
-            OutageError(CALL, reached=False, last=REFUSED),
+            OutageError(CALL, reached=False, last=REFUSED, note="check base_url and the network"),
             "9 not sent",
-            "; check the base URL (RESTREAM_BASE_URL or --base-url), and the proxy if there is one",
+            (
+                "; check the base URL (RESTREAM_BASE_URL or --base-url), the network, and the "
+                "proxy if there is one"
+            ),
         ),
     ],
 )
@@ -218,7 +221,7 @@ def test_a_run_that_ends_by_itself_says_why_and_that_it_can_be_resumed(
     cli: Cli,
     file: Path,
     play: Callable[..., None],
-    error: RestreamError,
+    error: CallError,
     counted: str,
     remedy: str,
 ) -> None:
@@ -226,7 +229,7 @@ def test_a_run_that_ends_by_itself_says_why_and_that_it_can_be_resumed(
     end = cli("bulk", file)
     assert end.code == 2
     assert f"✗ 1 restream created, {counted}, in" in end.err
-    told = str(error).removesuffix(remedy).removesuffix(f"; {TRUST}")
+    told = str(error).removesuffix(remedy).removesuffix(f"; {error.note}")
     assert f"Error: {told}{remedy}\n" in end.err
     first = "lines 6 to 11" if "refused" in counted else "lines 3 to 11"
     assert f"not sent: {first} of {file}" in end.err

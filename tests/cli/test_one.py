@@ -125,6 +125,7 @@ def test_a_failure_of_the_service_is_one_sentence(cli: Cli, sandbox: Sandbox) ->
     end = cli("list", "v1", "--project-id", "another")
     assert (end.code, end.out) == (1, "")
     assert end.err.startswith("Error: 404 Not Found")
+    assert end.err.endswith("; check the base URL, the project id and the id of the live video\n")
     assert end.err.count("\n") == 1
 
 
@@ -168,7 +169,10 @@ def test_a_service_that_cannot_be_reached_is_one_sentence(
     settings.setattr("restream_async.policy.RetryPolicy.wait", at_once)
     end = cli("list", "v1")
     assert end.code == 1
-    assert end.err.endswith("; check the base URL and the network\n")
+    assert end.err.endswith(
+        "; check the base URL (RESTREAM_BASE_URL or --base-url), the network, and the proxy if "
+        "there is one\n"
+    )
     assert "Traceback" not in end.err
     assert API_KEY not in end.err
 
@@ -279,6 +283,19 @@ def test_an_id_that_begins_with_a_dash_leads_to_two_dashes(
     end = cli(*words)
     assert end.code == 2
     assert f" begins with a dash, put -- before it: restream-async {typed}; see" in end.err
+
+
+@pytest.mark.parametrize("command", [["toggle"], ["delete", "--yes"]])
+def test_an_id_that_does_not_exist_leads_to_list(
+    cli: Cli, sandbox: Sandbox, command: list[str]
+) -> None:
+    del sandbox
+    end = cli(*command, "7")
+    assert end.code == 1
+    assert end.err == (
+        "Error: there is no restream 7: 404 Not Found (Result Not Found); see the ids with "
+        "restream-async list VIDEO_ID, and check the project id and the base URL if it is right\n"
+    )
 
 
 @pytest.mark.parametrize("command", ["list", "toggle", "delete"])

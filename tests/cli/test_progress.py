@@ -147,7 +147,8 @@ def test_a_service_that_was_never_reached_is_perhaps_at_another_address() -> Non
     never = attrs.evolve(START, stats=stats)
     said = (
         "he service was never reached (connection refused): check the base URL "
-        "(RESTREAM_BASE_URL or --base-url), and the proxy if there is one; waiting for it"
+        "(RESTREAM_BASE_URL or --base-url), the network, and the proxy if there is one; waiting "
+        "for it"
     )
     assert line(never).endswith(f"t{said}")
     assert f"T{said}." in " ".join(drawn(never, 160).split())
