@@ -28,7 +28,7 @@ from restream_async.cli.hints import command
 from restream_async.cli.loop import run_async
 from restream_async.cli.options import ConnectionOptions, connected
 from restream_async.cli.screen import console_on, plural, result_console, safe, say
-from restream_async.cli.secrets import stream_key
+from restream_async.cli.secrets import is_asked_for, stream_key
 from restream_async.cli.trouble import ExitCode, Trouble, in_short
 from restream_async.redaction import host_of, mask_url
 
@@ -89,14 +89,17 @@ def create(  # noqa: PLR0913 - one for each option
     A lost answer is no reason for a second one: before sending again, it is looked for.
     """
     client = client_for(connection)
-    try:
-        new = NewRestream(
-            video_id=video_id,
-            title=title,
-            stream_url=url,
-            stream_key=stream_key(stream_key_file),
-            status=not inactive,
+
+    def wanted(key: str) -> NewRestream:
+        return NewRestream(
+            video_id=video_id, title=title, stream_url=url, stream_key=key, status=not inactive
         )
+
+    try:
+        if is_asked_for(stream_key_file):
+            # What is wrong with the options is said before a person types the key.
+            wanted("a stand-in")
+        new = wanted(stream_key(stream_key_file))
     except InvalidRestreamError as error:
         sentence = "; ".join(f"{_FIELDS[field]} {reason}" for field, reason in error.problems)
     else:

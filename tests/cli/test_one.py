@@ -342,6 +342,27 @@ def test_an_input_that_ends_before_there_is_a_key_is_one_sentence(
     assert sandbox.counts.posts == 0
 
 
+def test_ctrl_c_where_the_key_is_asked_for_says_that_nothing_was_created(
+    cli: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: str) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("getpass.getpass", interrupted)
+    end = cli(*CREATE, stdin=Terminal())
+    assert end.code == 130
+    assert end.err == "\nError: interrupted: nothing was created\n"
+    assert sandbox.counts.posts == 0
+
+
+def test_a_key_is_asked_for_only_where_the_options_are_right(
+    cli: Cli, settings: pytest.MonkeyPatch
+) -> None:
+    settings.setattr("getpass.getpass", pytest.fail)
+    end = cli(*CREATE, "--title", "", stdin=Terminal())
+    assert (end.code, end.err) == (2, "Error: --title must not be empty\n")
+
+
 def test_delete_says_when_the_service_did_not_do_it(
     cli: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
