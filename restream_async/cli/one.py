@@ -27,7 +27,7 @@ from restream_async.cli.connection import client_for
 from restream_async.cli.hints import command
 from restream_async.cli.loop import run_async
 from restream_async.cli.options import ConnectionOptions, connected
-from restream_async.cli.screen import console_on, plural, result_console, safe, say
+from restream_async.cli.screen import begin_line, console_on, plural, result_console, safe, say
 from restream_async.cli.secrets import is_asked_for, stream_key
 from restream_async.cli.trouble import ExitCode, Trouble, in_short
 from restream_async.redaction import host_of, mask_url
@@ -247,6 +247,7 @@ def _call(
             raise
         sentence, code = _unknown(restream_id, error), ExitCode.FAILED
     except KeyboardInterrupt:
+        begin_line(console_on(sys.stderr))
         sentence = f"{end}: {doubt}" if doubt else end
     raise Trouble(sentence, code)
 

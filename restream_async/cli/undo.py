@@ -19,6 +19,7 @@ from restream_async.cli.loop import run_async
 from restream_async.cli.options import ConnectionOptions, Patience, connected
 from restream_async.cli.screen import (
     ProgressLines,
+    begin_line,
     console_on,
     lasting,
     plural,
@@ -88,6 +89,7 @@ async def _undo(client: RestreamClient, journal: Path, *, yes: bool, include_fou
         count = _Count(console=console, total=undoing.total)
 
         def stop() -> None:
+            begin_line(console)
             say(console, "Stopping: what is under way is finished first.")
             undoing.stop()
 

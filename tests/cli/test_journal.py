@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from restream_async.cli import main
 from restream_async.cli.undo import _Count  # pyright: ignore[reportPrivateUsage]
 from restream_async.journal.store import Store
 from restream_async.sandbox import Fault, Faults, Sandbox
@@ -22,6 +23,7 @@ from tests.cli.kit import (
     at_once,
     csv_of,
     meanwhile,
+    plain,
     pseudo_terminal,
     sandbox_beside,
     wait_until,
@@ -284,6 +286,28 @@ def test_undo_can_be_interrupted_and_goes_on(
         sandbox.latency = 0.0
         assert cli("undo", journal, "--yes").code == 0
         assert not sandbox.stored
+
+
+def test_on_a_terminal_what_follows_ctrl_c_begins_a_line(
+    settings: pytest.MonkeyPatch, file: Path, journal: Path, cli: Cli
+) -> None:
+    with sandbox_beside() as sandbox:
+        settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)
+        cli("bulk", file, "--journal", journal)
+        sandbox.latency = 0.3
+        cases: list[tuple[list[str], str]] = [
+            (["undo", str(journal), "--yes"], "Stopping: what is under way is finished first."),
+            (["toggle", "1"], "Error: interrupted: restream 1 may or may not have been switched"),
+        ]
+
+        def interrupt() -> None:
+            wait_until(lambda: sandbox.counts.in_flight > 0)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        for command, said in cases:
+            with pseudo_terminal(settings) as screen, meanwhile(interrupt):
+                assert main(command) == 130
+            assert plain(screen()).startswith(f"\n{said}"), "a terminal echoes ^C before it"
 
 
 def test_a_second_ctrl_c_leaves_open_what_was_deleted_and_says_so(

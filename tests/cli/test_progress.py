@@ -112,8 +112,16 @@ def test_the_picture_shows_every_number_at_every_width(width: int) -> None:
     assert all(len(row) <= width for row in text.splitlines())
 
 
-def test_the_picture_leaves_room_at_the_right_for_what_the_keyboard_echoes() -> None:
-    assert all(len(row) < 78 for row in drawn(MIDWAY, 80).splitlines())
+@pytest.mark.parametrize("width", [40, 60, 72, 80, 110])
+@pytest.mark.parametrize(
+    "snapshot", [MIDWAY, HELD, attrs.evolve(MIDWAY, stopping=True)], ids=["midway", "held", "stops"]
+)
+def test_the_picture_leaves_room_at_the_right_for_what_the_keyboard_echoes(
+    snapshot: Snapshot, width: int
+) -> None:
+    rows = drawn(snapshot, width).splitlines()
+    # Further to the right, a `^C` would begin a row of which nobody knows that it is there.
+    assert max(map(len, rows)) <= width - len("^C")
 
 
 @pytest.mark.parametrize("width", [40, 80])
