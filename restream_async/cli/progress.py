@@ -172,7 +172,7 @@ def line(snapshot: Snapshot) -> str:
     stats = snapshot.stats
     parts = [f"{count:,} {name}" for name, count, _ in _outcomes(snapshot.totals) if count]
     if stats.retries:
-        parts.append(f"{stats.retries:,} retries")
+        parts.append("1 retry" if stats.retries == 1 else f"{stats.retries:,} retries")
     if not snapshot.over:
         parts.append(f"{stats.in_flight:,} in flight (limit {stats.limit:,})")
     if snapshot.rate is not None:

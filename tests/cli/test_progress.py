@@ -66,6 +66,8 @@ def test_a_line_says_all_there_is_to_say() -> None:
         "1.7 s left"
     )
     assert line(START) == "  0 %  0 of 1,000: 63 in flight (limit 64)"
+    once = attrs.evolve(MIDWAY, stats=attrs.evolve(STATS, retries=1))
+    assert ", 1 retry, " in line(once)
     assert line(ALL_SENT).endswith("4.2/s, checking once more those whose answer was lost")
     assert (
         line(END) == "100 %  1,000 of 1,000: 998 created, 2 failed, 88 retries, 4.2/s, took 3.1 s"

@@ -40,6 +40,18 @@ async def a_list_over_tls(_: str, patch: pytest.MonkeyPatch) -> None:
         await a_list(base_url=f"https://127.0.0.1:{port}")("", patch)
 
 
+async def a_list_through_a_proxy_that_wants_a_login(_: str, patch: pytest.MonkeyPatch) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        await a_list(base_url=EXAMPLE, proxy=f"http://127.0.0.1:{port}")("", patch)
+
+
 async def an_outage(_: str, patch: pytest.MonkeyPatch) -> None:
     del patch
     async with RestreamClient(
@@ -84,6 +96,7 @@ FAILURES: dict[str, Fail] = {
     "check base_url, project_id and the ids in the route": a_list(project_id="wrong"),
     "check base_url and the network": an_outage,
     "with ssl=… or": a_list_over_tls,
+    "into the URL of the proxy, as in": a_list_through_a_proxy_that_wants_a_login,
     "run again with ensure=True": a_damaged_journal,
     "run without a journal": a_python_without_journals,
     "pass allow_http=True": a_list(base_url="http://api.example.com"),
