@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _PROPERTY: Final = "message"
 _MOST_TESTS: Final = 3
 _JSON: Final = re.compile(r"[\[{]")
-_FOLDER: Final = re.compile(r"(/[^\s:]+)?/pytest-of-[^/\s]+/pytest-\d+/[^/\s:]+")
+_FOLDER: Final = re.compile(r"(/[^\s:]+)?/pytest-of-[^/\s]+/pytest-\d+/(popen-\w+/)?[^/\s:]+")
 _NUMBER: Final = re.compile(r"\d[\d.,:]*")
 
 _said: list[tuple[str, str]] = []

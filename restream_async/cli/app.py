@@ -1,7 +1,7 @@
 """The commands, put together; and what becomes of their troubles."""
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, Final
 
 import typer
 
@@ -10,19 +10,20 @@ from restream_async.cli.bulk import bulk
 from restream_async.cli.demo import demo
 from restream_async.cli.enqueue import enqueue
 from restream_async.cli.hints import PROGRAM, program
-from restream_async.cli.narrow import suit_help
+from restream_async.cli.narrow import Command, Group
 from restream_async.cli.one import create, delete, list_, toggle
 from restream_async.cli.sandbox import sandbox
 from restream_async.cli.screen import say_error
 from restream_async.cli.trouble import ExitCode, Trouble, code_of, told, why
 from restream_async.cli.undo import undo
-from restream_async.cli.usage import UsageError, say_usage
+from restream_async.cli.usage import say_usage
 from restream_async.cli.worker import asyncapi, worker
 
 app = typer.Typer(
     name=PROGRAM,
-    no_args_is_help=True,
+    cls=Group,
     context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode="markdown",
     # typer's own tracebacks would show local variables, keys among them.
     pretty_exceptions_enable=False,
     pretty_exceptions_show_locals=False,
@@ -57,28 +58,36 @@ def _about(
     """
 
 
-app.command()(demo)
-app.command()(create)
-app.command()(bulk)
-app.command("list")(list_)
-app.command()(toggle)
-app.command()(delete)
-app.command()(undo)
-app.command()(sandbox)
-app.command()(enqueue)
-app.command()(worker)
-app.command()(asyncapi)
+_COMMANDS: Final[dict[str, Callable[..., None]]] = {
+    "demo": demo,
+    "create": create,
+    "bulk": bulk,
+    "list": list_,
+    "toggle": toggle,
+    "delete": delete,
+    "undo": undo,
+    "sandbox": sandbox,
+    "enqueue": enqueue,
+    "worker": worker,
+    "asyncapi": asyncapi,
+}
+for _name, _command in _COMMANDS.items():
+    app.command(_name, cls=Command)(_command)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command line, and return its exit code. Only a bug raises."""
-    suit_help(app)
+    code = _run(arguments or ["--help"])
+    return code if arguments else ExitCode.USAGE
+
+
+def _run(arguments: Sequence[str]) -> int:
     try:
         code: object = app(args=list(arguments), prog_name=program(), standalone_mode=False)
         return code if isinstance(code, int) else ExitCode.DONE
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else ExitCode.FAILED
-    except UsageError as error:
+    except typer.TyperException as error:
         say_usage(error)
         return ExitCode.USAGE
     except typer.Abort:

@@ -54,11 +54,8 @@ _MOST_SHOWN: Final = 20
 _ALL_OUTCOMES: Final = "To have every outcome in a file, add --output PATH."
 _TO_UNDO: Final = "To delete what was created:"
 _TO_UNDO_THERE: Final = "To delete what was created, with the same connection options:"
-_TO_RESUME: Final = "To resume, run the same command again: what is done is not sent again."
-_TO_GO_ON: Final = (
-    "There is no journal. To go on, add --ensure to the command: it checks for each restream "
-    "whether it exists before creating it."
-)
+_SAME_AGAIN: Final = "run the same command again"
+_ENSURE: Final = "it checks for each restream whether it exists before creating it."
 
 
 @connected
@@ -352,8 +349,8 @@ class _Job:
         ):
             say_error(sentence)
         written = not any(writer.error for writer in writers)
-        if not (ride.is_perfect and written):
-            say(self.console, _TO_RESUME if journal is not None else _TO_GO_ON)
+        if ride.totals.exist < ride.total or ride.error is not None or not written:
+            say(self.console, self._to_go_on(ride))
         if ride.signal_code is not None:
             return ride.signal_code
         if self.requests.trouble is not None:
@@ -361,6 +358,20 @@ class _Job:
         if ride.error is not None and not isinstance(ride.error, JournalError):
             return ExitCode.USAGE
         return ExitCode.DONE if ride.is_perfect and written else ExitCode.FAILED
+
+    def _to_go_on(self, ride: Ride) -> str:
+        """Return how to come to what is missing."""
+        totals = ride.totals
+        # Of the rest, nothing fails by itself in the next run.
+        is_rejected = ride.rejected == totals.failed + totals.refused > 0
+        correct = "correct what the service rejected, and " if is_rejected else ""
+        if self.care.journal is not None:
+            return f"To go on, {correct}{_SAME_AGAIN}: what is done is not sent again."
+        if self.care.ensure:
+            return f"To go on, {correct}{_SAME_AGAIN}: --ensure checks what exists already."
+        if not (totals.exist or totals.in_doubt or ride.unknown):
+            return f"To go on, {correct}{_SAME_AGAIN}: nothing was created."
+        return f"There is no journal. To go on, {correct}add --ensure to the command: {_ENSURE}"
 
     def _line(self, index: int) -> str:
         return f"line {self.lines[index]:,} of {self.input_name}"

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import attrs
 
 from restream_async import (
+    ApiError,
     Created,
     Outcome,
     OutcomeUnknownError,
@@ -22,6 +23,7 @@ from restream_async.cli.totals import Totals, is_unsent
 from restream_async.cli.trouble import told
 from restream_async.model import Origin
 from restream_async.report import BulkCounts, Duplicate
+from restream_async.verdict import Verdict, verdict_of
 
 # What is known of each item, in one byte. The first is that of items without an outcome.
 _OPEN, _ENDED, _NOT_SENT, _IN_DOUBT = range(4)
@@ -35,6 +37,7 @@ class Ride:
         total: how many restreams there were to create.
         counts: what became of them.
         at_once: how many the first attempt created.
+        rejected: how many the service answered with a refusal, and would again.
         different: how many exist with another title or status than asked.
         examples: the text of the first error of each name.
         duplicates: what turned up after doubt.
@@ -54,6 +57,7 @@ class Ride:
     total: int
     counts: BulkCounts
     at_once: int
+    rejected: int = 0
     different: int = 0
     examples: dict[str, str]
     duplicates: tuple[Duplicate, ...]
@@ -89,6 +93,7 @@ class _Record:
 
     marks: bytearray
     at_once: int = 0
+    rejected: int = 0
     different: int = 0
     examples: dict[str, str] = attrs.Factory(dict[str, str])
 
@@ -99,6 +104,7 @@ class _Record:
             self.at_once += outcome.attempts == 1 and outcome.origin is Origin.POSTED
             self.different += bool(outcome.differences)
         else:
+            self.rejected += _is_rejected(outcome.error)
             name = type(outcome.error).__name__
             self.examples[name] = self.examples.get(name) or told(outcome.error)
 
@@ -114,6 +120,10 @@ def _mark(outcome: Outcome) -> int:
     if is_unsent(outcome):
         return _NOT_SENT
     return _IN_DOUBT if isinstance(outcome.error, OutcomeUnknownError) else _ENDED
+
+
+def _is_rejected(error: RestreamError) -> bool:
+    return isinstance(error, ApiError) and verdict_of(error.status) is Verdict.REFUSED
 
 
 async def drive(
@@ -159,6 +169,7 @@ async def drive(
         total=total,
         counts=run.counts,
         at_once=record.at_once,
+        rejected=record.rejected,
         different=record.different,
         examples=record.examples,
         duplicates=run.duplicates,

@@ -1,38 +1,79 @@
 """Help on a narrow terminal: what an option does stands below its name, not beside it."""
 
+import inspect
 import shutil
-from collections.abc import Sequence
+import textwrap
+from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any, Final
 
-import typer
-
-# typer's own copy of click, which has no public name.
-from typer._click.core import Context  # pyright: ignore[reportPrivateUsage]
-from typer._click.formatting import HelpFormatter  # pyright: ignore[reportPrivateUsage]
+from typer.core import TyperCommand, TyperGroup
 
 _NARROW: Final = 72
 """Columns below which a table of options cuts off their names."""
 
 
-class _Stacked(HelpFormatter):
-    """Writes names and what they mean below each other."""
+# The classes of contexts and formatters have no public names.
+class Command(TyperCommand):
+    """A command whose help suits the width of the terminal."""
 
-    def __init__(self, **_: Any) -> None:  # noqa: ANN401 - the width that typer would choose
-        super().__init__(width=shutil.get_terminal_size().columns - 1)
-
-    def write_dl(
-        self, rows: Sequence[tuple[str, str]], col_max: int = 30, col_spacing: int = 2
-    ) -> None:
-        """Write a list of definitions."""
-        del col_max, col_spacing
-        for name, meaning in rows:
-            self.write_text(name)
-            with self.indentation():
-                self.write_text(meaning)
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as above
+        """Write the help."""
+        columns = shutil.get_terminal_size().columns
+        if columns < _NARROW:
+            formatter.write("\n".join(_help(self, ctx, columns)))
+        else:
+            super().format_help(ctx, formatter)
 
 
-def suit_help(app: typer.Typer) -> None:
-    """Let the help of `app` suit the width of the terminal."""
-    narrow = shutil.get_terminal_size().columns < _NARROW
-    app.rich_markup_mode = None if narrow else "markdown"
-    Context.formatter_class = _Stacked if narrow else HelpFormatter
+class Group(TyperGroup):
+    """A group of commands whose help suits the width of the terminal."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as above
+        """Write the help."""
+        columns = shutil.get_terminal_size().columns
+        if columns < _NARROW:
+            formatter.write("\n".join(_help(self, ctx, columns)))
+        else:
+            super().format_help(ctx, formatter)
+
+
+def _help(command: TyperCommand | TyperGroup, ctx: Any, columns: int) -> Iterator[str]:  # noqa: ANN401 - as above
+    def paragraph(text: str, indent: int) -> str:
+        margin = " " * indent
+        return textwrap.fill(
+            text,
+            columns - 1,
+            initial_indent=margin,
+            subsequent_indent=margin,
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
+
+    yield paragraph(" ".join(["Usage:", ctx.command_path, *command.collect_usage_pieces(ctx)]), 0)
+    for each in _paragraphs(command.help):
+        yield f"\n{paragraph(each, 2)}"
+    for title, entries in _sections(command, ctx).items():
+        yield f"\n{title}:"
+        for name, meaning in entries:
+            yield paragraph(name, 2)
+            yield paragraph(meaning, 4)
+    for each in _paragraphs(command.epilog):
+        yield f"\n{paragraph(each, 2)}"
+
+
+def _sections(command: TyperCommand | TyperGroup, ctx: Any) -> dict[str, list[tuple[str, str]]]:  # noqa: ANN401 - as above
+    sections: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
+    for param in command.get_params(ctx):
+        usual = "Arguments" if param.param_type_name == "argument" else "Options"
+        title = getattr(param, "rich_help_panel", None) or usual
+        # A hidden one has no entry.
+        sections[title] += filter(None, [param.get_help_record(ctx)])
+    if isinstance(command, TyperGroup):
+        for name, each in command.commands.items():
+            sections["Commands"].append((name, _paragraphs(each.help)[0]))
+    return sections
+
+
+def _paragraphs(text: str | None) -> list[str]:
+    return inspect.cleandoc(text or "").split("\n\n") if text else []

@@ -15,15 +15,21 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from restream_async import InvalidRestreamError, NewRestream, Restream, RestreamClient
+from restream_async import (
+    InvalidRestreamError,
+    NewRestream,
+    NotFoundError,
+    Restream,
+    RestreamClient,
+)
 from restream_async.cli.ask import agreed
 from restream_async.cli.connection import client_for
 from restream_async.cli.hints import command
 from restream_async.cli.loop import run_async
 from restream_async.cli.options import ConnectionOptions, connected
-from restream_async.cli.screen import console_on, plural, result_console, safe, say
-from restream_async.cli.secrets import stream_key
-from restream_async.cli.trouble import ExitCode, Trouble
+from restream_async.cli.screen import begin_line, console_on, plural, result_console, safe, say
+from restream_async.cli.secrets import is_asked_for, stream_key
+from restream_async.cli.trouble import ExitCode, Trouble, in_short
 from restream_async.redaction import host_of, mask_url
 
 _T = TypeVar("_T")
@@ -83,14 +89,17 @@ def create(  # noqa: PLR0913 - one for each option
     A lost answer is no reason for a second one: before sending again, it is looked for.
     """
     client = client_for(connection)
-    try:
-        new = NewRestream(
-            video_id=video_id,
-            title=title,
-            stream_url=url,
-            stream_key=stream_key(stream_key_file),
-            status=not inactive,
+
+    def wanted(key: str) -> NewRestream:
+        return NewRestream(
+            video_id=video_id, title=title, stream_url=url, stream_key=key, status=not inactive
         )
+
+    try:
+        if is_asked_for(stream_key_file):
+            # What is wrong with the options is said before a person types the key.
+            wanted("a stand-in")
+        new = wanted(stream_key(stream_key_file))
     except InvalidRestreamError as error:
         sentence = "; ".join(f"{_FIELDS[field]} {reason}" for field, reason in error.problems)
     else:
@@ -159,6 +168,7 @@ def toggle(
     toggled = _call(
         client,
         lambda: client.toggle(restream_id),
+        restream_id=restream_id,
         doubt=f"restream {safe(restream_id)} may or may not have been switched: see "
         f"{command('list', 'VIDEO_ID')}",
     )
@@ -185,6 +195,7 @@ def delete(
     deleted = _call(
         client,
         lambda: client.delete(restream_id),
+        restream_id=restream_id,
         doubt=f"restream {safe(restream_id)} may or may not have been deleted: run the same "
         "command again",
     )
@@ -197,8 +208,22 @@ def delete(
         say(console, f"Deleted restream {safe(restream_id)}.")
 
 
-def _call(client: RestreamClient, ask: Callable[[], Awaitable[_T]], *, doubt: str = "") -> _T:
-    """Make one call. `doubt` is what Ctrl-C or SIGTERM leaves open."""
+def _call(
+    client: RestreamClient,
+    ask: Callable[[], Awaitable[_T]],
+    *,
+    doubt: str = "",
+    restream_id: str = "",
+) -> _T:
+    """Make one call.
+
+    Args:
+        client: whose call it is.
+        ask: makes it.
+        doubt: what Ctrl-C or SIGTERM leaves open.
+        restream_id: which restream it is about, if it is about one that should exist.
+
+    """
     end, code = "interrupted", ExitCode.INTERRUPTED
 
     def terminate() -> None:
@@ -217,9 +242,21 @@ def _call(client: RestreamClient, ask: Callable[[], Awaitable[_T]], *, doubt: st
         return run_async(call())
     except InvalidRestreamError as error:
         sentence, code = f"{_ARGUMENTS[error.field]} {error.reason}", ExitCode.USAGE
+    except NotFoundError as error:
+        if not restream_id:
+            raise
+        sentence, code = _unknown(restream_id, error), ExitCode.FAILED
     except KeyboardInterrupt:
+        begin_line(console_on(sys.stderr))
         sentence = f"{end}: {doubt}" if doubt else end
     raise Trouble(sentence, code)
+
+
+def _unknown(restream_id: str, error: NotFoundError) -> str:
+    return (
+        f"there is no restream {safe(restream_id)}: {in_short(error)}; see the ids with "
+        f"{command('list', 'VIDEO_ID')}, and check the project id and the base URL if it is right"
+    )
 
 
 def _public(restream: Restream) -> dict[str, Any]:

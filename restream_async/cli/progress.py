@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Final, Protocol, Self
 
 from rich.console import Console, Group, RenderableType
+from rich.constrain import Constrain
 from rich.live import Live
 from rich.padding import Padding
 from rich.progress_bar import ProgressBar
@@ -171,7 +172,7 @@ def line(snapshot: Snapshot) -> str:
     stats = snapshot.stats
     parts = [f"{count:,} {name}" for name, count, _ in _outcomes(snapshot.totals) if count]
     if stats.retries:
-        parts.append(f"{stats.retries:,} retries")
+        parts.append("1 retry" if stats.retries == 1 else f"{stats.retries:,} retries")
     if not snapshot.over:
         parts.append(f"{stats.in_flight:,} in flight (limit {stats.limit:,})")
     if snapshot.rate is not None:
@@ -209,8 +210,8 @@ def picture(snapshot: Snapshot, width: int) -> RenderableType:
     elif snapshot.held:
         held = _held(snapshot.stats)
         parts.append(Text(f"\n{held[0].upper()}{held[1:]}.", "yellow"))
-    # Not expanded: at the right margin, the ^C that a terminal echoes would begin a new line.
-    return Padding(Group(*parts), (0, 2), expand=False)
+    # At the right margin, the ^C that a terminal echoes would begin a new line.
+    return Constrain(Padding(Group(*parts), (0, 0, 0, 2), expand=False), width - len("^C"))
 
 
 def bar_width(columns: int) -> int:

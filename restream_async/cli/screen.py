@@ -143,6 +143,12 @@ class ProgressLines:
         say(self._console, text if is_lively(self._console) else f"{self._clock()}  {text}")
 
 
+def begin_line(console: Console) -> None:
+    """Leave the line on which a terminal echoes `^C`, so that what follows is wrapped well."""
+    if console.file.isatty():
+        console.print()
+
+
 def say_error(sentence: str) -> None:
     """Print what went wrong on standard error."""
     say(console_on(sys.stderr), Text.assemble(("Error: ", "bold red"), safe(sentence)))

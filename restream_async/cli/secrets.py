@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from restream_async.cli.trouble import Trouble, why
+from restream_async.cli.screen import console_on
+from restream_async.cli.trouble import ExitCode, Trouble, why
 from restream_async.text_files import NoTextError, text_of_file
 
 STREAM_KEY_VARIABLE: Final = "RESTREAM_STREAM_KEY"
@@ -48,11 +49,16 @@ def secret_in(path: Path, what: str) -> str:
     return secret
 
 
+def is_asked_for(path: Path | None) -> bool:
+    """Say whether the stream key is in no file and not in the environment."""
+    return path is None and not os.environ.get(STREAM_KEY_VARIABLE)
+
+
 def stream_key(path: Path | None) -> str:
     """Return the stream key: from a file, else the environment, else asked for on a terminal.
 
     Raises:
-        Trouble: nobody says it.
+        Trouble: there is none, or Ctrl-C was the answer.
 
     """
     if path is not None:
@@ -60,7 +66,12 @@ def stream_key(path: Path | None) -> str:
     if found := os.environ.get(STREAM_KEY_VARIABLE):
         return found
     if sys.stdin.isatty():
-        return getpass.getpass("Stream key (not shown): ")
+        try:
+            return getpass.getpass("Stream key (not shown): ")
+        except KeyboardInterrupt:
+            # The cursor stands behind the question.
+            console_on(sys.stderr).print()
+        raise Trouble("interrupted: nothing was created", ExitCode.INTERRUPTED)
     raise Trouble(
         f"the stream key is missing: set {STREAM_KEY_VARIABLE}, or pass --stream-key-file PATH "
         "(- for standard input)"

@@ -8,7 +8,6 @@ from restream_async.errors import (
     ApiError,
     CallError,
     CertificateError,
-    ForbiddenError,
     JournalError,
     OutageError,
     OutcomeUnknownError,
@@ -20,15 +19,20 @@ from restream_async.errors import (
 from restream_async.redaction import clean
 
 _CHECK_ADDRESS: Final = (
-    "check the base URL (RESTREAM_BASE_URL or --base-url), and the proxy if there is one"
+    "check the base URL (RESTREAM_BASE_URL or --base-url), the network, and the proxy if there is "
+    "one"
 )
 _LONGEST_CAUSE: Final = 200
 # The library's errors speak of its arguments: the whole phrase before a word of it.
-_WORDS: Final = {
+WORDS: Final = {
     "check api_key and auth_scheme": "check the API key (RESTREAM_API_KEY or --api-key-file) and "
     "the scheme (RESTREAM_AUTH_SCHEME or --auth-scheme)",
-    "check base_url and the network": "check the base URL and the network",
+    "check base_url, project_id and the ids in the route": "check the base URL, the project id and "
+    "the id of the live video",
+    "check base_url and the network": _CHECK_ADDRESS,
     "with ssl=… or": "with --ca-file or",
+    "into the URL of the proxy, as in": "into the URL of the proxy in the variable HTTPS_PROXY (or "
+    "HTTP_PROXY), as in",
     "run again with ensure=True": "run again with --ensure",
     "run without a journal": "run with --no-journal",
     "pass allow_http=True": "pass --allow-http",
@@ -44,7 +48,7 @@ _WORDS: Final = {
     "auth_scheme": "--auth-scheme",
 }
 # Not where it is part of a path, of a URL or of another word.
-_ARGUMENT: Final = re.compile(rf"(?<![\w./])({'|'.join(map(re.escape, _WORDS))})(?![\w./])")
+_ARGUMENT: Final = re.compile(rf"(?<![\w./])({'|'.join(map(re.escape, WORDS))})(?![\w./])")
 
 
 class ExitCode(IntEnum):
@@ -97,7 +101,7 @@ def in_our_words(error: RestreamError) -> str:
     sentence = str(error)
     # Of a call only the advice: the rest may quote the service, or ids.
     theirs = error.note if isinstance(error, CallError) else sentence
-    ours = _ARGUMENT.sub(lambda found: _WORDS[found[0]], theirs)
+    ours = _ARGUMENT.sub(lambda found: WORDS[found[0]], theirs)
     return sentence.replace(theirs, ours) if theirs else sentence
 
 
@@ -115,20 +119,8 @@ def in_short(error: RestreamError) -> str:
 
 
 def _next_step(error: RestreamError) -> str:
-    """Return what to do about an error of the library, as the end of its sentence; may be empty."""
-    if isinstance(error, CallError) and error.note:
-        return ""
-    match error:
-        case UnauthorizedError():
-            return "; check the API key (RESTREAM_API_KEY or --api-key-file)"
-        case ForbiddenError():
-            return "; check what the API key may do, and the project id"
-        case OutageError(reached=False):
-            return f"; {_CHECK_ADDRESS}"
-        case TransportError():
-            return "; check the base URL and the network"
-        case _:
-            return ""
+    """Return what to do where the library does not say it, as the end of a sentence."""
+    return f"; {_CHECK_ADDRESS}" if isinstance(error, TransportError) and not error.note else ""
 
 
 def trouble_of_service(last_error: str, *, reached: bool) -> str:

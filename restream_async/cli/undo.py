@@ -9,7 +9,7 @@ import attrs
 import typer
 from rich.console import Console
 
-from restream_async import JournalError, RestreamClient
+from restream_async import JournalError, OutcomeUnknownError, RestreamClient
 from restream_async.cli.ask import agreed
 from restream_async.cli.connection import client_for
 from restream_async.cli.files import exists
@@ -19,6 +19,7 @@ from restream_async.cli.loop import run_async
 from restream_async.cli.options import ConnectionOptions, Patience, connected
 from restream_async.cli.screen import (
     ProgressLines,
+    begin_line,
     console_on,
     lasting,
     plural,
@@ -88,6 +89,7 @@ async def _undo(client: RestreamClient, journal: Path, *, yes: bool, include_fou
         count = _Count(console=console, total=undoing.total)
 
         def stop() -> None:
+            begin_line(console)
             say(console, "Stopping: what is under way is finished first.")
             undoing.stop()
 
@@ -112,8 +114,9 @@ def _end(undoing: Undo, code: int) -> int:
     """Say what may exist besides, and return the exit code."""
     if not undoing.unsure:
         return code
+    noun = "more restream" if undoing.total else "restream"
     say_error(
-        f"{plural(undoing.unsure, 'more restream')} may exist: the run was cut off before it had "
+        f"{plural(undoing.unsure, noun)} may exist: the run was cut off before it had "
         "an answer, and the journal knows no ids of them. Look at their videos "
         f"({command('list', 'VIDEO_ID')}), and delete what should not be there "
         f"({command('delete', 'ID')})"
@@ -129,6 +132,7 @@ class _Count:
     total: int
     gone: int = 0
     failed: int = 0
+    in_doubt: int = 0
     started: float = attrs.Factory(time.monotonic)
     _lines: ProgressLines = attrs.field(init=False)
 
@@ -138,23 +142,29 @@ class _Count:
 
     def add(self, undone: Undone) -> None:
         """Count one."""
-        if undone.gone:
-            self.gone += 1
-        elif not isinstance(undone.error, NotSentError):
-            self.failed += 1
-            if self.failed <= _MOST_COMPLAINTS:
-                why = (
-                    told(undone.error)
-                    if undone.error is not None
-                    else "the service did not delete it, and gave no reason"
-                )
-                say_error(f"restream {safe(undone.restream_id)} was not deleted: {why}")
+        shown = f"restream {safe(undone.restream_id)}"
+        match undone.error:
+            case None if undone.gone:
+                self.gone += 1
+            case NotSentError():
+                pass
+            case OutcomeUnknownError(doubt=doubt):
+                self.in_doubt += 1
+                self._complain(f"{shown} may or may not have been deleted: {safe(doubt.summary)}")
+            case error:
+                self.failed += 1
+                why = "the service gave no reason" if error is None else told(error)
+                self._complain(f"{shown} was not deleted: {why}")
         self._lines.offer(self._state(f"{self.total:,}"))
+
+    def _complain(self, sentence: str) -> None:
+        if self.failed + self.in_doubt <= _MOST_COMPLAINTS:
+            say_error(sentence)
 
     def end(self, staying: str, signal_code: int | None) -> int:
         """Say how it ended and what stays, and return the exit code."""
         state = self._state(plural(self.total, "restream"))
-        not_sent = self.total - self.gone - self.failed
+        not_sent = self.total - self.gone - self.failed - self.in_doubt
         if not_sent:
             state += f", {not_sent:,} not sent"
         took = lasting(time.monotonic() - self.started)
@@ -167,4 +177,5 @@ class _Count:
 
     def _state(self, total: str) -> str:
         failed = f", {self.failed:,} failed" if self.failed else ""
-        return f"{self.gone:,} of {total} deleted{failed}"
+        in_doubt = f", {self.in_doubt:,} in doubt" if self.in_doubt else ""
+        return f"{self.gone:,} of {total} deleted{failed}{in_doubt}"

@@ -1,20 +1,11 @@
 """What is wrong with a command line, as a sentence. It repeats no argument: one may be a key."""
 
-from typing import Final
+from typing import Any, Final
 
 import typer
 
-# typer's own copy of click, which has no public name.
-from typer._click.exceptions import (  # pyright: ignore[reportPrivateUsage]
-    NoArgsIsHelpError,
-    NoSuchOption,
-    UsageError,
-)
-
 from restream_async.cli.hints import program
 from restream_async.cli.screen import say_error
-
-__all__ = ["UsageError", "say_usage"]
 
 # What typer says to programmers.
 _WORDS: Final = {
@@ -27,27 +18,26 @@ _WORDS: Final = {
 }
 
 
-def say_usage(error: UsageError) -> None:
+def say_usage(error: typer.TyperException) -> None:
     """Say what is wrong, and what to type instead."""
-    if isinstance(error, NoArgsIsHelpError):
-        # The help; a wide one is shown already.
-        typer.echo(error.format_message(), nl=False)
-        return
     said = error.format_message().removesuffix(".")
     for theirs, ours in _WORDS.items():
         said = said.replace(theirs, ours)
-    path = program() if error.ctx is None else error.ctx.command_path
-    see = " See" if said.endswith("?") else f"{_with_dashes(error, path)}; see"
+    # Only the base of typer's errors has a public name; all that it raises here have a context.
+    context: Any = getattr(error, "ctx", None)
+    path = program() if context is None else context.command_path
+    see = " See" if said.endswith("?") else f"{_with_dashes(error, context)}; see"
     say_error(f"{said[0].lower()}{said[1:]}{see} {path} --help")
 
 
-def _with_dashes(error: UsageError, path: str) -> str:
+def _with_dashes(error: typer.TyperException, context: Any) -> str:  # noqa: ANN401 - as above
     """Return how to write an argument that begins with a dash, if one may be meant."""
     # Where options are spelt nearly so, they are meant.
-    if not isinstance(error, NoSuchOption) or error.possibilities or error.ctx is None:
+    if context is None or getattr(error, "possibilities", True):
         return ""
-    params = error.ctx.command.params
-    names = [param.metavar for param in params if param.param_type_name == "argument"]
-    if not names:
+    params = context.command.params
+    argument = next((each.metavar for each in params if each.param_type_name == "argument"), "")
+    if not argument:
         return ""
-    return f"; if {names[0]} begins with a dash, put -- before it: {path} -- {names[0]}"
+    dashes = f"{context.command_path} -- {argument}"
+    return f"; if {argument} begins with a dash, put -- before it: {dashes}"

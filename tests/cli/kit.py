@@ -103,7 +103,15 @@ class Cli:
             if isinstance(stdin, bytes):
                 stdin = io.TextIOWrapper(io.BytesIO(stdin))
             patch.setattr("sys.stdin", stdin)
-            code = main([str(argument) for argument in arguments])
+            # A worker leaves signals as a process needs them that ends with it.
+            before = {
+                number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)
+            }
+            try:
+                code = main([str(argument) for argument in arguments])
+            finally:
+                for number, handler in before.items():
+                    signal.signal(number, handler)
         written = self.out_file.read_text() if self.out_file.is_file() else ""
         return Ended(code, written, self.err_file.read_text())
 

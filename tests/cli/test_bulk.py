@@ -248,6 +248,7 @@ def test_extra_copies_are_reported_with_their_line(cli: Cli, sandbox: Sandbox, f
     end = cli("bulk", file, "--no-journal")
     assert end.code == 1
     assert f"Error: line 2 of {file} (video v1) exists more than once: ids 1, 2\n" in end.err
+    assert "To go on" not in end.err, "all exist"
 
 
 def test_options_reach_the_client(cli: Cli, slow_sandbox: Sandbox, file: Path) -> None:
@@ -343,7 +344,7 @@ def test_a_full_disk_ends_the_run_and_says_so(
     name = "standard output" if stream else "/dev/full"
     stopped = ", so the run was stopped" if count > len(sandbox.stored) else ""
     assert f"could not be written to {name}: no space left on device{stopped}\n" in end.err
-    assert "To resume, run the same command again" in end.err
+    assert "To go on, run the same command again" in end.err
     assert len(sandbox.stored) < 5000
 
 

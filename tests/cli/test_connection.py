@@ -110,7 +110,7 @@ def test_words_of_python_are_translated_but_not_in_paths_urls_and_what_the_servi
     refused = NotFoundError(call, status=404, reason="Not Found", errors=["base_url"], note=note)
     assert told(refused) == (
         f"404 Not Found (base_url): {call}, 0 attempts; "
-        "check the base URL, the project id and the ids in the route"
+        "check the base URL, the project id and the id of the live video"
     )
 
 

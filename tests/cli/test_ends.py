@@ -13,6 +13,8 @@ from typing import Any, Self
 import pytest
 
 from restream_async import (
+    ApiError,
+    BadRequestError,
     Created,
     Failed,
     ForbiddenError,
@@ -28,7 +30,7 @@ from restream_async import (
     UnauthorizedError,
 )
 from restream_async.cli import main
-from restream_async.errors import Call, CertificateError, NotSentError, ProxyError
+from restream_async.errors import Call, CallError, CertificateError, NotSentError, ProxyError
 from restream_async.report import Tally
 from restream_async.stats import Stats
 from tests.cli.kit import Cli, csv_of, plain, pseudo_terminal
@@ -174,7 +176,7 @@ def test_what_was_not_sent_and_what_is_in_doubt_are_told_apart_after_a_signal(
     assert "✗ 2 restreams created, 1 in doubt, 7 not sent, in" in end.err
     assert f"1 restream may or may not have been created: line 5 of {file}" in end.err
     assert f"7 restreams were not sent: lines 4 and 6 to 11 of {file}" in end.err
-    assert "To resume, run the same command again" in end.err
+    assert "To go on, run the same command again" in end.err
     words = [each["outcome"] for each in outcomes(end.out)]
     assert words == ["created", "created", "not_sent", "unknown", "not_sent", "not_sent"]
 
@@ -183,14 +185,14 @@ def test_what_was_not_sent_and_what_is_in_doubt_are_told_apart_after_a_signal(
     ("error", "counted", "remedy"),
     [
         (
-            UnauthorizedError(CALL, status=401, reason="Unauthorized"),
+            UnauthorizedError(CALL, status=401, reason="Unauthorized", note="check the key"),
             "3 refused, 6 not sent",
-            "; check the API key (RESTREAM_API_KEY or --api-key-file)",
+            "; check the key",
         ),
         (
-            ForbiddenError(CALL, status=403, reason="Forbidden"),
+            ForbiddenError(CALL, status=403, reason="Forbidden", note="check its rights"),
             "3 refused, 6 not sent",
-            "; check what the API key may do, and the project id",
+            "; check its rights",
         ),
         (
             CertificateError(CALL, detail="unknown CA", sent=False, note=TRUST),
@@ -206,9 +208,12 @@ def test_what_was_not_sent_and_what_is_in_doubt_are_told_apart_after_a_signal(
             "; give it one",
         ),
         (
-            OutageError(CALL, reached=False, last=REFUSED),
+            OutageError(CALL, reached=False, last=REFUSED, note="check base_url and the network"),
             "9 not sent",
-            "; check the base URL (RESTREAM_BASE_URL or --base-url), and the proxy if there is one",
+            (
+                "; check the base URL (RESTREAM_BASE_URL or --base-url), the network, and the "
+                "proxy if there is one"
+            ),
         ),
     ],
 )
@@ -216,7 +221,7 @@ def test_a_run_that_ends_by_itself_says_why_and_that_it_can_be_resumed(
     cli: Cli,
     file: Path,
     play: Callable[..., None],
-    error: RestreamError,
+    error: CallError,
     counted: str,
     remedy: str,
 ) -> None:
@@ -224,11 +229,12 @@ def test_a_run_that_ends_by_itself_says_why_and_that_it_can_be_resumed(
     end = cli("bulk", file)
     assert end.code == 2
     assert f"✗ 1 restream created, {counted}, in" in end.err
-    told = str(error).removesuffix(remedy).removesuffix(f"; {TRUST}")
+    told = str(error).removesuffix(remedy).removesuffix(f"; {error.note}")
     assert f"Error: {told}{remedy}\n" in end.err
     first = "lines 6 to 11" if "refused" in counted else "lines 3 to 11"
     assert f"not sent: {first} of {file}" in end.err
-    assert "To resume, run the same command again" in end.err
+    correct = "correct what the service rejected, and " if "refused" in counted else ""
+    assert f"To go on, {correct}run the same command again" in end.err
     assert len(outcomes(end.out)) == 4
 
 
@@ -259,6 +265,57 @@ def test_a_single_one_that_was_not_sent(cli: Cli, file: Path, play: Callable[...
     end = cli("bulk", file, "--no-journal")
     assert f"1 restream was not sent: line 11 of {file}" in end.err
     assert "There is no journal. To go on, add --ensure" in end.err
+
+
+BAD = BadRequestError(CALL, status=400, reason="Bad Request")
+GONE = ApiError(CALL, status=502, reason="Bad Gateway")
+IN_A_MOMENT = "run the same command again"
+ENSURE = "There is no journal. To go on, add --ensure to the command: it checks"
+CORRECT = "correct what the service rejected"
+
+
+@pytest.mark.parametrize(
+    ("created", "then", "options", "advice"),
+    [
+        (0, [BAD] * COUNT, [], f"To go on, {CORRECT}, and {IN_A_MOMENT}: what is done is not"),
+        (0, [BAD] * COUNT, ["--no-journal"], f"To go on, {CORRECT}, and {IN_A_MOMENT}: nothing"),
+        (3, [BAD] * 7, [], f"To go on, {CORRECT}, and {IN_A_MOMENT}: what is done is not sent"),
+        (3, [BAD] * 7, ["--no-journal"], f"There is no journal. To go on, {CORRECT}, and add --e"),
+        (3, [BAD], ["--no-journal"], f"There is no journal. To go on, {CORRECT}, and add --ensure"),
+        (3, [BAD, GONE], ["--no-journal"], ENSURE),
+        (0, [GONE] * COUNT, ["--no-journal"], f"To go on, {IN_A_MOMENT}: nothing was created."),
+        (0, [NOT_SENT], ["--no-journal"], f"To go on, {IN_A_MOMENT}: nothing was created."),
+        (0, [NOT_SENT, IN_DOUBT], ["--no-journal"], ENSURE),
+        (3, [NOT_SENT], ["--no-journal"], ENSURE),
+        (3, [NOT_SENT], ["--no-journal", "--ensure"], f"To go on, {IN_A_MOMENT}: --ensure checks"),
+    ],
+    ids=[
+        "all rejected",
+        "all rejected, no journal",
+        "the rest rejected",
+        "the rest rejected, no journal",
+        "one rejected, others not sent, no journal",
+        "not all rejected, no journal",
+        "all failed, no journal",
+        "nothing sent, no journal",
+        "in doubt, no journal",
+        "not sent, no journal",
+        "not sent, no journal, ensure",
+    ],
+)
+def test_the_advice_at_the_end_fits_what_happened(
+    cli: Cli,
+    file: Path,
+    play: Callable[..., None],
+    created: int,
+    then: list[RestreamError],
+    options: list[str],
+    advice: str,
+) -> None:
+    play(created, *then)
+    end = cli("bulk", file, *options)
+    assert advice in end.err
+    assert end.err.count("To go on") == 1
 
 
 def test_a_journal_that_breaks_on_the_way_leaves_the_exit_code_at_1(

@@ -18,6 +18,7 @@ from restream_async.cli.trouble import why
 from tests.cli.kit import API_KEY, Cli
 
 COMMANDS = ("demo", "create", "bulk", "list", "toggle", "delete", "sandbox")
+ALL_COMMANDS = (*COMMANDS, "undo", "enqueue", "worker", "asyncapi")
 
 
 def without(
@@ -80,16 +81,34 @@ def test_every_command_that_calls_the_service_has_the_options_of_a_connection(
         assert option in text
 
 
-@pytest.mark.parametrize("command", ["bulk", "list"])
-def test_help_on_a_narrow_terminal_cuts_off_nothing(
-    cli: Cli, command: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("columns", [40, 71, 72, 80])
+@pytest.mark.parametrize("command", ["", *ALL_COMMANDS])
+def test_help_cuts_off_nothing_on_a_narrow_terminal(
+    cli: Cli, command: str, columns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wide = cli(command, "--help").out
+    def help_at(width: int) -> str:
+        monkeypatch.setenv("COLUMNS", str(width))
+        return cli(*filter(None, [command]), "--help").out
+
+    text, wide = help_at(columns), help_at(300)
+    assert all(len(row) <= columns for row in text.splitlines())
+    assert wide.count("...") == text.count("...")
+    assert wide.count("…") == text.count("…")
+    assert not _words(wide) - _words(text)
+
+
+def test_the_usage_of_a_module_breaks_only_between_words(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app_module, "program", lambda: "python -m restream_async.cli")
     monkeypatch.setenv("COLUMNS", "40")
-    text = cli(command, "--help").out
-    assert all(len(row) <= 40 for row in text.splitlines())
-    assert "…" not in text.replace("://…", "")
-    assert set(re.findall(r"--[\w-]+", wide)) <= set(re.findall(r"--[\w-]+", text))
+    usage, _, _ = cli("delete", "--help").out.partition("\n\n")
+    assert usage == "Usage: python -m restream_async.cli\ndelete [OPTIONS] {ID}"
+
+
+def _words(text: str) -> set[str]:
+    """Return the words of a help text without the types, which only tables have throughout."""
+    return set(re.findall(r"[\w/:'.-]*\w", re.sub(r"<\w+>", "", text)))
 
 
 @pytest.mark.parametrize("columns", ["40", "80"])
@@ -191,7 +210,7 @@ def test_an_exit_without_a_number_is_a_failure(monkeypatch: pytest.MonkeyPatch) 
         raise SystemExit("something")
 
     monkeypatch.setattr(app_module, "app", leave)
-    assert main([]) == 1
+    assert main(["list"]) == 1
 
 
 def test_the_reason_of_an_error_is_told_in_the_systems_words() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from restream_async.cli import main
 from restream_async.cli.undo import _Count  # pyright: ignore[reportPrivateUsage]
 from restream_async.journal.store import Store
 from restream_async.sandbox import Fault, Faults, Sandbox
@@ -22,6 +23,7 @@ from tests.cli.kit import (
     at_once,
     csv_of,
     meanwhile,
+    plain,
     pseudo_terminal,
     sandbox_beside,
     wait_until,
@@ -60,7 +62,7 @@ def test_the_same_command_again_sends_nothing_again(
     assert f"100 %  {COUNT} of {COUNT}: {COUNT} existing, " in second.err
     assert sandbox.counts.posts == COUNT
     assert f"✓ {COUNT} restreams created by an earlier run, in " in second.err
-    assert "To resume" not in first.err + second.err
+    assert "To go on" not in first.err + second.err
     assert no_secrets(first.err, second.out, journal.read_bytes().decode("latin-1"))
 
 
@@ -79,7 +81,7 @@ def test_ctrl_c_says_how_to_resume_and_resuming_completes(
         assert first.code == 130
         told = [line["outcome"] for line in outcomes(first.out)]
         assert len(sandbox.stored) == told.count("created") < COUNT
-        assert "To resume, run the same command again" in first.err
+        assert "To go on, run the same command again" in first.err
         assert f"To delete what was created: restream-async undo {journal}\n" in first.err
         sandbox.latency = 0.0
         second = cli("bulk", file, "--journal", journal)
@@ -116,7 +118,7 @@ def test_a_journal_that_fails_on_the_way_stops_the_run_and_says_so(
         end = cli("bulk", many, "--journal", journal)
     assert end.code == 1
     assert "is on a disk that is full: make room and run again, nothing is lost" in end.err
-    assert "To resume, run the same command again" in end.err
+    assert "To go on, run the same command again" in end.err
     assert sandbox.counts.posts < 3000
 
 
@@ -162,7 +164,7 @@ def test_the_same_command_works_once_a_wrong_setting_is_corrected(
         patch.setenv(setting, wrong)
         first = cli(*command)
     assert first.code != 0
-    assert "To resume, run the same command again" in first.err
+    assert "run the same command again: what is done is not sent again." in first.err
     end = cli(*command)
     assert end.code == 0, end.err
     assert len(sandbox.stored) == 500
@@ -281,6 +283,66 @@ def test_undo_can_be_interrupted_and_goes_on(
         assert f"{COUNT - left} of {COUNT} restreams deleted, {left} not sent, in " in end.err
         assert "was not deleted" not in end.err
         assert re.search(rf"^\d\d:\d\d:\d\d  1 of {COUNT} deleted$", end.err, re.MULTILINE)
+        sandbox.latency = 0.0
+        assert cli("undo", journal, "--yes").code == 0
+        assert not sandbox.stored
+
+
+def test_on_a_terminal_what_follows_ctrl_c_begins_a_line(
+    settings: pytest.MonkeyPatch, file: Path, journal: Path, cli: Cli
+) -> None:
+    with sandbox_beside() as sandbox:
+        settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)
+        cli("bulk", file, "--journal", journal)
+        sandbox.latency = 0.3
+        cases: list[tuple[list[str], str]] = [
+            (["undo", str(journal), "--yes"], "Stopping: what is under way is finished first."),
+            (["toggle", "1"], "Error: interrupted: restream 1 may or may not have been switched"),
+        ]
+
+        def interrupt() -> None:
+            wait_until(lambda: sandbox.counts.in_flight > 0)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        for command, said in cases:
+            with pseudo_terminal(settings) as screen, meanwhile(interrupt):
+                assert main(command) == 130
+            assert plain(screen()).startswith(f"\n{said}"), "a terminal echoes ^C before it"
+
+
+def test_a_second_ctrl_c_leaves_open_what_was_deleted_and_says_so(
+    cli: Cli, settings: pytest.MonkeyPatch, file: Path, journal: Path
+) -> None:
+    with sandbox_beside() as sandbox:
+        settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)
+        cli("bulk", file, "--journal", journal)
+        sandbox.latency, sandbox.capacity, sandbox.queue = 2.0, 2, None
+
+        def interrupt() -> None:
+            wait_until(lambda: sandbox.counts.in_flight > 1)
+            os.kill(os.getpid(), signal.SIGINT)
+            wait_until(lambda: "Stopping" in cli.err_file.read_text())
+            os.kill(os.getpid(), signal.SIGINT)
+
+        with meanwhile(interrupt):
+            end = cli("undo", journal, "--yes")
+        assert end.code == 130
+        assert "was not deleted" not in end.err
+        assert "failed" not in end.err
+        assert "may exist" not in end.err
+        found = re.search(
+            rf"^0 of {COUNT} restreams deleted, (\d+) in doubt, (\d+) not sent, in ",
+            end.err,
+            re.MULTILINE,
+        )
+        assert found
+        assert int(found[1]) + int(found[2]) == COUNT
+        told = (
+            r"^Error: restream \d+ may or may not have been deleted: its run ended before the "
+            r"answer came$"
+        )
+        assert 1 < len(re.findall(told, end.err, re.MULTILINE)) <= 20
+        assert "To go on, run the same command again: what is gone is noted." in end.err
         sandbox.latency = 0.0
         assert cli("undo", journal, "--yes").code == 0
         assert not sandbox.stored
@@ -412,6 +474,7 @@ def test_undo_tells_of_what_was_under_way_when_the_run_ended(
     again = cli("undo", journal, "--yes")
     assert again.code == 1
     assert "There is nothing to delete." in again.err
+    assert "Error: 3 restreams may exist: the run was cut off" in again.err
     assert cli("bulk", file, "--journal", journal).code == 0
 
 

@@ -125,6 +125,7 @@ def test_a_failure_of_the_service_is_one_sentence(cli: Cli, sandbox: Sandbox) ->
     end = cli("list", "v1", "--project-id", "another")
     assert (end.code, end.out) == (1, "")
     assert end.err.startswith("Error: 404 Not Found")
+    assert end.err.endswith("; check the base URL, the project id and the id of the live video\n")
     assert end.err.count("\n") == 1
 
 
@@ -168,7 +169,10 @@ def test_a_service_that_cannot_be_reached_is_one_sentence(
     settings.setattr("restream_async.policy.RetryPolicy.wait", at_once)
     end = cli("list", "v1")
     assert end.code == 1
-    assert end.err.endswith("; check the base URL and the network\n")
+    assert end.err.endswith(
+        "; check the base URL (RESTREAM_BASE_URL or --base-url), the network, and the proxy if "
+        "there is one\n"
+    )
     assert "Traceback" not in end.err
     assert API_KEY not in end.err
 
@@ -281,6 +285,19 @@ def test_an_id_that_begins_with_a_dash_leads_to_two_dashes(
     assert f" begins with a dash, put -- before it: restream-async {typed}; see" in end.err
 
 
+@pytest.mark.parametrize("command", [["toggle"], ["delete", "--yes"]])
+def test_an_id_that_does_not_exist_leads_to_list(
+    cli: Cli, sandbox: Sandbox, command: list[str]
+) -> None:
+    del sandbox
+    end = cli(*command, "7")
+    assert end.code == 1
+    assert end.err == (
+        "Error: there is no restream 7: 404 Not Found (Result Not Found); see the ids with "
+        "restream-async list VIDEO_ID, and check the project id and the base URL if it is right\n"
+    )
+
+
 @pytest.mark.parametrize("command", ["list", "toggle", "delete"])
 def test_an_id_after_two_dashes_is_taken(cli: Cli, sandbox: Sandbox, command: str) -> None:
     del sandbox
@@ -323,6 +340,27 @@ def test_an_input_that_ends_before_there_is_a_key_is_one_sentence(
     assert end.code == 1
     assert end.err == "\nError: the input ended before there was an answer; nothing was done\n"
     assert sandbox.counts.posts == 0
+
+
+def test_ctrl_c_where_the_key_is_asked_for_says_that_nothing_was_created(
+    cli: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: str) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("getpass.getpass", interrupted)
+    end = cli(*CREATE, stdin=Terminal())
+    assert end.code == 130
+    assert end.err == "\nError: interrupted: nothing was created\n"
+    assert sandbox.counts.posts == 0
+
+
+def test_a_key_is_asked_for_only_where_the_options_are_right(
+    cli: Cli, settings: pytest.MonkeyPatch
+) -> None:
+    settings.setattr("getpass.getpass", pytest.fail)
+    end = cli(*CREATE, "--title", "", stdin=Terminal())
+    assert (end.code, end.err) == (2, "Error: --title must not be empty\n")
 
 
 def test_delete_says_when_the_service_did_not_do_it(

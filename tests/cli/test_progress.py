@@ -66,6 +66,8 @@ def test_a_line_says_all_there_is_to_say() -> None:
         "1.7 s left"
     )
     assert line(START) == "  0 %  0 of 1,000: 63 in flight (limit 64)"
+    once = attrs.evolve(MIDWAY, stats=attrs.evolve(STATS, retries=1))
+    assert ", 1 retry, " in line(once)
     assert line(ALL_SENT).endswith("4.2/s, checking once more those whose answer was lost")
     assert (
         line(END) == "100 %  1,000 of 1,000: 998 created, 2 failed, 88 retries, 4.2/s, took 3.1 s"
@@ -112,8 +114,16 @@ def test_the_picture_shows_every_number_at_every_width(width: int) -> None:
     assert all(len(row) <= width for row in text.splitlines())
 
 
-def test_the_picture_leaves_room_at_the_right_for_what_the_keyboard_echoes() -> None:
-    assert all(len(row) < 78 for row in drawn(MIDWAY, 80).splitlines())
+@pytest.mark.parametrize("width", [40, 60, 72, 80, 110])
+@pytest.mark.parametrize(
+    "snapshot", [MIDWAY, HELD, attrs.evolve(MIDWAY, stopping=True)], ids=["midway", "held", "stops"]
+)
+def test_the_picture_leaves_room_at_the_right_for_what_the_keyboard_echoes(
+    snapshot: Snapshot, width: int
+) -> None:
+    rows = drawn(snapshot, width).splitlines()
+    # Further to the right, a `^C` would begin a row of which nobody knows that it is there.
+    assert max(map(len, rows)) <= width - len("^C")
 
 
 @pytest.mark.parametrize("width", [40, 80])
@@ -147,7 +157,8 @@ def test_a_service_that_was_never_reached_is_perhaps_at_another_address() -> Non
     never = attrs.evolve(START, stats=stats)
     said = (
         "he service was never reached (connection refused): check the base URL "
-        "(RESTREAM_BASE_URL or --base-url), and the proxy if there is one; waiting for it"
+        "(RESTREAM_BASE_URL or --base-url), the network, and the proxy if there is one; waiting "
+        "for it"
     )
     assert line(never).endswith(f"t{said}")
     assert f"T{said}." in " ".join(drawn(never, 160).split())

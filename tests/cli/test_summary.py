@@ -73,14 +73,14 @@ def test_what_is_in_doubt_or_was_not_sent_is_not_called_failed() -> None:
     ("error", "words", "remedy"),
     [
         (
-            UnauthorizedError(CALL, status=401, reason="Unauthorized"),
+            UnauthorizedError(CALL, status=401, reason="Unauthorized", note="check the key"),
             "5 restreams refused, 995 not sent",
-            "; check the API key (RESTREAM_API_KEY or --api-key-file)",
+            "; check the key",
         ),
         (
-            ForbiddenError(CALL, status=403, reason="Forbidden"),
+            ForbiddenError(CALL, status=403, reason="Forbidden", note="check its rights"),
             "5 restreams refused, 995 not sent",
-            "; check what the API key may do, and the project id",
+            "; check its rights",
         ),
         (
             CertificateError(CALL, detail="unknown CA", sent=False, note="set SSL_CERT_FILE"),
@@ -88,9 +88,9 @@ def test_what_is_in_doubt_or_was_not_sent_is_not_called_failed() -> None:
             "; set SSL_CERT_FILE",
         ),
         (
-            OutageError(CALL, reached=False),
+            OutageError(CALL, reached=False, note="check the address"),
             "1,000 restreams not sent",
-            "; check the base URL (RESTREAM_BASE_URL or --base-url), and the proxy if there is one",
+            "; check the address",
         ),
         (OutageError(CALL), "1,000 restreams not sent", "0 attempts"),
     ],
@@ -114,7 +114,7 @@ def test_the_last_failure_is_told_if_the_run_was_not_perfect() -> None:
     (said,) = complaints(attrs.evolve(ride, reached=False), place)
     assert said == (
         "the service was never reached (connection refused): check the base URL "
-        "(RESTREAM_BASE_URL or --base-url), and the proxy if there is one"
+        "(RESTREAM_BASE_URL or --base-url), the network, and the proxy if there is one"
     )
 
 

@@ -112,6 +112,8 @@ async def test_b_8_a_service_creates_many_at_once_once_each_and_refuses_what_it_
         "title, stream_url, stream_key",
         None,
         b"{SECRET",
+        b'{"title": "\xff", "stream_url": "rtmp://h/a", "stream_key": "SECRET"}',
+        b"[" * 100_000,
         b"",
     ]
 

@@ -1,0 +1,127 @@
+"""What the library says in words of Python arrives in words of the command line."""
+
+import asyncio
+import re
+import ssl
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from restream_async import NewRestream, RestreamClient, RestreamError, RetryPolicy
+from restream_async.cli.trouble import WORDS, told
+from restream_async.sandbox import Sandbox
+from tests.cli.kit import API_KEY, STREAM_URL
+
+NOWHERE = "http://127.0.0.1:9"
+EXAMPLE = "https://api.example.com"
+CERTIFICATE = Path(__file__).parents[1] / "client" / "self_signed.pem"
+NEW = NewRestream(video_id="v1", title="T", stream_url=STREAM_URL, stream_key="k", status=True)
+
+Fail = Callable[[str, pytest.MonkeyPatch], Coroutine[Any, Any, object]]
+
+
+def a_list(**settings: Any) -> Fail:  # noqa: ANN401 - those of a client
+    async def call(base_url: str, _: pytest.MonkeyPatch) -> None:
+        given = {"base_url": base_url, "project_id": "p1", "api_key": API_KEY, **settings}
+        async with RestreamClient(**given, retry=RetryPolicy(attempts=1)) as client:
+            await client.list("v1")
+
+    return call
+
+
+async def a_list_over_tls(_: str, patch: pytest.MonkeyPatch) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(CERTIFICATE)
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=context)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        await a_list(base_url=f"https://127.0.0.1:{port}")("", patch)
+
+
+async def a_list_through_a_proxy_that_wants_a_login(_: str, patch: pytest.MonkeyPatch) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        await a_list(base_url=EXAMPLE, proxy=f"http://127.0.0.1:{port}")("", patch)
+
+
+async def an_outage(_: str, patch: pytest.MonkeyPatch) -> None:
+    del patch
+    async with RestreamClient(
+        base_url=NOWHERE, project_id="p1", api_key=API_KEY, patience=0.2
+    ) as client:
+        report = await client.create_all([NEW])
+    report.raise_for_failures()
+
+
+async def a_damaged_journal(base_url: str, patch: pytest.MonkeyPatch) -> None:
+    await a_bulk_run(base_url, patch)
+    _spoil(Path("run.db"))
+    await a_bulk_run(base_url, patch)
+
+
+def _spoil(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:4096].ljust(20_000, b"?"))
+
+
+async def a_journal_of_another_service(base_url: str, patch: pytest.MonkeyPatch) -> None:
+    await a_bulk_run(base_url, patch)
+    await a_bulk_run(base_url.replace("127.0.0.1", "localhost"), patch)
+
+
+async def a_journal_of_another_project(base_url: str, patch: pytest.MonkeyPatch) -> None:
+    await a_bulk_run(base_url, patch)
+    await a_bulk_run(base_url, patch, project_id="p2")
+
+
+async def a_python_without_journals(base_url: str, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("restream_async.journal.store._NEEDED", "SELECT nonsense(1)")
+    await a_bulk_run(base_url, patch)
+
+
+async def a_bulk_run(base_url: str, _: pytest.MonkeyPatch, project_id: str = "p1") -> None:
+    async with RestreamClient(base_url=base_url, project_id=project_id, api_key=API_KEY) as client:
+        await client.create_all([NEW], journal="run.db")
+
+
+FAILURES: dict[str, Fail] = {
+    "check api_key and auth_scheme": a_list(api_key="wrong"),
+    "check base_url, project_id and the ids in the route": a_list(project_id="wrong"),
+    "check base_url and the network": an_outage,
+    "with ssl=… or": a_list_over_tls,
+    "into the URL of the proxy, as in": a_list_through_a_proxy_that_wants_a_login,
+    "run again with ensure=True": a_damaged_journal,
+    "run without a journal": a_python_without_journals,
+    "pass allow_http=True": a_list(base_url="http://api.example.com"),
+    "goes into api_key": a_list(base_url="https://user:pw@api.example.com"),
+    "base_url=…": a_list(base_url="?"),
+    "project_id=…": a_list(project_id=" p"),
+    "api_key=…": a_list(api_key="k "),
+    "auth_scheme=…": a_list(auth_scheme="two words"),
+    "proxy=…": a_list(base_url=EXAMPLE, proxy=NOWHERE),
+    "base_url": a_journal_of_another_service,
+    "project_id": a_journal_of_another_project,
+    "api_key": a_list(api_key="Bearer k"),
+    "auth_scheme": a_list(auth_scheme=""),
+}
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_each_word_of_python_that_is_translated_is_one_that_the_library_says(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((RestreamError, ExceptionGroup)) as caught:
+        asyncio.run(FAILURES[words](sandbox.base_url, monkeypatch))
+    error = caught.value.exceptions[0] if isinstance(caught.value, ExceptionGroup) else caught.value
+    assert isinstance(error, RestreamError)
+    assert re.search(rf"(?<![\w./]){re.escape(words)}(?![\w./])", str(error))
+    assert WORDS[words] in told(error)
+    assert not re.search(r"[a-z]_[a-z]|=…|=True", told(error))
