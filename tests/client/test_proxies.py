@@ -315,6 +315,20 @@ async def test_a_proxy_that_does_not_take_a_connection_in_time_is_named(
     assert str(error).endswith(f"; {CHECK_PROXY}")
 
 
+async def test_a_proxy_that_only_the_session_knows_is_told_from_the_service(
+    full_port: int,
+) -> None:
+    async with (
+        aiohttp.ClientSession(proxy=f"http://127.0.0.1:{full_port}") as session,
+        client_of(
+            RawServer(), base_url=f"https://{NAME}", session=session, timeout=SHORT, attempts=1
+        ) as client,
+    ):
+        error = await failure_of(client.create(new_restream()), AttemptTimeoutError)
+
+    assert str(error).startswith(f"no connection to the proxy within {SHORT:g} s: ")
+
+
 async def test_a_proxy_that_speaks_no_tls_in_time_is_named() -> None:
     with SilentServer() as proxy:
         async with client_of(
