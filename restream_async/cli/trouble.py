@@ -31,8 +31,8 @@ WORDS: Final = {
     "the id of the live video",
     "check base_url and the network": _CHECK_ADDRESS,
     "with ssl=… or": "with --ca-file or",
-    "into the URL of the proxy, as in": "into the URL of the proxy in the variable HTTPS_PROXY (or "
-    "HTTP_PROXY), as in",
+    "into the proxy URL, as in": "into the proxy URL in the variable HTTPS_PROXY (or HTTP_PROXY), "
+    "as in",
     "run again with ensure=True": "run again with --ensure",
     "run without a journal": "run with --no-journal",
     "pass allow_http=True": "pass --allow-http",

@@ -96,7 +96,7 @@ FAILURES: dict[str, Fail] = {
     "check base_url, project_id and the ids in the route": a_list(project_id="wrong"),
     "check base_url and the network": an_outage,
     "with ssl=… or": a_list_over_tls,
-    "into the URL of the proxy, as in": a_list_through_a_proxy_that_wants_a_login,
+    "into the proxy URL, as in": a_list_through_a_proxy_that_wants_a_login,
     "run again with ensure=True": a_damaged_journal,
     "run without a journal": a_python_without_journals,
     "pass allow_http=True": a_list(base_url="http://api.example.com"),
