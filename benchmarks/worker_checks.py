@@ -25,11 +25,11 @@ from restream_async import NewRestream
 from restream_async.sandbox import Sandbox
 from restream_async.worker.commands import encode
 from restream_async.worker.consumer import declare_consumer
-from restream_async.worker.names import Names
 from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
-from restream_async.worker.topology import declare_streams
-from tests.worker.fleet import WorkerProcess, all_done, stored_count
-from tests.worker.nats_server import NatsServer
+from restream_async.worker.streams import declare_streams
+from restream_async.worker.subjects import Subjects
+from tests.helpers.nats_server import NatsServer
+from tests.helpers.worker_fleet import WorkerProcess, all_done, stored_count
 
 LATENCY: Final = 0.2
 PLACES: Final = 16
@@ -101,8 +101,8 @@ async def _cost(folder: Path, way: Way, count: int) -> Cost:
     try:
         async with Sandbox(latency=LATENCY) as sandbox:
             jetstream = jetstream_of(connection)
-            await declare_streams(jetstream, Names())
-            await declare_consumer(jetstream, Names(), in_flight=PLACES, ack_wait=_ACK_WAIT)
+            await declare_streams(jetstream, Subjects())
+            await declare_consumer(jetstream, Subjects(), in_flight=PLACES, ack_wait=_ACK_WAIT)
             for number in range(count):
                 command = encode(_wanted(number, way.for_each_video))
                 await jetstream.publish("restreams.commands", command)

@@ -31,11 +31,12 @@ from nats.aio.client import Client
 from benchmarks import deadline
 from restream_async.sandbox import Fault, Faults, Sandbox
 from restream_async.worker.consumer import declare_consumer
-from restream_async.worker.names import Names
 from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
 from restream_async.worker.publishing import Publisher
-from restream_async.worker.topology import declare_streams
-from tests.worker.fleet import (
+from restream_async.worker.streams import declare_streams
+from restream_async.worker.subjects import Subjects
+from tests.helpers.nats_server import NatsServer
+from tests.helpers.worker_fleet import (
     BAD,
     WorkerProcess,
     all_done,
@@ -43,7 +44,6 @@ from tests.worker.fleet import (
     stored_count,
     wanted,
 )
-from tests.worker.nats_server import NatsServer
 
 COUNT: Final = 2000
 CAP: Final = 48
@@ -53,7 +53,7 @@ _PATIENCE: Final = 900.0
 """Seconds for one run."""
 _LATENCY: Final = 0.2
 _SLOW: Final = 1.0
-_NAMES: Final = Names()
+_NAMES: Final = Subjects()
 FAULTS: Final = Faults(
     before={Fault.INTERNAL_ERROR: 0.02, Fault.BACKEND_FETCH_FAILED: 0.02, Fault.RESET: 0.01},
     after={Fault.BACKEND_FETCH_FAILED: 0.04, Fault.RESET: 0.02, Fault.GARBAGE: 0.02},

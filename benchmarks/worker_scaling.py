@@ -29,11 +29,11 @@ from typing import Final, TypeAlias
 from benchmarks import deadline, progress
 from restream_async.sandbox import Sandbox
 from restream_async.worker.consumer import declare_consumer
-from restream_async.worker.names import Names
 from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
-from restream_async.worker.topology import declare_streams
-from tests.worker.fleet import WorkerProcess, publish_all, stored_count
-from tests.worker.nats_server import NatsServer
+from restream_async.worker.streams import declare_streams
+from restream_async.worker.subjects import Subjects
+from tests.helpers.nats_server import NatsServer
+from tests.helpers.worker_fleet import WorkerProcess, publish_all, stored_count
 
 Rates: TypeAlias = Mapping[int, Sequence[float]]
 """Creations a second, by the number of workers, one for each round."""
@@ -144,8 +144,8 @@ async def _rate(folder: Path, workers: int, count_each: int) -> float:
     try:
         async with Sandbox(latency=LATENCY) as sandbox:
             jetstream = jetstream_of(connection)
-            await declare_streams(jetstream, Names())
-            await declare_consumer(jetstream, Names(), in_flight=cap, ack_wait=_ACK_WAIT)
+            await declare_streams(jetstream, Subjects())
+            await declare_consumer(jetstream, Subjects(), in_flight=cap, ack_wait=_ACK_WAIT)
             await publish_all(connection, count_each * workers)
             os.environ["WORKER_LOG_LEVEL"] = "WARNING"
             processes = [

@@ -4,6 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from restream_async._bulk.report import BulkReport
+    from restream_async._retry.policy import RetryPolicy
     from restream_async.client import RestreamClient
     from restream_async.errors import (
         ApiError,
@@ -28,9 +30,7 @@ if TYPE_CHECKING:
         TransportError,
         UnauthorizedError,
     )
-    from restream_async.model import Created, Failed, NewRestream, Origin, Outcome, Restream
-    from restream_async.policy import RetryPolicy
-    from restream_async.report import BulkReport
+    from restream_async.models import Created, Failed, NewRestream, Origin, Outcome, Restream
 
     __version__: str
 
@@ -95,7 +95,7 @@ _ROOMS = {
         "TransportError",
         "UnauthorizedError",
     ),
-    "model": (
+    "models": (
         "Created",
         "Failed",
         "NewRestream",
@@ -103,8 +103,8 @@ _ROOMS = {
         "Outcome",
         "Restream",
     ),
-    "policy": ("RetryPolicy",),
-    "report": ("BulkReport",),
+    "_retry.policy": ("RetryPolicy",),
+    "_bulk.report": ("BulkReport",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 

@@ -10,32 +10,37 @@ from typing import Self, TypeVar
 import aiohttp
 from yarl import URL
 
-from restream_async import codec
-from restream_async.bookkeeping import Repeats
-from restream_async.bulk import BulkRun
-from restream_async.concurrency import to_the_end
-from restream_async.config import HoldsKey, InDoubt, Settings, check_limits
-from restream_async.create import Creator
-from restream_async.create_options import CHECK_FIRST, CHECK_RECENTLY, PLAIN, CreateOptions
-from restream_async.create_result import (
+from restream_async._bulk.journal_adapter import Repeats
+from restream_async._bulk.report import BulkReport
+from restream_async._bulk.run import BulkRun
+from restream_async._bulk.undo import Undo
+from restream_async._http import serialization
+from restream_async._http.messages import Api, Request
+from restream_async._http.transport import Tls, Transport
+from restream_async._journal import Identity, Journal
+from restream_async._operations.create import Creator
+from restream_async._operations.create_options import (
+    CHECK_FIRST,
+    CHECK_RECENTLY,
+    PLAIN,
+    CreateOptions,
+)
+from restream_async._operations.create_result import (
     CreateFailed,
     CreateSucceeded,
     outcome_of,
     restream_or_raise,
 )
-from restream_async.deletion import delete
-from restream_async.draining import UnderWay
+from restream_async._operations.delete import delete
+from restream_async._operations.draining import CallsInProgress
+from restream_async._retry.executor import RequestExecutor, unless_in_doubt, value_or_raise
+from restream_async._retry.policy import RetryPolicy
+from restream_async._util.clock import Timing
+from restream_async._util.tasks import run_to_completion
 from restream_async.errors import Call, ConfigurationError
-from restream_async.executor import RequestExecutor, unless_in_doubt, value_or_raise
-from restream_async.journal import Identity, Journal
-from restream_async.model import NewRestream, Outcome, Restream, Toggled
-from restream_async.policy import RetryPolicy
-from restream_async.report import BulkReport
+from restream_async.models import NewRestream, Outcome, Restream, Toggled
+from restream_async.settings import HoldsKey, InDoubt, Settings, check_limits
 from restream_async.stats import Stats
-from restream_async.timing import Timing
-from restream_async.transport import Tls, Transport
-from restream_async.undo import Undo
-from restream_async.wire import Api, Request
 
 _T = TypeVar("_T")
 
@@ -158,7 +163,7 @@ class RestreamClient(HoldsKey):
             secrets=settings.secrets,
         )
         self._creator = Creator(self._executor, self._api, in_doubt)
-        self._under_way = UnderWay(self._executor, self._transport.loop)
+        self._under_way = CallsInProgress(self._executor, self._transport.loop)
 
     def __repr__(self) -> str:
         """Return where the client works, never its key."""
@@ -216,7 +221,7 @@ class RestreamClient(HoldsKey):
 
         """
         self._claim("close")
-        await to_the_end(self._close)
+        await run_to_completion(self._close)
 
     async def _close(self) -> None:
         await self._transport.close()
@@ -308,7 +313,10 @@ class RestreamClient(HoldsKey):
         with self._accepted(request) as deadline:
             return value_or_raise(
                 await self._executor.send_with_retries(
-                    request, codec.toggled, deadline, on_failure=unless_in_doubt(_TOGGLE_NOTE)
+                    request,
+                    serialization.toggled,
+                    deadline,
+                    on_failure=unless_in_doubt(_TOGGLE_NOTE),
                 )
             )
 
@@ -325,7 +333,7 @@ class RestreamClient(HoldsKey):
         with self._accepted(self._api.delete(restream_id)) as deadline:
             return value_or_raise(await delete(self._executor, self._api, restream_id, deadline))
 
-    def _accepted(self, request: Request) -> UnderWay:
+    def _accepted(self, request: Request) -> CallsInProgress:
         if not self._under_way.accepts():
             raise self._under_way.refusal(request.call)
         return self._under_way

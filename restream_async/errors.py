@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from restream_async.redaction import clean
+from restream_async._util.redaction import clean
 
 _E = TypeVar("_E", bound="CallError")
 

@@ -20,13 +20,13 @@ from typing import Any, Final
 
 import pytest
 
+from restream_async._operations.draining import CallsInProgress, Run
+from restream_async._retry.deadline import Deadline
+from restream_async._retry.executor import RequestExecutor
+from restream_async._util.clock import Timing
 from restream_async.client import RestreamClient
-from restream_async.deadline import Deadline
-from restream_async.draining import Run, UnderWay
 from restream_async.errors import Call
-from restream_async.executor import RequestExecutor
 from restream_async.sandbox import Sandbox
-from restream_async.timing import Timing
 
 __all__ = ["instant_timing", "restream_client", "restream_sandbox"]
 
@@ -54,7 +54,7 @@ def instant_timing(seed: int = 0) -> Timing:
     )
 
 
-class _UnderWay(UnderWay):
+class _UnderWay(CallsInProgress):
     """Notes which event loop a client works on, and closes the client before that loop closes."""
 
     def __init__(self, executor: RequestExecutor, client: RestreamClient) -> None:

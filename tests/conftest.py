@@ -10,7 +10,7 @@ import aiohttp
 import aioresponses
 import pytest
 
-from tests.messages import messages, pytest_runtest_logreport, pytest_sessionfinish
+from tests.helpers.message_index import messages, pytest_runtest_logreport, pytest_sessionfinish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -33,10 +33,10 @@ from restream_async import (
     RetryPolicy,
     TransportError,
 )
-from restream_async.bulk import BulkRun
-from restream_async.model import Toggled
+from restream_async._bulk.run import BulkRun
+from restream_async._util.clock import Timing
+from restream_async.models import Toggled
 from restream_async.stats import Stats
-from restream_async.timing import Timing
 
 NEW = NewRestream(
     video_id="v1",

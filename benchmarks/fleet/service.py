@@ -9,17 +9,17 @@ from typing import Final
 
 import attrs
 
-from restream_async.wire import NoReply, Reply, Request
+from restream_async._http.messages import NoResponse, Request, Response
 
 WIRE: Final = 0.01
 """Seconds there and back, on average. Each way takes up to a half more or less than half of it, so
 that what is sent in the same moment arrives in any order."""
 
-_NOTHING_THERE: Final = Reply(
+_NOTHING_THERE: Final = Response(
     status=HTTPStatus.OK, body=json.dumps({"success": True, "result": []}).encode()
 )
 # As Varnish has it.
-_UNAVAILABLE: Final = Reply(
+_UNAVAILABLE: Final = Response(
     status=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": "5"}, body=b""
 )
 _CREATED: Final = HTTPStatus.CREATED
@@ -52,8 +52,8 @@ class Service:
     arrived: list[float] = attrs.field(factory=list[float])
     posts: list[float] = attrs.field(factory=list[float])
     _busy: int = 0
-    _waiting: deque[tuple[Request, asyncio.Future[Reply]]] = attrs.field(
-        factory=deque[tuple[Request, "asyncio.Future[Reply]"]]
+    _waiting: deque[tuple[Request, asyncio.Future[Response]]] = attrs.field(
+        factory=deque[tuple[Request, "asyncio.Future[Response]"]]
     )
 
     def leave(self) -> None:
@@ -64,13 +64,13 @@ class Service:
         """Be there again."""
         self.gone = False
 
-    def send(self, request: Request) -> asyncio.Future[Reply]:
+    def send(self, request: Request) -> asyncio.Future[Response]:
         """Put a request on its way, and return its answer to come."""
-        answer: asyncio.Future[Reply] = self.loop.create_future()
+        answer: asyncio.Future[Response] = self.loop.create_future()
         self.loop.call_later(self._way(), self._arrive, request, answer)
         return answer
 
-    def _arrive(self, request: Request, answer: asyncio.Future[Reply]) -> None:
+    def _arrive(self, request: Request, answer: asyncio.Future[Response]) -> None:
         self.arrived.append(self.loop.time())
         if request.method != "GET":
             self.posts.append(self.loop.time())
@@ -86,11 +86,11 @@ class Service:
         else:
             self._reply(answer, _UNAVAILABLE)
 
-    def _begin(self, request: Request, answer: asyncio.Future[Reply]) -> None:
+    def _begin(self, request: Request, answer: asyncio.Future[Response]) -> None:
         work = self.latency * (1 + self.spread * (2 * self.chance() - 1))
         self.loop.call_later(work, self._finish, request, answer)
 
-    def _finish(self, request: Request, answer: asyncio.Future[Reply]) -> None:
+    def _finish(self, request: Request, answer: asyncio.Future[Response]) -> None:
         # Work is finished also for those who have left.
         self._reply(answer, _created(request))
         while self._waiting:
@@ -100,22 +100,22 @@ class Service:
                 return
         self._busy -= 1
 
-    def _reply(self, answer: asyncio.Future[Reply], reply: Reply) -> None:
+    def _reply(self, answer: asyncio.Future[Response], reply: Response) -> None:
         self.loop.call_later(self._way(), _deliver, answer, reply)
 
     def _way(self) -> float:
         return WIRE / 2 * (0.5 + self.chance())
 
 
-def _deliver(answer: asyncio.Future[Reply], reply: Reply) -> None:
+def _deliver(answer: asyncio.Future[Response], reply: Response) -> None:
     if not answer.done():
         answer.set_result(reply)
 
 
-def _created(request: Request) -> Reply:
+def _created(request: Request) -> Response:
     # What was asked for, with an id: the answers of thousands of seconds are not worth a parser.
     asked = request.body or b"{}"
-    return Reply(_CREATED, body=b'{"success":true,"result":{"id":1,%b}' % asked[1:])
+    return Response(_CREATED, body=b'{"success":true,"result":{"id":1,%b}' % asked[1:])
 
 
 @attrs.define(eq=False)
@@ -130,7 +130,7 @@ class Wire:
     latencies: list[float] = attrs.field(factory=list[float])
     """Seconds that the answer of each took."""
 
-    async def send(self, request: Request, timeout: float) -> Reply | NoReply:  # noqa: ASYNC109 - of one attempt
+    async def send(self, request: Request, timeout: float) -> Response | NoResponse:  # noqa: ASYNC109 - of one attempt
         """Exchange a request for an answer."""
         clock = self.service.loop.time
         request.sent = request.method != "GET"

@@ -22,12 +22,12 @@ from benchmarks.fleet.service import WIRE, Service, Wire
 from benchmarks.inputs import restreams
 from benchmarks.suite import Figures
 from restream_async import NewRestream, RetryPolicy
-from restream_async.bulk import BulkRun
-from restream_async.create import Creator
-from restream_async.executor import RequestExecutor
-from restream_async.timing import Timing
-from restream_async.wire import Api
-from tests.unit.simulated_time import simulated
+from restream_async._bulk.run import BulkRun
+from restream_async._http.messages import Api
+from restream_async._operations.create import Creator
+from restream_async._retry.executor import RequestExecutor
+from restream_async._util.clock import Timing
+from tests.helpers.simulated_time import simulated
 
 _STEP: Final = 0.5
 _REPORT: Final = 20

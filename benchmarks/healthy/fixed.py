@@ -5,12 +5,12 @@ All that depends on how the library's limit looks inside is here.
 
 from benchmarks.terms import IN_FLIGHT
 from restream_async import RetryPolicy
-from restream_async.adaptive_limit import AdaptiveLimit, Signal
-from restream_async.concurrency_limiter import ConcurrencyLimiter
-from restream_async.executor import Exchange, RequestExecutor
-from restream_async.outage import Outage
-from restream_async.rate_limit import RateLimit
-from restream_async.timing import Timing
+from restream_async._load.adaptive_limit import AdaptiveLimit, Signal
+from restream_async._load.circuit_breaker import CircuitBreaker
+from restream_async._load.concurrency_limiter import ConcurrencyLimiter
+from restream_async._load.rate_limit import RateLimit
+from restream_async._retry.executor import Exchange, RequestExecutor
+from restream_async._util.clock import Timing
 
 
 class _FixedLimit(AdaptiveLimit):
@@ -31,7 +31,7 @@ def caller_with_fixed_limit(
     exchange: Exchange, *, patience: float, policy: RetryPolicy, timing: Timing, timeout: float
 ) -> RequestExecutor:
     """Return what `RequestExecutor.over` returns, but always with 64 requests in flight."""
-    outage = Outage(patience, timing.now, timing.random, longest_pause=policy.longest_wait)
+    outage = CircuitBreaker(patience, timing.now, timing.random, longest_pause=policy.longest_wait)
     limiter = ConcurrencyLimiter(
         _FixedLimit(IN_FLIGHT, start=IN_FLIGHT), RateLimit(timing.now), outage, timing.sleep
     )

@@ -14,15 +14,15 @@ from benchmarks.healthy.scenes import RateScene, Scene
 from benchmarks.inputs import restreams
 from benchmarks.terms import IN_FLIGHT
 from restream_async import Created, NewRestream, RetryPolicy
-from restream_async.bulk import BulkRun
-from restream_async.create import Creator
-from restream_async.create_result import CreateSucceeded
-from restream_async.executor import Exchange, RequestExecutor
+from restream_async._bulk.run import BulkRun
+from restream_async._http.messages import Api, NoResponse, Request, Response
+from restream_async._operations.create import Creator
+from restream_async._operations.create_result import CreateSucceeded
+from restream_async._retry.executor import Exchange, RequestExecutor
+from restream_async._util.clock import Timing
 from restream_async.sandbox import Sandbox
-from restream_async.sandbox.calls import read_call
-from restream_async.timing import Timing
-from restream_async.wire import Api, NoReply, Reply, Request
-from tests.unit.simulated_time import now, simulated
+from restream_async.sandbox.requests import read_call
+from tests.helpers.simulated_time import now, simulated
 
 _ROUND_TRIP: Final = 0.001
 """Seconds that each request and its answer are on the way."""
@@ -94,7 +94,7 @@ class _Service(Sandbox):
 
     closed = ""
 
-    async def send(self, request: Request, timeout: float) -> Reply | NoReply:  # noqa: ASYNC109 - the protocol's
+    async def send(self, request: Request, timeout: float) -> Response | NoResponse:  # noqa: ASYNC109 - the protocol's
         """Exchange a request for an answer."""
         call = read_call(request.method, request.path)
         request.sent = request.method != "GET"
@@ -105,11 +105,11 @@ class _Service(Sandbox):
                 await asyncio.sleep(_ROUND_TRIP)
                 reply = await self._serve(call, self.api_key, request.body or b"")
         except TimeoutError:
-            return NoReply(detail="no answer", sent=request.sent, timed_out=True)
+            return NoResponse(detail="no answer", sent=request.sent, timed_out=True)
         finally:
             tally.left()
         status, headers = _read_head(reply.head)
-        return Reply(status=status, headers=headers, body=reply.body)
+        return Response(status=status, headers=headers, body=reply.body)
 
 
 @lru_cache

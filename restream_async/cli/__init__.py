@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from restream_async.cli.hints import install
-from restream_async.cli.streams import let_go_of_streams, prepare_streams
+from restream_async.cli.standard_streams import let_go_of_streams, prepare_streams
 
 _EXTRA = frozenset({"typer", "rich"})
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)

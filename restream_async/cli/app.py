@@ -6,18 +6,18 @@ from typing import Annotated, Final
 import typer
 
 from restream_async import RestreamError
-from restream_async.cli.bulk import bulk
-from restream_async.cli.demo import demo
-from restream_async.cli.enqueue import enqueue
+from restream_async.cli.commands.bulk import bulk
+from restream_async.cli.commands.demo import demo
+from restream_async.cli.commands.enqueue import enqueue
+from restream_async.cli.commands.sandbox import sandbox
+from restream_async.cli.commands.single import create, delete, list_, toggle
+from restream_async.cli.commands.undo import undo
+from restream_async.cli.commands.worker import asyncapi, worker
+from restream_async.cli.console import say_error
+from restream_async.cli.errors import CliError, ExitCode, code_of, told, why
 from restream_async.cli.hints import PROGRAM, program
 from restream_async.cli.narrow import Command, Group
-from restream_async.cli.one import create, delete, list_, toggle
-from restream_async.cli.sandbox import sandbox
-from restream_async.cli.screen import say_error
-from restream_async.cli.trouble import ExitCode, Trouble, code_of, told, why
-from restream_async.cli.undo import undo
 from restream_async.cli.usage import say_usage
-from restream_async.cli.worker import asyncapi, worker
 
 app = typer.Typer(
     name=PROGRAM,
@@ -92,7 +92,7 @@ def _run(arguments: Sequence[str]) -> int:
         return ExitCode.USAGE
     except typer.Abort:
         say_error("the input ended before there was an answer; nothing was done")
-    except Trouble as trouble:
+    except CliError as trouble:
         say_error(str(trouble))
         return trouble.code
     except RestreamError as error:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Final
 
 from restream_async import ConfigurationError, RestreamClient, RetryPolicy
+from restream_async.cli.errors import CliError, told, why
 from restream_async.cli.hints import command
 from restream_async.cli.options import ConnectionOptions
 from restream_async.cli.secrets import secret_in
-from restream_async.cli.trouble import Trouble, told, why
-from restream_async.config import InDoubt
+from restream_async.settings import InDoubt
 
 _API_KEY: Final = "RESTREAM_API_KEY"
 
@@ -27,7 +27,7 @@ def client_for(  # noqa: PLR0913 - one keyword for each setting
     """Return a client; nothing is sent yet.
 
     Raises:
-        Trouble: a setting is missing or malformed.
+        CliError: a setting is missing or malformed.
 
     """
     _refuse_if_missing(options)
@@ -52,7 +52,7 @@ def client_for(  # noqa: PLR0913 - one keyword for each setting
         )
     except ConfigurationError as error:
         sentence = told(error)
-    raise Trouble(sentence)
+    raise CliError(sentence)
 
 
 def _trusting(path: Path) -> ssl.SSLContext:
@@ -62,7 +62,7 @@ def _trusting(path: Path) -> ssl.SSLContext:
         problem = "it holds no certificate in PEM, or a damaged one"
     except OSError as error:
         problem = why(error)
-    raise Trouble(f"cannot read certificate authorities from {path}: {problem}")
+    raise CliError(f"cannot read certificate authorities from {path}: {problem}")
 
 
 def _refuse_if_missing(options: ConnectionOptions) -> None:
@@ -74,7 +74,7 @@ def _refuse_if_missing(options: ConnectionOptions) -> None:
     }
     missing = [way for way, value in ways.items() if not value]
     if missing:
-        raise Trouble(
+        raise CliError(
             f"the service is not configured: set {', '.join(missing)}; to try things out without "
             f"one, run `{command('sandbox')}` in another shell"
         )

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from restream_async.stray_characters import named
-from restream_async.text_files import foreign_encoding
+from restream_async._util.stray_characters import named
+from restream_async._util.text_files import foreign_encoding
 
 GZIP: Final = b"\x1f\x8b"
 

@@ -14,10 +14,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from restream_async.cli.pace import Meter, Snapshot
-from restream_async.cli.screen import LOG_EVERY, is_lively, lasting, say, time_of_day
+from restream_async.cli.console import LOG_EVERY, is_lively, lasting, say, time_of_day
+from restream_async.cli.errors import trouble_of_service
+from restream_async.cli.progress_state import Meter, Snapshot
 from restream_async.cli.totals import Totals
-from restream_async.cli.trouble import trouble_of_service
 from restream_async.stats import Stats
 
 _LIVE_EVERY: Final = 0.125

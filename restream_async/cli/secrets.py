@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from restream_async.cli.screen import console_on
-from restream_async.cli.trouble import ExitCode, Trouble, why
-from restream_async.text_files import NoTextError, text_of_file
+from restream_async._util.text_files import NoTextError, text_of_file
+from restream_async.cli.console import console_on
+from restream_async.cli.errors import CliError, ExitCode, why
 
 STREAM_KEY_VARIABLE: Final = "RESTREAM_STREAM_KEY"
 
@@ -26,7 +26,7 @@ def secret_in(path: Path, what: str) -> str:
     A byte order mark at its start and its last line break belong to the file, not to the secret.
 
     Raises:
-        Trouble: there is none, or it cannot be read.
+        CliError: there is none, or it cannot be read.
 
     """
     name = "standard input" if path == _STDIN else str(path)
@@ -37,15 +37,15 @@ def secret_in(path: Path, what: str) -> str:
             with path.open("rb") as file:
                 data = file.read(_LONGEST + 1)
     except OSError as error:
-        raise Trouble(f"cannot read {what} from {name}: {why(error)}") from None
+        raise CliError(f"cannot read {what} from {name}: {why(error)}") from None
     if len(data) > _LONGEST:
-        raise Trouble(f"{name} is too long to hold {what}: is it the right file?")
+        raise CliError(f"{name} is too long to hold {what}: is it the right file?")
     try:
         secret = text_of_file(data)
     except NoTextError as error:
-        raise Trouble(f"{name} should hold {what}, but {error}: is it the right file?") from None
+        raise CliError(f"{name} should hold {what}, but {error}: is it the right file?") from None
     if not secret:
-        raise Trouble(f"{name} is empty: it should hold {what}")
+        raise CliError(f"{name} is empty: it should hold {what}")
     return secret
 
 
@@ -58,7 +58,7 @@ def stream_key(path: Path | None) -> str:
     """Return the stream key: from a file, else the environment, else asked for on a terminal.
 
     Raises:
-        Trouble: there is none, or Ctrl-C was the answer.
+        CliError: there is none, or Ctrl-C was the answer.
 
     """
     if path is not None:
@@ -71,8 +71,8 @@ def stream_key(path: Path | None) -> str:
         except KeyboardInterrupt:
             # The cursor stands behind the question.
             console_on(sys.stderr).print()
-        raise Trouble("interrupted: nothing was created", ExitCode.INTERRUPTED)
-    raise Trouble(
+        raise CliError("interrupted: nothing was created", ExitCode.INTERRUPTED)
+    raise CliError(
         f"the stream key is missing: set {STREAM_KEY_VARIABLE}, or pass --stream-key-file PATH "
         "(- for standard input)"
     )

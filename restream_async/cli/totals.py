@@ -13,8 +13,8 @@ from restream_async import (
     OutcomeUnknownError,
     RestreamError,
 )
+from restream_async._bulk.report import BulkCounts
 from restream_async.errors import ApiError, CertificateError, NotSentError, ProxyError
-from restream_async.report import BulkCounts
 
 _UNSENT: Final = (NotSentError, JournalError, CertificateError, ProxyError, OutageError)
 

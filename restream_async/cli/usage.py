@@ -4,8 +4,8 @@ from typing import Any, Final
 
 import typer
 
+from restream_async.cli.console import say_error
 from restream_async.cli.hints import program
-from restream_async.cli.screen import say_error
 
 # What typer says to programmers.
 _WORDS: Final = {

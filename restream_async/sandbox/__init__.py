@@ -1,8 +1,8 @@
 """The service in miniature: all its endpoints, seeded faults, on a loopback port."""
 
-from .counts import Counts, FaultCounts
-from .faults import Fault, Faults
-from .server import Latency, Sandbox
-from .store import Stored
+from restream_async.sandbox.counts import Counts, FaultCounts
+from restream_async.sandbox.faults import Fault, Faults
+from restream_async.sandbox.restream_store import Stored
+from restream_async.sandbox.server import Latency, Sandbox
 
 __all__ = ["Counts", "Fault", "FaultCounts", "Faults", "Latency", "Sandbox", "Stored"]

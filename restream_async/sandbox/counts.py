@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .calls import Endpoint
-from .plan import Mishap, Phase
+from restream_async.sandbox.fault_schedule import Phase, ScheduledFault
+from restream_async.sandbox.requests import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .faults import Fault
+    from restream_async.sandbox.faults import Fault
 
 
 @attrs.frozen(kw_only=True)
@@ -58,7 +58,7 @@ class Counts:
     """The highest `in_flight` so far."""
 
 
-class Tally:
+class CountsRecorder:
     """Counts as it goes."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class Tally:
         self._in_flight = 0
         self._max_in_flight = 0
         self._calls: Counter[Endpoint] = Counter()
-        self._mishaps: Counter[Mishap] = Counter()
+        self._mishaps: Counter[ScheduledFault] = Counter()
 
     def arrived(self, endpoint: Endpoint) -> None:
         """Note a request that has come in."""
@@ -80,7 +80,7 @@ class Tally:
         """Note a request that is answered, or whose client has gone."""
         self._in_flight -= 1
 
-    def struck(self, mishap: Mishap) -> None:
+    def struck(self, mishap: ScheduledFault) -> None:
         """Note a fault."""
         self._mishaps[mishap] += 1
 

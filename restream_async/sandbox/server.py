@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from aiohttp import web
 
-from .answer import Answer
-from .calls import Endpoint, read_call
-from .capacity import Capacity
-from .faults import Faults
-from .rate import RateLimit
-from .replies import too_many_requests
-from .service import Service
-from .thread import LoopThread
-from .timers import Timers
+from restream_async.sandbox.capacity import Capacity
+from restream_async.sandbox.faults import Faults
+from restream_async.sandbox.rate_limit import RateLimit
+from restream_async.sandbox.requests import Endpoint, read_call
+from restream_async.sandbox.response_writer import ResponseWriter
+from restream_async.sandbox.responses import too_many_requests
+from restream_async.sandbox.service import Service
+from restream_async.sandbox.thread import LoopThread
+from restream_async.sandbox.timers import Timers
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from .calls import Call
-    from .capacity import Place
-    from .counts import Counts
-    from .replies import Reply
-    from .store import Ids, Stored
+    from restream_async.sandbox.capacity import Place
+    from restream_async.sandbox.counts import Counts
+    from restream_async.sandbox.requests import SandboxRequest
+    from restream_async.sandbox.responses import SandboxResponse
+    from restream_async.sandbox.restream_store import Ids, Stored
 
 T = TypeVar("T")
 Latency = float | Callable[[random.Random], float]
@@ -294,9 +294,11 @@ class Sandbox:
             reply = await self._serve(call, authorization, body)
         finally:
             self._service.tally.left()
-        return Answer(reply, keep_alive=request.keep_alive)
+        return ResponseWriter(reply, keep_alive=request.keep_alive)
 
-    async def _serve(self, call: Call, authorization: str, body: bytes) -> Reply:
+    async def _serve(
+        self, call: SandboxRequest, authorization: str, body: bytes
+    ) -> SandboxResponse:
         if self.outage:
             return self._service.unavailable()
         if wait := self._rate.take(asyncio.get_running_loop().time()):
@@ -313,25 +315,27 @@ class Sandbox:
             place.let_go()
         return reply
 
-    async def _too_many(self, call: Call, wait: float) -> Reply:
+    async def _too_many(self, call: SandboxRequest, wait: float) -> SandboxResponse:
         self._service.tally.limited += 1
         retry_after = self.rate_limit_retry_after
         reply = too_many_requests(str(math.ceil(wait)) if retry_after == EXACT else retry_after)
         seconds = self._draw(call)
         return await self._timers.work(seconds, lambda: reply) if seconds else reply
 
-    def _draw(self, call: Call) -> float:
+    def _draw(self, call: SandboxRequest) -> float:
         latency = self._latency
         if call.endpoint is Endpoint.LIST and self._list_latency is not None:
             latency = self._list_latency
         return latency(self._random) if callable(latency) else latency
 
-    async def _answer(self, call: Call, authorization: str, body: bytes, place: Place) -> Reply:
+    async def _answer(
+        self, call: SandboxRequest, authorization: str, body: bytes, place: Place
+    ) -> SandboxResponse:
         seconds = self._draw(call)
         if not seconds:
             return self._service.answer(call, authorization, body, self._timers.commit)
 
-        def work() -> Reply:
+        def work() -> SandboxResponse:
             place.let_go()
             return self._service.answer(call, authorization, body, self._timers.commit)
 

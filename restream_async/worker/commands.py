@@ -9,10 +9,10 @@ from typing import Final, TypeAlias, cast
 
 import attrs
 
-from restream_async import codec
+from restream_async._http import serialization
+from restream_async._util.redaction import redact_values, url_secrets
 from restream_async.errors import InvalidRestreamError
-from restream_async.model import NewRestream
-from restream_async.redaction import redact_values, url_secrets
+from restream_async.models import NewRestream
 
 LARGEST: Final = 1024 * 1024
 """Bytes of a message; also the largest that a NATS server takes where nobody changed it."""
@@ -48,8 +48,8 @@ def decode(data: bytes) -> list[Item] | Unusable:
     if len(data) > LARGEST:
         return Unusable(f"it is too large: {len(data):,} bytes, at most {LARGEST:,} are taken")
     try:
-        value = codec.parse(data)
-    except codec.UnreadableError as error:
+        value = serialization.parse(data)
+    except serialization.UnreadableError as error:
         return Unusable(str(error))
     if not isinstance(value, list):
         return [_item(value)]
@@ -64,8 +64,8 @@ def decode(data: bytes) -> list[Item] | Unusable:
 def encode(restreams: NewRestream | Iterable[NewRestream]) -> bytes:
     """Return the message that asks for one restream, or for several of them."""
     if isinstance(restreams, NewRestream):
-        return codec.to_json(restreams)
-    return b"[" + b",".join(map(codec.to_json, restreams)) + b"]"
+        return serialization.to_json(restreams)
+    return b"[" + b",".join(map(serialization.to_json, restreams)) + b"]"
 
 
 def _item(value: object) -> Item:
@@ -73,9 +73,9 @@ def _item(value: object) -> Item:
         return Unusable("it is no object with the fields of a restream")
     fields = cast("dict[str, object]", value)
     try:
-        return codec.new_restream(fields)
+        return serialization.new_restream(fields)
     except InvalidRestreamError as error:
-        reason = codec.in_json_names(error)
+        reason = serialization.in_json_names(error)
     return Unusable(reason, *_readable(fields))
 
 

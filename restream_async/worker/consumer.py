@@ -24,9 +24,9 @@ from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
 
 from restream_async.errors import ConfigurationError, RestreamError
 from restream_async.worker.handling import REDELIVERY, UNTRIED
-from restream_async.worker.names import Names
 from restream_async.worker.nats_options import UNREACHABLE, explained
-from restream_async.worker.topology import compare
+from restream_async.worker.streams import compare
+from restream_async.worker.subjects import Subjects
 
 IN_FLIGHT: Final = 64
 ACK_WAIT: Final = 30.0
@@ -66,7 +66,7 @@ class Consumer:
 
 async def declare_consumer(
     jetstream: JetStreamContext,
-    names: Names,
+    names: Subjects,
     *,
     in_flight: int | None = None,
     ack_wait: float | None = None,
@@ -124,7 +124,7 @@ async def declare_consumer(
     )
 
 
-async def missing(jetstream: JetStreamContext, consumers: Iterable[Names]) -> str:
+async def missing(jetstream: JetStreamContext, consumers: Iterable[Subjects]) -> str:
     """Return what of that which workers need is not there any more; empty: all is, or may be.
 
     Args:
@@ -150,7 +150,7 @@ async def missing(jetstream: JetStreamContext, consumers: Iterable[Names]) -> st
 
 async def _found_or_made(
     jetstream: JetStreamContext,
-    names: Names,
+    names: Subjects,
     wanted: ConsumerConfig,
     sleep: Callable[[float], Awaitable[object]],
 ) -> ConsumerConfig:

@@ -16,6 +16,8 @@ from typing import Final, Literal, Protocol
 
 import attrs
 
+from restream_async._retry.classification import Classification, classify_status
+from restream_async._retry.policy import RetryPolicy
 from restream_async.errors import (
     ApiError,
     CertificateError,
@@ -26,10 +28,8 @@ from restream_async.errors import (
     RestreamError,
     UnauthorizedError,
 )
-from restream_async.model import Created, Failed, NewRestream, Outcome
-from restream_async.policy import RetryPolicy
+from restream_async.models import Created, Failed, NewRestream, Outcome
 from restream_async.stats import Stats
-from restream_async.verdict import Verdict, verdict_of
 from restream_async.worker.commands import Item, Unusable, decode
 
 REDELIVERY: Final = RetryPolicy(attempts=8, base=1.0, cap=10.0)
@@ -261,7 +261,7 @@ def is_final(error: RestreamError) -> bool:
     A key that is refused says nothing about the restream: with the right one it may be created.
     """
     if isinstance(error, ApiError):
-        return verdict_of(error.status) is Verdict.REFUSED and not _refuses_key(error)
+        return classify_status(error.status) is Classification.REFUSED and not _refuses_key(error)
     return isinstance(error, InvalidRestreamError)
 
 

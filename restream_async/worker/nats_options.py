@@ -16,12 +16,12 @@ import nkeys  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTyp
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
+from restream_async._util.redaction import redact
+from restream_async._util.stray_characters import stray
+from restream_async._util.text_files import NoTextError, text_of_file
 from restream_async.errors import ConfigurationError
-from restream_async.redaction import redact
-from restream_async.stray_characters import stray
-from restream_async.text_files import NoTextError, text_of_file
-from restream_async.worker.insisting import InsistingClient
-from restream_async.worker.names import FILE_VARIABLES, URL_VARIABLE
+from restream_async.worker.subjects import FILE_VARIABLES, URL_VARIABLE
+from restream_async.worker.tls_only import TlsOnlyClient
 
 UNREACHABLE: Final = (nats.errors.Error, OSError, TimeoutError)
 """What nats-py raises where the server does not answer, or not as it should."""
@@ -182,7 +182,7 @@ class NatsOptions:
             last.append(str(error) or type(error).__name__)
 
         extra = self._security()
-        connection = InsistingClient() if self.wants_tls else Client()
+        connection = TlsOnlyClient() if self.wants_tls else Client()
         try:
             await connection.connect(  # pyright: ignore[reportUnknownMemberType] - untyped keywords
                 self.servers,

@@ -16,10 +16,10 @@ from restream_async.client import RestreamClient
 from restream_async.worker.consumer import GoneError, missing
 from restream_async.worker.handling import Handled, Handler
 from restream_async.worker.lease import Lease, LostError
-from restream_async.worker.names import LOOK_FIRST
 from restream_async.worker.nats_options import UNREACHABLE, jetstream_of
-from restream_async.worker.plan import Plan
 from restream_async.worker.reports import Report, Source, reports, summary
+from restream_async.worker.settings import WorkerSettings
+from restream_async.worker.subjects import LOOK_FIRST
 from restream_async.worker.tasks import before, end
 
 GIVING_BACK: Final = 1.0
@@ -40,7 +40,7 @@ Work: TypeAlias = Callable[[Msg], Awaitable[Handled]]
 class Worker:
     """What the places of a process share."""
 
-    def __init__(self, plan: Plan, open_client: Callable[[], RestreamClient]) -> None:
+    def __init__(self, plan: WorkerSettings, open_client: Callable[[], RestreamClient]) -> None:
         """Work as `plan` says; the client is opened by `lifespan`."""
         self.plan = plan
         self._open_client = open_client

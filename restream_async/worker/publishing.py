@@ -21,11 +21,11 @@ import nats.errors
 import nats.js.errors
 from nats.js import JetStreamContext
 
-from restream_async.existence import key_of
-from restream_async.model import NewRestream
+from restream_async._operations.existence import key_of
+from restream_async.models import NewRestream
 from restream_async.worker.commands import encode
-from restream_async.worker.names import LOOK_FIRST
 from restream_async.worker.nats_options import UNREACHABLE
+from restream_async.worker.subjects import LOOK_FIRST
 
 # So many wait for their confirmation at once.
 _UNDER_WAY: Final = 256

@@ -10,9 +10,9 @@ from typing import Any, Final
 
 import attrs
 
+from restream_async._util.redaction import clean, redact, redact_values
 from restream_async.errors import ApiError
-from restream_async.model import Created, NewRestream, Origin
-from restream_async.redaction import clean, redact, redact_values
+from restream_async.models import Created, NewRestream, Origin
 from restream_async.worker.commands import Item
 from restream_async.worker.handling import Handled, Refused
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from restream_async.model import Failed
+from restream_async.models import Failed
 from restream_async.worker.commands import LARGEST
 from restream_async.worker.handling import Client, is_final
 from restream_async.worker.webhooks import Destination, UnusableEventError, restreams_for

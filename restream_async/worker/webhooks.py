@@ -22,10 +22,10 @@ from typing import Any, Final, cast
 
 import attrs
 
-from restream_async import codec
+from restream_async._http import serialization
+from restream_async._util.text_files import text_of_file
 from restream_async.errors import ConfigurationError, InvalidRestreamError
-from restream_async.model import NewRestream, check_identifier
-from restream_async.text_files import text_of_file
+from restream_async.models import NewRestream, check_identifier
 from restream_async.worker.commands import LARGEST
 
 CREATED: Final = "live.video.created"
@@ -115,8 +115,8 @@ def restreams_for(data: bytes, destinations: Sequence[Destination]) -> list[NewR
     if len(data) > LARGEST:
         raise UnusableEventError("the event is too large")
     try:
-        event = codec.parse(data)
-    except codec.UnreadableError as error:
+        event = serialization.parse(data)
+    except serialization.UnreadableError as error:
         problem = str(error)
         event = None
     else:

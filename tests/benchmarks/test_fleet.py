@@ -17,8 +17,8 @@ from benchmarks.fleet.simulation import simulate
 from benchmarks.fleet.targets import Target
 from benchmarks.inputs import restreams
 from benchmarks.suite import Figures
-from restream_async.wire import Api, Reply, Request
-from tests.unit.simulated_time import now, simulated
+from restream_async._http.messages import Api, Request, Response
+from tests.helpers.simulated_time import now, simulated
 
 _CLIENTS = 60
 _SMALL = {
@@ -103,7 +103,7 @@ def _at(moment: float, status: int) -> tuple[int, float]:
 
 async def _answered(answer: Coroutine[Any, Any, Any]) -> tuple[int, float]:
     reply = await answer
-    assert isinstance(reply, Reply)
+    assert isinstance(reply, Response)
     return _at(now(), reply.status)
 
 

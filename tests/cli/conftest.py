@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from restream_async.sandbox import Sandbox
-from tests.cli.kit import API_KEY, Cli, sandbox_beside
+from tests.helpers.command_line import API_KEY, Cli, sandbox_beside
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not wait for late commits at the end of a run."""
-    monkeypatch.setattr("restream_async.aftercare.GRACE", 0.0)
+    monkeypatch.setattr("restream_async._bulk.reconciliation.GRACE", 0.0)
 
 
 @pytest.fixture

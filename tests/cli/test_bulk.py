@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from restream_async.cli import checking, main
+from restream_async.cli import input_check, main
 from restream_async.cli.progress import PlainDisplay
 from restream_async.sandbox import Fault, Faults, Sandbox
-from tests.cli.kit import (
+from tests.helpers.command_line import (
     HEADER,
     SECRETS,
     STREAM_KEY,
@@ -195,14 +195,14 @@ def test_a_dry_run_finds_bad_lines_too(cli: Cli, file: Path) -> None:
 def test_very_many_videos_are_not_counted_to_the_end(
     cli: Cli, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checking, "_MOST_VIDEOS", 1)
+    monkeypatch.setattr(input_check, "_MOST_VIDEOS", 1)
     assert "3 restreams for more than 1 live videos" in cli("bulk", file, "--dry-run").err
 
 
 def test_on_a_terminal_a_long_check_says_how_far_it_is(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checking, "_TELL_EVERY", 1)
+    monkeypatch.setattr(input_check, "_TELL_EVERY", 1)
     with pseudo_terminal(monkeypatch) as screen:
         assert main(["bulk", str(file), "--dry-run"]) == 0
     assert "Checking the input: 3 so far" in screen()
@@ -528,9 +528,9 @@ def test_on_one_terminal_all_outcomes_that_were_asked_for_stand_above_the_progre
 def test_when_the_service_is_gone_it_says_so_and_gives_up_when_patience_ends(
     cli: Cli, sandbox: Sandbox, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("restream_async.policy.RetryPolicy.wait", at_once)
+    monkeypatch.setattr("restream_async._retry.policy.RetryPolicy.wait", at_once)
     monkeypatch.setattr(PlainDisplay, "every", 0.05)
-    monkeypatch.setattr("restream_async.outage._SILENCE", 0.3)
+    monkeypatch.setattr("restream_async._load.circuit_breaker._SILENCE", 0.3)
     # Far more than can be sent before it is plain that the service is gone.
     file.write_text(csv_of(2000))
     sandbox.outage = True

@@ -6,15 +6,15 @@ import pytest
 import trustme
 
 from restream_async.cli.connection import client_for
+from restream_async.cli.errors import CliError, told
 from restream_async.cli.options import ConnectionOptions, duration, seconds
 from restream_async.cli.secrets import secret_in, stream_key
-from restream_async.cli.trouble import Trouble, told
 from restream_async.errors import Call, JournalError, NotFoundError
-from tests.cli.kit import API_KEY, STREAM_KEY
+from tests.helpers.command_line import API_KEY, STREAM_KEY
 
 
 def trouble_with(**options: object) -> str:
-    with pytest.raises(Trouble) as caught:
+    with pytest.raises(CliError) as caught:
         client_for(ConnectionOptions(**options))  # type: ignore[arg-type]
     assert API_KEY not in str(caught.value)
     return str(caught.value)
@@ -216,12 +216,12 @@ def test_a_file_that_holds_no_secret_is_one_sentence(
 ) -> None:
     path = tmp_path / "key"
     path.write_bytes(data)
-    with pytest.raises(Trouble, match=sentence):
+    with pytest.raises(CliError, match=sentence):
         secret_in(path, "the API key")
 
 
 def test_a_secret_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(Trouble, match=r"cannot read the API key from .*: no such file"):
+    with pytest.raises(CliError, match=r"cannot read the API key from .*: no such file"):
         secret_in(tmp_path / "nothing", "the API key")
 
 
@@ -264,7 +264,7 @@ def test_on_a_terminal_the_stream_key_is_asked_for_without_being_shown(
 
 def test_without_a_terminal_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(STREAM_KEY))
-    with pytest.raises(Trouble, match="set RESTREAM_STREAM_KEY, or pass --stream-key-file"):
+    with pytest.raises(CliError, match="set RESTREAM_STREAM_KEY, or pass --stream-key-file"):
         stream_key(None)
 
 

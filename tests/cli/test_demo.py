@@ -7,10 +7,10 @@ import attrs
 import pytest
 
 from restream_async import NewRestream
-from restream_async.cli import demo as demo_module
-from restream_async.cli.demo import DESTINATIONS, Proof, invented
+from restream_async.cli.commands import demo as demo_module
+from restream_async.cli.commands.demo import DESTINATIONS, Proof, invented
 from restream_async.sandbox import Fault, Faults, Sandbox, Stored
-from tests.cli.kit import Cli, at_once, meanwhile, wait_until
+from tests.helpers.command_line import Cli, at_once, meanwhile, wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +80,7 @@ def test_a_restream_that_is_there_twice_is_found_and_fails_the_demo(
 ) -> None:
     late = Faults(late=0.2, late_by=0.4, listing={Fault.INTERNAL_ERROR: 0.05}, retry_after=None)
     monkeypatch.setattr(Faults, "demo", lambda: late)
-    monkeypatch.setattr("restream_async.aftercare.GRACE", 0.5)
+    monkeypatch.setattr("restream_async._bulk.reconciliation.GRACE", 0.5)
     end = cli("demo", "--count", 40)
     assert end.code == 1
     assert "✗ What the sandbox has stored" in end.err
@@ -100,7 +100,7 @@ def test_what_the_client_calls_created_alone_is_no_proof(
 
 def test_failures_are_told(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Faults, "demo", lambda: Faults(before={Fault.INTERNAL_ERROR: 1.0}))
-    monkeypatch.setattr("restream_async.policy.RetryPolicy.wait", at_once)
+    monkeypatch.setattr("restream_async._retry.policy.RetryPolicy.wait", at_once)
     end = cli("demo", "--count", 5)
     assert end.code == 1
     assert "✗ 5 restreams failed" in end.err

@@ -29,12 +29,12 @@ from restream_async import (
     TransportError,
     UnauthorizedError,
 )
+from restream_async._bulk.report import CountsBuilder
 from restream_async.cli import main
 from restream_async.errors import Call, CallError, CertificateError, NotSentError, ProxyError
-from restream_async.report import Tally
 from restream_async.stats import Stats
-from tests.cli.kit import Cli, csv_of, plain, pseudo_terminal
 from tests.cli.test_bulk import outcomes
+from tests.helpers.command_line import Cli, csv_of, plain, pseudo_terminal
 
 COUNT = 10
 CALL = Call("POST", "/api/v1/p1/restreams", "v1")
@@ -65,7 +65,7 @@ class PlayedRun:
         self._then = then
         self._error = error
         self._stopped = asyncio.Event()
-        self._tally = Tally()
+        self._tally = CountsBuilder()
         self.unknown = 0
         self.duplicates = ()
         self.unchecked = 0

@@ -11,11 +11,10 @@ from typing import Any
 
 import pytest
 
-import restream_async.cli as cli_package
 from restream_async.cli import app as app_module
-from restream_async.cli import loop, main
-from restream_async.cli.trouble import why
-from tests.cli.kit import API_KEY, Cli
+from restream_async.cli import event_loop, main
+from restream_async.cli.errors import why
+from tests.helpers.command_line import API_KEY, Cli
 
 COMMANDS = ("demo", "create", "bulk", "list", "toggle", "delete", "sandbox")
 ALL_COMMANDS = (*COMMANDS, "undo", "enqueue", "worker", "asyncapi")
@@ -33,10 +32,11 @@ def without(
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
         return real(name, *rest)
 
-    for name, module in [*sys.modules.items()]:
+    for name, module in sorted(sys.modules.items(), reverse=True):
         if name.startswith("restream_async.cli."):
             # Importing it once more sets both, and both are to be as before.
-            monkeypatch.setattr(cli_package, name.rpartition(".")[2], module)
+            package, _, last = name.rpartition(".")
+            monkeypatch.setattr(sys.modules[package], last, module)
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(builtins, "__import__", lookup)
 
@@ -176,9 +176,9 @@ def test_without_uvloop_the_loop_is_that_of_asyncio(monkeypatch: pytest.MonkeyPa
         return type(asyncio.get_running_loop()).__module__
 
     if importlib.util.find_spec("uvloop") is not None:
-        assert loop.run_async(name()).startswith("uvloop")
+        assert event_loop.run_async(name()).startswith("uvloop")
     without(monkeypatch, "uvloop")
-    assert loop.run_async(name()).startswith("asyncio")
+    assert event_loop.run_async(name()).startswith("asyncio")
 
 
 def test_it_runs_as_a_module_too(

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from restream_async.cli.files import Role, refuse_shared
-from restream_async.cli.trouble import Trouble
+from restream_async.cli.errors import CliError
+from restream_async.cli.file_roles import Role, refuse_shared
 from restream_async.sandbox import Faults, Sandbox
-from tests.cli.kit import (
+from tests.cli.test_bulk import outcomes
+from tests.helpers.command_line import (
     API_KEY,
     HEADER,
     Cli,
@@ -23,7 +24,6 @@ from tests.cli.kit import (
     sandbox_beside,
     wait_until,
 )
-from tests.cli.test_bulk import outcomes
 
 COUNT = 5
 
@@ -220,7 +220,7 @@ def test_devices_and_missing_files_can_be_shared_or_told_apart(tmp_path: Path) -
     refuse_shared(null, null)
     absent = Role.of_path("one", tmp_path / "a" / ".." / "b")
     refuse_shared(absent, Role.of_path("another", tmp_path / "c"))
-    with pytest.raises(Trouble, match="one and another are the same file"):
+    with pytest.raises(CliError, match="one and another are the same file"):
         refuse_shared(absent, Role.of_path("another", tmp_path / "b"))
 
 
@@ -294,7 +294,7 @@ def test_a_resumed_run_names_a_late_duplicate_by_its_line(
     repair: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("restream_async.aftercare.GRACE", 2.0)
+    monkeypatch.setattr("restream_async._bulk.reconciliation.GRACE", 2.0)
     file.write_text(f"{HEADER}\n\n{row(1)}\n")
     with sandbox_beside(faults=Faults(late=1.0, late_by=2.0, max_faults=1)) as sandbox:
         settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from restream_async.sandbox import Sandbox
-from tests.cli.kit import Cli, csv_of
 from tests.cli.test_bulk import outcomes
+from tests.helpers.command_line import Cli, csv_of
 
 COUNT = 5
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from restream_async.cli.inputs import STATUS_WORDS, Bad, Format, Reader, Row
-from restream_async.cli.trouble import Trouble
-from tests.cli.kit import HEADER, SECRETS, STREAM_KEY, STREAM_URL, row
+from restream_async.cli.errors import CliError
+from restream_async.cli.input_formats import STATUS_WORDS, Bad, Format, Reader, Row
+from tests.helpers.command_line import HEADER, SECRETS, STREAM_KEY, STREAM_URL, row
 
 GOOD = {
     "videoId": "v1",
@@ -31,7 +31,7 @@ def only_reason(items: list[Row | Bad]) -> str:
 
 
 def trouble_of(text: str | bytes, form: Format = "csv") -> str:
-    with pytest.raises(Trouble) as caught:
+    with pytest.raises(CliError) as caught:
         read(text, form)
     return str(caught.value)
 

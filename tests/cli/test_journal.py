@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from restream_async._bulk.undo import Undone
+from restream_async._journal.database import Database
 from restream_async.cli import main
-from restream_async.cli.undo import _Count  # pyright: ignore[reportPrivateUsage]
-from restream_async.journal.store import Store
+from restream_async.cli.commands.undo import _Count  # pyright: ignore[reportPrivateUsage]
 from restream_async.sandbox import Fault, Faults, Sandbox
-from restream_async.undo import Undone
-from tests.cli.kit import (
+from tests.cli.test_bulk import no_secrets, outcomes
+from tests.helpers.command_line import (
     Cli,
     CtrlC,
     Ended,
@@ -28,7 +29,6 @@ from tests.cli.kit import (
     sandbox_beside,
     wait_until,
 )
-from tests.cli.test_bulk import no_secrets, outcomes
 
 # More than are ever in flight at once.
 COUNT = 100
@@ -105,14 +105,14 @@ def test_a_journal_that_fails_on_the_way_stops_the_run_and_says_so(
     cli: Cli, sandbox: Sandbox, file: Path, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # An SQLite that has no more room for pages is a disk that is full.
-    prepare = Store.prepare
+    prepare = Database.prepare
 
-    def prepare_small(store: Store, *arguments: object) -> None:
+    def prepare_small(store: Database, *arguments: object) -> None:
         prepare(store, *arguments)  # type: ignore[arg-type]
         store._database.execute("PRAGMA max_page_count = 1")  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "prepare", prepare_small)
+        patch.setattr(Database, "prepare", prepare_small)
         many = file.with_name("many.csv")
         many.write_text(csv_of(3000))
         end = cli("bulk", many, "--journal", journal)
@@ -125,8 +125,8 @@ def test_a_journal_that_fails_on_the_way_stops_the_run_and_says_so(
 def test_extra_copies_are_deleted_where_that_is_asked_for(
     cli: Cli, settings: pytest.MonkeyPatch, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("restream_async.policy.RetryPolicy.wait", at_once)
-    monkeypatch.setattr("restream_async.aftercare.GRACE", 0.3)
+    monkeypatch.setattr("restream_async._retry.policy.RetryPolicy.wait", at_once)
+    monkeypatch.setattr("restream_async._bulk.reconciliation.GRACE", 0.3)
     faults = Faults(late=1.0, late_by=0.1, max_faults=1)
     with sandbox_beside(faults=faults) as sandbox:
         settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)
@@ -232,8 +232,8 @@ def test_ctrl_c_answers_the_question_of_undo_with_no(
 def test_undo_that_fails_in_part_says_which_and_can_go_on(
     cli: Cli, sandbox: Sandbox, file: Path, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("restream_async.policy.RetryPolicy.wait", at_once)
-    monkeypatch.setattr("restream_async.outage._SILENCE", 0.3)
+    monkeypatch.setattr("restream_async._retry.policy.RetryPolicy.wait", at_once)
+    monkeypatch.setattr("restream_async._load.circuit_breaker._SILENCE", 0.3)
     cli("bulk", file, "--journal", journal)
     sandbox.outage = True
     end = cli("undo", journal, "--yes", "--patience", "0.2")
@@ -250,7 +250,7 @@ def test_undo_that_fails_in_part_says_which_and_can_go_on(
 def test_undo_whose_answers_get_lost_still_ends_well(
     cli: Cli, sandbox: Sandbox, file: Path, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("restream_async.policy.RetryPolicy.wait", at_once)
+    monkeypatch.setattr("restream_async._retry.policy.RetryPolicy.wait", at_once)
     cli("bulk", file, "--journal", journal)
     sandbox.faults = Faults(other={Fault.RESET: 0.5}, max_faults=2)
     assert cli("undo", journal, "--yes").code == 0
@@ -264,7 +264,7 @@ def test_undo_can_be_interrupted_and_goes_on(
     journal: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("restream_async.cli.screen.LOG_EVERY", 0.0)
+    monkeypatch.setattr("restream_async.cli.console.LOG_EVERY", 0.0)
     with sandbox_beside() as sandbox:
         settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)
         cli("bulk", file, "--journal", journal)

@@ -1,6 +1,6 @@
 import pytest
 
-from restream_async.cli.lines import Lines, Span
+from restream_async.cli.line_numbers import Lines, Span
 
 
 @pytest.mark.parametrize(

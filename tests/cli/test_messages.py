@@ -1,7 +1,7 @@
 import pytest
 
-from tests.cli.kit import Cli
-from tests.messages import index
+from tests.helpers.command_line import Cli
+from tests.helpers.message_index import index
 
 
 def test_each_message_is_in_the_index_once_with_the_tests_that_bring_it() -> None:

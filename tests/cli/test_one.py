@@ -10,7 +10,7 @@ from restream_async import OutageError, RestreamError, TransportError
 from restream_async.cli import main
 from restream_async.errors import Call, CertificateError, ProxyError
 from restream_async.sandbox import Fault, Faults, Sandbox
-from tests.cli.kit import (
+from tests.helpers.command_line import (
     API_KEY,
     SECRETS,
     STREAM_KEY,
@@ -166,7 +166,7 @@ def test_a_service_that_can_never_be_talked_to_is_a_wrong_setting(
 def test_a_service_that_cannot_be_reached_is_one_sentence(
     cli: Cli, settings: pytest.MonkeyPatch
 ) -> None:
-    settings.setattr("restream_async.policy.RetryPolicy.wait", at_once)
+    settings.setattr("restream_async._retry.policy.RetryPolicy.wait", at_once)
     end = cli("list", "v1")
     assert end.code == 1
     assert end.err.endswith(
@@ -419,7 +419,7 @@ def test_a_loop_without_signal_handlers_will_do(
         raise NotImplementedError
 
     monkeypatch.setattr(asyncio.SelectorEventLoop, "add_signal_handler", refuse)
-    monkeypatch.setattr("restream_async.cli.loop._loop_factory", lambda: None)
+    monkeypatch.setattr("restream_async.cli.event_loop._loop_factory", lambda: None)
     assert cli("list", "v1").code == 0
 
 

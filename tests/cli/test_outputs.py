@@ -25,10 +25,10 @@ from restream_async import (
     RestreamError,
     TransportError,
 )
-from restream_async.cli.outputs import LineWriter, Output, outcome_line
-from restream_async.cli.trouble import Trouble
+from restream_async.cli.errors import CliError
+from restream_async.cli.outcome_output import LineWriter, Output, outcome_line
 from restream_async.errors import Call, NotSentError
-from tests.cli.kit import STREAM_KEY, STREAM_URL, wait_until
+from tests.helpers.command_line import STREAM_KEY, STREAM_URL, wait_until
 
 NEW = NewRestream(
     video_id="v1",
@@ -150,7 +150,7 @@ async def test_a_new_file_is_readable_by_its_owner_alone(tmp_path: Path) -> None
 async def test_a_file_that_is_there_is_overwritten_only_by_force(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     path.write_text("precious")
-    with pytest.raises(Trouble, match="exists already: pass --force"):
+    with pytest.raises(CliError, match="exists already: pass --force"):
         await written(path)
     assert path.read_text() == "precious"
     await written(path, force=True)
@@ -167,7 +167,7 @@ async def test_a_file_that_another_run_writes_is_refused_and_left_as_it_is(
         descriptor = await Output(path, force=True).open(stack, None)
         os.write(descriptor, b"precious")
         with pytest.raises(
-            Trouble,
+            CliError,
             match=f"{path} is being written by another run: wait for" if force else "exists",
         ):
             await written(path, force=force)
@@ -191,7 +191,7 @@ async def test_where_files_cannot_be_locked_they_are_written_without(
 async def test_a_link_to_nowhere_is_not_followed(tmp_path: Path) -> None:
     link = tmp_path / "out.jsonl"
     link.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(Trouble, match=r"cannot write .*: file exists"):
+    with pytest.raises(CliError, match=r"cannot write .*: file exists"):
         await written(link)
     assert not (tmp_path / "elsewhere").exists()
 
@@ -201,7 +201,7 @@ async def test_a_device_needs_no_force() -> None:
 
 
 async def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(Trouble, match=r"cannot write .*: no such file or directory"):
+    with pytest.raises(CliError, match=r"cannot write .*: no such file or directory"):
         await written(tmp_path / "nowhere" / "out.jsonl")
 
 

@@ -14,7 +14,7 @@ import pexpect  # type: ignore[import-untyped]
 import pytest
 
 from restream_async.sandbox import Sandbox
-from tests.cli.kit import API_KEY, HEADER, SECRETS, csv_of, row, wait_until
+from tests.helpers.command_line import API_KEY, HEADER, SECRETS, csv_of, row, wait_until
 
 
 class Child(Protocol):

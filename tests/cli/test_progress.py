@@ -5,7 +5,8 @@ import re
 import attrs
 import pytest
 
-from restream_async.cli.pace import Meter, Snapshot
+from restream_async._bulk.report import BulkCounts
+from restream_async.cli.console import ProgressLines, console_on
 from restream_async.cli.progress import (
     Display,
     LiveDisplay,
@@ -16,11 +17,10 @@ from restream_async.cli.progress import (
     line,
     picture,
 )
-from restream_async.cli.screen import ProgressLines, console_on
+from restream_async.cli.progress_state import Meter, Snapshot
 from restream_async.cli.totals import Totals
-from restream_async.report import BulkCounts
 from restream_async.stats import Stats
-from tests.cli.kit import Terminal
+from tests.helpers.command_line import Terminal
 
 STATS = Stats(
     in_flight=63, limit=64, waiting=0, attempts=800, retries=88, budget_left=57, state="open"

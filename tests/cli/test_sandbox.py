@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from restream_async import NewRestream, RestreamClient, RetryPolicy
-from tests.cli.kit import STREAM_KEY, Cli, Ended, meanwhile, wait_until
+from tests.helpers.command_line import STREAM_KEY, Cli, Ended, meanwhile, wait_until
 
 NEW = NewRestream(
     video_id="v1",

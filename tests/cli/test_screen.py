@@ -4,7 +4,7 @@ import os
 import pytest
 from rich.text import Text
 
-from restream_async.cli.screen import (
+from restream_async.cli.console import (
     console_on,
     is_lively,
     lasting,
@@ -13,7 +13,7 @@ from restream_async.cli.screen import (
     say,
     say_to_copy,
 )
-from tests.cli.kit import Terminal
+from tests.helpers.command_line import Terminal
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ from typing import BinaryIO
 
 import pytest
 
-from restream_async.cli.screen import console_on
-from restream_async.cli.source import Source
-from restream_async.cli.trouble import Trouble
-from tests.cli.kit import HEADER, Terminal
+from restream_async.cli.console import console_on
+from restream_async.cli.errors import CliError
+from restream_async.cli.input_source import Source
+from tests.helpers.command_line import HEADER, Terminal
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def test_a_changed_line_is_noticed_before_it_is_given_out(file: Path, line: int)
         with file.open("r+b") as writing:
             writing.write(lines(2500).replace(b"line %d\n" % line, b"LINE %d\n" % line))
         given: list[bytes] = []
-        with pytest.raises(Trouble, match=r"was changed while .* nothing from line ([\d,]+) on"):
+        with pytest.raises(CliError, match=r"was changed while .* nothing from line ([\d,]+) on"):
             given.extend(itertools.takewhile(lambda _: True, source.same_lines()))
         assert not any(each.startswith(b"LINE") for each in given)
 
@@ -61,7 +61,7 @@ def test_lines_that_are_gone_are_noticed(file: Path, left: int, at: str) -> None
     with opened(file) as source:
         list(source.lines())
         os.truncate(file, len(lines(left)))
-        with pytest.raises(Trouble, match=f"nothing from line {at} on was sent"):
+        with pytest.raises(CliError, match=f"nothing from line {at} on was sent"):
             list(source.same_lines())
 
 
@@ -72,7 +72,7 @@ def test_lines_that_came_later_are_noticed(file: Path, before: int) -> None:
         list(source.lines())
         with file.open("ab") as writing:
             writing.write(b"one more\n")
-        with pytest.raises(Trouble, match="nothing from line 1,001 on was sent"):
+        with pytest.raises(CliError, match="nothing from line 1,001 on was sent"):
             list(source.same_lines())
 
 
@@ -95,7 +95,7 @@ def test_blocks_of_long_lines_are_small(file: Path) -> None:
 
 def test_a_line_longer_than_a_mebibyte_is_refused(file: Path) -> None:
     file.write_bytes(b"fine\n" + b"x" * (1024 * 1024 + 1))
-    with opened(file) as source, pytest.raises(Trouble, match=r"line 2 is longer .* right file"):
+    with opened(file) as source, pytest.raises(CliError, match=r"line 2 is longer .* right file"):
         list(source.lines())
 
 
@@ -135,7 +135,7 @@ def test_a_pipe_with_a_name_can_be_read_twice(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(Trouble, match=r"cannot read .*nothing\.csv: no such file or directory"):
+    with pytest.raises(CliError, match=r"cannot read .*nothing\.csv: no such file or directory"):
         opened(tmp_path / "nothing.csv").__enter__()
 
 
@@ -154,13 +154,13 @@ def test_a_disk_that_fails_at_once_is_one_sentence(
         return broken
 
     monkeypatch.setattr(Source, "_open", open_)
-    with pytest.raises(Trouble, match=r"cannot read .*: input/output error"):
+    with pytest.raises(CliError, match=r"cannot read .*: input/output error"):
         opened(file).__enter__()
     assert broken.closed
 
 
 def test_a_folder_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(Trouble, match=r"cannot read .*: is a directory"):
+    with pytest.raises(CliError, match=r"cannot read .*: is a directory"):
         opened(tmp_path).__enter__()
 
 
@@ -173,7 +173,7 @@ def test_a_disk_that_fails_is_one_sentence(file: Path, monkeypatch: pytest.Monke
     file.write_bytes(lines(3))
     with opened(file) as source, monkeypatch.context() as patch:
         patch.setattr(source, "_file", Broken())
-        with pytest.raises(Trouble, match=r"cannot read .* at line 1: input/output error"):
+        with pytest.raises(CliError, match=r"cannot read .* at line 1: input/output error"):
             list(source.lines())
 
 
@@ -231,7 +231,7 @@ ARCHIVE = b"name".ljust(257, b"\0") + b"ustar"
 )
 def test_a_file_of_another_kind_is_named(file: Path, data: bytes, problem: str) -> None:
     file.write_bytes(data)
-    with opened(file) as source, pytest.raises(Trouble, match=f"^{file} .*{problem}"):
+    with opened(file) as source, pytest.raises(CliError, match=f"^{file} .*{problem}"):
         list(source.lines())
 
 
@@ -281,7 +281,7 @@ def test_a_gzip_file_is_unpacked_in_bounded_memory(file: Path) -> None:
 def test_a_gzip_file_that_is_cut_off_is_called_incomplete(file: Path, cut: int, place: str) -> None:
     file.write_bytes(gzip.compress(lines(2500))[:cut])
     said = f"cannot read .*csv{place}: the file is incomplete: its gzip data end in the middle"
-    with opened(file) as source, pytest.raises(Trouble, match=said):
+    with opened(file) as source, pytest.raises(CliError, match=said):
         list(source.lines())
 
 
@@ -290,7 +290,7 @@ def test_a_gzip_file_that_is_damaged_is_called_damaged(file: Path, place: int) -
     data = bytearray(gzip.compress(lines(2500)))
     data[place] ^= 0xFF
     file.write_bytes(data)
-    with opened(file) as source, pytest.raises(Trouble, match="its gzip data are damaged"):
+    with opened(file) as source, pytest.raises(CliError, match="its gzip data are damaged"):
         list(source.lines())
 
 
@@ -300,7 +300,7 @@ def test_a_gzip_file_that_is_cut_off_between_two_readings_ends_the_second(file: 
     with opened(file) as source:
         list(source.lines())
         os.truncate(file, len(data) // 2)
-        with pytest.raises(Trouble, match=r"at line [\d,]+: the file is incomplete"):
+        with pytest.raises(CliError, match=r"at line [\d,]+: the file is incomplete"):
             list(source.same_lines())
 
 

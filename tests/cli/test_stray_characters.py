@@ -8,9 +8,9 @@ from typing import Final
 import pytest
 
 from restream_async import NewRestream, RestreamError
-from restream_async.cli.inputs import Bad, Reader
+from restream_async.cli.input_formats import Bad, Reader
 from restream_async.worker.commands import Unusable, decode
-from tests.cli.kit import API_KEY, HEADER, SECRETS, STREAM_KEY, STREAM_URL, Cli
+from tests.helpers.command_line import API_KEY, HEADER, SECRETS, STREAM_KEY, STREAM_URL, Cli
 
 GOOD: Final = {
     "videoId": "v1",

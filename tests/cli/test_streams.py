@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from restream_async.cli.screen import console_on, result_console, say
-from restream_async.cli.streams import let_go_of_streams, prepare_streams
-from restream_async.cli.trouble import Trouble
+from restream_async.cli.console import console_on, result_console, say
+from restream_async.cli.errors import CliError
+from restream_async.cli.standard_streams import let_go_of_streams, prepare_streams
 from restream_async.sandbox import Sandbox
-from tests.cli.kit import API_KEY, STREAM_KEY, STREAM_URL, Cli, csv_of
+from tests.helpers.command_line import API_KEY, STREAM_KEY, STREAM_URL, Cli, csv_of
 
 FULL = Path("/dev/full")
 PROGRAM = f"{sys.executable} -m restream_async.cli"
@@ -185,7 +185,7 @@ def test_a_full_standard_output_is_told_with_what_was_done(
     with FULL.open("w") as stream:
         monkeypatch.setattr("sys.stdout", stream)
         for done, said in (("it was done", "it was done, but standard"), ("", "standard")):
-            with pytest.raises(Trouble, match=f"^{said} output could not be written: no space"):
+            with pytest.raises(CliError, match=f"^{said} output could not be written: no space"):
                 print_result(done)
         let_go_of_streams()
 

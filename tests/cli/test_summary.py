@@ -10,13 +10,13 @@ from restream_async import (
     TransportError,
     UnauthorizedError,
 )
-from restream_async.cli.drive import Ride
-from restream_async.cli.summary import complaints, headline, summary
-from restream_async.cli.trouble import in_short
+from restream_async._bulk.report import BulkCounts, Duplicate
+from restream_async.cli.errors import in_short
+from restream_async.cli.run_summary import complaints, headline, summary
+from restream_async.cli.run_with_progress import RunSummary
 from restream_async.errors import Call, CertificateError
-from restream_async.report import BulkCounts, Duplicate
 
-ALL_WELL = Ride(
+ALL_WELL = RunSummary(
     total=1000,
     counts=BulkCounts(posted=900, confirmed=100),
     at_once=850,

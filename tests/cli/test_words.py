@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from restream_async import NewRestream, RestreamClient, RestreamError, RetryPolicy
-from restream_async.cli.trouble import WORDS, told
+from restream_async.cli.errors import WORDS, told
 from restream_async.sandbox import Sandbox
-from tests.cli.kit import API_KEY, STREAM_URL
+from tests.helpers.command_line import API_KEY, STREAM_URL
 
 NOWHERE = "http://127.0.0.1:9"
 EXAMPLE = "https://api.example.com"
@@ -82,7 +82,7 @@ async def a_journal_of_another_project(base_url: str, patch: pytest.MonkeyPatch)
 
 
 async def a_python_without_journals(base_url: str, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("restream_async.journal.store._NEEDED", "SELECT nonsense(1)")
+    patch.setattr("restream_async._journal.database._NEEDED", "SELECT nonsense(1)")
     await a_bulk_run(base_url, patch)
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from . import watch
-from .clock import Clock
+from tests.helpers import leak_checks
+from tests.helpers.fast_clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -33,15 +33,15 @@ async def _nothing_left(  # pyright: ignore[reportUnusedFunction] - autouse
 ) -> AsyncIterator[None]:
     """After each test: no task, no connection in use, nothing that the loop complains about."""
     complaints: list[dict[str, Any]] = []
-    watch.watch_connectors(monkeypatch)
+    leak_checks.watch_connectors(monkeypatch)
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: complaints.append(context))
     yield
-    await watch.settle()
+    await leak_checks.settle()
     # What was never awaited, retrieved or closed says so when it is collected.
     gc.collect()
-    assert watch.tasks_at_work() == set()
-    assert watch.connections_in_use() == 0
+    assert leak_checks.tasks_at_work() == set()
+    assert leak_checks.connections_in_use() == 0
     assert complaints == []
 
 

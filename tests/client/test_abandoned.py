@@ -15,10 +15,9 @@ import pytest
 import uvloop
 
 from restream_async import OutcomeUnknownError, RestreamClient, RetryPolicy
-from restream_async.model import LONGEST_TEXT
-
-from .samples import API_KEY, new_restream
-from .silent import RESET, SilentServer
+from restream_async.models import LONGEST_TEXT
+from tests.helpers.samples import API_KEY, new_restream
+from tests.helpers.silent_server import RESET, SilentServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -107,7 +106,7 @@ async def test_what_is_given_up_is_reset(
 @pytest.mark.parametrize("loop", _LOOPS)
 def test_what_kill_9_interrupts_is_reset(loop: str, tls: ssl.SSLContext | None) -> None:
     with SilentServer(tls=tls) as server:
-        command = ["-m", "tests.client.one_creation", server.base_url, loop, str(_CERTIFICATE)]
+        command = ["-m", "tests.helpers.create_process", server.base_url, loop, str(_CERTIFICATE)]
         with subprocess.Popen([sys.executable, *command]) as process:  # noqa: S603 - our own program
             server.arrived()
             process.kill()

@@ -19,11 +19,11 @@ from restream_async import (
     MalformedResponseError,
     RestreamError,
 )
-from restream_async.transport import LARGEST_ANSWER
-
-from .calls import CALLS, METHODS, failure_of
-from .raw import TASK_NAME, RawServer, pour, then_hang
-from .samples import (
+from restream_async._http.transport import LARGEST_ANSWER
+from tests.helpers.client_calls import CALLS, METHODS, failure_of
+from tests.helpers.leak_checks import assert_nothing_left, client_of
+from tests.helpers.raw_server import TASK_NAME, RawServer, pour, then_hang
+from tests.helpers.samples import (
     answer,
     created,
     envelope,
@@ -32,7 +32,6 @@ from .samples import (
     new_restream,
     on_the_wire,
 )
-from .watch import assert_nothing_left, client_of
 
 _MOST: Final = 64 * 2**20
 _CHUNK: Final = b"x" * 65536

@@ -19,17 +19,24 @@ from restream_async import (
     TransportError,
 )
 from restream_async.errors import CertificateError
-
-from .calls import CALLS, METHODS, failure_of
-from .raw import RawServer, then_close, then_reset
-from .samples import API_KEY, answer, created, envelope, listed, new_restream, on_the_wire
-from .watch import assert_nothing_left, client_of
+from tests.helpers.client_calls import CALLS, METHODS, failure_of
+from tests.helpers.leak_checks import assert_nothing_left, client_of
+from tests.helpers.raw_server import RawServer, then_close, then_reset
+from tests.helpers.samples import (
+    API_KEY,
+    answer,
+    created,
+    envelope,
+    listed,
+    new_restream,
+    on_the_wire,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .clock import Clock
-    from .raw import Step
+    from tests.helpers.fast_clock import Clock
+    from tests.helpers.raw_server import Step
 
 _CERTIFICATE: Final = Path(__file__).with_name("self_signed.pem")
 _CREATED: Final = created()

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from restream_async import BadRequestError, Created, Failed, NewRestream, Origin
+from restream_async._util.clock import Timing
 from restream_async.sandbox import Sandbox
-from restream_async.timing import Timing
-
-from .calls import collect, outcomes_of
-from .clock import Clock
-from .raw import Peer, RawServer, Seen, then_hang
-from .samples import answer, as_asked, created, many, new_restream
-from .watch import assert_nothing_left, client_of, settle
+from tests.helpers.client_calls import collect, outcomes_of
+from tests.helpers.fast_clock import Clock
+from tests.helpers.leak_checks import assert_nothing_left, client_of, settle
+from tests.helpers.raw_server import Peer, RawServer, Seen, then_hang
+from tests.helpers.samples import answer, as_asked, created, many, new_restream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator

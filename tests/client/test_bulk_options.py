@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from restream_async import Created, InternalServerError, JournalError, Origin
-from restream_async.intake import Recent
+from restream_async._bulk.input import RecentItems
 from restream_async.sandbox import Fault, Faults, Sandbox
-
-from .calls import outcomes_of
-from .raw import Peer, RawServer, Seen, then_hang
-from .samples import (
+from tests.client.test_bulk import NO, by_video
+from tests.helpers.client_calls import outcomes_of
+from tests.helpers.leak_checks import assert_nothing_left, client_of
+from tests.helpers.raw_server import Peer, RawServer, Seen, then_hang
+from tests.helpers.samples import (
     INTERNAL_ERROR,
     answer,
     as_asked,
@@ -24,8 +25,6 @@ from .samples import (
     new_restream,
     on_the_wire,
 )
-from .test_bulk import NO, by_video
-from .watch import assert_nothing_left, client_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,9 +113,9 @@ class TestRepeats:
     def test_the_latest_are_surely_known_again_and_the_oldest_are_let_go(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("restream_async.intake.REMEMBERED", 10)
+        monkeypatch.setattr("restream_async._bulk.input.REMEMBERED", 10)
         items = many(25)
-        recent = Recent()
+        recent = RecentItems()
         assert not any(recent.knows(item) for item in items)
         assert all(recent.knows(item) for item in items[-10:])
         assert not recent.knows(items[0])
@@ -319,7 +318,7 @@ class TestJournal:
     async def test_a_journal_that_cannot_be_written_any_more_stops_the_run(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from restream_async.journal import Journal  # noqa: PLC0415
+        from restream_async._journal import Journal  # noqa: PLC0415
 
         begin = Journal.begin
 

@@ -9,11 +9,18 @@ import pytest
 
 from restream_async import BadRequestError, Created, Failed, NewRestream, Origin
 from restream_async.sandbox import Fault, Faults, Sandbox
-
-from .raw import RawServer
-from .samples import INTERNAL_ERROR, SECRETS, answer, created, listed, many, on_the_wire
-from .test_bulk import LATER, NO, by_video
-from .watch import assert_nothing_left, client_of
+from tests.client.test_bulk import LATER, NO, by_video
+from tests.helpers.leak_checks import assert_nothing_left, client_of
+from tests.helpers.raw_server import RawServer
+from tests.helpers.samples import (
+    INTERNAL_ERROR,
+    SECRETS,
+    answer,
+    created,
+    listed,
+    many,
+    on_the_wire,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -12,12 +12,13 @@ import attrs
 import pytest
 
 from restream_async import NewRestream, RestreamClient
+from restream_async._util.clock import Timing
 from restream_async.sandbox import Fault, Faults, Sandbox
-from restream_async.timing import Timing
-
-from .clock import Clock
-from .raw import Peer, RawServer, Seen, then_close, then_hang
-from .samples import (
+from tests.helpers.cancellation_points import Suspensions
+from tests.helpers.fast_clock import Clock
+from tests.helpers.leak_checks import assert_nothing_left, client_of, settle
+from tests.helpers.raw_server import Peer, RawServer, Seen, then_close, then_hang
+from tests.helpers.samples import (
     INTERNAL_ERROR,
     answer,
     as_asked,
@@ -28,8 +29,6 @@ from .samples import (
     new_restream,
     on_the_wire,
 )
-from .suspensions import Suspensions
-from .watch import assert_nothing_left, client_of, settle
 
 NEW: Final = new_restream()
 THERE: Final = listed(on_the_wire(NEW, 9))

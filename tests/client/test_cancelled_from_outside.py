@@ -9,19 +9,26 @@ import aiohttp
 import pytest
 
 from restream_async import Created, Failed, NotSentError, OutcomeUnknownError
-from restream_async.timing import Timing
-
-from .calls import collect
-from .raw import TASK_NAME, RawServer, then_hang
-from .samples import INTERNAL_ERROR, as_asked, created, listed, many, new_restream, on_the_wire
-from .watch import assert_nothing_left, client_of
+from restream_async._util.clock import Timing
+from tests.helpers.client_calls import collect
+from tests.helpers.leak_checks import assert_nothing_left, client_of
+from tests.helpers.raw_server import TASK_NAME, RawServer, then_hang
+from tests.helpers.samples import (
+    INTERNAL_ERROR,
+    as_asked,
+    created,
+    listed,
+    many,
+    new_restream,
+    on_the_wire,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
     from restream_async import Outcome
-    from restream_async.undo import Undone
+    from restream_async._bulk.undo import Undone
 
 OUTSIDE: Final = "cancelled from outside"
 
@@ -134,7 +141,9 @@ async def test_the_look_at_the_end_that_is_cancelled_counts_as_unchecked() -> No
             outcomes.append(await anext(run))
             await server.arrived(2, "GET")
             # Only the task that looks: a child of a task of the run.
-            [look] = [task for task in asyncio.all_tasks() if "Aftercare._look_at" in repr(task)]
+            [look] = [
+                task for task in asyncio.all_tasks() if "Reconciliation._look_at" in repr(task)
+            ]
             look.cancel()
             with pytest.raises(RuntimeError, match=OUTSIDE):
                 await asyncio.wait_for(anext(run), 5)

@@ -13,11 +13,10 @@ import trustme
 
 from restream_async import ConfigurationError, RestreamClient
 from restream_async.errors import CertificateError
-
-from .calls import failure_of
-from .raw import RawServer
-from .samples import API_KEY, SECRETS, created, new_restream
-from .watch import assert_nothing_left, client_of
+from tests.helpers.client_calls import failure_of
+from tests.helpers.leak_checks import assert_nothing_left, client_of
+from tests.helpers.raw_server import RawServer
+from tests.helpers.samples import API_KEY, SECRETS, created, new_restream
 
 AUTHORITY: Final = trustme.CA()
 _LONG_AGO: Final = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)

@@ -16,18 +16,25 @@ from restream_async import (
     InternalServerError,
     OutcomeUnknownError,
 )
-from restream_async.timing import Timing
-
-from .calls import CALLS, METHODS, collect, failure_of, outcomes_of
-from .raw import RawServer, then_hang
-from .samples import INTERNAL_ERROR, answer, created, listed, many, new_restream, on_the_wire
-from .watch import assert_nothing_left, client_of
+from restream_async._util.clock import Timing
+from tests.helpers.client_calls import CALLS, METHODS, collect, failure_of, outcomes_of
+from tests.helpers.leak_checks import assert_nothing_left, client_of
+from tests.helpers.raw_server import RawServer, then_hang
+from tests.helpers.samples import (
+    INTERNAL_ERROR,
+    answer,
+    created,
+    listed,
+    many,
+    new_restream,
+    on_the_wire,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from restream_async import NewRestream, Outcome, RestreamClient
-    from restream_async.bulk import BulkRun
+    from restream_async._bulk.run import BulkRun
 
 # Not done, and to be sent again; unlike a 429 it does not slow down the whole client.
 LATER: Final = answer(b"", "425 Too Early")

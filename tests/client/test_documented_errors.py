@@ -19,10 +19,10 @@ from restream_async import (
     UnauthorizedError,
 )
 from restream_async.sandbox import Fault, Faults, Sandbox
-
-from .calls import CALLS, METHODS, failure_of
-from .raw import RawServer
-from .samples import (
+from tests.helpers.client_calls import CALLS, METHODS, failure_of
+from tests.helpers.leak_checks import client_of
+from tests.helpers.raw_server import RawServer
+from tests.helpers.samples import (
     API_KEY,
     BACKEND_FETCH_FAILED,
     STREAM_KEY,
@@ -35,14 +35,13 @@ from .samples import (
     new_restream,
     on_the_wire,
 )
-from .watch import client_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import aioresponses
 
-    from .clock import Clock
+    from tests.helpers.fast_clock import Clock
 
 REFUSALS: Final = [
     ("400 Bad Request", BadRequestError),

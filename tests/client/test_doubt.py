@@ -21,12 +21,12 @@ from restream_async import (
     TransportError,
     UnauthorizedError,
 )
+from restream_async._util.clock import Timing
 from restream_async.sandbox import Fault, Faults, Sandbox
-from restream_async.timing import Timing
-
-from .calls import created_by, failure_of
-from .raw import RawServer, then_close, then_hang
-from .samples import (
+from tests.helpers.client_calls import created_by, failure_of
+from tests.helpers.leak_checks import client_of
+from tests.helpers.raw_server import RawServer, then_close, then_hang
+from tests.helpers.samples import (
     BACKEND_FETCH_FAILED,
     INTERNAL_ERROR,
     SECRETS,
@@ -39,12 +39,10 @@ from .samples import (
     new_restream,
     on_the_wire,
 )
-from .watch import client_of
 
 if TYPE_CHECKING:
     from restream_async import NewRestream
-
-    from .clock import Clock
+    from tests.helpers.fast_clock import Clock
 
 NEW = new_restream()
 THERE = listed(on_the_wire(NEW, 9))

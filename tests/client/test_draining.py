@@ -17,13 +17,20 @@ from restream_async import (
     OutcomeUnknownError,
     RestreamClient,
 )
+from restream_async._util.clock import Timing
 from restream_async.sandbox import Sandbox
-from restream_async.timing import Timing
-
-from .calls import CALLS, failure_of
-from .raw import Peer, RawServer, Seen, then_hang
-from .samples import INTERNAL_ERROR, answer, as_asked, created, listed, many, new_restream
-from .watch import client_of
+from tests.helpers.client_calls import CALLS, failure_of
+from tests.helpers.leak_checks import client_of
+from tests.helpers.raw_server import Peer, RawServer, Seen, then_hang
+from tests.helpers.samples import (
+    INTERNAL_ERROR,
+    answer,
+    as_asked,
+    created,
+    listed,
+    many,
+    new_restream,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,7 +115,7 @@ async def test_what_waits_when_the_time_is_over_ends_at_once() -> None:
 async def test_what_stays_on_the_wire_is_left_to_the_closing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("restream_async.draining.GRACE", 0.05)
+    monkeypatch.setattr("restream_async._operations.draining.GRACE", 0.05)
     async with RawServer(post=then_hang()) as server, client_of(server) as client:
         task = asyncio.create_task(client.create(new_restream()))
         await server.arrived()

@@ -9,16 +9,24 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from restream_async import Created, RetryPolicy, TransportError, body
-from restream_async.timing import Timing
-
-from .calls import CALLS, failure_of, outcomes_of
-from .raw import RawServer, then_close
-from .samples import answer, as_asked, created_for, envelope, listed, many, new_restream
-from .watch import client_of
+from restream_async import Created, RetryPolicy, TransportError
+from restream_async._http import request_body
+from restream_async._util.clock import Timing
+from tests.helpers.client_calls import CALLS, failure_of, outcomes_of
+from tests.helpers.leak_checks import client_of
+from tests.helpers.raw_server import RawServer, then_close
+from tests.helpers.samples import (
+    answer,
+    as_asked,
+    created_for,
+    envelope,
+    listed,
+    many,
+    new_restream,
+)
 
 if TYPE_CHECKING:
-    from .raw import Peer, Seen
+    from tests.helpers.raw_server import Peer, Seen
 
 _TOGGLED: Final = answer(envelope({"id": 7, "status": True}))
 
@@ -127,7 +135,7 @@ async def test_connections_that_are_all_dead_were_sent_nothing(
         await failure_of(client.list("v1"), TransportError)
         server.requests.clear()
         before = len(server.peers)
-        monkeypatch.setattr(body, "_is_hung_up", _always)
+        monkeypatch.setattr(request_body, "_is_hung_up", _always)
         error = await failure_of(CALLS[call](client), TransportError)
 
     assert (error.sent, error.attempts) == (False, 2)
@@ -140,7 +148,7 @@ async def test_where_the_kernel_cannot_be_asked_the_loop_tells(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As on Windows."""
-    monkeypatch.setattr(body, "_poll", None)
+    monkeypatch.setattr(request_body, "_poll", None)
     service = Dying(0.0)
     async with (
         RawServer(post=service.create, get=service.list, put=then_close()) as server,

@@ -12,10 +12,9 @@ import aiohttp
 import pytest
 
 from restream_async import ClientClosedError, Failed, RestreamClient, RestreamError, RetryPolicy
-
-from .calls import CALLS, failure_of
-from .raw import RawServer
-from .samples import API_KEY, as_asked, listed, many, new_restream
+from tests.helpers.client_calls import CALLS, failure_of
+from tests.helpers.raw_server import RawServer
+from tests.helpers.samples import API_KEY, as_asked, listed, many, new_restream
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping

@@ -28,10 +28,9 @@ from restream_async import (
     TransportError,
 )
 from restream_async.errors import CertificateError
-
-from .calls import CALLS
-from .clock import Clock
-from .samples import API_KEY, SECRETS, new_restream
+from tests.helpers.client_calls import CALLS
+from tests.helpers.fast_clock import Clock
+from tests.helpers.samples import API_KEY, SECRETS, new_restream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

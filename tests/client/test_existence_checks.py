@@ -7,12 +7,11 @@ import asyncio
 import pytest
 
 from restream_async import AttemptTimeoutError, Failed, RetryPolicy
+from restream_async._util.clock import Timing
 from restream_async.sandbox import Sandbox
-from restream_async.timing import Timing
-
-from .raw import RawServer, then_hang
-from .samples import answer, as_asked, listed, new_restream
-from .watch import client_of
+from tests.helpers.leak_checks import client_of
+from tests.helpers.raw_server import RawServer, then_hang
+from tests.helpers.samples import answer, as_asked, listed, new_restream
 
 MANY = [new_restream("v1", stream_key=f"key-{number}") for number in range(50)]
 

@@ -16,21 +16,20 @@ from restream_async import (
     OutcomeUnknownError,
     RestreamClient,
 )
+from restream_async._util.clock import Timing
 from restream_async.sandbox import Faults, Sandbox
 from restream_async.stats import Stats
 from restream_async.testing import instant_timing
-from restream_async.timing import Timing
-
-from .clock import Clock
-from .raw import RawServer, then_close, then_hang
-from .samples import BACKEND_FETCH_FAILED, created, many, new_restream
-from .watch import assert_nothing_left, client_of
+from tests.helpers.fast_clock import Clock
+from tests.helpers.leak_checks import assert_nothing_left, client_of
+from tests.helpers.raw_server import RawServer, then_close, then_hang
+from tests.helpers.samples import BACKEND_FETCH_FAILED, created, many, new_restream
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from restream_async.undo import Undone
+    from restream_async._bulk.undo import Undone
 
 # No `Retry-After`, as these tests wait for real where they wait at all.
 _PROMPT = Faults(retry_after=None)

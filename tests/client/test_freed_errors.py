@@ -16,18 +16,16 @@ import pytest
 
 import restream_async
 from restream_async import ConfigurationError, RestreamClient, RestreamError, TransportError
-
-from .calls import CALLS, collect
-from .raw import RawServer, then_close
-from .samples import BACKEND_FETCH_FAILED, answer, as_asked, listed, many, new_restream
-from .watch import client_of
+from tests.helpers.client_calls import CALLS, collect
+from tests.helpers.leak_checks import client_of
+from tests.helpers.raw_server import RawServer, then_close
+from tests.helpers.samples import BACKEND_FETCH_FAILED, answer, as_asked, listed, many, new_restream
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Generator, Mapping
 
     from restream_async import Outcome
-
-    from .raw import Step
+    from tests.helpers.raw_server import Step
 
 OF_AIOHTTP: Final = (aiohttp.ClientError, OSError, asyncio.CancelledError)
 FAILURES: Final[Mapping[str, Step]] = {

@@ -11,13 +11,12 @@ import aiohttp
 import pytest
 
 from restream_async import OutageError, OutcomeUnknownError, TransportError
+from restream_async._util.clock import Timing
 from restream_async.sandbox import Sandbox
-from restream_async.timing import Timing
-
-from .raw import TASK_NAME, RawServer, then_close
-from .samples import many, new_restream
-from .test_flow import FastForward, until
-from .watch import client_of
+from tests.client.test_flow import FastForward, until
+from tests.helpers.leak_checks import client_of
+from tests.helpers.raw_server import TASK_NAME, RawServer, then_close
+from tests.helpers.samples import many, new_restream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from restream_async import MalformedResponseError, Origin, OutcomeUnknownError
-from restream_async.wire import is_from_cache
-
-from .calls import created_by, failure_of
-from .raw import RawServer
-from .samples import INTERNAL_ERROR, answer, created, envelope, listed, new_restream, on_the_wire
-from .watch import client_of
+from restream_async._http.messages import is_from_cache
+from tests.helpers.client_calls import created_by, failure_of
+from tests.helpers.leak_checks import client_of
+from tests.helpers.raw_server import RawServer
+from tests.helpers.samples import (
+    INTERNAL_ERROR,
+    answer,
+    created,
+    envelope,
+    listed,
+    new_restream,
+    on_the_wire,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -26,11 +26,11 @@ from restream_async import (
     RestreamError,
     TransportError,
 )
-
-from .calls import CALLS, collect, failure_of
-from .raw import RawServer, then_close, then_hang
-from .relay import CONNECTED, Relay
-from .samples import (
+from tests.helpers.client_calls import CALLS, collect, failure_of
+from tests.helpers.leak_checks import assert_nothing_left, client_of
+from tests.helpers.raw_server import RawServer, then_close, then_hang
+from tests.helpers.relay import CONNECTED, Relay
+from tests.helpers.samples import (
     API_KEY,
     BACKEND_FETCH_FAILED,
     SECRETS,
@@ -42,8 +42,7 @@ from .samples import (
     new_restream,
     on_the_wire,
 )
-from .silent import SilentServer
-from .watch import assert_nothing_left, client_of
+from tests.helpers.silent_server import SilentServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from restream_async import Created, Failed, NotSentError
-from restream_async.intake import Intake, Reports
+from restream_async._bulk.input import InputCallbacks, InputReader
 from restream_async.sandbox import Sandbox
-
-from .calls import collect
-from .raw import Peer, RawServer, Seen, then_hang
-from .samples import as_asked, many, new_restream
-from .watch import assert_nothing_left, client_of, settle
+from tests.helpers.client_calls import collect
+from tests.helpers.leak_checks import assert_nothing_left, client_of, settle
+from tests.helpers.raw_server import Peer, RawServer, Seen, then_hang
+from tests.helpers.samples import as_asked, many, new_restream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -289,8 +288,8 @@ async def test_an_input_that_keeps_cancellations_to_itself_does_not_hold_up_a_st
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("restream_async.draining.GRACE", 0.02)
-    monkeypatch.setattr("restream_async.draining.EVERY", 0.02)
+    monkeypatch.setattr("restream_async._operations.draining.GRACE", 0.02)
+    monkeypatch.setattr("restream_async._operations.draining.EVERY", 0.02)
     kept: list[asyncio.CancelledError] = []
 
     async def source() -> AsyncIterator[NewRestream]:
@@ -350,8 +349,8 @@ async def test_a_cancelled_reader_of_an_iterator_that_is_no_generator_is_told_of
 
 async def test_who_no_longer_waits_for_an_item_is_passed_over() -> None:
     arrived: list[bool] = []
-    reports = Reports(arrived=lambda: arrived.append(True), unsent=lambda _: None)
-    intake = Intake(many(1), most=2, reports=reports)
+    reports = InputCallbacks(arrived=lambda: arrived.append(True), unsent=lambda _: None)
+    intake = InputReader(many(1), most=2, reports=reports)
     waiting = asyncio.create_task(intake.arrival())
     await asyncio.sleep(0)
     waiting.cancel()

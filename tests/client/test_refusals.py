@@ -14,12 +14,11 @@ from restream_async import (
     NotSentError,
     UnauthorizedError,
 )
-
-from .calls import collect
-from .raw import RawServer
-from .samples import answer, as_asked, many
-from .test_bulk import by_video
-from .watch import assert_nothing_left, client_of
+from tests.client.test_bulk import by_video
+from tests.helpers.client_calls import collect
+from tests.helpers.leak_checks import assert_nothing_left, client_of
+from tests.helpers.raw_server import RawServer
+from tests.helpers.samples import answer, as_asked, many
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,11 +8,18 @@ import pytest
 
 from restream_async import BadRequestError, Created, InternalServerError, Origin
 from restream_async.sandbox import Fault, Faults, Sandbox
-
-from .calls import outcomes_of
-from .raw import Peer, RawServer, Seen, then_hang
-from .samples import INTERNAL_ERROR, answer, as_asked, created, listed, new_restream, on_the_wire
-from .watch import assert_nothing_left, client_of
+from tests.helpers.client_calls import outcomes_of
+from tests.helpers.leak_checks import assert_nothing_left, client_of
+from tests.helpers.raw_server import Peer, RawServer, Seen, then_hang
+from tests.helpers.samples import (
+    INTERNAL_ERROR,
+    answer,
+    as_asked,
+    created,
+    listed,
+    new_restream,
+    on_the_wire,
+)
 
 NEW = new_restream()
 THERE = listed(on_the_wire(NEW, 7))

@@ -23,12 +23,13 @@ from restream_async import (
     RestreamError,
     RetryPolicy,
 )
-from restream_async.timing import Timing
-
-from .calls import CALLS
-from .clock import Clock
-from .raw import Peer, RawServer, Seen, then_close, then_hang, then_reset
-from .samples import (
+from restream_async._util.clock import Timing
+from tests.client.test_broken_connections import BROKEN
+from tests.helpers.client_calls import CALLS
+from tests.helpers.fast_clock import Clock
+from tests.helpers.leak_checks import settle
+from tests.helpers.raw_server import Peer, RawServer, Seen, then_close, then_hang, then_reset
+from tests.helpers.samples import (
     API_KEY,
     BACKEND_FETCH_FAILED,
     INTERNAL_ERROR,
@@ -41,13 +42,11 @@ from .samples import (
     new_restream,
     on_the_wire,
 )
-from .test_broken_connections import BROKEN
-from .watch import settle
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from .raw import Act, Step
+    from tests.helpers.raw_server import Act, Step
 
 _SPELLED: Final = tuple({*SECRETS, *(quote(secret, safe="") for secret in SECRETS)})
 

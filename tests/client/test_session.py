@@ -21,12 +21,12 @@ from restream_async import (
     TransportError,
     UnauthorizedError,
 )
-from restream_async.adaptive_limit import AdaptiveLimit
+from restream_async._load.adaptive_limit import AdaptiveLimit
 from restream_async.sandbox import Sandbox
-
-from .calls import failure_of
-from .raw import Peer, RawServer, Seen, then_hang
-from .samples import (
+from tests.helpers.client_calls import failure_of
+from tests.helpers.leak_checks import assert_nothing_left, client_of, connections_in_use, settle
+from tests.helpers.raw_server import Peer, RawServer, Seen, then_hang
+from tests.helpers.samples import (
     API_KEY,
     answer,
     as_asked,
@@ -37,7 +37,6 @@ from .samples import (
     many,
     new_restream,
 )
-from .watch import assert_nothing_left, client_of, connections_in_use, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -183,7 +182,7 @@ async def test_the_pool_is_as_large_as_the_requests_in_flight(
     together = asyncio.Barrier(150)
     # Else the limit would have to grow first.
     limit = partial(AdaptiveLimit, start=150)
-    monkeypatch.setattr("restream_async.concurrency_limiter.AdaptiveLimit", limit)
+    monkeypatch.setattr("restream_async._load.concurrency_limiter.AdaptiveLimit", limit)
 
     async def meet(peer: Peer, seen: Seen) -> None:
         await together.wait()

@@ -17,14 +17,14 @@ from restream_async import (
     RetryPolicy,
     TransportError,
 )
-from restream_async.concurrency_limiter import ConcurrencyLimiter
+from restream_async._load.concurrency_limiter import ConcurrencyLimiter
+from restream_async._util.clock import Timing
 from restream_async.sandbox import Sandbox
-from restream_async.timing import Timing
-
-from .calls import CALLS, failure_of
-from .clock import Clock
-from .raw import RawServer, drip, then_hang
-from .samples import (
+from tests.helpers.client_calls import CALLS, failure_of
+from tests.helpers.fast_clock import Clock
+from tests.helpers.leak_checks import assert_nothing_left, client_of
+from tests.helpers.raw_server import RawServer, drip, then_hang
+from tests.helpers.samples import (
     API_KEY,
     BACKEND_FETCH_FAILED,
     INTERNAL_ERROR,
@@ -34,10 +34,9 @@ from .samples import (
     new_restream,
     on_the_wire,
 )
-from .watch import assert_nothing_left, client_of
 
 if TYPE_CHECKING:
-    from .raw import Act, Step
+    from tests.helpers.raw_server import Act, Step
 
 SHORT: Final = 0.12
 _HEAD: Final = b"HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\n"

@@ -8,9 +8,9 @@ from typing import Protocol
 import pytest
 import pytest_asyncio
 
-from tests.real.programs import find
-from tests.real.scene import Scene, service
-from tests.real.varnish import closed_port, varnish
+from tests.helpers.programs import find
+from tests.helpers.varnish import closed_port, varnish
+from tests.helpers.varnish_clients import Scene, service
 
 
 class Staging(Protocol):

@@ -3,10 +3,10 @@
 from collections import Counter
 
 from restream_async import Created
-from restream_async.existence import key_of
+from restream_async._operations.existence import key_of
 from restream_async.sandbox import Fault, Faults
+from tests.helpers.varnish_clients import new
 from tests.real.conftest import Staging
-from tests.real.scene import new
 
 
 async def test_nothing_is_created_twice_behind_a_cache_that_keeps_lists(staging: Staging) -> None:

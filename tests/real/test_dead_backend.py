@@ -8,8 +8,8 @@ import aiohttp
 import pytest
 
 from restream_async import BackendFetchFailedError, OutcomeUnknownError, RestreamError
-from restream_async.config import InDoubt
-from tests.real.scene import API_KEY, STREAM_KEY, Waits, client_of, new
+from restream_async.settings import InDoubt
+from tests.helpers.varnish_clients import API_KEY, STREAM_KEY, Waits, client_of, new
 
 
 async def failure_of_creating(

@@ -1,8 +1,8 @@
 """Varnish passes everything on, and remembers nothing of it."""
 
 from restream_async import Origin
+from tests.helpers.varnish_clients import STREAM_KEY, new
 from tests.real.conftest import Staging
-from tests.real.scene import STREAM_KEY, new
 
 
 async def test_a_restream_is_created(staging: Staging) -> None:

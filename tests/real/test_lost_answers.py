@@ -12,8 +12,8 @@ import pytest
 
 from restream_async import BackendFetchFailedError, InternalServerError, Origin, RestreamError
 from restream_async.sandbox import Fault, Faults
+from tests.helpers.varnish_clients import new
 from tests.real.conftest import Staging
-from tests.real.scene import new
 
 IMPATIENT = 0.3
 SLOW = 2 * IMPATIENT

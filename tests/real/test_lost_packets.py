@@ -4,13 +4,19 @@ import os
 import subprocess
 import sys
 
-from tests.real.programs import PATH, do_without, find
+from tests.helpers.programs import PATH, do_without, find
 
 _LONGEST = 60.0
 
 
 def test_a_creation_that_was_given_up_behind_a_firewall_is_stored_once() -> None:
-    command = [find("unshare", "util-linux"), "--net", sys.executable, "-m", "tests.real.lossy"]
+    command = [
+        find("unshare", "util-linux"),
+        "--net",
+        sys.executable,
+        "-m",
+        "tests.helpers.packet_loss",
+    ]
     find("ip", "iproute2")
     find("nft", "nftables")
     done = subprocess.run(  # noqa: S603 - our own program

@@ -23,10 +23,10 @@ from restream_async import (
     TransportError,
 )
 from restream_async.sandbox import Sandbox
-from tests.client.relay import Relay
-from tests.real.programs import find
-from tests.real.scene import API_KEY, PROJECT, STREAM_KEY, new, service
-from tests.real.squid import NAME, USER, Squid, squid
+from tests.helpers.programs import find
+from tests.helpers.relay import Relay
+from tests.helpers.squid import NAME, USER, Squid, squid
+from tests.helpers.varnish_clients import API_KEY, PROJECT, STREAM_KEY, new, service
 
 AUTHORITY = trustme.CA()
 PASSWORD = "password-5d1e"

@@ -8,8 +8,7 @@ import pytest
 
 from restream_async.sandbox import Fault, Faults, Sandbox
 from restream_async.sandbox.capacity import Capacity
-
-from .caller import calling, occupied, raw_connection, raw_request, until, wish
+from tests.helpers.sandbox_client import calling, occupied, raw_connection, raw_request, until, wish
 
 if TYPE_CHECKING:
     import random

@@ -9,10 +9,9 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 
 from restream_async.sandbox import Fault, Faults, Sandbox
-from restream_async.sandbox.answer import Answer
-from restream_async.sandbox.replies import success
-
-from .caller import calling, raw_connection, raw_request, until, wish
+from restream_async.sandbox.response_writer import ResponseWriter
+from restream_async.sandbox.responses import success
+from tests.helpers.sandbox_client import calling, raw_connection, raw_request, until, wish
 
 WISH = raw_request(json.dumps(wish()).encode())
 
@@ -153,4 +152,4 @@ async def test_answering_a_client_that_has_gone_is_a_lost_connection_not_an_erro
     request = make_mocked_request("GET", "/")
     request.protocol.transport = None
     with pytest.raises(ConnectionResetError):
-        await Answer(success(None), keep_alive=True).prepare(request)
+        await ResponseWriter(success(None), keep_alive=True).prepare(request)

@@ -4,8 +4,7 @@ import attrs
 import pytest
 
 from restream_async.sandbox import Counts, Fault, FaultCounts, Faults, Sandbox
-
-from .caller import calling, occupied, until
+from tests.helpers.sandbox_client import calling, occupied, until
 
 
 async def test_every_request_is_counted_by_what_it_asks_for() -> None:

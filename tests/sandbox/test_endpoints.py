@@ -6,8 +6,7 @@ import pytest
 from yarl import URL
 
 from restream_async.sandbox import Sandbox
-
-from .caller import calling, wish
+from tests.helpers.sandbox_client import calling, wish
 
 
 async def test_a_creation_is_answered_with_the_envelope_of_the_documentation() -> None:

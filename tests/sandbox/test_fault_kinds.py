@@ -9,8 +9,7 @@ from collections import Counter
 import pytest
 
 from restream_async.sandbox import Fault, Faults, Sandbox
-
-from .caller import Caller, calling, raw_connection, raw_request, until, wish
+from tests.helpers.sandbox_client import Caller, calling, raw_connection, raw_request, until, wish
 
 SEEN = {
     Fault.INTERNAL_ERROR: "500",

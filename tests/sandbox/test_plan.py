@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from restream_async.sandbox import Fault, Faults
-from restream_async.sandbox.plan import Mishap, Phase, Plan, chance
+from restream_async.sandbox.fault_schedule import FaultSchedule, Phase, ScheduledFault, chance
 
 SOME = Faults(
     before={Fault.INTERNAL_ERROR: 0.1, Fault.RESET: 0.1},
@@ -17,18 +17,20 @@ SOME = Faults(
 )
 
 
-def fates(plan: Plan, videos: list[str], times: int = 3) -> dict[str, list[Mishap | None]]:
+def fates(
+    plan: FaultSchedule, videos: list[str], times: int = 3
+) -> dict[str, list[ScheduledFault | None]]:
     return {video: [plan.creating(video, "url", "key") for _ in range(times)] for video in videos}
 
 
 def test_faults_do_not_depend_on_the_order_of_requests() -> None:
     videos = [f"v{number}" for number in range(200)]
-    in_order = fates(Plan(SOME, seed=1), videos)
+    in_order = fates(FaultSchedule(SOME, seed=1), videos)
 
-    plan = Plan(SOME, seed=1)
+    plan = FaultSchedule(SOME, seed=1)
     shuffled = videos * 3
     random.Random(0).shuffle(shuffled)  # noqa: S311 - no secret
-    in_disorder: dict[str, list[Mishap | None]] = {video: [] for video in videos}
+    in_disorder: dict[str, list[ScheduledFault | None]] = {video: [] for video in videos}
     for video in shuffled:
         plan.listing(video)  # nor on what else is asked for in between
         in_disorder[video].append(plan.creating(video, "url", "key"))
@@ -41,18 +43,18 @@ def test_faults_do_not_depend_on_the_order_in_which_they_were_written_down() -> 
     forwards = Faults(before={Fault.INTERNAL_ERROR: 0.3, Fault.RESET: 0.3})
     backwards = Faults(before={Fault.RESET: 0.3, Fault.INTERNAL_ERROR: 0.3})
 
-    assert fates(Plan(forwards, 1), videos) == fates(Plan(backwards, 1), videos)
+    assert fates(FaultSchedule(forwards, 1), videos) == fates(FaultSchedule(backwards, 1), videos)
 
 
 def test_another_seed_makes_other_faults() -> None:
     videos = [f"v{number}" for number in range(200)]
 
-    assert fates(Plan(SOME, seed=1), videos) != fates(Plan(SOME, seed=2), videos)
+    assert fates(FaultSchedule(SOME, seed=1), videos) != fates(FaultSchedule(SOME, seed=2), videos)
 
 
 @pytest.mark.parametrize("other", [("w", "u", "k"), ("v", "x", "k"), ("v", "u", "y")])
 def test_every_part_of_a_creation_counts(other: tuple[str, str, str]) -> None:
-    plan = Plan(SOME, seed=1)
+    plan = FaultSchedule(SOME, seed=1)
 
     assert [plan.creating("v", "u", "k") for _ in range(50)] != [
         plan.creating(*other) for _ in range(50)
@@ -60,37 +62,40 @@ def test_every_part_of_a_creation_counts(other: tuple[str, str, str]) -> None:
 
 
 def test_faults_are_as_frequent_as_they_were_asked_for() -> None:
-    plan = Plan(SOME, seed=1)
+    plan = FaultSchedule(SOME, seed=1)
     total = 20_000
     seen = Counter(plan.creating(f"v{number}", "u", "k") for number in range(total))
 
     assert {mishap: round(count / total, 2) for mishap, count in seen.items()} == {
-        Mishap(Phase.BEFORE, Fault.INTERNAL_ERROR): 0.1,
-        Mishap(Phase.BEFORE, Fault.RESET): 0.1,
-        Mishap(Phase.AFTER, Fault.BACKEND_FETCH_FAILED): 0.2,
-        Mishap(Phase.LATE, Fault.BACKEND_FETCH_FAILED): 0.1,
+        ScheduledFault(Phase.BEFORE, Fault.INTERNAL_ERROR): 0.1,
+        ScheduledFault(Phase.BEFORE, Fault.RESET): 0.1,
+        ScheduledFault(Phase.AFTER, Fault.BACKEND_FETCH_FAILED): 0.2,
+        ScheduledFault(Phase.LATE, Fault.BACKEND_FETCH_FAILED): 0.1,
         None: 0.5,
     }
 
 
 def test_lists_toggles_and_deletions_meet_their_own_faults() -> None:
-    plan = Plan(SOME, seed=1)
+    plan = FaultSchedule(SOME, seed=1)
 
-    assert {plan.listing("v") for _ in range(50)} == {None, Mishap(Phase.LISTING, Fault.GARBAGE)}
+    assert {plan.listing("v") for _ in range(50)} == {
+        None,
+        ScheduledFault(Phase.LISTING, Fault.GARBAGE),
+    }
     toggles = [plan.other("toggle", "1") for _ in range(50)]
     deletes = [plan.other("delete", "1") for _ in range(50)]
-    assert set(toggles) == set(deletes) == {None, Mishap(Phase.OTHER, Fault.TRUNCATED)}
+    assert set(toggles) == set(deletes) == {None, ScheduledFault(Phase.OTHER, Fault.TRUNCATED)}
 
 
 def test_a_toggle_does_not_change_what_a_deletion_meets() -> None:
-    alone, mixed = Plan(SOME, seed=1), Plan(SOME, seed=1)
+    alone, mixed = FaultSchedule(SOME, seed=1), FaultSchedule(SOME, seed=1)
     for _ in range(50):
         mixed.other("toggle", "1")
         assert mixed.other("delete", "1") == alone.other("delete", "1")
 
 
 def test_no_more_faults_in_a_row_than_allowed_strike_the_same_creation() -> None:
-    plan = Plan(Faults(before={Fault.RESET: 1.0}, max_faults=2), seed=1)
+    plan = FaultSchedule(Faults(before={Fault.RESET: 1.0}, max_faults=2), seed=1)
 
     def struck(video: str) -> bool:
         return plan.creating(video, "u", "k") is not None
@@ -100,8 +105,8 @@ def test_no_more_faults_in_a_row_than_allowed_strike_the_same_creation() -> None
 
 
 def test_an_unharmed_request_ends_a_row_of_faults() -> None:
-    bounded = Plan(Faults(before={Fault.RESET: 0.5}, max_faults=3), seed=1)
-    unbounded = Plan(Faults(before={Fault.RESET: 0.5}), seed=1)
+    bounded = FaultSchedule(Faults(before={Fault.RESET: 0.5}, max_faults=3), seed=1)
+    unbounded = FaultSchedule(Faults(before={Fault.RESET: 0.5}), seed=1)
     struck = [bounded.creating("v", "u", "k") is not None for _ in range(1000)]
     would = [unbounded.creating("v", "u", "k") is not None for _ in range(1000)]
 
@@ -113,7 +118,7 @@ def test_an_unharmed_request_ends_a_row_of_faults() -> None:
 
 
 def test_replacing_the_faults_goes_on_counting_requests() -> None:
-    plan, whole = Plan(Faults(), seed=1), Plan(SOME, seed=1)
+    plan, whole = FaultSchedule(Faults(), seed=1), FaultSchedule(SOME, seed=1)
     first = [plan.creating("v", "u", "k") for _ in range(20)]
     plan.faults = SOME
     rest = [plan.creating("v", "u", "k") for _ in range(20)]

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from restream_async.sandbox import Fault, Faults, Sandbox
-from restream_async.sandbox.rate import RateLimit
-
-from .caller import Caller, calling, wish
+from restream_async.sandbox.rate_limit import RateLimit
+from tests.helpers.sandbox_client import Caller, calling, wish
 
 if TYPE_CHECKING:
     from collections.abc import Callable

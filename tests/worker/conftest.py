@@ -11,9 +11,8 @@ from nats.aio.client import Client
 
 from restream_async.sandbox import Sandbox
 from restream_async.worker.nats_options import NatsOptions, close
-
-from .backstage import Backstage, backstage
-from .nats_server import NatsServer
+from tests.helpers.background_servers import Backstage, backstage
+from tests.helpers.nats_server import NatsServer
 
 
 @pytest_asyncio.fixture

@@ -11,15 +11,14 @@ import pytest
 from nats.js.api import StreamState
 
 from restream_async.cli import main
-from restream_async.cli.putting import Job
+from restream_async.cli.publish import PublishRun
 from restream_async.worker.commands import encode
-from restream_async.worker.names import LOOK_FIRST, Names
 from restream_async.worker.nats_options import jetstream_of
 from restream_async.worker.publishing import Published
-from restream_async.worker.topology import declare_streams
-
-from .backstage import HEADER, Backstage, csv
-from .fleet import wanted
+from restream_async.worker.streams import declare_streams
+from restream_async.worker.subjects import LOOK_FIRST, Subjects
+from tests.helpers.background_servers import HEADER, Backstage, csv
+from tests.helpers.worker_fleet import wanted
 
 
 def state(stage: Backstage) -> StreamState:
@@ -29,7 +28,7 @@ def state(stage: Backstage) -> StreamState:
 def prepare(stage: Backstage, **changes: int) -> None:
     """Make the streams before anybody else does, with settings of one's own."""
     jetstream = jetstream_of(stage.connection)
-    stage.run(declare_streams(jetstream, Names()))
+    stage.run(declare_streams(jetstream, Subjects()))
     config = stage.run(jetstream.stream_info("RESTREAMS")).config
     stage.run(jetstream.update_stream(config.evolve(**changes)))  # pyright: ignore[reportUnknownMemberType] - untyped keywords
 
@@ -189,14 +188,14 @@ def test_ctrl_c_ends_well_and_says_that_it_can_be_run_again(
 ) -> None:
     prepare(stage)
     put: list[Published] = []
-    count = Job._count  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - to see it at work
+    count = PublishRun._count  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - to see it at work
 
-    def counted(self: Job, published: Published) -> None:
+    def counted(self: PublishRun, published: Published) -> None:
         put.append(published)
         count(self, published)
 
-    monkeypatch.setattr(Job, "_count", counted)
-    monkeypatch.setattr("restream_async.cli.screen.LOG_EVERY", 0.0)
+    monkeypatch.setattr(PublishRun, "_count", counted)
+    monkeypatch.setattr("restream_async.cli.console.LOG_EVERY", 0.0)
     stage.signal_when(lambda: len(put) > 100, signal.SIGINT)
 
     assert main(["enqueue", csv(tmp_path, 20_000)]) == 130
@@ -230,7 +229,7 @@ def test_an_input_that_changes_while_it_is_put_is_one_sentence(
         path.write_text(HEADER)
         return declare_streams(*arguments, **options)
 
-    monkeypatch.setattr("restream_async.cli.putting.declare_streams", declare)
+    monkeypatch.setattr("restream_async.cli.publish.declare_streams", declare)
 
     assert main(["enqueue", str(path)]) == 2
     assert "changed" in capsys.readouterr().err
@@ -268,7 +267,7 @@ def test_another_module_that_is_missing_is_a_bug(
     stage: Backstage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     del stage
-    monkeypatch.setitem(sys.modules, "restream_async.worker.run", None)
+    monkeypatch.setitem(sys.modules, "restream_async.worker.main", None)
 
     with pytest.raises(ModuleNotFoundError):
         main(["worker"])

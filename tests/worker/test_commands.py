@@ -12,12 +12,11 @@ from nats.aio.client import Client
 
 from restream_async.sandbox import Sandbox
 from restream_async.worker.consumer import declare_consumer
-from restream_async.worker.names import Names
 from restream_async.worker.nats_options import jetstream_of
-from restream_async.worker.topology import declare_streams
-
-from .fleet import all_done, documents, wanted
-from .nats_server import NatsServer
+from restream_async.worker.streams import declare_streams
+from restream_async.worker.subjects import Subjects
+from tests.helpers.nats_server import NatsServer
+from tests.helpers.worker_fleet import all_done, documents, wanted
 
 COUNT = 40
 
@@ -104,7 +103,7 @@ async def test_what_was_killed_and_is_enqueued_again_is_on_the_stream_once_and_w
     env = environment(sandbox, nats_server.url)
     file = csv(tmp_path, 3000)
     jetstream = jetstream_of(connection)
-    await declare_streams(jetstream, Names())
+    await declare_streams(jetstream, Subjects())
 
     async def count() -> int:
         return (await jetstream.stream_info("RESTREAMS")).state.messages
@@ -134,12 +133,12 @@ async def test_b_7_another_cap_changes_the_consumer_and_another_ack_wait_is_refu
 ) -> None:
     env = environment(sandbox, nats_server.url)
     jetstream = jetstream_of(connection)
-    await declare_streams(jetstream, Names())
-    await declare_consumer(jetstream, Names(), in_flight=5)
+    await declare_streams(jetstream, Subjects())
+    await declare_consumer(jetstream, Subjects(), in_flight=5)
     worker = await begin("worker", "--cap", "6", env=env)
     await all_waiting(connection, 16)
 
-    found = await jetstream.consumer_info(Names().stream, Names().durable)
+    found = await jetstream.consumer_info(Subjects().stream, Subjects().durable)
     code, output = await run("worker", "--ack-wait", "31", env=env)
     worker.send_signal(signal.SIGTERM)
     await asyncio.wait_for(worker.communicate(), 30)

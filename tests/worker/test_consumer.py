@@ -16,14 +16,13 @@ from restream_async.worker.consumer import (
     declare_consumer,
     missing,
 )
-from restream_async.worker.names import Names
 from restream_async.worker.nats_options import jetstream_of
-from restream_async.worker.topology import declare_streams
+from restream_async.worker.streams import declare_streams
+from restream_async.worker.subjects import Subjects
+from tests.helpers.nats_server import NatsServer
+from tests.helpers.worker_fleet import wanted
 
-from .fleet import wanted
-from .nats_server import NatsServer
-
-NAMES = Names()
+NAMES = Subjects()
 
 
 async def test_a_consumer_that_is_there_says_how_it_is(connection: Client) -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from restream_async.cli import main
-
-from .backstage import Backstage, csv
+from tests.helpers.background_servers import Backstage, csv
 
 COUNT = 50
 

@@ -22,7 +22,7 @@ from restream_async import (
     RetryPolicy,
     UnauthorizedError,
 )
-from restream_async.codec import to_dict
+from restream_async._http.serialization import to_dict
 from restream_async.errors import ApiError, Call, CertificateError, ProxyError
 from restream_async.stats import Stats
 from restream_async.worker.commands import LARGEST, MOST, Unusable, encode

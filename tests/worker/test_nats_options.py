@@ -17,17 +17,16 @@ from nats.js import JetStreamContext
 
 from restream_async import ConfigurationError, RestreamClient
 from restream_async.sandbox import Sandbox
-from restream_async.worker.app import worker_app
 from restream_async.worker.commands import encode
 from restream_async.worker.consumer import declare_consumer
-from restream_async.worker.names import FILE_VARIABLES, Names
+from restream_async.worker.faststream_app import worker_app
 from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
-from restream_async.worker.plan import Plan
-from restream_async.worker.topology import declare_streams
-
-from .fleet import stored_count, wanted
-from .identities import Identity, operator_mode
-from .nats_server import NatsServer
+from restream_async.worker.settings import WorkerSettings
+from restream_async.worker.streams import declare_streams
+from restream_async.worker.subjects import FILE_VARIABLES, Subjects
+from tests.helpers.nats_identities import Identity, operator_mode
+from tests.helpers.nats_server import NatsServer
+from tests.helpers.worker_fleet import stored_count, wanted
 
 SECRET = "SECRET-of-nats/@:%"  # as none may stand in a URL
 QUOTED = "SECRET-of-nats%2F%40%3A%25"
@@ -37,7 +36,7 @@ QUOTED = "SECRET-of-nats%2F%40%3A%25"
 def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("restream_async.worker.nats_options._RECONNECT_SECONDS", 0.1)
     monkeypatch.setattr("restream_async.worker.nats_options._CLOSE_SECONDS", 0.2)
-    monkeypatch.setattr("restream_async.worker.app._FETCH_SECONDS", 0.5)
+    monkeypatch.setattr("restream_async.worker.faststream_app._FETCH_SECONDS", 0.5)
 
 
 @attrs.frozen
@@ -142,8 +141,8 @@ async def working(
 ) -> AsyncGenerator[JetStreamContext]:
     """Run a worker that has created a restream already."""
     jetstream = jetstream_of(connection)
-    await declare_streams(jetstream, Names())
-    await declare_consumer(jetstream, Names(), ack_wait=ACK_WAIT)
+    await declare_streams(jetstream, Subjects())
+    await declare_consumer(jetstream, Subjects(), ack_wait=ACK_WAIT)
     await jetstream.publish("restreams.commands", encode(wanted(1)))
 
     def client() -> RestreamClient:
@@ -151,7 +150,7 @@ async def working(
             base_url=sandbox.base_url, project_id=sandbox.project_id, api_key=sandbox.api_key
         )
 
-    app = worker_app(options, Plan(places=1, ack_wait=ACK_WAIT), client)
+    app = worker_app(options, WorkerSettings(places=1, ack_wait=ACK_WAIT), client)
     running = asyncio.create_task(app.run())
     try:
         await stored_count(sandbox, 1, 10)
@@ -422,10 +421,10 @@ async def test_a_server_without_jetstream_is_one_sentence(nats_server: NatsServe
     with pytest.raises(
         ConfigurationError, match="JetStream of the NATS server cannot be used: it is not enabled"
     ):
-        await declare_streams(jetstream_of(connection), Names())
+        await declare_streams(jetstream_of(connection), Subjects())
     await nats_server.stop()
     with pytest.raises(ConfigurationError, match="JetStream of the NATS server cannot be used:"):
-        await declare_consumer(impatient, Names())
+        await declare_consumer(impatient, Subjects())
     await close(connection)
 
 

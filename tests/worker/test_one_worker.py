@@ -26,18 +26,17 @@ from restream_async import (
 )
 from restream_async.errors import Call
 from restream_async.sandbox import Fault, Faults, Sandbox
-from restream_async.worker.app import worker_app
 from restream_async.worker.commands import encode
 from restream_async.worker.consumer import GoneError, declare_consumer
+from restream_async.worker.faststream_app import worker_app
 from restream_async.worker.handling import GRACE
-from restream_async.worker.names import LOOK_FIRST, Names
 from restream_async.worker.nats_options import NatsOptions, jetstream_of
-from restream_async.worker.plan import Plan
-from restream_async.worker.topology import declare_streams
+from restream_async.worker.settings import WorkerSettings
+from restream_async.worker.streams import declare_streams
+from restream_async.worker.subjects import LOOK_FIRST, Subjects
 from restream_async.worker.webhooks import Destination, restreams_for
-
-from .fleet import BAD, all_done, documents, stored_count, wanted
-from .nats_server import NatsServer
+from tests.helpers.nats_server import NatsServer
+from tests.helpers.worker_fleet import BAD, all_done, documents, stored_count, wanted
 
 ACK_WAIT = 1.5
 RETRY = RetryPolicy(attempts=3, base=0.05, cap=0.2, deadline=5.0)
@@ -46,7 +45,7 @@ RETRY = RetryPolicy(attempts=3, base=0.05, cap=0.2, deadline=5.0)
 @pytest.fixture(autouse=True)
 def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("restream_async.worker.nats_options._RECONNECT_SECONDS", 0.1)
-    monkeypatch.setattr("restream_async.worker.app._FETCH_SECONDS", 0.5)
+    monkeypatch.setattr("restream_async.worker.faststream_app._FETCH_SECONDS", 0.5)
 
 
 @attrs.define
@@ -80,7 +79,7 @@ class Desk:
         attempts: int = 10,
         **changes: Any,  # noqa: ANN401 - of the plan
     ) -> AsyncGenerator[FastStream]:
-        plan = Plan(
+        plan = WorkerSettings(
             places=4,
             ack_wait=ACK_WAIT,
             grace=3.0,
@@ -105,8 +104,8 @@ class Desk:
 @pytest_asyncio.fixture
 async def desk(nats_server: NatsServer, connection: Client, sandbox: Sandbox) -> Desk:
     jetstream = jetstream_of(connection)
-    await declare_streams(jetstream, Names())
-    await declare_consumer(jetstream, Names(), in_flight=8, ack_wait=ACK_WAIT)
+    await declare_streams(jetstream, Subjects())
+    await declare_consumer(jetstream, Subjects(), in_flight=8, ack_wait=ACK_WAIT)
     return Desk(connection, sandbox, nats_server.url)
 
 
@@ -206,8 +205,8 @@ async def test_in_an_outage_messages_are_held_and_no_delivery_is_used_up(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "restream_async.worker")
-    monkeypatch.setattr("restream_async.outage._SILENCE", 0.3)
-    monkeypatch.setattr("restream_async.outage._RAREST_PROBE", 0.5)
+    monkeypatch.setattr("restream_async._load.circuit_breaker._SILENCE", 0.3)
+    monkeypatch.setattr("restream_async._load.circuit_breaker._RAREST_PROBE", 0.5)
     monkeypatch.setattr("restream_async.worker.handling._HOLD", 0.2)
     # With a Retry-After messages would rest for so long that nothing needed to be held.
     desk.sandbox.faults = Faults(retry_after=None)
@@ -239,8 +238,8 @@ async def test_b_7_in_an_outage_a_worker_says_why_it_holds_before_any_call_has_e
     desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "restream_async.worker")
-    monkeypatch.setattr("restream_async.outage._SILENCE", 0.3)
-    monkeypatch.setattr("restream_async.outage._RAREST_PROBE", 0.5)
+    monkeypatch.setattr("restream_async._load.circuit_breaker._SILENCE", 0.3)
+    monkeypatch.setattr("restream_async._load.circuit_breaker._RAREST_PROBE", 0.5)
     monkeypatch.setattr("restream_async.worker.process._LOOK", 0.1)
     desk.sandbox.faults = Faults(retry_after=None)
     desk.sandbox.outage = True
@@ -393,7 +392,7 @@ async def test_an_event_that_is_repeated_creates_one_restream_for_each_destinati
     desk: Desk,
 ) -> None:
     jetstream = jetstream_of(desk.connection)
-    await declare_consumer(jetstream, Names().of_events, ack_wait=ACK_WAIT)
+    await declare_consumer(jetstream, Subjects().of_events, ack_wait=ACK_WAIT)
     destinations = tuple(
         Destination(title=f"To {n}: {{title}}", stream_url="rtmp://h/a", stream_key=f"SECRET-{n}")
         for n in range(2)
@@ -468,7 +467,7 @@ async def test_a_worker_under_which_a_consumer_or_stream_is_deleted_ends_and_say
     monkeypatch.setattr("restream_async.worker.process._LOOK_AGAIN", 0.1)
     jetstream = jetstream_of(desk.connection)
     named = "the stream RESTREAMS_OUTCOMES" if what == "RESTREAMS_OUTCOMES" else "the consumer rest"
-    plan = Plan(places=4, grace=0.5, ack_wait=ACK_WAIT)
+    plan = WorkerSettings(places=4, grace=0.5, ack_wait=ACK_WAIT)
     app = worker_app(NatsOptions(url=desk.url), plan, desk.client)
     running = asyncio.create_task(app.run())
     await desk.publish(1)
@@ -533,8 +532,8 @@ async def test_a_worker_for_events_ends_when_their_consumer_is_deleted(
     monkeypatch.setattr("restream_async.worker.process._LOOK_AGAIN", 0.1)
     jetstream = jetstream_of(desk.connection)
     destinations = (Destination(title="t", stream_url="rtmp://h/a", stream_key="SECRET"),)
-    await declare_consumer(jetstream, Names().of_events, ack_wait=ACK_WAIT)
-    plan = Plan(places=1, grace=0.5, destinations=destinations)
+    await declare_consumer(jetstream, Subjects().of_events, ack_wait=ACK_WAIT)
+    plan = WorkerSettings(places=1, grace=0.5, destinations=destinations)
     running = asyncio.create_task(worker_app(NatsOptions(url=desk.url), plan, desk.client).run())
     await asyncio.sleep(0.5)
 
@@ -564,7 +563,7 @@ async def test_a_worker_for_which_nothing_was_declared_fails(
     desk = Desk(connection, sandbox, nats_server.url)
 
     with pytest.raises(NotFoundError):
-        await worker_app(NatsOptions(url=desk.url), Plan(places=1), desk.client).run()
+        await worker_app(NatsOptions(url=desk.url), WorkerSettings(places=1), desk.client).run()
 
 
 async def test_after_the_stream_was_made_again_all_outcomes_are_told_again(desk: Desk) -> None:
@@ -574,8 +573,8 @@ async def test_after_the_stream_was_made_again_all_outcomes_are_told_again(desk:
         async with desk.worker():
             await all_done(desk.connection, 10)
         await jetstream.delete_stream("RESTREAMS")
-        await declare_streams(jetstream, Names())
-        await declare_consumer(jetstream, Names(), in_flight=8, ack_wait=ACK_WAIT)
+        await declare_streams(jetstream, Subjects())
+        await declare_consumer(jetstream, Subjects(), in_flight=8, ack_wait=ACK_WAIT)
 
     told = await documents(desk.connection, "RESTREAMS_OUTCOMES")
     assert [(each["sequence"], each["origin"]) for each in told] == [(1, "posted"), (1, "existing")]

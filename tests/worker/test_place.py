@@ -4,8 +4,8 @@ from typing import Any
 
 import attrs
 
-from restream_async.worker.place import Place
-from restream_async.worker.plan import Plan
+from restream_async.worker.settings import WorkerSettings
+from restream_async.worker.slot import WorkerSlot
 
 ACK_WAIT = 30.0
 
@@ -19,7 +19,7 @@ class Queue:
     lasting: float = 0.0
     arriving: int = 0
     ages: list[float] = attrs.field(factory=list[float])
-    plan: Plan = attrs.field(factory=lambda: Plan(ack_wait=ACK_WAIT))
+    plan: WorkerSettings = attrs.field(factory=lambda: WorkerSettings(ack_wait=ACK_WAIT))
 
     @property
     def subscription(self) -> "Queue":
@@ -34,7 +34,7 @@ class Queue:
 
 def place(queue: Queue) -> Any:  # noqa: ANN401 - with stand-ins for FastStream's objects
     stand_in: Any = queue
-    return Place(stand_in, stand_in, lambda: queue.clock)
+    return WorkerSlot(stand_in, stand_in, lambda: queue.clock)
 
 
 async def test_messages_that_were_fetched_in_turn_are_fresh() -> None:

@@ -11,19 +11,18 @@ from nats.aio.client import Client
 from nats.js.api import PubAck
 from nats.js.errors import APIError
 
-from restream_async.worker.names import Names
 from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
 from restream_async.worker.publishing import Published, Publisher, UnpublishedError
-from restream_async.worker.topology import declare_streams
-
-from .fleet import wanted
-from .nats_server import NatsServer
+from restream_async.worker.streams import declare_streams
+from restream_async.worker.subjects import Subjects
+from tests.helpers.nats_server import NatsServer
+from tests.helpers.worker_fleet import wanted
 
 
 @pytest_asyncio.fixture
 async def publisher(connection: Client) -> Publisher:
     jetstream = jetstream_of(connection)
-    salt = await declare_streams(jetstream, Names())
+    salt = await declare_streams(jetstream, Subjects())
     return Publisher(
         jetstream=jetstream, subject="restreams.commands", stream="RESTREAMS", salt=salt
     )
@@ -105,7 +104,7 @@ async def test_one_that_is_too_large_is_an_error_at_once(tmp_path: Path) -> None
     try:
         connection = await NatsOptions(url=server.url).connect()
         jetstream = jetstream_of(connection)
-        await declare_streams(jetstream, Names())
+        await declare_streams(jetstream, Subjects())
         publisher = Publisher(
             jetstream=jetstream, subject="restreams.commands", stream="RESTREAMS", salt=b""
         )
@@ -124,7 +123,7 @@ async def test_a_stream_that_is_just_being_made_is_waited_for(connection: Client
     )
     publishing = asyncio.create_task(publisher.publish(wanted(1)))
     await asyncio.sleep(0.1)
-    await declare_streams(jetstream, Names())
+    await declare_streams(jetstream, Subjects())
 
     assert (await asyncio.wait_for(publishing, 5)).is_new
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from restream_async.cli.sandbox import sandbox as sandbox_command
+from restream_async.cli.commands.sandbox import sandbox as sandbox_command
 from restream_async.sandbox import Sandbox
 
 README = (Path(__file__).parents[2] / "README.md").read_text()

@@ -12,7 +12,7 @@ from restream_async.errors import BadRequestError, Call
 from restream_async.worker.commands import Item, Unusable
 from restream_async.worker.handling import Handled, Refused
 from restream_async.worker.reports import Source, reports, summary
-from restream_async.worker.shapes import CreatedReport, FailedReport
+from restream_async.worker.schemas import CreatedReport, FailedReport
 
 SOURCE = Source(
     stream="S",

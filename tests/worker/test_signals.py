@@ -12,8 +12,7 @@ import pytest
 
 from restream_async.cli import app, main
 from restream_async.sandbox import Sandbox
-
-from .nats_server import NatsServer
+from tests.helpers.nats_server import NatsServer
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

@@ -7,11 +7,11 @@ from nats.aio.client import Client
 from nats.js.api import RetentionPolicy, StreamConfig
 
 from restream_async import ConfigurationError
-from restream_async.worker.names import Names
 from restream_async.worker.nats_options import jetstream_of
-from restream_async.worker.topology import declare_streams
+from restream_async.worker.streams import declare_streams
+from restream_async.worker.subjects import Subjects
 
-NAMES = Names()
+NAMES = Subjects()
 
 
 async def test_all_workers_find_the_same_salt_however_many_begin_at_once(
@@ -55,7 +55,7 @@ async def test_a_subject_that_belongs_to_another_stream_is_refused(connection: C
     await declare_streams(jetstream, NAMES)
 
     with pytest.raises(ConfigurationError, match="the stream OTHER cannot be made: subjects overl"):
-        await declare_streams(jetstream, Names(stream="OTHER"))
+        await declare_streams(jetstream, Subjects(stream="OTHER"))
 
 
 async def test_what_the_server_itself_gives_up_is_among_the_dead_letters(

@@ -25,8 +25,7 @@ from restream_async.worker.webhooks import (
     read_destinations,
     restreams_for,
 )
-
-from .test_handling import FakeClient
+from tests.worker.test_handling import FakeClient
 
 TOML = """
 [[destinations]]

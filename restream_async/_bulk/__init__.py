@@ -1,0 +1,1 @@
+"""Private: bulk runs, from the input to the report, and their undo."""

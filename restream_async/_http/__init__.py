@@ -1,0 +1,1 @@
+"""Private: HTTP. Requests out, answers in."""

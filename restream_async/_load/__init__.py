@@ -1,0 +1,1 @@
+"""Private: how much load the service gets. The concurrency limiter and what it learns from."""

@@ -1,0 +1,1 @@
+"""Private: create, list and delete."""

@@ -1,0 +1,143 @@
+"""Whether a restream that the service shows is the wanted one: same, different, or unclear. Pure.
+
+The service documents no form for its list. It may show a stream URL otherwise than it was sent, and
+may mask stream keys or leave them out. So URLs are compared as URLs, and a key that is not shown in
+full is unclear: it proves neither that the restream is there nor that it is absent.
+"""
+
+import enum
+import functools
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+from restream_async.models import NewRestream, Restream
+
+_DEFAULT_PORTS: Final = {"rtmp": 1935, "rtmps": 443, "rtmpt": 80, "http": 80, "https": 443}
+# What hides characters: asterisks, bullets, an ellipsis, a run of the letter x, or a word.
+_MASK: Final = re.compile(
+    r"[*•●∙·…]+|\.{3,}|[xX]{4,}|[\[<(](hidden|masked|redacted|secret)[\])>]", re.IGNORECASE
+)
+# How much of a key a service shows that cuts it off, in characters; and how often that is in a key.
+_SHOWN: Final = range(3, 7)
+_TIMES: Final = 3
+# A URL that is its own normal form, as nearly all are.
+_PLAIN: Final = re.compile(r"[a-z]+://[a-z0-9-]+(\.[a-z0-9-]+)*(/[A-Za-z0-9._~-]+)*")
+_ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
+# RFC 3986, section 2.3: these mean the same with and without an escape.
+_UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~-]")
+
+
+class Match(enum.Enum):
+    """How a restream that the service shows compares to the wanted one."""
+
+    SAME = "same"
+    DIFFERENT = "different"
+    UNCLEAR = "unclear"
+    """The stream URL or the stream key is not shown in full."""
+
+
+def match(new: NewRestream, shown: Restream) -> Match:
+    """Compare the video id, the stream URL and the stream key.
+
+    A list is of one video, so a missing id, or another spelling of it, makes no difference.
+    """
+    if shown.video_id and shown.video_id.casefold() != new.video_id.casefold():
+        return Match.DIFFERENT
+    matches = {
+        match_url(new.stream_url, shown.stream_url),
+        match_key(new.stream_key, shown.stream_key),
+    }
+    for worst in (Match.DIFFERENT, Match.UNCLEAR):
+        if worst in matches:
+            return worst
+    return Match.SAME
+
+
+def match_url(wanted: str, shown: str) -> Match:
+    """Compare two stream URLs as URLs (RFC 3986, section 6.2).
+
+    The case of the scheme and of the host, the default port, a slash at the end of the path, and
+    needless percent-escapes make no difference.
+    """
+    if wanted == shown or normal_url(wanted) == normal_url(shown):
+        return Match.SAME
+    hidden = _may_be_masked(wanted, shown) or _may_be_cut(wanted, shown)
+    return Match.UNCLEAR if hidden else Match.DIFFERENT
+
+
+def match_key(wanted: str, shown: str) -> Match:
+    """Compare two stream keys, the second of which may be masked, cut off or left out."""
+    if wanted == shown:
+        return Match.SAME
+    cut = (
+        len(shown) in _SHOWN
+        and len(wanted) >= _TIMES * len(shown)
+        and (wanted.startswith(shown) or wanted.endswith(shown))
+    )
+    hidden = not shown or cut or _may_be_masked(wanted, shown)
+    return Match.UNCLEAR if hidden else Match.DIFFERENT
+
+
+def is_masked(shown: str) -> bool:
+    """Say whether a text is empty, or has characters that stand for hidden ones."""
+    return not shown or _MASK.search(shown) is not None
+
+
+def _may_be_masked(wanted: str, shown: str) -> bool:
+    """Say whether `shown` has a mask, and what it shows around the mask is of `wanted`."""
+    masks = list(_MASK.finditer(shown))
+    if not masks:
+        return False
+    start, end = shown[: masks[0].start()], shown[masks[-1].end() :]
+    return wanted.startswith(start) and wanted.endswith(end)
+
+
+def _may_be_cut(wanted: str, shown: str) -> bool:
+    """Say whether a URL has nothing but what `wanted` has, and lacks a part where secrets are."""
+    if not shown:
+        return True
+    whole, rest = _parts(wanted), _parts(shown)
+    if not (whole and rest):
+        return False
+    return whole[:3] == rest[:3] and all(
+        there in {"", asked} for asked, there in zip(whole[3:], rest[3:], strict=True)
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def normal_url(url: str) -> str:
+    """Return what all spellings of a stream URL have in common."""
+    if _PLAIN.fullmatch(url):
+        return url
+    parts = _parts(url)
+    if not parts:
+        return url
+    scheme, host, port, user_info, path, query, fragment = parts
+    if port == str(_DEFAULT_PORTS.get(scheme, "")):
+        port = ""
+    return (
+        f"{scheme}://{user_info and f'{user_info}@'}{host}{port and f':{port}'}{path}"
+        f"{query and f'?{query}'}{fragment and f'#{fragment}'}"
+    )
+
+
+def _parts(url: str) -> tuple[str, ...]:
+    """Return scheme, host, port, user info, path, query and fragment, each in its normal form.
+
+    There are none of what is no URL.
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return ()
+    user_info = parts.netloc.rpartition("@")[0]
+    host = (parts.hostname or "").rstrip(".")
+    path = _ESCAPE.sub(_normal_escape, parts.path).rstrip("/")
+    return parts.scheme, host, str(port or ""), user_info, path, parts.query, parts.fragment
+
+
+def _normal_escape(escape: re.Match[str]) -> str:
+    character = chr(int(escape[0][1:], 16))
+    return character if _UNRESERVED.match(character) else escape[0].upper()

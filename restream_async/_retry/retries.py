@@ -1,0 +1,224 @@
+"""The retry loop of one call: whether it is sent again, and the wait before that.
+
+tenacity decides when to stop and how long to wait. It is imported and entered after a first
+failure only, so a call that succeeds at once pays nothing for it.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from restream_async._load.concurrency_limiter import ConcurrencyLimiter
+from restream_async._retry.budget import RetryBudget
+from restream_async._retry.classification import Classification, Failure
+from restream_async._retry.deadline import Deadline
+from restream_async._retry.policy import RetryPolicy
+from restream_async._util.clock import Timing
+from restream_async.errors import Call, NotSentError, OutageError
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
+# Failures that do not count as attempts wait no longer than after this many failures, so that the
+# call is sent soon after the service is back. In an outage the limiter holds the call anyway.
+_MOST_UNCOUNTED: Final = 3
+# Seconds. Such failures have no limit in number, so there is a shortest wait between them.
+_SHORTEST_UNCOUNTED_WAIT: Final = 0.1
+_OUTAGE_NOTE: Final = "try again when the service is back"
+_NEVER_REACHED_NOTE: Final = "check base_url and the network"
+
+_log: Final = logging.getLogger("restream_async")
+
+
+class Retries:
+    """The retries of one call, made after its first failure.
+
+    while isinstance(result, Failure):
+        if (end := await retries.wait_after(result)) is not None:
+            return end
+        result = await attempt()
+    retries.succeeded()
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts of the client that have a say in it
+        self,
+        policy: RetryPolicy,
+        timing: Timing,
+        deadline: Deadline,
+        limiter: ConcurrencyLimiter,
+        budget: RetryBudget,
+        *,
+        is_uncounted: Callable[[Failure], bool],
+    ) -> None:
+        """Begin with no retry made.
+
+        Args:
+            policy: how many attempts, and the waits between them.
+            timing: time, sleep and chance.
+            deadline: no wait passes it.
+            limiter: knows whether the service is out.
+            budget: limits the retries of all calls of the client.
+            is_uncounted: whether an attempt that has failed now does not count as an attempt.
+
+        """
+        from tenacity import RetryCallState, retry_if_result  # noqa: PLC0415 - paid for by the first failure only
+        from tenacity.asyncio import AsyncRetrying  # noqa: PLC0415 - as above
+
+        self._timing = timing
+        self._deadline = deadline
+        self._limiter = limiter
+        self._budget = budget
+        self._last: Failure | None = None
+        self._price = 0.0
+        strategy = _Strategy(policy, timing, deadline, is_uncounted)
+        # One of its own for each call: shared between tasks it mixes up their states.
+        self._retrying = AsyncRetrying(
+            retry=retry_if_result(_is_retryable),
+            wait=strategy.wait,
+            stop=strategy.stop,
+            before_sleep=_log_retry,
+            retry_error_callback=lambda _: None,
+        )
+        self._retrying.begin()
+        self._state = RetryCallState(self._retrying, None, (), {})
+
+    async def wait_after(self, failure: Failure) -> Failure | None:
+        """Wait until the call may be sent again.
+
+        Returns:
+            None if it may be sent again, else the failure that the call ends with.
+
+        """
+        if self._last is None or not isinstance(failure.error, NotSentError):
+            self._last = failure
+        end = await self._wait_after(failure, self._last)
+        if end is not None and self._deadline.stop.requested:
+            return _stopped(self._last, self._deadline)
+        return end
+
+    def succeeded(self) -> None:
+        """Note that the latest attempt succeeded: it costs the retry budget nothing."""
+        self._budget.refund(self._price)
+
+    async def _wait_after(self, failure: Failure, last: Failure) -> Failure | None:
+        from tenacity import DoSleep  # noqa: PLC0415 - imported already
+
+        self._state.set_result(failure)
+        try:
+            step = await self._retrying.iter(self._state)
+        finally:
+            # Its next steps refer to itself, and would keep the failure until garbage collection.
+            self._retrying.iter_state.reset()
+        if not isinstance(step, DoSleep):
+            return failure
+        self._state.prepare_for_next_attempt()
+        await self._deadline.stop.pause(self._timing.sleep(step))
+        # A request that never reached the service is no load for it. A 429 is paced anyway.
+        self._price = 1.0 if last.connected and not last.limited else 0.0
+        if not await self._afford():
+            return Failure(Classification.REFUSED, last.error)
+        if self._deadline.patient and self._limiter.given_up:
+            # Only a new item may still probe. A waiting one would always find time for a probe.
+            return service_is_out(self._limiter, last.error.call, last.error.attempts)
+        return None
+
+    async def _afford(self) -> bool:
+        """Wait until the budget allows one more retry; return False if the deadline is sooner."""
+        budget, deadline = self._budget, self._deadline
+        # In an outage that is given up, a patient call sends nothing, so it needs no budget.
+        while not (deadline.patient and self._limiter.given_up) and not budget.spend(self._price):
+            pause = budget.pause
+            if pause >= deadline.left():
+                return False
+            pause *= 0.5 + self._timing.random() / 2
+            budget.waiting += 1
+            try:
+                await deadline.stop.pause(self._timing.sleep(pause))
+            finally:
+                budget.waiting -= 1
+        return True
+
+
+class _Strategy:
+    """The waits and the end of one call's retries, as tenacity asks for them."""
+
+    def __init__(
+        self,
+        policy: RetryPolicy,
+        timing: Timing,
+        deadline: Deadline,
+        is_uncounted: Callable[[Failure], bool],
+    ) -> None:
+        self._policy = policy
+        self._timing = timing
+        self._deadline = deadline
+        self._is_uncounted = is_uncounted
+        # The failures that count as attempts, and whether the latest one does.
+        self._counted = 0
+        self._counts = True
+
+    def wait(self, state: "RetryCallState") -> float:
+        """Return the seconds to wait before the next attempt. tenacity asks this first."""
+        failure = _failure_of(state)
+        self._counts = not self._is_uncounted(failure)
+        self._counted += self._counts
+        failures, chance = state.attempt_number, self._timing.random()
+        if not failure.connected:
+            # At least half of it, or a second without the service could use up all attempts.
+            chance = (1.0 + chance) / 2
+        if self._counts:
+            return self._policy.wait(failures, failure.retry_after, chance)
+        failures = min(failures, _MOST_UNCOUNTED)
+        # The whole client keeps to a rate limit, at its own pace.
+        retry_after = None if failure.limited else failure.retry_after
+        return max(_SHORTEST_UNCOUNTED_WAIT, self._policy.wait(failures, retry_after, chance))
+
+    def stop(self, state: "RetryCallState") -> bool:
+        """Return whether there is no further attempt."""
+        if self._counted >= self._policy.attempts:
+            return True
+        # While failures do not count, the deadline moves on.
+        return self._deadline.left() <= (state.upcoming_sleep if self._counts else 0.0)
+
+
+def service_is_out(limiter: ConcurrencyLimiter, call: Call, attempts: int = 0) -> Failure:
+    """Return the failure of a call that is not sent, because the service is out."""
+    last = limiter.last
+    advice = last.note if last is not None else ""
+    note = _OUTAGE_NOTE if limiter.reached else advice or _NEVER_REACHED_NOTE
+    error = OutageError(call, reached=limiter.reached, last=last, attempts=attempts, note=note)
+    return Failure(Classification.REFUSED, error)
+
+
+def not_sent(call: Call, attempts: int = 0) -> Failure:
+    """Return the failure of a call that was stopped before it was sent, or sent again."""
+    detail = "told to end before it was sent" + (" again" if attempts else "")
+    error = NotSentError(call, detail=detail, sent=False, attempts=attempts)
+    return Failure(Classification.NOT_DONE, error)
+
+
+def _stopped(last: Failure, deadline: Deadline) -> Failure:
+    """Return how a call ends that was stopped after its latest failure."""
+    if last.final or last.verdict is Classification.IN_DOUBT or deadline.in_doubt:
+        return Failure(Classification.REFUSED, last.error)
+    return not_sent(last.error.call, last.error.attempts)
+
+
+def _is_retryable(failure: Failure) -> bool:
+    return not failure.final
+
+
+def _failure_of(state: "RetryCallState") -> Failure:
+    if state.outcome is None:
+        raise AssertionError
+    failure: Failure = state.outcome.result()
+    return failure
+
+
+def _log_retry(state: "RetryCallState") -> None:
+    _log.debug(
+        "attempt %d failed, again in %.3g s: %s",
+        state.attempt_number,
+        state.upcoming_sleep,
+        _failure_of(state).error,
+    )

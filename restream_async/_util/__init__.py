@@ -1,0 +1,1 @@
+"""Private: redaction, the clock, tasks, and checks of texts."""

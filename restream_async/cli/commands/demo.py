@@ -1,0 +1,195 @@
+"""`demo`: a thousand restreams through faults, and the proof that each exists exactly once."""
+
+import random
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Final
+
+import attrs
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from restream_async import NewRestream, Outcome, RestreamClient, RetryPolicy
+from restream_async.cli.console import console_on, plural, say, say_error
+from restream_async.cli.errors import ExitCode
+from restream_async.cli.event_loop import run_async
+from restream_async.cli.progress import display_on
+from restream_async.cli.run_summary import Count, complaints, counted, summary, verdict_mark
+from restream_async.cli.run_with_progress import RunSummary, run_with_progress
+from restream_async.sandbox import Fault, FaultCounts, Faults, Sandbox, Stored
+
+DESTINATIONS: Final = (
+    ("YouTube", "rtmps://a.rtmps.youtube.com:443/live2"),
+    ("Twitch", "rtmp://live.twitch.tv/app"),
+    ("Facebook", "rtmps://live-api-s.facebook.com:443/rtmp"),
+    ("Own RTMP server", "rtmp://media.example.com/live"),
+    ("Own SRT backup", "srt://backup.example.com:9000"),
+)
+
+# Seconds that the sandbox takes to answer: slow enough to watch, fast enough to wait for.
+_QUICKEST: Final = 0.03
+_SLOWEST: Final = 0.25
+# The sandbox fails no creation more than three times in a row.
+_RETRY: Final = RetryPolicy(attempts=8, base=0.05, cap=1.0, deadline=60.0)
+
+_NAMES: Final = {
+    Fault.INTERNAL_ERROR: "500 Internal Server Error",
+    Fault.BACKEND_FETCH_FAILED: "503 Backend fetch failed",
+    Fault.RESET: "connection reset",
+    Fault.TRUNCATED: "answer cut off",
+    Fault.GARBAGE: "answer garbled",
+    Fault.HANG: "no answer",
+}
+
+
+def demo(
+    *,
+    count: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="How many restreams to create.")
+    ] = 1000,
+    seed: Annotated[
+        int, typer.Option(help="Chooses which creations fail, and how: the same, the same.")
+    ] = 1,
+) -> None:
+    """Watch a thousand restreams being created through faults. Needs no account.
+
+    Starts a sandbox of the service inside this process and creates restreams in it while it
+    fails, on purpose, about one creation in eight. Then counts what the sandbox has stored. Nothing
+    leaves this machine.
+    """
+    code = run_async(_demo(console_on(sys.stderr), count=count, seed=seed))
+    raise typer.Exit(code)
+
+
+async def _demo(console: Console, *, count: int, seed: int) -> int:
+    faults = Faults.demo()
+    async with (
+        Sandbox(faults=faults, seed=seed, latency=_latency, list_latency=_QUICKEST) as sandbox,
+        RestreamClient(
+            base_url=sandbox.base_url,
+            project_id=sandbox.project_id,
+            api_key=sandbox.api_key,
+            # The sandbox takes it, and that of the environment is for the real service.
+            auth_scheme="Bearer",
+            retry=_RETRY,
+        ) as client,
+    ):
+        say(console, _introduction(faults, sandbox.base_url, count))
+        ride = await run_with_progress(
+            client,
+            client.create_many(invented(count, seed)),
+            total=count,
+            display=display_on(console),
+            heed=_go_on,
+        )
+        await sandbox.settle()
+        stored, struck = sandbox.stored, sandbox.counts.faults
+    unsent = {index for first, last in ride.not_sent for index in range(first, last + 1)}
+    sent = (new for index, new in enumerate(invented(count, seed)) if index not in unsent)
+    proof = Proof.of(stored, sent)
+    say(console, _report(ride, proof, struck))
+    for sentence in complaints(ride, lambda index: f"item {index + 1:,}"):
+        say_error(sentence)
+    if ride.signal_code is not None:
+        return ride.signal_code
+    return ExitCode.DONE if ride.is_perfect and proof.holds else ExitCode.FAILED
+
+
+def invented(count: int, seed: int) -> Iterator[NewRestream]:
+    """Return so many restreams, of many videos to each destination; the same for one seed."""
+    chance = random.Random(seed)  # noqa: S311 - these stream keys open nothing
+    for number in range(count):
+        video, destination = divmod(number, len(DESTINATIONS))
+        title, url = DESTINATIONS[destination]
+        yield NewRestream(
+            video_id=f"live-{video + 1:04}",
+            title=title,
+            stream_url=url,
+            stream_key=f"{chance.getrandbits(64):016x}",
+            status=True,
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Proof:
+    """What a sandbox has stored, held against what was asked for.
+
+    Attributes:
+        once: how many are there exactly once.
+        twice: how many are there more often.
+        lost: how many are not there, although they were sent.
+
+    """
+
+    once: int
+    twice: int
+    lost: int
+
+    @classmethod
+    def of(cls, stored: Iterable[Stored], wanted: Iterable[NewRestream]) -> "Proof":
+        """Count what is there."""
+        there = Counter((each.video_id, each.stream_url, each.stream_key) for each in stored)
+        copies = Counter(there[new.video_id, new.stream_url, new.stream_key] for new in wanted)
+        return cls(once=copies[1], twice=copies.total() - copies[0] - copies[1], lost=copies[0])
+
+    @property
+    def holds(self) -> bool:
+        """Whether each is there exactly once."""
+        return not self.twice and not self.lost
+
+
+async def _go_on(_: Outcome) -> bool:
+    return True
+
+
+def _latency(chance: random.Random) -> float:
+    return chance.uniform(_QUICKEST, _SLOWEST)
+
+
+def _introduction(faults: Faults, base_url: str, count: int) -> Text:
+    videos = -(-count // len(DESTINATIONS))
+    before, after = (
+        f"{100 * sum(kinds.values()):.0f} %" for kinds in (faults.before, faults.after)
+    )
+    return Text.assemble(
+        (f"Creating {plural(count, 'restream')} for {plural(videos, 'live video')}", "bold"),
+        f" in a sandbox of the service inside this process, {base_url}.\n"
+        f"On purpose, it fails {before} of the creations before it stores them, and {after} after "
+        "it has stored them: only its answer is lost.\n",
+    )
+
+
+def _report(ride: RunSummary, proof: Proof, faults: FaultCounts) -> Text:
+    parts = [summary(ride)]
+    parts.append(Text(f"\nThe sandbox failed on purpose {plural(faults.total, 'time')}:", "bold"))
+    parts.append(counted(_kinds(faults)))
+    head = verdict_mark(good=proof.holds).append("What the sandbox has stored, by its own count:")
+    head.stylize("bold")
+    parts += [Text(), head, counted(_proven(proof))]
+    if proof.holds and ride.counts.confirmed:
+        parts.append(
+            Text(
+                f"\nA client that only sends again would have created {ride.counts.confirmed:,} "
+                "of them twice.",
+                "italic",
+            )
+        )
+    return Text("\n").join(parts)
+
+
+def _kinds(faults: FaultCounts) -> Iterator[Count]:
+    for fault, name in _NAMES.items():
+        before, after = faults.before.get(fault, 0), faults.after.get(fault, 0)
+        if before or after:
+            yield before + after, f"{name} ({before:,} before storing, {after:,} after)"
+    others = faults.total - sum(faults.before.values()) - sum(faults.after.values())
+    if others:
+        yield others, "stored late, or failed to list"
+
+
+def _proven(proof: Proof) -> Iterator[Count]:
+    yield proof.once, "exactly once"
+    yield proof.twice, "more than once"
+    yield proof.lost, "lost"

@@ -1,0 +1,35 @@
+"""Asking before something is deleted."""
+
+import signal
+import sys
+
+from restream_async.cli.console import console_on, say
+from restream_async.cli.errors import CliError, ExitCode
+
+
+def confirmed(question: str) -> bool:
+    """Ask on the terminal; if the answer is no, say that nothing was deleted.
+
+    Raises:
+        CliError: there is no terminal to ask on, or Ctrl-C was the answer.
+
+    """
+    if not sys.stdin.isatty():
+        raise CliError("there is no terminal to ask on: pass --yes to delete without being asked")
+    console = console_on(sys.stderr)
+    console.print(question, end=" ", soft_wrap=not console.file.isatty())
+    # An event loop that runs would only note it, and wait for the answer all the same.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        answer = sys.stdin.readline().strip().casefold()
+    except KeyboardInterrupt:
+        answer = None
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if answer is None:
+        console.print()
+        raise CliError("interrupted: nothing was deleted", ExitCode.INTERRUPTED)
+    if answer in {"y", "yes"}:
+        return True
+    say(console, "Nothing was deleted.")
+    return False

@@ -1,0 +1,92 @@
+"""What exists: the restreams of the sandbox."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Literal
+
+import attrs
+
+Ids = Literal["int", "str"]
+
+
+@attrs.frozen(kw_only=True)
+class Stored:
+    """A restream as the sandbox holds it. Its secrets stay out of its repr."""
+
+    id: int | str
+    video_id: str
+    title: str
+    stream_url: str = attrs.field(repr=False)
+    stream_key: str = attrs.field(repr=False)
+    status: bool
+
+
+class RestreamStore:
+    """Every restream there is, in order of creation."""
+
+    def __init__(self, ids: Ids) -> None:
+        """Start empty; `ids` says whether restreams are numbered with integers or strings."""
+        self._ids = ids
+        self._numbers = count(1)
+        self._by_id: dict[str, Stored] = {}
+        self._by_video: dict[str, dict[str, None]] = {}
+
+    def add(
+        self, *, video_id: str, title: str, stream_url: str, stream_key: str, status: bool
+    ) -> Stored:
+        """RestreamStore a new restream; the same one twice is two restreams, as in the service."""
+        number = next(self._numbers)
+        stored = Stored(
+            id=number if self._ids == "int" else str(number),
+            video_id=video_id,
+            title=title,
+            stream_url=stream_url,
+            stream_key=stream_key,
+            status=status,
+        )
+        self._by_id[str(number)] = stored
+        self._by_video.setdefault(video_id, {})[str(number)] = None
+        return stored
+
+    def of_video(self, video_id: str) -> list[Stored]:
+        """Return the restreams of one video, in order of creation."""
+        return [self._by_id[key] for key in self._by_video.get(video_id, ())]
+
+    def toggle(self, restream_id: str) -> Stored | None:
+        """Switch a restream on or off; None: there is no such restream."""
+        stored = self._by_id.get(restream_id)
+        if stored is None:
+            return None
+        toggled = attrs.evolve(stored, status=not stored.status)
+        self._by_id[restream_id] = toggled
+        return toggled
+
+    def delete(self, restream_id: str) -> bool:
+        """Remove a restream; False: there is no such restream."""
+        stored = self._by_id.pop(restream_id, None)
+        if stored is None:
+            return False
+        del self._by_video[stored.video_id][restream_id]
+        return True
+
+    def videos(self, search: str) -> list[str]:
+        """Return the ids, containing `search` in any case, of the videos that had a restream."""
+        wanted = search.casefold()
+        return [video_id for video_id in self._by_video if wanted in video_id.casefold()]
+
+    def all(self) -> tuple[Stored, ...]:
+        """Return every restream that exists now, in order of creation."""
+        return tuple(self._by_id.values())
+
+    def duplicates(self) -> tuple[tuple[Stored, ...], ...]:
+        """Return the groups of restreams that send the same video to the same stream."""
+        groups: dict[tuple[str, str, str], list[Stored]] = {}
+        for stored in self._by_id.values():
+            key = (stored.video_id, stored.stream_url, stored.stream_key)
+            groups.setdefault(key, []).append(stored)
+        return tuple(tuple(group) for group in groups.values() if len(group) > 1)
+
+    def __len__(self) -> int:
+        """Return how many restreams exist now."""
+        return len(self._by_id)

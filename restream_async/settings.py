@@ -1,0 +1,306 @@
+"""The settings of a client: from arguments, else from the environment; checked before use."""
+
+import ipaddress
+import os
+import re
+import sys
+from base64 import b64encode
+from typing import Final, Literal, NoReturn, TypeAlias, cast, get_args
+from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import attrs
+from yarl import URL
+
+from restream_async._util.addresses import wrong_address
+from restream_async._util.stray_characters import stray
+from restream_async.errors import ConfigurationError
+
+InDoubt: TypeAlias = Literal["confirm", "resend", "raise"]
+
+_EXAMPLE: Final = "https://api.example.com"
+_EXAMPLE_PROXY: Final = "http://user:password@proxy.example.com:3128"
+_END_OF_HOST: Final = re.compile(r"[/?#]")
+_VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
+# A token of RFC 9110, section 5.6.2.
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_SCHEME: Final = re.compile(r"(bearer|basic|token|apikey|api-key)\s+\S", re.IGNORECASE)
+_ROUTE: Final = re.compile(r"/api/v1(?=/|\Z)", re.IGNORECASE)
+
+
+@attrs.frozen
+class Proxy:
+    """A forward proxy.
+
+    Attributes:
+        url: scheme, host and port.
+        authorization: the value of the `Proxy-Authorization` header, or empty.
+        secrets: what no text may repeat.
+
+    """
+
+    url: str
+    authorization: str = attrs.field(default="", repr=False)
+    secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
+
+
+class HoldsKey:
+    """A base of what holds the API key, and is neither pickled nor copied with it inside."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse.
+
+        Raises:
+            TypeError: always.
+
+        """
+        raise TypeError(
+            f"a {type(self).__name__} can be neither pickled nor copied, as it holds the API key "
+            "and connections: make one in each process"
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """What a client needs to know to reach the service.
+
+    Attributes:
+        base_url: scheme, host and perhaps a path, without a slash at the end.
+        project_id: the project that owns the restreams.
+        api_key: the secret of the project.
+        authorization: the value of the `Authorization` header.
+        secrets: what no text may repeat.
+        proxy: the forward proxy to send requests through, if there is one.
+
+    """
+
+    base_url: str
+    project_id: str
+    api_key: str = attrs.field(repr=False)
+    authorization: str = attrs.field(repr=False)
+    secrets: tuple[str, ...] = attrs.field(repr=False)
+    proxy: Proxy | None = attrs.field(default=None, repr=False)
+
+    @classmethod
+    def resolve(  # noqa: PLR0913 - one keyword for each setting
+        cls,
+        *,
+        base_url: str | None,
+        project_id: str | None,
+        api_key: str | None,
+        auth_scheme: str | None,
+        allow_http: bool,
+        proxy: str | URL | None = None,
+        trust_env: bool = False,
+    ) -> "Settings":
+        """Take each value from its argument, else from its environment variable.
+
+        Raises:
+            ConfigurationError: one is missing or malformed.
+
+        """
+        for name, flag in (("allow_http", allow_http), ("trust_env", trust_env)):
+            if type(flag) is not bool:
+                raise ConfigurationError(f"{name} must be True or False")
+        key = _visible("api_key", _given("api_key", api_key))
+        scheme = _scheme(auth_scheme)
+        project = _project_id(_given("project_id", project_id))
+        if project == key:
+            # It stands in the route, which every error shows.
+            raise ConfigurationError(
+                "project_id is the same as api_key, which is a secret: pass the id of the project "
+                "(set it with project_id=… or RESTREAM_PROJECT_ID)"
+            )
+        base = _base_url(_given("base_url", base_url), allow_http=allow_http)
+        through = _proxy(proxy, base, trust_env=trust_env)
+        if through is not None and not (allow_http or _keeps_secret(base, through)):
+            raise ConfigurationError(
+                "base_url is plain http://, which would send the API key unencrypted to the "
+                "proxy: use https://, or pass allow_http=True where the network is trusted"
+            )
+        return cls(
+            base_url=base,
+            project_id=project,
+            api_key=key,
+            authorization=f"{scheme} {key}" if scheme else key,
+            secrets=(key, *(through.secrets if through is not None else ())),
+            proxy=through,
+        )
+
+
+def check_limits(*, timeout: float, patience: float, max_in_flight: int, in_doubt: str) -> InDoubt:
+    """Check the numbers and choices of a client.
+
+    Raises:
+        ConfigurationError: one is out of range.
+
+    """
+    if not is_positive(timeout):
+        raise ConfigurationError("timeout must be a number of seconds above 0")
+    if not is_positive(patience):
+        raise ConfigurationError("patience must be a number of seconds above 0")
+    if not is_count(max_in_flight):
+        raise ConfigurationError("max_in_flight must be a whole number from 1")
+    if in_doubt not in get_args(InDoubt):
+        choices = ", ".join(map(repr, get_args(InDoubt)))
+        raise ConfigurationError(f"in_doubt must be one of {choices}")
+    return cast("InDoubt", in_doubt)
+
+
+def is_positive(value: object) -> bool:
+    """Say whether a value is a finite number above 0."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    # Compared, not asked: `math.isfinite` cannot take an integer beyond every float.
+    return 0 < value <= sys.float_info.max
+
+
+def is_count(value: object) -> bool:
+    """Say whether a value is a whole number from 1."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _given(name: str, value: object) -> str:
+    variable = f"RESTREAM_{name.upper()}"
+    found = os.environ.get(variable) if value is None else value
+    if found is None or found == "":
+        raise ConfigurationError(
+            f"{name} is missing: pass {name}=… to RestreamClient or set {variable}"
+        )
+    if not isinstance(found, str):
+        raise ConfigurationError(f"{name} must be a string, not {type(found).__name__}")
+    scheme = _SCHEME.match(found) if name == "api_key" else None
+    if scheme is not None:
+        raise ConfigurationError(
+            f'api_key begins with the scheme "{scheme[1]}": keep only the key in it, and set the '
+            "scheme with auth_scheme=… or RESTREAM_AUTH_SCHEME"
+        )
+    if problem := stray(found, "spaces" if name == "project_id" else "visible"):
+        raise ConfigurationError(f"{name} {problem} (set it with {name}=… or {variable})")
+    return found
+
+
+def _visible(name: str, value: str) -> str:
+    if not _VISIBLE.fullmatch(value):
+        raise ConfigurationError(
+            f"{name} contains a character that is not ASCII, which cannot stand in a header: check "
+            f"what was copied with it (set it with {name}=… or RESTREAM_{name.upper()})"
+        )
+    return value
+
+
+def _scheme(given: object) -> str:
+    found: object = os.environ.get("RESTREAM_AUTH_SCHEME", "") if given is None else given
+    if found == "" and given is None:
+        return ""
+    if not isinstance(found, str) or not _TOKEN.fullmatch(found):
+        problem = stray(found, "visible") if isinstance(found, str) else ""
+        raise ConfigurationError(
+            f'auth_scheme must be one word, such as "Bearer"{problem and f", and {problem}"} '
+            "(set it with auth_scheme=… or RESTREAM_AUTH_SCHEME)"
+        )
+    return found
+
+
+def _project_id(value: str) -> str:
+    if value in {".", ".."}:
+        raise ConfigurationError(
+            f"project_id must not be {value!r} (set it with project_id=… or RESTREAM_PROJECT_ID)"
+        )
+    return value
+
+
+def _base_url(value: str, *, allow_http: bool) -> str:
+    problem = wrong_address(value, _EXAMPLE)
+    if problem := problem or _wrong_base_url(value, urlsplit(value), allow_http=allow_http):
+        raise ConfigurationError(
+            f"base_url {problem} (set it with base_url=… or RESTREAM_BASE_URL)"
+        )
+    return value.rstrip("/")
+
+
+def _wrong_base_url(value: str, parts: SplitResult, *, allow_http: bool) -> str:
+    """Return what is wrong with a base URL whose address can be read, or nothing."""
+    if parts.scheme not in {"http", "https"}:
+        return f"must begin with https:// or http://, such as {_EXAMPLE}"
+    if "@" in parts.netloc:
+        return "must not contain a user name or password: the API key goes into api_key"
+    if parts.query or parts.fragment or value.endswith(("?", "#")):
+        return "must end with its path, without a query or fragment"
+    if route := _ROUTE.search(parts.path):
+        rest = value[: len(value) - len(parts.path) + route.start()]
+        return f'must end before "/api/v1", which is added to it: use {rest}'
+    if parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname or ""):
+        return (
+            "is plain http://, which would send the API key unencrypted: use https://, or pass "
+            "allow_http=True where the network is trusted"
+        )
+    return ""
+
+
+def _proxy(given: object, base: str, *, trust_env: bool) -> Proxy | None:
+    name, hint = "proxy", "set it with proxy=…"
+    if given is None and trust_env:
+        given, variable = _proxy_of_environment(urlsplit(base))
+        name, hint = f"the proxy in {variable}", f"set the variable {variable}"
+    if given is None:
+        return None
+    if not isinstance(given, str | URL):
+        raise ConfigurationError(f"{name} must be a string, not {type(given).__name__}")
+    text = str(given)
+    url = text if "://" in text else f"http://{text}"
+    if problem := stray(text, "visible") or _wrong_proxy(url):
+        raise ConfigurationError(f"{name} {problem} ({hint})")
+    parts = urlsplit(url)
+    login, _, address = parts.netloc.rpartition("@")
+    user, _, password = login.partition(":")
+    encoded = b64encode(unquote(f"{user}:{password}").encode()).decode() if login else ""
+    return Proxy(
+        f"{parts.scheme}://{address}",
+        f"Basic {encoded}" if login else "",
+        # A user without a password may be a token.
+        (password or user, encoded) if login else (),
+    )
+
+
+def _wrong_proxy(url: str) -> str:
+    """Return what is wrong with the URL of a proxy, or nothing."""
+    scheme, _, rest = url.partition("://")
+    if scheme.lower() not in {"http", "https"}:
+        kind = "is a SOCKS proxy, which is not supported: it " if "socks" in scheme.lower() else ""
+        return f"{kind}must begin with http:// or https://, such as {_EXAMPLE_PROXY}"
+    if any(_END_OF_HOST.split(rest, maxsplit=1)[1:]):
+        return (
+            f"must end with its host and port, such as {_EXAMPLE_PROXY}, with special characters "
+            "of a user name or password percent-encoded"
+        )
+    return wrong_address(url, _EXAMPLE_PROXY)
+
+
+def _proxy_of_environment(base: SplitResult) -> tuple[str | None, str]:
+    """Return the proxy that the environment names for the service, and by which variable.
+
+    As others do, it leaves out this machine itself, and the hosts in NO_PROXY.
+    """
+    host = base.hostname or ""
+    if _is_loopback(host) or proxy_bypass(base.netloc):
+        return None, ""
+    proxies = getproxies()
+    name = base.scheme if base.scheme in proxies else "all"
+    return proxies.get(name), f"{name.upper()}_PROXY"
+
+
+def _keeps_secret(base: str, proxy: Proxy) -> bool:
+    """Say whether no other machine can read what is sent through a proxy."""
+    return base.lower().startswith("https:") or _is_loopback(urlsplit(proxy.url).hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,360 @@
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from restream_async import TransportError
+from restream_async._load.adaptive_limit import AdaptiveLimit
+from restream_async._load.circuit_breaker import CircuitBreaker
+from restream_async._load.concurrency_limiter import ConcurrencyLimiter
+from restream_async._load.rate_limit import RateLimit
+from restream_async._retry.classification import Classification, Failure
+from restream_async.errors import Call
+from tests.helpers.simulated_service import SHED
+from tests.helpers.strategies import quick
+
+_REFUSED = Failure(
+    Classification.NOT_DONE,
+    TransportError(Call("POST", "/restreams"), detail="refused", sent=False),
+)
+
+
+class Service:
+    """What becomes of attempts at it, on a clock set by hand."""
+
+    def __init__(
+        self, *, patience: float = 300, chance: float = 1.0, longest_pause: float = 0.0
+    ) -> None:
+        self.now = 100.0
+        self.chance = chance
+        self.outage = CircuitBreaker(
+            patience, lambda: self.now, lambda: self.chance, longest_pause=longest_pause
+        )
+
+    def refuses(self, times: int, *, within: float = 0.0) -> list[bool]:
+        """Refuse so many connections in so many seconds; return which of them began an outage."""
+        self.now += 0.5
+        start, began = self.now, list[bool]()
+        for number in range(times):
+            self.now = start + within * number / max(1, times - 1)
+            began.append(self.outage.failed(connected=False, latency=0.5))
+        return began
+
+    def fails(self, times: int, *, within: float = 0.0) -> bool:
+        """Fail so often in so many seconds; return whether that began an outage."""
+        start = self.now
+        began: list[bool] = []
+        for number in range(times):
+            self.now = start + within * number / (times - 1)
+            began.append(self.outage.failed())
+        assert not any(began[:-1])
+        return began[-1]
+
+
+def test_at_first_the_service_is_there() -> None:
+    service = Service()
+    assert not service.outage.on
+    assert not service.outage.given_up
+    assert service.outage.held() == 0
+
+
+class TestBeginning:
+    """Nothing succeeds any more: many failures in a row, for some time."""
+
+    def test_ten_failures_in_a_row_within_a_second_or_more_begin_one(self) -> None:
+        service = Service()
+        assert service.fails(10, within=1.0)
+        assert service.outage.on
+
+    def test_nine_do_not_however_long_it_takes(self) -> None:
+        """A single call gives up after its five attempts, and is not held."""
+        service = Service()
+        assert not service.fails(9, within=3600)
+        assert not service.outage.on
+
+    def test_a_burst_does_not(self) -> None:
+        """64 in flight that meet one hiccup fail all at once."""
+        service = Service()
+        assert not service.fails(64, within=0.5)
+        service.now += 0.5
+        assert service.outage.failed()
+
+    def test_a_success_in_between_shows_that_it_is_there(self) -> None:
+        service = Service()
+        service.fails(9, within=2.0)
+        assert not service.outage.succeeded()
+        assert not service.fails(9, within=2.0)
+        assert service.outage.failed()
+
+    def test_it_begins_once(self) -> None:
+        service = Service()
+        service.fails(10, within=1.0)
+        assert [service.outage.failed() for _ in range(20)] == [False] * 20
+
+
+class TestNeverReached:
+    """A service to which nobody has ever connected is probably not there."""
+
+    def test_three_failures_to_connect_within_a_second_or_more_begin_an_outage(self) -> None:
+        service = Service()
+        assert service.refuses(3, within=1.0) == [False, False, True]
+        assert not service.outage.reached
+
+    def test_a_burst_does_not(self) -> None:
+        service = Service()
+        assert not any(service.refuses(64, within=0.9))
+        service.now += 0.1
+        assert service.refuses(1) == [True]
+
+    def test_time_outs_of_what_was_sent_must_be_ten(self) -> None:
+        """A service that is slow from the beginning is no wrong address."""
+        service = Service()
+        for _ in range(9):
+            assert not service.outage.failed()
+            service.now += 1
+        assert service.outage.failed()
+
+    @pytest.mark.parametrize("patience", [10, 300])
+    def test_it_is_given_up_after_half_a_minute_at_the_most(self, patience: float) -> None:
+        service = Service(patience=patience)
+        assert service.outage.patience_left == min(30, patience)
+        service.refuses(3, within=1.0)
+        service.now += min(30, patience)
+        assert service.outage.given_up
+        assert service.outage.patience_left == 0
+
+    @pytest.mark.parametrize("good", [True, False])
+    def test_any_connection_makes_it_an_ordinary_one(self, *, good: bool) -> None:
+        service = Service()
+        if good:
+            assert not service.outage.succeeded()
+        else:
+            service.outage.failed()
+        assert service.outage.reached
+        assert service.outage.patience_left == 300
+        assert service.refuses(9, within=1.0)[:-1] == [False] * 8
+
+    def test_a_connection_in_the_outage_gives_it_all_of_the_patience(self) -> None:
+        service = Service()
+        service.refuses(3, within=1.0)
+        service.now += 31
+        assert service.outage.given_up
+        service.outage.failed()
+        assert service.outage.on
+        assert not service.outage.given_up
+
+
+class TestHeld:
+    """Time in which nobody gets through is nobody's."""
+
+    def test_it_begins_with_the_first_attempt_that_cannot_connect(self) -> None:
+        service = Service()
+        service.outage.succeeded()
+        service.refuses(2, within=0.3)
+        assert not service.outage.on
+        assert service.outage.held() == pytest.approx(0.5 + 0.3)
+        service.now += 1
+        service.outage.succeeded()
+        service.now += 100
+        assert service.outage.held() == pytest.approx(0.5 + 1.3)
+
+    def test_it_ends_with_the_first_that_can(self) -> None:
+        service = Service()
+        service.refuses(1)
+        service.now += 1
+        service.outage.failed()
+        service.now += 100
+        assert service.outage.held() == pytest.approx(1.5)
+
+    def test_it_does_not_begin_before_the_last_success(self) -> None:
+        """A connection that times out after 30 s, beside others that succeed meanwhile."""
+        service = Service()
+        start = service.now
+        for _ in range(10):
+            service.now += 30
+            service.outage.succeeded()
+            service.now += 0.5
+            service.outage.failed(connected=False, latency=30.5)
+            service.now += 0.5
+            service.outage.succeeded()
+        assert service.outage.held() == 10
+        assert service.now - start == 310
+
+    def test_an_outage_only_prolongs_it(self) -> None:
+        service = Service()
+        service.refuses(3, within=1.0)
+        assert service.outage.on
+        service.now += 10
+        service.outage.failed()
+        assert service.outage.held() == pytest.approx(0.5 + 11)
+
+    @given(
+        st.lists(
+            st.tuples(
+                st.integers(0, 40),
+                st.sampled_from(["begins", "begins", "succeeds", "sheds", "connects not", "probe"]),
+                st.integers(0, 100),
+            ),
+            max_size=60,
+        )
+    )
+    @quick
+    def test_it_is_never_more_than_the_time_that_has_passed(
+        self, happenings: Sequence[tuple[int, str, int]]
+    ) -> None:
+        """However many attempts overlap, and however long each of them takes."""
+        service = Service()
+        limiter = ConcurrencyLimiter(
+            AdaptiveLimit(8), RateLimit(lambda: service.now), service.outage
+        )
+        start, begun, held = service.now, [service.now], limiter.held()
+        for seconds, what, which in happenings:
+            service.now += seconds
+            latency = service.now - begun[which % len(begun)]
+            match what:
+                case "begins":
+                    begun.append(service.now)
+                case "succeeds":
+                    limiter.succeeded()
+                case "sheds":
+                    limiter.failed(SHED.error, latency=latency)
+                case "connects not":
+                    limiter.failed(_REFUSED.error, connected=False, latency=latency)
+                case _:
+                    service.outage.probing(waited=which % 2 == 0)
+            assert held <= limiter.held() <= service.now - start
+            held = limiter.held()
+
+
+class TestProbes:
+    """One at a time asks, at growing intervals."""
+
+    def test_they_come_ever_more_rarely_up_to_five_seconds(self) -> None:
+        service = Service()
+        service.fails(10, within=1.0)
+        waits: list[float] = []
+        for _ in range(6):
+            waits.append(service.outage.until_probe)
+            service.now += waits[-1]
+            service.outage.probing()
+            service.outage.probed()
+        assert waits == pytest.approx([0.5, 1, 2, 4, 5, 5])
+
+    def test_chance_spreads_them_over_the_second_half_of_each_interval(self) -> None:
+        """So that many clients do not ask at the same moment."""
+        service = Service(chance=0.0)
+        service.fails(10, within=1.0)
+        assert service.outage.until_probe == pytest.approx(0.25)
+        service.chance = 0.5
+        service.outage.probing()
+        assert service.outage.until_probe == pytest.approx(0.75)
+
+    def test_one_that_is_due_stays_due(self) -> None:
+        service = Service()
+        service.fails(10, within=1.0)
+        service.now += 60
+        assert service.outage.until_probe == 0
+
+    def test_the_next_outage_begins_with_quick_ones_again(self) -> None:
+        service = Service()
+        service.fails(10, within=1.0)
+        for _ in range(5):
+            service.outage.probing()
+        service.outage.succeeded()
+        service.fails(10, within=1.0)
+        assert service.outage.until_probe == pytest.approx(0.5)
+
+
+class TestEnd:
+    """It is over with the first success, or given up."""
+
+    def test_the_first_success_ends_it(self) -> None:
+        service = Service()
+        service.fails(10, within=1.0)
+        assert service.outage.succeeded()
+        assert not service.outage.on
+        assert not service.outage.succeeded()
+
+    def test_it_is_given_up_when_patience_ends(self) -> None:
+        service = Service(patience=60)
+        service.fails(10, within=1.0)
+        service.now += 59
+        assert service.outage.patience_left == pytest.approx(1)
+        assert not service.outage.given_up
+        service.now += 1
+        assert service.outage.given_up
+        assert service.outage.on, "and asked for all the same"
+
+    def test_who_comes_back_after_all_is_not_given_up(self) -> None:
+        service = Service(patience=60)
+        service.fails(10, within=1.0)
+        service.now += 100
+        service.outage.succeeded()
+        assert not service.outage.given_up
+        assert service.outage.patience_left == 60
+
+    def test_the_time_of_all_outages_is_known(self) -> None:
+        service = Service()
+        service.fails(10, within=1.0)
+        service.now += 30
+        assert service.outage.held() == 30
+        service.outage.succeeded()
+        service.now += 1000
+        assert service.outage.held() == 30
+        service.fails(10, within=1.0)
+        service.now += 12
+        assert service.outage.held() == 42
+
+
+class TestQuietTime:
+    """Where nobody asks, nobody knows how long the outage lasts."""
+
+    @pytest.mark.parametrize("longest_pause", [0, 80])
+    def test_who_asks_after_it_has_all_of_the_patience(self, longest_pause: float) -> None:
+        service = Service(patience=60, longest_pause=longest_pause)
+        service.fails(10, within=1.0)
+        service.now += 10.1 + longest_pause
+        service.outage.probing()
+        assert service.outage.on
+        assert service.outage.patience_left == 60
+        assert service.outage.held() == pytest.approx(10.1 + longest_pause)
+        # And the probes come quickly again.
+        assert service.outage.until_probe == pytest.approx(1)
+
+    def test_as_long_as_somebody_might_have_paused_it_is_the_same_outage(self) -> None:
+        service = Service(patience=60, longest_pause=80)
+        service.fails(10, within=1.0)
+        service.now += 89
+        service.outage.probing()
+        assert service.outage.given_up
+
+    def test_while_somebody_waits_there_is_none(self) -> None:
+        service = Service(patience=60)
+        service.fails(10, within=1.0)
+        service.now += 3600
+        service.outage.probing(waited=True)
+        assert service.outage.given_up
+
+    @pytest.mark.parametrize("fails", [True, False])
+    def test_a_probe_that_takes_long_is_no_quiet_time(self, *, fails: bool) -> None:
+        """Whether it fails or is broken off."""
+        service = Service(patience=60)
+        service.fails(10, within=1.0)
+        for _ in range(3):
+            service.now += 5
+            service.outage.probing()
+            service.now += 30
+            if fails:
+                service.outage.failed()
+            service.outage.probed()
+        service.outage.probing()
+        assert service.outage.given_up
+
+    def test_what_began_before_it_is_told_from_what_began_in_it(self) -> None:
+        service = Service()
+        assert not service.outage.began_before(1000)
+        service.fails(10, within=1.0)
+        service.now += 5
+        assert service.outage.began_before(5.5)
+        assert not service.outage.began_before(4.5)

@@ -1,0 +1,168 @@
+"""What a list says about a wanted restream where it does not show all of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from restream_async._operations.existence import CheckContext, Existence, Inconclusive
+from tests.helpers.examples import STREAM_KEY, new, stored
+
+if TYPE_CHECKING:
+    from restream_async import Restream
+
+HIDDEN = "***"
+
+
+def find(existence: Existence, *shown: Restream, **known: object) -> Restream | Inconclusive | None:
+    return existence.find(new(), shown, CheckContext(**known))  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - the fields of CheckContext
+
+
+def test_a_restream_that_is_shown_as_it_was_sent_is_found() -> None:
+    other = stored(id=6, stream_key="another")
+    existence = Existence()
+    assert find(existence, other, stored()) == stored()
+    assert existence.forms == ()
+
+
+def test_one_that_is_shown_in_full_and_is_another_is_not_it() -> None:
+    assert find(Existence(), stored(stream_key="another")) is None
+
+
+def test_one_that_belongs_to_somebody_else_is_not_it() -> None:
+    assert find(Existence(), stored(), others={7}) is None
+
+
+@pytest.mark.parametrize("key", [HIDDEN, "", f"***{STREAM_KEY[-4:]}"])
+def test_a_hidden_key_is_inconclusive_where_nothing_is_known_of_the_time_before(key: str) -> None:
+    found = find(Existence(), stored(stream_key=key))
+    assert found == Inconclusive((7,))
+    assert str(found) == "restream 7 may be the wanted one, and is not shown in full"
+
+
+def test_many_hidden_keys_are_told_in_short() -> None:
+    assert str(Inconclusive(tuple(range(9)))).startswith(
+        "restream 0, 1, 2, 3, 4, … may be the wanted one"
+    )
+
+
+def test_one_that_was_there_before_is_not_it() -> None:
+    assert find(Existence(), stored(stream_key=HIDDEN), before={7}) is None
+
+
+def test_the_only_one_that_was_not_there_before_is_it() -> None:
+    old, late = stored(id=6, stream_key=HIDDEN), stored(stream_key=HIDDEN)
+    assert find(Existence(), old, late, before={6}) == late
+
+
+def test_two_that_were_not_there_before_are_inconclusive() -> None:
+    late = [stored(id=number, stream_key=HIDDEN) for number in (7, 8)]
+    assert find(Existence(), *late, before=set[int]()) == Inconclusive((7, 8))
+
+
+def test_one_that_was_not_there_before_may_be_a_rivals() -> None:
+    late = stored(stream_key=HIDDEN)
+    assert find(Existence(), late, before=set[int](), has_rivals=True) == Inconclusive((7,))
+
+
+def test_one_that_was_given_to_another_restream_is_not_it() -> None:
+    existence = Existence()
+    existence.gave(new(stream_key="another"), 7)
+    assert find(existence, stored(stream_key=HIDDEN)) is None
+
+
+def test_one_that_was_given_to_this_restream_is_it() -> None:
+    existence = Existence()
+    existence.gave(new(), 7)
+    shown = stored(stream_key=HIDDEN)
+    assert find(existence, shown) == shown
+
+
+def test_ids_are_remembered_in_bounded_memory() -> None:
+    existence = Existence()
+    existence.gave(new(), 7)
+    for number in range(100, 5_200):
+        existence.gave(new(stream_key=f"key-{number}"), number)
+    shown = stored(stream_key=HIDDEN)
+    assert find(existence, shown) == shown
+    for number in range(100, 11_000):
+        existence.gave(new(stream_key=f"key-{number}"), number)
+    assert find(existence, shown) == Inconclusive((7,))
+
+
+class TestAKeyThatIsReplaced:
+    """By a hash, say: no text tells that anything is hidden."""
+
+    def test_is_inconclusive_once_two_known_ids_have_shown_it(self) -> None:
+        existence = Existence()
+        for number in (5, 6):
+            existence.gave(new(stream_key=f"another-{number}"), number)
+        known = [stored(id=number, stream_key=f"5e8f{number}") for number in (5, 6)]
+        assert find(existence, *known, stored(stream_key="77a0")) == Inconclusive((7,))
+        assert existence.hides_keys
+        assert existence.forms == ("streamKey",)
+
+    def test_of_a_single_id_may_have_been_changed_at_the_service(self) -> None:
+        existence = Existence()
+        existence.gave(new(stream_key="another"), 6)
+        assert find(existence, stored(id=6, stream_key="edited"), stored(stream_key="77a0")) is None
+        assert not existence.hides_keys
+
+    def test_is_forgotten_when_a_list_shows_a_key(self) -> None:
+        existence = Existence()
+        assert isinstance(find(existence, stored(stream_key="strm")), Inconclusive)
+        assert existence.hides_keys
+        existence.gave(new(stream_key="another"), 6)
+        shown = [stored(id=6, stream_key="another"), stored(stream_key="strm")]
+        assert find(existence, *shown) is None
+        assert not existence.hides_keys
+        assert existence.forms == ()
+
+    def test_is_another_key_where_lists_show_keys(self) -> None:
+        existence = Existence()
+        for number in (5, 6, 8):
+            existence.gave(new(stream_key=f"another-{number}"), number)
+        find(existence, stored(id=8, stream_key="another-8"))
+        edited = [stored(id=number, stream_key=f"edited-{number}") for number in (5, 6)]
+        assert find(existence, *edited, stored(stream_key="77a0")) is None
+        assert not existence.hides_keys
+
+    def test_of_an_answer_that_the_list_lacks_is_inconclusive(self) -> None:
+        claimed = stored(stream_key=HIDDEN)
+        assert find(Existence(), claimed={7: claimed}) == Inconclusive((7,))
+        other = stored(id=8, stream_key="another-key-altogether")
+        assert find(Existence(), claimed={8: other}) is None
+
+    def test_of_an_answer_is_inconclusive_and_not_absent(self) -> None:
+        claimed = stored(stream_key="5e8f")
+        assert find(Existence(), claimed, claimed={7: claimed}) == Inconclusive((7,))
+
+
+class TestAnAnswer:
+    def test_that_repeats_what_was_sent_is_accepted(self) -> None:
+        assert Existence().accepts(new(), stored(title="Renamed"))
+
+    @pytest.mark.parametrize(
+        "changes",
+        [{"stream_key": HIDDEN}, {"stream_url": "rtmps://live.example.com:443/app"}],
+        ids=lambda changes: next(iter(changes)),
+    )
+    def test_of_another_form_is_accepted_once_a_list_has_confirmed_it(
+        self, changes: dict[str, object]
+    ) -> None:
+        existence = Existence()
+        answer = stored(**changes)
+        assert not existence.accepts(new(), answer)
+        assert find(existence, stored(), claimed={7: answer}) == stored()
+        assert existence.accepts(new(), answer)
+        assert not existence.accepts(new(), stored(stream_key="another"))
+        assert not existence.hides_keys
+
+
+def test_a_list_leaves_open_only_what_is_not_shown_in_full_and_not_known() -> None:
+    existence = Existence()
+    hidden = stored(stream_key=HIDDEN)
+    assert not existence.leaves_open(new(), [stored(), stored(id=8, stream_key="x")], set())
+    assert existence.leaves_open(new(), [hidden], set())
+    assert not existence.leaves_open(new(), [hidden], {7})

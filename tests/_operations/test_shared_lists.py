@@ -1,0 +1,270 @@
+"""Existence checks share lists, and use none that could miss what exists."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+import attrs
+import pytest
+
+from restream_async._operations.shared_lists import RECENT, SharedLists
+from restream_async._retry.classification import Classification, Failure
+from restream_async.errors import ApiError, Call
+from restream_async.models import Restream
+
+Answer = list[Restream] | Failure | None
+
+
+def there(restream_id: int) -> Restream:
+    return Restream(
+        id=restream_id,
+        title="t",
+        stream_key="k",
+        stream_url="rtmp://h/a",
+        status=True,
+        video_id="v",
+    )
+
+
+def failure() -> Failure:
+    return Failure(Classification.IN_DOUBT, ApiError(Call("GET", "/list", "v"), status=500))
+
+
+@attrs.define
+class Scene:
+    """Checks of one client. A list is answered when the test says so."""
+
+    now: float = 100.0
+    requests: list[asyncio.Future[Answer]] = attrs.field(factory=list[Any])
+    lists: SharedLists = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.lists = SharedLists(lambda: self.now)
+
+    async def check(
+        self,
+        *,
+        recent: bool = False,
+        key: str = "K",
+        video: str = "v",
+        seconds: float | None = None,
+    ) -> "asyncio.Task[Answer]":
+        """Begin a check, and let it come as far as it comes."""
+
+        def request() -> Awaitable[Answer]:
+            self.requests.append(asyncio.get_running_loop().create_future())
+            return self.requests[-1]
+
+        task = asyncio.create_task(
+            self.lists.get(video, key, request, recent=recent, seconds=seconds)
+        )
+        await self.settle()
+        return task
+
+    async def answer(self, answer: Answer) -> None:
+        """Answer the list that was requested last."""
+        self.now += 0.1
+        self.requests[-1].set_result(answer)
+        await self.settle()
+
+    async def settle(self) -> None:
+        self.now += 0.01
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+
+async def test_a_check_on_its_own_gets_a_list_of_its_own() -> None:
+    scene = Scene()
+
+    check = await scene.check()
+    await scene.answer([there(1)])
+
+    assert await check == [there(1)]
+    assert len(scene.requests) == 1
+
+
+async def test_checks_that_begin_while_a_list_is_under_way_share_the_next_one() -> None:
+    scene = Scene()
+    first = await scene.check()
+    others = [await scene.check(key=f"K{n}") for n in range(15)]
+    assert len(scene.requests) == 1, "at most one list of a video is under way"
+
+    await scene.answer([])
+    assert await first == []
+    assert not any(each.done() for each in others), "it was requested before they began"
+    await scene.answer([there(1)])
+
+    assert await asyncio.gather(*others) == [[there(1)]] * 15
+    assert len(scene.requests) == 2
+
+
+async def test_videos_do_not_wait_for_each_other() -> None:
+    scene = Scene()
+    await scene.check(video="v1")
+    second = await scene.check(video="v2")
+
+    assert len(scene.requests) == 2
+    await scene.answer([])
+    assert await second == []
+
+
+async def test_a_fresh_check_never_uses_a_list_from_before_it() -> None:
+    scene = Scene()
+    await scene.check(recent=True)
+    await scene.answer([])
+
+    await scene.check()
+
+    assert len(scene.requests) == 2
+
+
+async def test_a_check_may_use_a_list_of_the_last_second_where_that_is_good_enough() -> None:
+    scene = Scene()
+    await scene.check(recent=True)
+    requested = scene.now
+    await scene.answer([there(1)])
+
+    scene.now = requested + RECENT - 0.1
+    again = await scene.check(recent=True, key="other")
+    assert await again == [there(1)]
+    assert len(scene.requests) == 1
+
+    scene.now = requested + RECENT
+    await scene.check(recent=True, key="other")
+    assert len(scene.requests) == 2
+
+
+async def test_a_recent_list_is_used_at_once_though_the_next_one_is_under_way() -> None:
+    scene = Scene()
+    await scene.check(recent=True)
+    await scene.answer([there(1)])
+    await scene.check()
+
+    assert await (await scene.check(recent=True)) == [there(1)]
+
+
+async def test_a_recent_list_is_not_used_for_what_this_client_tried_to_create_since() -> None:
+    scene = Scene()
+    await scene.check(recent=True, key="K1")
+    await scene.answer([])
+    scene.lists.note_end("v", "K1")
+    scene.lists.note_end("another video", "K2")
+
+    await scene.check(recent=True, key="K2")
+    assert len(scene.requests) == 1
+    again = await scene.check(recent=True, key="K1")
+    assert len(scene.requests) == 2
+    await scene.answer([there(1)])
+    assert await again == [there(1)]
+    assert await (await scene.check(recent=True, key="K1")) == [there(1)]
+
+
+async def test_what_ended_while_a_list_was_under_way_is_not_looked_for_in_it() -> None:
+    scene = Scene()
+    await scene.check(recent=True, key="K1")
+    scene.lists.note_end("v", "K2")
+    await scene.answer([])
+
+    await scene.check(recent=True, key="K2")
+
+    assert len(scene.requests) == 2
+
+
+async def test_a_failure_is_not_shared() -> None:
+    scene = Scene()
+    checks = [await scene.check() for _ in range(3)]
+    failed = failure()
+
+    await scene.answer(failed)
+    await scene.answer(failed)
+    await scene.answer([])
+
+    assert await asyncio.gather(*checks) == [failed, failed, []]
+
+
+async def test_that_there_is_nothing_to_list_is_shared() -> None:
+    scene = Scene()
+    await scene.check(recent=True)
+    await scene.answer(None)
+
+    assert await (await scene.check(recent=True)) is None
+    assert len(scene.requests) == 1
+
+
+async def test_where_the_check_that_requested_is_cancelled_the_next_one_requests() -> None:
+    scene = Scene()
+    first, second = await scene.check(), await scene.check()
+
+    first.cancel()
+    await scene.settle()
+    await scene.answer([there(1)])
+
+    assert await second == [there(1)]
+    assert len(scene.requests) == 2
+
+
+async def test_a_check_waits_no_longer_than_it_may() -> None:
+    scene = Scene()
+    first = await scene.check()
+
+    late = await scene.check(seconds=0.0)
+
+    with pytest.raises(TimeoutError):
+        await late
+    await scene.answer([])
+    assert await first == []
+
+
+async def test_only_recent_lists_that_somebody_may_use_are_kept() -> None:
+    scene = Scene()
+    for recent in (False, True):
+        check = await scene.check(recent=recent)
+        await scene.answer([there(1)])
+        await check
+        assert kept(scene) == ["v"] * recent
+
+    scene.now += RECENT
+    await scene.check(recent=True, video="other")
+
+    assert kept(scene) == ["other"]
+
+
+async def test_a_list_that_is_no_use_any_more_is_forgotten_with_all_that_belongs_to_it() -> None:
+    scene = Scene()
+    await scene.check(recent=True)
+    await scene.answer([there(1)])
+
+    scene.now += RECENT
+    scene.lists.note_end("v", "K")
+
+    assert kept(scene) == []
+
+
+async def test_while_a_list_is_under_way_nothing_of_its_video_is_forgotten() -> None:
+    scene = Scene()
+    await scene.check(recent=True)
+    scene.now += 10 * RECENT
+
+    await scene.check(recent=True, video="other")
+
+    assert kept(scene) == ["v", "other"]
+
+
+async def test_of_ends_only_those_that_the_latest_list_may_miss_are_remembered() -> None:
+    scene = Scene()
+    for number in range(10):
+        # No recent list will do, because this key's creation has just ended.
+        check = await scene.check(recent=True, key=f"K{number - 1}")
+        scene.lists.note_end("v", f"K{number}")
+        await scene.answer([])
+        await check
+
+        assert list(video(scene).ended) == [f"K{number}"]
+
+
+def video(scene: Scene) -> Any:  # noqa: ANN401 - what is kept of it
+    return scene.lists.videos["v"]  # pyright: ignore[reportPrivateUsage]
+
+
+def kept(scene: Scene) -> list[str]:
+    return list(scene.lists.videos)  # pyright: ignore[reportPrivateUsage]

@@ -1,0 +1,41 @@
+from restream_async._retry.deadline import Deadline
+
+
+class Time:
+    """A clock set by hand, and how long outages have lasted so far."""
+
+    now = 100.0
+    held = 7.0
+
+
+def test_it_comes_nearer_and_passes() -> None:
+    time = Time()
+    deadline = Deadline(lambda: time.now, 30)
+    assert deadline.left() == 30
+    time.now += 20
+    assert deadline.left() == 10
+    time.now += 20
+    assert deadline.left() == -10
+
+
+def test_an_ordinary_one_comes_nearer_in_an_outage_too() -> None:
+    time = Time()
+    deadline = Deadline(lambda: time.now, 30)
+    time.now += 20
+    time.held += 20
+    assert deadline.left() == 10
+    assert not deadline.patient
+
+
+def test_a_patient_one_moves_on_for_as_long_as_the_client_is_held() -> None:
+    time = Time()
+    deadline = Deadline(lambda: time.now, 30, lambda: time.held)
+    assert deadline.patient
+    assert deadline.left() == 30, "outages of before do not count"
+    time.now += 5
+    assert deadline.left() == 25
+    time.now += 1000
+    time.held += 1000
+    assert deadline.left() == 25
+    time.now += 25
+    assert deadline.left() == 0

@@ -1,0 +1,29 @@
+import pytest
+
+from restream_async._util.addresses import wrong_address
+
+HOST = "must have a host that can be read: a name, or an address (IPv6 in [brackets])"
+BOTH = "must have a scheme and a host, such as https://h"
+PORT = "must have a port from 1 to 65535, or none"
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("https://h", ""),
+        ("rtmp://h:1935/app?k=v", ""),
+        ("https://[::1]:65535", ""),
+        ("https://[::1", HOST),
+        ("h", BOTH),
+        ("h:443", BOTH),
+        ("//h", BOTH),
+        ("https://", BOTH),
+        ("https://:443", BOTH),
+        ("https:// ", BOTH),
+        ("https://h:0", PORT),
+        ("https://h:65536", PORT),
+        ("https://h:443x", PORT),
+    ],
+)
+def test_what_is_wrong_with_an_address_is_said_without_it(url: str, problem: str) -> None:
+    assert wrong_address(url, "https://h") == problem

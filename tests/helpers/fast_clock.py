@@ -1,0 +1,47 @@
+"""A clock that runs only while somebody sleeps, so that an hour of back-off takes no time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from restream_async._util.clock import Timing
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+
+async def _nothing() -> None: ...
+
+
+class Clock:
+    """Time, sleep and chance. Every sleep is noted, and over at once.
+
+    `meanwhile` is what happens in the world during a sleep.
+    """
+
+    def __init__(
+        self, *, chance: float = 1.0, meanwhile: Callable[[], Awaitable[None]] = _nothing
+    ) -> None:
+        self.time = 1000.0
+        self.sleeps: list[float] = []
+        self.chance = chance
+        self.meanwhile = meanwhile
+
+    def now(self) -> float:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.time += seconds
+        await asyncio.sleep(0)
+        await self.meanwhile()
+
+    def timing(self) -> Timing:
+        return Timing(
+            now=self.now,
+            computing=lambda: 0.0,
+            wall_clock=self.now,
+            sleep=self.sleep,
+            random=lambda: self.chance,
+        )

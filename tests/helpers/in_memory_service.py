@@ -1,0 +1,238 @@
+"""The service in memory: what each request meets is chosen by the test, and nothing is slow."""
+
+import asyncio
+import enum
+import json
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from itertools import count
+from pathlib import Path
+from urllib.parse import unquote
+
+import attrs
+
+from restream_async import NewRestream, Restream, RetryPolicy
+from restream_async._bulk.journal_adapter import Repeats
+from restream_async._bulk.run import BulkRun
+from restream_async._http import serialization
+from restream_async._http.messages import Api, NoResponse, Request, Response
+from restream_async._journal import Identity, Journal
+from restream_async._load.concurrency_limiter import ConcurrencyLimiter
+from restream_async._operations.create import Creator
+from restream_async._operations.existence import Key, key_of
+from restream_async._retry.executor import RequestExecutor
+from restream_async.settings import InDoubt
+from restream_async.testing import instant_timing
+
+IDENTITY = Identity(base_url="https://service.example", project_id="p1", api_key="api-key-0c3f9a1d")
+
+
+def new(key: str = "a", *, video: str = "v1") -> NewRestream:
+    return NewRestream(
+        video_id=video,
+        title="YouTube",
+        stream_url="rtmps://live.example/app",
+        stream_key=f"stream-key-{key}",
+        status=True,
+    )
+
+
+class Fate(enum.Enum):
+    """What becomes of a request."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    """400, and nothing happened."""
+    NOT_FOUND = "not found"
+    """404, and nothing happened."""
+    NOT_ALLOWED = "not allowed"
+    """405, and nothing happened: there is no such call."""
+    TURNED_AWAY = "turned away"
+    """429, and nothing happened."""
+    UNSENT = "unsent"
+    """No connection."""
+    LOST_BEFORE = "lost before"
+    """503, and nothing happened."""
+    LOST_AFTER = "lost after"
+    """503, and it happened."""
+    LATE = "late"
+    """503, and it happens in the end of a run, when late commits are waited for."""
+
+
+_STATUS = {
+    Fate.REFUSED: HTTPStatus.BAD_REQUEST,
+    Fate.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    Fate.NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
+    Fate.TURNED_AWAY: HTTPStatus.TOO_MANY_REQUESTS,
+}
+_HAPPENS = {Fate.DONE, Fate.LOST_AFTER}
+
+
+class Backend:
+    """Stores restreams, deletes them, lists them, and counts what it is asked."""
+
+    closed = ""
+
+    def __init__(self) -> None:
+        self.stored: list[Restream] = []
+        self.sent: list[Request] = []
+        self.fates: defaultdict[tuple[str, str | None], deque[Fate]] = defaultdict(deque)
+        self.choose: Callable[[Request], Fate] = self._next
+        self.watch: Callable[[str], None] = lambda _: None
+        self.turns = 1
+        self.show: Callable[[dict[str, object]], dict[str, object]] = lambda fields: fields
+        self.arrived: dict[object, Request] = {}
+        self._numbers = count(1)
+        self._late: list[Request] = []
+
+    def meets(self, method: str, *fates: Fate, video: str | None = None) -> None:
+        """Let the next requests of a method end like this, and all after them well."""
+        self.fates[method, video].extend(fates)
+
+    def add(self, wanted: NewRestream) -> Restream:
+        """Have a restream that nobody here asked for."""
+        fields = serialization.to_dict(wanted)
+        restream = serialization.restream({"id": next(self._numbers), **fields})
+        self.stored.append(restream)
+        return restream
+
+    def abandon(self, *, served: bool) -> None:
+        """Have the senders of all that has arrived gone; do it all the same, or lose it."""
+        arrived, self.arrived = self.arrived, {}
+        for request in arrived.values() if served else ():
+            self._do(request)
+
+    def settle(self) -> None:
+        """Do what was promised late."""
+        late, self._late = self._late, []
+        for request in late:
+            self._do(request)
+
+    def count(self, method: str) -> int:
+        return sum(request.method == method for request in self.sent)
+
+    def ids_of(self, wanted: NewRestream) -> list[int | str]:
+        return [item.id for item in self.stored if key_of(item) == key_of(wanted)]
+
+    @property
+    def copies(self) -> dict[Key, int]:
+        counted: defaultdict[Key, int] = defaultdict(int)
+        for item in self.stored:
+            counted[key_of(item)] += 1
+        return dict(counted)
+
+    async def send(self, request: Request, timeout: float) -> Response | NoResponse:  # noqa: ASYNC109 - the protocol's
+        del timeout
+        self.sent.append(request)
+        request.sent = request.method != "GET"
+        ticket = object()
+        self.arrived[ticket] = request
+        for _ in range(self.turns):
+            await asyncio.sleep(0)
+        self.watch(request.method)
+        if self.arrived.pop(ticket, None) is None:
+            # Its sender is gone, and will be told so in a moment.
+            await asyncio.Event().wait()
+        fate = self.choose(request)
+        if fate is Fate.UNSENT:
+            request.sent = False
+            return NoResponse(detail="connection refused", sent=False)
+        if fate is Fate.LATE:
+            self._late.append(request)
+        reply = self._do(request) if fate in _HAPPENS else None
+        self.watch(request.method)
+        for _ in range(self.turns):
+            await asyncio.sleep(0)
+        if reply is not None and fate is Fate.DONE:
+            return reply
+        return Response(status=_STATUS.get(fate, HTTPStatus.SERVICE_UNAVAILABLE))
+
+    def _next(self, request: Request) -> Fate:
+        for video in (request.video_id, None):
+            if fates := self.fates[request.method, video]:
+                return fates.popleft()
+        return Fate.DONE
+
+    def _do(self, request: Request) -> Response:
+        if request.method == "POST" and request.new is not None:
+            return _success(serialization.to_dict(self.add(request.new)))
+        if request.method == "GET":
+            listed = [item for item in self.stored if item.video_id == request.video_id]
+            return _success([self.show(serialization.to_dict(item)) for item in listed])
+        wanted = unquote(request.path.rpartition("/")[2])
+        kept = [item for item in self.stored if str(item.id) != wanted]
+        if kept == self.stored:
+            return Response(status=HTTPStatus.NOT_FOUND)
+        self.stored = kept
+        return _success(result=True)
+
+
+def _success(result: object) -> Response:
+    return Response(status=200, body=json.dumps({"success": True, "result": result}).encode())
+
+
+@attrs.frozen(kw_only=True)
+class Client:
+    """What a `RestreamClient` is made of, over a backend in memory."""
+
+    backend: Backend
+    executor: RequestExecutor
+    api: Api
+    creator: Creator
+    slept: list[float]
+
+    def run(
+        self,
+        *requests: NewRestream,
+        journal: Path | None = None,
+        source: Iterable[NewRestream] | None = None,
+        repair: bool = False,
+        ensure: bool = False,
+        repeats: Repeats = "existing",
+    ) -> BulkRun:
+        return BulkRun(
+            self.executor,
+            self.api,
+            self.creator,
+            requests if source is None else source,
+            journal=Journal(journal, IDENTITY) if journal is not None else None,
+            repair=repair,
+            ensure=ensure,
+            repeats=repeats,
+        )
+
+
+def client_of(
+    backend: Backend, *, in_doubt: InDoubt = "confirm", attempts: int = 3, limit: int = 8
+) -> Client:
+    """Return a client whose waits take no time; late commits come in the long ones."""
+    timing = instant_timing()
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        await timing.sleep(seconds)
+        if seconds >= SHORTEST_GRACE:
+            backend.settle()
+
+    api = Api(IDENTITY.project_id)
+    caller = RequestExecutor(
+        exchange=backend,
+        limiter=ConcurrencyLimiter.adaptive(limit, 300.0, timing),
+        policy=RetryPolicy(attempts=attempts, base=0.001),
+        timing=attrs.evolve(timing, sleep=sleep),
+        timeout=30.0,
+        secrets=(IDENTITY.api_key,),
+    )
+    return Client(
+        backend=backend,
+        executor=caller,
+        api=api,
+        creator=Creator(caller, api, in_doubt),
+        slept=slept,
+    )
+
+
+SHORTEST_GRACE = 0.5
+"""Seconds; no back-off of these clients is as long."""
