@@ -14,7 +14,7 @@ import typer
 _P = ParamSpec("_P")
 
 _PANEL: Final = "Connection"
-INSISTING: Final = "How long to insist"
+INSISTING: Final = "Retries and limits"
 
 
 @attrs.frozen(kw_only=True)

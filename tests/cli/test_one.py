@@ -374,7 +374,10 @@ def test_delete_says_when_the_service_did_not_do_it(
     monkeypatch.setattr("restream_async.RestreamClient.delete", no)
     end = cli("delete", "1", "--yes")
     assert end.code == 1
-    assert "the service did not delete restream 1" in end.err
+    assert end.err == (
+        "Error: the service did not delete restream 1, and gave no reason: see whether it still "
+        "exists with restream-async list VIDEO_ID\n"
+    )
 
 
 @pytest.mark.parametrize(

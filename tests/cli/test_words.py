@@ -24,7 +24,8 @@ Fail = Callable[[str, pytest.MonkeyPatch], Coroutine[Any, Any, object]]
 
 def a_list(**settings: Any) -> Fail:  # noqa: ANN401 - those of a client
     async def call(base_url: str, _: pytest.MonkeyPatch) -> None:
-        given = {"base_url": base_url, "project_id": "p1", "api_key": API_KEY, **settings}
+        own = {"base_url": base_url, "project_id": "p1", "api_key": API_KEY}
+        given: dict[str, Any] = {**own, **settings}
         async with RestreamClient(**given, retry=RetryPolicy(attempts=1)) as client:
             await client.list("v1")
 
@@ -34,7 +35,11 @@ def a_list(**settings: Any) -> Fail:  # noqa: ANN401 - those of a client
 async def a_list_over_tls(_: str, patch: pytest.MonkeyPatch) -> None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(CERTIFICATE)
-    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=context)
+
+    def nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(nothing, "127.0.0.1", 0, ssl=context)
     async with server:
         port = server.sockets[0].getsockname()[1]
         await a_list(base_url=f"https://127.0.0.1:{port}")("", patch)

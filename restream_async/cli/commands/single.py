@@ -201,7 +201,8 @@ def delete(
     )
     if not deleted:
         raise CliError(
-            f"the service did not delete restream {safe(restream_id)}, and gave no reason",
+            f"the service did not delete restream {safe(restream_id)}, and gave no reason: see "
+            f"whether it still exists with {command('list', 'VIDEO_ID')}",
             ExitCode.FAILED,
         )
     with result_console(f"restream {safe(restream_id)} was deleted") as console:
