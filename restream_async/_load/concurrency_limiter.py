@@ -19,7 +19,7 @@ from restream_async._load.rate_limit import RateLimit
 from restream_async._util.clock import Timing
 from restream_async.errors import CallError
 
-State: TypeAlias = Literal["open", "outage"]
+State: TypeAlias = Literal["closed", "open"]
 
 # Seconds; a slot whose request was refused at once is not kept empty for longer than this.
 _LONGEST_REST: Final = 5.0
@@ -114,7 +114,7 @@ class ConcurrencyLimiter:
     @property
     def state(self) -> State:
         """Whether the service is there."""
-        return "outage" if self._outage.on else "open"
+        return "open" if self._outage.on else "closed"
 
     @property
     def paced(self) -> bool:
