@@ -4,7 +4,9 @@ from restream_async._bulk.report import BulkCounts
 from restream_async.cli.progress_state import Meter, Snapshot
 from restream_async.stats import Stats
 
-STATS = Stats(in_flight=3, limit=64, waiting=0, attempts=9, retries=2, budget_left=19, state="closed")
+STATS = Stats(
+    in_flight=3, limit=64, waiting=0, attempts=9, retries=2, budget_left=19, state="closed"
+)
 
 
 class Run:
