@@ -16,7 +16,7 @@ from typing import Final, Literal, Self, TypeAlias
 from restream_async._load.adaptive_limit import AdaptiveLimit, Signal
 from restream_async._load.circuit_breaker import CircuitBreaker
 from restream_async._load.rate_limit import RateLimit
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from restream_async.errors import CallError
 
 State: TypeAlias = Literal["open", "outage"]
@@ -76,20 +76,20 @@ class ConcurrencyLimiter:
 
     @classmethod
     def adaptive(
-        cls, ceiling: int, patience: float, timing: Timing, *, longest_pause: float = 0.0
+        cls, ceiling: int, patience: float, clock: Clock, *, longest_pause: float = 0.0
     ) -> Self:
         """Return one that learns its limit, up to `ceiling`.
 
         Args:
             ceiling: how many requests may be in flight when all goes well.
             patience: seconds of an outage after which whatever waits is sent away.
-            timing: time and chance.
+            clock: time and chance.
             longest_pause: the longest wait of a caller between two attempts, in seconds.
 
         """
-        outage = CircuitBreaker(patience, timing.now, timing.random, longest_pause=longest_pause)
-        limit = AdaptiveLimit(ceiling, timing.computing)
-        return cls(limit, RateLimit(timing.now), outage, timing.sleep)
+        outage = CircuitBreaker(patience, clock.now, clock.random, longest_pause=longest_pause)
+        limit = AdaptiveLimit(ceiling, clock.cpu_time)
+        return cls(limit, RateLimit(clock.now), outage, clock.sleep)
 
     @property
     def ceiling(self) -> int:
