@@ -17,7 +17,8 @@ Besides:
 - The limit grows by one slot at a time, more rarely after each refusal, and faster after several
   growths that went well. It does not grow while latency is above normal.
 - Answers that take seconds are taken for queueing, unless a few requests at a time take as long:
-  a client that joins a crowd cannot know what the service takes without it.
+  a client that joins a crowd cannot know what the service takes without it. The first few answers
+  are enough for that: a whole round would take as long again, and the queue would stay.
 
 The idea of comparing with a shorter queue is that of TCP BBR and of Envoy's and Netflix's adaptive
 concurrency. Unlike these, nothing is lowered before there is a reason, as in botocore's adaptive
@@ -77,9 +78,10 @@ _CONFIRMED: Final = 4
 _STRIDE: Final = 0.25
 # A latency up to which the limit may grow. log(1.57): a halved capacity costs 10 %.
 _LITTLE_SLOWER: Final = math.log(1.25)
-# Seconds (logarithm) that answers may take without a reason, and how few requests prove that they
-# always do. Half: latency in a fleet that queues is 2.7 times the idle one, twice: 4.9, now 3.4.
-_LONGEST: Final = math.log(2.0)
+# Seconds that answers may take without a reason, and how few requests prove that they always do.
+# Half: in a fleet that queues a few take as long, so latency is 9 times the idle one. Twice: 4.0,
+# now 3.1.
+_LONGEST: Final = 2.0
 _FEW: Final = 8
 # A round has as many answers as the limit, and no fewer than this; fewer latencies of a kind of
 # request than the second say nothing.
@@ -183,7 +185,7 @@ class AdaptiveLimit:
         # By the kind of request: today's usual latency, and the least ever seen (logarithms).
         self._normal: dict[str, float] = {}
         self._least: dict[str, float] = {}
-        # The logarithm of the seconds that need no reason, and the limit before longer ones.
+        # The seconds that need no reason, and the limit before longer ones.
         self._bearable = _LONGEST
         self._bearable_limit = 0.0
         # Experiments: the one that is on, rounds so far, slow ones in a row, and from which rounds
@@ -244,6 +246,8 @@ class AdaptiveLimit:
             count = len(latencies)
             if count > limit - 1.0 and count >= _LEAST_ROUND:
                 self._end_round(started + latency)
+            elif count == _LEAST_ROUND and latency > self._bearable:
+                self._bear_early(kind, Latencies(latencies), started + latency)
         return self._limit != limit
 
     def restart(self) -> None:
@@ -370,7 +374,9 @@ class AdaptiveLimit:
             if latencies.count >= _LEAST_LATENCIES:
                 surely = latencies.mean + 2 * latencies.error
                 self._least[kind] = min(surely, self._least.get(kind, surely))
-        if self._is_saturated(now):
+        saturated = self._is_saturated(now)
+        self._computed_at = (now, self._computing())
+        if saturated:
             # Answers wait for this client, and their latencies say nothing about the service.
             self._may_grow, self._slow_rounds, self._grown_from = True, 0, None
             self._step = min(self._step, 1.0)
@@ -387,8 +393,7 @@ class AdaptiveLimit:
         last, self._last = self._last, (kind, latencies)
         mean, error = latencies.mean, latencies.error
         normal = self._normal[kind] = min(mean + error, self._normal.get(kind, math.inf))
-        if self._bear(latencies, now):
-            self._normal.pop(kind)
+        if self._bear(kind, latencies, now):
             return
         self._may_grow = mean - normal < _LITTLE_SLOWER + 2 * error
         if self._grew_in_vain(latencies, now):
@@ -407,26 +412,31 @@ class AdaptiveLimit:
         Fewer requests in flight would only make it handle fewer answers at a time, which costs it
         up to 4 % more of its time for each.
         """
-        (then, before), self._computed_at = self._computed_at, (now, self._computing())
-        return self._computed_at[1] - before > _SATURATED * (now - then)
+        then, before = self._computed_at
+        return self._computing() - before > _SATURATED * (now - then)
 
-    def _bear(self, latencies: Latencies, now: float) -> bool:
+    def _bear(self, kind: str, latencies: Latencies, now: float) -> bool:
         """Lower a limit at which answers take seconds, until it is known that they always do."""
-        mean = latencies.mean
-        if mean - 2 * latencies.error <= self._bearable or self._limit <= 1.0:
+        seconds = math.exp(latencies.mean)
+        if seconds <= self._bearable * math.exp(2 * latencies.error) or self._limit <= 1.0:
             return False
         self._bearable_limit = max(self._bearable_limit, self._limit)
         if self._limit > _FEW:
-            target = self._bearable - _LONGEST
-            limit = max(float(_FEW), self._limit * math.exp(target - mean))
+            limit = max(float(_FEW), self._limit * self._bearable / (_LONGEST * seconds))
         else:
-            self._bearable = mean + _LONGEST
+            self._bearable = _LONGEST * seconds
             limit, self._bearable_limit = self._bearable_limit, 0.0
+        self._normal.pop(kind, None)
         # A limit that grew meanwhile would never be known to be that of a few requests.
         self._may_grow = False
         self._stop_growing()
         self._set(limit, now)
         return True
+
+    def _bear_early(self, kind: str, latencies: Latencies, now: float) -> None:
+        """Do so before a round is over: its other requests make a queue of seconds longer."""
+        if self._experiment is None and not self._is_saturated(now):
+            self._bear(kind, latencies, now)
 
     # Experiments.
 

@@ -19,7 +19,7 @@ from restream_async._load.rate_limit import RateLimit
 from restream_async._util.clock import Clock
 from restream_async.errors import CallError
 
-State: TypeAlias = Literal["open", "outage"]
+State: TypeAlias = Literal["closed", "open"]
 
 # Seconds; a slot whose request was refused at once is not kept empty for longer than this.
 _LONGEST_REST: Final = 5.0
@@ -39,13 +39,13 @@ class ConcurrencyLimiter:
         self,
         limit: AdaptiveLimit,
         rate: RateLimit,
-        outage: CircuitBreaker,
+        breaker: CircuitBreaker,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Begin with nothing in flight; `sleep` waits on the clock of `rate` and `outage`."""
+        """Begin with nothing in flight; `sleep` waits on the clock of `rate` and `breaker`."""
         self._limit = limit
         self._rate = rate
-        self._outage = outage
+        self._breaker = breaker
         self._sleep = sleep
         self._timers: set[asyncio.Task[None]] = set()
         # How many may be in flight now: the limit, less the slots that rest; none in an outage.
@@ -60,7 +60,7 @@ class ConcurrencyLimiter:
         self._pace_due = 0.0
         self._end: asyncio.Task[None] | None = None
         self._closed = False
-        self.held = outage.held
+        self.held = breaker.outage_seconds
         """Returns the seconds so far in which no request got through to the service."""
         self.last: CallError | None = None
         """The latest failure since the last success."""
@@ -87,9 +87,9 @@ class ConcurrencyLimiter:
             longest_pause: the longest wait of a caller between two attempts, in seconds.
 
         """
-        outage = CircuitBreaker(patience, clock.now, clock.random, longest_pause=longest_pause)
+        breaker = CircuitBreaker(patience, clock.now, clock.random, longest_pause=longest_pause)
         limit = AdaptiveLimit(ceiling, clock.cpu_time)
-        return cls(limit, RateLimit(clock.now), outage, clock.sleep)
+        return cls(limit, RateLimit(clock.now), breaker, clock.sleep)
 
     @property
     def ceiling(self) -> int:
@@ -114,7 +114,7 @@ class ConcurrencyLimiter:
     @property
     def state(self) -> State:
         """Whether the service is there."""
-        return "outage" if self._outage.on else "open"
+        return "open" if self._breaker.is_open else "closed"
 
     @property
     def paced(self) -> bool:
@@ -124,16 +124,16 @@ class ConcurrencyLimiter:
     @property
     def reached(self) -> bool:
         """Whether any request ever got through to the service, answered or not."""
-        return self._outage.reached
+        return self._breaker.reached
 
     def succeeded_since(self, moment: float) -> bool:
         """Say whether the service has dealt with a request after a moment."""
-        return self._outage.succeeded_since(moment)
+        return self._breaker.succeeded_since(moment)
 
     @property
     def given_up(self) -> bool:
         """Whether there is an outage that lasts too long to be waited for."""
-        return self._outage.given_up
+        return self._breaker.timed_out
 
     @property
     def has_slot(self) -> bool:
@@ -174,7 +174,7 @@ class ConcurrencyLimiter:
         """
         if self.try_acquire():
             return
-        if patient and self._outage.given_up:
+        if patient and self._breaker.timed_out:
             raise GivenUpError
         turn = asyncio.get_running_loop().create_future()
         queue = self._fresh if fresh else self._waiting
@@ -224,9 +224,9 @@ class ConcurrencyLimiter:
             elif signal is _SHED:
                 self._rest(latency, kind)
         self._in_flight -= 1
-        if self._probing and not self._outage.began_before(latency):
+        if self._probing and not self._breaker.opened_within(latency):
             self._probing = False
-            self._outage.probed()
+            self._breaker.probe_ended()
         if self._rate.active:
             self._keep_rate(signal, started)
         if self._waiting or self._fresh:
@@ -236,7 +236,7 @@ class ConcurrencyLimiter:
     def succeeded(self) -> None:
         """Note that the service dealt with a request."""
         self.last = None
-        if self._outage.succeeded():
+        if self._breaker.record_success():
             if self._end is not None:
                 self._end.cancel()
             self._limit.restart()
@@ -254,7 +254,7 @@ class ConcurrencyLimiter:
 
         """
         self.note(error)
-        if self._outage.failed(connected=connected, latency=latency):
+        if self._breaker.record_failure(connected=connected, latency=latency):
             self._set_slots()
             self._arm()
 
@@ -280,7 +280,7 @@ class ConcurrencyLimiter:
     def _set_slots(self) -> None:
         if self._closed:
             self._slots = sys.maxsize
-        elif self._outage.on:
+        elif self._breaker.is_open:
             self._slots = 0
         else:
             self._slots = max(0, self._limit.value - self._resting)
@@ -342,11 +342,11 @@ class ConcurrencyLimiter:
     # Outages.
 
     def _try_probe(self, *, waited: bool = False) -> bool:
-        if not self._outage.on or self._probing or self._outage.until_probe > 0:
+        if not self._breaker.is_open or self._probing or self._breaker.until_probe > 0:
             return False
         self._in_flight += 1
         self._probing = True
-        self._outage.probing(waited=waited)
+        self._breaker.probe_sent(waited=waited)
         if self._rate.active:
             self._rate.sent()
         return True
@@ -379,15 +379,13 @@ class ConcurrencyLimiter:
             return
         if self._rate.active:
             self._arm_pace()
-        if not self._outage.on:
+        if not self._breaker.is_open:
             return
         if not (self._probing or self._probe_is_set):
             self._probe_is_set = True
-            self._after(self._outage.until_probe, self._unset_probe, self._probe)
-        if self._patient and not self._outage.given_up and self._end is None:
-            self._end = self._after(
-                self._outage.patience_left, self._unset_end, self._lose_patience
-            )
+            self._after(self._breaker.until_probe, self._unset_probe, self._probe)
+        if self._patient and not self._breaker.timed_out and self._end is None:
+            self._end = self._after(self._breaker.time_left, self._unset_end, self._lose_patience)
 
     def _unset_probe(self) -> None:
         self._probe_is_set = False
@@ -400,7 +398,7 @@ class ConcurrencyLimiter:
         self._arm()
 
     def _lose_patience(self) -> None:
-        if self._outage.given_up:
+        if self._breaker.timed_out:
             for turn in self._patient:
                 if not turn.done():
                     turn.set_exception(GivenUpError())

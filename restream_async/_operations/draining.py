@@ -196,7 +196,7 @@ class CallsInProgress:
         now = asyncio.get_running_loop().time
         end = now() + timeout
         while not await self._ended(min(_PERIOD, max(0.0, end - now()))):
-            if now() < end and self._executor.limiter.state == "open":
+            if now() < end and self._executor.limiter.state == "closed":
                 continue
             self._stop.request()
             for run in tuple(self._runs):

@@ -189,7 +189,7 @@ class RequestExecutor(HoldsKey):
         if (
             isinstance(result, Failure)
             and isinstance(result.error, NotSentError)
-            and self.limiter.state != "outage"
+            and self.limiter.state != "open"
         ):
             brief = Deadline(self.clock.now, min(_BRIEF, self.timeout))
             result = await self.attempt(request, read, brief)
@@ -266,13 +266,13 @@ class RequestExecutor(HoldsKey):
         """
         away = not (failure.connected or failure.overtaken)
         paced = failure.limited and not self._is_singled_out(deadline)
-        return deadline.patient and (away or paced or self.limiter.state == "outage")
+        return deadline.patient and (away or paced or self.limiter.state == "open")
 
     def too_late(self, request: Request, deadline: Deadline, detail: str) -> Failure:
         """Return the failure of a request that was not sent before the deadline, and why."""
         if deadline.stop.requested:
             return not_sent(request.call)
-        if self.limiter.state == "outage":
+        if self.limiter.state == "open":
             return service_is_out(self.limiter, request.call)
         error = AttemptTimeoutError(request.call, detail=detail, sent=False)
         return Failure(Classification.NOT_DONE, error)

@@ -303,7 +303,7 @@ class TestRateLimit:
             group.create_task(at(100, service, limited=False))
             run = group.create_task(client.create_many(3000))
             await asyncio.sleep(99)
-            assert client.executor.limiter.state == "outage"
+            assert client.executor.limiter.state == "open"
             assert len(service.stored) < 2000
         assert all_created(run.result(), 3000)
         # A probe every five seconds at the most.
@@ -566,7 +566,7 @@ class TestDeadlines:
             await several(client, 100)
             service.hanging = True
             await several(client, 300, of="later")
-            assert client.executor.limiter.state == "outage"
+            assert client.executor.limiter.state == "open"
 
     @simulated
     async def test_less_time_than_a_busy_service_needs_is_no_proof_that_it_hangs(self) -> None:
@@ -578,7 +578,7 @@ class TestDeadlines:
             for number in range(20):
                 await several(client, 8, of=f"later-{number}")
             assert client.executor.limiter.limit == 64
-            assert client.executor.limiter.state == "open"
+            assert client.executor.limiter.state == "closed"
 
 
 class TestRetriesCounted:
@@ -615,7 +615,7 @@ class TestOutage:
             group.create_task(at(61, service, gone=False))
             run = group.create_task(client.create_many(1000))
             await asyncio.sleep(30)
-            assert client.executor.limiter.state == "outage"
+            assert client.executor.limiter.state == "open"
         assert all_created(run.result(), 1000)
         assert {len(copies) for copies in service.stored.values()} == {1}
         # One probe now and then, after the first seconds.
@@ -637,7 +637,7 @@ class TestOutage:
             service.most_in_flight = 0
             limits: list[int] = []
             while not run.done():
-                if client.executor.limiter.state == "open":
+                if client.executor.limiter.state == "closed":
                     limits.append(client.executor.limiter.limit)
                 await asyncio.sleep(0.01)
         assert all_created(run.result(), 3000)
@@ -737,7 +737,7 @@ class TestOutage:
             service.gone = False
             await asyncio.sleep(10)
             assert all_created(await client.create_many(100), 100)
-            assert client.executor.limiter.state == "open"
+            assert client.executor.limiter.state == "closed"
 
     @simulated
     async def test_the_look_at_the_end_of_a_run_is_patient_too(self) -> None:
@@ -764,7 +764,7 @@ class TestOutage:
             group.create_task(at(40, service, hanging=False))
             run = group.create_task(client.create_many(600))
             await asyncio.sleep(20)
-            assert client.executor.limiter.state == "outage"
+            assert client.executor.limiter.state == "open"
         assert all_created(run.result(), 600)
 
     @simulated
@@ -778,7 +778,7 @@ class TestOutage:
             group.create_task(at(2, service, hanging=True))
             run = group.create_task(client.create_many(4000))
             await asyncio.sleep(70)
-            assert client.executor.limiter.state == "outage"
+            assert client.executor.limiter.state == "open"
             began = now() - client.executor.limiter.held()
         assert errors(run.result()).total() > 1000
         assert 40 <= now() - began < 40 + 30 + 20 + 5 + 1
@@ -790,7 +790,7 @@ class TestOutage:
         service = Service(gone=True)
         async with client_of(service) as client:
             await several(client, 5)
-            assert client.executor.limiter.state == "outage"
+            assert client.executor.limiter.state == "open"
             service.gone = False
             await asyncio.sleep(3600)
             ends = await several(client, 50, of="later")
@@ -859,7 +859,7 @@ class TestOutage:
         async with client_of(service, deadline=25, patience=300) as client:
             run = asyncio.create_task(client.create_many(100))
             await asyncio.sleep(10)
-            assert client.executor.limiter.state == "outage"
+            assert client.executor.limiter.state == "open"
             alone = [
                 client.creator.create(another(number), client.executor.begin_call())
                 for number in range(5)
@@ -867,7 +867,7 @@ class TestOutage:
             ends = await asyncio.gather(*alone)
             # At the latest; and the last look of one that was sent.
             assert 10 + 25 <= now() <= 10 + 25 + 5
-            assert client.executor.limiter.state == "outage"
+            assert client.executor.limiter.state == "open"
             kinds = Counter(type(end.error) for end in ends if isinstance(end, CreateFailed))
             assert kinds.total() == 5
             assert kinds[OutageError]
@@ -921,7 +921,7 @@ async def test_cancellations_say_nothing_about_the_service() -> None:
                 task.cancel()
             await asyncio.wait(tasks)
         assert client.executor.limiter.limit == 64
-        assert client.executor.limiter.state == "open"
+        assert client.executor.limiter.state == "closed"
         assert client.executor.limiter.in_flight == 0
         service.took = 0.05
         assert all_created(await client.create_many(100), 100)

@@ -244,7 +244,7 @@ class TestNeverReached:
             assert (limiter.reached, limiter.last) == (False, None)
             run = asyncio.create_task(given_up(client, count))
             await asyncio.sleep(4)
-            assert limiter.state == "outage"
+            assert limiter.state == "open"
             assert not limiter.reached
             assert limiter.last is not None
             assert limiter.last.summary == "the connection was refused"
@@ -292,7 +292,7 @@ class TestNeverReached:
             service.unreachable, service.gone = False, True
             await asyncio.sleep(100)
             assert client.executor.limiter.reached
-            assert client.executor.limiter.state == "outage"
+            assert client.executor.limiter.state == "open"
             service.gone = False
         assert all_created(run.result(), 20)
         assert client.executor.limiter.last is None
@@ -319,7 +319,7 @@ class TestNeverReached:
             await asyncio.sleep(25)
             service.unreachable = False
         assert all_created(run.result(), 20)
-        assert client.executor.limiter.state == "open"
+        assert client.executor.limiter.state == "closed"
 
     @simulated
     async def test_once_reached_it_takes_ten_failures_and_all_of_the_patience(self) -> None:
@@ -329,7 +329,7 @@ class TestNeverReached:
             service.unreachable = True
             run = asyncio.create_task(client.create_many(1))
             await asyncio.sleep(2)
-            assert client.executor.limiter.state == "open"
+            assert client.executor.limiter.state == "closed"
             [outcome] = await run
         assert isinstance(outcome, Failed)
         error = outcome.error
@@ -347,7 +347,7 @@ class TestNeverReached:
             for _ in range(4):
                 await several(client, 5)
                 await asyncio.sleep(1)
-            assert client.executor.limiter.state == "open"
+            assert client.executor.limiter.state == "closed"
             assert client.executor.limiter.last is not None
 
     @simulated

@@ -184,7 +184,7 @@ class TestNotSent:
         service, stop = Service(unreachable=True), Stop()
         async with client_of(service) as client:
             tasks = await begun(client, stop, 30)
-            assert client.executor.limiter.state == "outage"
+            assert client.executor.limiter.state == "open"
             errors = await ended(tasks, stop)
         assert {type(error) for error in errors} == {NotSentError}
 
@@ -232,7 +232,7 @@ class TestSent:
         service, stop = Service(gone=True), Stop()
         async with client_of(service) as client:
             tasks = await begun(client, stop, 20)
-            assert client.executor.limiter.state == "outage"
+            assert client.executor.limiter.state == "open"
             [*_, another] = wanted(21)
             later = client.creator.create(another, client.executor.begin_patient_call(stop))
             tasks.append(asyncio.create_task(later))
@@ -298,7 +298,7 @@ class TestSent:
                 other.cancel()
             await asyncio.wait(others)
             await asyncio.sleep(10)
-            assert client.executor.limiter.state == "outage"
+            assert client.executor.limiter.state == "open"
             stop.request()
             for _ in range(20):
                 await client.creator.create(next(wanted(1)), client.executor.begin_call(stop))

@@ -68,11 +68,11 @@ async def test_stats_say_what_the_client_is_doing() -> None:
         over = client.stats()
 
     assert idle == Stats(
-        in_flight=0, limit=8, waiting=0, attempts=0, retries=0, budget_left=20, state="open"
+        in_flight=0, limit=8, waiting=0, attempts=0, retries=0, budget_left=20, state="closed"
     )
     # Each call that began pays for half a retry.
     assert busy == Stats(
-        in_flight=8, limit=8, waiting=2, attempts=8, retries=0, budget_left=25, state="open"
+        in_flight=8, limit=8, waiting=2, attempts=8, retries=0, budget_left=25, state="closed"
     )
     assert (over.in_flight, over.waiting, over.attempts) == (0, 0, 8)
 
@@ -190,14 +190,14 @@ async def test_a_run_is_held_while_the_service_is_gone_and_goes_on_when_it_is_ba
     ):
         sandbox.outage = True
         report = asyncio.create_task(run.report())
-        await until(lambda: client.stats().state == "outage")
+        await until(lambda: client.stats().state == "open")
         sent = client.stats().attempts
         await asyncio.sleep(0.5)  # ten seconds for the client
-        assert client.stats().state == "outage"
+        assert client.stats().state == "open"
         assert client.stats().attempts - sent <= 6
         sandbox.outage = False
         (await report).raise_for_failures()
-        assert client.stats().state == "open"
+        assert client.stats().state == "closed"
 
     assert len(sandbox.stored) == 200
     assert not sandbox.duplicates()
@@ -212,7 +212,7 @@ async def test_when_patience_ends_what_is_left_fails_with_an_outage_error() -> N
         report = await client.create_all(many(100))
         state = client.stats().state
 
-    assert state == "outage"
+    assert state == "open"
     assert report.created == ()
     kinds = {type(failed.error) for failed in report.failed}
     # What was sent may have happened for all that anybody can see.
@@ -251,7 +251,7 @@ async def test_on_such_a_clock_a_run_that_is_held_comes_to_its_end_too() -> None
     cut = then_close(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")
     server = RawServer(post=cut, get=cut)
     async with server, client_of(server, clock=FastClock(chance=1.0), attempts=2) as client:
-        while client.stats().state != "outage":
+        while client.stats().state != "open":
             await client.outcome(new_restream("first"))
         async with asyncio.timeout(10):
             report = await client.create_all(many(2))
@@ -268,7 +268,7 @@ async def test_a_single_creation_waits_within_its_own_deadline_only() -> None:
     ):
         sandbox.outage = True
         report = asyncio.create_task(run.report())
-        await until(lambda: client.stats().state == "outage")
+        await until(lambda: client.stats().state == "open")
         loop = asyncio.get_running_loop()
         start = loop.time()
         calls: list[Awaitable[object]] = [
@@ -294,7 +294,7 @@ async def test_one_failure_after_the_other_of_a_single_call_is_no_outage() -> No
     async with server, client_of(server, attempts=3, in_doubt="resend") as client:
         with pytest.raises(Exception, match="503"):
             await client.create(new_restream())
-        assert client.stats().state == "open"
+        assert client.stats().state == "closed"
 
 
 async def test_a_creation_that_waits_when_the_service_comes_back_is_done() -> None:
@@ -304,7 +304,7 @@ async def test_a_creation_that_waits_when_the_service_comes_back_is_done() -> No
     ):
         sandbox.outage = True
         run = asyncio.create_task(client.create_all(many(50)))
-        await until(lambda: client.stats().state == "outage")
+        await until(lambda: client.stats().state == "open")
         alone = asyncio.create_task(client.create(new_restream("alone")))
         await until(lambda: client.stats().waiting > 0)
         sandbox.outage = False
@@ -323,7 +323,7 @@ async def test_undoing_is_held_too_beyond_the_deadline_of_one_call(tmp_path: Pat
         undone: list[Undone] = []
         async with client.undo(journal) as undo:
             work = asyncio.create_task(undo.carry_out(undone.append))
-            await until(lambda: client.stats().state == "outage")
+            await until(lambda: client.stats().state == "open")
             await asyncio.sleep(1)  # twenty seconds for the client
             sandbox.outage = False
             await work
@@ -339,7 +339,7 @@ async def test_closing_ends_what_is_held_at_once_and_does_not_speak_of_an_outage
     ):
         sandbox.outage = True
         run = asyncio.create_task(client.create_all(many(50)))
-        await until(lambda: client.stats().state == "outage" and client.stats().waiting > 0)
+        await until(lambda: client.stats().state == "open" and client.stats().waiting > 0)
         await client.close()
         with pytest.raises(RuntimeError, match="the client is closed"):
             await asyncio.wait_for(run, 5)
