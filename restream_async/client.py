@@ -34,9 +34,9 @@ from restream_async._operations.create_result import (
 )
 from restream_async._operations.delete import delete
 from restream_async._operations.draining import CallsInProgress
-from restream_async._retry.executor import RequestExecutor, unless_in_doubt, value_or_raise
+from restream_async._retry.executor import RequestExecutor, final_if_in_doubt, value_or_raise
 from restream_async._retry.policy import RetryPolicy
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from restream_async._util.tasks import run_to_completion
 from restream_async.errors import Call, ConfigurationError
 from restream_async.models import NewRestream, Outcome, Restream, Toggled
@@ -91,7 +91,7 @@ class RestreamClient(HoldsKey):
         trust_env: bool = False,
         ssl: Tls | None = None,
         allow_http: bool = False,
-        timing: Timing | None = None,
+        clock: Clock | None = None,
     ) -> None:
         """Check the settings; nothing is sent yet.
 
@@ -124,7 +124,7 @@ class RestreamClient(HoldsKey):
                 API key. None and True trust whom `session` trusts, else whom the system does; the
                 variable SSL_CERT_FILE names other authorities.
             allow_http: permit plain http:// to an address that is not this machine's own.
-            timing: time, sleep and chance, for tests.
+            clock: time, sleep and random numbers, for tests.
 
         Raises:
             ConfigurationError: a value is missing or malformed; says which and how to set it.
@@ -143,7 +143,7 @@ class RestreamClient(HoldsKey):
             timeout=timeout, patience=patience, max_in_flight=max_in_flight, in_doubt=in_doubt
         )
         retry = _checked(RetryPolicy, "retry", retry)
-        timing = _checked(Timing, "timing", timing)
+        clock = _checked(Clock, "clock", clock)
         self._settings = settings
         self._api = Api(settings.project_id)
         self._transport = Transport(
@@ -154,12 +154,12 @@ class RestreamClient(HoldsKey):
             tls=ssl,
             proxy=settings.proxy,
         )
-        self._executor = RequestExecutor.over(
+        self._executor = RequestExecutor.adaptive(
             self._transport,
             ceiling=self._transport.pool_size,
             patience=patience,
             policy=retry,
-            timing=timing,
+            clock=clock,
             timeout=timeout,
             secrets=settings.secrets,
         )
@@ -315,9 +315,9 @@ class RestreamClient(HoldsKey):
             return value_or_raise(
                 await self._executor.send_with_retries(
                     request,
-                    serialization.toggled,
+                    serialization.read_toggled,
                     deadline,
-                    on_failure=unless_in_doubt(_TOGGLE_NOTE),
+                    on_failure=final_if_in_doubt(_TOGGLE_NOTE),
                 )
             )
 
@@ -352,9 +352,9 @@ class RestreamClient(HoldsKey):
             in_flight=executor.limiter.in_flight,
             limit=executor.limiter.limit,
             waiting=executor.limiter.waiting,
-            attempts=executor.tally.attempts,
-            retries=executor.tally.retries,
-            budget_left=executor.budget.left,
+            attempts=executor.counts.attempts,
+            retries=executor.counts.retries,
+            budget_left=executor.budget.available,
             state=executor.limiter.state,
             forms=self._creator.existence.forms,
             last_error=last.summary if last is not None else "",

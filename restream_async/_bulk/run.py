@@ -153,7 +153,7 @@ class BulkRun:
             raise RuntimeError("a bulk run can be entered once; call create_many again")
         self._entered = True
         async with AsyncExitStack() as stack:
-            self._calls.add(self, self._api.any("POST"))
+            self._calls.add(self, self._api.restreams_call("POST"))
             stack.callback(self._calls.discard, self)
             if self._journal is not None:
                 await stack.enter_async_context(self._journal)
@@ -408,7 +408,7 @@ class BulkRun:
         options = self._options_of(job)
         if not placed:
             options = attrs.evolve(options, has_slot=False)
-        deadline = self._executor.begin_patiently(self._ending.stop)
+        deadline = self._executor.begin_patient_call(self._ending.stop)
         try:
             end = await self._creator.create(job[1], deadline, options)
         except BaseException:
@@ -420,7 +420,7 @@ class BulkRun:
         if isinstance(end, CreateSucceeded):
             if self._refusals.doubted:
                 self._refusals.succeeded()
-        elif why := self._executor.exchange.closed:
+        elif why := self._executor.transport.closed_reason:
             # No further item could be sent; the iteration raises it after the last outcome.
             self._intake.fail(RuntimeError(why))
         elif self._refusals.stops(end.error):

@@ -146,7 +146,7 @@ class Undo:
             RuntimeError: somebody else cancelled tasks of this work.
 
         """
-        self._calls.add(self, self._api.any("DELETE"))
+        self._calls.add(self, self._api.restreams_call("DELETE"))
         try:
             await self._carry_out(heed)
         finally:
@@ -189,7 +189,7 @@ class Undo:
     async def _work(self, heed: Callable[[Undone], object]) -> None:
         while not self._ended and (row := await self._next()) is not None:
             state, fingerprint, occurrence, restream_id = row
-            deadline = self._executor.begin_patiently(self._ending.stop)
+            deadline = self._executor.begin_patient_call(self._ending.stop)
             try:
                 undone = await self._delete(restream_id, deadline)
             except asyncio.CancelledError:

@@ -66,7 +66,7 @@ class CallsInProgress:
     def __enter__(self) -> Deadline:
         """Count a call, and return its deadline."""
         self._calls += 1
-        return self._executor.begin(self._stop)
+        return self._executor.begin_call(self._stop)
 
     def __exit__(
         self,

@@ -19,7 +19,7 @@ from restream_async import (
     RestreamClient,
     RetryPolicy,
 )
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
 from tests._bulk.test_run import KINDS, Reader, by_video, quiet
 from tests.helpers.leak_checks import assert_nothing_left, client_of
@@ -141,7 +141,7 @@ async def test_what_waits_for_a_retry_ends_at_once() -> None:
     steps = by_video(v0=LATER, v1=INTERNAL_ERROR)
     async with (
         RawServer(post=steps, get=listed()) as server,
-        client_of(server, timing=Timing(sleep=never)) as client,
+        client_of(server, clock=Clock(sleep=never)) as client,
         asyncio.timeout(5),
         client.create_many(many(2)) as run,
     ):

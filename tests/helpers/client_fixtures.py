@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.helpers import leak_checks
-from tests.helpers.fast_clock import Clock
+from tests.helpers.fast_clock import FastClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> FastClock:
+    return FastClock()
 
 
 @pytest.fixture(autouse=True, scope="package")
