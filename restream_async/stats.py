@@ -16,7 +16,8 @@ class Stats:
         attempts: requests sent, or tried to be sent, so far.
         retries: those of them that repeated a failed one.
         budget_left: retries that could be made at once.
-        state: "outage" while nothing succeeds and all is held, else "open".
+        state: of the circuit breaker: "open" in an outage, in which requests wait and only probes
+            are sent; else "closed".
         last_error: what the latest failure was that was no refusal, such as "no connection
             (Connection refused)"; empty when something has succeeded since.
         reached: whether any request of this client ever got through to the service, answered or
@@ -32,7 +33,7 @@ class Stats:
     attempts: int
     retries: int
     budget_left: int
-    state: Literal["open", "outage"]
+    state: Literal["closed", "open"]
     last_error: str = ""
     reached: bool = False
     forms: tuple[str, ...] = ()

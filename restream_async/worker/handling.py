@@ -227,7 +227,7 @@ class Handler:
     def note_outage(self) -> None:
         """Say that messages are held, if the service is gone now."""
         stats = self.client.stats()
-        if stats.state == "outage":
+        if stats.state == "open":
             self.hold.on(_GONE.format(stats.last_error))
 
     async def _settle(self, new: NewRestream, *, tried: bool) -> Outcome | None:
@@ -249,7 +249,7 @@ class Handler:
         """Return why a message is held after an error, and for how long; None: it is not."""
         if _refuses_key(error):
             return _LOCKED_OUT.format(self.told(error)), _LOCKED_OUT_SECONDS
-        gone = isinstance(error, _UNREACHABLE) or self.client.stats().state == "outage"
+        gone = isinstance(error, _UNREACHABLE) or self.client.stats().state == "open"
         if gone and not is_final(error):
             return _GONE.format(self.told(error)), _HOLD
         return None

@@ -832,6 +832,25 @@ class TestSeconds:
         load = Load(ceiling=64)
         assert load.wave(4.0) == 16
 
+    def test_eight_of_them_are_enough(self) -> None:
+        """Until the whole limit is answered, a client that joins a crowd would only add to it."""
+        load = Load(ceiling=64)
+        limits: list[int] = []
+        for _ in range(8):
+            load.answer(latency=4.0)
+            limits.append(load.value)
+        assert limits == [64] * 7 + [16]
+
+    def test_in_an_experiment_they_are_not(self) -> None:
+        """It compares latencies, and ends with what it finds."""
+        load = Load(ceiling=64)
+        load.waves(12)
+        load.waves_at(IDLE * 2)
+        assert load.value == 32
+        for _ in range(31):
+            load.answer(latency=4.0)
+            assert load.value == 32
+
     @pytest.mark.parametrize(("latency", "after"), [(1.99, 64), (2.01, 31)])
     def test_two_seconds_need_a_reason(self, latency: float, after: int) -> None:
         assert Load(ceiling=64).wave(latency) == after

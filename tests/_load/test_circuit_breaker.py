@@ -28,7 +28,7 @@ class Service:
     ) -> None:
         self.now = 100.0
         self.chance = chance
-        self.outage = CircuitBreaker(
+        self.breaker = CircuitBreaker(
             patience, lambda: self.now, lambda: self.chance, longest_pause=longest_pause
         )
 
@@ -38,7 +38,7 @@ class Service:
         start, began = self.now, list[bool]()
         for number in range(times):
             self.now = start + within * number / max(1, times - 1)
-            began.append(self.outage.failed(connected=False, latency=0.5))
+            began.append(self.breaker.record_failure(connected=False, latency=0.5))
         return began
 
     def fails(self, times: int, *, within: float = 0.0) -> bool:
@@ -47,16 +47,16 @@ class Service:
         began: list[bool] = []
         for number in range(times):
             self.now = start + within * number / (times - 1)
-            began.append(self.outage.failed())
+            began.append(self.breaker.record_failure())
         assert not any(began[:-1])
         return began[-1]
 
 
 def test_at_first_the_service_is_there() -> None:
     service = Service()
-    assert not service.outage.on
-    assert not service.outage.given_up
-    assert service.outage.held() == 0
+    assert not service.breaker.is_open
+    assert not service.breaker.timed_out
+    assert service.breaker.outage_seconds() == 0
 
 
 class TestBeginning:
@@ -65,32 +65,32 @@ class TestBeginning:
     def test_ten_failures_in_a_row_within_a_second_or_more_begin_one(self) -> None:
         service = Service()
         assert service.fails(10, within=1.0)
-        assert service.outage.on
+        assert service.breaker.is_open
 
     def test_nine_do_not_however_long_it_takes(self) -> None:
         """A single call gives up after its five attempts, and is not held."""
         service = Service()
         assert not service.fails(9, within=3600)
-        assert not service.outage.on
+        assert not service.breaker.is_open
 
     def test_a_burst_does_not(self) -> None:
         """64 in flight that meet one hiccup fail all at once."""
         service = Service()
         assert not service.fails(64, within=0.5)
         service.now += 0.5
-        assert service.outage.failed()
+        assert service.breaker.record_failure()
 
     def test_a_success_in_between_shows_that_it_is_there(self) -> None:
         service = Service()
         service.fails(9, within=2.0)
-        assert not service.outage.succeeded()
+        assert not service.breaker.record_success()
         assert not service.fails(9, within=2.0)
-        assert service.outage.failed()
+        assert service.breaker.record_failure()
 
     def test_it_begins_once(self) -> None:
         service = Service()
         service.fails(10, within=1.0)
-        assert [service.outage.failed() for _ in range(20)] == [False] * 20
+        assert [service.breaker.record_failure() for _ in range(20)] == [False] * 20
 
 
 class TestNeverReached:
@@ -99,7 +99,7 @@ class TestNeverReached:
     def test_three_failures_to_connect_within_a_second_or_more_begin_an_outage(self) -> None:
         service = Service()
         assert service.refuses(3, within=1.0) == [False, False, True]
-        assert not service.outage.reached
+        assert not service.breaker.reached
 
     def test_a_burst_does_not(self) -> None:
         service = Service()
@@ -111,38 +111,38 @@ class TestNeverReached:
         """A service that is slow from the beginning is no wrong address."""
         service = Service()
         for _ in range(9):
-            assert not service.outage.failed()
+            assert not service.breaker.record_failure()
             service.now += 1
-        assert service.outage.failed()
+        assert service.breaker.record_failure()
 
     @pytest.mark.parametrize("patience", [10, 300])
     def test_it_is_given_up_after_half_a_minute_at_the_most(self, patience: float) -> None:
         service = Service(patience=patience)
-        assert service.outage.patience_left == min(30, patience)
+        assert service.breaker.time_left == min(30, patience)
         service.refuses(3, within=1.0)
         service.now += min(30, patience)
-        assert service.outage.given_up
-        assert service.outage.patience_left == 0
+        assert service.breaker.timed_out
+        assert service.breaker.time_left == 0
 
     @pytest.mark.parametrize("good", [True, False])
     def test_any_connection_makes_it_an_ordinary_one(self, *, good: bool) -> None:
         service = Service()
         if good:
-            assert not service.outage.succeeded()
+            assert not service.breaker.record_success()
         else:
-            service.outage.failed()
-        assert service.outage.reached
-        assert service.outage.patience_left == 300
+            service.breaker.record_failure()
+        assert service.breaker.reached
+        assert service.breaker.time_left == 300
         assert service.refuses(9, within=1.0)[:-1] == [False] * 8
 
     def test_a_connection_in_the_outage_gives_it_all_of_the_patience(self) -> None:
         service = Service()
         service.refuses(3, within=1.0)
         service.now += 31
-        assert service.outage.given_up
-        service.outage.failed()
-        assert service.outage.on
-        assert not service.outage.given_up
+        assert service.breaker.timed_out
+        service.breaker.record_failure()
+        assert service.breaker.is_open
+        assert not service.breaker.timed_out
 
 
 class TestHeld:
@@ -150,22 +150,22 @@ class TestHeld:
 
     def test_it_begins_with_the_first_attempt_that_cannot_connect(self) -> None:
         service = Service()
-        service.outage.succeeded()
+        service.breaker.record_success()
         service.refuses(2, within=0.3)
-        assert not service.outage.on
-        assert service.outage.held() == pytest.approx(0.5 + 0.3)
+        assert not service.breaker.is_open
+        assert service.breaker.outage_seconds() == pytest.approx(0.5 + 0.3)
         service.now += 1
-        service.outage.succeeded()
+        service.breaker.record_success()
         service.now += 100
-        assert service.outage.held() == pytest.approx(0.5 + 1.3)
+        assert service.breaker.outage_seconds() == pytest.approx(0.5 + 1.3)
 
     def test_it_ends_with_the_first_that_can(self) -> None:
         service = Service()
         service.refuses(1)
         service.now += 1
-        service.outage.failed()
+        service.breaker.record_failure()
         service.now += 100
-        assert service.outage.held() == pytest.approx(1.5)
+        assert service.breaker.outage_seconds() == pytest.approx(1.5)
 
     def test_it_does_not_begin_before_the_last_success(self) -> None:
         """A connection that times out after 30 s, beside others that succeed meanwhile."""
@@ -173,21 +173,21 @@ class TestHeld:
         start = service.now
         for _ in range(10):
             service.now += 30
-            service.outage.succeeded()
+            service.breaker.record_success()
             service.now += 0.5
-            service.outage.failed(connected=False, latency=30.5)
+            service.breaker.record_failure(connected=False, latency=30.5)
             service.now += 0.5
-            service.outage.succeeded()
-        assert service.outage.held() == 10
+            service.breaker.record_success()
+        assert service.breaker.outage_seconds() == 10
         assert service.now - start == 310
 
     def test_an_outage_only_prolongs_it(self) -> None:
         service = Service()
         service.refuses(3, within=1.0)
-        assert service.outage.on
+        assert service.breaker.is_open
         service.now += 10
-        service.outage.failed()
-        assert service.outage.held() == pytest.approx(0.5 + 11)
+        service.breaker.record_failure()
+        assert service.breaker.outage_seconds() == pytest.approx(0.5 + 11)
 
     @given(
         st.lists(
@@ -206,7 +206,7 @@ class TestHeld:
         """However many attempts overlap, and however long each of them takes."""
         service = Service()
         limiter = ConcurrencyLimiter(
-            AdaptiveLimit(8), RateLimit(lambda: service.now), service.outage
+            AdaptiveLimit(8), RateLimit(lambda: service.now), service.breaker
         )
         start, begun, held = service.now, [service.now], limiter.held()
         for seconds, what, which in happenings:
@@ -222,7 +222,7 @@ class TestHeld:
                 case "connects not":
                     limiter.failed(_REFUSED.error, connected=False, latency=latency)
                 case _:
-                    service.outage.probing(waited=which % 2 == 0)
+                    service.breaker.probe_sent(waited=which % 2 == 0)
             assert held <= limiter.held() <= service.now - start
             held = limiter.held()
 
@@ -235,35 +235,35 @@ class TestProbes:
         service.fails(10, within=1.0)
         waits: list[float] = []
         for _ in range(6):
-            waits.append(service.outage.until_probe)
+            waits.append(service.breaker.until_probe)
             service.now += waits[-1]
-            service.outage.probing()
-            service.outage.probed()
+            service.breaker.probe_sent()
+            service.breaker.probe_ended()
         assert waits == pytest.approx([0.5, 1, 2, 4, 5, 5])
 
     def test_chance_spreads_them_over_the_second_half_of_each_interval(self) -> None:
         """So that many clients do not ask at the same moment."""
         service = Service(chance=0.0)
         service.fails(10, within=1.0)
-        assert service.outage.until_probe == pytest.approx(0.25)
+        assert service.breaker.until_probe == pytest.approx(0.25)
         service.chance = 0.5
-        service.outage.probing()
-        assert service.outage.until_probe == pytest.approx(0.75)
+        service.breaker.probe_sent()
+        assert service.breaker.until_probe == pytest.approx(0.75)
 
     def test_one_that_is_due_stays_due(self) -> None:
         service = Service()
         service.fails(10, within=1.0)
         service.now += 60
-        assert service.outage.until_probe == 0
+        assert service.breaker.until_probe == 0
 
     def test_the_next_outage_begins_with_quick_ones_again(self) -> None:
         service = Service()
         service.fails(10, within=1.0)
         for _ in range(5):
-            service.outage.probing()
-        service.outage.succeeded()
+            service.breaker.probe_sent()
+        service.breaker.record_success()
         service.fails(10, within=1.0)
-        assert service.outage.until_probe == pytest.approx(0.5)
+        assert service.breaker.until_probe == pytest.approx(0.5)
 
 
 class TestEnd:
@@ -272,39 +272,39 @@ class TestEnd:
     def test_the_first_success_ends_it(self) -> None:
         service = Service()
         service.fails(10, within=1.0)
-        assert service.outage.succeeded()
-        assert not service.outage.on
-        assert not service.outage.succeeded()
+        assert service.breaker.record_success()
+        assert not service.breaker.is_open
+        assert not service.breaker.record_success()
 
     def test_it_is_given_up_when_patience_ends(self) -> None:
         service = Service(patience=60)
         service.fails(10, within=1.0)
         service.now += 59
-        assert service.outage.patience_left == pytest.approx(1)
-        assert not service.outage.given_up
+        assert service.breaker.time_left == pytest.approx(1)
+        assert not service.breaker.timed_out
         service.now += 1
-        assert service.outage.given_up
-        assert service.outage.on, "and asked for all the same"
+        assert service.breaker.timed_out
+        assert service.breaker.is_open, "and asked for all the same"
 
     def test_who_comes_back_after_all_is_not_given_up(self) -> None:
         service = Service(patience=60)
         service.fails(10, within=1.0)
         service.now += 100
-        service.outage.succeeded()
-        assert not service.outage.given_up
-        assert service.outage.patience_left == 60
+        service.breaker.record_success()
+        assert not service.breaker.timed_out
+        assert service.breaker.time_left == 60
 
     def test_the_time_of_all_outages_is_known(self) -> None:
         service = Service()
         service.fails(10, within=1.0)
         service.now += 30
-        assert service.outage.held() == 30
-        service.outage.succeeded()
+        assert service.breaker.outage_seconds() == 30
+        service.breaker.record_success()
         service.now += 1000
-        assert service.outage.held() == 30
+        assert service.breaker.outage_seconds() == 30
         service.fails(10, within=1.0)
         service.now += 12
-        assert service.outage.held() == 42
+        assert service.breaker.outage_seconds() == 42
 
 
 class TestQuietTime:
@@ -315,26 +315,26 @@ class TestQuietTime:
         service = Service(patience=60, longest_pause=longest_pause)
         service.fails(10, within=1.0)
         service.now += 10.1 + longest_pause
-        service.outage.probing()
-        assert service.outage.on
-        assert service.outage.patience_left == 60
-        assert service.outage.held() == pytest.approx(10.1 + longest_pause)
+        service.breaker.probe_sent()
+        assert service.breaker.is_open
+        assert service.breaker.time_left == 60
+        assert service.breaker.outage_seconds() == pytest.approx(10.1 + longest_pause)
         # And the probes come quickly again.
-        assert service.outage.until_probe == pytest.approx(1)
+        assert service.breaker.until_probe == pytest.approx(1)
 
     def test_as_long_as_somebody_might_have_paused_it_is_the_same_outage(self) -> None:
         service = Service(patience=60, longest_pause=80)
         service.fails(10, within=1.0)
         service.now += 89
-        service.outage.probing()
-        assert service.outage.given_up
+        service.breaker.probe_sent()
+        assert service.breaker.timed_out
 
     def test_while_somebody_waits_there_is_none(self) -> None:
         service = Service(patience=60)
         service.fails(10, within=1.0)
         service.now += 3600
-        service.outage.probing(waited=True)
-        assert service.outage.given_up
+        service.breaker.probe_sent(waited=True)
+        assert service.breaker.timed_out
 
     @pytest.mark.parametrize("fails", [True, False])
     def test_a_probe_that_takes_long_is_no_quiet_time(self, *, fails: bool) -> None:
@@ -343,18 +343,18 @@ class TestQuietTime:
         service.fails(10, within=1.0)
         for _ in range(3):
             service.now += 5
-            service.outage.probing()
+            service.breaker.probe_sent()
             service.now += 30
             if fails:
-                service.outage.failed()
-            service.outage.probed()
-        service.outage.probing()
-        assert service.outage.given_up
+                service.breaker.record_failure()
+            service.breaker.probe_ended()
+        service.breaker.probe_sent()
+        assert service.breaker.timed_out
 
     def test_what_began_before_it_is_told_from_what_began_in_it(self) -> None:
         service = Service()
-        assert not service.outage.began_before(1000)
+        assert not service.breaker.opened_within(1000)
         service.fails(10, within=1.0)
         service.now += 5
-        assert service.outage.began_before(5.5)
-        assert not service.outage.began_before(4.5)
+        assert service.breaker.opened_within(5.5)
+        assert not service.breaker.opened_within(4.5)

@@ -11,11 +11,11 @@ from restream_async._load.circuit_breaker import CircuitBreaker
 from restream_async._load.concurrency_limiter import ConcurrencyLimiter, GivenUpError
 from restream_async._load.rate_limit import RateLimit
 from tests.helpers.simulated_service import SHED
-from tests.helpers.simulated_time import now, simulated, timing
+from tests.helpers.simulated_time import now, simulated, simulated_clock
 
 
 def limiter_of(*, ceiling: int = 64, patience: float = 300.0) -> ConcurrencyLimiter:
-    return ConcurrencyLimiter.adaptive(ceiling, patience, timing())
+    return ConcurrencyLimiter.adaptive(ceiling, patience, simulated_clock())
 
 
 async def answers(
@@ -39,7 +39,7 @@ async def fall(limiter: ConcurrencyLimiter) -> None:
     for _ in range(10):
         limiter.failed(SHED.error)
         await asyncio.sleep(1 / 9)
-    assert limiter.state == "outage"
+    assert limiter.state == "open"
 
 
 async def pass_through(limiter: ConcurrencyLimiter, log: list[float], *, good: bool) -> None:
@@ -170,7 +170,7 @@ class TestOutage:
     @simulated
     async def test_it_is_said(self) -> None:
         limiter = limiter_of()
-        assert limiter.state == "open"
+        assert limiter.state == "closed"
         await fall(limiter)
         assert not limiter.try_acquire()
         assert not limiter.has_slot
@@ -190,7 +190,7 @@ class TestOutage:
         for wait, longest in zip(waits[1:], bounds, strict=False):
             assert longest / 2 <= wait <= longest
         assert 6 <= len(log) <= 11
-        assert limiter.state == "outage"
+        assert limiter.state == "open"
         await limiter.close()
         await asyncio.wait(tasks)
 
@@ -219,7 +219,7 @@ class TestOutage:
         assert not waiting.done()
         limiter.release()  # as a cancelled attempt does
         await waiting
-        assert limiter.state == "outage"
+        assert limiter.state == "open"
 
     @simulated
     async def test_who_only_tries_may_ask_when_it_is_time(self) -> None:
@@ -240,7 +240,7 @@ class TestOutage:
         limiter.on_slot.add(lambda: told.append(limiter.limit))
         tasks = [asyncio.create_task(pass_through(limiter, log, good=True)) for _ in range(40)]
         await asyncio.wait(tasks)
-        assert limiter.state == "open"
+        assert limiter.state == "closed"
         assert told == [1]
         # Up to twice as many at once in each round.
         rounds = list(Counter(log).values())
@@ -278,7 +278,7 @@ class TestOutage:
             async def sleep(_: float) -> None:
                 await over.wait()
 
-            time = timing()
+            time = simulated_clock()
             limiter = ConcurrencyLimiter(
                 AdaptiveLimit(8),
                 RateLimit(time.now),
@@ -308,7 +308,7 @@ class TestOutage:
         limiter = limiter_of(patience=10)
         await fall(limiter)
         log: list[float] = []
-        while limiter.state == "outage" and not limiter.given_up:
+        while limiter.state == "open" and not limiter.given_up:
             try:
                 await pass_through(limiter, log, good=False)
             except GivenUpError:
@@ -335,7 +335,7 @@ class TestOutage:
         tasks = [asyncio.create_task(pass_through(limiter, log, good=True)) for _ in range(50)]
         await asyncio.gather(*tasks)
         assert len(log) == 50
-        assert limiter.state == "open"
+        assert limiter.state == "closed"
 
     @simulated
     async def test_who_asks_for_long_and_is_cancelled_does_not_prolong_it(self) -> None:
@@ -437,7 +437,7 @@ class TestOutage:
             await limiter.acquire()
             limiter.succeeded()
             limiter.release(Signal.GOOD, 0.01, "POST")
-            assert limiter.state == "open"
+            assert limiter.state == "closed"
             await asyncio.sleep(100)
         assert limiter.held() == pytest.approx(3 * 0.5, abs=0.7)
 
@@ -564,7 +564,7 @@ class TestPace:
         async def sleep(seconds: float) -> None:
             await asyncio.sleep(seconds * 0.9)
 
-        time = timing()
+        time = simulated_clock()
         outage = CircuitBreaker(60, time.now, time.random)
         limiter = ConcurrencyLimiter(AdaptiveLimit(8), RateLimit(time.now), outage, sleep)
         told: list[bool] = []
@@ -595,7 +595,7 @@ class TestPace:
         async def sleep(seconds: float) -> None:
             await asyncio.sleep(seconds - early / 1_000_000)
 
-        outage = CircuitBreaker(60, passing, timing().random)
+        outage = CircuitBreaker(60, passing, simulated_clock().random)
         limiter = ConcurrencyLimiter(AdaptiveLimit(8), RateLimit(passing), outage, sleep)
         await refuse(limiter)
         async with asyncio.timeout(5):

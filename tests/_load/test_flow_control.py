@@ -48,7 +48,7 @@ async def several(
 ) -> list[CreateSucceeded | CreateFailed]:
     """Create so many at once, each by a call of its own."""
     news = [attrs.evolve(new, video_id=f"{of}-{new.video_id}") for new in wanted(count)]
-    creating = [client.creator.create(new, client.executor.begin()) for new in news]
+    creating = [client.creator.create(new, client.executor.begin_call()) for new in news]
     return await asyncio.gather(*creating)
 
 
@@ -187,9 +187,9 @@ class TestRateLimit:
     ) -> None:
         service = Service(slots=1000, rate=rate, retry_after=retry_after)
         async with client_of(service, attempts=2, deadline=120) as client:
-            budget = client.executor.budget.left
+            budget = client.executor.budget.available
             outcomes = await client.create_many(count)
-            assert client.executor.budget.left >= budget, "nothing is paid for"
+            assert client.executor.budget.available >= budget, "nothing is paid for"
             assert client.executor.limiter.limit >= 64, "it is no lack of room"
         # None fails, though it waits for longer than its deadline and has one attempt more.
         assert all_created(outcomes, count)
@@ -303,7 +303,7 @@ class TestRateLimit:
             group.create_task(at(100, service, limited=False))
             run = group.create_task(client.create_many(3000))
             await asyncio.sleep(99)
-            assert client.executor.limiter.state == "outage"
+            assert client.executor.limiter.state == "open"
             assert len(service.stored) < 2000
         assert all_created(run.result(), 3000)
         # A probe every five seconds at the most.
@@ -405,7 +405,7 @@ class TestRateLimit:
         service = Service(slots=1000, rate=1.0, took=1.5)
         async with client_of(service) as client:
             tasks = [
-                asyncio.create_task(client.creator.create(new, client.executor.begin()))
+                asyncio.create_task(client.creator.create(new, client.executor.begin_call()))
                 for new in wanted(6)
             ]
             await asyncio.sleep(2)
@@ -504,7 +504,7 @@ class TestBudget:
             async def alone() -> None:
                 nonlocal calls
                 calls += 1
-                await client.creator.create(another(calls), client.executor.begin())
+                await client.creator.create(another(calls), client.executor.begin_call())
 
             async with asyncio.TaskGroup() as group:
                 run = group.create_task(client.create_many(200))
@@ -513,8 +513,8 @@ class TestBudget:
                 empty = most_waiting = 0
                 while not run.done():
                     allowed = SHARE * (calls + 200) + RESERVE + TRICKLE * now()
-                    assert client.executor.tally.retries <= allowed
-                    empty += not client.executor.budget.left
+                    assert client.executor.counts.retries <= allowed
+                    empty += not client.executor.budget.available
                     most_waiting = max(most_waiting, client.executor.budget.waiting)
                     await asyncio.sleep(0.1)
             assert errors(run.result()).total() == 200
@@ -530,13 +530,13 @@ class TestBudget:
         async with client_of(service, deadline=3.0) as client:
             while client.executor.budget.spend():
                 pass
-            tries = [client.creator.create(new, client.executor.begin()) for new in wanted(60)]
+            tries = [client.creator.create(new, client.executor.begin_call()) for new in wanted(60)]
             ends = await asyncio.gather(*tries)
         kinds = Counter(type(end.error) for end in ends if isinstance(end, CreateFailed))
         assert kinds.total() == 60
         assert kinds[InternalServerError] > 40, "the others were cut by the deadline"
         assert now() <= 3.0 + 5.0, "the deadline, and the last look"
-        assert client.executor.tally.retries <= SHARE * 60 + TRICKLE * 3
+        assert client.executor.counts.retries <= SHARE * 60 + TRICKLE * 3
 
 
 class TestDeadlines:
@@ -549,7 +549,7 @@ class TestDeadlines:
         async with client_of(service, ceiling=64, deadline=0.3, timeout=30) as client:
             creating: list[asyncio.Task[CreateSucceeded | CreateFailed]] = []
             for new in wanted(4000):
-                creation = client.creator.create(new, client.executor.begin())
+                creation = client.creator.create(new, client.executor.begin_call())
                 creating.append(asyncio.create_task(creation))
                 await asyncio.sleep(1 / 600)
             ends = await asyncio.gather(*creating)
@@ -566,7 +566,7 @@ class TestDeadlines:
             await several(client, 100)
             service.hanging = True
             await several(client, 300, of="later")
-            assert client.executor.limiter.state == "outage"
+            assert client.executor.limiter.state == "open"
 
     @simulated
     async def test_less_time_than_a_busy_service_needs_is_no_proof_that_it_hangs(self) -> None:
@@ -578,7 +578,7 @@ class TestDeadlines:
             for number in range(20):
                 await several(client, 8, of=f"later-{number}")
             assert client.executor.limiter.limit == 64
-            assert client.executor.limiter.state == "open"
+            assert client.executor.limiter.state == "closed"
 
 
 class TestRetriesCounted:
@@ -591,14 +591,14 @@ class TestRetriesCounted:
             await several(client, 1)
             # A POST, a look that it is not there, and the same POST again.
             assert [method for _, method in service.sent] == ["POST", "GET", "POST"]
-            assert (client.executor.tally.attempts, client.executor.tally.retries) == (3, 1)
+            assert (client.executor.counts.attempts, client.executor.counts.retries) == (3, 1)
 
     @simulated
     async def test_who_is_held_sends_nothing_again(self) -> None:
         service = Service(gone=True)
         async with client_of(service, deadline=30) as client:
             await several(client, 12)
-            tally = client.executor.tally
+            tally = client.executor.counts
             assert tally.attempts == len(service.sent)
             first = 12 + len({method for _, method in service.sent}) - 1
             assert 0 < tally.retries <= tally.attempts - first
@@ -615,7 +615,7 @@ class TestOutage:
             group.create_task(at(61, service, gone=False))
             run = group.create_task(client.create_many(1000))
             await asyncio.sleep(30)
-            assert client.executor.limiter.state == "outage"
+            assert client.executor.limiter.state == "open"
         assert all_created(run.result(), 1000)
         assert {len(copies) for copies in service.stored.values()} == {1}
         # One probe now and then, after the first seconds.
@@ -637,7 +637,7 @@ class TestOutage:
             service.most_in_flight = 0
             limits: list[int] = []
             while not run.done():
-                if client.executor.limiter.state == "open":
+                if client.executor.limiter.state == "closed":
                     limits.append(client.executor.limiter.limit)
                 await asyncio.sleep(0.01)
         assert all_created(run.result(), 3000)
@@ -655,7 +655,7 @@ class TestOutage:
             group.create_task(at(280, service, unreachable=False))
             run = group.create_task(client.create_many(6))
         assert all_created(run.result(), 6)
-        assert client.executor.tally.attempts > 40
+        assert client.executor.counts.attempts > 40
 
     @simulated
     async def test_it_is_given_up_when_patience_ends(self) -> None:
@@ -680,7 +680,7 @@ class TestOutage:
             group.create_task(at(280, service, gone=False))
             run = group.create_task(client.create_many(4))
         assert all_created(run.result(), 4)
-        assert client.executor.tally.attempts > 40
+        assert client.executor.counts.attempts > 40
         # Nothing is sent again without having looked.
         assert service.posts == 8
 
@@ -737,7 +737,7 @@ class TestOutage:
             service.gone = False
             await asyncio.sleep(10)
             assert all_created(await client.create_many(100), 100)
-            assert client.executor.limiter.state == "open"
+            assert client.executor.limiter.state == "closed"
 
     @simulated
     async def test_the_look_at_the_end_of_a_run_is_patient_too(self) -> None:
@@ -764,7 +764,7 @@ class TestOutage:
             group.create_task(at(40, service, hanging=False))
             run = group.create_task(client.create_many(600))
             await asyncio.sleep(20)
-            assert client.executor.limiter.state == "outage"
+            assert client.executor.limiter.state == "open"
         assert all_created(run.result(), 600)
 
     @simulated
@@ -778,7 +778,7 @@ class TestOutage:
             group.create_task(at(2, service, hanging=True))
             run = group.create_task(client.create_many(4000))
             await asyncio.sleep(70)
-            assert client.executor.limiter.state == "outage"
+            assert client.executor.limiter.state == "open"
             began = now() - client.executor.limiter.held()
         assert errors(run.result()).total() > 1000
         assert 40 <= now() - began < 40 + 30 + 20 + 5 + 1
@@ -790,7 +790,7 @@ class TestOutage:
         service = Service(gone=True)
         async with client_of(service) as client:
             await several(client, 5)
-            assert client.executor.limiter.state == "outage"
+            assert client.executor.limiter.state == "open"
             service.gone = False
             await asyncio.sleep(3600)
             ends = await several(client, 50, of="later")
@@ -832,14 +832,14 @@ class TestOutage:
         async with client_of(service, patience=5, deadline=20) as client:
             await client.create_many(100)
             assert client.executor.limiter.given_up
-            retries = client.executor.tally.retries
+            retries = client.executor.counts.retries
 
             def spend(_: float) -> bool:
                 return False
 
             monkeypatch.setattr(client.executor.budget, "spend", spend)
             await several(client, 1, of="later")
-            assert client.executor.tally.retries == retries
+            assert client.executor.counts.retries == retries
 
     @simulated
     async def test_a_single_creation_outlasts_the_patience_of_the_client(self) -> None:
@@ -859,15 +859,15 @@ class TestOutage:
         async with client_of(service, deadline=25, patience=300) as client:
             run = asyncio.create_task(client.create_many(100))
             await asyncio.sleep(10)
-            assert client.executor.limiter.state == "outage"
+            assert client.executor.limiter.state == "open"
             alone = [
-                client.creator.create(another(number), client.executor.begin())
+                client.creator.create(another(number), client.executor.begin_call())
                 for number in range(5)
             ]
             ends = await asyncio.gather(*alone)
             # At the latest; and the last look of one that was sent.
             assert 10 + 25 <= now() <= 10 + 25 + 5
-            assert client.executor.limiter.state == "outage"
+            assert client.executor.limiter.state == "open"
             kinds = Counter(type(end.error) for end in ends if isinstance(end, CreateFailed))
             assert kinds.total() == 5
             assert kinds[OutageError]
@@ -881,7 +881,7 @@ class TestOutage:
         async with client_of(service, deadline=25, patience=300) as client:
             run = asyncio.create_task(client.create_many(100))
             await asyncio.sleep(10)
-            held = [client.creator.create(new, client.executor.begin()) for new in wanted(5)]
+            held = [client.creator.create(new, client.executor.begin_call()) for new in wanted(5)]
             ends = await asyncio.gather(*held)
             assert now() == pytest.approx(10 + 25)
             assert [type(end.error) for end in ends if isinstance(end, CreateFailed)] == [
@@ -897,7 +897,9 @@ class TestOutage:
         async with client_of(service, deadline=60) as client, asyncio.TaskGroup() as group:
             run = group.create_task(client.create_many(100))
             await asyncio.sleep(10)
-            alone = group.create_task(client.creator.create(another(), client.executor.begin()))
+            alone = group.create_task(
+                client.creator.create(another(), client.executor.begin_call())
+            )
             await asyncio.sleep(10)
             service.gone = False
         assert isinstance(alone.result(), CreateSucceeded)
@@ -911,7 +913,7 @@ async def test_cancellations_say_nothing_about_the_service() -> None:
     async with client_of(service, timeout=60) as client:
         for _ in range(20):
             tasks = [
-                asyncio.create_task(client.creator.create(new, client.executor.begin()))
+                asyncio.create_task(client.creator.create(new, client.executor.begin_call()))
                 for new in wanted(8)
             ]
             await asyncio.sleep(1)
@@ -919,7 +921,7 @@ async def test_cancellations_say_nothing_about_the_service() -> None:
                 task.cancel()
             await asyncio.wait(tasks)
         assert client.executor.limiter.limit == 64
-        assert client.executor.limiter.state == "open"
+        assert client.executor.limiter.state == "closed"
         assert client.executor.limiter.in_flight == 0
         service.took = 0.05
         assert all_created(await client.create_many(100), 100)
@@ -939,7 +941,7 @@ async def test_an_attempt_that_its_deadline_cuts_short_says_nothing_about_the_se
         service.dropping = True
         request = client.api.create(another())
         cut = await client.executor.attempt(
-            request, serialization.restream, client.executor.begin()
+            request, serialization.read_restream, client.executor.begin_call()
         )
         assert isinstance(cut, Failure)
         assert isinstance(cut.error, AttemptTimeoutError)

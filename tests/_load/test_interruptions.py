@@ -56,7 +56,7 @@ def all_created(outcomes: Sequence[Outcome], count: int) -> bool:
 
 
 async def create(client: Client, new: NewRestream) -> CreateSucceeded | CreateFailed:
-    return await client.creator.create(new, client.executor.begin())
+    return await client.creator.create(new, client.executor.begin_call())
 
 
 async def several(client: Client, count: int) -> list[CreateSucceeded | CreateFailed]:
@@ -210,7 +210,7 @@ class TestRetryBudget:
         async with client_of(service) as client, asyncio.TaskGroup() as group:
             group.create_task(away(service, 0, 0.8))
             ends = await several(client, 1500)
-            assert client.executor.budget.left == 200
+            assert client.executor.budget.available == 200
         assert {type(end) for end in ends} == {CreateSucceeded}
         # With 64 in flight and more, 50 ms each, after the longest of their waits.
         assert now() < 0.8 + 4
@@ -222,7 +222,7 @@ class TestRetryBudget:
             creating = asyncio.create_task(several(client, 1500))
             service.noise = 1.0
             await asyncio.sleep(3)
-            assert client.executor.budget.left == 0
+            assert client.executor.budget.available == 0
             service.noise = 0.0
             ends = await creating
         assert {type(end) for end in ends} == {CreateSucceeded}
@@ -244,7 +244,7 @@ class TestNeverReached:
             assert (limiter.reached, limiter.last) == (False, None)
             run = asyncio.create_task(given_up(client, count))
             await asyncio.sleep(4)
-            assert limiter.state == "outage"
+            assert limiter.state == "open"
             assert not limiter.reached
             assert limiter.last is not None
             assert limiter.last.summary == "the connection was refused"
@@ -292,7 +292,7 @@ class TestNeverReached:
             service.unreachable, service.gone = False, True
             await asyncio.sleep(100)
             assert client.executor.limiter.reached
-            assert client.executor.limiter.state == "outage"
+            assert client.executor.limiter.state == "open"
             service.gone = False
         assert all_created(run.result(), 20)
         assert client.executor.limiter.last is None
@@ -319,7 +319,7 @@ class TestNeverReached:
             await asyncio.sleep(25)
             service.unreachable = False
         assert all_created(run.result(), 20)
-        assert client.executor.limiter.state == "open"
+        assert client.executor.limiter.state == "closed"
 
     @simulated
     async def test_once_reached_it_takes_ten_failures_and_all_of_the_patience(self) -> None:
@@ -329,7 +329,7 @@ class TestNeverReached:
             service.unreachable = True
             run = asyncio.create_task(client.create_many(1))
             await asyncio.sleep(2)
-            assert client.executor.limiter.state == "open"
+            assert client.executor.limiter.state == "closed"
             [outcome] = await run
         assert isinstance(outcome, Failed)
         error = outcome.error
@@ -342,12 +342,12 @@ class TestNeverReached:
 
     @simulated
     async def test_a_closed_client_says_nothing_about_the_service(self) -> None:
-        service = Service(closed="the client is closed")
+        service = Service(closed_reason="the client is closed")
         async with client_of(service) as client:
             for _ in range(4):
                 await several(client, 5)
                 await asyncio.sleep(1)
-            assert client.executor.limiter.state == "open"
+            assert client.executor.limiter.state == "closed"
             assert client.executor.limiter.last is not None
 
     @simulated

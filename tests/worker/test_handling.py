@@ -77,7 +77,7 @@ class FakeClient:
             attempts=0,
             retries=0,
             budget_left=1,
-            state="outage" if self.outage else "open",
+            state="open" if self.outage else "closed",
             last_error="503 Backend fetch failed",
         )
 

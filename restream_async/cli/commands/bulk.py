@@ -20,7 +20,7 @@ from restream_async import (
     RetryPolicy,
 )
 from restream_async._bulk.journal_adapter import Repeats
-from restream_async._journal import Journal
+from restream_async._journal.journal import Journal
 from restream_async.cli.errors import CliError, ExitCode, in_short, told, why
 from restream_async.cli.event_loop import run_async
 from restream_async.cli.file_roles import Role, exists, refuse_shared

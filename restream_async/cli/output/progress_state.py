@@ -61,7 +61,7 @@ class Snapshot:
     def held(self) -> bool:
         """Whether the run waits for a service that is gone, or that was never reached."""
         never = bool(self.stats.last_error) and not self.stats.reached
-        return (self.stats.state == "outage" or never) and not self.over
+        return (self.stats.state == "open" or never) and not self.over
 
 
 class Meter:
@@ -103,7 +103,7 @@ class Meter:
         self._marks.append((now, done))
         stats = self._stats()
         # Nobody knows when a service that is gone comes back.
-        going = done < self._total and not over and not self.stopping and stats.state == "open"
+        going = done < self._total and not over and not self.stopping and stats.state == "closed"
         return Snapshot(
             total=self._total,
             totals=totals,

@@ -341,7 +341,7 @@ def test_the_last_failure_of_the_service_is_told_at_the_end(
             attempts=9,
             retries=0,
             budget_left=0,
-            state="outage",
+            state="open",
             last_error="connection refused",
             reached=False,
         )

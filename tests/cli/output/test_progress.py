@@ -23,7 +23,7 @@ from restream_async.stats import Stats
 from tests.helpers.command_line import Terminal
 
 STATS = Stats(
-    in_flight=63, limit=64, waiting=0, attempts=800, retries=88, budget_left=57, state="open"
+    in_flight=63, limit=64, waiting=0, attempts=800, retries=88, budget_left=57, state="closed"
 )
 
 
@@ -49,7 +49,7 @@ END = attrs.evolve(ALL_SENT, over=True)
 HELD = attrs.evolve(
     MIDWAY,
     left=None,
-    stats=attrs.evolve(STATS, state="outage", reached=True, in_flight=1, limit=12),
+    stats=attrs.evolve(STATS, state="open", reached=True, in_flight=1, limit=12),
 )
 
 

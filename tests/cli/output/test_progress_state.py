@@ -4,7 +4,9 @@ from restream_async._bulk.report import BulkCounts
 from restream_async.cli.output.progress_state import Meter, Snapshot
 from restream_async.stats import Stats
 
-STATS = Stats(in_flight=3, limit=64, waiting=0, attempts=9, retries=2, budget_left=19, state="open")
+STATS = Stats(
+    in_flight=3, limit=64, waiting=0, attempts=9, retries=2, budget_left=19, state="closed"
+)
 
 
 class Run:
@@ -46,7 +48,7 @@ def test_while_nothing_ends_nobody_knows_the_time_left() -> None:
 def test_while_the_service_is_gone_nobody_knows_the_time_left() -> None:
     run = Run(100)
     assert not run.after(1, created=10).held
-    run.stats = attrs.evolve(STATS, state="outage")
+    run.stats = attrs.evolve(STATS, state="open")
     snapshot = run.after(1, created=10)
     assert snapshot.held
     assert (snapshot.rate, snapshot.left) == (5, None)
