@@ -62,7 +62,7 @@ class Creator:
         self.in_doubt: InDoubt = in_doubt
         self.listing = Listing(executor, api)
         self.existence = Existence()
-        self.lists = SharedLists(executor.timing.now)
+        self.lists = SharedLists(executor.clock.now)
         self._busy: dict[Key, asyncio.Event | None] = {}
         # Ids of restreams that were created although equal ones existed.
         self._known: dict[Key, set[int | str]] = {}
@@ -89,7 +89,7 @@ class Creator:
             try:
                 await self._turn(key, deadline)
             except TimeoutError:
-                late = self.executor.late(self.api.create(new), deadline, _SAME_UNDER_WAY)
+                late = self.executor.too_late(self.api.create(new), deadline, _SAME_UNDER_WAY)
                 return CreateFailed(error=late.error, attempts=0)
             check_first = options.check_first or not options.allow_equal
             options = attrs.evolve(options, has_slot=False, check_first=check_first)
@@ -117,7 +117,7 @@ class Creator:
         if options.plain and not self.existence.hides_keys:
             # The fast path: nearly every creation succeeds at its first attempt.
             answer = await self.executor.attempt(
-                request, serialization.restream, deadline, has_slot=options.has_slot
+                request, serialization.read_restream, deadline, has_slot=options.has_slot
             )
             if not isinstance(answer, Failure) and self.existence.accepts(new, answer):
                 return CreateSucceeded(answer, 1, _POSTED)
@@ -173,7 +173,7 @@ class Creator:
 
     async def _turn(self, key: Key, deadline: Deadline) -> None:
         # A patient one may wait for an outage to end; a call that is not waits for its deadline.
-        longest = None if deadline.patient else deadline.left()
+        longest = None if deadline.patient else deadline.remaining()
         await deadline.stop.wait_for(self._others(key), longest)
 
     async def _others(self, key: Key) -> None:
@@ -246,14 +246,14 @@ class _Creation:
         """Send the POST once."""
         answer = await self._executor.attempt(
             self._request,
-            serialization.restream,
+            serialization.read_restream,
             self._deadline,
             has_slot=has_slot,
             again=self._attempts > 0,
             # The less time since the check, the less can have happened since.
             ahead=self._checked and not has_slot,
         )
-        if not (isinstance(answer, Failure) and answer.verdict is Classification.NOT_DONE):
+        if not (isinstance(answer, Failure) and answer.classification is Classification.NOT_DONE):
             self._maybe_duplicate = self._maybe_duplicate or self._blind
         return self.classify(answer)
 
@@ -269,7 +269,7 @@ class _Creation:
             error = MalformedResponseError(self._request.call, problem=problem)
             answer = Failure(Classification.IN_DOUBT, error)
         answer.error.attempts = self._attempts
-        if answer.verdict is Classification.IN_DOUBT:
+        if answer.classification is Classification.IN_DOUBT:
             self._doubt = answer.error
             self._doubts += 1
         return answer
@@ -303,8 +303,8 @@ class _Creation:
             return failure
         longest = min(FINAL_CHECK, self._executor.timeout)
         deadline = self._deadline
-        if deadline.left() < longest:
-            deadline = Deadline(self._executor.timing.now, longest, stop=deadline.stop)
+        if deadline.remaining() < longest:
+            deadline = Deadline(self._executor.clock.now, longest, stop=deadline.stop)
         found = await self._find(deadline, once=True)
         if found is None:
             # The doubt itself is no refusal: the call was stopped before it was sent again.
@@ -364,11 +364,11 @@ class _Creation:
                     key_of(new),
                     lambda: self._list(deadline),
                     recent=self._options.recent,
-                    seconds=None if deadline.patient else deadline.left(),
+                    seconds=None if deadline.patient else deadline.remaining(),
                 )
             )
         except TimeoutError:
-            return self._executor.late(self._request, deadline, _LIST_UNDER_WAY)
+            return self._executor.too_late(self._request, deadline, _LIST_UNDER_WAY)
 
     async def _list(
         self, deadline: Deadline, *, once: bool = False

@@ -24,12 +24,12 @@ async def delete(
 
     def on_failure(failure: Failure) -> Failure:
         nonlocal doubted
-        doubted = doubted or failure.verdict is Classification.IN_DOUBT
+        doubted = doubted or failure.classification is Classification.IN_DOUBT
         return failure
 
     request = api.delete(restream_id)
     result = await executor.send_with_retries(
-        request, serialization.deleted, deadline, on_failure=on_failure
+        request, serialization.read_deleted, deadline, on_failure=on_failure
     )
     gone = isinstance(result, Failure) and isinstance(result.error, NotFoundError)
     return True if gone and doubted else result

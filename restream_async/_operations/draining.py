@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Collection
 from types import TracebackType
 from typing import Final, Protocol
 
@@ -11,17 +10,10 @@ from restream_async._retry.executor import RequestExecutor
 from restream_async.errors import (
     Call,
     ClientClosedError,
-    NotSentError,
-    OutcomeUnknownError,
-    TransportError,
 )
 
 GRACE: Final = 5.0
 """Seconds that requests on the wire may take after their run or their client was told to stop."""
-
-EVERY: Final = 1.0
-"""Seconds between two cancellations of what goes on after that."""
-
 
 _PERIOD: Final = 0.2
 """Seconds between two checks for an outage."""
@@ -42,61 +34,6 @@ class Run(Protocol):
         ...
 
 
-class GracefulStop:
-    """How a run ends within seconds once it is told to stop.
-
-    Its waits end at once. Tasks that go on after the grace are cancelled, and again every second:
-    an input may keep a cancellation to itself.
-
-    Attributes:
-        stop: makes the waits of the run's calls end.
-        grace_over: whether tasks were cancelled.
-
-    """
-
-    def __init__(self, tasks: Collection[asyncio.Task[None]]) -> None:
-        """Look after `tasks`: those that have not ended yet."""
-        self._tasks = tasks
-        self._timer: asyncio.TimerHandle | None = None
-        self.stop = Stop()
-        self.grace_over = False
-
-    def begin(self) -> None:
-        """End every wait, and cancel what goes on after the grace."""
-        self.stop.request()
-        self._cut_after(GRACE)
-
-    def finish(self) -> None:
-        """Cancel nothing any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _cut(self) -> None:
-        self.grace_over = True
-        for task in self._tasks:
-            task.cancel()
-        self._cut_after(EVERY)
-
-    def _cut_after(self, seconds: float) -> None:
-        if self._tasks:
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._cut)
-
-
-def cut_short(call: Call, *, in_doubt: bool, note: str) -> NotSentError | OutcomeUnknownError:
-    """Return the error of a call that its run does not go on with.
-
-    Args:
-        call: which one.
-        in_doubt: whether it may have taken effect.
-        note: what to do about it then.
-
-    """
-    if not in_doubt:
-        return NotSentError(call, detail="its run ended before it was sent", sent=False)
-    doubt = TransportError(call, detail="its run ended before the answer came", sent=True)
-    return OutcomeUnknownError(call, doubt=doubt, attempts=1, note=note)
-
-
 class CallsInProgress:
     """The calls and runs of one client that have not ended yet, all in one event loop.
 
@@ -106,8 +43,8 @@ class CallsInProgress:
             ...
 
     Attributes:
-        open_in: the event loop whose calls are accepted unasked; None before the first call, and
-            while the client is draining.
+        accepting_loop: the event loop whose calls are accepted without a further check; None before
+            the first call, and while the client is draining.
 
     """
 
@@ -120,7 +57,7 @@ class CallsInProgress:
         # Two threads may come first.
         self._deciding = threading.Lock()
         self._draining = False
-        self.open_in: asyncio.AbstractEventLoop | None = None
+        self.accepting_loop: asyncio.AbstractEventLoop | None = None
         self._stop = Stop()
         self._calls = 0
         self._runs: set[Run] = set()
@@ -129,7 +66,7 @@ class CallsInProgress:
     def __enter__(self) -> Deadline:
         """Count a call, and return its deadline."""
         self._calls += 1
-        return self._executor.begin(self._stop)
+        return self._executor.begin_call(self._stop)
 
     def __exit__(
         self,
@@ -141,7 +78,7 @@ class CallsInProgress:
         self._calls -= 1
         self._tell()
 
-    def at_home(self) -> bool:
+    def in_own_loop(self) -> bool:
         """Say whether the running event loop is that of the client."""
         loop = asyncio.get_running_loop()
         with self._deciding:
@@ -151,14 +88,14 @@ class CallsInProgress:
 
     def accepts(self) -> bool:
         """Say whether a new call is accepted from the running event loop."""
-        accepted = self.at_home() and not self._draining
+        accepted = self.in_own_loop() and not self._draining
         if accepted:
-            self.open_in = self._loop
+            self.accepting_loop = self._loop
         return accepted
 
     def refusal(self, call: Call) -> ClientClosedError:
         """Return the error of a call that is not accepted."""
-        if self.at_home():
+        if self.in_own_loop():
             return ClientClosedError(call, detail="the client is draining", sent=False)
         detail = "the client belongs to another event loop"
         return ClientClosedError(call, detail=detail, sent=False, note=_ANOTHER_LOOP_NOTE)
@@ -190,7 +127,7 @@ class CallsInProgress:
         even after a grace is left alone.
         """
         self._draining = True
-        self.open_in = None
+        self.accepting_loop = None
         for run in tuple(self._runs):
             run.end_input()
         now = asyncio.get_running_loop().time

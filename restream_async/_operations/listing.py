@@ -97,11 +97,11 @@ class Listing:
         **query: int | None,
     ) -> serialization.ListPage | Failure:
         request = self._request(video_id, about, **query)
-        page = await attempt(request, serialization.page, deadline)
+        page = await attempt(request, serialization.read_page, deadline)
         if isinstance(page, Failure) and page.cached and not self._cached:
             self._cached = True
             request = self._request(video_id, about, **query)
-            page = await attempt(request, serialization.page, deadline)
+            page = await attempt(request, serialization.read_page, deadline)
         return page
 
     def _request(self, video_id: str, about: NewRestream | None, **query: int | None) -> Request:
@@ -110,7 +110,7 @@ class Listing:
         unique = None
         if self._cached or about is not None:
             self._uncached_calls += 1
-            unique = int(self._executor.timing.random() * 2**48) + self._uncached_calls
+            unique = int(self._executor.clock.random() * 2**48) + self._uncached_calls
         return self._api.list(video_id, about=about, unique=unique, **query)
 
     def _unread(self, video_id: str, about: NewRestream | None, problem: str) -> Failure:

@@ -122,11 +122,11 @@ class Reader:
             fields = cast("dict[str, object]", value) if isinstance(value, dict) else None
             if fields is None:
                 return Bad(line, "is no JSON object")
-            row = Row(line, serialization.new_restream(fields))
+            row = Row(line, serialization.read_new_restream(fields))
         except UnreadableError as error:
             return Bad(line, str(error).removeprefix("it "))
         except InvalidRestreamError as error:
-            return Bad(line, serialization.in_json_names(error))
+            return Bad(line, serialization.problems_in_json_names(error))
         self._note(name for name in fields if name not in COLUMNS)
         return row
 
@@ -194,9 +194,9 @@ def _csv_row(line: int, columns: Sequence[str], cells: Sequence[str]) -> Row | B
     problems: list[str] = []
     try:
         # Where the status is no word for one, the others are checked all the same.
-        restream = serialization.new_restream({**values, "status": bool(status)})
+        restream = serialization.read_new_restream({**values, "status": bool(status)})
     except InvalidRestreamError as error:
-        problems.append(serialization.in_json_names(error))
+        problems.append(serialization.problems_in_json_names(error))
     else:
         if status is not None:
             return Row(line, restream)

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from restream_async import ApiError, Created, Origin, Outcome, OutcomeUnknownError
-from restream_async._journal import Journal
+from restream_async._journal.journal import Journal
 from restream_async.cli.errors import CliError, in_our_words, why
 from restream_async.cli.file_roles import Role, exists
 from restream_async.cli.totals import is_unsent

@@ -9,7 +9,8 @@ import attrs
 import pytest
 
 from restream_async import NewRestream
-from restream_async._journal import Journal, State
+from restream_async._journal.entries import State
+from restream_async._journal.journal import Journal
 from restream_async.sandbox import Fault, Faults, Sandbox
 from tests.helpers.in_memory_service import IDENTITY, Backend
 from tests.helpers.in_memory_service import client_of as client_in_memory

@@ -139,11 +139,11 @@ async def test_one_that_ended_in_doubt_stays_a_rival_of_others(
     for number in (51, 50):
         backend.meets("POST", Fate.LOST_AFTER)
         backend.meets("GET", Fate.LOST_BEFORE)
-        assert isinstance(await creator.create(wanted(number), caller.begin()), CreateFailed)
+        assert isinstance(await creator.create(wanted(number), caller.begin_call()), CreateFailed)
     assert creator.has_rivals(wanted(100))
     assert not creator.has_rivals(wanted(50)), "it is no rival of itself"
     assert not creator.has_rivals(wanted(101)), "only so many are remembered"
-    await creator.create(wanted(50), caller.begin(), CHECK_FIRST)
+    await creator.create(wanted(50), caller.begin_call(), CHECK_FIRST)
     assert not creator.has_rivals(wanted(100))
 
 

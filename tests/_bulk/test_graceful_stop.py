@@ -19,9 +19,9 @@ from restream_async import (
     RestreamClient,
     RetryPolicy,
 )
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
-from tests.client.test_bulk import KINDS, Reader, by_video, quiet
+from tests._bulk.test_run import KINDS, Reader, by_video, quiet
 from tests.helpers.leak_checks import assert_nothing_left, client_of
 from tests.helpers.raw_server import RawServer, then_hang
 from tests.helpers.samples import (
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from restream_async import Outcome
-    from restream_async._operations.draining import GracefulStop
+    from restream_async._bulk.graceful_stop import GracefulStop
 
 # Not done, and to be sent again; unlike a 429 it does not slow down the whole client.
 LATER: Final = answer(b"", "425 Too Early")
@@ -107,7 +107,7 @@ async def test_what_was_read_and_not_sent_says_so(kind: str, tmp_path: Path) -> 
 async def test_what_is_on_the_wire_may_end_by_itself_and_is_cut_after_a_grace(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("restream_async._operations.draining.GRACE", 0.05)
+    monkeypatch.setattr("restream_async._bulk.graceful_stop.GRACE", 0.05)
     steps = by_video()
 
     async def act(peer: Any, seen: Any) -> None:  # noqa: ANN401 - of the raw server
@@ -141,7 +141,7 @@ async def test_what_waits_for_a_retry_ends_at_once() -> None:
     steps = by_video(v0=LATER, v1=INTERNAL_ERROR)
     async with (
         RawServer(post=steps, get=listed()) as server,
-        client_of(server, timing=Timing(sleep=never)) as client,
+        client_of(server, clock=Clock(sleep=never)) as client,
         asyncio.timeout(5),
         client.create_many(many(2)) as run,
     ):
@@ -240,7 +240,7 @@ class TestAnUndo:
     async def test_tells_of_what_is_cut(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("restream_async._operations.draining.GRACE", 0.05)
+        monkeypatch.setattr("restream_async._bulk.graceful_stop.GRACE", 0.05)
         async with RawServer(post=as_asked, delete=then_hang()) as server, client_of(server) as c:
             await c.create_all(many(3), journal=tmp_path / "j")
             told: list[Any] = []
@@ -261,8 +261,8 @@ class TestAnUndo:
         def cut(ending: GracefulStop) -> None:
             cuts.append(ending)
 
-        monkeypatch.setattr("restream_async._operations.draining.GRACE", 0.2)
-        monkeypatch.setattr("restream_async._operations.draining.GracefulStop._cut", cut)
+        monkeypatch.setattr("restream_async._bulk.graceful_stop.GRACE", 0.2)
+        monkeypatch.setattr("restream_async._bulk.graceful_stop.GracefulStop._cut", cut)
         async with Sandbox() as sandbox, client_of(sandbox) as client:
             await client.create_all(many(3), journal=tmp_path / "j")
             async with client.undo(tmp_path / "j") as undo:

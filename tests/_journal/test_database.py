@@ -7,7 +7,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from restream_async._journal import Identity, Journal, State
+from restream_async._journal.entries import Identity, State
+from restream_async._journal.journal import Journal
 from restream_async.errors import JournalError
 from tests.helpers.in_memory_service import IDENTITY
 from tests.helpers.journal_disk import content, copy_of, damage, files_of, mode, query, write

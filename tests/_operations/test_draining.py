@@ -17,7 +17,7 @@ from restream_async import (
     OutcomeUnknownError,
     RestreamClient,
 )
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
 from tests.helpers.client_calls import CALLS, failure_of
 from tests.helpers.leak_checks import client_of
@@ -98,7 +98,7 @@ async def test_what_waits_when_the_time_is_over_ends_at_once() -> None:
     """One for a retry after 425, one after 500, and one for a place."""
     async with (
         RawServer(post=[LATER, INTERNAL_ERROR], get=listed()) as server,
-        client_of(server, timing=Timing(sleep=never)) as client,
+        client_of(server, clock=Clock(sleep=never)) as client,
     ):
         tasks = [asyncio.create_task(client.outcome(new)) for new in many(2)]
         await server.arrived(2)
@@ -166,7 +166,7 @@ async def test_a_bulk_run_whose_consumer_pauses_does_not_hold_it_up(tmp_path: Pa
 async def test_a_bulk_run_and_an_undo_are_stopped_when_the_time_is_over(tmp_path: Path) -> None:
     async with (
         RawServer(post=[created(), LATER], delete=LATER) as server,
-        client_of(server, timing=Timing(sleep=never)) as client,
+        client_of(server, clock=Clock(sleep=never)) as client,
     ):
         await client.create_all([new_restream()], journal=tmp_path / "j")
         told: list[Any] = []

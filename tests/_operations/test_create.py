@@ -21,7 +21,7 @@ from restream_async import (
     TransportError,
     UnauthorizedError,
 )
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from restream_async.sandbox import Fault, Faults, Sandbox
 from tests.helpers.client_calls import created_by, failure_of
 from tests.helpers.leak_checks import client_of
@@ -42,7 +42,7 @@ from tests.helpers.samples import (
 
 if TYPE_CHECKING:
     from restream_async import NewRestream
-    from tests.helpers.fast_clock import Clock
+    from tests.helpers.fast_clock import FastClock
 
 NEW = new_restream()
 THERE = listed(on_the_wire(NEW, 9))
@@ -85,7 +85,7 @@ async def test_the_title_and_status_may_have_been_changed_meanwhile() -> None:
     assert (restream.id, restream.title, restream.status) == (9, "Renamed", False)
 
 
-async def test_the_look_comes_after_the_wait_not_before_it(clock: Clock) -> None:
+async def test_the_look_comes_after_the_wait_not_before_it(clock: FastClock) -> None:
     looks_at_each_sleep: list[int] = []
 
     async def count() -> None:
@@ -182,7 +182,7 @@ async def test_looks_that_succeed_use_up_nothing() -> None:
     assert outcome.maybe_duplicate is False
 
 
-async def test_looks_end_with_the_deadline(clock: Clock) -> None:
+async def test_looks_end_with_the_deadline(clock: FastClock) -> None:
     """However many repetitions are left."""
     async with (
         RawServer(post=INTERNAL_ERROR, get=INTERNAL_ERROR) as server,
@@ -333,7 +333,7 @@ class TestConfirm:
         assert server.order.startswith("POST GET POST")
         assert outcome.maybe_duplicate is True
 
-    async def test_a_resend_that_was_never_sent_is_no_duplicate(self, clock: Clock) -> None:
+    async def test_a_resend_that_was_never_sent_is_no_duplicate(self, clock: FastClock) -> None:
         """The look fails, the resend is turned away with 429, and the last look finds it."""
         async with (
             RawServer(
@@ -418,7 +418,7 @@ class TestConfirm:
     async def test_at_the_deadline_it_is_looked_for_even_beyond_it(self) -> None:
         async with (
             RawServer(post=then_hang(), get=THERE) as server,
-            client_of(server, timing=Timing(), retry=RetryPolicy(deadline=0.05)) as client,
+            client_of(server, clock=Clock(), retry=RetryPolicy(deadline=0.05)) as client,
         ):
             restream = await client.create(NEW)
 
@@ -427,7 +427,7 @@ class TestConfirm:
     async def test_at_the_deadline_what_is_absent_timed_out(self) -> None:
         async with (
             RawServer(post=then_hang(), get=ABSENT) as server,
-            client_of(server, timing=Timing(), retry=RetryPolicy(deadline=0.05)) as client,
+            client_of(server, clock=Clock(), retry=RetryPolicy(deadline=0.05)) as client,
         ):
             error = await failure_of(client.create(NEW), AttemptTimeoutError)
 
@@ -437,7 +437,7 @@ class TestConfirm:
         async with (
             RawServer(post=then_hang(), get=then_hang()) as server,
             client_of(
-                server, timing=Timing(), timeout=0.05, retry=RetryPolicy(deadline=0.05)
+                server, clock=Clock(), timeout=0.05, retry=RetryPolicy(deadline=0.05)
             ) as client,
         ):
             error = await failure_of(client.create(NEW), OutcomeUnknownError)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from restream_async._journal import Entry, Journal, State
+from restream_async._journal.entries import Entry, State
+from restream_async._journal.journal import Journal
 from restream_async.errors import JournalError
 from tests.helpers.in_memory_service import IDENTITY
 from tests.helpers.journal_disk import Barrier, Disk, copy_of, query, states

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from restream_async import BadRequestError, Created, Failed, NewRestream, Origin
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
 from tests.helpers.client_calls import collect, outcomes_of
-from tests.helpers.fast_clock import Clock
+from tests.helpers.fast_clock import FastClock
 from tests.helpers.leak_checks import assert_nothing_left, client_of, settle
 from tests.helpers.raw_server import Peer, RawServer, Seen, then_hang
 from tests.helpers.samples import answer, as_asked, created, many, new_restream
@@ -232,7 +232,7 @@ class TestRoom:
         steps = by_video(v0=[LATER, created(new_restream("v0"))])
         async with (
             RawServer(post=steps) as server,
-            client_of(server, max_in_flight=1, timing=Timing(sleep=sleep)) as client,
+            client_of(server, max_in_flight=1, clock=Clock(sleep=sleep)) as client,
         ):
             indexes: list[int] = []
             async with client.create_many(Reader(4).input(kind)) as run:
@@ -251,7 +251,7 @@ class TestRoom:
         reader = Reader()
         async with (
             RawServer(post=LATER) as server,
-            client_of(server, max_in_flight=2, timing=Timing(sleep=never)) as client,
+            client_of(server, max_in_flight=2, clock=Clock(sleep=never)) as client,
         ):
             async with client.create_many(reader.input(kind)):
                 assert 2 < await quiet(reader) <= 2 * 5 + 1
@@ -393,7 +393,7 @@ class TestLeaving:
 
         async with (
             RawServer(post=LATER) as server,
-            client_of(server, timing=Timing(sleep=never)) as client,
+            client_of(server, clock=Clock(sleep=never)) as client,
         ):
             async with client.create_many(many(5)):
                 await server.arrived(5)
@@ -494,7 +494,7 @@ class TestEndingTheInput:
         steps = by_video(v0=[LATER, created(new_restream("v0"))])
         async with (
             RawServer(post=steps) as server,
-            client_of(server, max_in_flight=1, clock=Clock(meanwhile=meanwhile)) as client,
+            client_of(server, max_in_flight=1, clock=FastClock(meanwhile=meanwhile)) as client,
         ):
             run = client.create_many(Reader())
             async with run:

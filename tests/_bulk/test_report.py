@@ -9,7 +9,7 @@ import pytest
 
 from restream_async import BadRequestError, Created, Failed, NewRestream, Origin
 from restream_async.sandbox import Fault, Faults, Sandbox
-from tests.client.test_bulk import LATER, NO, by_video
+from tests._bulk.test_run import LATER, NO, by_video
 from tests.helpers.leak_checks import assert_nothing_left, client_of
 from tests.helpers.raw_server import RawServer
 from tests.helpers.samples import (
