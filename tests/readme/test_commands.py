@@ -122,6 +122,13 @@ async def test_the_commands_about_workers_that_need_no_server_run(
     assert '"restreams.commands"' in output
 
 
+async def test_the_descriptions_of_the_package_are_there(sandbox: Sandbox, tmp_path: Path) -> None:
+    output = await run("restream_async/README.md", tmp_path, sandbox)
+
+    assert "async create(self, new" in output
+    assert "class OutcomeUnknownError" in output
+
+
 @pytest.mark.parametrize("command", every(r"\S*restream-async sandbox"))
 async def test_the_sandbox_prints_what_the_quick_start_says(command: str, tmp_path: Path) -> None:
     said = dict(SERVICE.findall("\n".join(every(SERVICE.pattern)[:3])))
