@@ -87,6 +87,15 @@ def test_every_error_that_is_named_exists() -> None:
             assert hasattr(restream_async, error), f"{name}: {error}"
 
 
+def test_every_variable_header_and_subject_that_is_named_exists() -> None:
+    source = "".join(path.read_text() for path in path_of("restream_async").rglob("*.py"))
+    named = re.compile(r"RESTREAM_[A-Z_]+|restreams\.[a-z]+\b(?!\.)|\b[A-Z]\w+(?:-[A-Z]\w+)+")
+    for name in ABOUT_THE_PACKAGE:
+        for code in INLINE[name]:
+            for text in named.findall(code):
+                assert text in source or text == "restreams.csv", f"{name}: {text}"
+
+
 def test_every_benchmark_that_is_named_exists() -> None:
     for name in READMES:
         for code in INLINE[name]:
