@@ -2,7 +2,6 @@
 
 import builtins
 import os
-from asyncio import get_running_loop
 from collections.abc import AsyncIterable, Iterable
 from types import TracebackType
 from typing import Self, TypeVar
@@ -283,7 +282,7 @@ class RestreamClient(HoldsKey):
         self, new: NewRestream, options: CreateOptions = PLAIN
     ) -> CreateSucceeded | CreateFailed:
         calls = self._calls_in_progress
-        if calls.accepting_loop is not get_running_loop() and not calls.accepts():
+        if not calls.accepts():
             return CreateFailed(error=calls.refusal(self._api.create(new).call), attempts=0)
         with calls as deadline:
             return await self._creator.create(new, deadline, options)

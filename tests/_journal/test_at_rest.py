@@ -97,7 +97,7 @@ async def test_a_title_holds_no_secret_either_where_the_service_masks_it(path: P
     backend.add(wanted)
     backend.show = lambda fields: {**fields, "streamKey": f"****{STREAM_KEY[-1]}0"}
     client = client_in_memory(backend)
-    client.creator.existence.gave(wanted, 1)
+    client.creator.existence.remember_id(wanted, 1)
     async with client.run(wanted, journal=path, ensure=True) as run:
         report = await run.report()
     assert len(report.created) == 1

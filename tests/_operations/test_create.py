@@ -379,7 +379,8 @@ class TestConfirm:
         assert (error.attempts, error.doubt.attempts) == (1, 1)
         assert str(error).startswith(
             "nobody knows whether it took effect, after: 500 Internal Server Error (oops): "
-            "POST /api/v1/p1/restreams (video 'v1'), 1 attempt; looking for it failed too (503 "
+            "POST /api/v1/p1/restreams (video 'v1'), 1 attempt; "
+            "checking whether it exists failed too (503 "
         )
         assert "video 'v1'), 1 attempt); list the restreams of the video before" in str(error)
 

@@ -1,11 +1,9 @@
-"""The recipes of the README, each under its real framework or with a real NATS server."""
+"""The services and workers in the README.md files, each under its real framework."""
 
 import ast
 import asyncio
-import contextlib
 import inspect
 import json
-import os
 import re
 import signal
 import socket
@@ -20,20 +18,7 @@ import pytest
 
 from restream_async.cli.commands.sandbox import sandbox as sandbox_command
 from restream_async.sandbox import Sandbox
-
-README = (Path(__file__).parents[2] / "README.md").read_text()
-BLOCKS = dict(
-    re.findall(r"^```(?:python|toml)\n# (\w+\.\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-)
-SHELL = [
-    line.partition(" #")[0].split()
-    for block in re.findall(r"^```sh\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-    if "nats" in block.lower()
-    for line in block.splitlines()
-]
-COMMANDS = [words for words in SHELL if words[0] == "restream-async"]
-(SERVER,) = [words for words in SHELL if words[0] == "nats-server"]
-(ADDRESS,) = [words[1].partition("=")[2] for words in SHELL if words[0] == "export"]
+from tests.helpers.readmes import FILES, environment
 
 DEADLINE = "deadline=10.0"
 WANTED = {"title": "YouTube", "stream_url": "rtmp://h/a", "stream_key": "SECRET-of-a-service"}
@@ -51,19 +36,13 @@ async def running(
     *command: str, folder: Path, sandbox: Sandbox, deadline: str = DEADLINE
 ) -> AsyncGenerator[asyncio.subprocess.Process]:
     """Run a recipe; at the end it is told to end, and must do so well and without a secret."""
-    for name, text in BLOCKS.items():
-        (folder / name).write_text(text.replace(DEADLINE, deadline))
+    for name, block in FILES.items():
+        (folder / name).write_text(block.text.replace(DEADLINE, deadline))
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *command,
         cwd=folder,
-        env={
-            **os.environ,
-            "RESTREAM_BASE_URL": sandbox.base_url,
-            "RESTREAM_PROJECT_ID": sandbox.project_id,
-            "RESTREAM_API_KEY": sandbox.api_key,
-            "YOUTUBE_KEY": "SECRET-of-youtube",
-        },
+        env={**environment(sandbox), "YOUTUBE_KEY": "SECRET-of-youtube"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
@@ -138,7 +117,7 @@ async def test_b_8_a_service_creates_many_at_once_once_each_and_refuses_what_it_
 
 
 def test_b_8_every_example_of_a_service_has_a_deadline_that_suits_a_request() -> None:
-    services = [BLOCKS[name] for name in ("service.py", "web_service.py", "webhooks.py")]
+    services = [FILES[name].text for name in ("service.py", "web_service.py", "webhooks.py")]
 
     assert [re.findall(r"deadline=[\d.]+", text) for text in services] == [[DEADLINE]] * 3
 
@@ -146,7 +125,7 @@ def test_b_8_every_example_of_a_service_has_a_deadline_that_suits_a_request() ->
 def test_b_8_the_example_for_aiohttp_listens_to_this_machine_only_beside_a_sandbox() -> None:
     (call,) = [
         node
-        for node in ast.walk(ast.parse(BLOCKS["web_service.py"]))
+        for node in ast.walk(ast.parse(FILES["web_service.py"].text))
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "web.run_app"
     ]
     options = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
@@ -212,73 +191,3 @@ async def test_the_webhook_route_creates_once_however_often_it_is_told(
 
     assert [status for status, _ in answers] == [204, 204, 204, 400]
     assert [item.title for item in sandbox.stored] == ["YouTube: Show"]
-
-
-async def test_the_commands_bring_a_file_to_the_service_and_a_producer_learns_what_came_of_it(
-    sandbox: Sandbox, tmp_path: Path
-) -> None:
-    (tmp_path / "restreams.csv").write_text(
-        "videoId,title,streamUrl,streamKey,status\n"
-        + "".join(f"v{number},YouTube,rtmp://h/a,SECRET-{number},true\n" for number in range(20))
-    )
-    (tmp_path / "producer.py").write_text(BLOCKS["producer.py"])
-    put, work = COMMANDS
-    port = str(free_port())
-    environment = {
-        **os.environ,
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-        "RESTREAM_NATS_URL": ADDRESS.replace("4222", port),
-        "RESTREAM_BASE_URL": sandbox.base_url,
-        "RESTREAM_PROJECT_ID": sandbox.project_id,
-        "RESTREAM_API_KEY": sandbox.api_key,
-    }
-
-    said: list[str] = []
-
-    @asynccontextmanager
-    async def started(*command: str) -> AsyncGenerator[asyncio.subprocess.Process]:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            cwd=tmp_path,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            yield process
-        finally:
-            if process.returncode is None:
-                process.send_signal(signal.SIGTERM)
-            output, _ = await asyncio.wait_for(process.communicate(), 30)
-            said.append(output.decode())
-
-    async def run(*command: str) -> str:
-        async with started(*command) as process:
-            # It says too little to fill a pipe.
-            assert await asyncio.wait_for(process.wait(), 30) == 0
-        return said[-1]
-
-    async with started(*SERVER, "-p", port):
-        await listening(port)
-        await run(*put)
-        async with started(*work) as worker:
-            produced = [await run(sys.executable, "producer.py") for _ in range(2)]
-            async with asyncio.timeout(30):
-                while len(sandbox.stored) < 21:  # noqa: ASYNC110 - asked, not told
-                    await asyncio.sleep(0.05)
-
-    assert worker.returncode == 0
-    (theirs,) = [item for item in sandbox.stored if item.stream_key == "live_8_secret"]
-    assert produced == [f"created {theirs.id} \n"] * 2, "the second one was dropped"
-    assert len(sandbox.stored) == 21
-    assert not re.search(r"SECRET|live_8|callback for", "".join(said))
-
-
-async def listening(port: str) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            with contextlib.suppress(OSError):
-                _, writer = await asyncio.open_connection("127.0.0.1", int(port))
-                writer.close()
-                return
-            await asyncio.sleep(0.02)
