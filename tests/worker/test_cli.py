@@ -44,7 +44,7 @@ def test_enqueue_puts_all_and_worker_creates_all(
 
     assert main(["worker", "--places", "4"]) == 0
 
-    assert "Working off RESTREAMS at nats://127.0.0.1" in capsys.readouterr().err
+    assert "Processing RESTREAMS at nats://127.0.0.1" in capsys.readouterr().err
 
 
 def test_c_11_the_log_of_a_worker_names_variables_and_options(
