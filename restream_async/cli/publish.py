@@ -67,7 +67,7 @@ class PublishRun:
 
                 async with interrupts:
                     await publisher.publish_all(
-                        self._until_stopped(), heed, look_first=self.look_first
+                        self._until_stopped(), heed, check_first=self.look_first
                     )
         except ConfigurationError as error:
             raise CliError(str(error)) from None

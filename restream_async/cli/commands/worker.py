@@ -17,7 +17,9 @@ from restream_async.cli.errors import CliError, told
 from restream_async.cli.event_loop import run_async
 from restream_async.cli.nats_options import NatsChoice, on_nats, worker_extra
 from restream_async.cli.options import ConnectionOptions, connected, duration, seconds
-from restream_async.worker.handling import GRACE
+from restream_async.worker.asyncapi import document
+from restream_async.worker.handling import SHUTDOWN_TIMEOUT
+from restream_async.worker.settings import WorkerSettings
 from restream_async.worker.webhooks import Destination, read_destinations
 
 _WORKING: Final = "How to work"
@@ -61,7 +63,7 @@ def worker(  # noqa: PLR0913 - one for each option
             help="At the end, for what is under way; the rest is given back.",
             rich_help_panel=_WORKING,
         ),
-    ] = GRACE,
+    ] = SHUTDOWN_TIMEOUT,
     destinations: Annotated[
         Path | None,
         typer.Option(
@@ -121,31 +123,26 @@ def worker(  # noqa: PLR0913 - one for each option
     options = nats.options()
     wanted = () if destinations is None else _read(destinations)
     with worker_extra():
-        from restream_async.worker.main import run_worker  # noqa: PLC0415 - needs the extra
+        from restream_async.worker.run import run_worker  # noqa: PLC0415 - needs the extra
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )
-    # At its end FastStream tells of each place, to no use.
-    logging.getLogger("restream_async.worker.broker").setLevel(logging.WARNING)
     say(console_on(sys.stderr), f"Working off {nats.stream} at {options.shown}; Ctrl-C ends it.")
     # While it connects, as while it was imported; once it works it ends by itself.
     _at_signals(_leave)
+    settings = WorkerSettings(
+        subjects=nats.names,
+        concurrency=places,
+        global_concurrency=cap,
+        ack_wait=ack_wait,
+        replicas=replicas,
+        shutdown_timeout=grace,
+        destinations=wanted,
+        trust_stream=trust_stream,
+        error_text=told,
+    )
     try:
-        run_async(
-            run_worker(
-                options,
-                names=nats.names,
-                client=client,
-                places=places,
-                in_flight=cap,
-                ack_wait=ack_wait,
-                replicas=replicas,
-                grace=grace,
-                destinations=wanted,
-                trust_stream=trust_stream,
-                told=told,
-            )
-        )
+        run_async(run_worker(options, settings, client))
     except ConfigurationError as error:
         sentence = str(error)
     else:
@@ -182,7 +179,5 @@ def _read(path: Path) -> tuple[Destination, ...]:
 @on_nats
 def asyncapi(*, nats: NatsChoice) -> None:
     """Print the AsyncAPI document of the subjects: commands, outcomes, dead letters."""
-    with worker_extra():
-        from restream_async.worker.faststream_app import document  # noqa: PLC0415 - needs the extra
     with result_console() as console:
         console.print(document(nats.names), soft_wrap=True)
