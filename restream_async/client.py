@@ -2,7 +2,6 @@
 
 import builtins
 import os
-from asyncio import get_running_loop
 from collections.abc import AsyncIterable, Iterable
 from types import TracebackType
 from typing import Self, TypeVar
@@ -17,7 +16,8 @@ from restream_async._bulk.undo import Undo
 from restream_async._http import serialization
 from restream_async._http.messages import Api, Request
 from restream_async._http.transport import Tls, Transport
-from restream_async._journal import Identity, Journal
+from restream_async._journal.entries import Identity
+from restream_async._journal.journal import Journal
 from restream_async._operations.create import Creator
 from restream_async._operations.create_options import (
     CHECK_FIRST,
@@ -33,9 +33,9 @@ from restream_async._operations.create_result import (
 )
 from restream_async._operations.delete import delete
 from restream_async._operations.draining import CallsInProgress
-from restream_async._retry.executor import RequestExecutor, unless_in_doubt, value_or_raise
+from restream_async._retry.executor import RequestExecutor, final_if_in_doubt, value_or_raise
 from restream_async._retry.policy import RetryPolicy
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from restream_async._util.tasks import run_to_completion
 from restream_async.errors import Call, ConfigurationError
 from restream_async.models import NewRestream, Outcome, Restream, Toggled
@@ -90,7 +90,7 @@ class RestreamClient(HoldsKey):
         trust_env: bool = False,
         ssl: Tls | None = None,
         allow_http: bool = False,
-        timing: Timing | None = None,
+        clock: Clock | None = None,
     ) -> None:
         """Check the settings; nothing is sent yet.
 
@@ -123,7 +123,7 @@ class RestreamClient(HoldsKey):
                 API key. None and True trust whom `session` trusts, else whom the system does; the
                 variable SSL_CERT_FILE names other authorities.
             allow_http: permit plain http:// to an address that is not this machine's own.
-            timing: time, sleep and chance, for tests.
+            clock: time, sleep and random numbers, for tests.
 
         Raises:
             ConfigurationError: a value is missing or malformed; says which and how to set it.
@@ -142,7 +142,7 @@ class RestreamClient(HoldsKey):
             timeout=timeout, patience=patience, max_in_flight=max_in_flight, in_doubt=in_doubt
         )
         retry = _checked(RetryPolicy, "retry", retry)
-        timing = _checked(Timing, "timing", timing)
+        clock = _checked(Clock, "clock", clock)
         self._settings = settings
         self._api = Api(settings.project_id)
         self._transport = Transport(
@@ -153,17 +153,17 @@ class RestreamClient(HoldsKey):
             tls=ssl,
             proxy=settings.proxy,
         )
-        self._executor = RequestExecutor.over(
+        self._executor = RequestExecutor.adaptive(
             self._transport,
             ceiling=self._transport.pool_size,
             patience=patience,
             policy=retry,
-            timing=timing,
+            clock=clock,
             timeout=timeout,
             secrets=settings.secrets,
         )
         self._creator = Creator(self._executor, self._api, in_doubt)
-        self._under_way = CallsInProgress(self._executor, self._transport.loop)
+        self._calls_in_progress = CallsInProgress(self._executor, self._transport.loop)
 
     def __repr__(self) -> str:
         """Return where the client works, never its key."""
@@ -208,7 +208,7 @@ class RestreamClient(HoldsKey):
 
         """
         self._claim("drain")
-        await self._under_way.drain(timeout)
+        await self._calls_in_progress.drain(timeout)
 
     async def close(self) -> None:
         """Close the connections; a session that was handed in stays open.
@@ -281,10 +281,10 @@ class RestreamClient(HoldsKey):
     async def _create(
         self, new: NewRestream, options: CreateOptions = PLAIN
     ) -> CreateSucceeded | CreateFailed:
-        under_way = self._under_way
-        if under_way.open_in is not get_running_loop() and not under_way.accepts():
-            return CreateFailed(error=under_way.refusal(self._api.create(new).call), attempts=0)
-        with under_way as deadline:
+        calls = self._calls_in_progress
+        if not calls.accepts():
+            return CreateFailed(error=calls.refusal(self._api.create(new).call), attempts=0)
+        with calls as deadline:
             return await self._creator.create(new, deadline, options)
 
     async def list(self, video_id: str) -> builtins.list[Restream]:
@@ -314,9 +314,9 @@ class RestreamClient(HoldsKey):
             return value_or_raise(
                 await self._executor.send_with_retries(
                     request,
-                    serialization.toggled,
+                    serialization.read_toggled,
                     deadline,
-                    on_failure=unless_in_doubt(_TOGGLE_NOTE),
+                    on_failure=final_if_in_doubt(_TOGGLE_NOTE),
                 )
             )
 
@@ -334,14 +334,14 @@ class RestreamClient(HoldsKey):
             return value_or_raise(await delete(self._executor, self._api, restream_id, deadline))
 
     def _accepted(self, request: Request) -> CallsInProgress:
-        if not self._under_way.accepts():
-            raise self._under_way.refusal(request.call)
-        return self._under_way
+        if not self._calls_in_progress.accepts():
+            raise self._calls_in_progress.refusal(request.call)
+        return self._calls_in_progress
 
     def _claim(self, what: str) -> None:
         """Make sure that the running event loop is that of the client."""
-        if not self._under_way.at_home():
-            raise self._under_way.refusal(Call(what, "the client"))
+        if not self._calls_in_progress.in_own_loop():
+            raise self._calls_in_progress.refusal(Call(what, "the client"))
 
     def stats(self) -> Stats:
         """Return what this client is doing now."""
@@ -351,9 +351,9 @@ class RestreamClient(HoldsKey):
             in_flight=executor.limiter.in_flight,
             limit=executor.limiter.limit,
             waiting=executor.limiter.waiting,
-            attempts=executor.tally.attempts,
-            retries=executor.tally.retries,
-            budget_left=executor.budget.left,
+            attempts=executor.counts.attempts,
+            retries=executor.counts.retries,
+            budget_left=executor.budget.available,
             state=executor.limiter.state,
             forms=self._creator.existence.forms,
             last_error=last.summary if last is not None else "",
@@ -415,7 +415,7 @@ class RestreamClient(HoldsKey):
             repair=repair,
             ensure=ensure,
             repeats=repeats,
-            under_way=self._under_way,
+            calls=self._calls_in_progress,
         )
 
     async def create_all(
@@ -462,7 +462,7 @@ class RestreamClient(HoldsKey):
             self._api,
             self._journal(journal),
             include_found=include_found,
-            under_way=self._under_way,
+            calls=self._calls_in_progress,
         )
 
     def _journal(self, path: str | os.PathLike[str]) -> Journal:

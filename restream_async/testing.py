@@ -23,19 +23,19 @@ import pytest
 from restream_async._operations.draining import CallsInProgress, Run
 from restream_async._retry.deadline import Deadline
 from restream_async._retry.executor import RequestExecutor
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from restream_async.client import RestreamClient
 from restream_async.errors import Call
 from restream_async.sandbox import Sandbox
 
-__all__ = ["instant_timing", "restream_client", "restream_sandbox"]
+__all__ = ["instant_clock", "restream_client", "restream_sandbox"]
 
 # Seconds to close a client on an event loop of another thread.
 _CLOSE_SECONDS: Final = 10.0
 
 
-def instant_timing(seed: int = 0) -> Timing:
-    """Return a timing whose sleeps take no time but move its clock, and whose chance is seeded."""
+def instant_clock(seed: int = 0) -> Clock:
+    """Return a clock that sleeps in no time, but moves on by it, with seeded random numbers."""
     now = 0.0
 
     async def sleep(seconds: float) -> None:
@@ -45,9 +45,9 @@ def instant_timing(seed: int = 0) -> Timing:
         await asyncio.sleep(0)
 
     chance = random.Random(seed)  # noqa: S311 - jitter, not a secret
-    return Timing(
+    return Clock(
         now=lambda: now,
-        computing=lambda: 0.0,
+        cpu_time=lambda: 0.0,
         wall_clock=lambda: now,
         sleep=sleep,
         random=chance.random,
@@ -99,7 +99,7 @@ class _UnderWay(CallsInProgress):
 class _Client(RestreamClient):
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - those of every client
         super().__init__(**options)
-        self._under_way = self._loops = _UnderWay(self._executor, self)
+        self._calls_in_progress = self._loops = _UnderWay(self._executor, self)
 
     def end(self) -> None:
         self._loops.end()
@@ -119,7 +119,7 @@ def restream_client(restream_sandbox: Sandbox) -> Iterator[RestreamClient]:
         base_url=restream_sandbox.base_url,
         project_id=restream_sandbox.project_id,
         api_key=restream_sandbox.api_key,
-        timing=instant_timing(),
+        clock=instant_clock(),
     )
     yield client
     client.end()

@@ -103,11 +103,13 @@ def test_what_its_constructor_refused_can_be_shown_and_shows_nothing(
 
 
 def test_half_a_surrogate_pair_from_the_service_can_be_shown() -> None:
-    received = serialization.restream(
+    received = serialization.read_restream(
         serialization.parse(json.dumps({**RESULT, "streamKey": "abcd\ud800"}))
     )
     assert repr(received).startswith("Restream(id=7, video_id='v1', title='YouTube'")
-    titled = serialization.restream({**RESULT, "streamKey": "abcd\ud800", "title": "abcd\ud800!"})
+    titled = serialization.read_restream(
+        {**RESULT, "streamKey": "abcd\ud800", "title": "abcd\ud800!"}
+    )
     assert "abcd" not in repr(titled)
 
 

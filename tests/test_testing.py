@@ -11,7 +11,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from restream_async import NewRestream, RestreamClient, RestreamError
 from restream_async.sandbox import Fault, Faults, Sandbox
-from restream_async.testing import instant_timing, restream_client, restream_sandbox
+from restream_async.testing import instant_clock, restream_client, restream_sandbox
 
 __all__ = ["restream_client", "restream_sandbox"]
 
@@ -35,11 +35,11 @@ async def test_the_client_belongs_to_the_sandbox_and_its_retries_never_wait(
 
 
 async def test_time_passes_in_sleep_alone_and_chance_repeats_itself() -> None:
-    timing, other = instant_timing(7), instant_timing(7)
-    assert timing.now() == 0.0
-    await timing.sleep(90.0)
-    assert (timing.now(), timing.wall_clock()) == (90.0, 90.0)
-    assert [timing.random() for _ in range(3)] == [other.random() for _ in range(3)]
+    clock, other = instant_clock(7), instant_clock(7)
+    assert clock.now() == 0.0
+    await clock.sleep(90.0)
+    assert (clock.now(), clock.wall_clock()) == (90.0, 90.0)
+    assert [clock.random() for _ in range(3)] == [other.random() for _ in range(3)]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_2_what_a_synchronous_test_changes_counts_at_once() -> None:
                 project_id=sandbox.project_id,
                 api_key=sandbox.api_key,
                 in_doubt="resend",
-                timing=instant_timing(),
+                clock=instant_clock(),
             ) as client:
                 sandbox.faults = Faults(late=1.0, late_by=0.05, max_faults=1)
                 await client.create(NEW)

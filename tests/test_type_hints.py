@@ -10,7 +10,7 @@ import restream_async
 from restream_async._bulk.report import BulkCounts, Duplicate
 from restream_async._bulk.run import BulkRun
 from restream_async._bulk.undo import Undo, Undone
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from restream_async.models import Toggled
 from restream_async.stats import Stats
 
@@ -24,7 +24,7 @@ PUBLIC: Final[list[type]] = [
     BulkCounts,
     Duplicate,
     Stats,
-    Timing,
+    Clock,
     Toggled,
     Undo,
     Undone,

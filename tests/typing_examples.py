@@ -34,7 +34,7 @@ from restream_async import (
     TransportError,
 )
 from restream_async._bulk.run import BulkRun
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from restream_async.models import Toggled
 from restream_async.stats import Stats
 
@@ -71,7 +71,7 @@ def a_client_is_set_up_by_keywords(session: aiohttp.ClientSession) -> None:
     RestreamClient(in_doubt="raise", max_in_flight=8, session=session, allow_http=True)
     RestreamClient(proxy="http://p:3128", trust_env=True, ssl=ssl.create_default_context())
     RestreamClient(proxy=URL("http://p:3128"), ssl=None)
-    RestreamClient(api_key=os.environ.get("ANOTHER_KEY"), timing=Timing())
+    RestreamClient(api_key=os.environ.get("ANOTHER_KEY"), clock=Clock())
 
     RestreamClient("https://h")  # type: ignore[call-arg]
     RestreamClient(in_doubt="retry")  # type: ignore[arg-type]

@@ -123,7 +123,7 @@ class Wire:
     """The way of one client to the service."""
 
     service: Service
-    closed: str = ""
+    closed_reason: str = ""
     """Why nothing can be sent any more: never."""
     created: list[float] = attrs.field(factory=list[float])
     """When its creations were done."""

@@ -26,7 +26,7 @@ from restream_async._bulk.run import BulkRun
 from restream_async._http.messages import Api
 from restream_async._operations.create import Creator
 from restream_async._retry.executor import RequestExecutor
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from tests.helpers.simulated_time import simulated
 
 _STEP: Final = 0.5
@@ -122,20 +122,20 @@ async def _client(wire: Wire, inputs: _Inputs, begins: float, seed: int) -> None
     """Create without end, as a `RestreamClient` does with its defaults."""
     await asyncio.sleep(begins)
     now = asyncio.get_running_loop().time
-    timing = Timing(
+    clock = Clock(
         now=now,
-        computing=lambda: 0.0,
+        cpu_time=lambda: 0.0,
         wall_clock=now,
         sleep=asyncio.sleep,
         random=random.Random(seed).random,
     )
     api = Api("p1")
-    executor = RequestExecutor.over(
+    executor = RequestExecutor.adaptive(
         wire,
         ceiling=CEILING,
         patience=300.0,
         policy=RetryPolicy(),
-        timing=timing,
+        clock=clock,
         timeout=30.0,
     )
     try:

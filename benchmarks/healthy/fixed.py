@@ -9,8 +9,8 @@ from restream_async._load.adaptive_limit import AdaptiveLimit, Signal
 from restream_async._load.circuit_breaker import CircuitBreaker
 from restream_async._load.concurrency_limiter import ConcurrencyLimiter
 from restream_async._load.rate_limit import RateLimit
-from restream_async._retry.executor import Exchange, RequestExecutor
-from restream_async._util.clock import Timing
+from restream_async._retry.executor import RequestExecutor, Sender
+from restream_async._util.clock import Clock
 
 
 class _FixedLimit(AdaptiveLimit):
@@ -28,18 +28,18 @@ class _FixedLimit(AdaptiveLimit):
 
 
 def caller_with_fixed_limit(
-    exchange: Exchange, *, patience: float, policy: RetryPolicy, timing: Timing, timeout: float
+    exchange: Sender, *, patience: float, policy: RetryPolicy, clock: Clock, timeout: float
 ) -> RequestExecutor:
     """Return what `RequestExecutor.over` returns, but always with 64 requests in flight."""
-    outage = CircuitBreaker(patience, timing.now, timing.random, longest_pause=policy.longest_wait)
+    outage = CircuitBreaker(patience, clock.now, clock.random, longest_pause=policy.longest_wait)
     limiter = ConcurrencyLimiter(
-        _FixedLimit(IN_FLIGHT, start=IN_FLIGHT), RateLimit(timing.now), outage, timing.sleep
+        _FixedLimit(IN_FLIGHT, start=IN_FLIGHT), RateLimit(clock.now), outage, clock.sleep
     )
     return RequestExecutor(
-        exchange=exchange,
+        transport=exchange,
         limiter=limiter,
         policy=policy,
-        timing=timing,
+        clock=clock,
         timeout=timeout,
         secrets=(),
     )

@@ -18,8 +18,8 @@ from restream_async._bulk.run import BulkRun
 from restream_async._http.messages import Api, NoResponse, Request, Response
 from restream_async._operations.create import Creator
 from restream_async._operations.create_result import CreateSucceeded
-from restream_async._retry.executor import Exchange, RequestExecutor
-from restream_async._util.clock import Timing
+from restream_async._retry.executor import RequestExecutor, Sender
+from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
 from restream_async.sandbox.requests import read_call
 from tests.helpers.simulated_time import now, simulated
@@ -32,23 +32,23 @@ _LONGEST: Final = 3600.0
 """Simulated seconds; a run that takes longer has gone wrong."""
 _DEFAULTS: Final = RetryPolicy()
 
-Opening: TypeAlias = Callable[[Exchange, Timing], RequestExecutor]
+Opening: TypeAlias = Callable[[Sender, Clock], RequestExecutor]
 
 
-def _ours(exchange: Exchange, timing: Timing) -> RequestExecutor:
-    return RequestExecutor.over(
+def _ours(exchange: Sender, clock: Clock) -> RequestExecutor:
+    return RequestExecutor.adaptive(
         exchange,
         ceiling=IN_FLIGHT,
         patience=_PATIENCE,
         policy=_DEFAULTS,
-        timing=timing,
+        clock=clock,
         timeout=_TIMEOUT,
     )
 
 
-def _fixed(exchange: Exchange, timing: Timing) -> RequestExecutor:
+def _fixed(exchange: Sender, clock: Clock) -> RequestExecutor:
     return caller_with_fixed_limit(
-        exchange, patience=_PATIENCE, policy=_DEFAULTS, timing=timing, timeout=_TIMEOUT
+        exchange, patience=_PATIENCE, policy=_DEFAULTS, clock=clock, timeout=_TIMEOUT
     )
 
 
@@ -90,9 +90,9 @@ def contestants(scene: Scene) -> Sequence[str]:
 
 
 class _Service(Sandbox):
-    """A sandbox that is asked without a network. An `Exchange`."""
+    """A sandbox that is asked without a network. A `Sender`."""
 
-    closed = ""
+    closed_reason = ""
 
     async def send(self, request: Request, timeout: float) -> Response | NoResponse:  # noqa: ASYNC109 - the protocol's
         """Exchange a request for an answer."""
@@ -124,14 +124,14 @@ async def _run(scene: Scene, opening: Opening, seed: int) -> Outcome:
     loop = asyncio.get_running_loop()
     for seconds, attribute, value in scene.changes:
         loop.call_later(seconds, setattr, service, attribute, value)
-    timing = Timing(
+    clock = Clock(
         now=now,
-        computing=lambda: 0.0,
+        cpu_time=lambda: 0.0,
         wall_clock=now,
         sleep=asyncio.sleep,
         random=random.Random(seed).random,
     )
-    executor = opening(service, timing)
+    executor = opening(service, clock)
     creator = Creator(executor, Api(service.project_id), "confirm")
     work = _awaited if scene.awaited else _bulk
     try:
@@ -167,7 +167,7 @@ async def _awaited(
     del api
 
     async def create(new: NewRestream) -> bool:
-        return isinstance(await creator.create(new, executor.begin()), CreateSucceeded)
+        return isinstance(await creator.create(new, executor.begin_call()), CreateSucceeded)
 
     done = await asyncio.gather(*(create(new) for new in restreams(scene.count)))
     return done.count(False), now()

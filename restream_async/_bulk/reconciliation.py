@@ -109,7 +109,7 @@ class Reconciliation:
         self._cases[case.new.video_id].append(case)
         self._count += 1
         self.unchecked += 1
-        self._last_doubt = self._executor.timing.now()
+        self._last_doubt = self._executor.clock.now()
 
     async def make_room(self) -> None:
         """Look for the oldest at once where there are too many to remember."""
@@ -129,9 +129,9 @@ class Reconciliation:
         """
         if not self._cases:
             return
-        timing = self._executor.timing
-        grace = max(0.0, self._last_doubt + GRACE - timing.now())
-        await self._stop.pause(timing.sleep(grace))
+        clock = self._executor.clock
+        grace = max(0.0, self._last_doubt + GRACE - clock.now())
+        await self._stop.pause(clock.sleep(grace))
         videos = deque(self._cases.items())
         self._cases, self._count = defaultdict(list), 0
         async with asyncio.TaskGroup() as group:
@@ -183,7 +183,7 @@ class Reconciliation:
         # Late commits are worth one check, even when there is no time.
         listing = self._listing
         read = listing.read_finally if self._stop.requested else listing.read
-        deadline = self._executor.begin_patiently(self._stop)
+        deadline = self._executor.begin_patient_call(self._stop)
         return await read(video_id, deadline, about=cases[0].new)
 
     def _forget(self, cases: list[DoubtfulCreation]) -> None:
@@ -201,7 +201,7 @@ class Reconciliation:
     def _leaves_open(self, case: DoubtfulCreation, restreams: list[Restream]) -> bool:
         """Say whether copies may be among restreams that are not shown in full."""
         known = {*case.doubt.others, *self._told.get(key_of(case.new), ())}
-        return self._existence.leaves_open(case.new, restreams, known)
+        return self._existence.may_hide_copies(case.new, restreams, known)
 
     async def _check(self, case: DoubtfulCreation, restreams: list[Restream]) -> Duplicate | None:
         told = self._told.get(key_of(case.new), set()) - {case.kept}
@@ -230,5 +230,5 @@ class Reconciliation:
         )
 
     async def _gone(self, restream_id: int | str) -> bool:
-        deadline = self._executor.begin_patiently(self._stop)
+        deadline = self._executor.begin_patient_call(self._stop)
         return await delete(self._executor, self._api, restream_id, deadline) is True

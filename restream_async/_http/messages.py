@@ -135,7 +135,7 @@ class Api:
         object.__setattr__(self, "_root", root)
         object.__setattr__(self, "_restreams", f"{root}/restreams")
 
-    def any(self, method: str) -> Call:
+    def restreams_call(self, method: str) -> Call:
         """Return what is asked by calls of a method, whichever restreams they are about."""
         return Call(method, self._restreams)
 

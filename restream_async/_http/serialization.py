@@ -184,7 +184,7 @@ def as_array(value: object) -> list[object] | None:
     return cast("list[object]", value) if isinstance(value, list) else None
 
 
-def new_restream(value: object) -> NewRestream:
+def read_new_restream(value: object) -> NewRestream:
     """Read a `NewRestream` from a decoded JSON object with the wire's names.
 
     Raises:
@@ -198,7 +198,7 @@ def new_restream(value: object) -> NewRestream:
     raise InvalidRestreamError(*first, *others)
 
 
-def in_json_names(error: InvalidRestreamError) -> str:
+def problems_in_json_names(error: InvalidRestreamError) -> str:
     """Return what is wrong with a `NewRestream` as a sentence with the wire's names."""
     return "; ".join(f"{json_name(field)} {reason}" for field, reason in error.problems)
 
@@ -219,7 +219,7 @@ def _problems(value: object) -> Iterator[tuple[str, str]]:
             yield field, reason
 
 
-def restream(value: object) -> Restream:
+def read_restream(value: object) -> Restream:
     """Read the `result` of a creation.
 
     Raises:
@@ -229,7 +229,7 @@ def restream(value: object) -> Restream:
     return _read(value, Restream, _AS_RESTREAM)
 
 
-def restreams(value: object) -> list[Restream]:
+def read_restreams(value: object) -> list[Restream]:
     """Read the `result` of a list call: an array, a single object, or null.
 
     Raises:
@@ -239,7 +239,7 @@ def restreams(value: object) -> list[Restream]:
     if value is None:
         return []
     if as_object(value) is not None:
-        return [restream(value)]
+        return [read_restream(value)]
     if as_array(value) is None:
         raise UnreadableError("result: expected an array, an object or null")
     return _read(value, list[Restream], _AS_RESTREAMS)
@@ -265,7 +265,7 @@ class ListPage:
     count: int | None = None
 
 
-def page(value: object) -> ListPage:
+def read_page(value: object) -> ListPage:
     """Read the `result` of a list call, which may be one page of the list.
 
     Pages have the form of the sibling call for live videos: `items`, `currentPage`, `totalPages`,
@@ -277,7 +277,7 @@ def page(value: object) -> ListPage:
     """
     fields = as_object(value)
     if fields is None or "items" not in fields:
-        return ListPage(restreams=restreams(value))
+        return ListPage(restreams=read_restreams(value))
     items = as_array(fields["items"])
     if items is None:
         raise UnreadableError("result.items: expected an array")
@@ -286,7 +286,7 @@ def page(value: object) -> ListPage:
     if number is None or pages is None:
         raise UnreadableError("result: a page must have currentPage and totalPages")
     return ListPage(
-        restreams=restreams(items),
+        restreams=read_restreams(items),
         number=number,
         pages=pages,
         size=numbers["pageSize"],
@@ -298,7 +298,7 @@ def _whole(value: object) -> int | None:
     return value if type(value) is int else None
 
 
-def toggled(value: object) -> Toggled:
+def read_toggled(value: object) -> Toggled:
     """Read the `result` of a toggle.
 
     Raises:
@@ -308,7 +308,7 @@ def toggled(value: object) -> Toggled:
     return _read(value, Toggled, _AS_TOGGLED)
 
 
-def deleted(value: object) -> bool:
+def read_deleted(value: object) -> bool:
     """Read the `result` of a deletion.
 
     Raises:

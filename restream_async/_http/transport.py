@@ -123,7 +123,7 @@ class Transport:
         return loop if isinstance(loop, asyncio.AbstractEventLoop) else None
 
     @property
-    def closed(self) -> str:
+    def closed_reason(self) -> str:
         """Why nothing can be sent any more; empty while it can."""
         if self._closed:
             return "the client is closed"
@@ -153,8 +153,8 @@ class Transport:
         session, alarms = self._session, self._alarms
         # Without alarms it was not opened yet, or was closed, as only `close` does to our own.
         if session is None or alarms is None or (not self._owned and session.closed):
-            if self.closed:
-                return NoResponse(detail=self.closed, sent=False, closed=True)
+            if self.closed_reason:
+                return NoResponse(detail=self.closed_reason, sent=False, closed=True)
             session, alarms = self._open()
         request.sent = False
         body, options = self._prepared(request)

@@ -17,7 +17,7 @@ from restream_async._load.circuit_breaker import CircuitBreaker
 from restream_async._load.rate_limit import RateLimit
 from restream_async._load.timers import Timers
 from restream_async._load.wait_queue import WaitQueue
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from restream_async.errors import CallError
 
 State: TypeAlias = Literal["closed", "open"]
@@ -70,7 +70,7 @@ class ConcurrencyLimiter:
 
     @classmethod
     def adaptive(
-        cls, ceiling: int, patience: float, timing: Timing, *, longest_pause: float = 0.0
+        cls, ceiling: int, patience: float, clock: Clock, *, longest_pause: float = 0.0
     ) -> Self:
         """Return a limiter that learns its limit, up to `ceiling`.
 
@@ -78,13 +78,13 @@ class ConcurrencyLimiter:
             ceiling: how many requests may be in flight if all goes well.
             patience: the outage timeout: seconds of an outage after which waiting requests are
                 given up.
-            timing: time and chance.
+            clock: time and chance.
             longest_pause: the longest wait of a call between two attempts, in seconds.
 
         """
-        breaker = CircuitBreaker(patience, timing.now, timing.random, longest_pause=longest_pause)
-        limit = AdaptiveLimit(ceiling, timing.computing)
-        return cls(limit, RateLimit(timing.now), breaker, timing.sleep)
+        breaker = CircuitBreaker(patience, clock.now, clock.random, longest_pause=longest_pause)
+        limit = AdaptiveLimit(ceiling, clock.cpu_time)
+        return cls(limit, RateLimit(clock.now), breaker, clock.sleep)
 
     @property
     def ceiling(self) -> int:

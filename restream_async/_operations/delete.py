@@ -1,4 +1,4 @@
-"""One deletion. Deleting again does no harm, so it is sent again after doubt."""
+"""One deletion. Deleting twice does no harm, so the client sends it again after doubt."""
 
 from restream_async._http import serialization
 from restream_async._http.messages import Api
@@ -11,10 +11,10 @@ from restream_async.errors import NotFoundError
 async def delete(
     executor: RequestExecutor, api: Api, restream_id: int | str, deadline: Deadline
 ) -> bool | Failure:
-    """Return what the service says: true if it deleted the restream.
+    """Return what the service answers: true if it deleted the restream.
 
-    If a repeated request finds nothing any more, an earlier one whose answer was lost did the
-    work, and the result is true.
+    If a repeated request finds no restream, an earlier one whose answer was lost has deleted it,
+    so the result is true.
 
     Raises:
         InvalidRestreamError: the id is empty or cannot stand in a path.
@@ -24,12 +24,12 @@ async def delete(
 
     def on_failure(failure: Failure) -> Failure:
         nonlocal doubted
-        doubted = doubted or failure.verdict is Classification.IN_DOUBT
+        doubted = doubted or failure.classification is Classification.IN_DOUBT
         return failure
 
     request = api.delete(restream_id)
     result = await executor.send_with_retries(
-        request, serialization.deleted, deadline, on_failure=on_failure
+        request, serialization.read_deleted, deadline, on_failure=on_failure
     )
     gone = isinstance(result, Failure) and isinstance(result.error, NotFoundError)
     return True if gone and doubted else result

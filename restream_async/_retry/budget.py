@@ -38,7 +38,7 @@ class RetryBudget:
         self._filled_at = now()
 
     @property
-    def left(self) -> int:
+    def available(self) -> int:
         """How many retries could be made at once."""
         self._trickle()
         return int(self._tokens)

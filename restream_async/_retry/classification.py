@@ -115,7 +115,7 @@ class Classification(enum.Enum):
 class Failure:
     """A failed attempt: what it means and how to tell it."""
 
-    verdict: Classification
+    classification: Classification
     error: CallError
     cached: bool = False
     """Whether a cache answered in place of the service."""
@@ -125,7 +125,7 @@ class Failure:
     @property
     def final(self) -> bool:
         """Whether sending again can't help."""
-        return self.verdict is Classification.REFUSED or isinstance(self.error, _FOR_GOOD)
+        return self.classification is Classification.REFUSED or isinstance(self.error, _FOR_GOOD)
 
     @property
     def connected(self) -> bool:

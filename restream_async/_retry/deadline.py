@@ -114,7 +114,7 @@ class Deadline:
         if self._held is not None:
             self._moment += self.clock() - since
 
-    def left(self) -> float:
+    def remaining(self) -> float:
         """Return the seconds until then; 0 or below when it is over, or the call is to end."""
         if self.stop.requested:
             return 0.0

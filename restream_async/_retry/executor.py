@@ -17,7 +17,7 @@ from restream_async._retry.classification import Classification, Failure, classi
 from restream_async._retry.deadline import NEVER, Deadline, Stop
 from restream_async._retry.policy import RetryPolicy
 from restream_async._retry.retries import Retries, not_sent, service_is_out
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from restream_async.errors import AttemptTimeoutError, NotSentError
 from restream_async.settings import HoldsKey
 
@@ -36,11 +36,11 @@ _BRIEF: Final = 2.0
 _GOOD: Final = Signal.GOOD
 
 
-class Exchange(Protocol):
-    """Whoever can send a request and bring back what came of it."""
+class Sender(Protocol):
+    """Sends a request once, and returns the response."""
 
     @property
-    def closed(self) -> str:
+    def closed_reason(self) -> str:
         """Why nothing can be sent any more; empty while it can."""
         ...
 
@@ -62,37 +62,37 @@ class RequestExecutor(HoldsKey):
     """Sends the requests of one client.
 
     Attributes:
-        exchange: sends.
+        transport: sends.
         limiter: says how many may be in flight.
         policy: says when to try again.
-        timing: time, sleep and chance.
+        clock: time, sleep and chance.
         timeout: seconds for one attempt, from when it has its place.
         secrets: what no text may repeat.
         budget: says how many retries the service can be asked to bear.
-        tally: counts what was sent.
+        counts: what was sent so far.
 
     """
 
-    exchange: Exchange
+    transport: Sender
     limiter: ConcurrencyLimiter
     policy: RetryPolicy
-    timing: Timing
+    clock: Clock
     timeout: float
     secrets: tuple[str, ...] = attrs.field(repr=False)
     budget: RetryBudget = attrs.Factory(
-        lambda executor: RetryBudget(executor.timing.now), takes_self=True
+        lambda executor: RetryBudget(executor.clock.now), takes_self=True
     )
-    tally: RequestCounts = attrs.field(factory=RequestCounts)
+    counts: RequestCounts = attrs.field(factory=RequestCounts)
 
     @classmethod
-    def over(  # noqa: PLR0913 - the parts of a client, handed over once
+    def adaptive(  # noqa: PLR0913 - the parts of a client, handed over once
         cls,
-        exchange: Exchange,
+        transport: Sender,
         *,
         ceiling: int,
         patience: float,
         policy: RetryPolicy,
-        timing: Timing,
+        clock: Clock,
         timeout: float,
         secrets: tuple[str, ...] = (),
     ) -> Self:
@@ -101,26 +101,26 @@ class RequestExecutor(HoldsKey):
         An outage of more than `patience` seconds is not waited for.
         """
         limiter = ConcurrencyLimiter.adaptive(
-            ceiling, patience, timing, longest_pause=policy.longest_wait
+            ceiling, patience, clock, longest_pause=policy.longest_wait
         )
         return cls(
-            exchange=exchange,
+            transport=transport,
             limiter=limiter,
             policy=policy,
-            timing=timing,
+            clock=clock,
             timeout=timeout,
             secrets=secrets,
         )
 
-    def begin(self, stop: Stop = NEVER) -> Deadline:
+    def begin_call(self, stop: Stop = NEVER) -> Deadline:
         """Note that a call begins, and return when it has to end; `stop` tells it to end before."""
         self.budget.earn()
-        return Deadline(self.timing.now, self.policy.deadline, stop=stop)
+        return Deadline(self.clock.now, self.policy.deadline, stop=stop)
 
-    def begin_patiently(self, stop: Stop = NEVER) -> Deadline:
+    def begin_patient_call(self, stop: Stop = NEVER) -> Deadline:
         """Note the same; its end moves on for as long as an outage holds the client."""
         self.budget.earn()
-        return Deadline(self.timing.now, self.policy.deadline, self.limiter.held, stop)
+        return Deadline(self.clock.now, self.policy.deadline, self.limiter.held, stop)
 
     async def attempt(  # noqa: PLR0913 - what an attempt depends on
         self,
@@ -148,21 +148,23 @@ class RequestExecutor(HoldsKey):
             refused = await self._acquire(request, deadline, ahead=ahead)
             if refused is not None:
                 return refused
-        timeout, left = self.timeout, deadline.left()
+        timeout, left = self.timeout, deadline.remaining()
         if left < timeout:
             if left < max(_LEAST_TIME, limiter.idle_latency(request.method)):
                 limiter.release()
-                return self.late(request, deadline, "too little time was left before the deadline")
+                return self.too_late(
+                    request, deadline, "too little time was left before the deadline"
+                )
             timeout = left
-        self.tally.attempts += 1
-        self.tally.retries += again
+        self.counts.attempts += 1
+        self.counts.retries += again
         request.again = again
-        now = self.timing.now
+        now = self.clock.now
         started = now()
         try:
-            answer = await self.exchange.send(request, timeout)
+            answer = await self.transport.send(request, timeout)
             result = classify(
-                request, answer, read, secrets=self.secrets, wall_clock=self.timing.wall_clock
+                request, answer, read, secrets=self.secrets, wall_clock=self.clock.wall_clock
             )
         except BaseException:
             deadline.in_doubt = deadline.in_doubt or request.sent
@@ -189,7 +191,7 @@ class RequestExecutor(HoldsKey):
             and isinstance(result.error, NotSentError)
             and self.limiter.state != "open"
         ):
-            brief = Deadline(self.timing.now, min(_BRIEF, self.timeout))
+            brief = Deadline(self.clock.now, min(_BRIEF, self.timeout))
             result = await self.attempt(request, read, brief)
         return result
 
@@ -249,7 +251,7 @@ class RequestExecutor(HoldsKey):
         self.limiter.tell_of_slot()
         return Retries(
             self.policy,
-            self.timing,
+            self.clock,
             deadline,
             self.limiter,
             self.budget,
@@ -266,7 +268,7 @@ class RequestExecutor(HoldsKey):
         paced = failure.limited and not self._is_singled_out(deadline)
         return deadline.patient and (away or paced or self.limiter.state == "open")
 
-    def late(self, request: Request, deadline: Deadline, detail: str) -> Failure:
+    def too_late(self, request: Request, deadline: Deadline, detail: str) -> Failure:
         """Return the failure of a request that was not sent before the deadline, and why."""
         if deadline.stop.requested:
             return not_sent(request.call)
@@ -293,7 +295,9 @@ class RequestExecutor(HoldsKey):
         acquiring = self.limiter.acquire(patient=patient, ahead=ahead)
         waits_since = deadline.clock()
         try:
-            await deadline.stop.wait_for(acquiring, None if deadline.patient else deadline.left())
+            await deadline.stop.wait_for(
+                acquiring, None if deadline.patient else deadline.remaining()
+            )
         except GivenUpError:
             return service_is_out(self.limiter, request.call)
         except TimeoutError:
@@ -301,7 +305,7 @@ class RequestExecutor(HoldsKey):
             detail = f"no free place among {limiter.in_flight} in flight before the deadline"
             if limiter.paced:
                 detail = "no turn at the pace of the service (429) before the deadline"
-            return self.late(request, deadline, detail)
+            return self.too_late(request, deadline, detail)
         finally:
             deadline.excuse(waits_since)
         return None
@@ -322,13 +326,13 @@ class RequestExecutor(HoldsKey):
         if failure.limited:
             deadline.limited += limiter.succeeded_since(deadline.limited_at)
             deadline.limited_at = started
-        if request.sent and failure.verdict is Classification.IN_DOUBT:
+        if request.sent and failure.classification is Classification.IN_DOUBT:
             deadline.in_doubt = True
         cut_by_deadline = timeout < self.timeout and isinstance(failure.error, AttemptTimeoutError)
         if cut_by_deadline and latency < _FAIR * limiter.idle_latency(request.method):
             limiter.release(latency=latency, started=started)
             return failure
-        if failure.answered and failure.verdict is Classification.REFUSED:
+        if failure.answered and failure.classification is Classification.REFUSED:
             # The service dealt with it, whatever it thought of it.
             limiter.succeeded()
         elif failure.final:
@@ -345,11 +349,11 @@ class RequestExecutor(HoldsKey):
         return failure
 
 
-def unless_in_doubt(note: str) -> Callable[[Failure], Failure]:
+def final_if_in_doubt(note: str) -> Callable[[Failure], Failure]:
     """Return what makes an attempt in doubt final, for a call that must not be repeated."""
 
     def on_failure(failure: Failure) -> Failure:
-        if failure.verdict is not Classification.IN_DOUBT:
+        if failure.classification is not Classification.IN_DOUBT:
             return failure
         failure.error.note = note
         return Failure(Classification.REFUSED, failure.error)

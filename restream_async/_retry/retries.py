@@ -13,7 +13,7 @@ from restream_async._retry.budget import RetryBudget
 from restream_async._retry.classification import Classification, Failure
 from restream_async._retry.deadline import Deadline
 from restream_async._retry.policy import RetryPolicy
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from restream_async.errors import Call, NotSentError, OutageError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Retries:
     def __init__(  # noqa: PLR0913 - the parts of the client that have a say in it
         self,
         policy: RetryPolicy,
-        timing: Timing,
+        clock: Clock,
         deadline: Deadline,
         limiter: ConcurrencyLimiter,
         budget: RetryBudget,
@@ -54,7 +54,7 @@ class Retries:
 
         Args:
             policy: how many attempts, and the waits between them.
-            timing: time, sleep and chance.
+            clock: time, sleep and chance.
             deadline: no wait passes it.
             limiter: knows whether the service is out.
             budget: limits the retries of all calls of the client.
@@ -64,13 +64,13 @@ class Retries:
         from tenacity import RetryCallState, retry_if_result  # noqa: PLC0415 - paid for by the first failure only
         from tenacity.asyncio import AsyncRetrying  # noqa: PLC0415 - as above
 
-        self._timing = timing
+        self._clock = clock
         self._deadline = deadline
         self._limiter = limiter
         self._budget = budget
         self._last: Failure | None = None
         self._price = 0.0
-        strategy = _Strategy(policy, timing, deadline, is_uncounted)
+        strategy = _Strategy(policy, clock, deadline, is_uncounted)
         # One of its own for each call: shared between tasks it mixes up their states.
         self._retrying = AsyncRetrying(
             retry=retry_if_result(_is_retryable),
@@ -112,7 +112,7 @@ class Retries:
         if not isinstance(step, DoSleep):
             return failure
         self._state.prepare_for_next_attempt()
-        await self._deadline.stop.pause(self._timing.sleep(step))
+        await self._deadline.stop.pause(self._clock.sleep(step))
         # A request that never reached the service is no load for it. A 429 is paced anyway.
         self._price = 1.0 if last.connected and not last.limited else 0.0
         if not await self._afford():
@@ -128,12 +128,12 @@ class Retries:
         # In an outage that is given up, a patient call sends nothing, so it needs no budget.
         while not (deadline.patient and self._limiter.given_up) and not budget.spend(self._price):
             pause = budget.pause
-            if pause >= deadline.left():
+            if pause >= deadline.remaining():
                 return False
-            pause *= 0.5 + self._timing.random() / 2
+            pause *= 0.5 + self._clock.random() / 2
             budget.waiting += 1
             try:
-                await deadline.stop.pause(self._timing.sleep(pause))
+                await deadline.stop.pause(self._clock.sleep(pause))
             finally:
                 budget.waiting -= 1
         return True
@@ -145,12 +145,12 @@ class _Strategy:
     def __init__(
         self,
         policy: RetryPolicy,
-        timing: Timing,
+        clock: Clock,
         deadline: Deadline,
         is_uncounted: Callable[[Failure], bool],
     ) -> None:
         self._policy = policy
-        self._timing = timing
+        self._clock = clock
         self._deadline = deadline
         self._is_uncounted = is_uncounted
         # The failures that count as attempts, and whether the latest one does.
@@ -162,7 +162,7 @@ class _Strategy:
         failure = _failure_of(state)
         self._counts = not self._is_uncounted(failure)
         self._counted += self._counts
-        failures, chance = state.attempt_number, self._timing.random()
+        failures, chance = state.attempt_number, self._clock.random()
         if not failure.connected:
             # At least half of it, or a second without the service could use up all attempts.
             chance = (1.0 + chance) / 2
@@ -178,7 +178,7 @@ class _Strategy:
         if self._counted >= self._policy.attempts:
             return True
         # While failures do not count, the deadline moves on.
-        return self._deadline.left() <= (state.upcoming_sleep if self._counts else 0.0)
+        return self._deadline.remaining() <= (state.upcoming_sleep if self._counts else 0.0)
 
 
 def service_is_out(limiter: ConcurrencyLimiter, call: Call, attempts: int = 0) -> Failure:
@@ -199,7 +199,7 @@ def not_sent(call: Call, attempts: int = 0) -> Failure:
 
 def _stopped(last: Failure, deadline: Deadline) -> Failure:
     """Return how a call ends that was stopped after its latest failure."""
-    if last.final or last.verdict is Classification.IN_DOUBT or deadline.in_doubt:
+    if last.final or last.classification is Classification.IN_DOUBT or deadline.in_doubt:
         return Failure(Classification.REFUSED, last.error)
     return not_sent(last.error.call, last.error.attempts)
 

@@ -1,4 +1,4 @@
-"""Time, sleep and chance, handed in wherever the library needs them."""
+"""Private: `Clock`, the source of time, sleep and random numbers for the whole library."""
 
 import asyncio
 import random
@@ -9,20 +9,19 @@ import attrs
 
 
 @attrs.frozen(kw_only=True)
-class Timing:
-    """Where the library takes time and chance from.
+class Clock:
+    """The source of time, sleep and random numbers.
 
-    Somebody who tests code that uses this library hands in their own, so that an hour of
-    back-off takes a millisecond and comes out the same every time.
+    Tests pass their own, so that an hour of back-off takes a millisecond and every run is the same.
     """
 
     now: Callable[[], float] = time.monotonic
-    """Seconds on a clock that never goes back."""
-    computing: Callable[[], float] = time.thread_time
-    """Seconds that this thread has spent computing."""
+    """Seconds on a monotonic clock."""
+    cpu_time: Callable[[], float] = time.thread_time
+    """Seconds of CPU time of this thread."""
     wall_clock: Callable[[], float] = time.time
-    """Seconds since 1970, for a `Retry-After` that names a date."""
+    """Seconds since 1970, for a `Retry-After` with a date."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    """Waits for so many seconds."""
+    """Wait for so many seconds."""
     random: Callable[[], float] = random.random
-    """A number from 0 up to, not including, 1."""
+    """A random number from 0 up to, but not including, 1."""

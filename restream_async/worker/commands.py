@@ -73,9 +73,9 @@ def _item(value: object) -> Item:
         return Unusable("it is not an object with the fields of a restream")
     fields = cast("dict[str, object]", value)
     try:
-        return serialization.new_restream(fields)
+        return serialization.read_new_restream(fields)
     except InvalidRestreamError as error:
-        reason = serialization.in_json_names(error)
+        reason = serialization.problems_in_json_names(error)
     return Unusable(reason, *_readable(fields))
 
 

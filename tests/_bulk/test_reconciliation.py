@@ -82,7 +82,7 @@ async def test_time_that_has_passed_since_the_doubt_is_not_waited_for_again() ->
     client = client_of(backend)
     async with client.run(new()) as run:
         await anext(run)
-        await client.executor.timing.sleep(0.9 * GRACE)
+        await client.executor.clock.sleep(0.9 * GRACE)
         await run.report()
     assert client.slept[-1] == pytest.approx(0.1 * GRACE)
     assert [item.extra for item in run.duplicates] == [(2,)]

@@ -14,10 +14,10 @@ from tests.helpers.examples import FIELDS, RESULT, STREAM_KEY, new, stored
 from tests.helpers.strategies import json_values, new_restreams, quick, restreams
 
 READERS: Final = [
-    serialization.restream,
-    serialization.restreams,
-    serialization.toggled,
-    serialization.deleted,
+    serialization.read_restream,
+    serialization.read_restreams,
+    serialization.read_toggled,
+    serialization.read_deleted,
 ]
 READABLE: Final = "nothing is wrong"
 NEW: Final = {name: value for name, value in RESULT.items() if name != "id"}
@@ -38,14 +38,16 @@ def problem_of(read: Callable[[Any], object], value: object) -> str:
 @given(new_restreams)
 @quick
 def test_any_new_restream_survives_the_wire(model: NewRestream) -> None:
-    assert serialization.new_restream(serialization.parse(serialization.to_json(model))) == model
+    assert (
+        serialization.read_new_restream(serialization.parse(serialization.to_json(model))) == model
+    )
 
 
 @given(restreams)
 @quick
 def test_any_restream_survives_the_wire(model: Restream) -> None:
     assert (
-        serialization.restream(serialization.parse(json.dumps(serialization.to_dict(model))))
+        serialization.read_restream(serialization.parse(json.dumps(serialization.to_dict(model))))
         == model
     )
 
@@ -60,7 +62,7 @@ def test_what_is_sent_is_what_the_converter_makes_of_it(model: NewRestream) -> N
 @quick
 def test_any_list_of_restreams_survives_the_wire(models: list[Restream]) -> None:
     data = json.dumps([serialization.to_dict(model) for model in models])
-    assert serialization.restreams(serialization.parse(data)) == models
+    assert serialization.read_restreams(serialization.parse(data)) == models
 
 
 def test_a_new_restream_is_sent_as_the_documentation_names_it() -> None:
@@ -87,17 +89,19 @@ def test_a_subclass_is_sent_like_what_it_is() -> None:
 
 @pytest.mark.parametrize("kept", [7, "7", "r-7", 0, -1, 10**30])
 def test_an_id_is_kept_as_it_was_sent(kept: object) -> None:
-    read = serialization.restream(serialization.parse(json.dumps({**RESULT, "id": kept})))
+    read = serialization.read_restream(serialization.parse(json.dumps({**RESULT, "id": kept})))
     assert (read.id, type(read.id)) == (kept, type(kept))
-    toggled = serialization.toggled({"id": kept, "status": True})
+    toggled = serialization.read_toggled({"id": kept, "status": True})
     assert (toggled.id, type(toggled.id)) == (kept, type(kept))
 
 
 def test_fields_that_nobody_documented_pass() -> None:
-    assert serialization.restream({**RESULT, "region": "eu", "meta": {"a": [1]}}) == stored()
-    assert serialization.restreams([{**RESULT, "id": 8, "region": None}]) == [stored(id=8)]
-    assert serialization.toggled({"id": 1, "status": False, "x": 1}) == Toggled(id=1, status=False)
-    assert serialization.new_restream({**NEW, "line": 3}) == new()
+    assert serialization.read_restream({**RESULT, "region": "eu", "meta": {"a": [1]}}) == stored()
+    assert serialization.read_restreams([{**RESULT, "id": 8, "region": None}]) == [stored(id=8)]
+    assert serialization.read_toggled({"id": 1, "status": False, "x": 1}) == Toggled(
+        id=1, status=False
+    )
+    assert serialization.read_new_restream({**NEW, "line": 3}) == new()
 
 
 @pytest.mark.parametrize(
@@ -121,17 +125,19 @@ def test_a_value_of_the_wrong_type_is_named_by_its_path(
     name: str, value: object, problem: str
 ) -> None:
     wrong = {**RESULT, name: value}
-    assert problem_of(serialization.restream, wrong) == problem
-    assert problem_of(serialization.restreams, wrong) == problem
+    assert problem_of(serialization.read_restream, wrong) == problem
+    assert problem_of(serialization.read_restreams, wrong) == problem
     in_list = problem.replace("result", "result[3]", 1)
-    assert problem_of(serialization.restreams, [RESULT, RESULT, RESULT, wrong]) == in_list
+    assert problem_of(serialization.read_restreams, [RESULT, RESULT, RESULT, wrong]) == in_list
 
 
 @pytest.mark.parametrize("name", sorted(RESULT.keys() - {"streamKey", "streamUrl"}))
 def test_a_missing_value_is_named_by_its_path(name: str) -> None:
     rest = {key: value for key, value in RESULT.items() if key != name}
-    assert problem_of(serialization.restream, rest) == f"result.{name}: is missing"
-    assert problem_of(serialization.restreams, [rest, RESULT]) == f"result[0].{name}: is missing"
+    assert problem_of(serialization.read_restream, rest) == f"result.{name}: is missing"
+    assert (
+        problem_of(serialization.read_restreams, [rest, RESULT]) == f"result[0].{name}: is missing"
+    )
 
 
 @pytest.mark.parametrize(
@@ -140,14 +146,14 @@ def test_a_missing_value_is_named_by_its_path(name: str) -> None:
 def test_a_secret_that_is_not_shown_is_empty(name: str, field: str) -> None:
     rest = {key: value for key, value in RESULT.items() if key != name}
     assert (
-        serialization.restream(rest)
-        == serialization.restream({**RESULT, name: None})
+        serialization.read_restream(rest)
+        == serialization.read_restream({**RESULT, name: None})
         == stored(**{field: ""})
     )
 
 
 def test_several_problems_are_told_together() -> None:
-    assert problem_of(serialization.restream, {**RESULT, "id": None, "streamKey": 5}) == (
+    assert problem_of(serialization.read_restream, {**RESULT, "id": None, "streamKey": 5}) == (
         "result.id: expected an integer or a string, got null; "
         "result.streamKey: expected a string, got an integer"
     )
@@ -155,7 +161,7 @@ def test_several_problems_are_told_together() -> None:
 
 def test_of_very_many_problems_the_first_are_told() -> None:
     empty: list[object] = [{}] * 1000
-    problem = problem_of(serialization.restreams, empty)
+    problem = problem_of(serialization.read_restreams, empty)
     assert problem.startswith("result[0].id: is missing; ")
     assert len(problem) < 300
 
@@ -163,27 +169,27 @@ def test_of_very_many_problems_the_first_are_told() -> None:
 @pytest.mark.parametrize(
     ("read", "value", "problem"),
     [
-        (serialization.restream, None, "result: expected an object, got null"),
-        (serialization.restream, "x", "result: expected an object, got a string"),
-        (serialization.restream, 5, "result: expected an object, got an integer"),
-        (serialization.restream, True, "result: expected an object, got true or false"),
-        (serialization.restream, [], "result: expected an object, got an array"),
-        (serialization.restreams, "x", "result: expected an array, an object or null"),
-        (serialization.restreams, 5, "result: expected an array, an object or null"),
-        (serialization.restreams, False, "result: expected an array, an object or null"),
-        (serialization.restreams, [RESULT, None], "result[1]: expected an object, got null"),
-        (serialization.restreams, [[RESULT]], "result[0]: expected an object, got an array"),
-        (serialization.toggled, None, "result: expected an object, got null"),
-        (serialization.toggled, {"id": 1}, "result.status: is missing"),
+        (serialization.read_restream, None, "result: expected an object, got null"),
+        (serialization.read_restream, "x", "result: expected an object, got a string"),
+        (serialization.read_restream, 5, "result: expected an object, got an integer"),
+        (serialization.read_restream, True, "result: expected an object, got true or false"),
+        (serialization.read_restream, [], "result: expected an object, got an array"),
+        (serialization.read_restreams, "x", "result: expected an array, an object or null"),
+        (serialization.read_restreams, 5, "result: expected an array, an object or null"),
+        (serialization.read_restreams, False, "result: expected an array, an object or null"),
+        (serialization.read_restreams, [RESULT, None], "result[1]: expected an object, got null"),
+        (serialization.read_restreams, [[RESULT]], "result[0]: expected an object, got an array"),
+        (serialization.read_toggled, None, "result: expected an object, got null"),
+        (serialization.read_toggled, {"id": 1}, "result.status: is missing"),
         (
-            serialization.toggled,
+            serialization.read_toggled,
             {"id": 1, "status": 1},
             "result.status: expected true or false, got an integer",
         ),
-        (serialization.deleted, None, "result: expected true or false, got null"),
-        (serialization.deleted, 1, "result: expected true or false, got an integer"),
-        (serialization.deleted, "true", "result: expected true or false, got a string"),
-        (serialization.deleted, {}, "result: expected true or false, got an object"),
+        (serialization.read_deleted, None, "result: expected true or false, got null"),
+        (serialization.read_deleted, 1, "result: expected true or false, got an integer"),
+        (serialization.read_deleted, "true", "result: expected true or false, got a string"),
+        (serialization.read_deleted, {}, "result: expected true or false, got an object"),
     ],
 )
 def test_a_result_of_the_wrong_shape_is_unreadable(
@@ -205,12 +211,12 @@ def test_a_result_of_the_wrong_shape_is_unreadable(
 def test_a_list_may_come_as_an_array_an_object_or_null(
     value: object, found: list[Restream]
 ) -> None:
-    assert serialization.restreams(value) == found
+    assert serialization.read_restreams(value) == found
 
 
 @pytest.mark.parametrize("value", [True, False])
 def test_a_deletion_is_answered_with_a_bool(value: object) -> None:
-    assert serialization.deleted(value) is value
+    assert serialization.read_deleted(value) is value
 
 
 @pytest.mark.parametrize(
@@ -232,7 +238,7 @@ def test_a_new_restream_that_cannot_be_read_is_invalid(
     value: object, field: str, reason: str
 ) -> None:
     with pytest.raises(InvalidRestreamError) as caught:
-        serialization.new_restream(value)
+        serialization.read_new_restream(value)
     assert caught.value.field == field
     assert caught.value.reason.startswith(reason)
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
@@ -242,8 +248,8 @@ def test_all_wrong_fields_are_told_in_the_names_of_the_wire() -> None:
     wrong = {**NEW, "title": 5, "streamUrl": "rtmp://h:0", "streamKey": "k\u200b"}
     del wrong["videoId"]
     with pytest.raises(InvalidRestreamError) as caught:
-        serialization.new_restream(wrong)
-    assert serialization.in_json_names(caught.value) == (
+        serialization.read_new_restream(wrong)
+    assert serialization.problems_in_json_names(caught.value) == (
         "videoId is missing; title must be a string, not an integer; "
         "streamUrl must have a port from 1 to 65535, or none; "
         "streamKey must not end with U+200B (zero width space)"
@@ -298,20 +304,22 @@ def test_any_result_is_read_or_unreadable(read: Callable[[Any], object], value: 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(RESULT, json_values)))
 @quick
 def test_any_object_is_a_restream_as_sent_or_unreadable(value: dict[str, Any]) -> None:
-    problem = problem_of(serialization.restream, value)
-    assert problem_of(serialization.restreams, [value]) == problem.replace("result.", "result[0].")
+    problem = problem_of(serialization.read_restream, value)
+    assert problem_of(serialization.read_restreams, [value]) == problem.replace(
+        "result.", "result[0]."
+    )
     assert (
         problem.startswith("result")
-        or serialization.to_dict(serialization.restream(value)) == value
+        or serialization.to_dict(serialization.read_restream(value)) == value
     )
 
 
 def test_what_is_said_of_a_value_never_repeats_it() -> None:
     for name in RESULT:
         for value in ({"sEcReT": 1}, ["sEcReT"], b"sEcReT"):
-            assert "sEcReT" not in problem_of(serialization.restream, {**RESULT, name: value})
+            assert "sEcReT" not in problem_of(serialization.read_restream, {**RESULT, name: value})
     assert "sEcReT" not in problem_of(serialization.parse, '{"streamKey": "sEcReT')
-    assert "sEcReT" not in problem_of(serialization.deleted, "sEcReT")
+    assert "sEcReT" not in problem_of(serialization.read_deleted, "sEcReT")
 
 
 @pytest.mark.parametrize(
@@ -332,21 +340,21 @@ PAGE = {
 
 
 def test_a_list_may_come_in_pages() -> None:
-    assert serialization.page(PAGE) == serialization.ListPage(
+    assert serialization.read_page(PAGE) == serialization.ListPage(
         restreams=[stored()], number=2, pages=3, size=1, count=3
     )
 
 
 @pytest.mark.parametrize("value", [None, [], [RESULT], RESULT])
 def test_a_list_that_is_whole_is_one_page(value: object) -> None:
-    assert serialization.page(value) == serialization.ListPage(
-        restreams=serialization.restreams(value)
+    assert serialization.read_page(value) == serialization.ListPage(
+        restreams=serialization.read_restreams(value)
     )
 
 
 def test_a_page_need_not_say_how_large_it_is() -> None:
     short = {name: PAGE[name] for name in ("items", "currentPage", "totalPages")}
-    assert serialization.page(short) == serialization.ListPage(
+    assert serialization.read_page(short) == serialization.ListPage(
         restreams=[stored()], number=2, pages=3
     )
 
@@ -364,4 +372,4 @@ def test_a_page_need_not_say_how_large_it_is() -> None:
 def test_a_page_that_does_not_say_how_many_there_are_is_unreadable(
     changes: dict[str, object], problem: str
 ) -> None:
-    assert problem_of(serialization.page, {**PAGE, **changes}).startswith(problem)
+    assert problem_of(serialization.read_page, {**PAGE, **changes}).startswith(problem)

@@ -251,7 +251,7 @@ class Machine(RuleBasedStateMachine):
 
         self.backend.watch = event
         create = client.creator.create
-        until = client.executor.begin()
+        until = client.executor.begin_call()
         tasks = [asyncio.create_task(create(wanted(key), until, CHECK_FIRST)) for _ in range(times)]
         ends = await asyncio.gather(*tasks, return_exceptions=True)
         self.backend.watch = lambda _: None

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restream_async._load.concurrency_limiter import ConcurrencyLimiter
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from tests.helpers.strategies import quick
 
 
@@ -21,7 +21,7 @@ class Crowd:
 
     def __init__(self, limit: int) -> None:
         """Stand in front of a limiter with so many places."""
-        self.limiter = ConcurrencyLimiter.adaptive(limit, 300.0, Timing())
+        self.limiter = ConcurrencyLimiter.adaptive(limit, 300.0, Clock())
         self.asked: list[asyncio.Task[None]] = []
         self.entered: list[int] = []
         self.inside: list[int] = []
@@ -129,7 +129,7 @@ async def test_who_comes_while_others_wait_does_not_overtake_them() -> None:
 
 
 async def test_who_goes_ahead_takes_the_next_place() -> None:
-    limiter = ConcurrencyLimiter.adaptive(1, 300.0, Timing())
+    limiter = ConcurrencyLimiter.adaptive(1, 300.0, Clock())
     await limiter.acquire()
     entered: list[str] = []
 
@@ -149,14 +149,14 @@ async def test_who_goes_ahead_takes_the_next_place() -> None:
 
 
 async def test_with_room_nobody_waits_even_for_the_event_loop() -> None:
-    limiter = ConcurrencyLimiter.adaptive(1, 300.0, Timing())
+    limiter = ConcurrencyLimiter.adaptive(1, 300.0, Clock())
     with pytest.raises(StopIteration):
         limiter.acquire().send(None)
     assert limiter.in_flight == 1
 
 
 async def test_who_only_tries_enters_where_there_is_room() -> None:
-    limiter = ConcurrencyLimiter.adaptive(2, 300.0, Timing())
+    limiter = ConcurrencyLimiter.adaptive(2, 300.0, Clock())
     assert [(limiter.has_slot, limiter.try_acquire()) for _ in range(4)] == [
         (True, True),
         (True, True),
@@ -277,7 +277,7 @@ async def test_those_who_wait_are_cancelled_without_a_search(
 ) -> None:
     loop = asyncio.get_running_loop()
     monkeypatch.setattr(loop, "create_future", lambda: Counted(loop=loop))
-    limiter = ConcurrencyLimiter.adaptive(1, 300.0, Timing())
+    limiter = ConcurrencyLimiter.adaptive(1, 300.0, Clock())
     await limiter.acquire()
     tasks = [asyncio.create_task(limiter.acquire(fresh=fresh)) for _ in range(1000)]
     await settle()

@@ -11,11 +11,11 @@ from restream_async._load.circuit_breaker import CircuitBreaker
 from restream_async._load.concurrency_limiter import ConcurrencyLimiter, GivenUpError
 from restream_async._load.rate_limit import RateLimit
 from tests.helpers.simulated_service import SHED
-from tests.helpers.simulated_time import now, simulated, timing
+from tests.helpers.simulated_time import now, simulated, simulated_clock
 
 
 def limiter_of(*, ceiling: int = 64, patience: float = 300.0) -> ConcurrencyLimiter:
-    return ConcurrencyLimiter.adaptive(ceiling, patience, timing())
+    return ConcurrencyLimiter.adaptive(ceiling, patience, simulated_clock())
 
 
 async def answers(
@@ -278,7 +278,7 @@ class TestOutage:
             async def sleep(_: float) -> None:
                 await over.wait()
 
-            time = timing()
+            time = simulated_clock()
             limiter = ConcurrencyLimiter(
                 AdaptiveLimit(8),
                 RateLimit(time.now),
@@ -564,7 +564,7 @@ class TestPace:
         async def sleep(seconds: float) -> None:
             await asyncio.sleep(seconds * 0.9)
 
-        time = timing()
+        time = simulated_clock()
         outage = CircuitBreaker(60, time.now, time.random)
         limiter = ConcurrencyLimiter(AdaptiveLimit(8), RateLimit(time.now), outage, sleep)
         told: list[bool] = []
@@ -595,7 +595,7 @@ class TestPace:
         async def sleep(seconds: float) -> None:
             await asyncio.sleep(seconds - early / 1_000_000)
 
-        outage = CircuitBreaker(60, passing, timing().random)
+        outage = CircuitBreaker(60, passing, simulated_clock().random)
         limiter = ConcurrencyLimiter(AdaptiveLimit(8), RateLimit(passing), outage, sleep)
         await refuse(limiter)
         async with asyncio.timeout(5):

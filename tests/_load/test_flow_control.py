@@ -48,7 +48,7 @@ async def several(
 ) -> list[CreateSucceeded | CreateFailed]:
     """Create so many at once, each by a call of its own."""
     news = [attrs.evolve(new, video_id=f"{of}-{new.video_id}") for new in wanted(count)]
-    creating = [client.creator.create(new, client.executor.begin()) for new in news]
+    creating = [client.creator.create(new, client.executor.begin_call()) for new in news]
     return await asyncio.gather(*creating)
 
 
@@ -187,9 +187,9 @@ class TestRateLimit:
     ) -> None:
         service = Service(slots=1000, rate=rate, retry_after=retry_after)
         async with client_of(service, attempts=2, deadline=120) as client:
-            budget = client.executor.budget.left
+            budget = client.executor.budget.available
             outcomes = await client.create_many(count)
-            assert client.executor.budget.left >= budget, "nothing is paid for"
+            assert client.executor.budget.available >= budget, "nothing is paid for"
             assert client.executor.limiter.limit >= 64, "it is no lack of room"
         # None fails, though it waits for longer than its deadline and has one attempt more.
         assert all_created(outcomes, count)
@@ -405,7 +405,7 @@ class TestRateLimit:
         service = Service(slots=1000, rate=1.0, took=1.5)
         async with client_of(service) as client:
             tasks = [
-                asyncio.create_task(client.creator.create(new, client.executor.begin()))
+                asyncio.create_task(client.creator.create(new, client.executor.begin_call()))
                 for new in wanted(6)
             ]
             await asyncio.sleep(2)
@@ -504,7 +504,7 @@ class TestBudget:
             async def alone() -> None:
                 nonlocal calls
                 calls += 1
-                await client.creator.create(another(calls), client.executor.begin())
+                await client.creator.create(another(calls), client.executor.begin_call())
 
             async with asyncio.TaskGroup() as group:
                 run = group.create_task(client.create_many(200))
@@ -513,8 +513,8 @@ class TestBudget:
                 empty = most_waiting = 0
                 while not run.done():
                     allowed = SHARE * (calls + 200) + RESERVE + TRICKLE * now()
-                    assert client.executor.tally.retries <= allowed
-                    empty += not client.executor.budget.left
+                    assert client.executor.counts.retries <= allowed
+                    empty += not client.executor.budget.available
                     most_waiting = max(most_waiting, client.executor.budget.waiting)
                     await asyncio.sleep(0.1)
             assert errors(run.result()).total() == 200
@@ -530,13 +530,13 @@ class TestBudget:
         async with client_of(service, deadline=3.0) as client:
             while client.executor.budget.spend():
                 pass
-            tries = [client.creator.create(new, client.executor.begin()) for new in wanted(60)]
+            tries = [client.creator.create(new, client.executor.begin_call()) for new in wanted(60)]
             ends = await asyncio.gather(*tries)
         kinds = Counter(type(end.error) for end in ends if isinstance(end, CreateFailed))
         assert kinds.total() == 60
         assert kinds[InternalServerError] > 40, "the others were cut by the deadline"
         assert now() <= 3.0 + 5.0, "the deadline, and the last look"
-        assert client.executor.tally.retries <= SHARE * 60 + TRICKLE * 3
+        assert client.executor.counts.retries <= SHARE * 60 + TRICKLE * 3
 
 
 class TestDeadlines:
@@ -549,7 +549,7 @@ class TestDeadlines:
         async with client_of(service, ceiling=64, deadline=0.3, timeout=30) as client:
             creating: list[asyncio.Task[CreateSucceeded | CreateFailed]] = []
             for new in wanted(4000):
-                creation = client.creator.create(new, client.executor.begin())
+                creation = client.creator.create(new, client.executor.begin_call())
                 creating.append(asyncio.create_task(creation))
                 await asyncio.sleep(1 / 600)
             ends = await asyncio.gather(*creating)
@@ -591,14 +591,14 @@ class TestRetriesCounted:
             await several(client, 1)
             # A POST, a look that it is not there, and the same POST again.
             assert [method for _, method in service.sent] == ["POST", "GET", "POST"]
-            assert (client.executor.tally.attempts, client.executor.tally.retries) == (3, 1)
+            assert (client.executor.counts.attempts, client.executor.counts.retries) == (3, 1)
 
     @simulated
     async def test_who_is_held_sends_nothing_again(self) -> None:
         service = Service(gone=True)
         async with client_of(service, deadline=30) as client:
             await several(client, 12)
-            tally = client.executor.tally
+            tally = client.executor.counts
             assert tally.attempts == len(service.sent)
             first = 12 + len({method for _, method in service.sent}) - 1
             assert 0 < tally.retries <= tally.attempts - first
@@ -655,7 +655,7 @@ class TestOutage:
             group.create_task(at(280, service, unreachable=False))
             run = group.create_task(client.create_many(6))
         assert all_created(run.result(), 6)
-        assert client.executor.tally.attempts > 40
+        assert client.executor.counts.attempts > 40
 
     @simulated
     async def test_it_is_given_up_when_patience_ends(self) -> None:
@@ -680,7 +680,7 @@ class TestOutage:
             group.create_task(at(280, service, gone=False))
             run = group.create_task(client.create_many(4))
         assert all_created(run.result(), 4)
-        assert client.executor.tally.attempts > 40
+        assert client.executor.counts.attempts > 40
         # Nothing is sent again without having looked.
         assert service.posts == 8
 
@@ -832,14 +832,14 @@ class TestOutage:
         async with client_of(service, patience=5, deadline=20) as client:
             await client.create_many(100)
             assert client.executor.limiter.given_up
-            retries = client.executor.tally.retries
+            retries = client.executor.counts.retries
 
             def spend(_: float) -> bool:
                 return False
 
             monkeypatch.setattr(client.executor.budget, "spend", spend)
             await several(client, 1, of="later")
-            assert client.executor.tally.retries == retries
+            assert client.executor.counts.retries == retries
 
     @simulated
     async def test_a_single_creation_outlasts_the_patience_of_the_client(self) -> None:
@@ -861,7 +861,7 @@ class TestOutage:
             await asyncio.sleep(10)
             assert client.executor.limiter.state == "open"
             alone = [
-                client.creator.create(another(number), client.executor.begin())
+                client.creator.create(another(number), client.executor.begin_call())
                 for number in range(5)
             ]
             ends = await asyncio.gather(*alone)
@@ -881,7 +881,7 @@ class TestOutage:
         async with client_of(service, deadline=25, patience=300) as client:
             run = asyncio.create_task(client.create_many(100))
             await asyncio.sleep(10)
-            held = [client.creator.create(new, client.executor.begin()) for new in wanted(5)]
+            held = [client.creator.create(new, client.executor.begin_call()) for new in wanted(5)]
             ends = await asyncio.gather(*held)
             assert now() == pytest.approx(10 + 25)
             assert [type(end.error) for end in ends if isinstance(end, CreateFailed)] == [
@@ -897,7 +897,9 @@ class TestOutage:
         async with client_of(service, deadline=60) as client, asyncio.TaskGroup() as group:
             run = group.create_task(client.create_many(100))
             await asyncio.sleep(10)
-            alone = group.create_task(client.creator.create(another(), client.executor.begin()))
+            alone = group.create_task(
+                client.creator.create(another(), client.executor.begin_call())
+            )
             await asyncio.sleep(10)
             service.gone = False
         assert isinstance(alone.result(), CreateSucceeded)
@@ -911,7 +913,7 @@ async def test_cancellations_say_nothing_about_the_service() -> None:
     async with client_of(service, timeout=60) as client:
         for _ in range(20):
             tasks = [
-                asyncio.create_task(client.creator.create(new, client.executor.begin()))
+                asyncio.create_task(client.creator.create(new, client.executor.begin_call()))
                 for new in wanted(8)
             ]
             await asyncio.sleep(1)
@@ -939,7 +941,7 @@ async def test_an_attempt_that_its_deadline_cuts_short_says_nothing_about_the_se
         service.dropping = True
         request = client.api.create(another())
         cut = await client.executor.attempt(
-            request, serialization.restream, client.executor.begin()
+            request, serialization.read_restream, client.executor.begin_call()
         )
         assert isinstance(cut, Failure)
         assert isinstance(cut.error, AttemptTimeoutError)

@@ -56,7 +56,7 @@ def all_created(outcomes: Sequence[Outcome], count: int) -> bool:
 
 
 async def create(client: Client, new: NewRestream) -> CreateSucceeded | CreateFailed:
-    return await client.creator.create(new, client.executor.begin())
+    return await client.creator.create(new, client.executor.begin_call())
 
 
 async def several(client: Client, count: int) -> list[CreateSucceeded | CreateFailed]:
@@ -210,7 +210,7 @@ class TestRetryBudget:
         async with client_of(service) as client, asyncio.TaskGroup() as group:
             group.create_task(away(service, 0, 0.8))
             ends = await several(client, 1500)
-            assert client.executor.budget.left == 200
+            assert client.executor.budget.available == 200
         assert {type(end) for end in ends} == {CreateSucceeded}
         # With 64 in flight and more, 50 ms each, after the longest of their waits.
         assert now() < 0.8 + 4
@@ -222,7 +222,7 @@ class TestRetryBudget:
             creating = asyncio.create_task(several(client, 1500))
             service.noise = 1.0
             await asyncio.sleep(3)
-            assert client.executor.budget.left == 0
+            assert client.executor.budget.available == 0
             service.noise = 0.0
             ends = await creating
         assert {type(end) for end in ends} == {CreateSucceeded}
@@ -342,7 +342,7 @@ class TestNeverReached:
 
     @simulated
     async def test_a_closed_client_says_nothing_about_the_service(self) -> None:
-        service = Service(closed="the client is closed")
+        service = Service(closed_reason="the client is closed")
         async with client_of(service) as client:
             for _ in range(4):
                 await several(client, 5)

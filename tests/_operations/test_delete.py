@@ -10,7 +10,9 @@ from tests.helpers.journal_clients import client_of as client_of_sandbox
 
 async def deleted(backend: Backend) -> bool:
     client = client_of(backend)
-    return value_or_raise(await delete(client.executor, client.api, 1, client.executor.begin()))
+    return value_or_raise(
+        await delete(client.executor, client.api, 1, client.executor.begin_call())
+    )
 
 
 @pytest.fixture

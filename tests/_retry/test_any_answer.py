@@ -33,10 +33,10 @@ WISHES: Final = [
     ),
 ]
 READERS: Final = [
-    serialization.restream,
-    serialization.restreams,
-    serialization.toggled,
-    serialization.deleted,
+    serialization.read_restream,
+    serialization.read_restreams,
+    serialization.read_toggled,
+    serialization.read_deleted,
 ]
 
 
@@ -138,9 +138,9 @@ def texts_of(failure: Failure) -> str:
     reason=st.text(),
     read=st.sampled_from(READERS),
 )
-@example(status=200, body=b"[" * 10**6, headers={}, reason="", read=serialization.restream)
-@example(status=500, body=b'{"a":' * 10**5, headers={}, reason="", read=serialization.restream)
-@example(status=200, body=b"9" * 10**6, headers={}, reason="", read=serialization.restream)
+@example(status=200, body=b"[" * 10**6, headers={}, reason="", read=serialization.read_restream)
+@example(status=500, body=b'{"a":' * 10**5, headers={}, reason="", read=serialization.read_restream)
+@example(status=200, body=b"9" * 10**6, headers={}, reason="", read=serialization.read_restream)
 @quick
 def test_any_bytes_are_a_value_or_one_of_our_errors(
     status: int,
@@ -153,7 +153,7 @@ def test_any_bytes_are_a_value_or_one_of_our_errors(
     result = judged(answer, read)
     if not isinstance(result, Failure):
         assert 200 <= status < 300
-        assert isinstance(result, Restream | list | bool) or read is serialization.toggled
+        assert isinstance(result, Restream | list | bool) or read is serialization.read_toggled
         return
     assert isinstance(result.error, RestreamError)
     assert len(str(result.error).splitlines()) == 1
@@ -173,7 +173,7 @@ def test_no_text_of_a_failure_holds_a_secret(
         defect=data.draw(st.one_of(st.just(""), world.texts)),
     )
     request = API.create(world.wish)
-    result = judged(answer, serialization.restream, request=request, secrets=(world.api_key,))
+    result = judged(answer, serialization.read_restream, request=request, secrets=(world.api_key,))
     assert isinstance(result, Failure)
     text = texts_of(result)
     assert not [form for form in world.unspeakable if form in text]
@@ -189,7 +189,7 @@ def test_no_text_of_a_lost_exchange_holds_a_secret(
 ) -> None:
     answer = NoResponse(detail=data.draw(world.texts), sent=sent, timed_out=timed_out)
     request = API.create(world.wish)
-    result = judged(answer, serialization.restream, request=request, secrets=(world.api_key,))
+    result = judged(answer, serialization.read_restream, request=request, secrets=(world.api_key,))
     assert isinstance(result, Failure)
     text = texts_of(result)
     assert not [form for form in world.unspeakable if form in text]
@@ -205,7 +205,7 @@ def test_a_key_that_the_answer_was_cut_off_in_is_not_shown(
     for length in range(4, len(spelled)):
         body = f"0 1 2 {spelled[:length]}".encode(encoding)
         answer = Response(status=500, body=body)
-        result = judged(answer, serialization.restream, request=API.create(wish))
+        result = judged(answer, serialization.read_restream, request=API.create(wish))
         assert isinstance(result, Failure)
         assert str(result.error).startswith("500 Internal Server Error (0 1 2 ***): ")
 
@@ -217,7 +217,7 @@ def test_a_key_at_the_edge_of_what_is_looked_at_is_not_shown() -> None:
     for length in range(5, len(key) + 1):
         body = b"<p>".ljust(4096 - length) + key
         result = judged(
-            Response(status=500, body=body), serialization.restream, request=API.create(wish)
+            Response(status=500, body=body), serialization.read_restream, request=API.create(wish)
         )
         assert isinstance(result, Failure)
         assert wish.stream_key[:4] not in str(result.error)
@@ -235,6 +235,8 @@ def test_foreign_secrets_in_a_list_answer_are_not_shown(data: st.DataObject) -> 
     body = body[: data.draw(st.integers(len(body) - 30, len(body)))]
     request: Request = API.list("v1")
     status = data.draw(st.sampled_from([200, 404, 500]))
-    result = judged(Response(status=status, body=body), serialization.restreams, request=request)
+    result = judged(
+        Response(status=status, body=body), serialization.read_restreams, request=request
+    )
     assert isinstance(result, Failure)
     assert "F0re1gn" not in texts_of(result)

@@ -20,9 +20,9 @@ class Bucket:
 
 def test_at_first_there_is_the_reserve() -> None:
     bucket = Bucket()
-    assert bucket.budget.left == 20
+    assert bucket.budget.available == 20
     assert bucket.spent() == 20
-    assert bucket.budget.left == 0
+    assert bucket.budget.available == 0
 
 
 def test_every_second_call_pays_for_a_retry() -> None:
@@ -30,7 +30,7 @@ def test_every_second_call_pays_for_a_retry() -> None:
     bucket.spent()
     for _ in range(9):
         bucket.budget.earn()
-    assert bucket.budget.left == 4
+    assert bucket.budget.available == 4
     assert bucket.spent() == 4
     bucket.budget.earn()
     assert bucket.spent() == 1, "the half of before is not lost"
@@ -40,9 +40,9 @@ def test_a_quiet_time_fills_the_reserve_up_and_no_more() -> None:
     bucket = Bucket()
     bucket.spent()
     bucket.now += 0.75
-    assert bucket.budget.left == 7
+    assert bucket.budget.available == 7
     bucket.now += 3600
-    assert bucket.budget.left == 20
+    assert bucket.budget.available == 20
     assert bucket.spent() == 20
 
 
@@ -57,7 +57,7 @@ def test_more_than_the_reserve_is_saved_up_from_calls_but_not_without_end() -> N
     bucket = Bucket()
     for _ in range(10_000):
         bucket.budget.earn()
-    assert bucket.budget.left == 200
+    assert bucket.budget.available == 200
     bucket.now += 3600
     assert bucket.spent() == 200
 
@@ -74,14 +74,14 @@ def test_no_more_is_given_back_than_may_be_saved_up() -> None:
     bucket = Bucket()
     for _ in range(1000):
         bucket.budget.refund()
-    assert bucket.budget.left == 200
+    assert bucket.budget.available == 200
 
 
 def test_what_costs_nothing_is_always_there() -> None:
     bucket = Bucket()
     bucket.spent()
     assert bucket.budget.spend(0.0)
-    assert bucket.budget.left == 0
+    assert bucket.budget.available == 0
 
 
 @pytest.mark.parametrize(("waiting", "seconds"), [(0, 0.1), (1, 0.1), (5, 0.5), (20, 2), (1000, 2)])
@@ -122,4 +122,4 @@ def test_retries_in_vain_never_exceed_their_share(
                 bucket.now += times
         most = SHARE * calls + RESERVE + TRICKLE * seconds
         assert retries <= most
-        assert bucket.budget.left <= min(MOST, most - retries)
+        assert bucket.budget.available <= min(MOST, most - retries)

@@ -53,7 +53,7 @@ def without_status_code() -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("status", "verdict", "kind"),
+    ("status", "classification", "kind"),
     [
         (300, REFUSED, ApiError),
         (301, REFUSED, ApiError),
@@ -96,7 +96,7 @@ def without_status_code() -> bytes:
     ],
 )
 def test_a_status_is_judged_whatever_the_body_is(
-    status: int, verdict: Classification, kind: type[ApiError]
+    status: int, classification: Classification, kind: type[ApiError]
 ) -> None:
     for body in (
         b"",
@@ -110,8 +110,8 @@ def test_a_status_is_judged_whatever_the_body_is(
         envelope(),
     ):
         failed = failure(Response(status=status, body=body))
-        assert failed.verdict is verdict
-        assert failed.final is (verdict is REFUSED)
+        assert failed.classification is classification
+        assert failed.final is (classification is REFUSED)
         assert type(failed.error) is kind
         assert isinstance(failed.error, ApiError)
         assert failed.error.status == status
@@ -125,26 +125,26 @@ def test_a_request_time_out_is_in_doubt_where_the_request_was_sent(reply: Respon
     request = API.create(new())
     request.sent = True
     failed = failure(reply, request=request)
-    assert (failed.verdict, type(failed.error)) == (IN_DOUBT, ApiError)
+    assert (failed.classification, type(failed.error)) == (IN_DOUBT, ApiError)
 
 
 def test_what_came_too_early_was_not_processed_though_it_was_sent() -> None:
     """RFC 8470, 5.2."""
     request = API.create(new())
     request.sent = True
-    assert failure(Response(status=425), request=request).verdict is NOT_DONE
+    assert failure(Response(status=425), request=request).classification is NOT_DONE
 
 
 def test_a_login_that_a_proxy_wants_is_told_from_one_of_the_service() -> None:
     failed = failure(Response(status=407))
-    assert (failed.verdict, type(failed.error), failed.final) == (REFUSED, ProxyError, True)
+    assert (failed.classification, type(failed.error), failed.final) == (REFUSED, ProxyError, True)
     assert str(failed.error).startswith(
         "the proxy asks for a user name and password (407 Proxy Authentication Required): POST "
     )
 
 
 @pytest.mark.parametrize(
-    ("inside", "verdict", "kind"),
+    ("inside", "classification", "kind"),
     [
         (400, REFUSED, BadRequestError),
         (401, REFUSED, UnauthorizedError),
@@ -160,11 +160,11 @@ def test_a_login_that_a_proxy_wants_is_told_from_one_of_the_service() -> None:
     ],
 )
 def test_a_denial_is_judged_by_the_status_code_inside(
-    inside: int, verdict: Classification, kind: type[ApiError]
+    inside: int, classification: Classification, kind: type[ApiError]
 ) -> None:
     for http in (200, 201, 400, 404, 429, 500, 503):
         failed = failure(Response(status=http, body=denial(statusCode=inside)))
-        assert (failed.verdict, type(failed.error)) == (verdict, kind)
+        assert (failed.classification, type(failed.error)) == (classification, kind)
         assert isinstance(failed.error, ApiError)
         assert failed.error.status == inside
 
@@ -190,7 +190,7 @@ def test_a_denial_is_judged_by_the_status_code_inside(
     ],
 )
 @pytest.mark.parametrize(
-    ("http", "verdict", "kind"),
+    ("http", "classification", "kind"),
     [
         (200, IN_DOUBT, ApiError),
         (201, IN_DOUBT, ApiError),
@@ -201,10 +201,10 @@ def test_a_denial_is_judged_by_the_status_code_inside(
     ],
 )
 def test_a_denial_without_a_usable_status_code_is_judged_by_that_of_http(
-    http: int, body: bytes, verdict: Classification, kind: type[ApiError]
+    http: int, body: bytes, classification: Classification, kind: type[ApiError]
 ) -> None:
     failed = failure(Response(status=http, body=body))
-    assert (failed.verdict, type(failed.error)) == (verdict, kind)
+    assert (failed.classification, type(failed.error)) == (classification, kind)
     assert isinstance(failed.error, ApiError)
     assert failed.error.status == http
 
@@ -212,7 +212,7 @@ def test_a_denial_without_a_usable_status_code_is_judged_by_that_of_http(
 @pytest.mark.parametrize("status", [200, 201])
 def test_success_brings_the_result(status: int) -> None:
     answer = Response(status=status, body=envelope(statusCode=status))
-    assert judged(answer, serialization.restream) == stored()
+    assert judged(answer, serialization.read_restream) == stored()
 
 
 @pytest.mark.parametrize(
@@ -226,21 +226,24 @@ def test_success_brings_the_result(status: int) -> None:
     ],
 )
 def test_success_is_success_whatever_stands_beside_it(body: bytes) -> None:
-    assert judged(Response(status=200, body=body), serialization.restream) == stored()
+    assert judged(Response(status=200, body=body), serialization.read_restream) == stored()
 
 
 def test_every_call_reads_its_own_result() -> None:
     both = Response(status=200, body=envelope([RESULT, RESULT]))
-    assert judged(both, serialization.restreams, request=API.list("v1")) == [stored(), stored()]
+    assert judged(both, serialization.read_restreams, request=API.list("v1")) == [
+        stored(),
+        stored(),
+    ]
     none = Response(status=200, body=envelope(None))
-    assert judged(none, serialization.restreams, request=API.list("v1")) == []
+    assert judged(none, serialization.read_restreams, request=API.list("v1")) == []
     off = Response(status=200, body=envelope({"id": "r", "status": False}))
-    assert judged(off, serialization.toggled, request=API.toggle("r")) == Toggled(
+    assert judged(off, serialization.read_toggled, request=API.toggle("r")) == Toggled(
         id="r", status=False
     )
     for done in (True, False):
         answer = Response(status=200, body=envelope(done))
-        assert judged(answer, serialization.deleted, request=API.delete(7)) is done
+        assert judged(answer, serialization.read_deleted, request=API.delete(7)) is done
 
 
 @pytest.mark.parametrize(
@@ -274,14 +277,14 @@ def test_every_call_reads_its_own_result() -> None:
 def test_a_success_that_cannot_be_read_is_in_doubt(body: bytes, problem: str) -> None:
     for status in (200, 201, 202, 204, 206, 299):
         failed = failure(Response(status=status, body=body))
-        assert failed.verdict is IN_DOUBT
+        assert failed.classification is IN_DOUBT
         assert type(failed.error) is MalformedResponseError
         assert failed.error.problem.startswith(problem)
         assert str(failed.error).startswith(f"the answer cannot be read ({problem}")
 
 
 @pytest.mark.parametrize(
-    ("status", "verdict", "kind"),
+    ("status", "classification", "kind"),
     [
         (200, IN_DOUBT, MalformedResponseError),
         (201, IN_DOUBT, MalformedResponseError),
@@ -291,12 +294,12 @@ def test_a_success_that_cannot_be_read_is_in_doubt(body: bytes, problem: str) ->
     ],
 )
 def test_of_an_answer_that_is_not_whole_only_the_status_counts(
-    status: int, verdict: Classification, kind: type[RestreamError]
+    status: int, classification: Classification, kind: type[RestreamError]
 ) -> None:
     # What arrived may look complete, and say the opposite.
     for body in (b"", envelope(), denial(statusCode=404)):
         failed = failure(Response(status=status, body=body, defect="it is larger than 9 bytes"))
-        assert (failed.verdict, type(failed.error)) == (verdict, kind)
+        assert (failed.classification, type(failed.error)) == (classification, kind)
 
 
 def test_a_success_that_is_not_whole_says_why() -> None:
@@ -305,7 +308,7 @@ def test_a_success_that_is_not_whole_says_why() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "verdict", "kind"),
+    ("answer", "classification", "kind"),
     [
         (NoResponse(detail="refused", sent=False), NOT_DONE, TransportError),
         (NoResponse(detail="reset", sent=True), IN_DOUBT, TransportError),
@@ -318,22 +321,22 @@ def test_a_success_that_is_not_whole_says_why() -> None:
     ],
 )
 def test_without_an_answer_it_counts_whether_the_request_was_sent(
-    answer: NoResponse, verdict: Classification, kind: type[TransportError]
+    answer: NoResponse, classification: Classification, kind: type[TransportError]
 ) -> None:
     failed = failure(answer)
-    assert (failed.verdict, type(failed.error)) == (verdict, kind)
+    assert (failed.classification, type(failed.error)) == (classification, kind)
     assert isinstance(failed.error, TransportError)
     assert (failed.error.detail, failed.error.sent) == (answer.detail, answer.sent)
     assert failed.retry_after is None
     assert str(failed.error).startswith(f"{answer.detail}: POST ")
 
 
-@pytest.mark.parametrize(("sent", "verdict"), [(True, IN_DOUBT), (False, NOT_DONE)])
+@pytest.mark.parametrize(("sent", "classification"), [(True, IN_DOUBT), (False, NOT_DONE)])
 def test_something_that_is_no_answer_in_http_is_one_that_cannot_be_read(
-    *, sent: bool, verdict: Classification
+    *, sent: bool, classification: Classification
 ) -> None:
     failed = failure(NoResponse(detail=f"it is no HTTP {API_KEY}", sent=sent, unreadable=True))
-    assert (failed.verdict, type(failed.error)) == (verdict, MalformedResponseError)
+    assert (failed.classification, type(failed.error)) == (classification, MalformedResponseError)
     assert str(failed.error).startswith("the answer cannot be read (it is no HTTP ***): POST ")
 
 
@@ -341,14 +344,18 @@ def test_a_certificate_that_is_not_trusted_is_final() -> None:
     failed = failure(
         NoResponse(detail=f"expired {API_KEY}", sent=False, untrusted=True, remedy="renew it")
     )
-    assert (failed.verdict, failed.final, type(failed.error)) == (REFUSED, True, CertificateError)
+    assert (failed.classification, failed.final, type(failed.error)) == (
+        REFUSED,
+        True,
+        CertificateError,
+    )
     assert str(failed.error).startswith("expired ***: POST ")
     assert str(failed.error).endswith("; renew it")
     assert failed.signal is None
 
 
 @pytest.mark.parametrize(
-    ("name", "verdict", "kind", "retry_after", "told"),
+    ("name", "classification", "kind", "retry_after", "told"),
     [
         ("varnish-503", IN_DOUBT, BackendFetchFailedError, 5.0, "503 Backend fetch failed"),
         ("nginx-502", IN_DOUBT, ApiError, None, "502 Bad Gateway"),
@@ -358,10 +365,14 @@ def test_a_certificate_that_is_not_trusted_is_final() -> None:
     ],
 )
 def test_the_pages_of_real_servers(
-    name: str, verdict: Classification, kind: type[ApiError], retry_after: float | None, told: str
+    name: str,
+    classification: Classification,
+    kind: type[ApiError],
+    retry_after: float | None,
+    told: str,
 ) -> None:
     failed = failure(sample(name))
-    assert (failed.verdict, type(failed.error)) == (verdict, kind)
+    assert (failed.classification, type(failed.error)) == (classification, kind)
     assert failed.retry_after == retry_after
     assert str(failed.error).startswith(told)
     assert "<" not in str(failed.error)

@@ -11,11 +11,11 @@ class Time:
 def test_it_comes_nearer_and_passes() -> None:
     time = Time()
     deadline = Deadline(lambda: time.now, 30)
-    assert deadline.left() == 30
+    assert deadline.remaining() == 30
     time.now += 20
-    assert deadline.left() == 10
+    assert deadline.remaining() == 10
     time.now += 20
-    assert deadline.left() == -10
+    assert deadline.remaining() == -10
 
 
 def test_an_ordinary_one_comes_nearer_in_an_outage_too() -> None:
@@ -23,7 +23,7 @@ def test_an_ordinary_one_comes_nearer_in_an_outage_too() -> None:
     deadline = Deadline(lambda: time.now, 30)
     time.now += 20
     time.held += 20
-    assert deadline.left() == 10
+    assert deadline.remaining() == 10
     assert not deadline.patient
 
 
@@ -31,11 +31,11 @@ def test_a_patient_one_moves_on_for_as_long_as_the_client_is_held() -> None:
     time = Time()
     deadline = Deadline(lambda: time.now, 30, lambda: time.held)
     assert deadline.patient
-    assert deadline.left() == 30, "outages of before do not count"
+    assert deadline.remaining() == 30, "outages of before do not count"
     time.now += 5
-    assert deadline.left() == 25
+    assert deadline.remaining() == 25
     time.now += 1000
     time.held += 1000
-    assert deadline.left() == 25
+    assert deadline.remaining() == 25
     time.now += 25
-    assert deadline.left() == 0
+    assert deadline.remaining() == 0

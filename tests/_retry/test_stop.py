@@ -33,7 +33,7 @@ async def begun(
     options = options if options is not None else CreateOptions()
     tasks = [
         asyncio.create_task(
-            client.creator.create(new, client.executor.begin_patiently(stop), options)
+            client.creator.create(new, client.executor.begin_patient_call(stop), options)
         )
         for new in wanted(count)
     ]
@@ -118,7 +118,7 @@ class TestNotSent:
             [error] = await ended(await begun(client, stop), stop)
             request = client.api.list("v1")
             listed = await client.executor.send_with_retries(
-                request, serialization.restreams, client.executor.begin(stop)
+                request, serialization.read_restreams, client.executor.begin_call(stop)
             )
             with pytest.raises(NotSentError, match="0 attempts"):
                 value_or_raise(listed)
@@ -145,7 +145,7 @@ class TestNotSent:
         async with client_of(service, ceiling=8, timeout=30) as client:
             others = await begun(client, Stop(), 8)
             waiting = asyncio.create_task(
-                client.creator.create(list(wanted(9))[8], client.executor.begin_patiently(stop))
+                client.creator.create(list(wanted(9))[8], client.executor.begin_patient_call(stop))
             )
             await asyncio.sleep(1)
             assert client.executor.limiter.waiting == 1
@@ -234,7 +234,7 @@ class TestSent:
             tasks = await begun(client, stop, 20)
             assert client.executor.limiter.state == "open"
             [*_, another] = wanted(21)
-            later = client.creator.create(another, client.executor.begin_patiently(stop))
+            later = client.creator.create(another, client.executor.begin_patient_call(stop))
             tasks.append(asyncio.create_task(later))
             await asyncio.sleep(0)
             sent = len(service.sent)
@@ -261,7 +261,7 @@ class TestSent:
             limiter = client.executor.limiter
             new = next(wanted(1))
             creating = asyncio.create_task(
-                client.creator.create(new, client.executor.begin_patiently(stop))
+                client.creator.create(new, client.executor.begin_patient_call(stop))
             )
             await asyncio.sleep(0.06)
             while limiter.try_acquire():
@@ -280,7 +280,7 @@ class TestSent:
         async with client_of(service) as client:
             stop.request()
             new = next(wanted(1))
-            deadline = client.executor.begin_patiently(stop)
+            deadline = client.executor.begin_patient_call(stop)
             end = await client.creator.create(new, deadline, CreateOptions(in_doubt=True))
             assert deadline.in_doubt, "whoever cancels it has to know"
         assert isinstance(end, CreateFailed)
@@ -301,7 +301,7 @@ class TestSent:
             assert client.executor.limiter.state == "open"
             stop.request()
             for _ in range(20):
-                await client.creator.create(next(wanted(1)), client.executor.begin(stop))
+                await client.creator.create(next(wanted(1)), client.executor.begin_call(stop))
             assert client.executor.limiter.try_acquire(), "as it has been time for long"
             client.executor.limiter.release()
 
@@ -311,7 +311,7 @@ class TestSent:
         service, stop = Service(sheds=1), Stop()
         async with client_of(service) as client:
             limiter = client.executor.limiter
-            deadline = client.executor.begin(stop)
+            deadline = client.executor.begin_call(stop)
             deleting = asyncio.create_task(delete(client.executor, client.api, 1, deadline))
             await asyncio.sleep(0.01)
             if then == "cannot connect":
@@ -333,7 +333,7 @@ class TestSent:
     async def test_a_deletion_in_doubt_is_not_called_unsent(self) -> None:
         service, stop = Service(hanging=True), Stop()
         async with client_of(service) as client:
-            deadline = client.executor.begin(stop)
+            deadline = client.executor.begin_call(stop)
             deleting = asyncio.create_task(delete(client.executor, client.api, 1, deadline))
             await asyncio.sleep(2.1)
             stop.request()

@@ -1,20 +1,20 @@
 import asyncio
 import time
 
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 
 
 def test_deadlines_are_measured_on_a_clock_that_nobody_can_set() -> None:
     before = time.monotonic()
-    assert before <= Timing().now() <= time.monotonic()
+    assert before <= Clock().now() <= time.monotonic()
 
 
 def test_dates_are_measured_on_the_clock_on_the_wall() -> None:
-    assert abs(Timing().wall_clock() - time.time()) < 60
+    assert abs(Clock().wall_clock() - time.time()) < 60
 
 
 def test_chances_are_spread_between_0_and_1() -> None:
-    chances = [Timing().random() for _ in range(200)]
+    chances = [Clock().random() for _ in range(200)]
     assert all(0 <= chance < 1 for chance in chances)
     assert min(chances) < 0.25
     assert max(chances) > 0.75
@@ -28,5 +28,5 @@ async def test_sleeping_lets_others_work() -> None:
 
     async with asyncio.TaskGroup() as group:
         group.create_task(work())
-        await Timing().sleep(0)
+        await Clock().sleep(0)
         assert worked == ["done"]

@@ -35,7 +35,7 @@ from tests.helpers.samples import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.helpers.fast_clock import Clock
+    from tests.helpers.fast_clock import FastClock
     from tests.helpers.raw_server import Step
 
 _CERTIFICATE: Final = Path(__file__).with_name("self_signed.pem")
@@ -254,14 +254,14 @@ def deaf_port() -> Iterator[int]:
 
 @pytest.mark.parametrize("call", CALLS)
 async def test_a_refused_connection_was_not_sent_so_everything_is_tried_again(
-    deaf_port: int, call: str, clock: Clock
+    deaf_port: int, call: str, clock: FastClock
 ) -> None:
     async with RestreamClient(
         base_url=f"http://127.0.0.1:{deaf_port}",
         project_id="p1",
         api_key=API_KEY,
         retry=RetryPolicy(attempts=3),
-        timing=clock.timing(),
+        clock=clock.as_clock(),
     ) as client:
         error = await failure_of(CALLS[call](client), TransportError)
         await assert_nothing_left(client)

@@ -12,10 +12,10 @@ import attrs
 import pytest
 
 from restream_async import NewRestream, RestreamClient
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from restream_async.sandbox import Fault, Faults, Sandbox
 from tests.helpers.cancellation_points import Suspensions
-from tests.helpers.fast_clock import Clock
+from tests.helpers.fast_clock import FastClock
 from tests.helpers.leak_checks import assert_nothing_left, client_of, settle
 from tests.helpers.raw_server import Peer, RawServer, Seen, then_close, then_hang
 from tests.helpers.samples import (
@@ -155,10 +155,10 @@ async def _never(_: float) -> None:
 async def _waiting(name: str) -> AsyncGenerator[tuple[RawServer, RestreamClient]]:
     """A client whose creations never end."""
     script, settings = WAITS[name]
-    timing = Timing(sleep=_never) if name == "for the time to retry" else Clock().timing()
+    clock = Clock(sleep=_never) if name == "for the time to retry" else FastClock().as_clock()
     async with (
         RawServer(**script) as server,
-        client_of(server, timing=timing, timeout=60.0, **settings) as client,
+        client_of(server, clock=clock, timeout=60.0, **settings) as client,
     ):
         yield server, client
 

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from restream_async import Created, Failed, NotSentError, OutcomeUnknownError
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from tests.helpers.client_calls import collect
 from tests.helpers.leak_checks import assert_nothing_left, client_of
 from tests.helpers.raw_server import TASK_NAME, RawServer, then_hang
@@ -219,7 +219,7 @@ class TestUnknown:
 
         async with (
             RawServer(post=INTERNAL_ERROR) as server,
-            client_of(server, timing=Timing(sleep=never)) as client,
+            client_of(server, clock=Clock(sleep=never)) as client,
         ):
             run = client.create_many(many(3))
             async with run:

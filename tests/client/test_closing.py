@@ -16,7 +16,7 @@ from restream_async import (
     InternalServerError,
     OutcomeUnknownError,
 )
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from tests.helpers.client_calls import CALLS, METHODS, collect, failure_of, outcomes_of
 from tests.helpers.leak_checks import assert_nothing_left, client_of
 from tests.helpers.raw_server import RawServer, then_hang
@@ -92,7 +92,7 @@ async def test_closing_during_a_request_ends_it_at_once(call: str) -> None:
     naps = Naps()
     async with (
         RawServer(post=hang, get=hang, put=hang, delete=hang) as server,
-        client_of(server, timing=Timing(sleep=naps.sleep)) as client,
+        client_of(server, clock=Clock(sleep=naps.sleep)) as client,
     ):
         task = asyncio.ensure_future(CALLS[call](client))
         await server.arrived()
@@ -111,7 +111,7 @@ async def test_what_was_in_doubt_before_the_closing_is_unknown(in_doubt: str) ->
     naps = Naps()
     async with (
         RawServer(post=INTERNAL_ERROR) as server,
-        client_of(server, timing=Timing(sleep=naps.sleep), in_doubt=in_doubt) as client,
+        client_of(server, clock=Clock(sleep=naps.sleep), in_doubt=in_doubt) as client,
     ):
         task = asyncio.create_task(client.create(new_restream()))
         await naps.asleep(1)
@@ -120,7 +120,7 @@ async def test_what_was_in_doubt_before_the_closing_is_unknown(in_doubt: str) ->
         error = await failure_of(task, OutcomeUnknownError)
 
     assert type(error.doubt) is InternalServerError
-    assert "looking for it failed too (the client is closed: GET" in str(error)
+    assert "checking whether it exists failed too (the client is closed: GET" in str(error)
     assert server.order == "POST"
 
 
@@ -254,7 +254,7 @@ class TestABulkRun:
         outcomes: list[Outcome] = []
         async with (
             RawServer(post=steps) as server,
-            client_of(server, max_in_flight=1, timing=Timing(sleep=naps.sleep)) as client,
+            client_of(server, max_in_flight=1, clock=Clock(sleep=naps.sleep)) as client,
         ):
             task = asyncio.create_task(closed_run(client, many(3), outcomes))
             await naps.asleep(2)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     import aioresponses
 
-    from tests.helpers.fast_clock import Clock
+    from tests.helpers.fast_clock import FastClock
 
 REFUSALS: Final = [
     ("400 Bad Request", BadRequestError),
@@ -157,7 +157,7 @@ async def test_429_did_nothing_so_everything_is_sent_again_without_a_look(call: 
     assert (error.status, error.attempts) == (429, 3)
 
 
-async def test_the_page_of_the_cache_is_a_backend_fetch_failed_error(clock: Clock) -> None:
+async def test_the_page_of_the_cache_is_a_backend_fetch_failed_error(clock: FastClock) -> None:
     async with (
         RawServer(post=[BACKEND_FETCH_FAILED, created()], get=BACKEND_FETCH_FAILED) as server,
         client_of(server, attempts=1) as client,
@@ -172,7 +172,7 @@ async def test_the_page_of_the_cache_is_a_backend_fetch_failed_error(clock: Cloc
     assert "retry after 5 s" in str(error)
 
 
-async def test_retry_after_is_waited_for_and_more(clock: Clock) -> None:
+async def test_retry_after_is_waited_for_and_more(clock: FastClock) -> None:
     async with (
         RawServer(post=[BACKEND_FETCH_FAILED, created()]) as server,
         client_of(server, clock=clock, in_doubt="resend") as client,

@@ -11,7 +11,7 @@ import pytest
 
 from restream_async import Created, RetryPolicy, TransportError
 from restream_async._http import request_body
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from tests.helpers.client_calls import CALLS, failure_of, outcomes_of
 from tests.helpers.leak_checks import client_of
 from tests.helpers.raw_server import RawServer, then_close
@@ -70,7 +70,7 @@ async def test_in_bulk_all_are_created_once(delay: float) -> None:
     async with (
         RawServer(post=service.create, get=service.list) as server,
         # On a clock of no time nobody waits for the end of what looks like an outage.
-        client_of(server, retry=short, timing=Timing()) as client,
+        client_of(server, retry=short, clock=Clock()) as client,
     ):
         outcomes = await asyncio.wait_for(outcomes_of(client, many(500)), 20)
 

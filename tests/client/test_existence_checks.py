@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from restream_async import AttemptTimeoutError, Failed, RetryPolicy
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
 from tests.helpers.leak_checks import client_of
 from tests.helpers.raw_server import RawServer, then_hang
@@ -20,7 +20,7 @@ async def test_checks_of_one_video_at_the_same_time_share_their_lists() -> None:
     # On a clock that stands still, no list is certain to be younger than a check.
     async with (
         Sandbox(latency=0.02) as sandbox,
-        client_of(sandbox, timing=Timing()) as client,
+        client_of(sandbox, clock=Clock()) as client,
     ):
         await asyncio.gather(*map(client.ensure, MANY))
 
@@ -70,7 +70,7 @@ async def test_a_check_that_waits_for_a_list_ends_with_its_own_deadline() -> Non
     assert server.order == "GET"
     errors = [end.error for end in ends if isinstance(end, Failed)]
     assert [type(error) for error in errors] == [AttemptTimeoutError] * 2
-    assert "another list of the video was under way" in str(errors[1])
+    assert "another list of the video was in progress" in str(errors[1])
 
 
 @pytest.mark.parametrize("status", ["404 Not Found", "405 Method Not Allowed", "501 Not Built"])

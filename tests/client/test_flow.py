@@ -16,11 +16,11 @@ from restream_async import (
     OutcomeUnknownError,
     RestreamClient,
 )
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from restream_async.sandbox import Faults, Sandbox
 from restream_async.stats import Stats
-from restream_async.testing import instant_timing
-from tests.helpers.fast_clock import Clock
+from restream_async.testing import instant_clock
+from tests.helpers.fast_clock import FastClock
 from tests.helpers.leak_checks import assert_nothing_left, client_of
 from tests.helpers.raw_server import RawServer, then_close, then_hang
 from tests.helpers.samples import BACKEND_FETCH_FAILED, created, many, new_restream
@@ -41,10 +41,9 @@ class FastForward:
     def __init__(self, times: float) -> None:
         self._times = times
 
-    @property
-    def timing(self) -> Timing:
+    def as_clock(self) -> Clock:
         loop = asyncio.get_running_loop()
-        return Timing(
+        return Clock(
             now=lambda: loop.time() * self._times,
             sleep=lambda seconds: asyncio.sleep(seconds / self._times),
             random=lambda: 0.5,
@@ -119,7 +118,7 @@ async def test_while_all_goes_well_it_stays_there() -> None:
 async def test_a_service_that_sheds_makes_it_smaller_also_for_the_next_run() -> None:
     async with (
         Sandbox(latency=0.02, capacity=2, faults=_PROMPT) as sandbox,
-        client_of(sandbox, timing=FastForward(5).timing) as client,
+        client_of(sandbox, clock=FastForward(5).as_clock()) as client,
     ):
         (await client.create_all(many(60))).raise_for_failures()
         limit, shed = client.stats().limit, sandbox.counts.shed
@@ -138,7 +137,7 @@ async def test_a_rate_limit_fails_nothing_and_is_known_to_the_next_run(header: s
     async with (
         Sandbox(rate_limit=300, burst=5, rate_limit_retry_after=header) as sandbox,
         client_of(
-            sandbox, timing=FastForward(30).timing, attempts=1, deadline=10, in_doubt="raise"
+            sandbox, clock=FastForward(30).as_clock(), attempts=1, deadline=10, in_doubt="raise"
         ) as client,
     ):
         report = await client.create_all(many(100))
@@ -160,7 +159,7 @@ async def test_a_service_that_answers_429_and_nothing_else_is_given_up() -> None
     server = RawServer(post=b"HTTP/1.1 429 Later\r\nContent-Length: 0\r\n\r\n")
     async with (
         server,
-        client_of(server, timing=FastForward(50).timing, attempts=1, patience=20) as client,
+        client_of(server, clock=FastForward(50).as_clock(), attempts=1, patience=20) as client,
     ):
         report = await client.create_all(many(50))
         # Else the limiter would wake up once more, at the end of its pause.
@@ -175,7 +174,7 @@ async def test_a_call_that_is_over_leaves_no_timer_for_the_pause_after_a_429() -
     server = RawServer(post=b"HTTP/1.1 429 Later\r\nContent-Length: 0\r\nRetry-After: 9\r\n\r\n")
     async with (
         server,
-        client_of(server, timing=FastForward(1).timing, attempts=1) as client,
+        client_of(server, clock=FastForward(1).as_clock(), attempts=1) as client,
     ):
         with pytest.raises(ApiError, match="429 Later"):
             await client.create(new_restream())
@@ -183,10 +182,10 @@ async def test_a_call_that_is_over_leaves_no_timer_for_the_pause_after_a_429() -
 
 
 async def test_a_run_is_held_while_the_service_is_gone_and_goes_on_when_it_is_back() -> None:
-    timing = FastForward(20).timing
+    clock = FastForward(20).as_clock()
     async with (
         Sandbox(faults=_PROMPT) as sandbox,
-        client_of(sandbox, timing=timing) as client,
+        client_of(sandbox, clock=clock) as client,
         client.create_many(many(200)) as run,
     ):
         sandbox.outage = True
@@ -207,7 +206,7 @@ async def test_a_run_is_held_while_the_service_is_gone_and_goes_on_when_it_is_ba
 async def test_when_patience_ends_what_is_left_fails_with_an_outage_error() -> None:
     async with (
         Sandbox(faults=_PROMPT) as sandbox,
-        client_of(sandbox, timing=FastForward(50).timing, patience=20) as client,
+        client_of(sandbox, clock=FastForward(50).as_clock(), patience=20) as client,
     ):
         sandbox.outage = True
         report = await client.create_all(many(100))
@@ -237,7 +236,7 @@ async def test_the_rest_of_an_endless_input_is_not_kept_waiting_either() -> None
 
     async with (
         Sandbox(faults=_PROMPT) as sandbox,
-        client_of(sandbox, timing=instant_timing(), patience=5) as client,
+        client_of(sandbox, clock=instant_clock(), patience=5) as client,
         client.create_many(endless()) as run,
     ):
         sandbox.outage = True
@@ -251,7 +250,7 @@ async def test_on_such_a_clock_a_run_that_is_held_comes_to_its_end_too() -> None
     """A timer that moves the clock by all of the patience at once is no quiet time."""
     cut = then_close(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")
     server = RawServer(post=cut, get=cut)
-    async with server, client_of(server, clock=Clock(chance=1.0), attempts=2) as client:
+    async with server, client_of(server, clock=FastClock(chance=1.0), attempts=2) as client:
         while client.stats().state != "open":
             await client.outcome(new_restream("first"))
         async with asyncio.timeout(10):
@@ -264,7 +263,7 @@ async def test_on_such_a_clock_a_run_that_is_held_comes_to_its_end_too() -> None
 async def test_a_single_creation_waits_within_its_own_deadline_only() -> None:
     async with (
         Sandbox(faults=_PROMPT) as sandbox,
-        client_of(sandbox, timing=FastForward(40).timing, deadline=4) as client,
+        client_of(sandbox, clock=FastForward(40).as_clock(), deadline=4) as client,
         client.create_many(many(100)) as run,
     ):
         sandbox.outage = True
@@ -301,7 +300,7 @@ async def test_one_failure_after_the_other_of_a_single_call_is_no_outage() -> No
 async def test_a_creation_that_waits_when_the_service_comes_back_is_done() -> None:
     async with (
         Sandbox(faults=_PROMPT) as sandbox,
-        client_of(sandbox, timing=FastForward(20).timing) as client,
+        client_of(sandbox, clock=FastForward(20).as_clock()) as client,
     ):
         sandbox.outage = True
         run = asyncio.create_task(client.create_all(many(50)))
@@ -316,7 +315,7 @@ async def test_a_creation_that_waits_when_the_service_comes_back_is_done() -> No
 async def test_undoing_is_held_too_beyond_the_deadline_of_one_call(tmp_path: Path) -> None:
     async with (
         Sandbox(faults=_PROMPT) as sandbox,
-        client_of(sandbox, timing=FastForward(20).timing, deadline=16) as client,
+        client_of(sandbox, clock=FastForward(20).as_clock(), deadline=16) as client,
     ):
         journal = tmp_path / "run.db"
         (await client.create_all(many(30), journal=journal)).raise_for_failures()
@@ -336,7 +335,7 @@ async def test_undoing_is_held_too_beyond_the_deadline_of_one_call(tmp_path: Pat
 async def test_closing_ends_what_is_held_at_once_and_does_not_speak_of_an_outage() -> None:
     async with (
         Sandbox(faults=_PROMPT) as sandbox,
-        client_of(sandbox, timing=FastForward(20).timing) as client,
+        client_of(sandbox, clock=FastForward(20).as_clock()) as client,
     ):
         sandbox.outage = True
         run = asyncio.create_task(client.create_all(many(50)))

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from restream_async import OutageError, OutcomeUnknownError, TransportError
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
 from tests.client.test_flow import FastForward, until
 from tests.helpers.leak_checks import client_of
@@ -87,7 +87,7 @@ async def test_a_port_that_is_closed_for_a_second_fails_none_of_a_run() -> None:
         Sandbox(latency=0.02) as sandbox,
         door_to(sandbox) as door,
         client_of(
-            sandbox, base_url=door.base_url, timing=Timing(), max_in_flight=16, attempts=2
+            sandbox, base_url=door.base_url, clock=Clock(), max_in_flight=16, attempts=2
         ) as client,
         asyncio.TaskGroup() as group,
     ):
@@ -104,7 +104,7 @@ async def test_nor_any_of_many_single_creations() -> None:
     async with (
         Sandbox(latency=0.005) as sandbox,
         door_to(sandbox) as door,
-        client_of(sandbox, base_url=door.base_url, timing=Timing()) as client,
+        client_of(sandbox, base_url=door.base_url, clock=Clock()) as client,
         asyncio.TaskGroup() as group,
     ):
         await door.close()
@@ -121,21 +121,21 @@ async def test_nor_any_of_many_single_creations() -> None:
 async def test_a_closed_port_is_told_within_seconds_and_given_up_after_half_a_minute(
     count: int,
 ) -> None:
-    timing = FastForward(20).timing
+    clock = FastForward(20).as_clock()
     async with (
         Sandbox() as sandbox,
         door_to(sandbox) as door,
-        client_of(sandbox, base_url=door.base_url, timing=timing) as client,
+        client_of(sandbox, base_url=door.base_url, clock=clock) as client,
     ):
         await door.close()
-        start = timing.now()
+        start = clock.now()
         running = asyncio.create_task(client.create_all(many(count)))
         await until(lambda: client.stats().state == "open")
-        assert timing.now() - start < 5
+        assert clock.now() - start < 5
         stats = client.stats()
         with pytest.raises(OutageError) as caught:
             await running
-        assert timing.now() - start < 30 + 10
+        assert clock.now() - start < 30 + 10
         # Its address was right after all, as the next one finds out that asks.
         await door.open()
         await asyncio.sleep(5 / 20)
@@ -151,14 +151,14 @@ async def test_a_closed_port_is_told_within_seconds_and_given_up_after_half_a_mi
 
 
 async def test_a_front_that_accepts_and_closes_was_reached_and_is_waited_for() -> None:
-    timing = FastForward(20).timing
+    clock = FastForward(20).as_clock()
     async with (
         RawServer(post=then_close(), get=then_close()) as server,
-        client_of(server, timing=timing, patience=40, max_in_flight=8) as client,
+        client_of(server, clock=clock, patience=40, max_in_flight=8) as client,
     ):
-        start = timing.now()
+        start = clock.now()
         report = await client.create_all(many(100))
-        assert timing.now() - start > 40
+        assert clock.now() - start > 40
         stats = client.stats()
         # Else the timer of the next probe is left.
         await client.close()

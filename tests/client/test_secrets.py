@@ -23,10 +23,10 @@ from restream_async import (
     RestreamError,
     RetryPolicy,
 )
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from tests.client.test_broken_connections import BROKEN
 from tests.helpers.client_calls import CALLS
-from tests.helpers.fast_clock import Clock
+from tests.helpers.fast_clock import FastClock
 from tests.helpers.leak_checks import settle
 from tests.helpers.raw_server import Peer, RawServer, Seen, then_close, then_hang, then_reset
 from tests.helpers.samples import (
@@ -171,7 +171,7 @@ async def _everything(shown: list[str]) -> None:
                 auth_scheme="Bearer",
                 timeout=0.02 if "hang" in name else 5.0,
                 retry=RetryPolicy(attempts=2),
-                timing=Clock().timing(),
+                clock=FastClock().as_clock(),
             ) as client,
         ):
             shown += [repr(client), str(client), repr(vars(client))]
@@ -213,7 +213,7 @@ async def _unreachable(shown: list[str]) -> None:
                 retry=RetryPolicy(base=0.001, cap=0.001),
                 # Many failures, slowly: that is an outage, which nobody need wait out here.
                 patience=0.1,
-                timing=Timing(),
+                clock=Clock(),
             ) as client:
                 for call in CALLS:
                     shown += await _end_of(client, call)

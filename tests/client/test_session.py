@@ -417,7 +417,7 @@ def test_a_wrong_setting_is_named(wrong: dict[str, Any]) -> None:
         ({"retry": 3}, "retry must be a RetryPolicy or None, not int"),
         ({"retry": RetryPolicy}, "retry must be a RetryPolicy or None, not type"),
         ({"session": object()}, "session must be an aiohttp.ClientSession or None, not object"),
-        ({"timing": 1.0}, "timing must be a Timing or None, not float"),
+        ({"clock": 1.0}, "clock must be a Clock or None, not float"),
         ({"allow_http": "no"}, "allow_http must be True or False"),
         ({"allow_http": None}, "allow_http must be True or False"),
         ({"trust_env": 1}, "trust_env must be True or False"),

@@ -18,10 +18,10 @@ from restream_async import (
     TransportError,
 )
 from restream_async._load.concurrency_limiter import ConcurrencyLimiter
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
 from tests.helpers.client_calls import CALLS, failure_of
-from tests.helpers.fast_clock import Clock
+from tests.helpers.fast_clock import FastClock
 from tests.helpers.leak_checks import assert_nothing_left, client_of
 from tests.helpers.raw_server import RawServer, drip, then_hang
 from tests.helpers.samples import (
@@ -165,7 +165,7 @@ async def test_waiting_for_a_place_is_not_counted_against_the_time_out() -> None
     assert sandbox.counts.max_in_flight == 1
 
 
-async def test_waiting_for_a_place_ends_at_the_deadline(clock: Clock) -> None:
+async def test_waiting_for_a_place_ends_at_the_deadline(clock: FastClock) -> None:
     """A place is free for the first attempt, but taken when the second one is due."""
     holders: list[asyncio.Task[object]] = []
 
@@ -211,7 +211,7 @@ async def test_a_place_that_does_not_come_in_time_was_not_sent(
 
 
 async def test_one_deadline_covers_all_attempts_and_sleeps() -> None:
-    clock = Clock(chance=1.0)
+    clock = FastClock(chance=1.0)
     policy = RetryPolicy(attempts=100, base=10.0, cap=10.0, deadline=35.0)
     async with (
         RawServer(get=INTERNAL_ERROR) as server,
@@ -225,7 +225,7 @@ async def test_one_deadline_covers_all_attempts_and_sleeps() -> None:
 
 
 async def test_no_sleep_begins_that_would_pass_the_deadline() -> None:
-    clock = Clock(chance=0.0)
+    clock = FastClock(chance=0.0)
     async with (
         RawServer(get=BACKEND_FETCH_FAILED) as server,
         client_of(server, clock=clock, deadline=4.0) as client,
@@ -251,7 +251,7 @@ async def test_the_last_attempt_is_cut_at_the_deadline() -> None:
 
 async def test_the_deadline_of_a_creation_covers_its_looks() -> None:
     policy = RetryPolicy(attempts=9, base=10.0, cap=10.0, deadline=25.0)
-    clock = Clock(chance=1.0)
+    clock = FastClock(chance=1.0)
     async with (
         RawServer(post=INTERNAL_ERROR, get=BACKEND_FETCH_FAILED) as server,
         client_of(server, clock=clock, retry=policy, in_doubt="raise") as client,
@@ -270,7 +270,7 @@ async def test_nothing_is_sent_when_a_look_took_all_the_time_there_was() -> None
     policy = RetryPolicy(base=0.001, deadline=0.1)
     async with (
         RawServer(post=post, get=[then_hang(), listed()]) as server,
-        client_of(server, timing=Timing(), retry=policy) as client,
+        client_of(server, clock=Clock(), retry=policy) as client,
     ):
         # A second connection lies in the pool: sending would take no time at all.
         await asyncio.gather(*map(client.create, many(2)))

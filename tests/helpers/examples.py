@@ -73,6 +73,6 @@ def judged(
 
 
 def failure(answer: Response | NoResponse, *, request: Request | None = None) -> Failure:
-    result = judged(answer, serialization.restream, request=request)
+    result = judged(answer, serialization.read_restream, request=request)
     assert isinstance(result, Failure)
     return result

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 async def _nothing() -> None: ...
 
 
-class Clock:
+class FastClock:
     """Time, sleep and chance. Every sleep is noted, and over at once.
 
     `meanwhile` is what happens in the world during a sleep.
@@ -37,10 +37,10 @@ class Clock:
         await asyncio.sleep(0)
         await self.meanwhile()
 
-    def timing(self) -> Timing:
-        return Timing(
+    def as_clock(self) -> Clock:
+        return Clock(
             now=self.now,
-            computing=lambda: 0.0,
+            cpu_time=lambda: 0.0,
             wall_clock=self.now,
             sleep=self.sleep,
             random=lambda: self.chance,

@@ -17,13 +17,14 @@ from restream_async._bulk.journal_adapter import Repeats
 from restream_async._bulk.run import BulkRun
 from restream_async._http import serialization
 from restream_async._http.messages import Api, NoResponse, Request, Response
-from restream_async._journal import Identity, Journal
+from restream_async._journal.entries import Identity
+from restream_async._journal.journal import Journal
 from restream_async._load.concurrency_limiter import ConcurrencyLimiter
 from restream_async._operations.create import Creator
 from restream_async._operations.existence import Key, key_of
 from restream_async._retry.executor import RequestExecutor
 from restream_async.settings import InDoubt
-from restream_async.testing import instant_timing
+from restream_async.testing import instant_clock
 
 IDENTITY = Identity(base_url="https://service.example", project_id="p1", api_key="api-key-0c3f9a1d")
 
@@ -72,7 +73,7 @@ _HAPPENS = {Fate.DONE, Fate.LOST_AFTER}
 class Backend:
     """Stores restreams, deletes them, lists them, and counts what it is asked."""
 
-    closed = ""
+    closed_reason = ""
 
     def __init__(self) -> None:
         self.stored: list[Restream] = []
@@ -93,7 +94,7 @@ class Backend:
     def add(self, wanted: NewRestream) -> Restream:
         """Have a restream that nobody here asked for."""
         fields = serialization.to_dict(wanted)
-        restream = serialization.restream({"id": next(self._numbers), **fields})
+        restream = serialization.read_restream({"id": next(self._numbers), **fields})
         self.stored.append(restream)
         return restream
 
@@ -207,21 +208,21 @@ def client_of(
     backend: Backend, *, in_doubt: InDoubt = "confirm", attempts: int = 3, limit: int = 8
 ) -> Client:
     """Return a client whose waits take no time; late commits come in the long ones."""
-    timing = instant_timing()
+    clock = instant_clock()
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
-        await timing.sleep(seconds)
+        await clock.sleep(seconds)
         if seconds >= SHORTEST_GRACE:
             backend.settle()
 
     api = Api(IDENTITY.project_id)
     caller = RequestExecutor(
-        exchange=backend,
-        limiter=ConcurrencyLimiter.adaptive(limit, 300.0, timing),
+        transport=backend,
+        limiter=ConcurrencyLimiter.adaptive(limit, 300.0, clock),
         policy=RetryPolicy(attempts=attempts, base=0.001),
-        timing=attrs.evolve(timing, sleep=sleep),
+        clock=attrs.evolve(clock, sleep=sleep),
         timeout=30.0,
         secrets=(IDENTITY.api_key,),
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from restream_async import NewRestream, Origin, Outcome, RestreamClient, RetryPolicy
 from restream_async._bulk.run import BulkRun
 from restream_async._operations.existence import Key, key_of
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from restream_async.models import Created
 from restream_async.sandbox import Fault, Faults, Sandbox
 from restream_async.settings import InDoubt
@@ -52,7 +52,7 @@ def client_of(
         retry=RetryPolicy(attempts=attempts, base=0.001),
         in_doubt=in_doubt,
         max_in_flight=max_in_flight,
-        timing=Timing(now=lambda: now, computing=lambda: 0.0, sleep=sleep),
+        clock=Clock(now=lambda: now, cpu_time=lambda: 0.0, sleep=sleep),
     )
 
 

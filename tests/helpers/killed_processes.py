@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from restream_async import Created, NewRestream, RestreamClient, RetryPolicy
-from restream_async._journal import Journal
-from restream_async._util.clock import Timing
+from restream_async._journal.journal import Journal
+from restream_async._util.clock import Clock
 from restream_async.errors import JournalError
 from tests.helpers.in_memory_service import IDENTITY, new
 
@@ -77,7 +77,7 @@ async def _create(say: "Connection[Any, Any]", address: Address, path: Path, num
         project_id=address.project_id,
         api_key=address.api_key,
         retry=RetryPolicy(attempts=6, base=0.1, cap=0.2),
-        timing=Timing(sleep=nap),
+        clock=Clock(sleep=nap),
     )
     async with client, client.create_many(wanted(number), journal=path) as run:
         async for outcome in run:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from restream_async import RestreamClient, RetryPolicy
-from tests.helpers.fast_clock import Clock
+from restream_async._util.clock import Clock
+from tests.helpers.fast_clock import FastClock
 from tests.helpers.raw_server import TASK_NAME
 from tests.helpers.samples import API_KEY
 
@@ -78,7 +79,7 @@ async def assert_nothing_left(client: RestreamClient) -> None:
 async def client_of(
     server: RawServer | Sandbox,
     *,
-    clock: Clock | None = None,
+    clock: FastClock | Clock | None = None,
     attempts: int = 5,
     deadline: float = 120.0,
     **settings: Any,  # noqa: ANN401 - of a client
@@ -89,7 +90,7 @@ async def client_of(
         "project_id": getattr(server, "project_id", "p1"),
         "api_key": getattr(server, "api_key", API_KEY),
         "retry": RetryPolicy(attempts=attempts, deadline=deadline),
-        "timing": (clock or Clock()).timing(),
+        "clock": clock if isinstance(clock, Clock) else (clock or FastClock()).as_clock(),
         "timeout": 5.0,
         **settings,
     }

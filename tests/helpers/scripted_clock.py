@@ -3,10 +3,10 @@
 import asyncio
 from itertools import chain, repeat
 
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 
 
-class Clockwork:
+class ScriptedClock:
     """A clock, a sleep that advances it, and chances as they were put in."""
 
     def __init__(self, *chances: float) -> None:
@@ -15,11 +15,10 @@ class Clockwork:
         self.slept: list[float] = []
         self._chances = chain(chances, repeat(1.0))
 
-    @property
-    def timing(self) -> Timing:
-        return Timing(
+    def as_clock(self) -> Clock:
+        return Clock(
             now=lambda: self.now,
-            computing=lambda: 0.0,
+            cpu_time=lambda: 0.0,
             wall_clock=lambda: self.now,
             sleep=self.sleep,
             random=lambda: next(self._chances),

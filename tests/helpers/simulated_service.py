@@ -19,7 +19,7 @@ from restream_async._retry.executor import RequestExecutor
 from restream_async.errors import Call
 from restream_async.settings import InDoubt
 from tests.helpers.simulated_rate_limit import TokenBucket
-from tests.helpers.simulated_time import now, timing
+from tests.helpers.simulated_time import now, simulated_clock
 
 SHED = Failure(
     Classification.IN_DOUBT,
@@ -53,7 +53,7 @@ class Service:
         unreachable: whether nobody even gets a connection.
         dropping: whether the network swallows what is sent to it, so that nobody ever connects.
         hanging: whether nobody gets an answer.
-        closed: why the client can send nothing any more.
+        closed_reason: why the client can send nothing any more.
         noise: share of the creations that get a 500.
         broken: share of the creations that get a 503, whatever the load.
         strange: share of the creations that get a 429, whatever the rate.
@@ -75,7 +75,7 @@ class Service:
     unreachable: bool = False
     dropping: bool = False
     hanging: bool = False
-    closed: str = ""
+    closed_reason: str = ""
     noise: float = 0.0
     broken: float = 0.0
     strange: float = 0.0
@@ -114,8 +114,8 @@ class Service:
     async def send(self, request: Request, timeout: float) -> Response | NoResponse:  # noqa: ASYNC109 - the protocol's
         self.sent.append((now(), request.method))
         request.sent = False
-        if self.closed:
-            return NoResponse(detail=self.closed, sent=False, closed=True)
+        if self.closed_reason:
+            return NoResponse(detail=self.closed_reason, sent=False, closed=True)
         if self.dropping:
             await asyncio.sleep(timeout)
             return NoResponse(detail="no connection", sent=False, timed_out=True)
@@ -230,14 +230,14 @@ async def client_of(
     timeout: float = 2.0,  # noqa: ASYNC109 - of an attempt, and only handed on
     in_doubt: InDoubt = "confirm",
 ) -> AsyncGenerator[Client]:
-    time = timing()
+    time = simulated_clock()
     api = Api("p1")
-    executor = RequestExecutor.over(
+    executor = RequestExecutor.adaptive(
         service,
         ceiling=ceiling,
         patience=patience,
         policy=RetryPolicy(attempts=attempts, deadline=deadline),
-        timing=time,
+        clock=time,
         timeout=timeout,
     )
     yield Client(executor=executor, creator=Creator(executor, api, in_doubt), api=api)

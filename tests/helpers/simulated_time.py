@@ -7,7 +7,7 @@ import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec
 
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 
 _P = ParamSpec("_P")
 
@@ -52,9 +52,9 @@ def now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def timing(seed: int = 1) -> Timing:
-    """Return what the library takes its time and chance from, in simulated time."""
+def simulated_clock(seed: int = 1) -> Clock:
+    """Return the library's clock in simulated time."""
     chance = random.Random(seed)  # noqa: S311 - jitter, not a secret
-    return Timing(
-        now=now, computing=lambda: 0.0, wall_clock=now, sleep=asyncio.sleep, random=chance.random
+    return Clock(
+        now=now, cpu_time=lambda: 0.0, wall_clock=now, sleep=asyncio.sleep, random=chance.random
     )

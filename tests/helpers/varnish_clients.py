@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from restream_async import NewRestream, RestreamClient, RetryPolicy
-from restream_async._util.clock import Timing
+from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
 from restream_async.settings import InDoubt
 
@@ -55,7 +55,7 @@ def client_of(
         api_key=API_KEY,
         retry=RetryPolicy(attempts=attempts),
         in_doubt=in_doubt,
-        timing=Timing(sleep=waits.sleep),
+        clock=Clock(sleep=waits.sleep),
     )
 
 

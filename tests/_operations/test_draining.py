@@ -1,0 +1,203 @@
+"""`drain`: no new calls, time for those under way, and then an end within seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from restream_async import (
+    ClientClosedError,
+    Created,
+    Failed,
+    NotSentError,
+    OutageError,
+    OutcomeUnknownError,
+    RestreamClient,
+)
+from restream_async._util.clock import Clock
+from restream_async.sandbox import Sandbox
+from tests.helpers.client_calls import CALLS, failure_of
+from tests.helpers.leak_checks import client_of
+from tests.helpers.raw_server import Peer, RawServer, Seen, then_hang
+from tests.helpers.samples import (
+    INTERNAL_ERROR,
+    answer,
+    as_asked,
+    created,
+    listed,
+    many,
+    new_restream,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Not done, and to be sent again; unlike a 429 it does not slow down the whole client.
+LATER: Final = answer(b"", "425 Too Early")
+
+
+async def never(_: float) -> None:
+    await asyncio.Event().wait()
+
+
+async def slow(peer: Peer, seen: Seen) -> None:
+    await asyncio.sleep(0.05)
+    await as_asked(peer, seen)
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_new_calls_are_refused(call: str) -> None:
+    async with RawServer() as server, client_of(server) as client:
+        await client.drain()
+        error = await failure_of(CALLS[call](client), ClientClosedError)
+    assert str(error).startswith("the client is draining: ")
+
+
+async def test_an_outcome_says_so_and_is_not_raised() -> None:
+    async with RawServer() as server, client_of(server) as client:
+        await client.drain()
+        outcome = await client.outcome(new_restream())
+    assert isinstance(outcome, Failed)
+    assert isinstance(outcome.error, ClientClosedError)
+    assert (outcome.attempts, outcome.error.sent) == (0, False)
+
+
+async def test_new_runs_are_refused(tmp_path: Path) -> None:
+    async with Sandbox() as sandbox, client_of(sandbox) as client:
+        await client.create_all(many(3), journal=tmp_path / "j")
+        undo = client.undo(tmp_path / "j")
+        async with undo:
+            await client.drain()
+            with pytest.raises(ClientClosedError, match="draining: DELETE"):
+                await undo.carry_out(lambda _: None)
+        with pytest.raises(ClientClosedError, match="draining: POST"):
+            await client.create_all(many(3), journal=tmp_path / "j")
+
+
+async def test_what_is_under_way_finishes() -> None:
+    async with RawServer(post=slow) as server, client_of(server, max_in_flight=2) as client:
+        tasks = [asyncio.create_task(client.create(new)) for new in many(6)]
+        await server.arrived()
+        await client.drain()
+        assert all(task.done() for task in tasks)
+        assert len(await asyncio.gather(*tasks)) == 6
+
+
+async def test_it_returns_at_once_where_nothing_is_under_way() -> None:
+    async with RawServer() as server, client_of(server) as client:
+        start = time.monotonic()
+        await client.drain()
+        await client.drain()
+        assert time.monotonic() - start < 1
+
+
+async def test_what_waits_when_the_time_is_over_ends_at_once() -> None:
+    """One for a retry after 425, one after 500, and one for a place."""
+    async with (
+        RawServer(post=[LATER, INTERNAL_ERROR], get=listed()) as server,
+        client_of(server, clock=Clock(sleep=never)) as client,
+    ):
+        tasks = [asyncio.create_task(client.outcome(new)) for new in many(2)]
+        await server.arrived(2)
+        await asyncio.sleep(0.02)
+        await asyncio.wait_for(client.drain(timeout=0.05), 4)
+        first, second = await asyncio.gather(*tasks)
+
+    assert isinstance(first, Failed)
+    assert isinstance(second, Failed)
+    assert NotSentError in {type(first.error), type(second.error)}
+    assert server.counts == {"POST": 2, "GET": 1}
+
+
+async def test_what_stays_on_the_wire_is_left_to_the_closing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("restream_async._operations.draining.GRACE", 0.05)
+    async with RawServer(post=then_hang()) as server, client_of(server) as client:
+        task = asyncio.create_task(client.create(new_restream()))
+        await server.arrived()
+        await client.drain(timeout=0.05)
+        assert not task.done()
+        await client.close()
+        await failure_of(task, OutcomeUnknownError)
+
+
+async def test_a_bulk_run_reads_no_further_and_finishes_what_it_has_read() -> None:
+    read: list[int] = []
+
+    def source() -> Any:  # noqa: ANN401 - a generator
+        for number in range(10_000):
+            read.append(number)
+            yield new_restream(f"v{number}")
+
+    async with (
+        RawServer(post=slow) as server,
+        client_of(server, max_in_flight=2) as client,
+        client.create_many(source()) as run,
+    ):
+        await server.arrived(10)
+        # The consumer is slow: it takes the outcomes only afterwards.
+        await client.drain()
+        outcomes = [outcome async for outcome in run]
+
+    assert sorted(outcome.index for outcome in outcomes) == read
+    assert all(isinstance(outcome, Created) for outcome in outcomes)
+    assert len(read) < 50
+
+
+async def test_a_bulk_run_whose_consumer_pauses_does_not_hold_it_up(tmp_path: Path) -> None:
+    async with (
+        Sandbox() as sandbox,
+        client_of(sandbox, max_in_flight=1) as client,
+        client.create_many(many(1000), journal=tmp_path / "j") as run,
+    ):
+        # Until the run waits for the consumer.
+        before = -1
+        while before != sandbox.counts.posts:
+            before = sandbox.counts.posts
+            await asyncio.sleep(0.05)
+        await asyncio.wait_for(client.drain(timeout=30), 5)
+        assert len([outcome async for outcome in run]) < 100
+
+
+async def test_a_bulk_run_and_an_undo_are_stopped_when_the_time_is_over(tmp_path: Path) -> None:
+    async with (
+        RawServer(post=[created(), LATER], delete=LATER) as server,
+        client_of(server, clock=Clock(sleep=never)) as client,
+    ):
+        await client.create_all([new_restream()], journal=tmp_path / "j")
+        told: list[Any] = []
+        async with (
+            client.undo(tmp_path / "j") as undo,
+            client.create_many(many(3, first=5)) as run,
+        ):
+            undoing = asyncio.create_task(undo.carry_out(told.append))
+            await server.arrived(1, "DELETE")
+            await server.arrived(2, "POST")
+            await asyncio.wait_for(client.drain(timeout=0.05), 4)
+            await undoing
+            outcomes = [outcome async for outcome in run]
+
+    assert [type(undone.error) for undone in told] == [NotSentError]
+    assert {type(o.error) for o in outcomes if isinstance(o, Failed)} == {NotSentError}
+    assert len(outcomes) == 3
+
+
+async def test_in_an_outage_nothing_is_waited_for() -> None:
+    async with RestreamClient(
+        base_url="http://127.0.0.1:1", project_id="p1", api_key="key"
+    ) as client:
+        calls = [asyncio.create_task(client.outcome(new)) for new in many(8)]
+        while client.stats().state == "closed":  # noqa: ASYNC110 - asked, not told
+            await asyncio.sleep(0.01)
+        began = time.monotonic()
+        await client.drain(timeout=60)
+        assert time.monotonic() - began < 2
+        ends = await asyncio.gather(*calls)
+    assert {type(end.error) for end in ends if isinstance(end, Failed)} <= {
+        NotSentError,
+        OutageError,
+    }
