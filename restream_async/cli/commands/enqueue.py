@@ -62,7 +62,7 @@ def enqueue(  # noqa: PLR0913 - one for each option
             nats=nats,
             console=console,
             quiet=quiet,
-            look_first=look_first,
+            check_first=look_first,
         )
         code = run_async(run.run(options, replicas))
     raise typer.Exit(code)

@@ -17,7 +17,9 @@ from restream_async.cli.options.connection import ConnectionOptions, client_for,
 from restream_async.cli.options.nats import NatsCliOptions, nats_options, worker_extra
 from restream_async.cli.options.shared import seconds, seconds_or_zero
 from restream_async.cli.output.console import console_on, result_console, say
-from restream_async.worker.handling import GRACE
+from restream_async.worker.asyncapi import document
+from restream_async.worker.handling import SHUTDOWN_TIMEOUT
+from restream_async.worker.settings import WorkerSettings
 from restream_async.worker.webhooks import Destination, read_destinations
 
 _PANEL: Final = "Worker"
@@ -65,7 +67,7 @@ def worker(  # noqa: PLR0913 - one for each option
             help="Time to finish messages at the end; the others go back to the stream.",
             rich_help_panel=_PANEL,
         ),
-    ] = GRACE,
+    ] = SHUTDOWN_TIMEOUT,
     destinations: Annotated[
         Path | None,
         typer.Option(
@@ -132,31 +134,26 @@ def worker(  # noqa: PLR0913 - one for each option
     options = nats.options()
     wanted = () if destinations is None else _read_destinations(destinations)
     with worker_extra():
-        from restream_async.worker.main import run_worker  # noqa: PLC0415 - needs the extra
+        from restream_async.worker.run import run_worker  # noqa: PLC0415 - needs the extra
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )
-    # At its end FastStream logs each of its slots.
-    logging.getLogger("restream_async.worker.broker").setLevel(logging.WARNING)
     say(console_on(sys.stderr), f"Processing {nats.stream} at {options.shown}; stop with Ctrl-C.")
     # Until the worker handles signals itself.
     _handle_signals(_exit)
+    settings = WorkerSettings(
+        subjects=nats.names,
+        concurrency=places,
+        global_concurrency=cap,
+        ack_wait=ack_wait,
+        replicas=replicas,
+        shutdown_timeout=grace,
+        destinations=wanted,
+        trust_stream=trust_stream,
+        error_text=describe,
+    )
     try:
-        run_async(
-            run_worker(
-                options,
-                names=nats.names,
-                client=client,
-                places=places,
-                in_flight=cap,
-                ack_wait=ack_wait,
-                replicas=replicas,
-                grace=grace,
-                destinations=wanted,
-                trust_stream=trust_stream,
-                told=describe,
-            )
-        )
+        run_async(run_worker(options, settings, client))
     except ConfigurationError as error:
         message = str(error)
     else:
@@ -193,7 +190,5 @@ def _read_destinations(path: Path) -> tuple[Destination, ...]:
 @nats_options
 def asyncapi(*, nats: NatsCliOptions) -> None:
     """Print the AsyncAPI document of the subjects: commands, outcomes, dead letters."""
-    with worker_extra():
-        from restream_async.worker.faststream_app import document  # noqa: PLC0415 - needs the extra
     with result_console() as console:
         console.print(document(nats.names), soft_wrap=True)

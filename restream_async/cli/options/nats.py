@@ -17,7 +17,7 @@ from restream_async.worker.subjects import FILE_VARIABLES, URL_VARIABLE, Subject
 if TYPE_CHECKING:
     from restream_async.worker.nats_options import NatsOptions
 
-_EXTRA: Final = frozenset({"faststream", "nats", "nkeys"})
+_EXTRA: Final = frozenset({"nats", "nkeys"})
 _PANEL: Final = "NATS"
 _DEFAULTS: Final = Subjects()
 
@@ -64,11 +64,11 @@ class NatsCliOptions:
     subject: Annotated[
         str,
         typer.Option(help="The subject of commands.", rich_help_panel=_PANEL),
-    ] = _DEFAULTS.subject
+    ] = _DEFAULTS.commands
     durable: Annotated[
         str,
         typer.Option(help="The durable consumer that all workers share.", rich_help_panel=_PANEL),
-    ] = _DEFAULTS.durable
+    ] = _DEFAULTS.consumer
     events: Annotated[
         str,
         typer.Option(help="The subject of platform events.", rich_help_panel=_PANEL),
@@ -87,8 +87,8 @@ class NatsCliOptions:
         """The names of streams, subjects and the consumer."""
         return Subjects(
             stream=self.stream,
-            subject=self.subject,
-            durable=self.durable,
+            commands=self.subject,
+            consumer=self.durable,
             events=self.events,
             outcomes=self.outcomes,
             dead=self.dead,
