@@ -1,4 +1,4 @@
-"""What the library says in words of Python arrives in words of the command line."""
+"""Library errors are shown in the words of the command line."""
 
 import asyncio
 import re
