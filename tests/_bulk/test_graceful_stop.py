@@ -262,7 +262,7 @@ class TestAnUndo:
             cuts.append(ending)
 
         monkeypatch.setattr("restream_async._bulk.graceful_stop.GRACE", 0.2)
-        monkeypatch.setattr("restream_async._bulk.graceful_stop.GracefulStop._cut", cut)
+        monkeypatch.setattr("restream_async._bulk.graceful_stop.GracefulStop._cancel_tasks", cut)
         async with Sandbox() as sandbox, client_of(sandbox) as client:
             await client.create_all(many(3), journal=tmp_path / "j")
             async with client.undo(tmp_path / "j") as undo:

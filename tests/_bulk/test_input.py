@@ -349,13 +349,13 @@ async def test_a_cancelled_reader_of_an_iterator_that_is_no_generator_is_told_of
 
 async def test_who_no_longer_waits_for_an_item_is_passed_over() -> None:
     arrived: list[bool] = []
-    reports = InputCallbacks(arrived=lambda: arrived.append(True), unsent=lambda _: None)
-    intake = InputReader(many(1), most=2, reports=reports)
-    waiting = asyncio.create_task(intake.arrival())
+    callbacks = InputCallbacks(on_ready=lambda: arrived.append(True), on_unsent=lambda _: None)
+    reader = InputReader(many(1), most_ahead=2, callbacks=callbacks)
+    waiting = asyncio.create_task(reader.wait_until_ready())
     await asyncio.sleep(0)
     waiting.cancel()
-    for work in intake.work:
+    for work in reader.tasks:
         await work()
     assert arrived == [True]
-    assert intake.take()[0] == 0
+    assert reader.take().index == 0
     await asyncio.wait([waiting])

@@ -123,7 +123,7 @@ class TestAKilledCheckOfWhatIsDone:
     @staticmethod
     async def killed(path: Path, *wanted: NewRestream) -> None:
         async with Journal(path, IDENTITY) as journal:
-            await JournalAdapter(journal, "existing", ensure=True).begin([*wanted, *wanted])
+            await JournalAdapter(journal, "existing", ensure=True).note_intents([*wanted, *wanted])
 
     @staticmethod
     def undo(client: Client, path: Path) -> Undo:

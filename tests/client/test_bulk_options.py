@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from restream_async import Created, InternalServerError, JournalError, Origin
-from restream_async._bulk.input import RecentItems
+from restream_async._bulk.repeats import RecentItems
 from restream_async.sandbox import Fault, Faults, Sandbox
 from tests._bulk.test_run import NO, by_video
 from tests.helpers.client_calls import outcomes_of
@@ -113,12 +113,12 @@ class TestRepeats:
     def test_the_latest_are_surely_known_again_and_the_oldest_are_let_go(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("restream_async._bulk.input.REMEMBERED", 10)
+        monkeypatch.setattr("restream_async._bulk.repeats.REMEMBERED", 10)
         items = many(25)
         recent = RecentItems()
-        assert not any(recent.knows(item) for item in items)
-        assert all(recent.knows(item) for item in items[-10:])
-        assert not recent.knows(items[0])
+        assert not any(recent.has(item) for item in items)
+        assert all(recent.has(item) for item in items[-10:])
+        assert not recent.has(items[0])
 
     async def test_the_same_again_can_be_created_again(self) -> None:
         async with Sandbox(latency=0.002) as sandbox, client_of(sandbox) as client:

@@ -19,7 +19,7 @@ from restream_async import (
     RestreamClient,
     RetryPolicy,
 )
-from restream_async._bulk.journal_adapter import Repeats
+from restream_async._bulk.repeats import Repeats
 from restream_async._journal.journal import Journal
 from restream_async.cli.connection import client_for
 from restream_async.cli.console import (
