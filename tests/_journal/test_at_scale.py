@@ -9,8 +9,7 @@ import pytest
 from restream_async import JournalError, NewRestream, Origin
 from restream_async._bulk.reconciliation import DoubtfulCreation, Reconciliation
 from restream_async._bulk.report import BulkReport
-from restream_async._journal.database import Database
-from restream_async._journal.entries import Batch
+from restream_async._journal.database import Batch, Database
 from tests.helpers.in_memory_service import Backend, Client, Fate, client_of, new
 from tests.helpers.journal_clients import origins
 
