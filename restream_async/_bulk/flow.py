@@ -148,7 +148,8 @@ class BulkFlow:
             self._apply_stop_rule(result)
             self._note_end(item, result)
             self._deliver(outcome_of(result, item.index, item.new), item.slot, result.doubt)
-            await self.reconciliation.limit_memory()
+            if result.doubt is not None:
+                await self.reconciliation.limit_memory()
 
     async def _finish(self) -> None:
         """Reconcile, in the last task, and wait until the journal is written."""

@@ -27,7 +27,7 @@ Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 """Makes the coroutine of a task."""
 
 
-@attrs.frozen
+@attrs.define
 class InputItem:
     """An item of the input.
 
