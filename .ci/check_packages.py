@@ -1,10 +1,15 @@
 """Check what the built wheel and sdist hold: `python check_packages.py WHEEL SDIST`."""
 
+import re
 import sys
 import tarfile
 import zipfile
 from email.parser import Parser
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+_CHAPTER: Final = re.compile(r"\]\(([\w/]+/README\.md)")
+"""A link from README.md to a chapter."""
 
 
 def check_wheel(path: str) -> list[str]:
@@ -31,9 +36,11 @@ def check_wheel(path: str) -> list[str]:
 def check_sdist(path: str) -> list[str]:
     """Return what is wrong with a source distribution."""
     with tarfile.open(path) as sdist:
-        tops = {PurePosixPath(name).parts[1] for name in sdist.getnames() if "/" in name}
+        names = {"/".join(PurePosixPath(name).parts[1:]) for name in sdist.getnames()}
+    tops = {name.partition("/")[0] for name in names}
     expected = {"restream_async", "tests", "pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE"}
-    return [f"the sdist has no {name}" for name in sorted(expected - tops)]
+    chapters = set(_CHAPTER.findall(Path("README.md").read_text("utf-8")))
+    return [f"the sdist has no {name}" for name in sorted((expected - tops) | (chapters - names))]
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
     python -m pip install -e '.[bench]' && python -m benchmarks
 
-Runs every suite, prints tables, and writes the figures, the plots and the READMEs' tables. The
-figures lie beside the plots, so that both can be made again without measuring (--redraw). `cost`
-needs valgrind and nginx, `size` needs nginx.
+Runs every suite, prints tables, and writes the figures, the plots and the tables in
+benchmarks/README.md. The figures lie beside the plots, so --redraw makes plots and tables again
+without measuring. `cost` needs valgrind and nginx, `size` needs nginx.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from benchmarks.suite import MissingProgramError, Suite
 
 _NAMES: Final = ("cost", "overload", "size", "fleet", "healthy")
 _PLOTS: Final = Path(__file__).parent / "plots"
-_ROOT: Final = Path(__file__).parents[1]
+_README: Final = Path(__file__).with_name("README.md")
 _BESIDE: Final = """\
 programs of their own, each with --help:
   python -m benchmarks.healthy         the suite `healthy` in simulated time only, for tuning
@@ -76,13 +76,12 @@ def _suites() -> Mapping[str, Suite]:
 
 
 def _redraw(suite: Suite, plots: Path) -> None:
-    """Make from the figures what they are shown by; a README shows those of this folder."""
+    """Make plots and table again from the figures; README.md shows those of `_PLOTS`."""
     figures = suite.read(plots)
     suite.draw(figures, plots)
     if plots.resolve() == _PLOTS:
-        path = _ROOT / suite.readme
-        readme = path.read_text("utf-8")
-        path.write_text(with_table(readme, suite.name, suite.summary(figures)), "utf-8")
+        readme = _README.read_text("utf-8")
+        _README.write_text(with_table(readme, suite.name, suite.summary(figures)), "utf-8")
 
 
 def _arguments() -> argparse.Namespace:

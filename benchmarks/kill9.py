@@ -101,7 +101,7 @@ async def _kill(count: int, kills: int, seed: int) -> int:
             posts, lists = sandbox.counts.posts, sandbox.counts.lists
     print(f"{killed} kills over {count:,} creations, in {time.perf_counter() - began:.0f} s:")
     print(f"  exactly once {once - twice:,}, twice {twice:,}, lost {count - once:,}")
-    print(f"  {posts:,} posts, {lists:,} looks")
+    print(f"  {posts:,} posts, {lists:,} existence checks")
     return int(bool(twice or once != count or killed < kills))
 
 

@@ -1,4 +1,4 @@
-"""The READMEs' tables of figures, each between two marks, so that no figure is copied by hand."""
+"""The tables of figures in README.md, each between two marks: no figure is copied by hand."""
 
 import re
 

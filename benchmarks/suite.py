@@ -33,9 +33,8 @@ class Suite:
         programs: what must be installed besides.
         measure: measures; it is told whether to be quick about it.
         text: says in tables what was measured.
-        summary: says in one table what the README shows of it.
+        summary: says in one table what README.md of this folder shows.
         draw: draws it into a folder.
-        readme: where the summary stands, from the root of the repository.
 
     """
 
@@ -46,7 +45,6 @@ class Suite:
     text: Callable[[Figures], str]
     summary: Callable[[Figures], str]
     draw: Callable[[Figures, Path], None]
-    readme: str = "README.md"
 
     def check(self) -> None:
         """See that all is there.

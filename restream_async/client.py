@@ -2,7 +2,6 @@
 
 import builtins
 import os
-from asyncio import get_running_loop
 from collections.abc import AsyncIterable, Iterable
 from types import TracebackType
 from typing import Self, TypeVar
@@ -16,7 +15,8 @@ from restream_async._bulk.run import BulkRun
 from restream_async._bulk.undo import Undo
 from restream_async._http.messages import Api, Request
 from restream_async._http.transport import Tls, Transport
-from restream_async._journal import Identity, Journal
+from restream_async._journal.entries import Identity
+from restream_async._journal.journal import Journal
 from restream_async._operations.create import Creator
 from restream_async._operations.create_options import (
     CHECK_FIRST,
@@ -160,7 +160,7 @@ class RestreamClient(HoldsKey):
             secrets=settings.secrets,
         )
         self._creator = Creator(self._executor, self._api, in_doubt)
-        self._under_way = CallsInProgress(self._executor, self._transport.loop)
+        self._calls_in_progress = CallsInProgress(self._executor, self._transport.loop)
 
     def __repr__(self) -> str:
         """Return where the client works, never its key."""
@@ -205,7 +205,7 @@ class RestreamClient(HoldsKey):
 
         """
         self._claim("drain")
-        await self._under_way.drain(timeout)
+        await self._calls_in_progress.drain(timeout)
 
     async def close(self) -> None:
         """Close the connections; a session that was handed in stays open.
@@ -278,10 +278,10 @@ class RestreamClient(HoldsKey):
     async def _create(
         self, new: NewRestream, options: CreateOptions = PLAIN
     ) -> CreateSucceeded | CreateFailed:
-        under_way = self._under_way
-        if under_way.open_in is not get_running_loop() and not under_way.accepts():
-            return CreateFailed(error=under_way.refusal(self._api.create(new).call), attempts=0)
-        with under_way as deadline:
+        calls = self._calls_in_progress
+        if not calls.accepts():
+            return CreateFailed(error=calls.refusal(self._api.create(new).call), attempts=0)
+        with calls as deadline:
             return await self._creator.create(new, deadline, options)
 
     async def list(self, video_id: str) -> builtins.list[Restream]:
@@ -323,14 +323,14 @@ class RestreamClient(HoldsKey):
             return value_or_raise(await delete(self._executor, self._api, restream_id, deadline))
 
     def _accepted(self, request: Request) -> CallsInProgress:
-        if not self._under_way.accepts():
-            raise self._under_way.refusal(request.call)
-        return self._under_way
+        if not self._calls_in_progress.accepts():
+            raise self._calls_in_progress.refusal(request.call)
+        return self._calls_in_progress
 
     def _claim(self, what: str) -> None:
         """Make sure that the running event loop is that of the client."""
-        if not self._under_way.at_home():
-            raise self._under_way.refusal(Call(what, "the client"))
+        if not self._calls_in_progress.in_own_loop():
+            raise self._calls_in_progress.refusal(Call(what, "the client"))
 
     def stats(self) -> Stats:
         """Return what this client is doing now."""
@@ -404,7 +404,7 @@ class RestreamClient(HoldsKey):
             repair=repair,
             ensure=ensure,
             repeats=repeats,
-            under_way=self._under_way,
+            calls=self._calls_in_progress,
         )
 
     async def create_all(
@@ -451,7 +451,7 @@ class RestreamClient(HoldsKey):
             self._api,
             self._journal(journal),
             include_found=include_found,
-            under_way=self._under_way,
+            calls=self._calls_in_progress,
         )
 
     def _journal(self, path: str | os.PathLike[str]) -> Journal:

@@ -99,7 +99,7 @@ class _UnderWay(CallsInProgress):
 class _Client(RestreamClient):
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - those of every client
         super().__init__(**options)
-        self._under_way = self._loops = _UnderWay(self._executor, self)
+        self._calls_in_progress = self._loops = _UnderWay(self._executor, self)
 
     def end(self) -> None:
         self._loops.end()

@@ -26,7 +26,7 @@ class Score:
         wrong_id: reported as created and stored, but under another id.
         twice_unsaid: stored twice or more, without a word of it.
         posts: creations that arrived at the service.
-        lists: looks that arrived at the service.
+        lists: existence checks that arrived at the service.
         faults: faults that struck.
         seconds: what the run took, one number for each run.
         errors: what was reported as not created, by name.

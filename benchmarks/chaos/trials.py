@@ -37,7 +37,7 @@ class Trial:
         return (
             f"Of the POSTs {_percent(sum(faults.before.values()))} fail before the effect, "
             f"{_percent(sum(faults.after.values()))} after it{late}; "
-            f"{_percent(sum(faults.listing.values()))} of the looks fail"
+            f"{_percent(sum(faults.listing.values()))} of the checks fail"
         )
 
 
@@ -58,7 +58,7 @@ _FAULTS: Final = Faults(
     # want of patience, only for what it makes of an answer.
     max_faults=2,
 )
-# As long as the wait before the first resend is at most: it comes after the look.
+# As long as the wait before the first resend is at most: it comes after the check.
 _LATE_FAULTS: Final = attrs.evolve(_FAULTS, late=0.03, late_by=0.2)
 
 MAIN: Final = Trial(

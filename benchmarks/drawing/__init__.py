@@ -1,1 +1,1 @@
-"""Plots for the README: bars and lines on one kind of page."""
+"""Plots for README.md: bars and lines on one kind of page."""

@@ -35,5 +35,4 @@ SUITE: Final = Suite(
     text=results.text,
     summary=results.summary,
     draw=plot.draw,
-    readme="benchmarks/README.md",
 )

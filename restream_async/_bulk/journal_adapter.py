@@ -5,7 +5,8 @@ from typing import Final, Literal, TypeAlias
 
 import attrs
 
-from restream_async._journal import BEGUN, DONE, Entry, Journal, State
+from restream_async._journal.entries import BEGUN, DONE, Entry, State
+from restream_async._journal.journal import Journal
 from restream_async._operations.create_options import PLAIN_WITH_SLOT, CreateOptions
 from restream_async._operations.create_result import CreateFailed, CreateSucceeded, Doubt
 from restream_async._operations.existence import key_of

@@ -201,7 +201,7 @@ class Reconciliation:
     def _leaves_open(self, case: DoubtfulCreation, restreams: list[Restream]) -> bool:
         """Say whether copies may be among restreams that are not shown in full."""
         known = {*case.doubt.others, *self._told.get(key_of(case.new), ())}
-        return self._existence.leaves_open(case.new, restreams, known)
+        return self._existence.may_hide_copies(case.new, restreams, known)
 
     async def _check(self, case: DoubtfulCreation, restreams: list[Restream]) -> Duplicate | None:
         told = self._told.get(key_of(case.new), set()) - {case.kept}

@@ -16,6 +16,7 @@ from typing import Any, Final, Self, TypeVar, cast
 
 import attrs
 
+from restream_async._bulk.graceful_stop import GracefulStop, cut_short
 from restream_async._bulk.input import InputCallbacks, InputItem, InputReader, RecentItems, Work
 from restream_async._bulk.journal_adapter import JournalAdapter, JournalSlot, Repeats
 from restream_async._bulk.prefetch import PrefetchCallbacks, PrefetchedInput
@@ -29,7 +30,7 @@ from restream_async._bulk.report import (
 )
 from restream_async._bulk.stop_rule import StopRule
 from restream_async._http.messages import Api
-from restream_async._journal import Journal
+from restream_async._journal.journal import Journal
 from restream_async._load.concurrency_limiter import GivenUpError
 from restream_async._operations.create import Creator
 from restream_async._operations.create_options import CreateOptions
@@ -39,7 +40,7 @@ from restream_async._operations.create_result import (
     Doubt,
     outcome_of,
 )
-from restream_async._operations.draining import CallsInProgress, GracefulStop, cut_short
+from restream_async._operations.draining import CallsInProgress
 from restream_async._retry.executor import RequestExecutor
 from restream_async._util.tasks import cancelled_by_others
 from restream_async.errors import JournalError, OutcomeUnknownError, TransportError
@@ -96,7 +97,7 @@ class BulkRun:
         repair: bool = False,
         ensure: bool = False,
         repeats: Repeats = "existing",
-        under_way: CallsInProgress | None = None,
+        calls: CallsInProgress | None = None,
     ) -> None:
         """Prepare a run; nothing is read or sent before the block is entered."""
         self._executor = executor
@@ -111,7 +112,7 @@ class BulkRun:
             JournalAdapter(journal, repeats, ensure=ensure) if journal is not None else None
         )
         self._intake = self._intake_of(requests)
-        self._under_way = under_way if under_way is not None else CallsInProgress(executor)
+        self._calls = calls if calls is not None else CallsInProgress(executor)
         self._tasks: set[asyncio.Task[None]] = set()
         self._ending = GracefulStop(self._tasks)
         self._aftercare = Reconciliation(
@@ -152,8 +153,8 @@ class BulkRun:
             raise RuntimeError("a bulk run can be entered once; call create_many again")
         self._entered = True
         async with AsyncExitStack() as stack:
-            self._under_way.add(self, self._api.restreams_call("POST"))
-            stack.callback(self._under_way.discard, self)
+            self._calls.add(self, self._api.restreams_call("POST"))
+            stack.callback(self._calls.discard, self)
             if self._journal is not None:
                 await stack.enter_async_context(self._journal)
             if self.before_reading is not None:
@@ -310,7 +311,7 @@ class BulkRun:
             self.stop()
         if not (self._tasks or self._over):
             if self._finished:
-                self._under_way.discard(self)
+                self._calls.discard(self)
             else:
                 self._finished = True
                 self._start(self._finish)

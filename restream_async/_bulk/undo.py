@@ -8,10 +8,12 @@ from typing import Final, Self, TypeAlias
 
 import attrs
 
+from restream_async._bulk.graceful_stop import GracefulStop, cut_short
 from restream_async._http.messages import Api
-from restream_async._journal import Journal, State
+from restream_async._journal.entries import State
+from restream_async._journal.journal import Journal
 from restream_async._operations.delete import delete
-from restream_async._operations.draining import CallsInProgress, GracefulStop, cut_short
+from restream_async._operations.draining import CallsInProgress
 from restream_async._retry.classification import Failure
 from restream_async._retry.deadline import Deadline
 from restream_async._retry.executor import RequestExecutor
@@ -63,14 +65,14 @@ class Undo:
         journal: Journal,
         *,
         include_found: bool = False,
-        under_way: CallsInProgress | None = None,
+        calls: CallsInProgress | None = None,
     ) -> None:
         """Prepare; nothing is opened or deleted before the block is entered."""
         self._executor = executor
         self._api = api
         self._journal = journal
         self._states = _TAKEN_BACK_TOO if include_found else _TAKEN_BACK
-        self._under_way = under_way if under_way is not None else CallsInProgress(executor)
+        self._calls = calls if calls is not None else CallsInProgress(executor)
         self._ended = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._ending = GracefulStop(self._tasks)
@@ -144,12 +146,12 @@ class Undo:
             RuntimeError: somebody else cancelled tasks of this work.
 
         """
-        self._under_way.add(self, self._api.restreams_call("DELETE"))
+        self._calls.add(self, self._api.restreams_call("DELETE"))
         try:
             await self._carry_out(heed)
         finally:
             self._ending.finish()
-            self._under_way.discard(self)
+            self._calls.discard(self)
         await self._journal.flush()
 
     async def _carry_out(self, heed: Callable[[Undone], object]) -> None:

@@ -1,12 +1,12 @@
-"""How many requests a service can take at once, learned from its answers. Pure arithmetic.
+"""The adaptive limit: how many requests a service can take at once, learned from its answers.
 
-The limit starts at its ceiling (up to 64), as most services have room, and is lowered only where
-that helps. **A step down is an experiment**: half of the limit, for about one round of answers.
+The limit starts at its ceiling (up to 64), as most services have room, and is lowered only if that
+helps. **A step down is an experiment**: half of the limit, for about one round of answers.
 
 - If latency falls with the limit, the requests waited for each other, and the throughput is the
   same (Little's law). The limit stays lower, and the next experiment follows soon.
-- If it does not, its cause is not this client. The whole limit comes back at once, today's latency
-  is the new normal, and the next experiment has to wait.
+- If latency does not fall, this client is not the cause. The whole limit comes back at once,
+  today's latency is the new normal, and the next experiment has to wait.
 
 Besides:
 
@@ -14,11 +14,10 @@ Besides:
   that refuses what it has no room for. The second refusal of each later wave takes a quarter, so
   that clients that share a service get similar shares (AIMD, as in TCP). Errors that have nothing
   to do with load are forgiven (`error_allowance`).
-- The limit grows by one slot at a time, more rarely after each refusal, and faster after several
-  growths that went well. It does not grow while latency is above normal.
-- Answers that take seconds are taken for queueing, unless a few requests at a time take as long:
-  a client that joins a crowd cannot know what the service takes without it. The first few answers
-  are enough for that: a whole round would take as long again, and the queue would stay.
+- The limit grows again (`limit_growth`), but not while latency is above normal.
+- Answers that take seconds count as queueing, unless a few requests at a time take as long. A
+  client that joins many others cannot know how quick the service is without them. The first few
+  answers decide: during a whole round the client would refill the queue.
 
 The idea of comparing with a shorter queue is that of TCP BBR and of Envoy's and Netflix's adaptive
 concurrency. Unlike these, nothing is lowered before there is a reason, as in botocore's adaptive
@@ -29,7 +28,7 @@ the scenes of `benchmarks/healthy` and `benchmarks/overload`, and in a fleet of 
 start one by one. Other rules were changed after some of them, so they tell a direction, not a
 figure of today.
 
-Nothing here knows a clock: moments are handed in.
+Moments are handed in: this module knows no clock.
 """
 
 import enum
@@ -42,6 +41,7 @@ import attrs
 
 from restream_async._load.error_allowance import ErrorAllowance
 from restream_async._load.latencies import Latencies
+from restream_async._load.limit_growth import LimitGrowth
 
 START: Final = 64
 """The limit at first, where the ceiling allows it."""
@@ -55,30 +55,26 @@ _QUEUED: Final = 0.5
 # Half: heavy tails cost 6 % instead of 4. Twice: a queue with random latencies costs 10 % more.
 _PRECISION: Final = 0.15
 _MOST_LATENCIES: Final = 64
-# Two rounds in a row so much slower than normal are a reason. log(1.22): heavy tails cost 6 %, a
-# halved capacity 6 %. log(2.25): slower services cost nothing, but a queue of less is never found.
+# Two rounds in a row that are slower than normal by this factor are a reason for an experiment.
+# log(1.22): heavy tails cost 6 %, a halved capacity 6 %. log(2.25): slower services cost nothing,
+# but a queue of less is never found.
 _SLOWER: Final = math.log(1.5)
-# Seconds (logarithm); quicker answers are no reason: a shorter queue would gain nothing.
+# Seconds (logarithm). Quicker answers are no reason: a shorter queue would gain nothing.
 _QUICK: Final = math.log(0.02)
 # Rounds between two experiments that changed nothing, at first and in the end. Half: a slow drift
 # costs 10 % at worst instead of 7.
 _PAUSE: Final = 12
 _LONGEST_PAUSE: Final = 96
-# Rounds until the next experiment after one that helped, and twice as many after each that did not.
+# Rounds until the next experiment after one that helped; twice as many after each that did not.
 _SOON: Final = 8
 _RAREST: Final = 1024
 # What the second refusal of a wave takes. 0.2: a fleet is less fair (0.46 instead of 0.55). 0.35: a
 # halved capacity costs 4 % more posts instead of 1.
 _YIELD: Final = 0.25
-# Rounds between two growths, at the most. Half: a service for 2 requests gets 7 % more posts.
-# Twice: 2 % fewer.
-_LONGEST_WAIT: Final = 16
-# Growths in a row that went well, after which steps double, up to a share of the limit.
-_CONFIRMED: Final = 4
-_STRIDE: Final = 0.25
-# A latency up to which the limit may grow. log(1.57): a halved capacity costs 10 %.
+# A latency above normal up to which the limit may grow. log(1.57): a halved capacity costs 10 %.
 _LITTLE_SLOWER: Final = math.log(1.25)
-# Seconds that answers may take without a reason, and how few requests prove that they always do.
+# Seconds from which answers count as queueing, and the number of requests in flight at which they
+# count as the usual latency.
 # Half: in a fleet that queues a few take as long, so latency is 9 times the idle one. Twice: 4.0,
 # now 3.1.
 _LONGEST: Final = 2.0
@@ -87,9 +83,9 @@ _FEW: Final = 8
 # request than the second say nothing.
 _LEAST_ROUND: Final = 8
 _LEAST_LATENCIES: Final = 5
-# A share of the time spent computing from which on latencies tell of this client.
+# The share of CPU time from which latencies are those of this client, not of the service.
 _SATURATED: Final = 0.8
-# Seconds; an answer takes at least so long, even if the clock did not move.
+# Seconds. The least latency of an answer, as the clock may not have moved.
 _SHORTEST: Final = 1e-6
 
 
@@ -99,22 +95,22 @@ class Signal(enum.Enum):
     GOOD = "good"
     """An answer, whatever it says: the service had time for it."""
     SHED = "shed"
-    """503, 504, a time-out: it had not."""
+    """503, 504, a timeout: the service had no time for it."""
     LIMITED = "limited"
-    """429: too many in a time, however many at once."""
+    """429: too many requests in some time."""
 
 
-# A member of an enum costs as much to look up as a call does, in Python 3.11.
+# Looked up once: in Python 3.11 a member of an enum costs as much as a call.
 _SHED: Final = Signal.SHED
 
 
 @attrs.define(kw_only=True)
 class _Experiment:
-    """Half of the limit for a while.
+    """Half of the limit, for about one round of answers.
 
     Attributes:
-        limit: the whole of it.
-        kind: of request, whose latencies are compared.
+        limit: the whole limit.
+        kind: of the requests whose latencies are compared.
         base: latencies at the whole limit.
         found: latencies at half of it.
 
@@ -132,7 +128,7 @@ class _Experiment:
 
     @property
     def is_over(self) -> bool:
-        """Whether there are answers enough to judge by."""
+        """Whether there are enough answers for a decision."""
         most = max(_MOST_LATENCIES, 2 * self.limit)
         return self.error <= _PRECISION or self.found.count >= most
 
@@ -147,7 +143,7 @@ class AdaptiveLimit:
 
         Args:
             ceiling: how many requests may ever be in flight.
-            computing: seconds that this thread has spent computing so far.
+            computing: CPU seconds of this thread so far.
             start: how many may be in flight at first, if the ceiling is not lower.
 
         """
@@ -155,7 +151,7 @@ class AdaptiveLimit:
         self._computed_at = (0.0, 0.0)
         self._ceiling = float(ceiling)
         self._limit = min(float(start), self._ceiling)
-        # Requests sent up to this moment belong to an earlier limit.
+        # Requests that were sent until this moment belong to an earlier limit.
         self._changed_at = -math.inf
         self._answers = 0
         self._allowance = ErrorAllowance(self._ceiling)
@@ -167,29 +163,18 @@ class AdaptiveLimit:
         # the last one, with their moments.
         self._full_at = 0
         self._began = self._began_before = (math.inf, 0)
-        # Growth: the answer since which nothing was refused, how many rounds to wait, by how much
-        # to grow, up to where in leaps, how many growths were not refused, whether the latest one
-        # may still be, and the limit and mean latency before it.
-        self._clean_since = 0
-        self._wait = 1
-        self._step = math.inf
-        self._goal: float = math.inf
-        self._confirmed = _CONFIRMED
-        self._grew = False
-        self._grown_at = self._errors_since_growth = 0
-        self._grown_from: tuple[float, float] | None = None
-        self._may_grow = True
+        self._growth = LimitGrowth()
         # Latencies of this round, by the kind of request, and of the last round.
         self._round: defaultdict[str, list[float]] = defaultdict(list)
         self._last: tuple[str, Latencies] | None = None
         # By the kind of request: today's usual latency, and the least ever seen (logarithms).
         self._normal: dict[str, float] = {}
         self._least: dict[str, float] = {}
-        # The seconds that need no reason, and the limit before longer ones.
-        self._bearable = _LONGEST
-        self._bearable_limit = 0.0
-        # Experiments: the one that is on, rounds so far, slow ones in a row, and from which rounds
-        # on there may be one because of latency, and one without a reason.
+        # The seconds from which answers count as queueing, and the limit before such answers.
+        self._long_seconds = _LONGEST
+        self._limit_before_long = 0.0
+        # The running experiment; rounds so far, and slow ones in a row; the rounds from which an
+        # experiment may begin because of latency, and without a reason.
         self._experiment: _Experiment | None = None
         self._rounds = 0
         self._slow_rounds = 0
@@ -209,12 +194,12 @@ class AdaptiveLimit:
         return int(self._ceiling)
 
     def recently(self) -> tuple[float, int]:
-        """Return a moment not long ago, infinite if there is none, and the answers since."""
+        """Return a recent moment, infinite if there is none, and the number of answers since."""
         since, answers = self._began_before
         return since, self._answers - answers
 
     def idle_latency(self, kind: str) -> float | None:
-        """Return the seconds that answers took when they took least, if it is known."""
+        """Return the least seconds that answers took, if they are known."""
         least = self._least.get(kind)
         return None if least is None else math.exp(least)
 
@@ -227,7 +212,7 @@ class AdaptiveLimit:
             signal: what it says about the load.
             started: when its request was sent, in seconds on a clock that never goes back.
             latency: seconds that it took.
-            in_flight: how many requests there were, this one included, when it came.
+            in_flight: how many requests were in flight when it came, this one included.
             kind: of the request; empty if its latency says nothing, as that of an error.
 
         """
@@ -238,7 +223,7 @@ class AdaptiveLimit:
         if signal is _SHED:
             self._refused(started, started + latency)
             return self._limit != limit
-        if limit < self._ceiling and answers - self._clean_since >= limit * self._wait:
+        if limit < self._ceiling and self._growth.is_due(limit, answers):
             self._grow(started + latency)
         if kind and started > self._changed_at:
             latencies = self._round[kind]
@@ -246,24 +231,23 @@ class AdaptiveLimit:
             count = len(latencies)
             if count > limit - 1.0 and count >= _LEAST_ROUND:
                 self._end_round(started + latency)
-            elif count == _LEAST_ROUND and latency > self._bearable:
-                self._bear_early(kind, Latencies(latencies), started + latency)
+            elif count == _LEAST_ROUND and latency > self._long_seconds:
+                self._lower_long_answers_early(kind, Latencies(latencies), started + latency)
         return self._limit != limit
 
     def restart(self) -> None:
-        """Begin with one request after an outage, and go back to the old limit in leaps."""
+        """Begin with one request after an outage, and return to the old limit in leaps."""
         experiment = self._experiment
         goal = self._limit if experiment is None else experiment.limit
-        if self._goal < math.inf:
-            # On the way back from an earlier outage.
-            goal = max(goal, self._goal)
+        if self._growth.goal < math.inf:
+            # The limit has not recovered from an earlier outage.
+            goal = max(goal, self._growth.goal)
         self._limit = 1.0
         self._round.clear()
         self._allowance.forget()
         self._experiment = None
-        self._stop_growing()
-        self._goal, self._step, self._confirmed, self._wait = goal, math.inf, _CONFIRMED, 1
-        self._may_grow = True
+        self._growth.stop(self._answers)
+        self._growth.restart(goal)
 
     def _set(self, limit: float, now: float) -> None:
         self._allowance.forget()
@@ -273,7 +257,7 @@ class AdaptiveLimit:
         self._limit = max(1.0, min(self._ceiling, limit))
         self._changed_at = now
         self._round.clear()
-        self._clean_since = self._answers
+        self._growth.clean_since = self._answers
 
     # Refusals.
 
@@ -282,84 +266,51 @@ class AdaptiveLimit:
         other = allowance.add(self._answers, self._limit, started, now)
         if other is not None:
             self._end_experiment()
-            self._stop_growing()
+            self._growth.stop(self._answers)
             self._move(other, now)
             return
-        grew = self._has_grown_too_far()
-        # After a growth, refusals are most likely due to that.
+        # After a growth, that is the most likely cause of a refusal.
+        grew = self._limit < self._ceiling and self._growth.is_refused(
+            self._limit, self._answers, allowance.after_growth
+        )
         if not grew and allowance.forgives(started):
-            if allowance.is_short and self._limit >= self._goal:
-                self._clean_since = self._answers
+            if allowance.is_short and self._limit >= self._growth.goal:
+                self._growth.clean_since = self._answers
             return
         cut = 1.0
         if started > self._wave_began:
             self._wave_began, self._in_wave = now, 0
-            self._wait_longer()
+            self._growth.wait_longer()
         self._in_wave += 1
         if self._in_wave == 2 and self._last is not None and not grew:  # noqa: PLR2004 - as it says
-            # No single error: others may want a share of the service.
+            # More than a single error: other clients may need a share of the service.
             cut = max(1.0, _YIELD * self._limit)
         self._limit = max(1.0, self._limit - cut)
-        self._stop_growing()
+        self._growth.stop(self._answers)
         if self._experiment is not None:
             self._end_experiment()
 
-    def _has_grown_too_far(self) -> bool:
-        """Say whether a round after a growth has more errors than there are without load."""
-        if not self._grew or not self._goal <= self._limit < self._ceiling:
-            return False
-        if self._answers - self._grown_at > max(_LEAST_ROUND, self._limit):
-            return False
-        self._errors_since_growth += 1
-        return self._errors_since_growth > self._allowance.after_growth * self._limit
-
-    # Growth.
-
-    def _wait_longer(self) -> None:
-        self._wait = min(_LONGEST_WAIT, self._wait * 2)
-
-    def _stop_growing(self) -> None:
-        self._step, self._goal, self._confirmed = 1.0, 0.0, 0
-        self._grew, self._grown_from = False, None
-        self._clean_since = self._answers
-
     def _grow(self, now: float) -> None:
-        used = self._full_at > self._clean_since
-        self._clean_since = self._answers
-        # A leap is measured before the next one, unless it only goes back to an old limit.
-        measured = self._last is not None or self._limit < self._goal
-        in_doubt = self._step > 1.0 and (self._grown_from is not None or not measured)
-        if not used or not self._may_grow or in_doubt or self._rounds == 0 or self._experiment:
+        growth = self._growth
+        if self._rounds == 0 or self._experiment:
+            growth.clean_since = self._answers
             return
-        if self._grew:
-            self._wait = max(1, self._wait // 2)
-            self._confirmed += 1
-            if self._confirmed > _CONFIRMED:
-                self._step *= 2.0
-        limit = self._limit
-        leap = min(limit, self._goal - limit)
-        most = max(1.0, leap if limit < self._goal else _STRIDE * limit)
-        self._step = min(self._step, most)
-        if self._grown_from is None and self._last is not None:
-            self._grown_from = (limit, self._last[1].mean)
-        self._grew, self._grown_at, self._errors_since_growth = True, self._answers, 0
-        if self._step > 1.0:
-            self._set(limit + self._step, now)
+        last = None if self._last is None else self._last[1]
+        step = growth.step(self._limit, self._answers, self._full_at, last)
+        if step > 1.0:
+            self._set(self._limit + step, now)
         else:
-            self._limit = min(self._ceiling, limit + self._step)
+            self._limit = min(self._ceiling, self._limit + step)
 
-    def _grew_in_vain(self, latencies: Latencies, now: float) -> bool:
-        """Take a growth back that has only made answers slower."""
-        if self._grown_from is None:
+    def _undo_growth(self, latencies: Latencies, now: float) -> bool:
+        """Take growths back that have only made answers slower."""
+        before = self._growth.in_vain_from(self._limit, latencies)
+        if before is None:
             return False
-        (limit, mean), self._grown_from = self._grown_from, None
-        leap = math.log(self._limit / limit)
-        if leap < _LITTLE_SLOWER or latencies.mean - mean <= leap / 2 + 2 * latencies.error:
-            return False
-        self._wait_longer()
-        self._stop_growing()
+        self._growth.wait_longer()
+        self._growth.stop(self._answers)
         self._next_check = self._rounds + 1
-        self._set(limit, now)
+        self._set(before, now)
         return True
 
     # Latencies.
@@ -377,12 +328,12 @@ class AdaptiveLimit:
         saturated = self._is_saturated(now)
         self._computed_at = (now, self._computing())
         if saturated:
-            # Answers wait for this client, and their latencies say nothing about the service.
-            self._may_grow, self._slow_rounds, self._grown_from = True, 0, None
-            self._step = min(self._step, 1.0)
+            # Answers wait for this client. Their latencies say nothing about the service.
+            self._slow_rounds = 0
+            self._growth.slow_down()
             self._cancel_experiment(now)
             return
-        # What has kept the service busiest.
+        # The kind of request that kept the service busiest.
         kind = max(round_, key=lambda kind: round_[kind].seconds)
         latencies = round_[kind]
         if latencies.count < _LEAST_LATENCIES:
@@ -393,10 +344,10 @@ class AdaptiveLimit:
         last, self._last = self._last, (kind, latencies)
         mean, error = latencies.mean, latencies.error
         normal = self._normal[kind] = min(mean + error, self._normal.get(kind, math.inf))
-        if self._bear(kind, latencies, now):
+        if self._lower_long_answers(kind, latencies, now):
             return
-        self._may_grow = mean - normal < _LITTLE_SLOWER + 2 * error
-        if self._grew_in_vain(latencies, now):
+        self._growth.allowed = mean - normal < _LITTLE_SLOWER + 2 * error
+        if self._undo_growth(latencies, now):
             return
         slower = mean - normal > _SLOWER + 2 * error and mean > _QUICK
         self._slow_rounds = self._slow_rounds + 1 if slower else 0
@@ -407,36 +358,36 @@ class AdaptiveLimit:
             self._begin_experiment(kind, latencies, now)
 
     def _is_saturated(self, now: float) -> bool:
-        """Say whether this thread has been computing nearly all of the time since the last round.
+        """Return whether this thread has used the CPU nearly all the time since the last round.
 
-        Fewer requests in flight would only make it handle fewer answers at a time, which costs it
-        up to 4 % more of its time for each.
+        Then fewer requests in flight only make it handle fewer answers at a time, which costs up to
+        4 % more CPU time for each.
         """
         then, before = self._computed_at
         return self._computing() - before > _SATURATED * (now - then)
 
-    def _bear(self, kind: str, latencies: Latencies, now: float) -> bool:
-        """Lower a limit at which answers take seconds, until it is known that they always do."""
+    def _lower_long_answers(self, kind: str, latencies: Latencies, now: float) -> bool:
+        """Lower a limit at which answers take seconds, unless they take as long at a low limit."""
         seconds = math.exp(latencies.mean)
-        if seconds <= self._bearable * math.exp(2 * latencies.error) or self._limit <= 1.0:
+        if seconds <= self._long_seconds * math.exp(2 * latencies.error) or self._limit <= 1.0:
             return False
-        self._bearable_limit = max(self._bearable_limit, self._limit)
+        self._limit_before_long = max(self._limit_before_long, self._limit)
         if self._limit > _FEW:
-            limit = max(float(_FEW), self._limit * self._bearable / (_LONGEST * seconds))
+            limit = max(float(_FEW), self._limit * self._long_seconds / (_LONGEST * seconds))
         else:
-            self._bearable = _LONGEST * seconds
-            limit, self._bearable_limit = self._bearable_limit, 0.0
+            self._long_seconds = _LONGEST * seconds
+            limit, self._limit_before_long = self._limit_before_long, 0.0
         self._normal.pop(kind, None)
-        # A limit that grew meanwhile would never be known to be that of a few requests.
-        self._may_grow = False
-        self._stop_growing()
+        # Else the limit grows before a round at the low limit is complete.
+        self._growth.allowed = False
+        self._growth.stop(self._answers)
         self._set(limit, now)
         return True
 
-    def _bear_early(self, kind: str, latencies: Latencies, now: float) -> None:
-        """Do so before a round is over: its other requests make a queue of seconds longer."""
+    def _lower_long_answers_early(self, kind: str, latencies: Latencies, now: float) -> None:
+        """Do so before the end of a round: its other requests would make the queue longer."""
         if self._experiment is None and not self._is_saturated(now):
-            self._bear(kind, latencies, now)
+            self._lower_long_answers(kind, latencies, now)
 
     # Experiments.
 
@@ -453,21 +404,21 @@ class AdaptiveLimit:
         self, experiment: _Experiment, kind: str, latencies: Latencies, now: float
     ) -> None:
         if kind != experiment.kind:
-            # The service is kept busy by something else now.
+            # Another kind of request keeps the service busiest now.
             self._cancel_experiment(now)
             return
         experiment.found += latencies
         if experiment.is_over:
             self._end_experiment()
-            self._judge(experiment, now)
+            self._decide(experiment, now)
 
     def _end_experiment(self) -> None:
         self._experiment = self._last = None
         self._slow_rounds = 0
         self._round.clear()
 
-    def _judge(self, experiment: _Experiment, now: float) -> None:
-        """Go back to the whole limit, unless less of it is as good."""
+    def _decide(self, experiment: _Experiment, now: float) -> None:
+        """Return to the whole limit, unless half of it is as good."""
         limit = experiment.limit
         kind, error = experiment.kind, experiment.error
         base, found = experiment.base.mean, experiment.found.mean
@@ -482,7 +433,7 @@ class AdaptiveLimit:
         else:
             self._normal[kind] = found
             self._set(limit / 2, now)
-            self._stop_growing()
+            self._growth.stop(self._answers)
             self._pause = _PAUSE
             self._check_every = _SOON
             self._next_check = self._rounds + 2

@@ -1,27 +1,28 @@
-"""Which requests may be sent now.
+"""The concurrency limiter: which requests may be sent now.
 
 Three things decide: how many may be in flight (`adaptive_limit`), how many a second after a 429
-(`rate_limit`), and whether the service is there at all (`outage`), as in an outage only a probe is
-sent now and then.
+(`rate_limit`), and whether the service is reachable at all (`circuit_breaker`). In an outage only a
+probe is sent from time to time.
 """
 
 import asyncio
 import copy
 import math
 import sys
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Final, Literal, Self, TypeAlias
 
 from restream_async._load.adaptive_limit import AdaptiveLimit, Signal
 from restream_async._load.circuit_breaker import CircuitBreaker
 from restream_async._load.rate_limit import RateLimit
+from restream_async._load.timers import Timers
+from restream_async._load.wait_queue import WaitQueue
 from restream_async._util.clock import Clock
 from restream_async.errors import CallError
 
 State: TypeAlias = Literal["closed", "open"]
 
-# Seconds; a slot whose request was refused at once is not kept empty for longer than this.
+# Seconds. A slot whose request was refused at once stays empty no longer than this.
 _LONGEST_REST: Final = 5.0
 # Looked up once, not for every answer.
 _SHED: Final = Signal.SHED
@@ -29,11 +30,11 @@ _LIMITED: Final = Signal.LIMITED
 
 
 class GivenUpError(Exception):
-    """The outage lasts for longer than the patience of the client. Stays inside the library."""
+    """The outage lasts longer than the outage timeout. Stays inside the library."""
 
 
 class ConcurrencyLimiter:
-    """Hands out slots: by turns to new items and to all other requests, each in order."""
+    """Hands out slots, in turns to the first requests of items and to all other requests."""
 
     def __init__(
         self,
@@ -46,45 +47,39 @@ class ConcurrencyLimiter:
         self._limit = limit
         self._rate = rate
         self._breaker = breaker
-        self._sleep = sleep
-        self._timers: set[asyncio.Task[None]] = set()
-        # How many may be in flight now: the limit, less the slots that rest; none in an outage.
+        self._timers = Timers(sleep)
+        self._queue = WaitQueue()
+        # How many may be in flight now: the limit, less the resting slots; none in an outage.
         self._slots = limit.value
         self._in_flight = 0
         self._resting = 0
         self._probing = False
-        # Whether there is a timer for the next probe, and for the next paced request; and the one
-        # for the end of patience.
+        # Whether a timer is set for the next probe; those for the next paced request and for the
+        # outage timeout.
         self._probe_is_set = False
         self._pace: asyncio.Task[None] | None = None
         self._pace_due = 0.0
-        self._end: asyncio.Task[None] | None = None
+        self._timeout: asyncio.Task[None] | None = None
         self._closed = False
         self.held = breaker.outage_seconds
         """Returns the seconds so far in which no request got through to the service."""
         self.last: CallError | None = None
         """The latest failure since the last success."""
         self.on_slot: set[Callable[[], None]] = set()
-        """Called when a slot may be free that nothing waits for."""
-        # The first requests of items take turns with all other requests. Both are queues from which
-        # a request that is cancelled can be taken without a search.
-        self._waiting: OrderedDict[asyncio.Future[None], None] = OrderedDict()
-        self._fresh: OrderedDict[asyncio.Future[None], None] = OrderedDict()
-        self._fresh_is_next = False
-        # Those of them that are sent away when patience ends.
-        self._patient: set[asyncio.Future[None]] = set()
+        """Called when a slot may be free for which nothing waits."""
 
     @classmethod
     def adaptive(
         cls, ceiling: int, patience: float, clock: Clock, *, longest_pause: float = 0.0
     ) -> Self:
-        """Return one that learns its limit, up to `ceiling`.
+        """Return a limiter that learns its limit, up to `ceiling`.
 
         Args:
-            ceiling: how many requests may be in flight when all goes well.
-            patience: seconds of an outage after which whatever waits is sent away.
+            ceiling: how many requests may be in flight if all goes well.
+            patience: the outage timeout: seconds of an outage after which waiting requests are
+                given up.
             clock: time and chance.
-            longest_pause: the longest wait of a caller between two attempts, in seconds.
+            longest_pause: the longest wait of a call between two attempts, in seconds.
 
         """
         breaker = CircuitBreaker(patience, clock.now, clock.random, longest_pause=longest_pause)
@@ -93,27 +88,27 @@ class ConcurrencyLimiter:
 
     @property
     def ceiling(self) -> int:
-        """How many requests may be in flight when all goes well."""
+        """How many requests may be in flight if all goes well."""
         return self._limit.ceiling
 
     @property
     def limit(self) -> int:
-        """How many may be in flight now."""
+        """How many requests may be in flight now."""
         return self._limit.value
 
     @property
     def in_flight(self) -> int:
-        """How many are in flight now."""
+        """How many requests are in flight now."""
         return self._in_flight
 
     @property
     def waiting(self) -> int:
-        """How many wait for a slot."""
-        return len(self._waiting) + len(self._fresh)
+        """How many requests wait for a slot."""
+        return len(self._queue)
 
     @property
     def state(self) -> State:
-        """Whether the service is there."""
+        """The state of the circuit breaker."""
         return "open" if self._breaker.is_open else "closed"
 
     @property
@@ -127,12 +122,12 @@ class ConcurrencyLimiter:
         return self._breaker.reached
 
     def succeeded_since(self, moment: float) -> bool:
-        """Say whether the service has dealt with a request after a moment."""
+        """Return whether a request has succeeded after a moment."""
         return self._breaker.succeeded_since(moment)
 
     @property
     def given_up(self) -> bool:
-        """Whether there is an outage that lasts too long to be waited for."""
+        """Whether there is an outage that lasts longer than the outage timeout."""
         return self._breaker.timed_out
 
     @property
@@ -141,12 +136,12 @@ class ConcurrencyLimiter:
         return self._in_flight < self._slots and not self.waiting and not self._is_paced()
 
     def idle_latency(self, kind: str) -> float:
-        """Return the seconds that an answer takes while there is little to do; 0 if unknown."""
+        """Return the seconds that an answer takes under little load; 0 if unknown."""
         return self._limit.idle_latency(kind) or 0.0
 
     def try_acquire(self) -> bool:
-        """Take a slot if there is one. Each is given back with `release`."""
-        if self._waiting or self._fresh:
+        """Acquire a slot if one is free. Release it with `release`."""
+        if self._queue.first or self._queue.others:
             return False
         if self._in_flight < self._slots:
             if self._rate.active:
@@ -158,44 +153,33 @@ class ConcurrencyLimiter:
     async def acquire(
         self, *, patient: bool = True, ahead: bool = False, fresh: bool = False
     ) -> None:
-        """Take a slot; wait for one if there is none. Each is given back with `release`.
+        """Acquire a slot; wait for one if none is free. Release it with `release`.
 
         Args:
-            patient: whether to wait only until patience ends. If false, waits until the caller's
-                own time-out, and probes meanwhile.
+            patient: whether to wait only until the outage timeout. If false, waits until the
+                caller's own timeout, and probes meanwhile.
             ahead: whether to go ahead of all that wait.
-            fresh: whether it is the first request of an item. Such requests take turns with those
-                that are repeated: each of these costs a check as well, and after an outage of a
-                fleet of clients they would be twice what the service can take.
+            fresh: whether it is the first request of an item: see `WaitQueue`.
 
         Raises:
-            GivenUpError: patience is at its end.
+            GivenUpError: the outage lasts longer than the outage timeout.
 
         """
         if self.try_acquire():
             return
         if patient and self._breaker.timed_out:
             raise GivenUpError
-        turn = asyncio.get_running_loop().create_future()
-        queue = self._fresh if fresh else self._waiting
-        queue[turn] = None
-        if ahead:
-            queue.move_to_end(turn, last=False)
-            self._fresh_is_next = fresh
-        if patient:
-            self._patient.add(turn)
-        self._arm()
+        turn = self._queue.add(first=fresh, ahead=ahead, patient=patient)
+        self._set_timers()
         try:
             await turn
         except asyncio.CancelledError:
             if not turn.cancelled() and turn.exception() is None:
-                # The slot was handed over in the same moment: on to the next one.
+                # It got the slot in the same moment. The next request gets it instead.
                 self.release()
-            # It is no longer there where a slot was handed over, or would have been.
-            queue.pop(turn, None)
             raise
         finally:
-            self._patient.discard(turn)
+            self._queue.discard(turn)
 
     def release(
         self,
@@ -205,13 +189,14 @@ class ConcurrencyLimiter:
         started: float = math.inf,
         retry_after: float | None = None,
     ) -> None:
-        """Give the slot back.
+        """Release a slot.
 
         Args:
-            signal: what the answer said about the load; None if there was none, or nothing was
+            signal: what the answer says about the load; None if there was none, or nothing was
                 sent.
-            latency: seconds until the answer, or until the slot is given back without one.
-            kind: of the request, whose latencies are alike; empty if the latency says nothing.
+            latency: seconds until the answer, or until the slot is released without one.
+            kind: of the request. Requests of one kind take about as long. Empty if the latency
+                says nothing.
             started: the moment at which the request was sent; infinite if it was not.
             retry_after: seconds that the service asked to wait.
 
@@ -229,16 +214,16 @@ class ConcurrencyLimiter:
             self._breaker.probe_ended()
         if self._rate.active:
             self._keep_rate(signal, started)
-        if self._waiting or self._fresh:
+        if self._queue.first or self._queue.others:
             self._admit()
-            self._arm()
+            self._set_timers()
 
     def succeeded(self) -> None:
         """Note that the service dealt with a request."""
         self.last = None
         if self._breaker.record_success():
-            if self._end is not None:
-                self._end.cancel()
+            if self._timeout is not None:
+                self._timeout.cancel()
             self._limit.restart()
             self._set_slots()
             self._admit()
@@ -256,26 +241,24 @@ class ConcurrencyLimiter:
         self.note(error)
         if self._breaker.record_failure(connected=connected, latency=latency):
             self._set_slots()
-            self._arm()
+            self._set_timers()
 
     def note(self, error: CallError) -> None:
-        """Keep in mind why nothing goes on, until something succeeds."""
-        # Without its traceback, which would keep alive what the caller's frames hold.
+        """Remember a failure until the next success."""
+        # Without its traceback, which would keep the frames of the call alive.
         self.last = copy.copy(error)
 
     def tell_of_slot(self) -> None:
-        """Call the listeners: a slot may be free that nothing waits for."""
-        for tell in self.on_slot:
-            tell()
+        """Call the listeners: a slot may be free for which nothing waits."""
+        for listener in self.on_slot:
+            listener()
 
-    def _rest(self, latency: float, kind: str) -> None:
-        """Keep the slot empty for a while whose request was refused at once."""
-        idle = self._limit.idle_latency(kind)
-        if idle is not None and latency < idle:
-            # Without this the client would repeat a quick refusal as fast as it can.
-            self._resting += 1
-            self._set_slots()
-            self._after(min(_LONGEST_REST, idle - latency), self._rested)
+    async def close(self) -> None:
+        """Cancel all timers, and let all requests through."""
+        self._closed = True
+        self._set_slots()
+        self._admit()
+        await self._timers.close()
 
     def _set_slots(self) -> None:
         if self._closed:
@@ -285,63 +268,47 @@ class ConcurrencyLimiter:
         else:
             self._slots = max(0, self._limit.value - self._resting)
 
-    def _rested(self) -> None:
+    def _rest(self, latency: float, kind: str) -> None:
+        """Keep a slot empty for a while if its request was refused at once."""
+        idle = self._limit.idle_latency(kind)
+        if idle is not None and latency < idle:
+            # Else the client would repeat a quick refusal as fast as it can.
+            self._resting += 1
+            self._set_slots()
+            self._timers.after(min(_LONGEST_REST, idle - latency), self._end_rest)
+
+    def _end_rest(self) -> None:
         self._resting -= 1
         self._set_slots()
         self._admit()
         self.tell_of_slot()
 
-    # Pace.
-
-    def _is_paced(self) -> bool:
-        """Say whether the next request has to wait for its turn by the rate limit."""
-        return self._rate.active and not self._closed and self._rate.delay > 0
+    def _admit(self) -> None:
+        """Give free slots to waiting requests."""
+        while self.waiting:
+            free = self._in_flight < self._slots
+            if not (self._take() if free else self._try_probe(waited=True)):
+                return
+            if not self._queue.pop():
+                # All that waited were cancelled in this moment.
+                self._in_flight -= 1
+                self._probing = False
+                if self._rate.active:
+                    self._rate.abandoned()
+                    self._set_pace_timer()
 
     def _take(self) -> bool:
-        """Take a slot that is free, unless the next request has to wait."""
+        """Take a free slot, unless the next request has to wait for its turn."""
         if self._is_paced():
             return False
         self._in_flight += 1
         if self._rate.active:
             self._rate.sent()
-            self._arm_pace()
+            self._set_pace_timer()
         return True
 
-    def _keep_rate(self, signal: Signal | None, started: float) -> None:
-        if signal is None:
-            self._rate.abandoned(started)
-        elif signal is not _LIMITED:
-            self._rate.accepted(started)
-        self._arm_pace()
-
-    def _arm_pace(self) -> None:
-        """See to it that the next request is sent when it is due, if there is one."""
-        due = self._rate.next
-        if due == math.inf or not (self.waiting or self.on_slot):
-            return
-        if self._pace is None:
-            self._pace = self._after(self._rate.delay, self._unset_pace, self._keep_pace)
-            self._pace_due = due
-        elif due < self._pace_due:
-            # When it ends, the next one is set.
-            self._pace.cancel()
-
-    def _unset_pace(self) -> None:
-        self._pace = None
-
-    def _keep_pace(self) -> None:
-        # uvloop's timers end up to a millisecond too early. The request may become due between two
-        # looks at the clock: the first one finds that it has to wait, and the last one that it need
-        # not. So the timer is set again if any of them found that it has to wait.
-        early = self._is_paced()
-        self._admit()
-        self.tell_of_slot()
-        if early or self._is_paced():
-            self._arm_pace()
-
-    # Outages.
-
     def _try_probe(self, *, waited: bool = False) -> bool:
+        """Take a slot for a probe, if one is due."""
         if not self._breaker.is_open or self._probing or self._breaker.until_probe > 0:
             return False
         self._in_flight += 1
@@ -351,93 +318,61 @@ class ConcurrencyLimiter:
             self._rate.sent()
         return True
 
-    def _admit(self) -> None:
-        while self.waiting:
-            free = self._in_flight < self._slots
-            if not (self._take() if free else self._try_probe(waited=True)):
-                return
-            self._hand_over()
+    def _is_paced(self) -> bool:
+        """Return whether the next request has to wait for its turn by the rate limit."""
+        return self._rate.active and not self._closed and self._rate.delay > 0
 
-    def _hand_over(self) -> None:
-        """Give a slot that is taken to the request that has waited longest."""
-        while self.waiting:
-            fresh = bool(self._fresh) and (self._fresh_is_next or not self._waiting)
-            self._fresh_is_next = not fresh
-            turn, _ = (self._fresh if fresh else self._waiting).popitem(last=False)
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._in_flight -= 1
-        self._probing = False
-        if self._rate.active:
-            self._rate.abandoned()
-            self._arm_pace()
+    def _keep_rate(self, signal: Signal | None, started: float) -> None:
+        if signal is None:
+            self._rate.abandoned(started)
+        elif signal is not _LIMITED:
+            self._rate.accepted(started)
+        self._set_pace_timer()
 
-    def _arm(self) -> None:
-        """See to it that those who wait ask again when it is time, and not for ever."""
+    def _set_pace_timer(self) -> None:
+        """Set the timer for the next paced request, if there is one."""
+        due = self._rate.next
+        if due == math.inf or not (self.waiting or self.on_slot):
+            return
+        if self._pace is None:
+            self._pace = self._timers.after(self._rate.delay, self._pace_timer_ended)
+            self._pace_due = due
+        elif due < self._pace_due:
+            # When it ends, the next one is set.
+            self._pace.cancel()
+
+    def _pace_timer_ended(self) -> None:
+        self._pace = None
+        # uvloop's timers end up to a millisecond early, and the request may become due between two
+        # looks at the clock. So the timer is set again if either of them finds that it has to wait.
+        early = self._is_paced()
+        self._admit()
+        self.tell_of_slot()
+        if early or self._is_paced():
+            self._set_pace_timer()
+
+    def _set_timers(self) -> None:
+        """Set the timers that waiting requests need."""
         if not self.waiting:
             return
         if self._rate.active:
-            self._arm_pace()
-        if not self._breaker.is_open:
+            self._set_pace_timer()
+        breaker = self._breaker
+        if not breaker.is_open:
             return
         if not (self._probing or self._probe_is_set):
             self._probe_is_set = True
-            self._after(self._breaker.until_probe, self._unset_probe, self._probe)
-        if self._patient and not self._breaker.timed_out and self._end is None:
-            self._end = self._after(self._breaker.time_left, self._unset_end, self._lose_patience)
+            self._timers.after(breaker.until_probe, self._probe_timer_ended)
+        if self._queue.has_patient and not breaker.timed_out and self._timeout is None:
+            self._timeout = self._timers.after(breaker.time_left, self._outage_timeout_ended)
 
-    def _unset_probe(self) -> None:
+    def _probe_timer_ended(self) -> None:
         self._probe_is_set = False
-
-    def _unset_end(self) -> None:
-        self._end = None
-
-    def _probe(self) -> None:
         self._admit()
-        self._arm()
+        self._set_timers()
 
-    def _lose_patience(self) -> None:
+    def _outage_timeout_ended(self) -> None:
+        self._timeout = None
         if self._breaker.timed_out:
-            for turn in self._patient:
-                if not turn.done():
-                    turn.set_exception(GivenUpError())
-                self._waiting.pop(turn, None)
-                self._fresh.pop(turn, None)
-        self._arm()
-
-    def _after(
-        self, seconds: float, over: Callable[[], None], then: Callable[[], None] | None = None
-    ) -> asyncio.Task[None] | None:
-        """Call `over` after so many seconds, and `then`; return the timer, if there is one.
-
-        A cancelled timer calls both at once: code that ends all tasks of the loop cancels timers
-        too, and requests may still wait.
-        """
-        if self._closed:
-            return None
-
-        async def wait() -> None:
-            await self._sleep(seconds)
-
-        def end(timer: asyncio.Task[None]) -> None:
-            self._timers.discard(timer)
-            if self._closed:
-                return
-            over()
-            if then is not None:
-                then()
-
-        timer = asyncio.create_task(wait())
-        self._timers.add(timer)
-        timer.add_done_callback(end)
-        return timer
-
-    async def close(self) -> None:
-        """Stop all timers, and let everything through."""
-        self._closed = True
-        self._set_slots()
-        self._admit()
-        for timer in self._timers:
-            timer.cancel()
-        await asyncio.gather(*self._timers, return_exceptions=True)
+            self._queue.fail_patient(GivenUpError)
+        self._set_timers()

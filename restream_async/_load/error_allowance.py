@@ -1,15 +1,15 @@
-"""Tells errors caused by load from errors that a service always has. Pure arithmetic.
+"""Tells errors that load causes from errors that a service always has. Pure arithmetic.
 
 Every service has some errors that have nothing to do with load. A token bucket forgives a share of
-them. If one instance of several is broken, the share is larger than that, and the limit falls. But
-then **fewer requests do not lead to a smaller share of errors**. If a service has no room, they do:
-a service that is overloaded by less than half has no errors left at half of the limit.
+them. If one instance of several is broken, the share of errors is larger, and the limit falls. But
+then **fewer requests do not lead to a smaller share of errors**. If a service is overloaded, they
+do: a service that is overloaded by less than half has no errors left at half of the limit.
 
-So the share before is compared with that at a half to a quarter of the limit, which is held
-meanwhile. If it is at least half as large, it is the service's own: it is forgiven from then on,
-and the highest limit comes back. A limit that has fallen further, as in a burst of errors, says
-nothing about what the service has room for. So if the share lasts, the highest limit is tried now
-and then, and the shares are compared in the same way.
+So two shares are compared: that before, and that at a half to a quarter of the limit, which does
+not change meanwhile. If the second is at least half of the first, load is not the cause. Then such
+a share is forgiven, and the highest limit comes back. A limit that has fallen further, as in a
+burst of errors, says nothing about the capacity. So if the errors last, the highest limit is tried
+from time to time, and the shares are compared in the same way.
 """
 
 import math
@@ -23,7 +23,7 @@ fleet is less fair."""
 _MOST_SAVED: Final = 8.0
 """How many errors are forgiven at once, after a while without any."""
 _CHANCE: Final = 0.001
-"""A row of errors that is less probable than this is load. With the least share: 4 errors."""
+"""Errors in a row that are less probable than this are load. With the least share: 4 errors."""
 _AFTER_GROWTH: Final = 0.03
 """If at most this share of the answers after a growth are errors, the growth stays. A learned share
 replaces it."""
@@ -32,7 +32,7 @@ _SAME: Final = 0.5
 count as answers, and there are more of them after errors, so shares seem smaller then. 0.7: a
 service with 30 % of errors is not noticed."""
 _LARGEST_SHARE: Final = 0.33
-"""The largest share that is believed to be the service's own. If a service has room for a part c of
+"""The largest share that can be the service's own. If a service has room for a part c of
 the limit and no errors of its own, the share is 1 - c, and 1 - 2c at half of the limit. By the rule
 above the latter is the same only if c is less than 1/3, and then it is larger than this."""
 _MARGIN: Final = 1.25
@@ -120,7 +120,7 @@ class ErrorAllowance:
         return self._share if self._share > _SHARE else _AFTER_GROWTH
 
     def add(self, answers: int, limit: float, started: float, now: float) -> float | None:
-        """Note an error; return the limit to go back to, if less of it did not help.
+        """Note an error; return the limit to return to, if a lower one did not help.
 
         Args:
             answers: how many there have been, good and bad.
@@ -140,7 +140,7 @@ class ErrorAllowance:
         return self._compare(answers, limit, started, now)
 
     def forgives(self, started: float) -> bool:
-        """Say whether the latest error has nothing to do with load, and use some allowance up.
+        """Return whether the latest error has nothing to do with load, and use some allowance up.
 
         Args:
             started: when its request was sent.
@@ -148,7 +148,7 @@ class ErrorAllowance:
         """
         second = self._second
         if second is not None and started > second.began:
-            # The limit stays as it is until both shares are known.
+            # The limit does not change until both shares are known.
             return second.errors <= _LARGEST_SHARE * second.answers + _PATIENT
         # Many errors without a good answer in between are load.
         if self._left < 1.0 or self._share**self._in_a_row < _CHANCE:
@@ -157,7 +157,7 @@ class ErrorAllowance:
         return True
 
     def forget(self) -> None:
-        """Begin to compare anew, as something else than errors has changed the limit."""
+        """Begin the comparison again, as something else than errors has changed the limit."""
         self._limit, self._first, self._second = 0.0, _Count(), None
 
     def _compare(self, answers: int, limit: float, started: float, now: float) -> float | None:

@@ -1,7 +1,7 @@
 """The latencies of one kind of request, by the mean of their logarithms. Pure arithmetic.
 
-A service that is n times as slow moves that mean by log(n), however its latencies vary, and a few
-answers that take very long hardly move it: both are what an arithmetic mean cannot do.
+If a service becomes n times as slow, that mean moves by log(n), and a few very slow answers hardly
+move it. Neither is true of an arithmetic mean.
 """
 
 import math
@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 
 class Latencies:
-    """A sample of latencies, as far as comparing it with another one needs it.
+    """A sample of latencies, reduced to what a comparison needs.
 
     Attributes:
         count: how many there are.
-        seconds: all of them together: how busy this kind of request has kept the service.
+        seconds: their sum: how busy this kind of request kept the service.
         mean: of the logarithms; 0.0 for no latency.
         variance: of that mean: the square of its standard error.
         error: the standard error of the mean.

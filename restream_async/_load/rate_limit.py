@@ -1,14 +1,14 @@
 """The rate at which a service that answers 429 accepts requests. Pure arithmetic on a clock.
 
-A rate limit is no lack of room: fewer requests in flight do not help, fewer a second do. So after a
-429 nothing is sent for a while, then a single request asks whether the service accepts requests
-again, and from then on they are sent one by one at the rate that the service has accepted.
+A rate limit is not a lack of capacity: fewer requests in flight do not help, fewer a second do. So
+after a 429 nothing is sent for a while. Then a single request probes whether the service accepts
+requests again, and from then on they are sent one by one, at the rate that the service accepted.
 
-If there was always something to send, a token bucket is empty at each 429. So what was accepted
-between two of them, divided by the time, is its rate, whatever the size of the bucket. The rate
-grows a little with each accepted request until the next 429, and the growth doubles again and again
-while there is none, so that a limit that was lifted is soon noticed. botocore's adaptive mode and
-CUBIC grow in the same way.
+If requests always waited, the service's token bucket is empty at each 429. So the number of
+requests accepted between two of them, divided by the time, is its rate, for every size of the
+bucket. The rate grows a little with each accepted request until the next 429. Without a 429 the
+growth doubles again and again, so that the end of a limit is soon noticed. botocore's adaptive mode
+and CUBIC grow in the same way.
 """
 
 import math
@@ -41,7 +41,7 @@ _NO_LIMIT: Final = 1000.0
 
 
 class RateLimit:
-    """Says when the next request may be sent."""
+    """Knows when the next request may be sent."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         """Begin without a limit; `now` returns seconds on a clock that never goes back."""
@@ -50,14 +50,14 @@ class RateLimit:
         """Whether requests are paced."""
         self._rate: float = 0.0
         self._next = 0.0
-        # When the latest pause began, and whether a request asks whether it is over.
+        # When the latest pause began, and whether the next request is a probe.
         self._paused_at = -math.inf
-        self._asking = False
-        self._asked_at = 0.0
+        self._probing = False
+        self._probed_at = 0.0
         self._refused_in_a_row = 0
         self._measured = 0.0
         self._growth = _GROWTH
-        # What was accepted, since when, and in how many short pauses.
+        # Requests accepted since a moment, and the short pauses since.
         self._accepted = self._pauses = 0
         self._began = self._since = now()
         self._steady = 0
@@ -65,35 +65,35 @@ class RateLimit:
 
     @property
     def next(self) -> float:
-        """The moment at which the next request may be sent; infinite while one asks."""
+        """The moment at which the next request may be sent; infinite during a probe."""
         return self._next
 
     @property
     def delay(self) -> float:
-        """Seconds until the next request may be sent; infinite while one asks."""
+        """Seconds until the next request may be sent; infinite during a probe."""
         return max(0.0, self._next - self._now())
 
     def sent(self) -> None:
         """Note that a request is sent."""
         now = self._now()
-        # Time in which nothing was to be sent says nothing about the limit.
-        if self._asking:
+        # Time without requests says nothing about the limit.
+        if self._probing:
             idle = max(0.0, now - self._next)
             self._since += idle
             self._paused_at += idle
-            self._asked_at, self._next = now, math.inf
+            self._probed_at, self._next = now, math.inf
         else:
             interval = 1.0 / self._rate
             self._since += max(0.0, now - self._next - interval)
             self._next = max(now, self._next) + interval
 
     def abandoned(self, started: float = math.inf) -> None:
-        """Note a request without an answer, or one that was not sent: another may ask instead."""
+        """Note a request without an answer, or one that was not sent. Another may be the probe."""
         if self._next == math.inf and started > self._paused_at:
             self._next = self._now()
 
     def accepted(self, started: float) -> None:
-        """Note an answer that was no 429. It makes no difference before the first one."""
+        """Note an answer other than 429. It makes no difference before the first 429."""
         self._accepted += 1
         if started > self._paused_at:
             self._go_on()
@@ -111,7 +111,7 @@ class RateLimit:
 
         """
         if started <= self._paused_at:
-            # Sent before the pause, as one of many.
+            # It was sent before the pause, as one of many.
             return
         now = self._now()
         if not self.active:
@@ -124,18 +124,18 @@ class RateLimit:
         pause = 1.0 / self._rate if self._rate else _FIRST_PAUSE
         pause *= 2.0**self._refused_in_a_row
         self._refused_in_a_row = min(16, self._refused_in_a_row + 1)
-        # Whole seconds are often longer than need be, and some services always say the same, even
-        # that no time is needed at all.
+        # `Retry-After` has whole seconds, often more than needed, and some services always send the
+        # same value, even 0.
         longest = min(_LONGEST_PAUSE, retry_after or _LONGEST_PAUSE)
         self._paused_at = now
-        # The clock must move, or no answer would count as sent after the pause began.
+        # At least one tick, or no answer would count as sent after the pause began.
         self._next = now + max(_SHORTEST_PAUSE, min(pause, longest))
-        self._asking = True
+        self._probing = True
         self._growth, self._steady = _GROWTH, 0
 
     def _measure(self, now: float) -> None:
-        # The least that it can be; more, if the bucket was full in between. A short pause takes the
-        # time of one request.
+        # The least that the rate can be. It is more if the bucket was full meanwhile. A short pause
+        # takes the time of one request.
         least = (self._accepted + self._pauses) / (now - self._since)
         enough, first = self._accepted >= _ENOUGH, not self._measured
         if not self._refused_in_a_row:
@@ -152,8 +152,8 @@ class RateLimit:
 
     def _go_on(self) -> None:
         now = self._now()
-        if self._asking:
-            self._asking = False
+        if self._probing:
+            self._probing = False
             self._refused_in_a_row = 0
             if not self._rate:
                 elapsed = now - self._since
@@ -163,7 +163,7 @@ class RateLimit:
                 self._doubled, self._doubled_at = False, now
                 # The bucket was empty when the pause began.
                 self._accepted, self._pauses, self._since = 1, 0, self._paused_at
-            self._next = max(now, self._asked_at + 1.0 / self._rate)
+            self._next = max(now, self._probed_at + 1.0 / self._rate)
             return
         if not self._measured:
             if now - self._doubled_at >= max(_DOUBLING, 4.0 / self._rate):

@@ -13,12 +13,11 @@ class CreateOptions:
     Attributes:
         has_slot: a slot in the concurrency limiter is acquired for its first request.
         check_first: create the restream only if it does not exist.
-        recent: a recent list is good enough for the first check, see `shared_lists`.
+        recent: a recent list is good enough for the first check (see `shared_lists`).
         in_doubt: an earlier run may have created the restream.
         allow_equal: create the restream although an equal one may exist.
         others: ids of equal restreams that are not this one; it may grow.
         known_id: the id that an earlier run had for the restream.
-        plain: whether nothing is known and nothing is to be checked first.
 
     """
 
@@ -29,12 +28,12 @@ class CreateOptions:
     allow_equal: bool = False
     others: AbstractSet[int | str] = frozenset()
     known_id: int | str | None = None
-    plain: bool = attrs.field(init=False, repr=False, eq=False)
 
-    def __attrs_post_init__(self) -> None:
-        """See once whether anything is special."""
+    @property
+    def plain(self) -> bool:
+        """Whether nothing is known and the first request is the POST."""
         special = self.check_first or self.in_doubt or self.allow_equal or self.others
-        object.__setattr__(self, "plain", not special and self.known_id is None)
+        return not special and self.known_id is None
 
 
 PLAIN: Final = CreateOptions()

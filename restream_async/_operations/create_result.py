@@ -26,14 +26,13 @@ class Doubt:
     others: AbstractSet[int | str] = frozenset()
 
 
-# Neither frozen nor by keyword: one is made for each creation, and that takes three times as long.
-@attrs.define
+@attrs.frozen
 class CreateSucceeded:
     """A creation whose restream exists.
 
     Attributes:
         restream: what the service has.
-        attempts: how many times the POST was sent, or tried to be sent.
+        attempts: how many times the client tried to send the POST.
         origin: how the client knows the restream.
         maybe_duplicate: whether the POST was sent again without knowing the outcome of an attempt.
         doubt: what was uncertain, or None.
@@ -53,7 +52,7 @@ class CreateFailed:
 
     Attributes:
         error: why.
-        attempts: how many times the POST was sent, or tried to be sent.
+        attempts: how many times the client tried to send the POST.
         doubt: what was uncertain, or None.
 
     """

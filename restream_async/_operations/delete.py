@@ -1,4 +1,4 @@
-"""One deletion. Deleting again does no harm, so it is sent again after doubt."""
+"""One deletion. Deleting twice does no harm, so the client sends it again after doubt."""
 
 from restream_async._http import serialization
 from restream_async._http.messages import Api
@@ -11,10 +11,10 @@ from restream_async.errors import NotFoundError
 async def delete(
     executor: RequestExecutor, api: Api, restream_id: int | str, deadline: Deadline
 ) -> bool | Failure:
-    """Return what the service says: true if it deleted the restream.
+    """Return what the service answers: true if it deleted the restream.
 
-    If a repeated request finds nothing any more, an earlier one whose answer was lost did the
-    work, and the result is true.
+    If a repeated request finds no restream, an earlier one whose answer was lost has deleted it,
+    so the result is true.
 
     Raises:
         InvalidRestreamError: the id is empty or cannot stand in a path.

@@ -1,27 +1,16 @@
-"""How a client comes to a good end: no new calls, and time for those under way."""
+"""How a client drains: it accepts no new calls, and waits for those in progress."""
 
 import asyncio
 import threading
-from collections.abc import Collection
 from types import TracebackType
 from typing import Final, Protocol
 
 from restream_async._retry.deadline import Deadline, Stop
 from restream_async._retry.executor import RequestExecutor
-from restream_async.errors import (
-    Call,
-    ClientClosedError,
-    NotSentError,
-    OutcomeUnknownError,
-    TransportError,
-)
+from restream_async.errors import Call, ClientClosedError
 
 GRACE: Final = 5.0
-"""Seconds that requests on the wire may take after their run or their client was told to stop."""
-
-EVERY: Final = 1.0
-"""Seconds between two cancellations of what goes on after that."""
-
+"""Seconds that requests in flight may take after their run or their client was told to stop."""
 
 _PERIOD: Final = 0.2
 """Seconds between two checks for an outage."""
@@ -31,100 +20,40 @@ _ANOTHER_LOOP_NOTE: Final = (
 
 
 class Run(Protocol):
-    """Many calls under one name, such as a bulk run."""
+    """Many calls that are stopped together, such as a bulk run."""
 
     def end_input(self) -> None:
         """Begin nothing new, and finish what was begun."""
         ...
 
     def stop(self) -> None:
-        """Wait for nothing any more."""
+        """End every wait."""
         ...
 
 
-class GracefulStop:
-    """How a run ends within seconds once it is told to stop.
-
-    Its waits end at once. Tasks that go on after the grace are cancelled, and again every second:
-    an input may keep a cancellation to itself.
-
-    Attributes:
-        stop: makes the waits of the run's calls end.
-        grace_over: whether tasks were cancelled.
-
-    """
-
-    def __init__(self, tasks: Collection[asyncio.Task[None]]) -> None:
-        """Look after `tasks`: those that have not ended yet."""
-        self._tasks = tasks
-        self._timer: asyncio.TimerHandle | None = None
-        self.stop = Stop()
-        self.grace_over = False
-
-    def begin(self) -> None:
-        """End every wait, and cancel what goes on after the grace."""
-        self.stop.request()
-        self._cut_after(GRACE)
-
-    def finish(self) -> None:
-        """Cancel nothing any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _cut(self) -> None:
-        self.grace_over = True
-        for task in self._tasks:
-            task.cancel()
-        self._cut_after(EVERY)
-
-    def _cut_after(self, seconds: float) -> None:
-        if self._tasks:
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._cut)
-
-
-def cut_short(call: Call, *, in_doubt: bool, note: str) -> NotSentError | OutcomeUnknownError:
-    """Return the error of a call that its run does not go on with.
-
-    Args:
-        call: which one.
-        in_doubt: whether it may have taken effect.
-        note: what to do about it then.
-
-    """
-    if not in_doubt:
-        return NotSentError(call, detail="its run ended before it was sent", sent=False)
-    doubt = TransportError(call, detail="its run ended before the answer came", sent=True)
-    return OutcomeUnknownError(call, doubt=doubt, attempts=1, note=note)
-
-
 class CallsInProgress:
-    """The calls and runs of one client that have not ended yet, all in one event loop.
+    """The calls and runs of one client that have not ended, all in one event loop.
 
-    A block around a call counts it:
+    A call is counted by a block around it:
 
-        with under_way as deadline:
+        with calls as deadline:
             ...
-
-    Attributes:
-        open_in: the event loop whose calls are accepted unasked; None before the first call, and
-            while the client is draining.
 
     """
 
     def __init__(
         self, executor: RequestExecutor, loop: asyncio.AbstractEventLoop | None = None
     ) -> None:
-        """Begin with none; without a loop, the first who comes decides which one it is."""
+        """Start with none. If `loop` is None, the loop of the first call is the client's."""
         self._executor = executor
         self._loop = loop
-        # Two threads may come first.
-        self._deciding = threading.Lock()
+        # Two threads may make the first call at the same time.
+        self._choosing_loop = threading.Lock()
         self._draining = False
-        self.open_in: asyncio.AbstractEventLoop | None = None
         self._stop = Stop()
         self._calls = 0
         self._runs: set[Run] = set()
-        self._news: asyncio.Event | None = None
+        self._one_ended: asyncio.Event | None = None
 
     def __enter__(self) -> Deadline:
         """Count a call, and return its deadline."""
@@ -139,26 +68,23 @@ class CallsInProgress:
     ) -> None:
         """Note that the call has ended."""
         self._calls -= 1
-        self._tell()
+        self._note_end()
 
-    def at_home(self) -> bool:
-        """Say whether the running event loop is that of the client."""
+    def in_own_loop(self) -> bool:
+        """Return whether the running event loop is the client's."""
         loop = asyncio.get_running_loop()
-        with self._deciding:
-            if self._loop is None:
-                self._loop = loop
+        if self._loop is None:
+            with self._choosing_loop:
+                self._loop = self._loop or loop
         return self._loop is loop
 
     def accepts(self) -> bool:
-        """Say whether a new call is accepted from the running event loop."""
-        accepted = self.at_home() and not self._draining
-        if accepted:
-            self.open_in = self._loop
-        return accepted
+        """Return whether a new call is accepted from the running event loop."""
+        return not self._draining and self.in_own_loop()
 
     def refusal(self, call: Call) -> ClientClosedError:
         """Return the error of a call that is not accepted."""
-        if self.at_home():
+        if self.in_own_loop():
             return ClientClosedError(call, detail="the client is draining", sent=False)
         detail = "the client belongs to another event loop"
         return ClientClosedError(call, detail=detail, sent=False, note=_ANOTHER_LOOP_NOTE)
@@ -167,7 +93,7 @@ class CallsInProgress:
         """Count a run.
 
         Args:
-            run: what begins.
+            run: the run that begins.
             call: the kind of call that it makes, for the error.
 
         Raises:
@@ -181,41 +107,39 @@ class CallsInProgress:
     def discard(self, run: Run) -> None:
         """Note that a run has ended."""
         self._runs.discard(run)
-        self._tell()
+        self._note_end()
 
-    async def drain(self, timeout: float) -> None:  # noqa: ASYNC109 - when it is over, the grace begins
-        """Accept nothing new, and return when all has ended.
+    async def drain(self, timeout: float) -> None:  # noqa: ASYNC109 - the grace period follows it
+        """Accept nothing new, and return when all calls and runs have ended.
 
-        What waits after `timeout` seconds, or in an outage, is told to end. What is on the wire
-        even after a grace is left alone.
+        After `timeout` seconds, or at once in an outage, all waits end. Requests that are in flight
+        even after the grace period are left alone.
         """
         self._draining = True
-        self.open_in = None
         for run in tuple(self._runs):
             run.end_input()
         now = asyncio.get_running_loop().time
         end = now() + timeout
-        while not await self._ended(min(_PERIOD, max(0.0, end - now()))):
+        while not await self._all_end_within(min(_PERIOD, max(0.0, end - now()))):
             if now() < end and self._executor.limiter.state == "closed":
                 continue
             self._stop.request()
             for run in tuple(self._runs):
                 run.stop()
-            await self._ended(GRACE)
+            await self._all_end_within(GRACE)
             return
 
-    async def _ended(self, seconds: float) -> bool:
-        """Wait until all has ended; return False where that takes longer."""
-        news = self._news = self._news or asyncio.Event()
+    async def _all_end_within(self, seconds: float) -> bool:
+        one_ended = self._one_ended = self._one_ended or asyncio.Event()
         try:
             async with asyncio.timeout(seconds):
                 while self._calls or self._runs:
-                    news.clear()
-                    await news.wait()
+                    one_ended.clear()
+                    await one_ended.wait()
         except TimeoutError:
             return False
         return True
 
-    def _tell(self) -> None:
-        if self._news is not None:
-            self._news.set()
+    def _note_end(self) -> None:
+        if self._one_ended is not None:
+            self._one_ended.set()

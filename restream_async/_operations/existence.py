@@ -1,8 +1,8 @@
-"""The existence check: what a list of a video's restreams says about a wanted one.
+"""What a list of a video's restreams says about a wanted restream.
 
-A list may show less than was sent (`matching`). What it leaves unclear is decided by ids: those
-that were there before the creation, and those that this client was given for other restreams.
-Where ids cannot decide either, the check is inconclusive.
+A list may show less than was sent (`matching`). What the list leaves unclear, ids decide: ids that
+were listed before the creation, and ids that the service gave this client for other restreams. If
+ids cannot decide either, the search is inconclusive.
 """
 
 import logging
@@ -23,25 +23,27 @@ from restream_async._operations.matching import (
 from restream_async.models import NewRestream, Restream
 
 _REMEMBERED: Final = 5_000
-"""Ids that are surely remembered; up to twice as many are, each in some 100 bytes."""
+"""Ids that are remembered. Up to twice as many are kept, each in some 100 bytes."""
 
 # JSON names.
 _URL: Final = "streamUrl"
 _KEY: Final = "streamKey"
 
-# CheckContext ids that show another key, from which on the service shows none.
+# Known ids that lists show with another key, until lists count as hiding keys.
 _ENOUGH: Final = 2
+
+_MOST_IN_TEXT: Final = 5
 
 _log: Final = logging.getLogger("restream_async")
 
 
 class Key(tuple[str, str, str]):
-    """What makes two restreams the same one: video, stream URL (as a URL) and stream key."""
+    """What makes two restreams equal: video, stream URL (as a URL) and stream key."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        """Return nothing of it: it is a local where a traceback may be printed with its locals."""
+        """Show no part of it, because a traceback may be printed with its locals."""
         return "Key(***)"
 
 
@@ -52,7 +54,7 @@ def key_of(restream: NewRestream | Restream) -> Key:
 
 @attrs.frozen
 class Inconclusive:
-    """The list does not show whether the wanted restream is there.
+    """The list does not show whether the wanted restream exists.
 
     Attributes:
         ids: the restreams that may be the wanted one.
@@ -62,8 +64,9 @@ class Inconclusive:
     ids: tuple[int | str, ...]
 
     def __str__(self) -> str:
-        """Return why it is inconclusive; names ids only."""
-        ids = ", ".join(map(str, self.ids[:5])) + (", …" if len(self.ids) > 5 else "")  # noqa: PLR2004 - enough to look at
+        """Return why the search is inconclusive; names ids only."""
+        more = ", …" if len(self.ids) > _MOST_IN_TEXT else ""
+        ids = ", ".join(map(str, self.ids[:_MOST_IN_TEXT])) + more
         return f"restream {ids} may be the wanted one, and is not shown in full"
 
 
@@ -73,153 +76,148 @@ class CheckContext:
 
     Attributes:
         others: ids of equal restreams that are not the wanted one.
-        before: ids that a list showed before the latest POST; None if no list was read then.
-        claimed: answers to a POST of this creation that could not be taken as they are, by id.
+        listed_before: ids that a list showed before the latest POST; None if none was read then.
+        unaccepted: answers to a POST of this creation that `Existence.accepts` refused, by id.
         has_rivals: whether this client is creating others for the same video and stream URL.
 
     """
 
     others: AbstractSet[int | str] = frozenset()
-    before: AbstractSet[int | str] | None = None
-    claimed: dict[int | str, Restream] = attrs.Factory(dict[int | str, Restream])
+    listed_before: AbstractSet[int | str] | None = None
+    unaccepted: dict[int | str, Restream] = attrs.Factory(dict[int | str, Restream])
     has_rivals: bool = False
 
 
 class Existence:
-    """What one client has learnt about the restreams of its project, and how they are shown."""
+    """What a client has learnt about the restreams of its project, and how the service shows them.
+
+    Attributes:
+        hides_keys: whether lists show stream keys otherwise than they were sent.
+
+    """
 
     def __init__(self) -> None:
-        """Begin with nothing."""
-        # Of each id that the service gave: the hash of the stream key that was sent. The newer
-        # ones, and the older ones.
+        """Start with nothing learnt."""
+        # The hash of the stream key that was sent, for each id that the service gave: the newer
+        # half, and the older half.
         self._given: dict[int | str, int] = {}
         self._given_before: dict[int | str, int] = {}
         # Fields that lists, and answers to a POST, show otherwise than they were sent.
         self._in_lists: set[str] = set()
         self._in_answers: set[str] = set()
-        # Whether a list has shown a stream key as it was sent, which settles that lists show keys.
+        # Whether a list has shown a stream key as it was sent. Then lists show all keys.
         self._shows_keys = False
-        # Ids that a list has shown with another text in place of the key, such as a hash.
+        # Known ids that a list has shown with another text in place of the key, such as a hash.
         self._replaced: set[int | str] = set()
         self.hides_keys = False
-        """Whether lists do not show stream keys as they were sent."""
 
     @property
     def forms(self) -> tuple[str, ...]:
         """The JSON names of the fields that the service shows otherwise than they were sent."""
         return tuple(sorted(self._in_lists | self._in_answers))
 
-    def gave(self, new: NewRestream, restream_id: int | str) -> None:
-        """Note the id that the service gave a restream."""
+    def remember_id(self, new: NewRestream, restream_id: int | str) -> None:
+        """Remember the id that the service gave a restream."""
         if len(self._given) >= _REMEMBERED:
             self._given, self._given_before = {}, self._given
         self._given[restream_id] = hash(new.stream_key)
 
     def accepts(self, new: NewRestream, answer: Restream) -> bool:
-        """Say whether the answer to a POST is about the wanted restream, and then note its id.
+        """Return whether the answer to a POST is about the wanted restream; if so, remember its id.
 
-        It is if it repeats what was sent, or differs from it only in a form that a list has
-        confirmed before.
+        It is if it repeats what was sent, or differs only in a form that a list has confirmed.
         """
         if (
             answer.stream_key == new.stream_key
             and answer.stream_url == new.stream_url
             and answer.video_id == new.video_id
         ):
-            self.gave(new, answer.id)
+            self.remember_id(new, answer.id)
             return True
         confirmed = self._in_answers >= _differing(new, answer)
         accepted = confirmed and match(new, answer) is not Match.DIFFERENT
         if accepted:
-            self.gave(new, answer.id)
+            self.remember_id(new, answer.id)
         return accepted
 
     def find(
-        self, new: NewRestream, restreams: Sequence[Restream], known: CheckContext
+        self, new: NewRestream, restreams: Sequence[Restream], context: CheckContext
     ) -> Restream | Inconclusive | None:
-        """Return the wanted restream from a list; None if it is absent."""
+        """Return the wanted restream from a list; None if it does not exist."""
         self._learn(new, restreams)
-        candidates = [shown for shown in restreams if shown.id not in known.others]
+        candidates = [shown for shown in restreams if shown.id not in context.others]
         for shown in candidates:
-            if match(new, shown) is Match.SAME or self._is_known(new, shown, known):
-                return self._confirmed(new, shown, known)
-        unclear = [shown for shown in candidates if self._is_unclear(new, shown, known)]
+            if match(new, shown) is Match.SAME or self._has_known_id(new, shown, context):
+                return self._confirmed(new, shown, context)
+        unclear = [shown for shown in candidates if self._is_unclear(new, shown, context)]
         for shown in unclear:
-            self._notice(self._in_lists, new, shown)
-        before = known.before
-        late = [shown.id for shown in unclear if before is None or shown.id not in before]
-        missing = self._missing(new, restreams, known)
+            self._note_form(self._in_lists, new, shown)
+        before = context.listed_before
+        late = [shown for shown in unclear if before is None or shown.id not in before]
+        missing = _missing(new, restreams, context)
         if not (late or missing):
             return None
-        if before is not None and len(late) == 1 and not (missing or known.has_rivals):
-            found = next(shown for shown in unclear if shown.id == late[0])
-            return self._confirmed(new, found, known)
-        return Inconclusive((*late, *missing))
+        if before is not None and len(late) == 1 and not (missing or context.has_rivals):
+            return self._confirmed(new, late[0], context)
+        return Inconclusive((*(shown.id for shown in late), *missing))
 
-    def leaves_open(
+    def may_hide_copies(
         self, new: NewRestream, restreams: Sequence[Restream], known: AbstractSet[int | str]
     ) -> bool:
-        """Say whether there may be more copies in a list than the `known` ones."""
+        """Return whether a list may hold copies of a restream that are not shown in full.
+
+        Those with `known` ids are not counted.
+        """
         rest = [shown for shown in restreams if match(new, shown) is not Match.SAME]
         return isinstance(self.find(new, rest, CheckContext(others=known)), Inconclusive)
 
-    def _is_known(self, new: NewRestream, shown: Restream, known: CheckContext) -> bool:
-        """Say whether a restream is the wanted one by its id."""
-        if shown.id in known.claimed:
+    def _has_known_id(self, new: NewRestream, shown: Restream, context: CheckContext) -> bool:
+        """Return whether the id shows that a restream is the wanted one."""
+        if shown.id in context.unaccepted:
             return match(new, shown) is Match.UNCLEAR
-        return self._given_to(shown.id) == hash(new.stream_key) and _is_near(new, shown)
+        return self._given_key(shown.id) == hash(new.stream_key) and _is_near(new, shown)
 
-    def _is_unclear(self, new: NewRestream, shown: Restream, known: CheckContext) -> bool:
-        """Say whether a restream may be the wanted one, for all that the list shows."""
-        if self._given_to(shown.id) is not None or not _is_near(new, shown):
+    def _is_unclear(self, new: NewRestream, shown: Restream, context: CheckContext) -> bool:
+        """Return whether a restream may be the wanted one, but is not shown in full."""
+        if self._given_key(shown.id) is not None or not _is_near(new, shown):
             return False
-        how = match(new, shown)
         if self._shows_keys and match_key(new.stream_key, shown.stream_key) is Match.UNCLEAR:
-            # Then it is another key, however it looks.
+            # Lists show keys, so it is another key even if it looks masked.
             return False
         replaced = not self._shows_keys and len(self._replaced) >= _ENOUGH
-        return how is Match.UNCLEAR or replaced or shown.id in known.claimed
-
-    def _missing(
-        self, new: NewRestream, restreams: Sequence[Restream], known: CheckContext
-    ) -> list[int | str]:
-        """Return ids that the service gave the wanted restream, and that the list lacks."""
-        listed = {shown.id for shown in restreams}
-        return [
-            answer.id
-            for answer in known.claimed.values()
-            if answer.id not in listed and match(new, answer) is not Match.DIFFERENT
-        ]
+        unclear = match(new, shown) is Match.UNCLEAR
+        return unclear or replaced or shown.id in context.unaccepted
 
     def _learn(self, new: NewRestream, restreams: Sequence[Restream]) -> None:
-        """See from known keys whether the list shows stream keys as they were sent."""
+        """Learn from known keys whether lists show stream keys as they were sent."""
         for shown in restreams:
-            given = self._given_to(shown.id)
+            given = self._given_key(shown.id)
             if given == hash(shown.stream_key) or shown.stream_key == new.stream_key:
                 self._shows_keys = True
                 self._in_lists.discard(_KEY)
                 self.hides_keys = False
             elif given is not None and not self._shows_keys and not is_masked(shown.stream_key):
-                # One alone may have been changed at the service.
+                # A single one may have been changed at the service.
                 self._replaced.add(shown.id)
                 if len(self._replaced) >= _ENOUGH:
-                    self._add(self._in_lists, _KEY)
+                    self._add_form(self._in_lists, _KEY)
 
-    def _given_to(self, restream_id: int | str) -> int | None:
+    def _given_key(self, restream_id: int | str) -> int | None:
         given = self._given.get(restream_id)
         return given if given is not None else self._given_before.get(restream_id)
 
-    def _confirmed(self, new: NewRestream, shown: Restream, known: CheckContext) -> Restream:
-        self._notice(self._in_lists, new, shown)
-        if (answer := known.claimed.get(shown.id)) is not None:
-            self._notice(self._in_answers, new, answer)
+    def _confirmed(self, new: NewRestream, shown: Restream, context: CheckContext) -> Restream:
+        """Return a restream that was found, and learn its forms."""
+        self._note_form(self._in_lists, new, shown)
+        if (answer := context.unaccepted.get(shown.id)) is not None:
+            self._note_form(self._in_answers, new, answer)
         return shown
 
-    def _notice(self, fields: set[str], new: NewRestream, shown: Restream) -> None:
+    def _note_form(self, fields: set[str], new: NewRestream, shown: Restream) -> None:
         for name in _differing(new, shown):
-            self._add(fields, name)
+            self._add_form(fields, name)
 
-    def _add(self, fields: set[str], name: str) -> None:
+    def _add_form(self, fields: set[str], name: str) -> None:
         if name not in self.forms:
             _log.warning(
                 "the service shows the %s of restreams otherwise than it was sent: existence "
@@ -230,17 +228,26 @@ class Existence:
         self.hides_keys = _KEY in self._in_lists
 
 
+def _missing(
+    new: NewRestream, restreams: Sequence[Restream], context: CheckContext
+) -> list[int | str]:
+    """Return ids that the service gave the wanted restream, and that the list lacks."""
+    listed = {shown.id for shown in restreams}
+    return [
+        answer.id
+        for answer in context.unaccepted.values()
+        if answer.id not in listed and match(new, answer) is not Match.DIFFERENT
+    ]
+
+
 def _is_near(new: NewRestream, shown: Restream) -> bool:
-    """Say whether only the stream keys differ."""
-    url = match_url(new.stream_url, shown.stream_url)
-    return _is_of(new.video_id, shown) and url is not Match.DIFFERENT
-
-
-def _is_of(video_id: str, shown: Restream) -> bool:
-    return shown.video_id.casefold() in {"", video_id.casefold()}
+    """Return whether at most the stream keys differ."""
+    same_video = shown.video_id.casefold() in {"", new.video_id.casefold()}
+    return same_video and match_url(new.stream_url, shown.stream_url) is not Match.DIFFERENT
 
 
 def _differing(new: NewRestream, shown: Restream) -> set[str]:
+    """Return the JSON names of the fields that are shown otherwise than they were sent."""
     differing: set[str] = set()
     if shown.stream_url != new.stream_url:
         differing.add(_URL)

@@ -16,11 +16,11 @@ _Attempt: TypeAlias = Callable[
     [Request, Callable[[object], serialization.ListPage], Deadline],
     Awaitable[serialization.ListPage | Failure],
 ]
-"""One request to the service, through the limit."""
+"""Sends a request once."""
 
 
 class Listing:
-    """Lists restreams. It remembers whether a cache answers in place of the service."""
+    """Lists restreams. It remembers whether a cache answered in place of the service."""
 
     def __init__(self, executor: RequestExecutor, api: Api) -> None:
         """List the restreams of one project."""
@@ -40,10 +40,10 @@ class Listing:
         """Return the restreams of a video, with retries.
 
         Args:
-            video_id: whose.
-            deadline: when all ends.
-            about: the restream that is looked for; what no text may repeat is known from it.
-            on_failure: sees every failure, and may return what it means for this call.
+            video_id: the video.
+            deadline: when the call ends.
+            about: the restream that is searched for. No text repeats its secrets.
+            on_failure: sees every failure, and may return another one in its place.
 
         Raises:
             InvalidRestreamError: the id is empty or cannot stand in a path.
@@ -59,13 +59,13 @@ class Listing:
     async def read_finally(
         self, video_id: str, deadline: Deadline, *, about: NewRestream
     ) -> list[Restream] | Failure:
-        """Return the same without retries, even where the call is told to end."""
+        """Return the restreams of a video, without retries and even if the call was stopped."""
         return await self._read_once(video_id, deadline, about, self._executor.final_attempt)
 
     async def _read_once(
         self, video_id: str, deadline: Deadline, about: NewRestream | None, attempt: _Attempt
     ) -> list[Restream] | Failure:
-        """Make one attempt. A list that comes in pages is read to its end."""
+        """Make one attempt, which reads all pages of the list."""
         first = await self._page(video_id, deadline, about, attempt)
         if isinstance(first, Failure):
             return first
@@ -77,15 +77,16 @@ class Listing:
             if isinstance(page, Failure):
                 return page
             if page.number != number or page.pages != first.pages or page.count != first.count:
-                return self._unread(video_id, about, f"the pages changed at page {number}")
+                return self._unreadable(video_id, about, f"the pages changed at page {number}")
             known = {restream.id for restream in restreams}
             if known.issuperset(restream.id for restream in page.restreams):
-                return self._unread(video_id, about, f"page {number} shows nothing new")
+                return self._unreadable(video_id, about, f"page {number} shows nothing new")
             restreams += page.restreams
         found = len({restream.id for restream in restreams})
         if first.count is not None and found != first.count:
-            # It changed while its pages were read, or does not show all.
-            return self._unread(video_id, about, f"{found} of {first.count} restreams are shown")
+            # The list changed while its pages were read, or does not show all.
+            problem = f"{found} of {first.count} restreams are shown"
+            return self._unreadable(video_id, about, problem)
         return restreams
 
     async def _page(
@@ -105,14 +106,14 @@ class Listing:
         return page
 
     def _request(self, video_id: str, about: NewRestream | None, **query: int | None) -> Request:
-        # Many caches ignore a request's Cache-Control, but none knows a query that is new. A check
-        # must not see what a cache kept, and not every cache says that it answered.
+        # An existence check must not see an old list. Many caches ignore a request's Cache-Control
+        # and do not say that they answered, but no cache has an answer to a new query.
         unique = None
         if self._cached or about is not None:
             self._uncached_calls += 1
             unique = int(self._executor.clock.random() * 2**48) + self._uncached_calls
         return self._api.list(video_id, about=about, unique=unique, **query)
 
-    def _unread(self, video_id: str, about: NewRestream | None, problem: str) -> Failure:
+    def _unreadable(self, video_id: str, about: NewRestream | None, problem: str) -> Failure:
         call = self._api.list(video_id, about=about).call
         return Failure(Classification.IN_DOUBT, MalformedResponseError(call, problem=problem))

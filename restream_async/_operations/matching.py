@@ -1,8 +1,8 @@
-"""Whether a restream that the service shows is the wanted one: same, different, or unclear. Pure.
+"""Compares a restream that the service shows with the wanted one: same, different, or unclear.
 
 The service documents no form for its list. It may show a stream URL otherwise than it was sent, and
-may mask stream keys or leave them out. So URLs are compared as URLs, and a key that is not shown in
-full is unclear: it proves neither that the restream is there nor that it is absent.
+may mask stream keys or leave them out. So URLs are compared as URLs. A key that is not shown in
+full is unclear: it proves neither that the restream exists nor that it does not.
 """
 
 import enum
@@ -18,13 +18,14 @@ _DEFAULT_PORTS: Final = {"rtmp": 1935, "rtmps": 443, "rtmpt": 80, "http": 80, "h
 _MASK: Final = re.compile(
     r"[*•●∙·…]+|\.{3,}|[xX]{4,}|[\[<(](hidden|masked|redacted|secret)[\])>]", re.IGNORECASE
 )
-# How much of a key a service shows that cuts it off, in characters; and how often that is in a key.
+# A text is taken for the start or the end of a key if it has so many characters, and the key has at
+# least so many times as many.
 _SHOWN: Final = range(3, 7)
 _TIMES: Final = 3
-# A URL that is its own normal form, as nearly all are.
+# Nearly all URLs are their own normal form.
 _PLAIN: Final = re.compile(r"[a-z]+://[a-z0-9-]+(\.[a-z0-9-]+)*(/[A-Za-z0-9._~-]+)*")
 _ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
-# RFC 3986, section 2.3: these mean the same with and without an escape.
+# These mean the same with and without an escape (RFC 3986, section 2.3).
 _UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~-]")
 
 
@@ -80,12 +81,12 @@ def match_key(wanted: str, shown: str) -> Match:
 
 
 def is_masked(shown: str) -> bool:
-    """Say whether a text is empty, or has characters that stand for hidden ones."""
+    """Return whether a text is empty, or has characters that stand for hidden ones."""
     return not shown or _MASK.search(shown) is not None
 
 
 def _may_be_masked(wanted: str, shown: str) -> bool:
-    """Say whether `shown` has a mask, and what it shows around the mask is of `wanted`."""
+    """Return whether `shown` has a mask, and `wanted` has the text before and after it."""
     masks = list(_MASK.finditer(shown))
     if not masks:
         return False
@@ -94,7 +95,7 @@ def _may_be_masked(wanted: str, shown: str) -> bool:
 
 
 def _may_be_cut(wanted: str, shown: str) -> bool:
-    """Say whether a URL has nothing but what `wanted` has, and lacks a part where secrets are."""
+    """Return whether a URL is `wanted` without a part that can hold secrets."""
     if not shown:
         return True
     whole, rest = _parts(wanted), _parts(shown)
@@ -107,7 +108,7 @@ def _may_be_cut(wanted: str, shown: str) -> bool:
 
 @functools.lru_cache(maxsize=256)
 def normal_url(url: str) -> str:
-    """Return what all spellings of a stream URL have in common."""
+    """Return the form that all spellings of a stream URL share."""
     if _PLAIN.fullmatch(url):
         return url
     parts = _parts(url)
@@ -125,7 +126,7 @@ def normal_url(url: str) -> str:
 def _parts(url: str) -> tuple[str, ...]:
     """Return scheme, host, port, user info, path, query and fragment, each in its normal form.
 
-    There are none of what is no URL.
+    The result is empty if the text is no URL.
     """
     try:
         parts = urlsplit(url)

@@ -1,16 +1,15 @@
-"""Existence checks share lists: one list of a video serves all checks that it can serve.
+"""Existence checks share lists: one list of a video serves several checks.
 
-A list shows what exists when the service answers it. So a check may use a list only if the list
-was requested after the check began: the service may have answered an older one before something
-was created. Per video at most one list is requested at a time (single flight). Checks that begin
-meanwhile wait for it, and then share the next one.
+A check uses a list only if the list was requested after the check began: an older list may have
+been answered before the restream was created. For each video, at most one list is in progress at a
+time (single flight). Checks that begin meanwhile wait for its end, and then share the next one.
 
-A check that accepts a recent list may also use one that was requested within the last second. It
-is meant for a restream that nobody has tried to create before. What this client itself tried to
-create since then, a recent list does not show: such a check gets a list of its own.
+A check that accepts a recent list also uses one that was requested within the last second. Such a
+check is meant for a restream that nobody has tried to create before. If this client itself has
+tried since the list was requested, the check needs a newer list.
 
-Failures are not shared: they may come from the deadline of one check. The next check that waits
-requests a list itself.
+Failures are not shared, because they may come from the deadline of one check. The next check that
+waits requests a list itself.
 """
 
 import asyncio
@@ -29,7 +28,16 @@ RECENT: Final = 1.0
 
 @attrs.define
 class _Video:
-    """The latest list of one video, and the turn to request the next one."""
+    """The latest list of one video.
+
+    Attributes:
+        turn: held while a list is in progress.
+        checks: how many checks wait for a list.
+        requested: when the latest list was requested.
+        restreams: the latest list; None if the service had nothing to list.
+        ended: when attempts to create restreams ended that the latest list may not show, by key.
+
+    """
 
     turn: asyncio.Lock = attrs.field(factory=asyncio.Lock)
     checks: int = 0
@@ -42,10 +50,10 @@ class SharedLists:
     """The lists of videos that the existence checks of one client share."""
 
     def __init__(self, now: Callable[[], float]) -> None:
-        """Take the time from a clock that never goes back."""
+        """Start with no lists; `now` returns seconds and never goes back."""
         self._now = now
         self.videos: dict[str, _Video] = {}
-        """Those whose lists are kept or under way; while there are none, no end need be noted."""
+        """The videos whose lists are kept or in progress. While empty, `note_end` does nothing."""
 
     async def get(
         self,
@@ -60,18 +68,18 @@ class SharedLists:
 
         Args:
             video_id: the video.
-            key: what makes two restreams the same one, as `note_end` gets it.
-            request: requests a list; None: the service has nothing to list.
+            key: the key of the restream, as `note_end` gets it.
+            request: requests a list; returns None if the service has nothing to list.
             recent: whether a recent list is good enough.
-            seconds: how long to wait for a turn; None: for as long as it takes.
+            seconds: how long to wait while another list is in progress; None: without limit.
 
         Raises:
-            TimeoutError: the turn did not come in time; nothing was requested.
+            TimeoutError: the other list took longer; nothing was requested.
 
         """
         began = self._now()
         self._drop_old(began)
-        # Taken out and put back, so that the one requested longest ago comes first.
+        # Moved to the end, so that the video checked longest ago comes first.
         video = self.videos.pop(video_id) if video_id in self.videos else _Video()
         self.videos[video_id] = video
         oldest = max(began - RECENT, video.ended.get(key, -inf)) if recent else began
@@ -98,7 +106,7 @@ class SharedLists:
                 del self.videos[video_id]
 
     def note_end(self, video_id: str, key: Hashable) -> None:
-        """Note that an attempt to create a restream has ended, however it ended."""
+        """Note that an attempt to create a restream has ended, with or without success."""
         if (video := self.videos.get(video_id)) is not None:
             now = self._now()
             if _is_old(video, now):
@@ -115,5 +123,5 @@ class SharedLists:
 
 
 def _is_old(video: _Video, now: float) -> bool:
-    """Say whether no check can use the latest list any more."""
+    """Return whether no check can use the latest list any more."""
     return not video.checks and video.requested <= now - RECENT

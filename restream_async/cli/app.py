@@ -13,11 +13,11 @@ from restream_async.cli.commands.sandbox import sandbox
 from restream_async.cli.commands.single import create, delete, list_, toggle
 from restream_async.cli.commands.undo import undo
 from restream_async.cli.commands.worker import asyncapi, worker
-from restream_async.cli.console import say_error
 from restream_async.cli.errors import CliError, ExitCode, code_of, told, why
 from restream_async.cli.hints import PROGRAM, program
-from restream_async.cli.narrow import Command, Group
-from restream_async.cli.usage import say_usage
+from restream_async.cli.narrow_help import Command, Group
+from restream_async.cli.output.console import say_error
+from restream_async.cli.usage_errors import say_usage
 
 app = typer.Typer(
     name=PROGRAM,

@@ -3,8 +3,8 @@
 import signal
 import sys
 
-from restream_async.cli.console import console_on, say
 from restream_async.cli.errors import CliError, ExitCode
+from restream_async.cli.output.console import console_on, say
 
 
 def confirmed(question: str) -> bool:

@@ -18,11 +18,11 @@ from restream_async._bulk.report import BulkCounts, Duplicate
 from restream_async._bulk.run import BulkRun
 from restream_async._retry.classification import Classification, classify_status
 from restream_async.cli.errors import told
-from restream_async.cli.interrupts import Interrupts
-from restream_async.cli.line_numbers import Span
-from restream_async.cli.progress import STOPPING, Display, Ticker
-from restream_async.cli.progress_state import Meter
-from restream_async.cli.totals import Totals, is_unsent
+from restream_async.cli.input.line_numbers import Span
+from restream_async.cli.output.progress import STOPPING, Display, Ticker
+from restream_async.cli.output.progress_state import Meter
+from restream_async.cli.output.totals import Totals, is_unsent
+from restream_async.cli.signals import Interrupts
 from restream_async.models import Origin
 
 # What is known of each item, in one byte. The first is that of items without an outcome.

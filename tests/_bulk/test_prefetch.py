@@ -9,9 +9,9 @@ import pytest
 
 from restream_async import NewRestream
 from restream_async._bulk.run import BulkRun
-from restream_async._journal import Journal, State
 from restream_async._journal.database import Database
-from restream_async._journal.entries import Batch
+from restream_async._journal.entries import Batch, State
+from restream_async._journal.journal import Journal
 from tests.helpers.in_memory_service import IDENTITY, Backend, client_of, new
 from tests.helpers.journal_disk import states
 

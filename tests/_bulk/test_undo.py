@@ -8,9 +8,9 @@ import pytest
 from restream_async import JournalError, NewRestream, Origin
 from restream_async._bulk.journal_adapter import JournalAdapter
 from restream_async._bulk.undo import Undo, Undone
-from restream_async._journal import Journal
 from restream_async._journal.database import Database
 from restream_async._journal.entries import Batch, State
+from restream_async._journal.journal import Journal
 from restream_async.sandbox import Sandbox
 from tests.helpers.in_memory_service import IDENTITY, Backend, Client, new
 from tests.helpers.in_memory_service import client_of as client_in_memory

@@ -9,7 +9,8 @@ import attrs
 import pytest
 
 from restream_async import NewRestream
-from restream_async._journal import Journal, State
+from restream_async._journal.entries import State
+from restream_async._journal.journal import Journal
 from restream_async.sandbox import Fault, Faults, Sandbox
 from tests.helpers.in_memory_service import IDENTITY, Backend
 from tests.helpers.in_memory_service import client_of as client_in_memory
@@ -96,7 +97,7 @@ async def test_a_title_holds_no_secret_either_where_the_service_masks_it(path: P
     backend.add(wanted)
     backend.show = lambda fields: {**fields, "streamKey": f"****{STREAM_KEY[-1]}0"}
     client = client_in_memory(backend)
-    client.creator.existence.gave(wanted, 1)
+    client.creator.existence.remember_id(wanted, 1)
     async with client.run(wanted, journal=path, ensure=True) as run:
         report = await run.report()
     assert len(report.created) == 1

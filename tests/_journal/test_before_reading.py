@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from restream_async import JournalError, NewRestream
-from restream_async._journal import Identity, Journal
+from restream_async._journal.entries import Identity
+from restream_async._journal.journal import Journal
 from restream_async.sandbox import Sandbox
 from tests.helpers.in_memory_service import IDENTITY
 from tests.helpers.journal_clients import client_of

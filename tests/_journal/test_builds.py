@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from restream_async._journal import Journal, State
-from restream_async._journal.entries import Entry
+from restream_async._journal.entries import Entry, State
+from restream_async._journal.journal import Journal
 from restream_async.errors import JournalError
 from tests.helpers.in_memory_service import IDENTITY
 

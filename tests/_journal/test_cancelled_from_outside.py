@@ -9,7 +9,8 @@ from typing import cast
 import pytest
 
 from restream_async import Failed, NewRestream, NotSentError
-from restream_async._journal import Journal, State
+from restream_async._journal.entries import State
+from restream_async._journal.journal import Journal
 from tests.helpers.in_memory_service import IDENTITY, Backend, client_of, new
 from tests.helpers.journal_clients import collect, origins
 from tests.helpers.journal_disk import Barrier, Disk, states

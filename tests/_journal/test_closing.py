@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from restream_async._bulk.undo import Undo
-from restream_async._journal import Journal, State
+from restream_async._journal.entries import State
+from restream_async._journal.journal import Journal
 from restream_async.errors import JournalError
 from tests.helpers.in_memory_service import IDENTITY, Backend, client_of, new
 from tests.helpers.journal_disk import Barrier, Disk, states, write

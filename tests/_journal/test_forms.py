@@ -132,7 +132,7 @@ async def test_one_that_ended_in_doubt_stays_a_rival_of_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """With keys left out, the only late restream may be its own."""
-    monkeypatch.setattr("restream_async._operations.create._MOST_UNRESOLVED", 1)
+    monkeypatch.setattr("restream_async._operations.turns._MOST_UNRESOLVED", 1)
     backend = Backend()
     client = client_of(backend, attempts=1)
     creator, caller = client.creator, client.executor
@@ -140,11 +140,11 @@ async def test_one_that_ended_in_doubt_stays_a_rival_of_others(
         backend.meets("POST", Fate.LOST_AFTER)
         backend.meets("GET", Fate.LOST_BEFORE)
         assert isinstance(await creator.create(wanted(number), caller.begin_call()), CreateFailed)
-    assert creator.has_rivals(wanted(100))
-    assert not creator.has_rivals(wanted(50)), "it is no rival of itself"
-    assert not creator.has_rivals(wanted(101)), "only so many are remembered"
+    assert creator.turns.has_rivals(wanted(100))
+    assert not creator.turns.has_rivals(wanted(50)), "it is no rival of itself"
+    assert not creator.turns.has_rivals(wanted(101)), "only so many are remembered"
     await creator.create(wanted(50), caller.begin_call(), CHECK_FIRST)
-    assert not creator.has_rivals(wanted(100))
+    assert not creator.turns.has_rivals(wanted(100))
 
 
 async def test_urls_that_are_equal_as_urls_are_one_restream_for_repairs_too() -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from restream_async._journal import Journal, State
+from restream_async._journal.entries import State
+from restream_async._journal.journal import Journal
 from restream_async.errors import JournalError
 from tests.helpers import killed_processes
 from tests.helpers.forked_processes import Other

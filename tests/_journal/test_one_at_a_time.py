@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from restream_async._journal import Journal, State
+from restream_async._journal.entries import State
+from restream_async._journal.journal import Journal
 from restream_async.errors import JournalError
 from restream_async.sandbox import Sandbox
 from tests.helpers import killed_processes

@@ -48,46 +48,46 @@ def test_many_hidden_keys_are_told_in_short() -> None:
 
 
 def test_one_that_was_there_before_is_not_it() -> None:
-    assert find(Existence(), stored(stream_key=HIDDEN), before={7}) is None
+    assert find(Existence(), stored(stream_key=HIDDEN), listed_before={7}) is None
 
 
 def test_the_only_one_that_was_not_there_before_is_it() -> None:
     old, late = stored(id=6, stream_key=HIDDEN), stored(stream_key=HIDDEN)
-    assert find(Existence(), old, late, before={6}) == late
+    assert find(Existence(), old, late, listed_before={6}) == late
 
 
 def test_two_that_were_not_there_before_are_inconclusive() -> None:
     late = [stored(id=number, stream_key=HIDDEN) for number in (7, 8)]
-    assert find(Existence(), *late, before=set[int]()) == Inconclusive((7, 8))
+    assert find(Existence(), *late, listed_before=set[int]()) == Inconclusive((7, 8))
 
 
 def test_one_that_was_not_there_before_may_be_a_rivals() -> None:
     late = stored(stream_key=HIDDEN)
-    assert find(Existence(), late, before=set[int](), has_rivals=True) == Inconclusive((7,))
+    assert find(Existence(), late, listed_before=set[int](), has_rivals=True) == Inconclusive((7,))
 
 
 def test_one_that_was_given_to_another_restream_is_not_it() -> None:
     existence = Existence()
-    existence.gave(new(stream_key="another"), 7)
+    existence.remember_id(new(stream_key="another"), 7)
     assert find(existence, stored(stream_key=HIDDEN)) is None
 
 
 def test_one_that_was_given_to_this_restream_is_it() -> None:
     existence = Existence()
-    existence.gave(new(), 7)
+    existence.remember_id(new(), 7)
     shown = stored(stream_key=HIDDEN)
     assert find(existence, shown) == shown
 
 
 def test_ids_are_remembered_in_bounded_memory() -> None:
     existence = Existence()
-    existence.gave(new(), 7)
+    existence.remember_id(new(), 7)
     for number in range(100, 5_200):
-        existence.gave(new(stream_key=f"key-{number}"), number)
+        existence.remember_id(new(stream_key=f"key-{number}"), number)
     shown = stored(stream_key=HIDDEN)
     assert find(existence, shown) == shown
     for number in range(100, 11_000):
-        existence.gave(new(stream_key=f"key-{number}"), number)
+        existence.remember_id(new(stream_key=f"key-{number}"), number)
     assert find(existence, shown) == Inconclusive((7,))
 
 
@@ -97,7 +97,7 @@ class TestAKeyThatIsReplaced:
     def test_is_inconclusive_once_two_known_ids_have_shown_it(self) -> None:
         existence = Existence()
         for number in (5, 6):
-            existence.gave(new(stream_key=f"another-{number}"), number)
+            existence.remember_id(new(stream_key=f"another-{number}"), number)
         known = [stored(id=number, stream_key=f"5e8f{number}") for number in (5, 6)]
         assert find(existence, *known, stored(stream_key="77a0")) == Inconclusive((7,))
         assert existence.hides_keys
@@ -105,7 +105,7 @@ class TestAKeyThatIsReplaced:
 
     def test_of_a_single_id_may_have_been_changed_at_the_service(self) -> None:
         existence = Existence()
-        existence.gave(new(stream_key="another"), 6)
+        existence.remember_id(new(stream_key="another"), 6)
         assert find(existence, stored(id=6, stream_key="edited"), stored(stream_key="77a0")) is None
         assert not existence.hides_keys
 
@@ -113,7 +113,7 @@ class TestAKeyThatIsReplaced:
         existence = Existence()
         assert isinstance(find(existence, stored(stream_key="strm")), Inconclusive)
         assert existence.hides_keys
-        existence.gave(new(stream_key="another"), 6)
+        existence.remember_id(new(stream_key="another"), 6)
         shown = [stored(id=6, stream_key="another"), stored(stream_key="strm")]
         assert find(existence, *shown) is None
         assert not existence.hides_keys
@@ -122,21 +122,21 @@ class TestAKeyThatIsReplaced:
     def test_is_another_key_where_lists_show_keys(self) -> None:
         existence = Existence()
         for number in (5, 6, 8):
-            existence.gave(new(stream_key=f"another-{number}"), number)
+            existence.remember_id(new(stream_key=f"another-{number}"), number)
         find(existence, stored(id=8, stream_key="another-8"))
         edited = [stored(id=number, stream_key=f"edited-{number}") for number in (5, 6)]
         assert find(existence, *edited, stored(stream_key="77a0")) is None
         assert not existence.hides_keys
 
     def test_of_an_answer_that_the_list_lacks_is_inconclusive(self) -> None:
-        claimed = stored(stream_key=HIDDEN)
-        assert find(Existence(), claimed={7: claimed}) == Inconclusive((7,))
+        answer = stored(stream_key=HIDDEN)
+        assert find(Existence(), unaccepted={7: answer}) == Inconclusive((7,))
         other = stored(id=8, stream_key="another-key-altogether")
-        assert find(Existence(), claimed={8: other}) is None
+        assert find(Existence(), unaccepted={8: other}) is None
 
     def test_of_an_answer_is_inconclusive_and_not_absent(self) -> None:
-        claimed = stored(stream_key="5e8f")
-        assert find(Existence(), claimed, claimed={7: claimed}) == Inconclusive((7,))
+        answer = stored(stream_key="5e8f")
+        assert find(Existence(), answer, unaccepted={7: answer}) == Inconclusive((7,))
 
 
 class TestAnAnswer:
@@ -154,7 +154,7 @@ class TestAnAnswer:
         existence = Existence()
         answer = stored(**changes)
         assert not existence.accepts(new(), answer)
-        assert find(existence, stored(), claimed={7: answer}) == stored()
+        assert find(existence, stored(), unaccepted={7: answer}) == stored()
         assert existence.accepts(new(), answer)
         assert not existence.accepts(new(), stored(stream_key="another"))
         assert not existence.hides_keys
@@ -163,6 +163,6 @@ class TestAnAnswer:
 def test_a_list_leaves_open_only_what_is_not_shown_in_full_and_not_known() -> None:
     existence = Existence()
     hidden = stored(stream_key=HIDDEN)
-    assert not existence.leaves_open(new(), [stored(), stored(id=8, stream_key="x")], set())
-    assert existence.leaves_open(new(), [hidden], set())
-    assert not existence.leaves_open(new(), [hidden], {7})
+    assert not existence.may_hide_copies(new(), [stored(), stored(id=8, stream_key="x")], set())
+    assert existence.may_hide_copies(new(), [hidden], set())
+    assert not existence.may_hide_copies(new(), [hidden], {7})

@@ -19,8 +19,7 @@ SUITES = {"cost": cost, "overload": overload, "size": size, "fleet": fleet, "hea
 @pytest.mark.parametrize(("name", "results"), SUITES.items(), ids=SUITES)
 def test_the_readme_has_the_figures_that_were_measured(name: str, results: ModuleType) -> None:
     figures = json.loads((ROOT / "benchmarks" / "plots" / f"{name}.json").read_text("utf-8"))
-    place = "benchmarks/README.md" if name == "healthy" else "README.md"
-    readme = (ROOT / place).read_text("utf-8")
+    readme = (ROOT / "benchmarks" / "README.md").read_text("utf-8")
     assert with_table(readme, name, results.summary(figures)) == readme, (
         f"python -m benchmarks --redraw --suite {name}"
     )

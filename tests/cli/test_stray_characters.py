@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from restream_async import NewRestream, RestreamError
-from restream_async.cli.input_formats import Bad, Reader
+from restream_async.cli.input.formats import Bad, Reader
 from restream_async.worker.commands import Unusable, decode
 from tests.helpers.command_line import API_KEY, HEADER, SECRETS, STREAM_KEY, STREAM_URL, Cli
 

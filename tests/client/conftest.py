@@ -1,48 +1,21 @@
 from __future__ import annotations
 
-import asyncio
-import gc
 import socket
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.helpers import leak_checks
-from tests.helpers.fast_clock import FastClock
+from tests.helpers.client_fixtures import (
+    _cheap_collection,  # pyright: ignore[reportPrivateUsage] - autouse
+    _nothing_left,  # pyright: ignore[reportPrivateUsage] - autouse
+    clock,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
 
-
-@pytest.fixture
-def clock() -> FastClock:
-    return FastClock()
-
-
-@pytest.fixture(autouse=True, scope="package")
-def _cheap_collection() -> None:  # pyright: ignore[reportUnusedFunction] - autouse
-    """Let the garbage collector look only at what the tests themselves leave behind."""
-    gc.collect()
-    gc.freeze()
-
-
-@pytest.fixture(autouse=True)
-async def _nothing_left(  # pyright: ignore[reportUnusedFunction] - autouse
-    monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[None]:
-    """After each test: no task, no connection in use, nothing that the loop complains about."""
-    complaints: list[dict[str, Any]] = []
-    leak_checks.watch_connectors(monkeypatch)
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda _, context: complaints.append(context))
-    yield
-    await leak_checks.settle()
-    # What was never awaited, retrieved or closed says so when it is collected.
-    gc.collect()
-    assert leak_checks.tasks_at_work() == set()
-    assert leak_checks.connections_in_use() == 0
-    assert complaints == []
+__all__ = ["_cheap_collection", "_nothing_left", "clock", "full_port"]
 
 
 @pytest.fixture

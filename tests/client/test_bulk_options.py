@@ -10,7 +10,7 @@ import pytest
 from restream_async import Created, InternalServerError, JournalError, Origin
 from restream_async._bulk.input import RecentItems
 from restream_async.sandbox import Fault, Faults, Sandbox
-from tests.client.test_bulk import NO, by_video
+from tests._bulk.test_run import NO, by_video
 from tests.helpers.client_calls import outcomes_of
 from tests.helpers.leak_checks import assert_nothing_left, client_of
 from tests.helpers.raw_server import Peer, RawServer, Seen, then_hang
@@ -318,7 +318,7 @@ class TestJournal:
     async def test_a_journal_that_cannot_be_written_any_more_stops_the_run(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from restream_async._journal import Journal  # noqa: PLC0415
+        from restream_async._journal.journal import Journal  # noqa: PLC0415
 
         begin = Journal.begin
 

@@ -120,7 +120,7 @@ async def test_what_was_in_doubt_before_the_closing_is_unknown(in_doubt: str) ->
         error = await failure_of(task, OutcomeUnknownError)
 
     assert type(error.doubt) is InternalServerError
-    assert "looking for it failed too (the client is closed: GET" in str(error)
+    assert "checking whether it exists failed too (the client is closed: GET" in str(error)
     assert server.order == "POST"
 
 

@@ -70,7 +70,7 @@ async def test_a_check_that_waits_for_a_list_ends_with_its_own_deadline() -> Non
     assert server.order == "GET"
     errors = [end.error for end in ends if isinstance(end, Failed)]
     assert [type(error) for error in errors] == [AttemptTimeoutError] * 2
-    assert "another list of the video was under way" in str(errors[1])
+    assert "another list of the video was in progress" in str(errors[1])
 
 
 @pytest.mark.parametrize("status", ["404 Not Found", "405 Method Not Allowed", "501 Not Built"])

@@ -14,7 +14,7 @@ from restream_async import (
     NotSentError,
     UnauthorizedError,
 )
-from tests.client.test_bulk import by_video
+from tests._bulk.test_run import by_video
 from tests.helpers.client_calls import collect
 from tests.helpers.leak_checks import assert_nothing_left, client_of
 from tests.helpers.raw_server import RawServer

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 import os
 import re
 import signal
@@ -33,6 +34,15 @@ def row(number: int = 1, *, status: str = "true") -> str:
 
 def csv_of(count: int) -> str:
     return "\n".join([HEADER, *(row(number + 1) for number in range(count))]) + "\n"
+
+
+def no_secrets(*texts: str) -> bool:
+    return not any(secret in text for secret in SECRETS for text in texts)
+
+
+def outcomes(text: str) -> list[dict[str, Any]]:
+    """Return the outcomes that a bulk run has written, one JSON line each."""
+    return sorted(map(json.loads, text.splitlines()), key=lambda each: each["line"])
 
 
 def plain(shown: str) -> str:

@@ -17,7 +17,8 @@ from restream_async._bulk.journal_adapter import Repeats
 from restream_async._bulk.run import BulkRun
 from restream_async._http import serialization
 from restream_async._http.messages import Api, NoResponse, Request, Response
-from restream_async._journal import Identity, Journal
+from restream_async._journal.entries import Identity
+from restream_async._journal.journal import Journal
 from restream_async._load.concurrency_limiter import ConcurrencyLimiter
 from restream_async._operations.create import Creator
 from restream_async._operations.existence import Key, key_of

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 
 from restream_async import Created, NewRestream, RestreamClient, RetryPolicy
-from restream_async._journal import Journal
+from restream_async._journal.journal import Journal
 from restream_async._util.clock import Clock
 from restream_async.errors import JournalError
 from tests.helpers.in_memory_service import IDENTITY, new

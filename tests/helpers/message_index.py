@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from rich.text import Text
 
-from restream_async.cli import console
 from restream_async.cli.errors import CliError
+from restream_async.cli.output import console
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

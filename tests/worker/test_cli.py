@@ -11,7 +11,7 @@ import pytest
 from nats.js.api import StreamState
 
 from restream_async.cli import main
-from restream_async.cli.publish import PublishRun
+from restream_async.cli.commands.enqueue_run import PublishRun
 from restream_async.worker.commands import encode
 from restream_async.worker.nats_options import jetstream_of
 from restream_async.worker.publishing import Published
@@ -195,7 +195,7 @@ def test_ctrl_c_ends_well_and_says_that_it_can_be_run_again(
         count(self, published)
 
     monkeypatch.setattr(PublishRun, "_count", counted)
-    monkeypatch.setattr("restream_async.cli.console.LOG_EVERY", 0.0)
+    monkeypatch.setattr("restream_async.cli.output.console.LOG_EVERY", 0.0)
     stage.signal_when(lambda: len(put) > 100, signal.SIGINT)
 
     assert main(["enqueue", csv(tmp_path, 20_000)]) == 130
@@ -229,7 +229,7 @@ def test_an_input_that_changes_while_it_is_put_is_one_sentence(
         path.write_text(HEADER)
         return declare_streams(*arguments, **options)
 
-    monkeypatch.setattr("restream_async.cli.publish.declare_streams", declare)
+    monkeypatch.setattr("restream_async.cli.commands.enqueue_run.declare_streams", declare)
 
     assert main(["enqueue", str(path)]) == 2
     assert "changed" in capsys.readouterr().err

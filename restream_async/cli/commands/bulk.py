@@ -20,9 +20,25 @@ from restream_async import (
     RetryPolicy,
 )
 from restream_async._bulk.journal_adapter import Repeats
-from restream_async._journal import Journal
-from restream_async.cli.connection import client_for
-from restream_async.cli.console import (
+from restream_async._journal.journal import Journal
+from restream_async.cli.errors import CliError, ExitCode, in_short, told, why
+from restream_async.cli.event_loop import run_async
+from restream_async.cli.file_roles import Role, exists, refuse_shared
+from restream_async.cli.hints import command
+from restream_async.cli.input.check import check
+from restream_async.cli.input.formats import Format, Reader
+from restream_async.cli.input.items import Requests
+from restream_async.cli.input.line_numbers import Lines, Span
+from restream_async.cli.input.source import Source
+from restream_async.cli.options.connection import client_for
+from restream_async.cli.options.shared import (
+    INSISTING,
+    ConnectionOptions,
+    Patience,
+    connected,
+    seconds,
+)
+from restream_async.cli.output.console import (
     console_on,
     plural,
     safe,
@@ -30,21 +46,11 @@ from restream_async.cli.console import (
     say_error,
     say_to_copy,
 )
-from restream_async.cli.errors import CliError, ExitCode, in_short, told, why
-from restream_async.cli.event_loop import run_async
-from restream_async.cli.file_roles import Role, exists, refuse_shared
-from restream_async.cli.hints import command
-from restream_async.cli.input_check import check
-from restream_async.cli.input_formats import Format, Reader
-from restream_async.cli.input_items import Requests
-from restream_async.cli.input_source import Source
-from restream_async.cli.line_numbers import Lines, Span
-from restream_async.cli.options import INSISTING, ConnectionOptions, Patience, connected, seconds
-from restream_async.cli.outcome_output import LineWriter, Output, outcome_line
-from restream_async.cli.progress import Display, LiveDisplay, display_on
-from restream_async.cli.run_summary import complaints, summary
+from restream_async.cli.output.outcome_output import LineWriter, Output, outcome_line
+from restream_async.cli.output.progress import Display, LiveDisplay, display_on
+from restream_async.cli.output.run_summary import complaints, summary
+from restream_async.cli.output.totals import is_unsent
 from restream_async.cli.run_with_progress import RunSummary, run_with_progress
-from restream_async.cli.totals import is_unsent
 from restream_async.settings import InDoubt
 
 _NEVER_TWICE: Final = "Never twice, never lost"

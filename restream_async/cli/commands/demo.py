@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.text import Text
 
 from restream_async import NewRestream, Outcome, RestreamClient, RetryPolicy
-from restream_async.cli.console import console_on, plural, say, say_error
 from restream_async.cli.errors import ExitCode
 from restream_async.cli.event_loop import run_async
-from restream_async.cli.progress import display_on
-from restream_async.cli.run_summary import Count, complaints, counted, summary, verdict_mark
+from restream_async.cli.output.console import console_on, plural, say, say_error
+from restream_async.cli.output.progress import display_on
+from restream_async.cli.output.run_summary import Count, complaints, counted, summary, verdict_mark
 from restream_async.cli.run_with_progress import RunSummary, run_with_progress
 from restream_async.sandbox import Fault, FaultCounts, Faults, Sandbox, Stored
 

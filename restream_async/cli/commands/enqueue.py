@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from restream_async.cli.console import console_on, say
 from restream_async.cli.event_loop import run_async
-from restream_async.cli.input_check import check
-from restream_async.cli.input_formats import Format, Reader, Row
-from restream_async.cli.input_source import Source
-from restream_async.cli.nats_options import NatsChoice, on_nats, worker_extra
+from restream_async.cli.input.check import check
+from restream_async.cli.input.formats import Format, Reader, Row
+from restream_async.cli.input.source import Source
+from restream_async.cli.options.nats import NatsChoice, on_nats, worker_extra
+from restream_async.cli.output.console import console_on, say
 
 
 @on_nats
@@ -63,7 +63,7 @@ def enqueue(  # noqa: PLR0913 - one for each option
             say(console, f"{checked}. All lines are good; nothing was put (--dry-run).")
             return
         with worker_extra():
-            from restream_async.cli.publish import PublishRun  # noqa: PLC0415 - needs the extra
+            from restream_async.cli.commands.enqueue_run import PublishRun  # noqa: PLC0415 - needs the extra
         # They were all good a moment ago, and must be the same.
         rows = reader.read(source.same_lines())
         job = PublishRun(

@@ -10,12 +10,12 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from restream_async.cli.console import console_on, result_console, say
 from restream_async.cli.errors import CliError, why
 from restream_async.cli.event_loop import run_async
-from restream_async.cli.interrupts import Interrupts
-from restream_async.cli.options import duration
-from restream_async.cli.run_summary import headed
+from restream_async.cli.options.shared import duration
+from restream_async.cli.output.console import console_on, result_console, say
+from restream_async.cli.output.run_summary import headed
+from restream_async.cli.signals import Interrupts
 from restream_async.sandbox import Faults, Sandbox
 
 

@@ -23,14 +23,21 @@ from restream_async import (
     RestreamClient,
 )
 from restream_async._util.redaction import host_of, mask_url
-from restream_async.cli.connection import client_for
-from restream_async.cli.console import begin_line, console_on, plural, result_console, safe, say
 from restream_async.cli.errors import CliError, ExitCode, in_short
 from restream_async.cli.event_loop import run_async
 from restream_async.cli.hints import command
-from restream_async.cli.options import ConnectionOptions, connected
+from restream_async.cli.options.connection import client_for
+from restream_async.cli.options.secrets import is_asked_for, stream_key
+from restream_async.cli.options.shared import ConnectionOptions, connected
+from restream_async.cli.output.console import (
+    begin_line,
+    console_on,
+    plural,
+    result_console,
+    safe,
+    say,
+)
 from restream_async.cli.prompt import confirmed
-from restream_async.cli.secrets import is_asked_for, stream_key
 
 _T = TypeVar("_T")
 

@@ -11,8 +11,13 @@ from rich.console import Console
 
 from restream_async import JournalError, OutcomeUnknownError, RestreamClient
 from restream_async._bulk.undo import Undo, Undone
-from restream_async.cli.connection import client_for
-from restream_async.cli.console import (
+from restream_async.cli.errors import CliError, ExitCode, told
+from restream_async.cli.event_loop import run_async
+from restream_async.cli.file_roles import exists
+from restream_async.cli.hints import command
+from restream_async.cli.options.connection import client_for
+from restream_async.cli.options.shared import ConnectionOptions, Patience, connected
+from restream_async.cli.output.console import (
     ProgressLines,
     begin_line,
     console_on,
@@ -22,13 +27,8 @@ from restream_async.cli.console import (
     say,
     say_error,
 )
-from restream_async.cli.errors import CliError, ExitCode, told
-from restream_async.cli.event_loop import run_async
-from restream_async.cli.file_roles import exists
-from restream_async.cli.hints import command
-from restream_async.cli.interrupts import Interrupts
-from restream_async.cli.options import ConnectionOptions, Patience, connected
 from restream_async.cli.prompt import confirmed
+from restream_async.cli.signals import Interrupts
 from restream_async.errors import NotSentError
 
 _MOST_COMPLAINTS: Final = 20

@@ -11,12 +11,12 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from restream_async import ConfigurationError, RestreamClient, RetryPolicy
-from restream_async.cli.connection import client_for
-from restream_async.cli.console import console_on, result_console, say
 from restream_async.cli.errors import CliError, told
 from restream_async.cli.event_loop import run_async
-from restream_async.cli.nats_options import NatsChoice, on_nats, worker_extra
-from restream_async.cli.options import ConnectionOptions, connected, duration, seconds
+from restream_async.cli.options.connection import client_for
+from restream_async.cli.options.nats import NatsChoice, on_nats, worker_extra
+from restream_async.cli.options.shared import ConnectionOptions, connected, duration, seconds
+from restream_async.cli.output.console import console_on, result_console, say
 from restream_async.worker.handling import GRACE
 from restream_async.worker.webhooks import Destination, read_destinations
 

@@ -1,0 +1,1 @@
+"""Reading the restreams of a file or of standard input."""

@@ -1,0 +1,245 @@
+"""Where a bulk run's input lies: a file that is read twice, or a copy of what flows in once.
+
+The first reading checks every line before anything is sent, the second one sends. Neither keeps
+lines, so memory does not grow with the input. What keeps them honest with each other is a digest
+of each block of lines. A file that is compressed with gzip is unpacked while it is read.
+"""
+
+import gzip
+import hashlib
+import os
+import re
+import shutil
+import stat
+import sys
+import tempfile
+import zlib
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Final, Self, cast
+
+from rich.console import Console
+
+from restream_async.cli.errors import CliError, why
+from restream_async.cli.file_roles import Role
+from restream_async.cli.input.file_kinds import GZIP, why_unreadable
+from restream_async.cli.input.formats import Format
+from restream_async.cli.output.console import say
+
+STDIN: Final = "-"
+
+_LONGEST_LINE: Final = 1024 * 1024
+_START: Final = 4096
+_LINES_IN_BLOCK: Final = 1000
+_BYTES_IN_BLOCK: Final = 1024 * 1024
+# Names of open descriptors: beside them there is no place for a journal.
+_DESCRIPTOR: Final = re.compile(r"/dev/stdin|/dev/fd/\d+|/proc/[^/]+/fd/\d+")
+_ENDINGS: Final[dict[str, Format]] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+}
+# What reading raises; the last two where gzip data are cut off or damaged.
+_FAILURES: Final = (OSError, EOFError, zlib.error)
+
+
+class Source(AbstractContextManager["Source"]):
+    """An input that can be read twice.
+
+    Attributes:
+        name: what to call it.
+
+    """
+
+    _status: os.stat_result
+
+    def __init__(self, where: str, console: Console) -> None:
+        """Name a file, or standard input with `-`; nothing is opened yet.
+
+        Where a terminal is waited for, `console` says so.
+        """
+        self._console = console
+        self.name = "standard input" if where == STDIN else where
+        self._where = where
+        self._file: BinaryIO | None = None
+        self._closing = ExitStack()
+        self._digests: list[bytes] = []
+
+    def __enter__(self) -> Self:
+        """Open it. What is no ordinary file is copied to a nameless one that only we can read.
+
+        Raises:
+            CliError: it cannot be read.
+
+        """
+        try:
+            self._file = self._unpacked(self._closing.enter_context(self._open()))
+        except OSError as error:
+            self._closing.close()
+            raise CliError(f"cannot read {self.name}: {why(error)}") from None
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it; a copy is gone."""
+        self._closing.close()
+
+    @property
+    def role(self) -> Role:
+        """What the input is known by, also where it was copied."""
+        name = self.name if self._where == STDIN else f"the input {self.name}"
+        return Role.of_status(name, self._status)
+
+    @property
+    def default_journal(self) -> Path | None:
+        """Where its journal is kept, if nobody says: beside it. None of what flows in once."""
+        if self._where == STDIN or _DESCRIPTOR.fullmatch(str(Path(self._where).absolute())):
+            return None
+        return Path(f"{self._where}.journal") if stat.S_ISREG(self._status.st_mode) else None
+
+    def form(self) -> Format:
+        """Return the format: by the ending of the name, else by the first character.
+
+        Raises:
+            CliError: it cannot be read.
+
+        """
+        path = Path(self._where)
+        ending = path.with_suffix("").suffix if path.suffix.lower() == ".gz" else path.suffix
+        known = _ENDINGS.get(ending.lower())
+        if known is not None:
+            return known
+        start = self._start().removeprefix(BOM_UTF8).lstrip()
+        return "jsonl" if start.startswith((b"{", b"[")) else "csv"
+
+    def lines(self) -> Iterator[bytes]:
+        """Read all lines, and remember what they were.
+
+        Raises:
+            CliError: it cannot be read, is no text, or a line is too long to be one.
+
+        """
+        if problem := why_unreadable(self._start()):
+            raise CliError(f"{self.name} {problem}")
+        self._digests.clear()
+        for block in self._blocks():
+            self._digests.append(_digest(block))
+            yield from block
+
+    def same_lines(self) -> Iterator[bytes]:
+        """Read all lines again.
+
+        Raises:
+            CliError: they are not what they were; nothing from that place on is given.
+
+        """
+        line = 1
+        expected = iter(self._digests)
+        for block in self._blocks():
+            if _digest(block) != next(expected, None):
+                raise self._changed(line)
+            yield from block
+            line += len(block)
+        if next(expected, None) is not None:
+            raise self._changed(line)
+
+    @property
+    def _opened(self) -> BinaryIO:
+        if self._file is None:
+            raise RuntimeError("the source is not open")
+        return self._file
+
+    def _open(self) -> BinaryIO:
+        if self._where == STDIN:
+            if sys.stdin.isatty():
+                say(self._console, "Reading from the terminal; Ctrl-D ends the input.")
+            self._status = os.fstat(0)
+            return _copied(sys.stdin.buffer)
+        file = Path(self._where).open("rb")  # noqa: SIM115 - closed in __exit__
+        self._status = os.fstat(file.fileno())
+        if stat.S_ISREG(self._status.st_mode):
+            return file
+        with file:
+            return _copied(file)
+
+    def _unpacked(self, file: BinaryIO) -> BinaryIO:
+        start = file.read(len(GZIP))
+        file.seek(0)
+        if start != GZIP:
+            return file
+        return cast("BinaryIO", self._closing.enter_context(gzip.GzipFile(fileobj=file)))
+
+    def _start(self) -> bytes:
+        self._opened.seek(0)
+        try:
+            return self._opened.read(_START)
+        except _FAILURES as error:
+            raise self._unreadable(error) from None
+
+    def _blocks(self) -> Iterator[list[bytes]]:
+        self._opened.seek(0)
+        block: list[bytes] = []
+        size = 0
+        for line in self._raw_lines():
+            block.append(line)
+            size += len(line)
+            if len(block) == _LINES_IN_BLOCK or size >= _BYTES_IN_BLOCK:
+                yield block
+                block, size = [], 0
+        if block:
+            yield block
+
+    def _raw_lines(self) -> Iterator[bytes]:
+        number = 0
+        while True:
+            number += 1
+            try:
+                line = self._opened.readline(_LONGEST_LINE + 1)
+            except _FAILURES as error:
+                raise self._unreadable(error, f" at line {number:,}") from None
+            if len(line) > _LONGEST_LINE:
+                raise CliError(
+                    f"{self.name}: line {number:,} is longer than {_LONGEST_LINE:,} bytes, more "
+                    "than any restream has; nothing more was read: is it the right file?"
+                )
+            if not line:
+                return
+            yield line
+
+    def _unreadable(self, error: OSError | EOFError | zlib.error, place: str = "") -> CliError:
+        if isinstance(error, EOFError):
+            problem = "the file is incomplete: its gzip data end in the middle"
+        elif isinstance(error, gzip.BadGzipFile | zlib.error):
+            problem = "its gzip data are damaged"
+        else:
+            problem = why(error)
+        return CliError(f"cannot read {self.name}{place}: {problem}")
+
+    def _changed(self, line: int) -> CliError:
+        return CliError(
+            f"{self.name} was changed while it was being sent: nothing from line {line:,} on was "
+            "sent"
+        )
+
+
+def _copied(stream: BinaryIO) -> BinaryIO:
+    # Nameless and 0600: it holds stream keys.
+    copy = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the source
+    shutil.copyfileobj(stream, copy)
+    copy.seek(0)
+    return copy
+
+
+def _digest(lines: Iterable[bytes]) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for line in lines:
+        digest.update(line)
+    return digest.digest()

@@ -1,0 +1,537 @@
+import json
+import os
+import signal
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from restream_async.cli import main
+from restream_async.cli.input import check
+from restream_async.cli.output.progress import PlainDisplay
+from restream_async.sandbox import Fault, Faults, Sandbox
+from tests.helpers.command_line import (
+    HEADER,
+    STREAM_KEY,
+    STREAM_URL,
+    Cli,
+    at_once,
+    csv_of,
+    meanwhile,
+    no_secrets,
+    outcomes,
+    plain,
+    pseudo_terminal,
+    row,
+    sandbox_beside,
+    wait_until,
+)
+
+FULL = Path("/dev/full")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "input.csv"
+    path.write_text(csv_of(3))
+    return path
+
+
+@pytest.fixture
+def slow_sandbox(settings: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """Run a sandbox that answers when `latency` is set to nought."""
+    with sandbox_beside(latency=0.2) as sandbox:
+        settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)
+        yield sandbox
+
+
+def test_every_line_becomes_a_restream_and_every_outcome_a_line(
+    cli: Cli, sandbox: Sandbox, file: Path
+) -> None:
+    end = cli("bulk", file)
+    assert end.code == 0
+    assert [(each["line"], each["videoId"], each["outcome"]) for each in outcomes(end.out)] == [
+        (2, "v1", "created"),
+        (3, "v2", "created"),
+        (4, "v3", "created"),
+    ]
+    ids = {each["videoId"]: each["id"] for each in outcomes(end.out)}
+    assert ids == {each.video_id: each.id for each in sandbox.stored}
+    assert {each.stream_key for each in sandbox.stored} == {f"{STREAM_KEY}-{n}" for n in (1, 2, 3)}
+    assert "✓ 3 restreams created, in " in end.err
+    assert no_secrets(end.out, end.err)
+
+
+@pytest.mark.parametrize("journal", [[], ["--no-journal"]], ids=["with a journal", "alone"])
+@pytest.mark.parametrize(
+    ("options", "origins"),
+    [
+        ([], ["posted", "existing", "posted"]),
+        (["--repeats", "existing"], ["posted", "existing", "posted"]),
+        (["--repeats", "create"], ["posted", "posted", "posted"]),
+    ],
+)
+@pytest.mark.parametrize("in_flight", [1, 64])
+def test_the_same_restream_on_two_lines_is_one_unless_asked_for(
+    cli: Cli,
+    sandbox: Sandbox,
+    file: Path,
+    journal: list[str],
+    options: list[str],
+    origins: list[str],
+    in_flight: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(file.parent)
+    renamed = row(1).replace("Title 1", "Another title")
+    file.write_text("\n".join([HEADER, row(1), renamed, row(2)]))
+    end = cli("bulk", file, *journal, *options, "--max-in-flight", in_flight)
+    assert end.code == 0
+    # Of two at the same time, either may be the first.
+    assert sorted(each["origin"] for each in outcomes(end.out)) == sorted(origins)
+    assert len(sandbox.stored) == origins.count("posted")
+    assert ("1 existed already" in end.err) is ("existing" in origins)
+
+
+def test_json_lines_are_taken_too(cli: Cli, sandbox: Sandbox, tmp_path: Path) -> None:
+    fields = {
+        "videoId": "v1",
+        "title": "T",
+        "streamUrl": STREAM_URL,
+        "streamKey": "k-123",
+        "status": False,
+    }
+    path = tmp_path / "input.jsonl"
+    path.write_text(f"{json.dumps(fields)}\n")
+    assert cli("bulk", path).code == 0
+    assert sandbox.stored[0].status is False
+
+
+@pytest.mark.parametrize("options", [[], ["--format", "csv"]])
+def test_standard_input_is_taken_too(cli: Cli, sandbox: Sandbox, options: list[str]) -> None:
+    end = cli("bulk", "-", *options, stdin=csv_of(2).encode())
+    assert end.code == 0
+    assert len(sandbox.stored) == 2
+
+
+def test_the_format_can_be_forced(cli: Cli, settings: object, file: Path) -> None:
+    del settings
+    end = cli("bulk", file, "--format", "jsonl")
+    assert end.code == 2
+    assert f"{file}:1: is not JSON at position 0" in end.err
+
+
+def test_every_bad_line_is_reported_before_anything_is_sent(
+    cli: Cli, sandbox: Sandbox, file: Path
+) -> None:
+    file.write_text("\n".join([HEADER, row(1), row(2, status="perhaps"), row(3), "x", row(4)]))
+    end = cli("bulk", file)
+    assert end.code == 2
+    assert f"{file}:3: status must be one of" in end.err
+    assert f"{file}:5: has 1 cell where the header has 5" in end.err
+    assert f"Error: 2 lines of {file} cannot be sent, so nothing was sent: correct them" in end.err
+    assert not end.out
+    assert sandbox.counts.posts == 0
+    assert no_secrets(end.err)
+
+
+def test_a_single_bad_line_is_an_it(cli: Cli, settings: object, file: Path) -> None:
+    del settings
+    file.write_text(f"{HEADER}\n{row(1)}\nx\n")
+    assert "1 line of" in (err := cli("bulk", file).err)
+    assert "correct it and" in err
+
+
+def test_of_very_many_bad_lines_the_first_fifty_are_shown(
+    cli: Cli, settings: object, file: Path
+) -> None:
+    del settings
+    file.write_text(HEADER + "\nx" * 1234)
+    end = cli("bulk", file)
+    assert end.err.count(": has 1 cell ") == 50
+    assert "… and 1,184 more bad lines" in end.err
+    assert "1,234 lines of" in end.err
+
+
+def test_columns_that_mean_nothing_are_left_out_and_named(
+    cli: Cli, sandbox: Sandbox, file: Path
+) -> None:
+    file.write_text(f"{HEADER},notes,\x1b[2J\n{row(1)},call Tom,\n")
+    end = cli("bulk", file)
+    assert end.code == 0
+    assert "not used: notes, [2J" in end.err
+    assert len(sandbox.stored) == 1
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", f"{HEADER}\n"])
+def test_an_empty_input_is_an_error(cli: Cli, settings: object, file: Path, text: str) -> None:
+    del settings
+    file.write_text(text)
+    end = cli("bulk", file)
+    assert end.code == 2
+    assert f"Error: no restreams in {file}" in end.err
+
+
+def test_a_dry_run_needs_no_service_and_says_what_would_be_sent(cli: Cli, file: Path) -> None:
+    end = cli("bulk", file, "--dry-run")
+    assert end.code == 0
+    assert "3 restreams for 3 live videos. All lines are good; nothing was sent" in end.err
+    assert not end.out
+
+
+def test_a_dry_run_finds_bad_lines_too(cli: Cli, file: Path) -> None:
+    file.write_text(f"{HEADER}\nx\n")
+    assert cli("bulk", file, "--dry-run").code == 2
+
+
+def test_very_many_videos_are_not_counted_to_the_end(
+    cli: Cli, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "_MOST_VIDEOS", 1)
+    assert "3 restreams for more than 1 live videos" in cli("bulk", file, "--dry-run").err
+
+
+def test_on_a_terminal_a_long_check_says_how_far_it_is(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "_TELL_EVERY", 1)
+    with pseudo_terminal(monkeypatch) as screen:
+        assert main(["bulk", str(file), "--dry-run"]) == 0
+    assert "Checking the input: 3 so far" in screen()
+
+
+def test_what_fails_is_in_the_outcomes_and_in_the_summary(
+    cli: Cli, sandbox: Sandbox, file: Path
+) -> None:
+    sandbox.faults = Faults(before={Fault.INTERNAL_ERROR: 1})
+    end = cli("bulk", file, "--attempts", "1")
+    assert end.code == 1
+    assert {each["outcome"] for each in outcomes(end.out)} == {"failed"}
+    assert {each["errorType"] for each in outcomes(end.out)} == {"InternalServerError"}
+    assert {each["httpStatus"] for each in outcomes(end.out)} == {500}
+    assert "✗ 3 restreams failed, in " in end.err
+    assert "3  InternalServerError, such as: 500 Internal Server Error" in end.err
+    assert no_secrets(end.out, end.err)
+
+
+def test_a_wrong_key_fails_every_restream(
+    cli: Cli, sandbox: Sandbox, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESTREAM_API_KEY", "another-key")
+    end = cli("bulk", file)
+    assert end.code == 1
+    assert "3  UnauthorizedError, such as: 401" in end.err
+    assert not sandbox.stored
+
+
+def test_lost_answers_are_looked_for(cli: Cli, sandbox: Sandbox, file: Path) -> None:
+    sandbox.faults = Faults(after={Fault.INTERNAL_ERROR: 1}, max_faults=1)
+    end = cli("bulk", file, "--in-doubt", "raise", "--deadline", "20")
+    assert end.code == 0
+    assert {each["origin"] for each in outcomes(end.out)} == {"confirmed"}
+    assert "3  found to exist after a lost answer" in end.err
+    assert len(sandbox.stored) == 3
+
+
+def test_extra_copies_are_reported_with_their_line(cli: Cli, sandbox: Sandbox, file: Path) -> None:
+    file.write_text(csv_of(1))
+    assert cli("bulk", file).code == 0
+    sandbox.faults = Faults(after={Fault.INTERNAL_ERROR: 1}, max_faults=1)
+    end = cli("bulk", file, "--no-journal")
+    assert end.code == 1
+    assert f"Error: line 2 of {file} (video v1) exists more than once: ids 1, 2\n" in end.err
+    assert "To go on" not in end.err, "all exist"
+
+
+def test_options_reach_the_client(cli: Cli, slow_sandbox: Sandbox, file: Path) -> None:
+    slow_sandbox.latency = 0.02
+    file.write_text(csv_of(20))
+    assert cli("bulk", file, "--max-in-flight", "2").code == 0
+    assert slow_sandbox.counts.max_in_flight == 2
+    slow_sandbox.latency = 5
+    end = cli("bulk", file, "--timeout", "0.01", "--attempts", "1", "--no-journal")
+    assert "AttemptTimeoutError" in end.out or "OutcomeUnknownError" in end.out
+
+
+@pytest.mark.parametrize(
+    "option", [["--max-in-flight", "0"], ["--timeout", "0"], ["--in-doubt", "guess"]]
+)
+def test_wrong_options_are_refused(cli: Cli, file: Path, option: list[str]) -> None:
+    assert cli("bulk", file, *option).code == 2
+
+
+def test_the_configuration_is_checked_before_the_input(cli: Cli, tmp_path: Path) -> None:
+    end = cli("bulk", tmp_path / "nothing.csv")
+    assert end.code == 2
+    assert "the service is not configured" in end.err
+
+
+def test_outcomes_go_to_a_file_of_their_own(
+    cli: Cli, sandbox: Sandbox, file: Path, tmp_path: Path
+) -> None:
+    del sandbox
+    path = tmp_path / "out.jsonl"
+    end = cli("bulk", file, "--output", path)
+    assert (end.code, end.out) == (0, "")
+    assert len(outcomes(path.read_text())) == 3
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_an_output_that_is_there_is_kept_unless_forced(
+    cli: Cli, sandbox: Sandbox, file: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "out.jsonl"
+    path.write_text("precious")
+    end = cli("bulk", file, "--output", path)
+    assert end.code == 2
+    assert "exists already" in end.err
+    assert path.read_text() == "precious"
+    assert sandbox.counts.posts == 0
+    assert cli("bulk", file, "--output", path, "--force").code == 0
+    assert len(outcomes(path.read_text())) == 3
+
+
+def test_the_output_is_checked_before_the_input_is_read(
+    cli: Cli, settings: object, file: Path, tmp_path: Path
+) -> None:
+    del settings
+    other = tmp_path / "other.csv"
+    other.write_text("no header")
+    end = cli("bulk", other, "--output", file)
+    assert f"{file} exists already" in end.err
+
+
+def test_a_bad_input_leaves_the_output_as_it_is(
+    cli: Cli, settings: object, file: Path, tmp_path: Path
+) -> None:
+    del settings
+    file.write_text(f"{HEADER}\nx\n")
+    path = tmp_path / "out.jsonl"
+    assert cli("bulk", file, "--output", path).code == 2
+    assert not path.exists()
+    path.write_text("precious")
+    assert cli("bulk", file, "--output", path, "--force").code == 2
+    assert path.read_text() == "precious"
+
+
+def test_the_input_is_never_taken_for_the_output(cli: Cli, settings: object, file: Path) -> None:
+    del settings
+    end = cli("bulk", file, "--output", file, "--force")
+    assert end.code == 2
+    assert f"the input {file} and the output {file} are the same file, so nothing was" in end.err
+    assert file.read_text() == csv_of(3)
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="only Linux has a disk that is always full")
+@pytest.mark.parametrize("stream", [False, True], ids=["a file", "standard output"])
+@pytest.mark.parametrize("count", [3, 5000])
+def test_a_full_disk_ends_the_run_and_says_so(
+    cli: Cli, sandbox: Sandbox, file: Path, *, stream: bool, count: int
+) -> None:
+    file.write_text(csv_of(count))
+    if stream:
+        cli.out_file = FULL
+    end = cli("bulk", file, *([] if stream else ["--output", FULL]))
+    assert end.code == 1
+    name = "standard output" if stream else "/dev/full"
+    stopped = ", so the run was stopped" if count > len(sandbox.stored) else ""
+    assert f"could not be written to {name}: no space left on device{stopped}\n" in end.err
+    assert "To go on, run the same command again" in end.err
+    assert len(sandbox.stored) < 5000
+
+
+def test_quiet_means_only_errors(cli: Cli, sandbox: Sandbox, file: Path) -> None:
+    end = cli("bulk", file, "--quiet")
+    assert (end.code, end.err) == (0, "")
+    assert len(outcomes(end.out)) == 3
+    sandbox.faults = Faults(before={Fault.INTERNAL_ERROR: 1})
+    assert cli("bulk", file, "-q", "--attempts", "1").err == ""
+
+
+def test_a_file_that_changes_on_the_way_stops_the_run(
+    cli: Cli, slow_sandbox: Sandbox, file: Path
+) -> None:
+    file.write_text(csv_of(1500))
+
+    def change() -> None:
+        wait_until(lambda: slow_sandbox.counts.posts)
+        with file.open("ab") as writing:
+            writing.write(f"{row(1501)}\n".encode())
+        slow_sandbox.latency = 0
+
+    with meanwhile(change):
+        end = cli("bulk", file)
+    assert end.code == 2
+    assert "was changed while it was being sent: nothing from line 1,001 on was sent" in end.err
+    assert "✗ 999 restreams created, 501 not sent" in end.err
+    assert len(slow_sandbox.stored) == len(outcomes(end.out)) == 999
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_finishes_what_is_in_flight(
+    cli: Cli, slow_sandbox: Sandbox, file: Path, number: int, code: int
+) -> None:
+    file.write_text(csv_of(500))
+
+    def interrupt() -> None:
+        wait_until(lambda: slow_sandbox.counts.in_flight == 8)
+        os.kill(os.getpid(), number)
+
+    with meanwhile(interrupt):
+        end = cli("bulk", file, "--max-in-flight", "8")
+    assert end.code == code
+    assert "Stopping: requests in flight are finished first" in end.err
+    created = len(slow_sandbox.stored)
+    assert 8 <= created < 500
+    assert f"✗ {created} restreams created, {500 - created} not sent" in end.err
+    rest = f"{500 - created} restreams were not sent: lines {created + 2} to 501 of {file}"
+    assert f"Error: {rest}\n" in end.err
+    told = [line["outcome"] for line in outcomes(end.out)]
+    assert told.count("created") == created
+    assert set(told) <= {"created", "not_sent"}
+
+
+def test_a_second_signal_stops_at_once(cli: Cli, slow_sandbox: Sandbox, file: Path) -> None:
+    slow_sandbox.latency = 60
+    file.write_text(csv_of(500))
+
+    def interrupt() -> None:
+        wait_until(lambda: slow_sandbox.counts.in_flight == 8)
+        os.kill(os.getpid(), signal.SIGINT)
+        wait_until(lambda: "Stopping" in cli.err_file.read_text())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with meanwhile(interrupt):
+        end = cli("bulk", file, "--max-in-flight", "8")
+    assert end.code == 130
+    assert (
+        "8 restreams in flight may or may not have been created, and 492 more were not sent: see "
+        f"lines 2 to 501 of {file}"
+    ) in end.err
+
+
+def test_a_reader_that_hangs_does_not_hold_up_a_second_signal(
+    cli: Cli, sandbox: Sandbox, file: Path, tmp_path: Path
+) -> None:
+    file.write_text(csv_of(5000))
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+
+    def interrupt() -> None:
+        # What fits into the pipe and the queue behind it is fewer than are created by then.
+        wait_until(lambda: sandbox.counts.posts > 1500)
+        os.kill(os.getpid(), signal.SIGINT)
+        wait_until(lambda: "Stopping" in cli.err_file.read_text())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with meanwhile(interrupt):
+        end = cli("bulk", file, "--output", pipe)
+    os.close(reading)
+    assert end.code == 130
+    assert "not sent" in end.err
+
+
+def test_a_reader_that_goes_away_stops_the_run(
+    cli: Cli, sandbox: Sandbox, file: Path, tmp_path: Path
+) -> None:
+    file.write_text(csv_of(5000))
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+
+    def go_away() -> None:
+        wait_until(lambda: sandbox.counts.posts > 1)
+        os.close(reading)
+
+    with meanwhile(go_away):
+        end = cli("bulk", file, "--output", pipe)
+    assert end.code == 1
+    assert f"could not be written to {pipe}: broken pipe" in end.err
+    assert "not sent" in end.err
+    assert len(sandbox.stored) < 5000
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdout"])
+def test_output_dash_writes_all_outcomes_to_standard_output(
+    cli: Cli, sandbox: Sandbox, file: Path, name: str
+) -> None:
+    end = cli("bulk", file, "--output", name)
+    assert end.code == 0
+    assert len(outcomes(end.out)) == len(sandbox.stored) == 3
+    assert not Path("-").exists()
+
+
+def test_a_terminal_is_not_flooded_with_outcomes_that_nobody_asked_for(
+    file: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text(csv_of(100))
+    with pseudo_terminal(monkeypatch) as screen:
+        assert main(["bulk", str(file)]) == 0
+    shown = screen()
+    assert '"outcome"' not in shown
+    assert "✓ 100 restreams created, in " in plain(shown)
+    assert "--output" not in shown
+    assert len(sandbox.stored) == 100
+
+
+def test_on_a_terminal_the_first_failures_are_shown_and_the_rest_counted(
+    file: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    file.write_text(csv_of(50))
+    sandbox.faults = Faults(before={Fault.INTERNAL_ERROR: 1})
+    with pseudo_terminal(monkeypatch) as screen:
+        assert main(["bulk", str(file), "--attempts", "1"]) == 1
+    shown = plain(screen())
+    assert f"line 2 of {file} (video v1, Title 1) was not created: 500 Internal Serv" in shown
+    assert "POST" not in shown[: shown.index("more failures")], "a line each"
+    assert shown.count(" was not created: ") == 20
+    assert "… and 30 more failures. To have every outcome in a file, add --output PATH." in shown
+    assert "✗ 50 restreams failed, in " in shown
+    assert no_secrets(shown)
+
+
+def test_what_differs_leads_a_person_to_the_outcomes(
+    file: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main(["bulk", str(file), "--quiet"])
+    file.write_text(file.read_text().replace("Title 1", "Another"))
+    with pseudo_terminal(monkeypatch) as screen:
+        assert main(["bulk", str(file)]) == 0
+    assert "1  with another title or status than asked" in plain(screen())
+    assert "To have every outcome in a file, add --output PATH." in plain(screen())
+    assert sandbox.counts.posts == 3
+
+
+def test_on_one_terminal_all_outcomes_that_were_asked_for_stand_above_the_progress(
+    file: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pseudo_terminal(monkeypatch) as screen:
+        assert main(["bulk", str(file), "--output", "-"]) == 0
+    shown = screen()
+    assert shown.count('"outcome": "created"') == 3
+    assert shown.rindex('"outcome"') < shown.rindex("3 of 3")
+    assert "\x1b[?25h" in shown, "the cursor is back"
+    assert len(sandbox.stored) == 3
+    assert no_secrets(shown)
+
+
+def test_when_the_service_is_gone_it_says_so_and_gives_up_when_patience_ends(
+    cli: Cli, sandbox: Sandbox, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("restream_async._retry.policy.RetryPolicy.wait", at_once)
+    monkeypatch.setattr(PlainDisplay, "every", 0.05)
+    monkeypatch.setattr("restream_async._load.circuit_breaker._SILENCE", 0.3)
+    # Far more than can be sent before it is plain that the service is gone.
+    file.write_text(csv_of(2000))
+    sandbox.outage = True
+    end = cli("bulk", file, "--patience", "0.5")
+    assert end.code == 1
+    assert "nothing succeeds at the service" in end.err
+    kinds = {each["errorType"] for each in outcomes(end.out)}
+    # What was sent may have happened; what was held was not sent.
+    assert kinds == {"OutcomeUnknownError", "OutageError"}
+    assert len(outcomes(end.out)) == 2000
+    assert not sandbox.stored

@@ -1,0 +1,26 @@
+import pytest
+
+from restream_async.cli.input.line_numbers import Lines, Span
+
+
+@pytest.mark.parametrize(
+    "lines", [[], [1], [2, 3, 4], [2, 5, 6, 7, 20], [2, 4, 6, 8, 9, 10, 30, 31]]
+)
+def test_the_line_of_every_item_is_known(lines: list[int]) -> None:
+    known = Lines(lines)
+    assert len(known) == len(lines)
+    assert [known[index] for index in range(len(lines))] == lines
+
+
+@pytest.mark.parametrize(
+    ("spans", "words"),
+    [
+        ([(0, 0)], "line 2"),
+        ([(0, 1)], "lines 2 to 3"),
+        ([(0, 0), (2, 2)], "lines 2 and 4"),
+        ([(1, 1), (5, 7), (13, 1999)], "lines 3, 7 to 9 and 15 to 2,001"),
+        ([(n, n) for n in range(0, 12, 2)], "between line 2 and line 12"),
+    ],
+)
+def test_lines_are_told_in_plain_words(spans: list[Span], words: str) -> None:
+    assert Lines(range(2, 2002)).told(spans) == words

@@ -1,0 +1,101 @@
+"""The commands and the producer of the README.md files, with a real NATS server."""
+
+import asyncio
+import contextlib
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from restream_async.sandbox import Sandbox
+from tests.helpers.readmes import BLOCKS, FILES, commands, environment
+from tests.helpers.varnish import closed_port
+
+READMES = ("README.md", "restream_async/worker/README.md")
+
+
+def commands_of(readme: str) -> list[list[str]]:
+    """Return the words of each command."""
+    shell = [block for block in BLOCKS if block.readme == readme and block.language == "sh"]
+    return [
+        command.partition(" #")[0].split()
+        for block in shell
+        if "nats" in block.text
+        for command in commands(block)
+    ]
+
+
+@pytest.fixture
+def port() -> Iterator[str]:
+    with closed_port() as port:
+        yield str(port)
+
+
+@pytest.mark.parametrize("readme", READMES)
+async def test_the_commands_bring_a_file_to_the_service_and_a_producer_learns_what_came_of_it(
+    readme: str, port: str, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    (tmp_path / "restreams.csv").write_text(
+        "videoId,title,streamUrl,streamKey,status\n"
+        + "".join(f"v{number},YouTube,rtmp://h/a,SECRET-{number},true\n" for number in range(20))
+    )
+    (tmp_path / "producer.py").write_text(FILES["producer.py"].text)
+    shell = commands_of(readme)
+    (server,) = [words for words in shell if words[0] == "nats-server"]
+    (address,) = [words[1].partition("=")[2] for words in shell if words[0] == "export"]
+    put, work = [words for words in shell if words[0] == "restream-async"]
+    settings = {**environment(sandbox), "RESTREAM_NATS_URL": address.replace("4222", port)}
+    said: list[str] = []
+
+    @asynccontextmanager
+    async def started(*command: str) -> AsyncGenerator[asyncio.subprocess.Process]:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            cwd=tmp_path,
+            env=settings,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+            output, _ = await asyncio.wait_for(process.communicate(), 30)
+            said.append(output.decode())
+
+    async def run(*command: str) -> str:
+        async with started(*command) as process:
+            # It says too little to fill a pipe.
+            assert await asyncio.wait_for(process.wait(), 30) == 0
+        return said[-1]
+
+    async with started(*server, "-p", port):
+        await listening(port)
+        await run(*put)
+        async with started(*work) as worker:
+            produced = [await run(sys.executable, "producer.py") for _ in range(2)]
+            async with asyncio.timeout(30):
+                while len(sandbox.stored) < 21:  # noqa: ASYNC110 - asked, not told
+                    await asyncio.sleep(0.05)
+
+    assert worker.returncode == 0
+    (theirs,) = [item for item in sandbox.stored if item.stream_key == "live_8_secret"]
+    assert produced == [f"created {theirs.id} \n"] * 2, "the second one was dropped"
+    assert len(sandbox.stored) == 21
+    assert not re.search(r"SECRET|live_8|callback for", "".join(said))
+
+
+async def listening(port: str) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            with contextlib.suppress(OSError):
+                _, writer = await asyncio.open_connection("127.0.0.1", int(port))
+                writer.close()
+                return
+            await asyncio.sleep(0.02)
