@@ -26,7 +26,7 @@ def enqueue(  # noqa: PLR0913 - one for each option
     look_first: Annotated[
         bool,
         typer.Option(
-            "--look-first",
+            "--check-first",
             help="Make workers check even with --trust-stream. Needed if FILE was put on the "
             "stream before, more than two hours ago or before a restart of the NATS server.",
         ),
