@@ -186,10 +186,7 @@ def test_a_second_run_leaves_the_output_of_a_running_one_alone(
             wait_until(lambda: output.exists() and output.read_text())
             end = cli(*command[3:], tmp_path / "two.db")
             assert end.code == 2
-            assert (
-                f"{output} is being written by another run: wait until"
-                in end.err
-            )
+            assert f"{output} is being written by another run: wait until" in end.err
             sandbox.latency = 0.0
         assert first.returncode == 0
         assert len(outcomes(output.read_text())) == len(sandbox.stored) == COUNT
