@@ -6,7 +6,7 @@ import pytest
 from yarl import URL
 
 from restream_async.sandbox import Sandbox
-from tests.helpers.sandbox_client import calling, wish
+from tests.helpers.sandbox_client import calling, create_body
 
 
 async def test_a_creation_is_answered_with_the_envelope_of_the_documentation() -> None:
@@ -85,7 +85,7 @@ async def test_listing_a_video_shows_its_restreams_alone_in_order_of_creation() 
 
     assert answer.status == answer.envelope["statusCode"] == 200
     assert [restream["streamKey"] for restream in answer.result] == ["a", "c"]
-    assert answer.result[0] == wish("v1", id=1, streamKey="a")
+    assert answer.result[0] == create_body("v1", id=1, streamKey="a")
 
 
 async def test_listing_a_video_without_restreams_is_an_empty_success() -> None:
@@ -148,7 +148,7 @@ async def test_another_project_is_not_found_and_nothing_is_stored() -> None:
     sandbox = Sandbox(project_id="mine")
     async with calling(sandbox) as caller:
         url = f"{sandbox.base_url}/api/v1/theirs/restreams"
-        async with caller.session.post(url, json=wish()) as response:
+        async with caller.session.post(url, json=create_body()) as response:
             assert response.status == 404
 
     assert sandbox.stored == ()
@@ -158,7 +158,7 @@ async def test_percent_encoded_ids_are_decoded_after_the_path_is_split() -> None
     sandbox = Sandbox(project_id="a project/1")
     async with calling(sandbox) as caller:
         root = f"{sandbox.base_url}/api/v1/a%20project%2F1"
-        async with caller.session.post(f"{root}/restreams", json=wish("v/1 ü")) as response:
+        async with caller.session.post(f"{root}/restreams", json=create_body("v/1 ü")) as response:
             assert response.status == 201
         url = URL(f"{root}/live-video/v%2F1%20%C3%BC/restreams", encoded=True)
         async with caller.session.get(url) as response:
@@ -180,7 +180,7 @@ async def test_a_wrong_key_is_refused_and_nothing_is_stored(authorization: str) 
     sandbox = Sandbox(api_key="right")
     async with calling(sandbox) as caller:
         headers = {"Authorization": authorization}
-        answer = await caller.send("POST", "/restreams", json=wish(), headers=headers)
+        answer = await caller.send("POST", "/restreams", json=create_body(), headers=headers)
 
     assert answer.status == answer.envelope["statusCode"] == 401
     assert answer.envelope["errors"] == ["Unauthorized"]
@@ -201,7 +201,7 @@ async def test_a_missing_key_is_refused() -> None:
 async def test_a_text_field_that_is_empty_or_no_text_is_named(name: str, value: object) -> None:
     sandbox = Sandbox()
     async with calling(sandbox) as caller:
-        answer = await caller.send("POST", "/restreams", json=wish() | {name: value})
+        answer = await caller.send("POST", "/restreams", json=create_body() | {name: value})
 
     assert answer.status == answer.envelope["statusCode"] == 400
     assert answer.envelope["errors"] == [f"{name} must be a non-empty string."]
@@ -248,7 +248,7 @@ async def test_a_body_that_is_no_object_is_a_bad_request() -> None:
 
 async def test_text_that_utf8_cannot_hold_survives_the_way_in_and_out() -> None:
     async with calling(Sandbox()) as caller:
-        body = json.dumps(wish("\ud800", title="日本"))
+        body = json.dumps(create_body("\ud800", title="日本"))
         created = await caller.send("POST", "/restreams", data=body)
 
     assert created.result["videoId"] == "\ud800"

@@ -11,9 +11,9 @@ from aiohttp.test_utils import make_mocked_request
 from restream_async.sandbox import Fault, Faults, Sandbox
 from restream_async.sandbox.response_writer import ResponseWriter
 from restream_async.sandbox.responses import success
-from tests.helpers.sandbox_client import calling, raw_connection, raw_request, until, wish
+from tests.helpers.sandbox_client import calling, create_body, raw_connection, raw_request, until
 
-WISH = raw_request(json.dumps(wish()).encode())
+WISH = raw_request(json.dumps(create_body()).encode())
 
 
 async def close(sandbox: Sandbox) -> None:

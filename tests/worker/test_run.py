@@ -11,10 +11,8 @@ from typing import Any
 import attrs
 import pytest
 import pytest_asyncio
-from faststream import FastStream
 from nats.aio.client import Client
 from nats.js.api import DiscardPolicy, StreamConfig
-from nats.js.errors import NotFoundError
 
 from restream_async import (
     Failed,
@@ -27,13 +25,13 @@ from restream_async import (
 from restream_async.errors import Call
 from restream_async.sandbox import Fault, Faults, Sandbox
 from restream_async.worker.commands import encode
-from restream_async.worker.consumer import GoneError, declare_consumer
-from restream_async.worker.faststream_app import worker_app
-from restream_async.worker.handling import GRACE
-from restream_async.worker.nats_options import NatsOptions, jetstream_of
+from restream_async.worker.consumer import Consumer, DeletedError, declare_consumer
+from restream_async.worker.handling import SHUTDOWN_TIMEOUT
+from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
+from restream_async.worker.run import Worker
 from restream_async.worker.settings import WorkerSettings
 from restream_async.worker.streams import declare_streams
-from restream_async.worker.subjects import LOOK_FIRST, Subjects
+from restream_async.worker.subjects import CHECK_FIRST, Subjects
 from restream_async.worker.webhooks import Destination, restreams_for
 from tests.helpers.nats_server import NatsServer
 from tests.helpers.worker_fleet import BAD, all_done, documents, stored_count, wanted
@@ -45,7 +43,7 @@ RETRY = RetryPolicy(attempts=3, base=0.05, cap=0.2, deadline=5.0)
 @pytest.fixture(autouse=True)
 def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("restream_async.worker.nats_options._RECONNECT_SECONDS", 0.1)
-    monkeypatch.setattr("restream_async.worker.faststream_app._FETCH_SECONDS", 0.5)
+    monkeypatch.setattr("restream_async.worker.slot._FETCH_SECONDS", 0.5)
 
 
 @attrs.define
@@ -77,23 +75,26 @@ class Desk:
         self,
         *,
         attempts: int = 10,
-        **changes: Any,  # noqa: ANN401 - of the plan
-    ) -> AsyncGenerator[FastStream]:
-        plan = WorkerSettings(
-            places=4,
-            ack_wait=ACK_WAIT,
-            grace=3.0,
-            salt=b"salt",
+        ack_wait: float = ACK_WAIT,
+        check_until: int = 0,
+        **changes: Any,  # noqa: ANN401 - of the settings
+    ) -> AsyncGenerator[Worker]:
+        settings = WorkerSettings(
+            concurrency=4,
+            shutdown_timeout=3.0,
             redelivery=RetryPolicy(attempts=attempts, base=0.2, cap=0.5),
         )
-        plan = attrs.evolve(plan, **changes)
-        app = worker_app(NatsOptions(url=self.url), plan, self.client)
-        running = asyncio.create_task(app.run())
+        settings = attrs.evolve(settings, **changes)
+        consumer = Consumer(global_concurrency=8, ack_wait=ack_wait, check_until=check_until)
+        connection = await NatsOptions(url=self.url).connect()
+        worker = Worker(connection, settings, consumer, b"salt")
+        running = asyncio.create_task(worker.run(self.client))
         try:
-            yield app
+            yield worker
         finally:
-            app.exit()
+            worker.stop()
             await asyncio.wait_for(running, 15)
+            await close(connection)
 
     async def pending(self) -> tuple[int, int]:
         """Return how many messages are under way, and how many were delivered more than once."""
@@ -105,7 +106,7 @@ class Desk:
 async def desk(nats_server: NatsServer, connection: Client, sandbox: Sandbox) -> Desk:
     jetstream = jetstream_of(connection)
     await declare_streams(jetstream, Subjects())
-    await declare_consumer(jetstream, Subjects(), in_flight=8, ack_wait=ACK_WAIT)
+    await declare_consumer(jetstream, Subjects(), global_concurrency=8, ack_wait=ACK_WAIT)
     return Desk(connection, sandbox, nats_server.url)
 
 
@@ -121,7 +122,7 @@ async def test_a_slow_one_does_not_stall_the_others_and_nothing_is_fetched_ahead
     desk.sandbox.latency = lambda _: 2.0 if desk.sandbox.counts.posts == 1 else 0.05
     await desk.publish(*range(10))
 
-    async with desk.worker(places=2):
+    async with desk.worker(concurrency=2):
         await stored_count(desk.sandbox, 9, 1.8)
         assert len(desk.sandbox.stored) == 9, "the slow one is still under way"
         await stored_count(desk.sandbox, 10, 5)
@@ -164,7 +165,7 @@ async def test_messages_for_the_same_restream_at_the_same_moment_create_it_once(
     desk.sandbox.latency = 0.1
     await desk.publish(*[1] * 12)
 
-    async with desk.worker(places=8):
+    async with desk.worker(concurrency=8):
         await all_done(desk.connection, 15)
 
     assert len(desk.sandbox.stored) == 1
@@ -177,7 +178,7 @@ async def test_an_outcome_says_how_the_restream_came_to_be_known(desk: Desk) -> 
     await desk.publish(1)
     await jetstream.publish("restreams.commands", encode([wanted(1), wanted(2)]))
 
-    async with desk.worker(places=1, look_until=2):
+    async with desk.worker(concurrency=1, check_until=2):
         await all_done(desk.connection, 10)
 
     told = await documents(desk.connection, "RESTREAMS_OUTCOMES")
@@ -206,15 +207,15 @@ async def test_in_an_outage_messages_are_held_and_no_delivery_is_used_up(
 ) -> None:
     caplog.set_level(logging.INFO, "restream_async.worker")
     monkeypatch.setattr("restream_async._load.circuit_breaker._SILENCE", 0.3)
-    monkeypatch.setattr("restream_async._load.circuit_breaker._RAREST_PROBE", 0.5)
-    monkeypatch.setattr("restream_async.worker.handling._HOLD", 0.2)
+    monkeypatch.setattr("restream_async._load.circuit_breaker._LONGEST_INTERVAL", 0.5)
+    monkeypatch.setattr("restream_async.worker.handling._OUTAGE_PAUSE", 0.2)
     # With a Retry-After messages would rest for so long that nothing needed to be held.
     desk.sandbox.faults = Faults(retry_after=None)
     desk.sandbox.outage = True
     desk.retry = RetryPolicy(attempts=5, base=0.15, cap=0.15, deadline=0.4)
     await desk.publish(*range(20))
 
-    async with desk.worker(places=8, attempts=4):
+    async with desk.worker(concurrency=8, attempts=4):
         # Four deliveries, each tried for so long, and the rests between them, take 2.7 s.
         await asyncio.sleep(3.2)
         assert len(desk.sandbox.stored) == 0
@@ -239,8 +240,8 @@ async def test_b_7_in_an_outage_a_worker_says_why_it_holds_before_any_call_has_e
 ) -> None:
     caplog.set_level(logging.INFO, "restream_async.worker")
     monkeypatch.setattr("restream_async._load.circuit_breaker._SILENCE", 0.3)
-    monkeypatch.setattr("restream_async._load.circuit_breaker._RAREST_PROBE", 0.5)
-    monkeypatch.setattr("restream_async.worker.process._LOOK", 0.1)
+    monkeypatch.setattr("restream_async._load.circuit_breaker._LONGEST_INTERVAL", 0.5)
+    monkeypatch.setattr("restream_async.worker.run._CHECK_SECONDS", 0.1)
     desk.sandbox.faults = Faults(retry_after=None)
     desk.sandbox.outage = True
     desk.retry = RetryPolicy(attempts=50, base=0.1, cap=0.1, deadline=30.0)
@@ -264,7 +265,7 @@ async def test_b_7_each_message_that_ends_is_one_line_of_the_log_without_a_secre
     for data in (encode(wanted(1)), encode(wanted(1)), both, *BAD[:2], both[:-1] + b",7]"):
         await jetstream.publish("restreams.commands", data)
 
-    async with desk.worker(places=1):
+    async with desk.worker(concurrency=1):
         await all_done(desk.connection, 10)
 
     assert [text for text in caplog.messages if "has ended" in text] == [
@@ -286,19 +287,21 @@ async def test_b_7_a_worker_ends_within_10_seconds_by_default_whatever_answers_n
     desk.sandbox.latency = 60.0
     await desk.publish(1)
     try:
-        async with desk.worker(places=2, grace=0.3, ack_wait=30.0, trust_stream=True) as app:
+        async with desk.worker(
+            concurrency=2, shutdown_timeout=0.3, ack_wait=30.0, trust_stream=True
+        ) as worker:
             await until(lambda: desk.sandbox.counts.posts == 1)
             if away == "silent":
                 nats_server.send(signal.SIGSTOP)
             else:
                 await nats_server.stop()
             began = time.monotonic()
-            app.exit()
+            worker.stop()
         took = time.monotonic() - began
     finally:
         nats_server.send(signal.SIGCONT)
 
-    assert took - 0.3 + GRACE < 10
+    assert took - 0.3 + SHUTDOWN_TIMEOUT < 10
     assert "message 1 is given back unfinished" in caplog.text
     assert "Traceback" not in caplog.text
 
@@ -307,9 +310,9 @@ async def test_a_worker_that_ends_finishes_what_is_under_way(desk: Desk) -> None
     desk.sandbox.latency = 1.0
     await desk.publish(*range(8))
 
-    async with desk.worker(places=4) as app:
+    async with desk.worker(concurrency=4) as worker:
         await until(lambda: desk.sandbox.counts.in_flight == 4)
-        app.exit()
+        worker.stop()
 
     assert len(desk.sandbox.stored) == 4
     assert (await desk.pending())[0] == 0, "nothing waits for a worker that is gone"
@@ -319,10 +322,10 @@ async def test_what_a_worker_that_ends_cuts_off_is_found_by_the_next_one(desk: D
     desk.sandbox.latency = lambda _: 1.0 if desk.sandbox.counts.posts else 0.0
     await desk.publish(1)
 
-    async with desk.worker(grace=0.3) as app:
+    async with desk.worker(shutdown_timeout=0.3) as worker:
         await until(lambda: desk.sandbox.counts.posts == 1)
         desk.sandbox.latency = 0.0
-        app.exit()
+        worker.stop()
     assert desk.sandbox.stored == (), "the service is still working on it"
     async with desk.worker():
         await all_done(desk.connection, 10)
@@ -338,7 +341,7 @@ async def test_poison_blocks_nobody(desk: Desk) -> None:
         await jetstream.publish("restreams.commands", b"poison %d SECRET" % number)
     await jetstream.publish("restreams.commands", encode(wanted(1)))
 
-    async with desk.worker(places=1):
+    async with desk.worker(concurrency=1):
         await all_done(desk.connection, 5)
 
     assert len(desk.sandbox.stored) == 1
@@ -353,7 +356,7 @@ async def test_when_nats_is_away_for_too_long_the_work_is_left_to_whoever_gets_i
     desk.sandbox.latency = ACK_WAIT * 2
     await desk.publish(1)
 
-    async with desk.worker(places=1):
+    async with desk.worker(concurrency=1):
         await until(lambda: desk.sandbox.counts.in_flight == 1)
         await nats_server.stop()
         await until(lambda: "away for too long" in caplog.text, ACK_WAIT)
@@ -373,7 +376,9 @@ async def test_what_a_killed_server_delivers_twice_while_it_is_being_created_exi
     desk: Desk,
     nats_server: NatsServer,
     caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("restream_async.worker.run._CHECK_SECONDS", 0.1)
     desk.retry = RetryPolicy(deadline=30.0)
     desk.sandbox.latency = seconds
     # Each worker has a place left for what the other one has begun.
@@ -392,7 +397,7 @@ async def test_an_event_that_is_repeated_creates_one_restream_for_each_destinati
     desk: Desk,
 ) -> None:
     jetstream = jetstream_of(desk.connection)
-    await declare_consumer(jetstream, Subjects().of_events, ack_wait=ACK_WAIT)
+    await declare_consumer(jetstream, Subjects(), events=True, ack_wait=ACK_WAIT)
     destinations = tuple(
         Destination(title=f"To {n}: {{title}}", stream_url="rtmp://h/a", stream_key=f"SECRET-{n}")
         for n in range(2)
@@ -404,7 +409,7 @@ async def test_an_event_that_is_repeated_creates_one_restream_for_each_destinati
     async with desk.worker(destinations=destinations):
         await all_done(desk.connection, 10)
         # As if the repeat came after the stream had forgotten the first.
-        headers = {LOOK_FIRST: "1"}
+        headers = {CHECK_FIRST: "1"}
         again = encode(restreams_for(event, destinations))
         await jetstream.publish("restreams.commands", again, headers=headers)
         await all_done(desk.connection, 10)
@@ -418,9 +423,9 @@ async def test_a_worker_that_ends_takes_nothing_more_and_uses_up_no_deliveries(d
     desk.sandbox.latency = 1.3
     await desk.publish(1)
 
-    async with desk.worker(places=4, attempts=2) as app:
+    async with desk.worker(concurrency=4, attempts=2) as worker:
         await until(lambda: desk.sandbox.counts.in_flight == 1)
-        app.exit()
+        worker.stop()
         await asyncio.sleep(0.3)
         await desk.publish(*range(2, 12))
         await asyncio.sleep(0.5)
@@ -449,7 +454,7 @@ async def test_a_crowd_that_rests_keeps_fresh_ones_waiting_no_longer_than_it_is_
     desk.kind = PickyClient
     await desk.publish(*range(10))
 
-    async with desk.worker(places=4, attempts=3):
+    async with desk.worker(concurrency=4, attempts=3):
         under_way, _ = await desk.pending()
         assert under_way <= 8
         # At most 0.2 and 0.4 seconds of rest, and as much again for a busy machine.
@@ -461,25 +466,25 @@ async def test_a_crowd_that_rests_keeps_fresh_ones_waiting_no_longer_than_it_is_
 
 @pytest.mark.parametrize("what", ["consumer", "RESTREAMS", "RESTREAMS_OUTCOMES"])
 async def test_a_worker_under_which_a_consumer_or_stream_is_deleted_ends_and_says_so(
-    what: str, desk: Desk, monkeypatch: pytest.MonkeyPatch
+    what: str, desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("restream_async.worker.process._LOOK", 0.1)
-    monkeypatch.setattr("restream_async.worker.process._LOOK_AGAIN", 0.1)
+    monkeypatch.setattr("restream_async.worker.run._CHECK_SECONDS", 0.1)
+    monkeypatch.setattr("restream_async.worker.run._RECHECK_SECONDS", 0.1)
     jetstream = jetstream_of(desk.connection)
     named = "the stream RESTREAMS_OUTCOMES" if what == "RESTREAMS_OUTCOMES" else "the consumer rest"
-    plan = WorkerSettings(places=4, grace=0.5, ack_wait=ACK_WAIT)
-    app = worker_app(NatsOptions(url=desk.url), plan, desk.client)
-    running = asyncio.create_task(app.run())
     await desk.publish(1)
-    await stored_count(desk.sandbox, 1, 5)
 
-    if what == "consumer":
-        await jetstream.delete_consumer("RESTREAMS", "restream-workers")
-    else:
-        await jetstream.delete_stream(what)
+    async def work() -> None:
+        async with desk.worker(shutdown_timeout=0.5):
+            await stored_count(desk.sandbox, 1, 5)
+            if what == "consumer":
+                await jetstream.delete_consumer("RESTREAMS", "restream-workers")
+            else:
+                await jetstream.delete_stream(what)
+            await until(lambda: "so this worker ends" in caplog.text)
 
-    with pytest.raises(GoneError, match=f"{named}.* is not there any more"):
-        await asyncio.wait_for(running, 10)
+    with pytest.raises(DeletedError, match=f"{named}.* does not exist any more"):
+        await work()
 
 
 async def test_what_a_deleted_consumer_may_have_delivered_is_looked_for_first(desk: Desk) -> None:
@@ -487,7 +492,7 @@ async def test_what_a_deleted_consumer_may_have_delivered_is_looked_for_first(de
     async with desk.client() as client:
         await client.create(wanted(1))
 
-    async with desk.worker(look_until=1, trust_stream=True):
+    async with desk.worker(check_until=1, trust_stream=True):
         await all_done(desk.connection, 10)
 
     assert len(desk.sandbox.stored) == 2
@@ -495,13 +500,12 @@ async def test_what_a_deleted_consumer_may_have_delivered_is_looked_for_first(de
 
 
 async def test_a_worker_that_is_told_to_end_before_it_has_begun_ends(
-    desk: Desk, nats_server: NatsServer
+    desk: Desk,
 ) -> None:
-    await nats_server.stop()
+    await desk.publish(1)
 
-    async with desk.worker() as app:
-        await asyncio.sleep(0.3)
-        app.exit()
+    async with desk.worker() as worker:
+        worker.stop()
 
     assert desk.sandbox.counts.posts == 0
 
@@ -526,21 +530,22 @@ async def test_an_outcome_that_cannot_be_told_yet_is_told_later_and_the_message_
 
 
 async def test_a_worker_for_events_ends_when_their_consumer_is_deleted(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("restream_async.worker.process._LOOK", 0.1)
-    monkeypatch.setattr("restream_async.worker.process._LOOK_AGAIN", 0.1)
+    monkeypatch.setattr("restream_async.worker.run._CHECK_SECONDS", 0.1)
+    monkeypatch.setattr("restream_async.worker.run._RECHECK_SECONDS", 0.1)
     jetstream = jetstream_of(desk.connection)
     destinations = (Destination(title="t", stream_url="rtmp://h/a", stream_key="SECRET"),)
-    await declare_consumer(jetstream, Subjects().of_events, ack_wait=ACK_WAIT)
-    plan = WorkerSettings(places=1, grace=0.5, destinations=destinations)
-    running = asyncio.create_task(worker_app(NatsOptions(url=desk.url), plan, desk.client).run())
-    await asyncio.sleep(0.5)
+    await declare_consumer(jetstream, Subjects(), events=True, ack_wait=ACK_WAIT)
 
-    await jetstream.delete_consumer("RESTREAMS", "restream-workers-events")
+    async def work() -> None:
+        async with desk.worker(concurrency=1, shutdown_timeout=0.5, destinations=destinations):
+            await asyncio.sleep(0.5)
+            await jetstream.delete_consumer("RESTREAMS", "restream-workers-events")
+            await until(lambda: "so this worker ends" in caplog.text)
 
-    with pytest.raises(GoneError, match="the consumer restream-workers-events"):
-        await asyncio.wait_for(running, 10)
+    with pytest.raises(DeletedError, match="the consumer restream-workers-events"):
+        await work()
 
 
 @pytest.mark.parametrize("latency", [0.0, 60.0])
@@ -550,20 +555,45 @@ async def test_a_worker_that_ends_while_nats_is_away_ends_well(
     desk.sandbox.latency = latency
     await desk.publish(1)
 
-    async with desk.worker(places=2, grace=0.3, trust_stream=True) as app:
+    async with desk.worker(concurrency=2, shutdown_timeout=0.3, trust_stream=True) as worker:
         await until(lambda: desk.sandbox.counts.posts == 1)
         await nats_server.stop()
         await asyncio.sleep(0.5)
-        app.exit()
+        worker.stop()
 
 
 async def test_a_worker_for_which_nothing_was_declared_fails(
-    connection: Client, nats_server: NatsServer, sandbox: Sandbox
+    connection: Client,
+    nats_server: NatsServer,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    monkeypatch.setattr("restream_async.worker.run._CHECK_SECONDS", 0.1)
+    monkeypatch.setattr("restream_async.worker.run._RECHECK_SECONDS", 0.1)
     desk = Desk(connection, sandbox, nats_server.url)
 
-    with pytest.raises(NotFoundError):
-        await worker_app(NatsOptions(url=desk.url), WorkerSettings(places=1), desk.client).run()
+    with pytest.raises(DeletedError, match="the consumer restream-workers"):
+        async with desk.worker(concurrency=1):
+            await until(lambda: "so this worker ends" in caplog.text)
+
+
+async def test_a_bug_costs_one_delivery_of_one_message_and_not_the_worker(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("restream_async.worker.run.reports", fail)
+        await desk.publish(1)
+        async with desk.worker(concurrency=1):
+            await until(lambda: "message 1 failed because of a bug" in caplog.text)
+            patched.undo()
+            await all_done(desk.connection, 10)
+
+    (outcome,) = await documents(desk.connection, "RESTREAMS_OUTCOMES")
+    assert (outcome["delivery"], outcome["origin"]) == (2, "existing")
 
 
 async def test_after_the_stream_was_made_again_all_outcomes_are_told_again(desk: Desk) -> None:
@@ -574,7 +604,7 @@ async def test_after_the_stream_was_made_again_all_outcomes_are_told_again(desk:
             await all_done(desk.connection, 10)
         await jetstream.delete_stream("RESTREAMS")
         await declare_streams(jetstream, Subjects())
-        await declare_consumer(jetstream, Subjects(), in_flight=8, ack_wait=ACK_WAIT)
+        await declare_consumer(jetstream, Subjects(), global_concurrency=8, ack_wait=ACK_WAIT)
 
     told = await documents(desk.connection, "RESTREAMS_OUTCOMES")
     assert [(each["sequence"], each["origin"]) for each in told] == [(1, "posted"), (1, "existing")]

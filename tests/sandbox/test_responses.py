@@ -9,7 +9,14 @@ from collections import Counter
 import pytest
 
 from restream_async.sandbox import Fault, Faults, Sandbox
-from tests.helpers.sandbox_client import Caller, calling, raw_connection, raw_request, until, wish
+from tests.helpers.sandbox_client import (
+    Caller,
+    calling,
+    create_body,
+    raw_connection,
+    raw_request,
+    until,
+)
 
 SEEN = {
     Fault.INTERNAL_ERROR: "500",
@@ -79,7 +86,7 @@ async def test_an_internal_error_is_the_envelope_of_the_service() -> None:
 
 async def test_a_failed_backend_fetch_is_the_page_of_varnish_to_the_letter() -> None:
     async with Sandbox(faults=Faults(before={Fault.BACKEND_FETCH_FAILED: 1.0})) as sandbox:
-        head, body = await exchange(sandbox, raw_request(json.dumps(wish()).encode()))
+        head, body = await exchange(sandbox, raw_request(json.dumps(create_body()).encode()))
 
     assert head == PAGE_HEAD
     assert body.startswith(b"<!DOCTYPE html>")
@@ -101,7 +108,7 @@ async def test_the_page_asks_to_retry_after_what_was_set(
 ) -> None:
     faults = Faults(before={Fault.BACKEND_FETCH_FAILED: 1.0}, retry_after=retry_after)
     async with Sandbox(faults=faults) as sandbox:
-        head, _ = await exchange(sandbox, raw_request(json.dumps(wish()).encode()))
+        head, _ = await exchange(sandbox, raw_request(json.dumps(create_body()).encode()))
 
     assert head == expected
 
@@ -111,14 +118,14 @@ async def test_a_reset_is_a_tcp_reset_not_an_orderly_close() -> None:
         Sandbox(faults=Faults(before={Fault.RESET: 1.0})) as sandbox,
         raw_connection(sandbox) as (reader, writer),
     ):
-        writer.write(raw_request(json.dumps(wish()).encode()))
+        writer.write(raw_request(json.dumps(create_body()).encode()))
         with pytest.raises(ConnectionResetError):
             await reader.read()
 
 
 async def test_a_truncated_answer_announces_twice_what_it_sends() -> None:
     async with Sandbox(faults=Faults(after={Fault.TRUNCATED: 1.0})) as sandbox:
-        head, body = await exchange(sandbox, raw_request(json.dumps(wish()).encode()))
+        head, body = await exchange(sandbox, raw_request(json.dumps(create_body()).encode()))
 
     assert head[0] == b"HTTP/1.1 201 Created"
     assert body.startswith(b'{"success":true')
@@ -129,7 +136,7 @@ async def test_a_truncated_answer_announces_twice_what_it_sends() -> None:
 
 async def test_garbage_is_a_success_that_cannot_be_read() -> None:
     async with Sandbox(faults=Faults(before={Fault.GARBAGE: 1.0})) as sandbox:
-        head, body = await exchange(sandbox, raw_request(json.dumps(wish()).encode()))
+        head, body = await exchange(sandbox, raw_request(json.dumps(create_body()).encode()))
 
     assert head[0] == b"HTTP/1.1 200 OK"
     with pytest.raises(ValueError, match="utf-8"):
@@ -140,7 +147,7 @@ async def test_a_hanging_request_is_not_answered_until_its_client_leaves() -> No
     sandbox = Sandbox(faults=Faults(after={Fault.HANG: 1.0}))
     async with sandbox:
         async with raw_connection(sandbox) as (reader, writer):
-            writer.write(raw_request(json.dumps(wish()).encode()))
+            writer.write(raw_request(json.dumps(create_body()).encode()))
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(reader.read(1), 0.01)
             assert sandbox.counts.in_flight == 1
@@ -153,7 +160,7 @@ async def test_a_late_commit_is_answered_with_503_and_stored_although_nobody_wai
     sandbox = Sandbox(faults=Faults(late=1.0, late_by=0.05))
     async with sandbox:
         async with raw_connection(sandbox) as (reader, writer):
-            writer.write(raw_request(json.dumps(wish()).encode()))
+            writer.write(raw_request(json.dumps(create_body()).encode()))
             assert (await reader.readline()).startswith(b"HTTP/1.1 503 ")
             assert sandbox.stored == ()
         await sandbox.settle()
