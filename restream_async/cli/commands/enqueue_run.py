@@ -35,7 +35,7 @@ class EnqueueRun:
     nats: NatsCliOptions
     console: Console
     quiet: bool
-    look_first: bool
+    check_first: bool
     new: int = 0
     known: int = 0
     stopped: bool = False
@@ -68,7 +68,7 @@ class EnqueueRun:
 
                 async with signals:
                     await publisher.publish_all(
-                        self._until_stopped(), on_published, check_first=self.look_first
+                        self._until_stopped(), on_published, check_first=self.check_first
                     )
         except ConfigurationError as error:
             raise CliError(str(error)) from None
