@@ -7,7 +7,7 @@ import sys
 
 import restream_async
 
-EXTRAS = ("typer", "rich", "uvloop", "faststream", "nats", "opentelemetry", "pytest")
+EXTRAS = ("typer", "rich", "uvloop", "nats", "nkeys", "opentelemetry", "pytest")
 
 
 def main() -> str | None:

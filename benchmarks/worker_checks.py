@@ -102,7 +102,9 @@ async def _cost(folder: Path, way: Way, count: int) -> Cost:
         async with Sandbox(latency=LATENCY) as sandbox:
             jetstream = jetstream_of(connection)
             await declare_streams(jetstream, Subjects())
-            await declare_consumer(jetstream, Subjects(), in_flight=PLACES, ack_wait=_ACK_WAIT)
+            await declare_consumer(
+                jetstream, Subjects(), global_concurrency=PLACES, ack_wait=_ACK_WAIT
+            )
             for number in range(count):
                 command = encode(_wanted(number, way.for_each_video))
                 await jetstream.publish("restreams.commands", command)

@@ -131,7 +131,7 @@ class _Fleet:
         jetstream = jetstream_of(self.connection)
 
         async def waiting() -> int:
-            info = await jetstream.consumer_info(_NAMES.stream, _NAMES.durable)
+            info = await jetstream.consumer_info(_NAMES.stream, _NAMES.consumer)
             return info.num_waiting or 0
 
         self.sandbox.latency = _SLOW
@@ -158,14 +158,14 @@ class _Fleet:
         jetstream = jetstream_of(connection)
         publisher = Publisher(
             jetstream=jetstream,
-            subject=_NAMES.subject,
+            subject=_NAMES.commands,
             stream=_NAMES.stream,
             salt=await declare_streams(jetstream, _NAMES),
         )
         for command in bad:
-            await jetstream.publish(_NAMES.subject, command)
+            await jetstream.publish(_NAMES.commands, command)
         await publisher.publish_all(map(wanted, range(count)), lambda _: None)
-        await declare_consumer(jetstream, _NAMES, in_flight=CAP, ack_wait=ACK_WAIT)
+        await declare_consumer(jetstream, _NAMES, global_concurrency=CAP, ack_wait=ACK_WAIT)
         await close(connection)
 
     def _wrong_at_the_service(self, when: str, count: int) -> list[str]:

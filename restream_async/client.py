@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 import aiohttp
 from yarl import URL
 
-from restream_async._bulk.journal_adapter import Repeats
+from restream_async._bulk.repeats import Repeats
 from restream_async._bulk.report import BulkReport
 from restream_async._bulk.run import BulkRun
 from restream_async._bulk.undo import Undo

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import threading
 import urllib.request
 from collections.abc import Generator
 
@@ -108,38 +107,3 @@ def test_a_2_the_client_is_closed_on_a_loop_of_another_thread_that_runs_on(
 
 def test_a_2_a_client_that_nobody_uses_needs_no_loop(restream_client: RestreamClient) -> None:
     assert restream_client.stats().attempts == 0
-
-
-def test_a_2_what_a_synchronous_test_changes_counts_at_once() -> None:
-    with Sandbox(faults=Faults(late=1.0, late_by=0.05)) as sandbox:
-        sandbox.capacity, sandbox.queue, sandbox.rate_limit, sandbox.burst = 1, 2, 3.0, 4
-        assert (sandbox.capacity, sandbox.queue) == (1, 2)
-        assert (sandbox.rate_limit, sandbox.burst) == (3.0, 4)
-        sandbox.latency = lambda _: 0.01 * sandbox.counts.in_flight
-        sandbox.rate_limit = None
-
-        async def create() -> None:
-            async with RestreamClient(
-                base_url=sandbox.base_url,
-                project_id=sandbox.project_id,
-                api_key=sandbox.api_key,
-                in_doubt="resend",
-                clock=instant_clock(),
-            ) as client:
-                sandbox.faults = Faults(late=1.0, late_by=0.05, max_faults=1)
-                await client.create(NEW)
-            await sandbox.settle()
-
-        asyncio.run(create())
-        assert len(sandbox.duplicates()[0]) == 2
-
-    assert len(sandbox.stored) == 2, "it still tells"
-
-
-def test_a_2_a_port_that_is_taken_is_an_error_and_leaves_no_thread() -> None:
-    with Sandbox() as sandbox:
-        port = int(sandbox.base_url.rpartition(":")[2])
-        threads = threading.active_count()
-        with pytest.raises(OSError, match="address already in use"), Sandbox(port=port):
-            pass
-        assert threading.active_count() == threads

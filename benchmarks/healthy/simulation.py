@@ -21,7 +21,7 @@ from restream_async._operations.create_result import CreateSucceeded
 from restream_async._retry.executor import RequestExecutor, Sender
 from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
-from restream_async.sandbox.requests import read_call
+from restream_async.sandbox.requests import read_request
 from tests.helpers.simulated_time import now, simulated
 
 _ROUND_TRIP: Final = 0.001
@@ -96,18 +96,18 @@ class _Service(Sandbox):
 
     async def send(self, request: Request, timeout: float) -> Response | NoResponse:  # noqa: ASYNC109 - the protocol's
         """Exchange a request for an answer."""
-        call = read_call(request.method, request.path)
+        parsed = read_request(request.method, request.path)
         request.sent = request.method != "GET"
-        tally = self._service.tally
-        tally.arrived(call.endpoint)
+        counts = self._service.counts
+        counts.started(parsed.endpoint)
         try:
             async with asyncio.timeout(timeout):
                 await asyncio.sleep(_ROUND_TRIP)
-                reply = await self._serve(call, self.api_key, request.body or b"")
+                reply = await self._server.respond(parsed, self.api_key, request.body or b"")
         except TimeoutError:
             return NoResponse(detail="no answer", sent=request.sent, timed_out=True)
         finally:
-            tally.left()
+            counts.ended()
         status, headers = _read_head(reply.head)
         return Response(status=status, headers=headers, body=reply.body)
 

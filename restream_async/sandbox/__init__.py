@@ -3,6 +3,7 @@
 from restream_async.sandbox.counts import Counts, FaultCounts
 from restream_async.sandbox.faults import Fault, Faults
 from restream_async.sandbox.restream_store import Stored
-from restream_async.sandbox.server import Latency, Sandbox
+from restream_async.sandbox.sandbox import Sandbox
+from restream_async.sandbox.server import Latency
 
 __all__ = ["Counts", "Fault", "FaultCounts", "Faults", "Latency", "Sandbox", "Stored"]

@@ -1,4 +1,4 @@
-"""How many requests are served at once, and who waits."""
+"""How many requests are served at once, and how many wait in a queue."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ def _check(name: str, value: int | None, least: int) -> None:
 
 
 @attrs.define(eq=False)
-class Place:
-    """A place among those being served. It is free again once all its holders let go.
+class Slot:
+    """One of the requests being served. It is free again when all its holders have released it.
 
-    Both the request and the work done for it hold it: the work goes on when the client leaves,
-    and a hanging request goes on when the work is done.
+    Both the request and the work for it hold the slot: the work goes on when the client leaves, and
+    a hanging request goes on when the work is done.
     """
 
     _capacity: Capacity
     _holders: int = 1
 
-    def hold(self) -> None:
-        """Keep the place for one more holder."""
+    def share(self) -> None:
+        """Add a holder."""
         self._holders += 1
 
-    def let_go(self) -> None:
-        """Give up one holder's claim."""
+    def release(self) -> None:
+        """Remove a holder."""
         self._holders -= 1
         if not self._holders:
-            self._capacity.leave()
+            self._capacity.release()
 
 
 class Capacity:
-    """Places to be served in, and a first-come first-served queue for them."""
+    """Slots for requests, and a first-come first-served queue for them."""
 
     def __init__(self, limit: int | None, queue: int | None) -> None:
-        """Serve `limit` at once and let `queue` wait (None: no bound).
+        """Serve `limit` requests at once and let `queue` requests wait (None: no limit).
 
         Raises `ValueError` for a limit below 1 or a queue below 0.
         """
@@ -47,12 +47,12 @@ class Capacity:
         self._limit = limit
         self.queue = queue
         self._busy = 0
-        # Ordered, not a deque: a client that leaves may stand anywhere in a long queue.
+        # Not a deque, because a client that leaves may be anywhere in a long queue.
         self._waiting: OrderedDict[asyncio.Future[None], None] = OrderedDict()
 
     @property
     def limit(self) -> int | None:
-        """How many are served at once; raising it lets those next in the queue in."""
+        """How many requests are served at once; raising it serves the next ones in the queue."""
         return self._limit
 
     @limit.setter
@@ -63,7 +63,7 @@ class Capacity:
 
     @property
     def queue(self) -> int | None:
-        """How many may wait. Lowering it turns nobody away who waits already."""
+        """How many requests may wait. Lowering it affects no request that waits already."""
         return self._queue
 
     @queue.setter
@@ -71,23 +71,23 @@ class Capacity:
         _check("queue", queue, 0)
         self._queue = queue
 
-    async def enter(self) -> Place | None:
-        """Wait for a place; None at once if there is none, nor room to wait for one."""
+    async def acquire(self) -> Slot | None:
+        """Wait for a slot. Returns None at once if there is no slot and the queue is full."""
         if self._has_room():
             self._busy += 1
         elif self._queue is not None and len(self._waiting) >= self._queue:
             return None
         else:
             await self._wait_for_turn()
-        return Place(self)
+        return Slot(self)
 
-    def leave(self) -> None:
-        """Give a place back."""
+    def release(self) -> None:
+        """Give a slot back."""
         self._busy -= 1
         self._admit()
 
-    def dismiss(self) -> None:
-        """Cancel everyone who waits."""
+    def cancel_waiting(self) -> None:
+        """Cancel all requests in the queue."""
         for turn in self._waiting:
             turn.cancel()
 
@@ -99,8 +99,8 @@ class Capacity:
         except asyncio.CancelledError:
             self._waiting.pop(turn, None)
             if not turn.cancelled():
-                # The turn came while the client was leaving: the next one must have it.
-                self.leave()
+                # The turn came while the client was leaving, so it goes to the next one.
+                self.release()
             raise
 
     def _has_room(self) -> bool:
@@ -109,7 +109,7 @@ class Capacity:
     def _admit(self) -> None:
         while self._waiting and self._has_room():
             turn, _ = self._waiting.popitem(last=False)
-            # A cancelled waiter takes itself off the queue only when it next runs.
+            # A cancelled waiter leaves the queue only when its task runs next.
             if not turn.done():
                 self._busy += 1
                 turn.set_result(None)

@@ -1,4 +1,4 @@
-"""What has happened so far, in numbers."""
+"""What has happened in a sandbox so far, in numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class FaultCounts:
-    """How many faults have struck, by when and by kind. Kinds that never struck are absent."""
+    """How many faults requests have met, by phase and kind. Kinds that none has met are absent."""
 
     before: Mapping[Fault, int]
     after: Mapping[Fault, int]
@@ -37,8 +37,8 @@ class FaultCounts:
 class Counts:
     """A snapshot of what a sandbox has seen.
 
-    `posts`, `lists`, `toggles` and `deletes` are requests that arrived, whatever became of
-    them (shed, limited, refused or failed ones too).
+    `posts`, `lists`, `toggles` and `deletes` count all requests that arrived, also those that were
+    shed, limited, refused or failed.
     """
 
     posts: int
@@ -48,53 +48,53 @@ class Counts:
     stored: int
     """Restreams that exist now."""
     shed: int
-    """Requests turned away because all places, and the queue, were taken."""
+    """Requests that got the 503 page because all slots and the queue were full."""
     limited: int
-    """Requests turned away because of the rate limit."""
+    """Requests that got a 429 because of the rate limit."""
     faults: FaultCounts
     in_flight: int
-    """Requests that have arrived and are not answered yet: served, waiting or hanging."""
+    """Requests that are not answered yet: served, waiting or hanging."""
     max_in_flight: int
     """The highest `in_flight` so far."""
 
 
 class CountsRecorder:
-    """Counts as it goes."""
+    """Counts requests and faults."""
 
     def __init__(self) -> None:
-        """Start at nought."""
+        """Start at 0."""
         self.shed = 0
         self.limited = 0
         self._in_flight = 0
         self._max_in_flight = 0
-        self._calls: Counter[Endpoint] = Counter()
-        self._mishaps: Counter[ScheduledFault] = Counter()
+        self._requests: Counter[Endpoint] = Counter()
+        self._faults: Counter[ScheduledFault] = Counter()
 
-    def arrived(self, endpoint: Endpoint) -> None:
-        """Note a request that has come in."""
-        self._calls[endpoint] += 1
+    def started(self, endpoint: Endpoint) -> None:
+        """Count a request that has arrived."""
+        self._requests[endpoint] += 1
         self._in_flight += 1
         self._max_in_flight = max(self._max_in_flight, self._in_flight)
 
-    def left(self) -> None:
-        """Note a request that is answered, or whose client has gone."""
+    def ended(self) -> None:
+        """Count a request that is answered, or whose client has left."""
         self._in_flight -= 1
 
-    def struck(self, mishap: ScheduledFault) -> None:
-        """Note a fault."""
-        self._mishaps[mishap] += 1
+    def met(self, fault: ScheduledFault) -> None:
+        """Count a fault that a request has met."""
+        self._faults[fault] += 1
 
     def snapshot(self, *, stored: int) -> Counts:
         """Return the numbers as they are now."""
 
         def by_kind(phase: Phase) -> dict[Fault, int]:
-            return {m.fault: n for m, n in self._mishaps.items() if m.phase is phase}
+            return {met.kind: count for met, count in self._faults.items() if met.phase is phase}
 
         return Counts(
-            posts=self._calls[Endpoint.CREATE],
-            lists=self._calls[Endpoint.LIST],
-            toggles=self._calls[Endpoint.TOGGLE],
-            deletes=self._calls[Endpoint.DELETE],
+            posts=self._requests[Endpoint.CREATE],
+            lists=self._requests[Endpoint.LIST],
+            toggles=self._requests[Endpoint.TOGGLE],
+            deletes=self._requests[Endpoint.DELETE],
             stored=stored,
             shed=self.shed,
             limited=self.limited,

@@ -1,4 +1,4 @@
-"""Which request meets which fault: decided by the seed, never by order or time."""
+"""Which request meets which fault. The seed decides it, never order or time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Phase(enum.Enum):
-    """When a fault strikes, seen from the effect of the request."""
+    """When a fault happens: before or after the effect of a creation, or at another call."""
 
     BEFORE = "before"
     AFTER = "after"
@@ -30,12 +30,12 @@ class ScheduledFault:
     """A fault that a request meets."""
 
     phase: Phase
-    fault: Fault
+    kind: Fault
 
 
 @attrs.define
 class _History:
-    """What requests for one key have met so far."""
+    """What the requests with one key have met so far."""
 
     requests: int = 0
     faults_in_a_row: int = 0
@@ -43,36 +43,36 @@ class _History:
 
 @attrs.frozen
 class _Table:
-    """Mishaps, each with the upper end of its share of [0, 1)."""
+    """Faults, each with the upper end of its share of [0, 1)."""
 
     rows: tuple[tuple[float, ScheduledFault], ...]
 
     @classmethod
     def of(cls, shares: Iterable[tuple[ScheduledFault, float]]) -> _Table:
-        drawn = [(mishap, share) for mishap, share in shares if share]
+        drawn = [(fault, share) for fault, share in shares if share]
         ends = accumulate(share for _, share in drawn)
-        return cls(tuple((end, mishap) for end, (mishap, _) in zip(ends, drawn, strict=True)))
+        return cls(tuple((end, fault) for end, (fault, _) in zip(ends, drawn, strict=True)))
 
     def at(self, point: float) -> ScheduledFault | None:
-        for end, mishap in self.rows:
+        for end, fault in self.rows:
             if point < end:
-                return mishap
+                return fault
         return None
 
 
 def _shares(
     phase: Phase, probabilities: Mapping[Fault, float]
 ) -> list[tuple[ScheduledFault, float]]:
-    # In the order of Fault: equal settings must mean equal faults, however they were written.
+    # In the order of Fault, so that the order of the settings does not matter.
     return [(ScheduledFault(phase, kind), probabilities.get(kind, 0.0)) for kind in Fault]
 
 
-def chance(seed: int, key: tuple[str, ...], nth: int) -> float:
-    """Return a number in [0, 1) that depends on the arguments alone."""
+def draw(seed: int, key: tuple[str, ...], nth: int) -> float:
+    """Return a number in [0, 1) that depends only on the arguments."""
     joined = "\0".join((str(seed), *key, str(nth)))
     # JSON can carry lone surrogates, which plain UTF-8 refuses.
     digest = blake2b(joined.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    # A float holds 53 bits; more would round up to 1.0 now and then.
+    # A float holds 53 bits; more would sometimes round up to 1.0.
     return (int.from_bytes(digest, "big") >> 11) * 2.0**-53
 
 
@@ -80,14 +80,14 @@ class FaultSchedule:
     """The faults of one sandbox, request by request."""
 
     def __init__(self, faults: Faults, seed: int) -> None:
-        """FaultSchedule `faults` for `seed`; equal arguments make equal plans."""
+        """Schedule `faults`; equal arguments make equal schedules."""
         self._seed = seed
         self._histories: dict[tuple[str, ...], _History] = {}
         self.faults = faults
 
     @property
     def faults(self) -> Faults:
-        """What is planned from; replacing it keeps the count of requests so far."""
+        """What goes wrong, and how often; replacing it keeps the count of requests so far."""
         return self._faults
 
     @faults.setter
@@ -103,16 +103,16 @@ class FaultSchedule:
         self._listing = _Table.of(_shares(Phase.LISTING, faults.listing))
         self._other = _Table.of(_shares(Phase.OTHER, faults.other))
 
-    def creating(self, video_id: str, stream_url: str, stream_key: str) -> ScheduledFault | None:
-        """Return what the next creation of this stream on this video meets."""
+    def for_create(self, video_id: str, stream_url: str, stream_key: str) -> ScheduledFault | None:
+        """Return the fault that the next creation of this stream for this video meets."""
         return self._next(self._creating, ("create", video_id, stream_url, stream_key))
 
-    def listing(self, video_id: str) -> ScheduledFault | None:
-        """Return what the next listing of this video meets."""
+    def for_list(self, video_id: str) -> ScheduledFault | None:
+        """Return the fault that the next list of this video meets."""
         return self._next(self._listing, ("list", video_id))
 
-    def other(self, action: str, restream_id: str) -> ScheduledFault | None:
-        """Return what the next toggle or deletion of this restream meets."""
+    def for_other(self, action: str, restream_id: str) -> ScheduledFault | None:
+        """Return the fault that the next toggle or deletion of this restream meets."""
         return self._next(self._other, (action, restream_id))
 
     def _next(self, table: _Table, key: tuple[str, ...]) -> ScheduledFault | None:
@@ -124,6 +124,6 @@ class FaultSchedule:
         if not table.rows or (bound is not None and history.faults_in_a_row >= bound):
             history.faults_in_a_row = 0
             return None
-        mishap = table.at(chance(self._seed, key, history.requests))
-        history.faults_in_a_row = 0 if mishap is None else history.faults_in_a_row + 1
-        return mishap
+        fault = table.at(draw(self._seed, key, history.requests))
+        history.faults_in_a_row = 0 if fault is None else history.faults_in_a_row + 1
+        return fault

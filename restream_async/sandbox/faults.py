@@ -1,4 +1,4 @@
-"""What can go wrong, and how often."""
+"""Faults: what can go wrong, and how often."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Fault(enum.Enum):
     """No answer until the client leaves, or for `Faults.hang_seconds`."""
 
 
-# Sums such as ten times 0.1 may come out a hair above one.
+# Ten times 0.1 adds up to slightly more than 1.
 _ROUNDING = 1e-9
 
 
@@ -54,9 +54,9 @@ def _check_total(names: str, probabilities: Iterable[float]) -> None:
 
 def _by_kind(_: Faults, field: attrs.Attribute[Any], value: Mapping[Fault, float]) -> None:
     for kind, probability in value.items():
-        # Callers without a type checker are who this is for.
+        # For callers without a type checker.
         if not isinstance(kind, Fault):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ValueError(f"{field.name}: {kind!r} is not a Fault")  # noqa: TRY004 - one kind of error for all of Faults
+            raise ValueError(f"{field.name}: {kind!r} is not a Fault")  # noqa: TRY004 - Faults raises one type only
         if not _is_number(probability) or not 0 <= probability <= 1:
             raise ValueError(f"{field.name}: {kind.name} must be from 0 to 1, not {probability!r}")
     _check_total(field.name, value.values())
@@ -84,12 +84,12 @@ def _bound(_: Faults, field: attrs.Attribute[Any], value: int | None) -> None:
 
 @attrs.frozen(kw_only=True)
 class Faults:
-    """How often which request fails, and how; nothing fails by default.
+    """How often requests fail, and how. By default none fails.
 
-    Which requests these are is decided by the sandbox's seed, so that every client meets the
-    same faults. Raises `ValueError`, naming the field, for a probability outside 0 to 1, for
-    probabilities that add up to more than 1 (`before`, `after` and `late` together), and for
-    negative or infinite seconds.
+    The sandbox's seed decides which requests fail, so that every client meets the same faults.
+    Raises `ValueError`, naming the field, for a probability outside 0 to 1, for probabilities that
+    add up to more than 1 (`before`, `after` and `late` together), and for negative or infinite
+    seconds.
     """
 
     before: Mapping[Fault, float] = attrs.field(
@@ -99,9 +99,9 @@ class Faults:
     after: Mapping[Fault, float] = attrs.field(
         factory=_no_faults, converter=_own_copy, validator=_by_kind
     )
-    """Probability, by kind, that a creation is stored and its answer lost."""
+    """Probability, by kind, that a creation is stored and its answer is lost."""
     late: float = attrs.field(default=0.0, validator=_probability)
-    """Probability that a creation is answered with 503 and stored afterwards all the same."""
+    """Probability that a creation is answered with 503, and stored afterwards."""
     late_by: float = attrs.field(default=0.2, validator=_seconds)
     """Seconds between that 503 and the storing."""
     listing: Mapping[Fault, float] = attrs.field(
@@ -111,25 +111,25 @@ class Faults:
     other: Mapping[Fault, float] = attrs.field(
         factory=_no_faults, converter=_own_copy, validator=_by_kind
     )
-    """Probability, by kind, that a toggle or a deletion is done and its answer lost."""
+    """Probability, by kind, that a toggle or a deletion is done and its answer is lost."""
     retry_after: str | None = attrs.field(default="5", validator=_header_value)
-    """The `Retry-After` of every 503 page (of outages and shed requests too); None: not sent."""
+    """The `Retry-After` of every 503 page, also in outages and without a slot; None: not sent."""
     hang_seconds: float = attrs.field(default=60.0, validator=_seconds)
     """Seconds after which `Fault.HANG` ends with the 503 page, as the cache's time-out does."""
     max_faults: int | None = attrs.field(default=None, validator=_bound)
-    """At most so many faults in a row for the same creation, the same video's list, the same
-    restream's toggle or deletion, so that a bounded number of attempts always gets through.
-    None: no bound."""
+    """The most faults in a row for the same creation, the list of the same video, or the toggle or
+    deletion of the same restream. So that many attempts and one more always succeed. None: no
+    limit."""
 
     def __attrs_post_init__(self) -> None:
-        """Check what no single field shows."""
+        """Check the fields that belong together."""
         _check_total(
             "before, after and late", [*self.before.values(), *self.after.values(), self.late]
         )
 
     @classmethod
     def demo(cls) -> Faults:
-        """Return what `restream-async demo` meets: 5 % before, 8 % after the effect.
+        """Return the faults of `restream-async demo`: 5 % before, 8 % after the effect.
 
         Nothing hangs and no `Retry-After` is sent, so that a thousand creations take seconds.
         """

@@ -1,31 +1,31 @@
-"""How many requests are allowed in a second."""
+"""The rate limit: how many requests are allowed a second."""
 
 from __future__ import annotations
 
 import math
 
-# What floats lose: a client that waits for exactly as long as it was told to must find a token.
+# Rounding of floats: a client that waits exactly as long as it was told to must find a token.
 _ROUNDING = 1e-9
 
 
 class RateLimit:
-    """A token bucket. It begins full, and again full with each new rate or burst."""
+    """A token bucket. It is full at first, and after each change of rate or burst."""
 
     def __init__(self, per_second: float | None, burst: int | None) -> None:
-        """Allow so many a second (None: no bound), and `burst` of them at once.
+        """Allow so many requests a second (None: no limit), and `burst` of them at once.
 
-        Without a burst it is what one second allows, at least 1. Raises `ValueError` for a rate
+        By default a burst is what one second allows, at least 1. Raises `ValueError` for a rate
         that is not positive and finite, or a burst below 1.
         """
         self._size = self._tokens = 1.0
-        self._moment = 0.0
+        self._updated = 0.0
         self._burst: int | None = None
         self.per_second = per_second
         self.burst = burst
 
     @property
     def per_second(self) -> float | None:
-        """How many a second are allowed (None: no bound)."""
+        """How many requests a second are allowed (None: no limit)."""
         return self._per_second
 
     @per_second.setter
@@ -37,7 +37,7 @@ class RateLimit:
 
     @property
     def burst(self) -> int | None:
-        """How many are allowed at once (None: as many as in a second)."""
+        """How many requests are allowed at once (None: as many as in a second)."""
         return self._burst
 
     @burst.setter
@@ -48,11 +48,11 @@ class RateLimit:
         self._fill()
 
     def take(self, now: float) -> float:
-        """Take a token at this moment and return 0; or the seconds until there is one."""
+        """Take a token and return 0, or return the seconds until there is one."""
         if self._per_second is None:
             return 0.0
-        grown = self._tokens + (now - self._moment) * self._per_second
-        self._tokens, self._moment = min(self._size, grown), now
+        refilled = self._tokens + (now - self._updated) * self._per_second
+        self._tokens, self._updated = min(self._size, refilled), now
         if self._tokens < 1 - _ROUNDING:
             return (1 - self._tokens) / self._per_second
         self._tokens -= 1
@@ -60,4 +60,4 @@ class RateLimit:
 
     def _fill(self) -> None:
         self._size = float(self._burst or max(1, int(self._per_second or 0)))
-        self._tokens, self._moment = self._size, 0.0
+        self._tokens, self._updated = self._size, 0.0

@@ -1,4 +1,4 @@
-"""Reading requests: which endpoint is called, and what a creation asks for."""
+"""Requests: which endpoint they call, and what a creation asks for."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import attrs
 
 
 class Endpoint(enum.Enum):
-    """The calls that the service knows."""
+    """The endpoints of the service."""
 
     CREATE = "create"
     LIST = "list"
@@ -23,17 +23,17 @@ class Endpoint(enum.Enum):
 
 @attrs.frozen
 class SandboxRequest:
-    """One request, taken apart."""
+    """The parts of a request line."""
 
     endpoint: Endpoint
     project_id: str = ""
-    subject: str = ""
-    """The id of the video or of the restream that the call is about."""
+    target_id: str = ""
+    """The id of the video or of the restream that the request is about."""
     query: str = ""
 
 
 @attrs.frozen
-class Wish:
+class CreateBody:
     """What a creation asks for."""
 
     video_id: str
@@ -43,17 +43,17 @@ class Wish:
     status: bool
 
 
-def read_call(method: str, target: str) -> SandboxRequest:
-    """Take a request line apart. `target` is the raw path and query."""
+def read_request(method: str, target: str) -> SandboxRequest:
+    """Parse a request line. `target` is the raw path and query."""
     path, _, query = target.partition("?")
     parts = path.split("/")
     if "%" in path:
-        # Only after the split: an id may hold an encoded slash.
+        # Only after the split, because an id may hold an encoded slash.
         parts = [unquote(part) for part in parts]
     match parts:
         case ["", "api", "v1", project_id, *rest]:
-            endpoint, subject = _route(method, rest)
-            return SandboxRequest(endpoint, project_id, subject, query)
+            endpoint, target_id = _route(method, rest)
+            return SandboxRequest(endpoint, project_id, target_id, query)
         case _:
             return SandboxRequest(Endpoint.UNKNOWN)
 
@@ -74,8 +74,8 @@ def _route(method: str, rest: list[str]) -> tuple[Endpoint, str]:
             return Endpoint.UNKNOWN, ""
 
 
-def read_wish(body: bytes) -> Wish | list[str]:
-    """Read the body of a creation; a list says, field by field, what is wrong with it."""
+def read_create_body(body: bytes) -> CreateBody | list[str]:
+    """Parse the body of a creation; returns a list of what is wrong with it, field by field."""
     try:
         document: object = json.loads(body)
     except (ValueError, RecursionError):
@@ -93,7 +93,7 @@ def read_wish(body: bytes) -> Wish | list[str]:
         return ""
 
     status = fields.get("status")
-    wish = Wish(
+    create = CreateBody(
         video_id=text("videoId"),
         title=text("title"),
         stream_url=text("streamUrl"),
@@ -102,4 +102,4 @@ def read_wish(body: bytes) -> Wish | list[str]:
     )
     if not isinstance(status, bool):
         errors.append("status must be a boolean.")
-    return errors or wish
+    return errors or create

@@ -1,4 +1,4 @@
-"""The bytes of every answer: the service's envelope, the cache's page, and spoiled ones."""
+"""Responses: the service's JSON, the cache's 503 page, and what faults make of them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from restream_async.sandbox.restream_store import Stored
 
 
-class Ending(enum.Enum):
-    """What becomes of the connection once the bytes are out."""
+class Connection(enum.Enum):
+    """What becomes of the connection after a response."""
 
     KEPT = "kept"
     CLOSED = "closed"
@@ -28,13 +28,13 @@ class Ending(enum.Enum):
 
 @attrs.frozen
 class SandboxResponse:
-    """An answer as bytes: head and body apart, so that it can be cut in the middle."""
+    """A response as bytes, with head and body apart, so that a fault can cut it in the middle."""
 
     head: bytes
     body: bytes
-    ending: Ending = Ending.KEPT
+    connection: Connection = Connection.KEPT
     hangs: bool = False
-    """Whether the answer is held back for as long as the client has patience."""
+    """Whether the response is held back until the client leaves, or for `Faults.hang_seconds`."""
 
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -64,11 +64,11 @@ _NO_HEADERS: Mapping[str, str] = {}
 def _json(
     status: HTTPStatus, body: bytes, headers: Mapping[str, str] = _NO_HEADERS
 ) -> SandboxResponse:
-    further = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     head = (
         f"HTTP/1.1 {status.value} {status.phrase}\r\n"
         "Content-Type: application/json; charset=utf-8\r\n"
-        f"{further}Content-Length: {len(body)}\r\n\r\n"
+        f"{lines}Content-Length: {len(body)}\r\n\r\n"
     )
     return SandboxResponse(head.encode(), body)
 
@@ -96,12 +96,12 @@ def success(result: object, status: HTTPStatus = HTTPStatus.OK) -> SandboxRespon
 
 
 def failure(status: HTTPStatus, errors: Sequence[str]) -> SandboxResponse:
-    """Return the envelope of a failure; `errors` must say at least one thing."""
+    """Return the envelope of a failure; `errors` must not be empty."""
     return _envelope(status, None, errors)
 
 
 def restream(stored: Stored) -> dict[str, object]:
-    """Return a restream under the names it has on the wire."""
+    """Return a restream with its JSON field names."""
     return {
         "id": stored.id,
         "title": stored.title,
@@ -130,7 +130,7 @@ def backend_fetch_failed(retry_after: str | None) -> SandboxResponse:
 
 @lru_cache
 def too_many_requests(retry_after: str | None) -> SandboxResponse:
-    """Return the answer to a request beyond the rate limit."""
+    """Return the response to a request above the rate limit."""
     header = {} if retry_after is None else {"Retry-After": retry_after}
     return _envelope(HTTPStatus.TOO_MANY_REQUESTS, None, ["Too Many Requests"], header)
 
@@ -138,12 +138,12 @@ def too_many_requests(retry_after: str | None) -> SandboxResponse:
 UNAUTHORIZED = failure(HTTPStatus.UNAUTHORIZED, ["Unauthorized"])
 NOT_FOUND = failure(HTTPStatus.NOT_FOUND, ["Result Not Found"])
 INTERNAL_ERROR = failure(HTTPStatus.INTERNAL_SERVER_ERROR, ["Internal Server Error"])
-NOTHING_DONE = success(None)
+NO_RESULT = success(None)
 _GARBAGE = _json(HTTPStatus.OK, b"<<< this is not JSON >>>\xff\xfe")
 
 
-def spoil(reply: SandboxResponse, fault: Fault, retry_after: str | None) -> SandboxResponse:
-    """Return what reaches the client instead of `reply` when `fault` strikes."""
+def with_fault(response: SandboxResponse, fault: Fault, retry_after: str | None) -> SandboxResponse:
+    """Return what the client gets instead of `response`."""
     match fault:
         case Fault.INTERNAL_ERROR:
             return INTERNAL_ERROR
@@ -152,9 +152,9 @@ def spoil(reply: SandboxResponse, fault: Fault, retry_after: str | None) -> Sand
         case Fault.GARBAGE:
             return _GARBAGE
         case Fault.TRUNCATED:
-            half = reply.body[: len(reply.body) // 2]
-            return attrs.evolve(reply, body=half, ending=Ending.CLOSED)
+            half = response.body[: len(response.body) // 2]
+            return attrs.evolve(response, body=half, connection=Connection.CLOSED)
         case Fault.RESET:
-            return SandboxResponse(b"", b"", Ending.RESET)
-        case _:  # Fault.HANG: the cache gives up in the end, as on any backend that is too slow
+            return SandboxResponse(b"", b"", Connection.RESET)
+        case _:  # Fault.HANG: in the end the cache gives up, as with any backend that is too slow
             return attrs.evolve(backend_fetch_failed(retry_after), hangs=True)

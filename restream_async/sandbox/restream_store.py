@@ -1,18 +1,21 @@
-"""What exists: the restreams of the sandbox."""
+"""The store of the sandbox: its restreams."""
 
 from __future__ import annotations
 
 from itertools import count
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import attrs
+
+if TYPE_CHECKING:
+    from restream_async.sandbox.requests import CreateBody
 
 Ids = Literal["int", "str"]
 
 
 @attrs.frozen(kw_only=True)
 class Stored:
-    """A restream as the sandbox holds it. Its secrets stay out of its repr."""
+    """A restream in the sandbox. Its repr shows no secrets."""
 
     id: int | str
     video_id: str
@@ -23,30 +26,28 @@ class Stored:
 
 
 class RestreamStore:
-    """Every restream there is, in order of creation."""
+    """All restreams, in order of creation."""
 
     def __init__(self, ids: Ids) -> None:
-        """Start empty; `ids` says whether restreams are numbered with integers or strings."""
+        """Start empty; `ids` says whether ids are integers or strings."""
         self._ids = ids
         self._numbers = count(1)
         self._by_id: dict[str, Stored] = {}
         self._by_video: dict[str, dict[str, None]] = {}
 
-    def add(
-        self, *, video_id: str, title: str, stream_url: str, stream_key: str, status: bool
-    ) -> Stored:
-        """RestreamStore a new restream; the same one twice is two restreams, as in the service."""
+    def add(self, body: CreateBody) -> Stored:
+        """Add a restream; the same one twice is two restreams, as in the service."""
         number = next(self._numbers)
         stored = Stored(
             id=number if self._ids == "int" else str(number),
-            video_id=video_id,
-            title=title,
-            stream_url=stream_url,
-            stream_key=stream_key,
-            status=status,
+            video_id=body.video_id,
+            title=body.title,
+            stream_url=body.stream_url,
+            stream_key=body.stream_key,
+            status=body.status,
         )
         self._by_id[str(number)] = stored
-        self._by_video.setdefault(video_id, {})[str(number)] = None
+        self._by_video.setdefault(body.video_id, {})[str(number)] = None
         return stored
 
     def of_video(self, video_id: str) -> list[Stored]:
@@ -54,7 +55,7 @@ class RestreamStore:
         return [self._by_id[key] for key in self._by_video.get(video_id, ())]
 
     def toggle(self, restream_id: str) -> Stored | None:
-        """Switch a restream on or off; None: there is no such restream."""
+        """Switch a restream on or off; returns None if it does not exist."""
         stored = self._by_id.get(restream_id)
         if stored is None:
             return None
@@ -63,7 +64,7 @@ class RestreamStore:
         return toggled
 
     def delete(self, restream_id: str) -> bool:
-        """Remove a restream; False: there is no such restream."""
+        """Remove a restream; returns False if it does not exist."""
         stored = self._by_id.pop(restream_id, None)
         if stored is None:
             return False
@@ -71,7 +72,7 @@ class RestreamStore:
         return True
 
     def videos(self, search: str) -> list[str]:
-        """Return the ids, containing `search` in any case, of the videos that had a restream."""
+        """Return the ids, with `search` in them in any case, of videos that had a restream."""
         wanted = search.casefold()
         return [video_id for video_id in self._by_video if wanted in video_id.casefold()]
 
@@ -80,7 +81,7 @@ class RestreamStore:
         return tuple(self._by_id.values())
 
     def duplicates(self) -> tuple[tuple[Stored, ...], ...]:
-        """Return the groups of restreams that send the same video to the same stream."""
+        """Return the groups of restreams that share video, stream URL and stream key."""
         groups: dict[tuple[str, str, str], list[Stored]] = {}
         for stored in self._by_id.values():
             key = (stored.video_id, stored.stream_url, stored.stream_key)

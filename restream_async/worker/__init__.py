@@ -1,13 +1,14 @@
-"""Restreams created by events: commands on a NATS JetStream stream, worked off by many machines.
+"""Workers: restreams created by commands on a NATS JetStream stream, on any number of machines.
 
-`handling` decides what becomes of a message and knows no broker. Beside it: what a message holds
-(`commands`), what is told to others (`reports`, `shapes`), and what the platform's webhooks ask
-for (`webhooks`, and `routes` for services, `events` for the stream).
+Start with `run.run_worker`, which shows the main flow, and `handling`, which decides what becomes
+of a message and knows no broker.
 
-Around it NATS: how to reach the server (`nats_options`), what is on it (`names`, `topology`,
-`consumer`), how restreams get there (`publishing`), and the time that a message is ours (`lease`).
+- Messages: `commands` (what is asked for), `reports` (outcomes and dead letters), `asyncapi` (the
+  document of both), `webhooks` and `events` (events of the platform), `routes` (webhooks by HTTP).
+- NATS: `nats_options` and `tls_only` (the connection), `subjects` (all names), `streams` and
+  `consumer` (what is on the server), `publishing` (restreams to the stream).
+- One process: `settings`, `run`, `slot` (the pull loop), `lease` (the time in which a message is
+  this worker's), `reconnections`, `tasks`.
 
-`run` is one worker process: it goes by a `plan`, and is bound to FastStream by `app`, with one
-`place` for each message under way in the `process`. All that touches NATS needs the extra
-`worker`.
+All modules that touch NATS need the extra `worker`.
 """

@@ -1,4 +1,4 @@
-"""What a message asks for: one restream, or a list of them, with the names of the wire.
+"""Commands: messages that ask for one restream or a list of them, with JSON field names.
 
 {"videoId": "v1", "title": "YouTube", "streamUrl": "rtmps://…", "streamKey": "…", "status": true}
 """
@@ -14,24 +14,22 @@ from restream_async._util.redaction import redact_values, url_secrets
 from restream_async.errors import InvalidRestreamError
 from restream_async.models import NewRestream
 
-LARGEST: Final = 1024 * 1024
-"""Bytes of a message; also the largest that a NATS server takes where nobody changed it."""
-MOST: Final = 1000
-"""Restreams in one message. They are created one after the other, so that a message is never
-more than one request to the service; more of them belong into more messages."""
+MAX_BYTES: Final = 1024 * 1024
+"""The largest message, in bytes. A NATS server with default settings takes no larger one."""
+MAX_RESTREAMS: Final = 1000
 
-# Fields that hold a secret, also where their names are misspelt.
+# Field names that hold secrets, even if they are misspelt.
 _SECRET: Final = re.compile("key|url", re.IGNORECASE)
 
 
 @attrs.frozen
 class Unusable:
-    """Something that is no restream, and why not.
+    """A message, or an item of one, that is not a restream.
 
     Attributes:
-        reason: why not. Repeats no value: it may be a key.
-        video_id: of which live video, where that can be read; without secrets.
-        title: of the restream, where it can be read; without secrets.
+        reason: why not. Repeats no value, because a value may be a key.
+        video_id: the id of the live video, if it can be read, without secrets.
+        title: the title of the restream, if it can be read, without secrets.
 
     """
 
@@ -44,9 +42,9 @@ Item: TypeAlias = NewRestream | Unusable
 
 
 def decode(data: bytes) -> list[Item] | Unusable:
-    """Return the restreams that a message asks for, each good or bad; or why it asks for none."""
-    if len(data) > LARGEST:
-        return Unusable(f"it is too large: {len(data):,} bytes, at most {LARGEST:,} are taken")
+    """Return the restreams that a message asks for, each usable or not; or why it asks for none."""
+    if len(data) > MAX_BYTES:
+        return Unusable(f"it is too large: {len(data):,} bytes, at most {MAX_BYTES:,} are allowed")
     try:
         value = serialization.parse(data)
     except serialization.UnreadableError as error:
@@ -56,8 +54,10 @@ def decode(data: bytes) -> list[Item] | Unusable:
     values = cast("list[object]", value)
     if not values:
         return Unusable("it is an empty list")
-    if len(values) > MOST:
-        return Unusable(f"it is too long: {len(values):,} restreams, at most {MOST:,} are taken")
+    if len(values) > MAX_RESTREAMS:
+        return Unusable(
+            f"it is too long: {len(values):,} restreams, at most {MAX_RESTREAMS:,} are allowed"
+        )
     return [_item(each) for each in values]
 
 
@@ -70,7 +70,7 @@ def encode(restreams: NewRestream | Iterable[NewRestream]) -> bytes:
 
 def _item(value: object) -> Item:
     if not isinstance(value, dict):
-        return Unusable("it is no object with the fields of a restream")
+        return Unusable("it is not an object with the fields of a restream")
     fields = cast("dict[str, object]", value)
     try:
         return serialization.read_new_restream(fields)
@@ -80,7 +80,7 @@ def _item(value: object) -> Item:
 
 
 def _readable(fields: dict[str, object]) -> tuple[str, str]:
-    """Return the video id and the title, as far as they are texts, without secrets."""
+    """Return the video id and the title without secrets; empty if they are not texts."""
     texts = [
         text if isinstance(text := fields.get(name), str) else "" for name in ("videoId", "title")
     ]

@@ -1,13 +1,13 @@
-"""The consumer that all workers share: made if absent, else compared; and watched while they work.
+"""The shared consumer: created if absent, else compared; and checked while workers run.
 
-It is durable. Its `max_ack_pending` is how many messages may be under way over all machines, and
-as a message is never more than one request at a time, that is the cap on requests in flight. It is
-the one setting that is changed on a consumer that is there: no worker goes by it, only the server.
+It is durable. Its `max_ack_pending` limits the messages in progress on all machines together. A
+message is never more than one request at a time, so this is also the limit of requests in flight.
+It is the only setting that is changed on an existing consumer, because only the server uses it.
 
-It also remembers what was delivered. Where somebody deletes it, that memory is gone: the next one
-delivers everything as if for the first time, also what was being created at that moment. So the
-stream notes that it has had a consumer. A second one is made only when nobody works any more on
-what the first one delivered, and workers do not trust the stream about what it finds there.
+The consumer remembers which messages were delivered. If it is deleted, that memory is gone: a new
+one delivers every message as if for the first time, even those in progress. So the stream notes
+that it has had a consumer. A second consumer is created only after the work on the messages of the
+first one has ended, and workers check first for all messages that it may have delivered.
 """
 
 import asyncio
@@ -23,157 +23,163 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
 
 from restream_async.errors import ConfigurationError, RestreamError
-from restream_async.worker.handling import REDELIVERY, UNTRIED
-from restream_async.worker.nats_options import UNREACHABLE, explained
+from restream_async.worker.handling import MOST_DELIVERIES, REDELIVERY
+from restream_async.worker.nats_options import NATS_ERRORS, jetstream_setup
 from restream_async.worker.streams import compare
 from restream_async.worker.subjects import Subjects
 
-IN_FLIGHT: Final = 64
+GLOBAL_CONCURRENCY: Final = 64
 ACK_WAIT: Final = 30.0
 
-# Workers give up a message before the server does, which then says so among the dead letters.
-_MAX_DELIVER: Final = UNTRIED + REDELIVERY.attempts
-# Each place of each worker waits with a request of its own; beyond this the server sends them away.
+# Workers give up a message before the server does, which then notes it in the dead letters.
+_MAX_DELIVER: Final = MOST_DELIVERIES + REDELIVERY.attempts
+# Each slot of each worker has one fetch waiting. The server refuses more fetches than this.
 _MAX_WAITING: Final = 8192
-# Metadata. Of the stream: that it has had the consumer with the name that follows.
+# Key in the metadata of the stream: it has had the consumer with the name that follows.
 _HAD: Final = "restream-async-had-"
-# Of the consumer: the number of the last message that an earlier one may have delivered.
-_LOOK_UNTIL: Final = "restream-async-look-until"
+# Key in the metadata of the consumer: the number of the last message that an earlier consumer may
+# have delivered.
+_CHECK_UNTIL: Final = "restream-async-check-until"
 
 _log: Final = logging.getLogger("restream_async.worker")
 
 
-class GoneError(RestreamError):
+class DeletedError(RestreamError):
     """A consumer or stream that a running worker needs was deleted; the message names it."""
 
 
 @attrs.frozen(kw_only=True)
 class Consumer:
-    """The consumer as it is on the server.
+    """The consumer on the server.
 
     Attributes:
-        in_flight: messages under way over all machines, at most.
-        ack_wait: seconds after which a message that nobody works on is delivered again.
-        look_until: the number of the last message of the stream that a deleted consumer may have
-            delivered before; 0 if there was none.
+        global_concurrency: the most messages in progress on all machines together.
+        ack_wait: seconds after which an unacknowledged message is delivered again.
+        check_until: the number of the last message of the stream that a deleted consumer may have
+            delivered; 0: there was none. Messages up to it always get an existence check.
 
     """
 
-    in_flight: int
+    global_concurrency: int
     ack_wait: float
-    look_until: int
+    check_until: int = 0
 
 
-async def declare_consumer(
+async def declare_consumer(  # noqa: PLR0913 - one keyword for each setting
     jetstream: JetStreamContext,
-    names: Subjects,
+    subjects: Subjects,
     *,
-    in_flight: int | None = None,
+    events: bool = False,
+    global_concurrency: int | None = None,
     ack_wait: float | None = None,
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
 ) -> Consumer:
-    """Make the consumer if it is absent, or change its cap; return what it is like.
+    """Create the consumer if it is absent, or change its global concurrency.
 
     Args:
         jetstream: of an open connection.
-        names: what things are called.
-        in_flight: messages under way over all machines, at most; a consumer that is there is
-            changed. None: as it is, else 64.
-        ack_wait: seconds after which a message that nobody works on is delivered again; None: as
-            it is, else 30.
+        subjects: the names to use.
+        events: whether this is about the consumer of events instead of that of commands.
+        global_concurrency: the most messages in progress on all machines together; changed on an
+            existing consumer. None: unchanged, or 64.
+        ack_wait: seconds after which an unacknowledged message is delivered again. None: as the
+            existing consumer has it, or 30.
         sleep: waits for so many seconds.
 
+    Returns:
+        the consumer as it is now.
+
     Raises:
-        ConfigurationError: it is there with other settings, or JetStream cannot be used.
+        ConfigurationError: it exists with other settings, or JetStream cannot be used.
 
     """
+    stream = subjects.stream
     wanted = ConsumerConfig(
-        durable_name=names.durable,
+        durable_name=subjects.events_consumer if events else subjects.consumer,
         description="the workers, on all machines",
         deliver_policy=DeliverPolicy.ALL,
         ack_policy=AckPolicy.EXPLICIT,
-        filter_subject=names.subject,
-        max_ack_pending=in_flight if in_flight is not None else IN_FLIGHT,
+        filter_subject=subjects.events if events else subjects.commands,
+        max_ack_pending=global_concurrency
+        if global_concurrency is not None
+        else GLOBAL_CONCURRENCY,
         ack_wait=ack_wait if ack_wait is not None else ACK_WAIT,
         max_deliver=_MAX_DELIVER,
         max_waiting=_MAX_WAITING,
     )
-    with explained():
-        found = await _found_or_made(jetstream, names, wanted, sleep)
-    what = f"the consumer {names.durable} of the stream {names.stream}"
+    with jetstream_setup():
+        found = await _find_or_create(jetstream, stream, wanted, sleep)
+    what = f"the consumer {wanted.durable_name} of the stream {stream}"
     if found.deliver_subject:
         raise ConfigurationError(f"{what} is a push consumer: name another one")
     compared = ["ack_policy", "filter_subject", "max_deliver"]
     compared += ["ack_wait"] if ack_wait is not None else []
     compare(what, found, wanted, compared)
-    if in_flight not in {None, found.max_ack_pending}:
+    if global_concurrency not in {None, found.max_ack_pending}:
         before = found.max_ack_pending
-        found = dataclasses.replace(found, max_ack_pending=in_flight)
-        with explained():
-            await jetstream.add_consumer(names.stream, found)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
+        found = dataclasses.replace(found, max_ack_pending=global_concurrency)
+        with jetstream_setup():
+            await jetstream.add_consumer(stream, found)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
         _log.info(
-            "%s now gives out at most %d messages at once to all workers together; it was %s",
+            "%s now allows at most %d messages in progress on all machines together; before: %s",
             what,
-            in_flight,
+            global_concurrency,
             before,
         )
     return Consumer(
-        in_flight=found.max_ack_pending or IN_FLIGHT,
+        global_concurrency=found.max_ack_pending or GLOBAL_CONCURRENCY,
         ack_wait=found.ack_wait or ACK_WAIT,
-        look_until=int((found.metadata or {}).get(_LOOK_UNTIL, 0)),
+        check_until=int((found.metadata or {}).get(_CHECK_UNTIL, 0)),
     )
 
 
-async def missing(jetstream: JetStreamContext, consumers: Iterable[Subjects]) -> str:
-    """Return what of that which workers need is not there any more; empty: all is, or may be.
-
-    Args:
-        jetstream: of an open connection.
-        consumers: what things are called, once for each consumer.
-
-    """
+async def find_deleted(
+    jetstream: JetStreamContext, subjects: Subjects, consumers: Iterable[str]
+) -> str:
+    """Return which consumer or stream that workers need was deleted; empty: none that is known."""
     what = ""
     try:
-        for names in consumers:
-            what = f"the consumer {names.durable} of the stream {names.stream}"
-            await jetstream.consumer_info(names.stream, names.durable)
-            for stream in (names.outcomes_stream, names.dead_stream):
-                what = f"the stream {stream}"
-                await jetstream.stream_info(stream)
+        for consumer in consumers:
+            what = f"the consumer {consumer} of the stream {subjects.stream}"
+            await jetstream.consumer_info(subjects.stream, consumer)
+        for stream in (subjects.outcomes_stream, subjects.dead_stream):
+            what = f"the stream {stream}"
+            await jetstream.stream_info(stream)
     except nats.js.errors.NotFoundError:
         return what
-    except UNREACHABLE:
-        # A server that is away comes back, with all it had.
+    except NATS_ERRORS:
+        # A server that cannot be reached has not deleted anything.
         return ""
     return ""
 
 
-async def _found_or_made(
+async def _find_or_create(
     jetstream: JetStreamContext,
-    names: Subjects,
+    stream_name: str,
     wanted: ConsumerConfig,
     sleep: Callable[[float], Awaitable[object]],
 ) -> ConsumerConfig:
+    name = wanted.durable_name or ""
     with contextlib.suppress(nats.js.errors.NotFoundError):
-        found: ConsumerInfo = await jetstream.consumer_info(names.stream, names.durable)
+        found: ConsumerInfo = await jetstream.consumer_info(stream_name, name)
         return found.config
-    stream = await jetstream.stream_info(names.stream)
+    stream = await jetstream.stream_info(stream_name)
     metadata = stream.config.metadata or {}
-    had = f"{_HAD}{names.durable}"
+    had = f"{_HAD}{name}"
     if had in metadata:
         seconds = wanted.ack_wait or ACK_WAIT
         _log.warning(
-            "the consumer %s was deleted: waiting %g s, until nobody works on its messages any "
-            "more, before another one is made",
-            names.durable,
+            "the consumer %s was deleted: waiting %g s, until all work on its messages has ended, "
+            "before a new one is created",
+            name,
             seconds,
         )
         await sleep(seconds)
-        wanted.metadata = {_LOOK_UNTIL: str(stream.state.last_seq)}
+        wanted.metadata = {_CHECK_UNTIL: str(stream.state.last_seq)}
     else:
-        # Noted first: one that was noted and not made costs some looks, one that was made and not
-        # noted a restream that is there twice.
+        # The note comes first. A note without a consumer costs a few existence checks; a consumer
+        # without a note could create a restream twice.
         stream.config.metadata = {**metadata, had: "yes"}
         await jetstream.update_stream(stream.config)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
-    made: ConsumerInfo = await jetstream.add_consumer(names.stream, wanted)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
-    return made.config
+    created: ConsumerInfo = await jetstream.add_consumer(stream_name, wanted)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
+    return created.config

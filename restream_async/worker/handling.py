@@ -1,9 +1,9 @@
-"""What becomes of a message: done, again after so many seconds, or never. Knows no broker.
+"""What becomes of a message: done, delivered again, or a dead letter. Knows no broker.
 
 The same restream is asked for more than once: a worker that was killed may have created it without
-telling anybody, and a broker forgets which messages it has seen. So a worker checks whether a
-restream exists before it creates it. For a first delivery the client may use a list that is at most
-a second old; a later one, or one with `Restream-Look-First`, always gets a fresh list. A worker
+a report, and a broker forgets which messages it has seen. So a worker checks whether a restream
+exists before it creates it. For a first delivery the client may use a list that is up to a second
+old. A later delivery, or one with the header `Restream-Check-First`, gets a fresh list. A worker
 that trusts the stream skips the check at first deliveries.
 """
 
@@ -33,64 +33,63 @@ from restream_async.stats import Stats
 from restream_async.worker.commands import Item, Unusable, decode
 
 REDELIVERY: Final = RetryPolicy(attempts=8, base=1.0, cap=10.0)
-"""At which delivery a message that fails is given up, and how long it rests in between.
+"""After how many deliveries a failing message becomes a dead letter, and the delays between them.
 
-Beneath it the client has tried several times at each delivery. Rests are short, at most 45 seconds
-in all for a message that asks for no more with `Retry-After`: to the server a message that rests
-is not acknowledged, so it holds one of the consumer's places (`max_ack_pending`). Where as many
-messages as there are places fail, and only they, fresh ones wait until the first of them is given
-up. Where all fail it is an outage, and nothing is given up.
+At each delivery the client makes several attempts of its own. The delays are short, at most 45
+seconds together unless the service asks for more with `Retry-After`: while a message waits for its
+redelivery, the server counts it as in progress (`max_ack_pending`). If as many messages fail as the
+global concurrency allows, others wait until the first of them is given up. If all messages fail, it
+is an outage, and none is given up.
 """
 
-UNTRIED: Final = 2 * REDELIVERY.attempts
-"""Deliveries after which a message is given up without one more try: workers seem to die of it.
+MOST_DELIVERIES: Final = 2 * REDELIVERY.attempts
+"""Deliveries after which a message becomes a dead letter untried. It probably kills workers.
 
-Twice as many as failures, because a worker that ends gives back what it holds, and that counts as
-a delivery too: restarts during a long outage condemn nothing.
+This is twice the number of failing deliveries, because a worker that stops gives its messages back,
+which counts as a delivery too. So restarts during a long outage cost no message.
 """
 
-# The service is gone for every message, and not because of one.
+SHUTDOWN_TIMEOUT: Final = 7.0
+"""Seconds in which messages in progress may finish when a worker stops. A worker stops within 10
+seconds in all, because container engines kill a process that takes longer."""
+
+# These errors say that the service cannot be reached, and nothing about the message.
 _UNREACHABLE: Final = (OutageError, CertificateError, ProxyError)
-GRACE: Final = 7.0
-"""Seconds that messages under way may take to finish when a worker is told to end. A worker
-ends within 10 seconds in all. Container engines kill a process that takes longer."""
-
-# Seconds until the next look whether the service is back; meanwhile the client probes.
-_HOLD: Final = 1.0
-# With a key that is refused, only a person can help.
-_LOCKED_OUT_SECONDS: Final = 15.0
-_GONE: Final = "the service cannot be reached, so this worker holds its messages: {}"
-_LOCKED_OUT: Final = "the service refuses the API key, so this worker holds its messages: {}"
-# Seconds between two lines of the log that say that a worker holds.
-_SAY_AGAIN: Final = 60.0
+# Seconds until the next attempt during an outage; meanwhile the client probes the service.
+_OUTAGE_PAUSE: Final = 1.0
+# Seconds until the next attempt with a refused key: only a person can help.
+_REFUSED_KEY_PAUSE: Final = 15.0
+_OUTAGE: Final = "the service cannot be reached, so this worker holds its messages: {}"
+_REFUSED_KEY: Final = "the service refuses the API key, so this worker holds its messages: {}"
+_LOG_INTERVAL: Final = 60.0
 
 _log: Final = logging.getLogger("restream_async.worker")
 
 
 class Client(Protocol):
-    """What handling needs of a `RestreamClient`."""
+    """The part of a `RestreamClient` that handling needs."""
 
     async def outcome(
         self, new: NewRestream, *, ensure: bool = False, recent: bool = False
     ) -> Outcome:
-        """Create a restream, with `ensure` only if it is absent, and return how that ended."""
+        """Create a restream, with `ensure` only if it is absent, and return the outcome."""
         ...
 
     def stats(self) -> Stats:
-        """Return what the client is doing now."""
+        """Return the state of the client."""
         ...
 
 
 @attrs.frozen(kw_only=True)
-class Refused:
-    """A restream of a message, or all of it, that will not be created however often it is tried.
+class DeadItem:
+    """A restream of a message, or the whole message, that will not be created.
 
     Attributes:
-        index: its place in the list, from 0.
-        reason: why, in words, without secrets.
-        failed: how the last try ended; None: it was not tried, most often because it could not be
-            read.
-        item: what was not tried: the restream, or what could be read of it; None: nothing could.
+        index: its position in the message, from 0.
+        reason: why it will not be created, without secrets.
+        failed: the last failure; None: it was not tried, mostly because it could not be read.
+        item: what was not tried: the restream, or the parts of it that could be read; None: no
+            part could be read.
 
     """
 
@@ -102,68 +101,69 @@ class Refused:
 
 @attrs.frozen(kw_only=True)
 class Handled:
-    """What became of a message.
+    """What becomes of a message.
 
     Attributes:
-        done: what exists now, by its index in the message.
-        refused: what never will, for the dead letters.
-        again: seconds after which the message is to be delivered again; None: never.
-        reason: why it is to be delivered again; empty where it was said for all at once.
+        done: the restreams that exist now; their `index` is the position in the message.
+        dead: the restreams that will not be created, for the dead letters.
+        delay: seconds until the message is to be delivered again; None: it is not.
+        reason: why it is to be delivered again; empty if the log says it for all messages together.
 
     """
 
     done: tuple[Created, ...] = ()
-    refused: tuple[Refused, ...] = ()
-    again: float | None = None
+    dead: tuple[DeadItem, ...] = ()
+    delay: float | None = None
     reason: str = ""
 
     @property
-    def verdict(self) -> Literal["done", "again", "never"]:
-        """Whether the message is done with, comes again, or is a dead letter at least in part."""
-        if self.again is not None:
-            return "again"
-        return "never" if self.refused else "done"
+    def verdict(self) -> Literal["done", "retry", "dead"]:
+        """`retry`: deliver it again after `delay`; `dead`: at least a part is a dead letter."""
+        if self.delay is not None:
+            return "retry"
+        return "dead" if self.dead else "done"
 
 
 @attrs.define
-class Hold:
-    """Says in the log that a worker holds its messages, and why: at once, and every minute.
+class HoldLog:
+    """Logs that a worker holds its messages, and why: at once, then once a minute.
 
     Attributes:
-        now: seconds on a clock that never goes back.
+        now: a monotonic clock, in seconds.
 
     """
 
     now: Callable[[], float] = time.monotonic
-    _said: float | None = attrs.field(default=None, init=False)
+    _logged: float | None = attrs.field(default=None, init=False)
 
-    def on(self, why: str) -> None:
+    def held(self, why: str) -> None:
         """Note that messages are held."""
-        if self._said is None or self.now() - self._said >= _SAY_AGAIN:
-            self._said = self.now()
+        if self._logged is None or self.now() - self._logged >= _LOG_INTERVAL:
+            self._logged = self.now()
             _log.warning(why)
 
-    def off(self) -> None:
-        """Note that a message goes on."""
-        if self._said is not None:
-            self._said = None
+    def released(self) -> None:
+        """Note that a message was processed."""
+        if self._logged is not None:
+            self._logged = None
             _log.info("this worker goes on: the service answers again")
 
 
 @attrs.frozen(kw_only=True)
-class Handler:
-    """Carries out messages.
+class MessageHandler:
+    """Processes messages.
 
     Attributes:
         client: shared by all messages of a process.
-        redelivery: at which delivery a message that fails is given up, and its rest in between.
-        trust_stream: create at a first delivery without a check: the stream is the only source of
-            restreams, and never forgets a message that it has seen.
-        stopping: says whether this worker is about to end, so that nothing new is begun.
-        hold: says that messages are held.
-        told: puts an error into words, for the log and the reasons.
+        redelivery: after how many deliveries a failing message becomes a dead letter, and the
+            delays between them.
+        trust_stream: if true, a first delivery creates without an existence check: the stream is
+            the only source of restreams, and never forgets a message that it has seen.
+        stopping: returns whether the worker stops, so that no restream is started any more.
+        hold_log: logs that messages are held.
+        error_text: returns the text of an error, for the log and the reasons.
         sleep: waits for so many seconds.
-        chance: a random number from 0 up to 1.
+        random: returns a random number from 0 up to 1.
 
     """
 
@@ -171,94 +171,93 @@ class Handler:
     redelivery: RetryPolicy = REDELIVERY
     trust_stream: bool = False
     stopping: Callable[[], bool]
-    hold: Hold = attrs.field(factory=Hold)
-    told: Callable[[RestreamError], str] = str
+    hold_log: HoldLog = attrs.field(factory=HoldLog)
+    error_text: Callable[[RestreamError], str] = str
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    chance: Callable[[], float] = random.random
+    random: Callable[[], float] = random.random
 
-    async def handle(self, data: bytes, delivery: int, *, look_first: bool = False) -> Handled:
-        """Carry out a message, and say what is to become of it.
+    async def handle(self, data: bytes, delivery: int, *, check_first: bool = False) -> Handled:
+        """Process a message, and return what becomes of it.
 
-        While the service is gone, or refuses the key, the message is held here instead of being
-        given back, so that an outage uses up no deliveries.
+        While the service cannot be reached or refuses the key, the message is held here instead of
+        being given back. So an outage uses up no deliveries.
 
         Args:
             data: the message.
-            delivery: which delivery of it this is, from 1.
-            look_first: it may have been tried before, so the first delivery is as uncertain as a
-                later one.
+            delivery: the number of this delivery of the message, from 1.
+            check_first: whether it may have been processed before. Then its first delivery is as
+                uncertain as a later one.
 
         """
         items = decode(data)
         if isinstance(items, Unusable):
-            return Handled(refused=(Refused(index=0, reason=items.reason),))
+            return Handled(dead=(DeadItem(index=0, reason=items.reason),))
         done: list[Created] = []
-        refused: list[Refused] = []
-        # One after the other: a message is never more than one request to the service.
+        dead: list[DeadItem] = []
+        # One after the other, so that a message is never more than one request at a time.
         for index, item in enumerate(items):
             if isinstance(item, Unusable):
-                refused.append(Refused(index=index, reason=item.reason, item=item))
+                dead.append(DeadItem(index=index, reason=item.reason, item=item))
                 continue
-            if delivery > UNTRIED:
-                reason = f"delivered {delivery} times, and no worker lived to see it through"
-                refused.append(Refused(index=index, reason=reason, item=item))
+            if delivery > MOST_DELIVERIES:
+                reason = f"delivered {delivery} times without an end: it probably kills workers"
+                dead.append(DeadItem(index=index, reason=reason, item=item))
                 continue
-            end = await self._settle(item, tried=look_first or delivery > 1)
-            if end is None:
-                return Handled(again=0.0, reason="the worker is ending")
-            end = attrs.evolve(end, index=index)
-            if isinstance(end, Created):
-                done.append(end)
-            elif is_final(end.error):
-                refused.append(Refused(index=index, reason=self.told(end.error), failed=end))
-            elif delivery >= self.redelivery.attempts:
-                reason = f"given up after {delivery} deliveries: {self.told(end.error)}"
-                refused.append(Refused(index=index, reason=reason, failed=end))
-            else:
-                return self._again(end.error, delivery)
-        return Handled(done=tuple(done), refused=tuple(refused))
-
-    def _again(self, error: RestreamError, delivery: int) -> Handled:
-        # What has ended will end the same way again, and is told of when all of the message has.
-        asked = error.retry_after if isinstance(error, ApiError) else None
-        seconds = self.redelivery.wait(delivery, asked, self.chance())
-        return Handled(again=seconds, reason=self.told(error))
+            outcome = await self._create(item, tried=check_first or delivery > 1)
+            if outcome is None:
+                return Handled(delay=0.0, reason="the worker stops")
+            outcome = attrs.evolve(outcome, index=index)
+            if isinstance(outcome, Created):
+                done.append(outcome)
+                continue
+            reason = self.error_text(outcome.error)
+            if not is_permanent(outcome.error):
+                if delivery < self.redelivery.attempts:
+                    # Items that have ended end the same way again, and are reported with the last.
+                    return Handled(delay=self._delay(outcome.error, delivery), reason=reason)
+                reason = f"given up after {delivery} deliveries: {reason}"
+            dead.append(DeadItem(index=index, reason=reason, failed=outcome))
+        return Handled(done=tuple(done), dead=tuple(dead))
 
     def note_outage(self) -> None:
-        """Say that messages are held, if the service is gone now."""
+        """Log that messages are held if the service cannot be reached now."""
         stats = self.client.stats()
         if stats.state == "open":
-            self.hold.on(_GONE.format(stats.last_error))
+            self.hold_log.held(_OUTAGE.format(stats.last_error))
 
-    async def _settle(self, new: NewRestream, *, tried: bool) -> Outcome | None:
-        """Bring a restream to its end; None: this worker ends first."""
+    def _delay(self, error: RestreamError, delivery: int) -> float:
+        retry_after = error.retry_after if isinstance(error, ApiError) else None
+        return self.redelivery.wait(delivery, retry_after, self.random())
+
+    async def _create(self, new: NewRestream, *, tried: bool) -> Outcome | None:
+        """Create a restream and return its outcome, or None if the worker stops first."""
         while not self.stopping():
             check = tried or not self.trust_stream
-            end = await self.client.outcome(new, ensure=check, recent=not tried)
-            held = self._held(end.error) if isinstance(end, Failed) else None
-            if held is None:
-                self.hold.off()
-                return end
-            why, seconds = held
-            self.hold.on(why)
+            outcome = await self.client.outcome(new, ensure=check, recent=not tried)
+            hold = self._hold_after(outcome.error) if isinstance(outcome, Failed) else None
+            if hold is None:
+                self.hold_log.released()
+                return outcome
+            why, seconds = hold
+            self.hold_log.held(why)
             await self.sleep(seconds)
             tried = True
         return None
 
-    def _held(self, error: RestreamError) -> tuple[str, float] | None:
-        """Return why a message is held after an error, and for how long; None: it is not."""
+    def _hold_after(self, error: RestreamError) -> tuple[str, float] | None:
+        """Return why and for how many seconds a message is held after an error, or None."""
         if _refuses_key(error):
-            return _LOCKED_OUT.format(self.told(error)), _LOCKED_OUT_SECONDS
-        gone = isinstance(error, _UNREACHABLE) or self.client.stats().state == "open"
-        if gone and not is_final(error):
-            return _GONE.format(self.told(error)), _HOLD
+            return _REFUSED_KEY.format(self.error_text(error)), _REFUSED_KEY_PAUSE
+        unreachable = isinstance(error, _UNREACHABLE) or self.client.stats().state == "open"
+        if unreachable and not is_permanent(error):
+            return _OUTAGE.format(self.error_text(error)), _OUTAGE_PAUSE
         return None
 
 
-def is_final(error: RestreamError) -> bool:
-    """Say whether trying again can't help.
+def is_permanent(error: RestreamError) -> bool:
+    """Return whether another attempt would fail in the same way.
 
-    A key that is refused says nothing about the restream: with the right one it may be created.
+    A refused key says nothing about the restream: with the right key it may be created.
     """
     if isinstance(error, ApiError):
         return classify_status(error.status) is Classification.REFUSED and not _refuses_key(error)
@@ -266,6 +265,6 @@ def is_final(error: RestreamError) -> bool:
 
 
 def _refuses_key(error: RestreamError) -> bool:
-    # A key that may not list says nothing about this one restream either.
+    # A key that may not list restreams says nothing about this restream either.
     may_not_list = isinstance(error, ForbiddenError) and error.call.method == "GET"
     return may_not_list or isinstance(error, UnauthorizedError)

@@ -1,8 +1,8 @@
-"""The time in which a message is ours: prolonged while it is worked on, and watched.
+"""The lease of a message: the time in which no other worker gets it.
 
-The server gives a message that nobody acknowledges to somebody else. If we went on with it then,
-two workers would create the same restream. So each prolongation is confirmed by the server, and
-when that fails for too long, the work ends before the lease does.
+The server delivers a message that is not acknowledged in time to another worker. If both worked on
+it, the restream would be created twice. So a worker extends its lease while it works, the server
+confirms each extension, and the work ends before the lease does.
 """
 
 import asyncio
@@ -15,96 +15,107 @@ from typing import Any, Final, TypeVar
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from restream_async.worker.nats_options import UNREACHABLE
+from restream_async.worker.nats_options import NATS_ERRORS
 from restream_async.worker.tasks import end
 
 _T = TypeVar("_T")
 
-_PROGRESS: Final = b"+WPI"
-_DONE: Final = b"+ACK"
-_NEVER: Final = b"+TERM"
-_AGAIN: Final = b"-NAK"
+# JetStream's acknowledgements. nats-py has them as methods of a message, but those do not wait for
+# a confirmation.
+_IN_PROGRESS: Final = b"+WPI"
+_ACK: Final = b"+ACK"
+_TERMINATE: Final = b"+TERM"
+_NAK: Final = b"-NAK"
 
 
-class LostError(Exception):
-    """The message may be somebody else's by now. Stays inside the package."""
+class LeaseLostError(Exception):
+    """Another worker may have the message by now. Stays inside the package."""
 
 
 class Lease:
-    """One delivery of one message."""
+    """The lease of one delivery of one message."""
 
-    def __init__(self, connection: Client, message: Msg, seconds: float, age: float = 0.0) -> None:
-        """Begin; `seconds` is the `ack_wait` of the consumer, `age` how many of them are gone."""
+    def __init__(self, connection: Client, message: Msg, ack_wait: float, age: float = 0.0) -> None:
+        """Start the lease.
+
+        Args:
+            connection: the connection that the message came on.
+            message: the message.
+            ack_wait: seconds that a lease lasts after each extension.
+            age: seconds of the first lease that may be over already.
+
+        """
         self._connection = connection
         self._reply = message.reply
-        self._seconds = seconds
-        self._until = time.monotonic() + seconds - age
+        self._ack_wait = ack_wait
+        self._expires = time.monotonic() + ack_wait - age
 
     @property
-    def left(self) -> float:
-        """Seconds for which the message is certainly ours; the last sixth is not relied on."""
-        return self._until - self._seconds / 6 - time.monotonic()
+    def remaining(self) -> float:
+        """Seconds of the lease that remain. The last sixth of `ack_wait` is a safety margin."""
+        return self._expires - self._ack_wait / 6 - time.monotonic()
 
-    async def during(self, work: Coroutine[Any, Any, _T], over: asyncio.Event) -> _T | None:
-        """Work while the message is ours; return the result, or None if `over` came before it.
+    async def hold(self, work: Coroutine[Any, Any, _T], stop: asyncio.Event) -> _T | None:
+        """Work and extend the lease meanwhile; return the result, or None if `stop` is set first.
 
         Raises:
-            LostError: it is not ours any more; the work was ended.
+            LeaseLostError: the server confirmed no extension in time; the work was cancelled.
 
         """
         task = asyncio.create_task(work)
-        keeping = asyncio.create_task(self._keep())
-        waiting = asyncio.create_task(over.wait())
+        extending = asyncio.create_task(self._extend())
+        waiting = asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait({task, keeping, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({task, extending, waiting}, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 return task.result()
-            if keeping.done():
-                raise LostError
+            if extending.done():
+                raise LeaseLostError
             return None
         finally:
-            await end(task, keeping, waiting)
+            await end(task, extending, waiting)
 
-    async def done(self) -> None:
-        """Say that the message is done with."""
-        await self._settle(_DONE)
-
-    async def never(self) -> None:
-        """Say that it is never to be delivered again."""
-        await self._settle(_NEVER)
-
-    async def again(self, seconds: float) -> None:
-        """Ask for it to be delivered again, in so many seconds."""
-        delay = f" {json.dumps({'delay': int(seconds * 1e9)})}".encode() if seconds > 0 else b""
-        await self._settle(_AGAIN + delay)
-
-    async def _settle(self, word: bytes) -> None:
-        """Tell the server until it confirms.
+    async def ack(self) -> None:
+        """Acknowledge the message: all of it is done.
 
         Raises:
-            LostError: it did not, in time. The message will be delivered again.
+            LeaseLostError: the server did not confirm it in time and delivers the message again.
+                The same holds for `terminate` and `nak`.
 
         """
-        while not await self._tell(word):
-            if self.left <= 0:
-                raise LostError
-            await asyncio.sleep(self._seconds / 30)
+        await self._finish(_ACK)
 
-    async def _keep(self) -> None:
-        """Prolong the lease; return when it is lost."""
-        pause = self._seconds / 3
-        while self.left > 0:
-            await asyncio.sleep(min(pause, self.left))
-            # From when it is sent: the server counts from a later moment.
+    async def terminate(self) -> None:
+        """Tell the server never to deliver the message again."""
+        await self._finish(_TERMINATE)
+
+    async def nak(self, delay: float) -> None:
+        """Tell the server to deliver the message again after `delay` seconds."""
+        options = f" {json.dumps({'delay': int(delay * 1e9)})}".encode() if delay > 0 else b""
+        await self._finish(_NAK + options)
+
+    async def _finish(self, acknowledgement: bytes) -> None:
+        while not await self._confirmed(acknowledgement):
+            if self.remaining <= 0:
+                raise LeaseLostError
+            await asyncio.sleep(self._ack_wait / 30)
+
+    async def _extend(self) -> None:
+        """Extend the lease again and again; return when it is lost."""
+        pause = self._ack_wait / 3
+        while self.remaining > 0:
+            await asyncio.sleep(min(pause, self.remaining))
+            # The server's clock starts later than this one, so this one is on the safe side.
             sent = time.monotonic()
-            if await self._tell(_PROGRESS):
-                self._until = sent + self._seconds
-                pause = self._seconds / 3
+            if await self._confirmed(_IN_PROGRESS):
+                self._expires = sent + self._ack_wait
+                pause = self._ack_wait / 3
             else:
-                pause = self._seconds / 30
+                pause = self._ack_wait / 30
 
-    async def _tell(self, word: bytes) -> bool:
-        with contextlib.suppress(*UNREACHABLE):
-            await self._connection.request(self._reply, word, timeout=self._seconds / 6)
+    async def _confirmed(self, acknowledgement: bytes) -> bool:
+        """Send an acknowledgement; return whether the server confirmed it."""
+        with contextlib.suppress(*NATS_ERRORS):
+            await self._connection.request(self._reply, acknowledgement, timeout=self._ack_wait / 6)
             return True
         return False

@@ -1,7 +1,8 @@
-"""How to reach the NATS server: address, login and TLS, as users of NATS expect them."""
+"""The connection to the NATS server: address, login and TLS, as NATS's own tools take them."""
 
 import asyncio
 import contextlib
+import logging
 import os
 import ssl
 from collections.abc import Callable, Generator
@@ -23,29 +24,30 @@ from restream_async.errors import ConfigurationError
 from restream_async.worker.subjects import FILE_VARIABLES, URL_VARIABLE
 from restream_async.worker.tls_only import TlsOnlyClient
 
-UNREACHABLE: Final = (nats.errors.Error, OSError, TimeoutError)
-"""What nats-py raises where the server does not answer, or not as it should."""
+NATS_ERRORS: Final = (nats.errors.Error, OSError, TimeoutError)
+"""What nats-py raises if the server cannot be reached, or does not answer as expected."""
 
-# Forever: a worker outlives every restart of the server.
-_NO_END: Final = -1
 _RECONNECT_SECONDS: Final = 1
 _CONNECT_SECONDS: Final = 5
 _CLOSE_SECONDS: Final = 1.0
 
+_log: Final = logging.getLogger("restream_async.worker")
+
 
 @attrs.frozen(kw_only=True)
 class NatsOptions:
-    """Where the NATS server is, and as whom to connect to it.
+    """How to reach the NATS server, and how to log in.
 
     Attributes:
-        url: one or more addresses, separated by commas: `nats://host:4222`, or `tls://…` where
-            nothing may travel unencrypted. May hold user and password, or a token, percent-encoded
-            where need be; those of the first address that has some count for all.
+        url: one or more addresses, separated by commas: `nats://host:4222`, or `tls://…` if nothing
+            may be sent unencrypted. May hold user and password, or a token, percent-encoded where
+            needed; the first login found counts for all addresses.
         credentials: a `.creds` file, as `nsc` and Synadia make them.
         nkey: a file with the seed of a user's NKey.
-        ca: a PEM file with the authorities that may vouch for the server; else those of the system.
-        certificate: a PEM file with a certificate of our own, for servers that ask for one.
-        key: a PEM file with its key, where that is not in the same file.
+        ca: a PEM file with the authorities that may sign the server's certificate; None: those of
+            the system.
+        certificate: a PEM file with a client certificate, for servers that ask for one.
+        key: a PEM file with its key, if that is not in the same file.
 
     Raises:
         ConfigurationError: the address cannot be read, or the options contradict each other.
@@ -61,7 +63,7 @@ class NatsOptions:
 
     def __attrs_post_init__(self) -> None:
         """Check what can be checked without a server."""
-        # Spaces around a comma belong to the list.
+        # Spaces around a comma are allowed.
         for part in self.url.split(","):
             if problem := stray(part.strip(" "), "spaces"):
                 raise ConfigurationError(f"the address of the NATS server {problem}")
@@ -79,10 +81,10 @@ class NatsOptions:
 
     @classmethod
     def resolve(cls, url: str | None = None, **files: Path | None) -> "NatsOptions":
-        """Take each from the arguments, else from the environment: RESTREAM_NATS_URL and others.
+        """Return the options from the arguments, else from RESTREAM_NATS_URL and similar variables.
 
         Raises:
-            ConfigurationError: there is no address, or something is wrong with the options.
+            ConfigurationError: there is no address, or the options are wrong.
 
         """
         found = url or os.environ.get(URL_VARIABLE)
@@ -105,33 +107,33 @@ class NatsOptions:
 
     @property
     def shown(self) -> str:
-        """The addresses as anyone may see them."""
+        """The addresses as one text without secrets."""
         return ", ".join(self.servers)
 
     @property
     def login(self) -> tuple[str, str | None] | None:
-        """User and password, or a token and None, as they stand in an address; None: neither."""
+        """User and password, or a token and None, from an address; None: there is neither."""
         for part in self._addresses():
-            # An empty user as in nats://:password@… is one that NATS does not know either.
+            # NATS ignores an empty user too, as in nats://:password@…
             if part.username:
                 return unquote(part.username), unquote(part.password) if part.password else None
         return None
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What no text may repeat."""
+        """The secrets of the addresses, which no text may repeat."""
         parts = [part.netloc.rpartition("@")[0] for part in self._addresses()]
         plain = [each for part in parts for each in (part, *part.split(":")) if each]
         return (*plain, *map(unquote, plain))
 
     @property
     def wants_tls(self) -> bool:
-        """Whether nothing may travel unencrypted."""
+        """Whether nothing may be sent unencrypted."""
         schemes = {part.scheme for part in self._addresses()}
         return "tls" in schemes or self.ca is not None or self.certificate is not None
 
     def tls(self) -> ssl.SSLContext | None:
-        """Return a context for TLS where an option asks for one of its own.
+        """Return a TLS context if an option asks for one of its own.
 
         Raises:
             ConfigurationError: a file cannot be used.
@@ -149,39 +151,23 @@ class NatsOptions:
             return context
         raise ConfigurationError(f"the files for TLS to the NATS server cannot be used: {problem}")
 
-    def seed(self) -> str | None:
-        """Return what the file of the NKey holds; None: there is none.
-
-        Raises:
-            ConfigurationError: it cannot be read, or is no seed.
-
-        """
-        return _read(self.nkey, _wrong_seed) if self.nkey is not None else None
-
-    def arguments(self) -> dict[str, Any]:
-        """Return how a connection that lasts behaves, for nats-py and FastStream alike."""
-        return {
-            "max_reconnect_attempts": _NO_END,
-            "reconnect_time_wait": _RECONNECT_SECONDS,
-            "connect_timeout": _CONNECT_SECONDS,
-        }
-
     async def connect(self) -> Client:
-        """Connect, or say why not; a connection that was there once comes back by itself.
+        """Connect. A connection that is lost later comes back by itself.
 
         Raises:
-            ConfigurationError: the server cannot be reached, does not let us in, or speaks no TLS
-                where that is wanted.
+            ConfigurationError: the server cannot be reached, refuses the login, or has no TLS where
+                the options ask for it; or a file cannot be used.
 
         """
-        if self.credentials is not None:
-            _read(self.credentials, _wrong_credentials)
-        last: list[str] = []
+        problems: list[str] = []
 
         async def note(error: Exception) -> None:
-            last.append(str(error) or type(error).__name__)
+            problem = redact(str(error) or type(error).__name__, self.secrets)
+            if problem not in problems:
+                problems.append(problem)
+                _log.info("NATS: %s", problem)
 
-        extra = self._security()
+        arguments = self._security()
         connection = TlsOnlyClient() if self.wants_tls else Client()
         try:
             await connection.connect(  # pyright: ignore[reportUnknownMemberType] - untyped keywords
@@ -191,30 +177,37 @@ class NatsOptions:
                 max_reconnect_attempts=1,
                 reconnect_time_wait=0,
                 connect_timeout=_CONNECT_SECONDS,
-                **extra,
+                **arguments,
             )
-            connection.options.update({"allow_reconnect": True, **self.arguments()})
-        except (*UNREACHABLE, ValueError, nkeys.NkeysError) as error:
-            last.append(str(error) or type(error).__name__)
+            # The first connection fails at once; later ones are tried without end, as a worker
+            # outlives every restart of the server.
+            connection.options |= {
+                "allow_reconnect": True,
+                "max_reconnect_attempts": -1,
+                "reconnect_time_wait": _RECONNECT_SECONDS,
+            }
+        except (*NATS_ERRORS, ValueError, nkeys.NkeysError) as error:
+            problems.append(redact(str(error) or type(error).__name__, self.secrets))
         except asyncio.CancelledError:
             await close(connection)
             raise
         else:
             return connection
-        # What it has opened so far, nobody else closes.
+        # nats-py leaves open what it has opened so far.
         await close(connection)
-        problem = redact(last[0].removeprefix("nats: "), self.secrets)
+        problem = problems[0].removeprefix("nats: ")
         raise ConfigurationError(f"cannot connect to the NATS server at {self.shown}: {problem}")
 
     def _security(self) -> dict[str, Any]:
-        """Return the login and TLS in the words of nats-py."""
+        """Return login and TLS as nats-py's arguments."""
         found: dict[str, Any] = {}
         if (context := self.tls()) is not None:
             found["tls"] = context
         if self.credentials is not None:
+            _read(self.credentials, _credentials_problem)
             found["user_credentials"] = str(self.credentials)
-        elif (seed := self.seed()) is not None:
-            found["nkeys_seed_str"] = seed
+        elif self.nkey is not None:
+            found["nkeys_seed_str"] = _read(self.nkey, _seed_problem)
         elif self.login is not None:
             name, password = self.login
             found |= {"token": name} if password is None else {"user": name, "password": password}
@@ -222,18 +215,18 @@ class NatsOptions:
 
     def _addresses(self) -> list[SplitResult]:
         parts = [part.strip(" ") for part in self.url.split(",") if part.strip(" ")]
-        # NATS takes a bare host:4222 too.
+        # NATS allows host:4222 without a scheme too.
         return [urlsplit(part if "://" in part else f"nats://{part}") for part in parts]
 
 
 async def close(connection: Client) -> None:
-    """Close a connection; nats-py raises where it is just being lost.
+    """Close a connection within a second, and ignore errors.
 
-    After TLS that failed nats-py would wait for ever: asyncio never tells it that the connection
-    is closed. And where it is being lost, asyncio of Python 3.13 raises a TypeError, and uvloop a
-    RuntimeError.
+    nats-py raises if the connection is being lost: in asyncio of Python 3.13 a TypeError, in uvloop
+    a RuntimeError. After failed TLS it would wait without end, because asyncio never reports the
+    connection as closed.
     """
-    with contextlib.suppress(*UNREACHABLE, TypeError, RuntimeError):
+    with contextlib.suppress(*NATS_ERRORS, TypeError, RuntimeError):
         async with asyncio.timeout(_CLOSE_SECONDS):
             await connection.close()
 
@@ -244,18 +237,18 @@ def jetstream_of(connection: Client) -> JetStreamContext:
 
 
 @contextlib.contextmanager
-def explained() -> Generator[None]:
-    """Say in one sentence what JetStream refuses while streams and consumers are set up.
+def jetstream_setup() -> Generator[None]:
+    """Turn errors of JetStream into one sentence while streams and consumers are set up.
 
     Raises:
-        ConfigurationError: it refuses, or does not answer.
+        ConfigurationError: JetStream refuses, or does not answer.
 
     """
     try:
         yield
     except nats.js.errors.APIError as error:
         problem = error.description or "it is not enabled there"
-    except UNREACHABLE as error:
+    except NATS_ERRORS as error:
         problem = str(error) or type(error).__name__
     else:
         return
@@ -264,17 +257,21 @@ def explained() -> Generator[None]:
     )
 
 
-def _read(path: Path, wrong: Callable[[str], str]) -> str:
-    """Return what a file holds; refuse what nats-py would stumble over.
+def _read(path: Path, problem_of: Callable[[str], str]) -> str:
+    """Return the content of a login file.
+
+    Args:
+        path: of the file.
+        problem_of: returns what is wrong with the content, or an empty text.
 
     Raises:
-        ConfigurationError: it cannot be read, or something is wrong with it.
+        ConfigurationError: the file cannot be read, or its content is wrong.
 
     """
     text = ""
     try:
         text = text_of_file(path.read_bytes())
-        problem = wrong(text)
+        problem = problem_of(text)
     except NoTextError as error:
         problem = f"it {error}"
     except OSError as error:
@@ -284,12 +281,12 @@ def _read(path: Path, wrong: Callable[[str], str]) -> str:
     return text
 
 
-def _wrong_credentials(text: str) -> str:
+def _credentials_problem(text: str) -> str:
     good = "BEGIN NATS USER JWT" in text and "BEGIN USER NKEY SEED" in text
     return "" if good else "it holds no JWT with its seed"
 
 
-def _wrong_seed(text: str) -> str:
+def _seed_problem(text: str) -> str:
     if problem := stray(text, "visible"):
         return f"what it holds {problem}"
     with contextlib.suppress(nkeys.NkeysError, ValueError):

@@ -1,13 +1,14 @@
-"""Putting restreams on the stream, each confirmed, and each only once.
+"""Publishing restreams to the stream of commands, each confirmed and each only once.
 
-The id of a message is a keyed fingerprint of what makes two restreams the same one: video, stream
-URL and stream key. The server drops an id that it knows, so whatever ended a publisher, it is
-simply run again. It knows an id for two hours (see `topology.WINDOW`), but forgets those of
-acknowledged messages when it is restarted; so workers check before they create. An id stands in
-outcomes, dead letters and traces long after the message is gone. Without a key, whoever guesses a
-stream key could check the guess against it. The key is a salt that lies in the settings of the
-stream: all publishers share it without having to know the API key, and those who may only read
-outcomes cannot see it.
+The id of a message is a keyed hash of what identifies a restream: video, stream URL and stream key.
+The server drops a message with an id that it knows, so a publisher that was interrupted is simply
+run again. The server knows an id for two hours (`streams.DUPLICATE_WINDOW`), and forgets the ids of
+acknowledged messages when it is restarted. So workers check before they create.
+
+Ids appear in outcomes, dead letters and traces long after the message is gone. Without a key,
+anyone who guesses a stream key could check the guess against an id. The key is a salt in the
+settings of the stream: all publishers share it without knowing the API key, and readers of outcomes
+cannot see it.
 """
 
 import asyncio
@@ -24,14 +25,13 @@ from nats.js import JetStreamContext
 from restream_async._operations.existence import key_of
 from restream_async.models import NewRestream
 from restream_async.worker.commands import encode
-from restream_async.worker.nats_options import UNREACHABLE
-from restream_async.worker.subjects import LOOK_FIRST
+from restream_async.worker.nats_options import NATS_ERRORS
+from restream_async.worker.subjects import CHECK_FIRST
 
-# So many wait for their confirmation at once.
-_UNDER_WAY: Final = 256
+_CONCURRENCY: Final = 256
 _CONFIRM_SECONDS: Final = 5.0
-_PAUSE: Final = 0.5
-# A cluster that is electing one.
+_RETRY_SECONDS: Final = 0.5
+# The error code of a cluster that is electing a leader.
 _NO_LEADER: Final = 10008
 
 
@@ -40,7 +40,7 @@ class Published:
     """A restream that is on the stream.
 
     Attributes:
-        message_id: the id of its message, by which outcomes and dead letters name it.
+        message_id: the id of its message, which outcomes and dead letters repeat.
         is_new: false if the stream had it already.
 
     """
@@ -50,19 +50,19 @@ class Published:
 
 
 class UnpublishedError(Exception):
-    """A restream could not be put on the stream; the text says why and holds no secret."""
+    """A restream could not be published; the text says why and holds no secret."""
 
 
 @attrs.frozen(kw_only=True)
 class Publisher:
-    """Puts restreams on a stream.
+    """Publishes restreams to a stream.
 
     Attributes:
         jetstream: of an open connection.
-        subject: where commands are published.
+        subject: the subject of commands.
         stream: the stream that must take them.
         salt: what `declare_streams` returned.
-        patience: seconds for which a server that is away is waited for.
+        timeout: seconds for one restream, in which an unreachable server may come back.
 
     """
 
@@ -70,87 +70,93 @@ class Publisher:
     subject: str
     stream: str
     salt: bytes = attrs.field(repr=False)
-    patience: float = 120.0
+    timeout: float = 120.0
 
     def message_id(self, new: NewRestream) -> str:
         """Return the id of the message that asks for a restream."""
         data = json.dumps(key_of(new)).encode()
         return hashlib.blake2b(data, key=self.salt, digest_size=16).hexdigest()
 
-    async def publish(self, new: NewRestream, *, look_first: bool = False) -> Published:
+    async def publish(self, new: NewRestream, *, check_first: bool = False) -> Published:
         """Publish one restream, and wait until the stream has it.
 
         Args:
             new: the restream.
-            look_first: whether it may be there already, from longer ago than the stream knows.
+            check_first: whether it may exist already, from longer ago than the stream remembers.
 
         Raises:
             UnpublishedError: the stream does not take it, or the server is away for too long.
 
         """
         message_id = self.message_id(new)
-        headers = {"Nats-Msg-Id": message_id, **({LOOK_FIRST: "1"} if look_first else {})}
+        headers = {"Nats-Msg-Id": message_id, **({CHECK_FIRST: "1"} if check_first else {})}
         try:
-            async with asyncio.timeout(self.patience):
-                return await self._insist(encode(new), headers, message_id)
+            async with asyncio.timeout(self.timeout):
+                while (is_new := await self._attempt(encode(new), headers)) is None:  # noqa: ASYNC110 - no event tells it
+                    await asyncio.sleep(_RETRY_SECONDS)
+                return Published(message_id=message_id, is_new=is_new)
         except TimeoutError:
-            problem = f"the NATS server has not answered for {self.patience:g} s"
+            problem = f"the NATS server has not answered for {self.timeout:g} s"
         raise UnpublishedError(problem)
 
-    async def _insist(self, data: bytes, headers: dict[str, str], message_id: str) -> Published:
-        while True:
-            try:
-                ack = await self.jetstream.publish(
-                    self.subject,
-                    data,
-                    timeout=_CONFIRM_SECONDS,
-                    stream=self.stream,
-                    headers=dict(headers),
-                )
-            except nats.js.errors.NoStreamResponseError:
-                # Nobody listens: also in the first moments after a restart.
-                await asyncio.sleep(_PAUSE)
-            except nats.js.errors.APIError as error:
-                if error.err_code != _NO_LEADER:
-                    raise UnpublishedError(
-                        f"the stream {self.stream} does not take it: {error.description}"
-                    ) from None
-                await asyncio.sleep(_PAUSE)
-            except (nats.errors.MaxPayloadError, nats.errors.BadSubjectError) as error:
-                # Nobody's fault but its own, or of the subject's.
-                problem = str(error).removeprefix("nats: ")
-                raise UnpublishedError(f"it cannot be published: {problem}") from None
-            except UNREACHABLE:
-                # It may be there by now: then the stream drops the next one.
-                await asyncio.sleep(_PAUSE)
-            else:
-                return Published(message_id=message_id, is_new=not ack.duplicate)
+    async def _attempt(self, data: bytes, headers: dict[str, str]) -> bool | None:
+        """Publish once; return whether the message is new, or None if the server did not answer.
+
+        The stream may have a message without an answer too. Then it drops the next attempt.
+        """
+        try:
+            ack = await self.jetstream.publish(
+                self.subject,
+                data,
+                timeout=_CONFIRM_SECONDS,
+                stream=self.stream,
+                headers=dict(headers),
+            )
+        except nats.js.errors.NoStreamResponseError:
+            # No stream listens, which is normal for a moment after a restart.
+            return None
+        except nats.js.errors.APIError as error:
+            if error.err_code == _NO_LEADER:
+                return None
+            problem = f"the stream {self.stream} does not take it: {error.description}"
+        except (nats.errors.MaxPayloadError, nats.errors.BadSubjectError) as error:
+            problem = f"it cannot be published: {str(error).removeprefix('nats: ')}"
+        except NATS_ERRORS:
+            return None
+        else:
+            return not ack.duplicate
+        raise UnpublishedError(problem)
 
     async def publish_all(
         self,
         restreams: Iterable[NewRestream],
-        heed: Callable[[Published], object],
+        on_published: Callable[[Published], object] = lambda _: None,
         *,
-        look_first: bool = False,
+        check_first: bool = False,
     ) -> None:
-        """Publish many, in any order; `heed` gets each as soon as the stream has it.
+        """Publish many, in any order.
+
+        Args:
+            restreams: what to publish.
+            on_published: gets each as soon as the stream has it.
+            check_first: as in `publish`.
 
         Raises:
-            UnpublishedError: one could not be published; nothing more is begun. What was begun
-                may be there: publishing again does no harm.
+            UnpublishedError: one could not be published, and the others were stopped. Some of them
+                may be on the stream; publishing them again does no harm.
 
         """
         items = iter(restreams)
 
-        async def lane() -> None:
+        async def publish_next() -> None:
             for new in items:
-                heed(await self.publish(new, look_first=look_first))
+                on_published(await self.publish(new, check_first=check_first))
 
         first: BaseException
         try:
-            async with asyncio.TaskGroup() as lanes:
-                for _ in range(_UNDER_WAY):
-                    lanes.create_task(lane())
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(_CONCURRENCY):
+                    tasks.create_task(publish_next())
         except* UnpublishedError as errors:
             first = errors.exceptions[0]
         else:

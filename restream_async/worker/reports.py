@@ -1,7 +1,7 @@
-"""What is told to others about a message: outcomes, and dead letters. JSON, without any secret.
+"""Reports about a message: outcomes and dead letters. JSON, without any secret.
 
-A dead letter does not hold the message that it is about, because that holds a stream key. It says
-which one it was: by its id and place in the stream, the video, the title and the reason.
+A dead letter does not hold the message that it is about, because that holds a stream key. It names
+the message by its id and its number in the stream, and gives the video, the title and the reason.
 """
 
 import json
@@ -14,11 +14,11 @@ from restream_async._util.redaction import clean, redact, redact_values
 from restream_async.errors import ApiError
 from restream_async.models import Created, NewRestream, Origin
 from restream_async.worker.commands import Item
-from restream_async.worker.handling import Handled, Refused
+from restream_async.worker.handling import DeadItem, Handled
 
-# Characters of one text. A report must be far smaller than the largest message that a server takes,
-# whatever the command held, or it could never be told.
-_LONGEST: Final = 2000
+# Characters of one text. A report must stay far below the largest message that a server takes,
+# whatever the command holds, or it could never be published.
+_MAX_TEXT: Final = 2000
 
 
 @attrs.frozen(kw_only=True)
@@ -27,11 +27,11 @@ class Source:
 
     Attributes:
         stream: the name of its stream.
-        sequence: its number there.
-        stored: when the stream got it. A stream that was lost and made again numbers its messages
-            from 1 again; with the time, a message is never taken for an earlier one.
-        delivery: which delivery of it this was, from 1.
-        message_id: what its sender named it, or None.
+        sequence: its number in the stream.
+        stored: when the stream got it. A stream that was deleted and created again numbers its
+            messages from 1 again; the time tells them apart.
+        delivery: the number of this delivery of the message, from 1.
+        message_id: the id that its sender gave it, or None.
 
     """
 
@@ -44,11 +44,11 @@ class Source:
 
 @attrs.frozen(kw_only=True)
 class Report:
-    """A text for a subject.
+    """One message about one restream.
 
     Attributes:
-        is_dead_letter: whether it belongs to the dead letters too, besides the outcomes.
-        message_id: by which a repeated one is known: the same message may be worked off twice.
+        is_dead_letter: whether it is published with the dead letters too, besides the outcomes.
+        message_id: lets the server drop a repeated report: a message may be processed twice.
         body: JSON.
 
     """
@@ -59,28 +59,28 @@ class Report:
 
 
 def reports(handled: Handled, source: Source) -> list[Report]:
-    """Return what to tell about a message that is done with; nothing about one that comes again."""
-    if handled.again is not None:
+    """Return the reports about a processed message; none if the message is delivered again."""
+    if handled.delay is not None:
         return []
     return [
         *(_report(source, each.index, _created(each), dead=False) for each in handled.done),
-        *(_report(source, each.index, _failed(each), dead=True) for each in handled.refused),
+        *(_report(source, each.index, _failed(each), dead=True) for each in handled.dead),
     ]
 
 
 def summary(handled: Handled) -> str:
-    """Return in one line what became of a message that is done with, without any secret."""
+    """Return in one line what became of a processed message, without any secret."""
     existed = sum(each.origin is Origin.EXISTING for each in handled.done)
     counts = {
         "created": len(handled.done) - existed,
         "existed already": existed,
-        "not created": len(handled.refused),
+        "not created": len(handled.dead),
     }
     # An event has no items of its own: it became commands.
-    said = ", ".join(f"{n} {name}" for name, n in counts.items() if n) or "carried out"
-    items = [*(each.request for each in handled.done), *map(_item, handled.refused)]
+    text = ", ".join(f"{n} {name}" for name, n in counts.items() if n) or "carried out"
+    items = [*(each.request for each in handled.done), *map(_item, handled.dead)]
     videos = {_shown(item).get("videoId") for item in items} - {None}
-    return said + (f" (video {videos.pop()})" if len(videos) == 1 else "")
+    return text + (f" (video {videos.pop()})" if len(videos) == 1 else "")
 
 
 def _report(source: Source, index: int, fields: dict[str, Any], *, dead: bool) -> Report:
@@ -89,7 +89,7 @@ def _report(source: Source, index: int, fields: dict[str, Any], *, dead: bool) -
         "sequence": source.sequence,
         "index": index,
         "delivery": source.delivery,
-        "messageId": source.message_id and clean(source.message_id, _LONGEST),
+        "messageId": source.message_id and clean(source.message_id, _MAX_TEXT),
     }
     return Report(
         is_dead_letter=dead,
@@ -98,41 +98,34 @@ def _report(source: Source, index: int, fields: dict[str, Any], *, dead: bool) -
     )
 
 
-def _created(done: Created) -> dict[str, Any]:
+def _created(created: Created) -> dict[str, Any]:
     return {
         "outcome": "created",
-        "id": done.restream.id,
-        **_shown(done.request),
-        "status": done.restream.status,
-        "origin": done.origin.value,
-        "maybeDuplicate": done.maybe_duplicate,
-        "attempts": done.attempts,
+        "id": created.restream.id,
+        **_shown(created.request),
+        "status": created.restream.status,
+        "origin": created.origin.value,
+        "maybeDuplicate": created.maybe_duplicate,
+        "attempts": created.attempts,
     }
 
 
-def _failed(refused: Refused) -> dict[str, Any]:
-    failed = refused.failed
-    if failed is None:
-        return {
-            "outcome": "failed",
-            **_shown(_item(refused)),
-            "errorType": "UnusableMessage",
-            "error": clean(refused.reason, _LONGEST),
-            "httpStatus": None,
-            "attempts": 0,
-        }
+def _failed(dead: DeadItem) -> dict[str, Any]:
+    failed = dead.failed
+    error = None if failed is None else failed.error
+    secrets = () if failed is None else failed.request.secrets
     return {
         "outcome": "failed",
-        **_shown(_item(refused)),
-        "errorType": type(failed.error).__name__,
-        "error": clean(redact(refused.reason, failed.request.secrets), _LONGEST),
-        "httpStatus": failed.error.status if isinstance(failed.error, ApiError) else None,
-        "attempts": failed.attempts,
+        **_shown(_item(dead)),
+        "errorType": "UnusableMessage" if error is None else type(error).__name__,
+        "error": clean(redact(dead.reason, secrets), _MAX_TEXT),
+        "httpStatus": error.status if isinstance(error, ApiError) else None,
+        "attempts": 0 if failed is None else failed.attempts,
     }
 
 
-def _item(refused: Refused) -> Item | None:
-    return refused.item if refused.failed is None else refused.failed.request
+def _item(dead: DeadItem) -> Item | None:
+    return dead.item if dead.failed is None else dead.failed.request
 
 
 def _shown(item: Item | None) -> dict[str, Any]:
@@ -140,7 +133,7 @@ def _shown(item: Item | None) -> dict[str, Any]:
         return {}
     secrets = item.secrets if isinstance(item, NewRestream) else ()
     shown = redact_values((item.video_id, item.title), secrets)
-    video_id, title = (clean(str(text), _LONGEST) for text in shown)
+    video_id, title = (clean(str(text), _MAX_TEXT) for text in shown)
     fields = {"videoId": video_id, "title": title}
     if isinstance(item, NewRestream):
         return fields

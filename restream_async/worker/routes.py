@@ -1,8 +1,8 @@
-"""Ready routes for the platform's webhooks: aiohttp.web, and FastAPI or Starlette.
+"""Webhook routes for aiohttp.web, and for FastAPI or Starlette.
 
-Both answer 204 when all restreams are there, also where there is nothing to do; 400 for what is no
-event; 503 where a restream could not be created, so that the platform sends the event again; 403
-where the secret in the path or header is not the one that was set.
+Both answer 204 if all restreams exist, or if there is nothing to do; 400 if the body is not an
+event; 403 if the secret is wrong; 503 if a restream could not be created, so that the platform
+sends the event again.
 """
 
 import asyncio
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from restream_async.models import Failed
-from restream_async.worker.commands import LARGEST
-from restream_async.worker.handling import Client, is_final
+from restream_async.worker.commands import MAX_BYTES
+from restream_async.worker.handling import Client, is_permanent
 from restream_async.worker.webhooks import Destination, UnusableEventError, restreams_for
 
 if TYPE_CHECKING:
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 _log: Final = logging.getLogger("restream_async.worker")
 
 SECRET_HEADER: Final = "X-Webhook-Secret"  # noqa: S105 - its name, not its value
-"""The platform documents no signature: a header or query that a proxy adds can stand in for one."""
+"""The platform documents no signature. A header that a proxy adds can take its place."""
 
 
 @attrs.frozen(kw_only=True)
 class Webhook:
-    """Takes events, and creates what they ask for.
+    """Receives events, and creates the restreams that they ask for.
 
     Attributes:
-        client: the process's own.
-        destinations: where every new live video is pushed on to.
-        secret: what `X-Webhook-Secret` must say; None: anybody may call.
+        client: a client that the application opens and closes.
+        destinations: a new live video gets one restream for each of these.
+        secret: the value that the header `X-Webhook-Secret` must have; None: it is not checked.
 
     """
 
@@ -46,7 +46,13 @@ class Webhook:
     secret: str | None = attrs.field(default=None, repr=False)
 
     async def receive(self, data: bytes, secret: str | None = None) -> HTTPStatus:
-        """Carry out an event, and return how to answer it."""
+        """Process an event, and return the status to answer with.
+
+        Args:
+            data: the body of the request.
+            secret: the value of the header `X-Webhook-Secret`, or None.
+
+        """
         if self.secret is not None and not hmac.compare_digest(
             self.secret.encode(), (secret or "").encode()
         ):
@@ -56,22 +62,22 @@ class Webhook:
         except UnusableEventError as error:
             _log.warning("%s", error)
             return HTTPStatus.BAD_REQUEST
-        ends = await asyncio.gather(*(self.client.outcome(new, ensure=True) for new in wanted))
-        failures = [end.error for end in ends if isinstance(end, Failed)]
+        outcomes = await asyncio.gather(*(self.client.outcome(new, ensure=True) for new in wanted))
+        failures = [outcome.error for outcome in outcomes if isinstance(outcome, Failed)]
         for failure in failures:
             _log.warning("a restream for an event was not created: %s", failure)
-        # What is refused will be refused again: sending the event again is of no use.
-        if all(map(is_final, failures)):
+        # A permanent failure would fail again, so sending the event again is of no use.
+        if all(map(is_permanent, failures)):
             return HTTPStatus.NO_CONTENT
         return HTTPStatus.SERVICE_UNAVAILABLE
 
 
 def aiohttp_handler(webhook: Webhook) -> Callable[["web.Request"], Awaitable["web.Response"]]:
     """Return a handler for `app.router.add_post("/webhooks", …)`."""
-    from aiohttp import web  # noqa: PLC0415 - only who mounts it needs it
+    from aiohttp import web  # noqa: PLC0415 - not every application has it
 
     async def handle(request: web.Request) -> web.Response:
-        # What is too large, aiohttp answers with 413 by itself.
+        # aiohttp itself answers 413 to a body that is too large.
         status = await webhook.receive(await request.read(), request.headers.get(SECRET_HEADER))
         return web.Response(status=status)
 
@@ -83,17 +89,17 @@ def asgi_endpoint(
 ) -> Callable[["Request"], Awaitable["Response"]]:
     """Return an endpoint for `app.add_route("/webhooks", …, methods=["POST"])`.
 
-    For FastAPI and Starlette. `webhook` is asked at each request, because the client opens only
-    with the application.
+    For FastAPI and Starlette. `webhook` is called at each request, because the client is opened
+    only when the application starts.
     """
-    from starlette.responses import Response  # noqa: PLC0415 - only who mounts it needs it
+    from starlette.responses import Response  # noqa: PLC0415 - not every application has it
 
     async def endpoint(request: "Request") -> Response:
         body = bytearray()
-        # Piece by piece: a length may be missing, or a lie.
-        async for piece in request.stream():
-            body += piece
-            if len(body) > LARGEST:
+        # In chunks, because Content-Length may be missing or wrong.
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_BYTES:
                 return Response(status_code=HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         status = await webhook().receive(bytes(body), request.headers.get(SECRET_HEADER))
         return Response(status_code=status)

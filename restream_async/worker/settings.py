@@ -1,4 +1,4 @@
-"""How a worker works: the numbers and names it goes by."""
+"""The settings of a worker process. Needs no library of NATS."""
 
 from collections.abc import Callable
 
@@ -6,8 +6,7 @@ import attrs
 
 from restream_async._retry.policy import RetryPolicy
 from restream_async.errors import RestreamError
-from restream_async.worker.consumer import ACK_WAIT
-from restream_async.worker.handling import GRACE, REDELIVERY
+from restream_async.worker.handling import REDELIVERY, SHUTDOWN_TIMEOUT
 from restream_async.worker.subjects import Subjects
 from restream_async.worker.webhooks import Destination
 
@@ -17,29 +16,37 @@ class WorkerSettings:
     """How a worker works.
 
     Attributes:
-        names: what things are called on the NATS server.
-        places: messages under way in this process, at most.
-        ack_wait: seconds, as the consumer has them.
-        look_until: messages up to this number of the stream may have been delivered by a consumer
-            that was deleted: they get a fresh check, also where the stream is trusted.
-        trust_stream: create at a first delivery without a check, see `handling.Handler`.
-        redelivery: at which delivery a message that fails is given up, and its rest in between.
-        destinations: where every new live video is pushed on to; where there are none, this
-            worker leaves events to others.
-        told: puts an error into words, for the log and the outcomes.
-        salt: keys the ids of messages, see `publishing`; for events only.
-        grace: seconds that messages under way may take to finish when the worker is to end; what
-            is not finished then is given back, and rests for `ack_wait`.
+        subjects: the names of streams, consumer and subjects on the NATS server.
+        concurrency: the most messages that this process handles at the same time.
+        global_concurrency: the most messages that all workers on all machines handle at the same
+            time. It is a setting of the shared consumer and is changed there. None: unchanged, or
+            64 for a new consumer.
+        ack_wait: seconds after which the server delivers a message again if its worker has died.
+            None: as the consumer has it, or 30 for a new one.
+        replicas: the number of servers of a cluster that keep a copy of a stream, if the stream
+            does not exist yet.
+        shutdown_timeout: seconds in which messages may finish after the worker was told to stop.
+            The worker gives back the others; the server delivers them again after `ack_wait`.
+        destinations: a new live video gets one restream for each of these. Without destinations
+            the worker leaves events of the platform to other workers.
+        redelivery: the number of deliveries after which a failing message becomes a dead letter,
+            and the delay before each delivery.
+        trust_stream: if true, a first delivery creates its restreams without an existence check.
+            Only safe if nothing else creates the same restreams, nothing is published twice more
+            than two hours apart, and the server is never restarted: a restart makes it forget
+            which messages it has seen.
+        error_text: returns the text of an error for the log and the outcomes. By default errors
+            name the arguments of `RestreamClient`.
 
     """
 
-    names: Subjects = attrs.field(factory=Subjects)
-    places: int = 16
-    ack_wait: float = ACK_WAIT
-    look_until: int = 0
-    trust_stream: bool = False
-    redelivery: RetryPolicy = REDELIVERY
-    grace: float = GRACE
+    subjects: Subjects = attrs.field(factory=Subjects)
+    concurrency: int = 16
+    global_concurrency: int | None = None
+    ack_wait: float | None = None
+    replicas: int = 1
+    shutdown_timeout: float = SHUTDOWN_TIMEOUT
     destinations: tuple[Destination, ...] = ()
-    told: Callable[[RestreamError], str] = str
-    salt: bytes = attrs.field(default=b"", repr=False)
+    redelivery: RetryPolicy = REDELIVERY
+    trust_stream: bool = False
+    error_text: Callable[[RestreamError], str] = str

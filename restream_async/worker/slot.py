@@ -1,50 +1,80 @@
-"""One place of a worker process: a subscriber that sees one message through at a time.
+"""The pull loop of one slot: fetch one message, process it, fetch the next one.
 
-A fetch that runs out and its message can pass each other, so that a second message comes while the
-first one is worked on. It lies in the subscription's queue, where nobody prolongs its lease.
+A fetch that times out can cross the message that the server sends for it. Then a second message
+arrives while the first one is processed. It waits in the queue of the subscription, where nothing
+extends its lease: it may be too old to be worked on. The staleness guard below drops it then.
+
+nats-py can fetch batches too, but they do not fit: a message that waits in memory grows old, the
+server delivers it to another worker, and the restream is created twice.
 """
 
+import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
-from faststream.nats import NatsMessage
-from faststream.nats.subscriber.usecases import PullStreamSubscriber
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
 
-from restream_async.worker.process import Work, Worker
+from restream_async.worker.nats_options import NATS_ERRORS
+from restream_async.worker.tasks import unless_set
+
+# A server that was restarted has forgotten the fetches that wait, so none may wait for long.
+_FETCH_SECONDS: Final = 2.0
+_ERROR_PAUSE: Final = 1.0
 
 _log: Final = logging.getLogger("restream_async.worker")
 
 
-class WorkerSlot:
-    """Takes the messages of one subscriber, which hands them over one after the other."""
+async def run_slot(
+    subscription: JetStreamContext.PullSubscription,
+    process: Callable[[Msg, float], Awaitable[None]],
+    *,
+    stopping: asyncio.Event,
+    ack_wait: float,
+    now: Callable[[], float] = time.monotonic,
+) -> None:
+    """Process one message after the other until the worker stops.
 
-    def __init__(
-        self,
-        worker: Worker,
-        subscriber: PullStreamSubscriber,
-        now: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """Begin with nothing in the queue."""
-        self.worker = worker
-        self._subscriber = subscriber
-        self._now = now
-        self._queued = 0
-        self._since = 0.0
+    Args:
+        subscription: of this slot alone.
+        process: gets a message, and the seconds for which the message may have been here already.
+        stopping: is set when the worker stops.
+        ack_wait: seconds after which the server delivers an unacknowledged message again.
+        now: a monotonic clock, in seconds.
 
-    async def take(self, message: NatsMessage, work: Work) -> None:
-        """See a message through, unless it lay in the queue for so long that others may have it."""
-        begun = self._now()
-        # It came after the one before was begun; more is not known.
-        age = begun - self._since if self._queued else 0.0
-        self._queued = max(0, self._queued - 1)
-        if age > self.worker.plan.ack_wait / 2:
-            # The server delivers it again.
-            _log.info("a message lay in the queue for up to %.1f s, and is left", age)
-            return
-        await self.worker.see_through(message, work, age)
-        if not self._queued:
-            self._since = begun
-        pulled = self._subscriber.subscription
-        self._queued = pulled.pending_msgs if pulled is not None else 0
+    """
+    queued = 0
+    queue_was_empty = now()
+    while not stopping.is_set():
+        message = await unless_set(stopping, _fetch(subscription))
+        if message is None:
+            queued = 0
+            continue
+        started = now()
+        # All that is known of a queued message: it came after the queue was last empty.
+        age = started - queue_was_empty if queued else 0.0
+        queued = max(0, queued - 1)
+        if age > ack_wait / 2:
+            _log.info("dropped a message that waited for up to %.1f s: it comes again", age)
+            continue
+        if not queued:
+            queue_was_empty = started
+        await process(message, age)
+        queued = subscription.pending_msgs
+    # Without it the server would still answer the latest fetch, with a message that nobody handles.
+    with contextlib.suppress(*NATS_ERRORS):
+        await subscription.unsubscribe()
+
+
+async def _fetch(subscription: JetStreamContext.PullSubscription) -> Msg | None:
+    try:
+        return (await subscription.fetch(1, _FETCH_SECONDS))[0]
+    except TimeoutError:
+        return None
+    except NATS_ERRORS:
+        # For example the consumer was deleted; the worker notices that elsewhere.
+        await asyncio.sleep(_ERROR_PAUSE)
+        return None

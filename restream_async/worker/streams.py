@@ -1,7 +1,7 @@
-"""The streams that all share: made if absent, else compared.
+"""The shared streams: created if absent, else compared.
 
-Three of them: commands (a work queue: what is done is gone, and its stream key with it), outcomes
-(for a week) and dead letters (for good).
+There are three: commands (a work queue, so that a processed message and its stream key are gone),
+outcomes (kept for a week) and dead letters (kept for good).
 """
 
 import secrets
@@ -13,74 +13,74 @@ from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 
 from restream_async.errors import ConfigurationError
-from restream_async.worker.nats_options import explained
+from restream_async.worker.nats_options import jetstream_setup
 from restream_async.worker.subjects import Subjects
 
-WINDOW: Final = 2 * 3600.0
-"""Seconds for which the stream of commands knows a message again and drops it."""
+DUPLICATE_WINDOW: Final = 2 * 3600.0
+"""Seconds in which the stream of commands drops a message with an id that it has seen."""
 
-_OUTCOMES_KEPT: Final = 7 * 24 * 3600.0
+_OUTCOMES_MAX_AGE: Final = 7 * 24 * 3600.0
 _SALT: Final = "restream-async-salt"
 _ADVISORY: Final = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES"
 
 
 async def declare_streams(
-    jetstream: JetStreamContext, names: Subjects, *, replicas: int = 1
+    jetstream: JetStreamContext, subjects: Subjects, *, replicas: int = 1
 ) -> bytes:
-    """Make the streams if they are absent; return the salt of the ids of messages.
+    """Create the streams if they are absent; return the salt of the message ids.
 
     Args:
         jetstream: of an open connection.
-        names: what to call them.
-        replicas: on how many servers of a cluster each is kept, if it has to be made.
+        subjects: the names to use.
+        replicas: the number of servers of a cluster that keep a copy of a new stream.
 
     Raises:
-        ConfigurationError: one is there with settings that would lose messages, or JetStream
+        ConfigurationError: a stream exists with settings that would lose messages, or JetStream
             cannot be used.
 
     """
     common: dict[str, Any] = {"storage": StorageType.FILE, "num_replicas": replicas}
     commands = StreamConfig(
-        name=names.stream,
+        name=subjects.stream,
         description="restreams to create, and events that ask for some",
-        subjects=[names.subject, names.events],
+        subjects=[subjects.commands, subjects.events],
         retention=RetentionPolicy.WORK_QUEUE,
-        # A full stream says so to whoever publishes, instead of dropping what was promised.
+        # A full stream refuses new messages instead of dropping old ones.
         discard=DiscardPolicy.NEW,
-        duplicate_window=WINDOW,
+        duplicate_window=DUPLICATE_WINDOW,
         metadata={_SALT: secrets.token_hex(32)},
         **common,
     )
     outcomes = StreamConfig(
-        name=names.outcomes_stream,
+        name=subjects.outcomes_stream,
         description="what became of restreams",
-        subjects=[names.outcomes],
+        subjects=[subjects.outcomes],
         retention=RetentionPolicy.LIMITS,
-        max_age=_OUTCOMES_KEPT,
+        max_age=_OUTCOMES_MAX_AGE,
         **common,
     )
     dead = StreamConfig(
-        name=names.dead_stream,
+        name=subjects.dead_stream,
         description="restreams that will not be created",
-        # Also what the server itself gives up.
-        subjects=[names.dead, f"{_ADVISORY}.{names.stream}.*"],
+        # It also takes the server's notes about messages that the server itself gives up.
+        subjects=[subjects.dead, f"{_ADVISORY}.{subjects.stream}.*"],
         retention=RetentionPolicy.LIMITS,
         **common,
     )
-    with explained():
-        found = await _stream(jetstream, commands, "retention", "discard", "duplicate_window")
-        await _stream(jetstream, outcomes, "retention")
-        await _stream(jetstream, dead, "retention")
+    with jetstream_setup():
+        found = await _declare(jetstream, commands, "retention", "discard", "duplicate_window")
+        await _declare(jetstream, outcomes, "retention")
+        await _declare(jetstream, dead, "retention")
     salt = (found.metadata or {}).get(_SALT)
     if salt is None:
         raise ConfigurationError(
-            f"the stream {names.stream} was not made by restream-async (it has no "
+            f"the stream {subjects.stream} was not made by restream-async (it has no "
             f"{_SALT}): name another stream"
         )
     return salt.encode()
 
 
-async def _stream(
+async def _declare(
     jetstream: JetStreamContext, wanted: StreamConfig, *compared: str
 ) -> StreamConfig:
     name = wanted.name or ""
@@ -92,7 +92,7 @@ async def _stream(
         except nats.js.errors.BadRequestError as error:
             problem = error.description
             try:
-                # Somebody else was quicker by a moment.
+                # Another process may have created it a moment earlier.
                 found = (await jetstream.stream_info(name)).config
             except nats.js.errors.NotFoundError:
                 raise ConfigurationError(f"the stream {name} cannot be made: {problem}") from None
@@ -107,10 +107,10 @@ async def _stream(
 
 
 def compare(what: str, found: object, wanted: object, names: Sequence[str]) -> None:
-    """Refuse settings that differ from ours, instead of fighting over them.
+    """Check that a stream or consumer has the wanted settings.
 
     Raises:
-        ConfigurationError: names each, with what it is and what it should be.
+        ConfigurationError: names each setting that differs, with both values.
 
     """
     differing = [
@@ -120,7 +120,7 @@ def compare(what: str, found: object, wanted: object, names: Sequence[str]) -> N
     ]
     if differing:
         raise ConfigurationError(
-            f"{what} is there with other settings: {', '.join(differing)}. Use these, name "
+            f"{what} exists with other settings: {', '.join(differing)}. Use these, name "
             "another one, or change it with the tools of NATS"
         )
 

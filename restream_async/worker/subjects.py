@@ -1,4 +1,4 @@
-"""What things are called on the NATS server; needs none of its libraries."""
+"""The names of streams, consumers and subjects on the NATS server. Needs no library of NATS."""
 
 from typing import Final
 
@@ -12,38 +12,40 @@ FILE_VARIABLES: Final = {
     "certificate": "RESTREAM_NATS_CERT",
     "key": "RESTREAM_NATS_KEY",
 }
-"""Called as NATS's own command line calls them, after RESTREAM_."""
+"""The variables of NATS's own command line, with RESTREAM_ in front."""
 
-LOOK_FIRST: Final = "Restream-Look-First"
-"""The header of a command that may have been carried out before: it gets a fresh check even at the
-first delivery, and where the stream is trusted."""
+CHECK_FIRST: Final = "Restream-Check-First"
+"""The header of a command that may have been carried out before. Even its first delivery gets a
+fresh existence check, also from workers that trust the stream."""
 
 
 @attrs.frozen(kw_only=True)
 class Subjects:
-    """What things are called on the NATS server.
+    """The names of streams, consumers and subjects on the NATS server.
 
     Attributes:
-        stream: the stream of commands; those of outcomes and dead letters are called after it.
-        subject: where commands are published.
-        durable: the consumer that all workers share; that of events is called after it.
-        events: where events of the platform are published.
-        outcomes: where outcomes are published.
-        dead: where dead letters are published.
+        stream: the stream of commands. The streams of outcomes and dead letters derive their names
+            from it.
+        commands: the subject of commands.
+        consumer: the durable consumer that all workers share. The consumer of events derives its
+            name from it.
+        events: the subject of the platform's events.
+        outcomes: the subject of outcomes.
+        dead: the subject of dead letters.
 
     """
 
     stream: str = "RESTREAMS"
-    subject: str = "restreams.commands"
-    durable: str = "restream-workers"
+    commands: str = "restreams.commands"
+    consumer: str = "restream-workers"
     events: str = "restreams.events"
     outcomes: str = "restreams.outcomes"
     dead: str = "restreams.dead"
 
     @property
-    def of_events(self) -> "Subjects":
-        """The same, with the subject and the consumer of events in place of those of commands."""
-        return attrs.evolve(self, subject=self.events, durable=f"{self.durable}-events")
+    def events_consumer(self) -> str:
+        """The durable consumer of events."""
+        return f"{self.consumer}-events"
 
     @property
     def outcomes_stream(self) -> str:

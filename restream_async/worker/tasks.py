@@ -1,4 +1,4 @@
-"""Ending tasks for certain."""
+"""Tasks that end when they are told to."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -6,15 +6,15 @@ from typing import Any, Final, TypeVar
 
 _T = TypeVar("_T")
 
-# Time to clean up after a cancellation, before it is taken for lost.
+# Seconds after which a cancellation counts as lost.
 _SECONDS: Final = 1.0
 
 
 async def end(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel tasks, and wait until they have ended; what they raise is of no interest any more.
+    """Cancel tasks and wait until they have ended. Ignores their results and errors.
 
-    `asyncio.wait_for` of Python 3.11, which nats-py uses for every request, loses a cancellation
-    that comes at the moment in which what it waits for is done. So it is told again.
+    nats-py uses `asyncio.wait_for` for every request. In Python 3.11 it loses a cancellation that
+    comes in the moment in which the request ends. So the cancellation is repeated.
     """
     while pending := [task for task in tasks if not task.done()]:
         for task in pending:
@@ -23,8 +23,8 @@ async def end(*tasks: asyncio.Task[Any]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def before(event: asyncio.Event, work: Coroutine[Any, Any, _T]) -> _T | None:
-    """Return the result of work, or None where an event comes before it and ends the work."""
+async def unless_set(event: asyncio.Event, work: Coroutine[Any, Any, _T]) -> _T | None:
+    """Return the result of work. If the event is set first, end the work and return None."""
     task, waiting = asyncio.create_task(work), asyncio.create_task(event.wait())
     try:
         await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)

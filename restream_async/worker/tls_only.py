@@ -1,8 +1,8 @@
-"""A connection on which nothing travels unencrypted.
+"""A NATS connection that sends nothing unencrypted.
 
-nats-py goes by what the server says. One that offers no TLS it tells name and password all the
-same, at the first connection and at each that comes back. So what a server says is judged before
-anything is said to it.
+nats-py follows what the server says: to a server without TLS it sends name and password in the
+clear, at the first connection and at each reconnection. So the server's first message is checked
+before anything is sent.
 """
 
 from typing import Any
@@ -12,23 +12,23 @@ from nats.aio.client import Client
 
 
 class TlsOnlyClient(Client):
-    """Says nothing to a server that offers no TLS."""
+    """Refuses servers without TLS."""
 
     async def _process_info(
         self,
         info: dict[str, Any],
-        initial_connection: bool = False,  # noqa: FBT001, FBT002 - nats-py's
+        initial_connection: bool = False,  # noqa: FBT001, FBT002 - as in nats-py
     ) -> None:
-        """Refuse a server that offers no TLS; this is called right before the login.
+        """Check the server's first message. nats-py calls this right before the login.
 
         Raises:
-            SecureConnWantedError: it offers none; nats-py tries again as ever.
+            SecureConnWantedError: the server offers no TLS. nats-py tries again later.
 
         """
         if initial_connection and not info.get("tls_required"):
             if self._transport is None:
-                raise AssertionError("it has just spoken")
-            # At the next try it would be forgotten, and left open.
+                raise AssertionError("the server has just sent its first message")
+            # The next attempt would forget this transport and leave it open.
             self._transport.close()  # type: ignore[no-untyped-call]
             raise nats.errors.SecureConnWantedError
         await super()._process_info(info, initial_connection)

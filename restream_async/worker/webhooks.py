@@ -1,6 +1,6 @@
-"""From the platform's webhooks: a new live video, and one restream for each destination.
+"""Events of the platform: a new live video gets one restream for each destination.
 
-Destinations stand in a TOML or JSON file:
+A TOML or JSON file lists the destinations:
 
     [[destinations]]
     title = "YouTube: {title}"            # {videoId}, and the fields of the event's data
@@ -8,8 +8,8 @@ Destinations stand in a TOML or JSON file:
     stream_key_env = "YOUTUBE_KEY"        # or stream_key_file = "/run/secrets/youtube"
     status = true                         # the default
 
-Stream keys do not stand in it. An event is delivered again and again until it is answered well,
-for up to a day: so each restream is looked for first.
+It holds no stream keys. The platform repeats an event for up to a day until it gets a good answer,
+so each restream is created only if it does not exist yet.
 """
 
 import json
@@ -26,28 +26,28 @@ from restream_async._http import serialization
 from restream_async._util.text_files import text_of_file
 from restream_async.errors import ConfigurationError, InvalidRestreamError
 from restream_async.models import NewRestream, check_identifier
-from restream_async.worker.commands import LARGEST
+from restream_async.worker.commands import MAX_BYTES
 
-CREATED: Final = "live.video.created"
+_CREATED: Final = "live.video.created"
 
 _FIELDS: Final = {"title", "stream_url", "stream_key_env", "stream_key_file", "status"}
-_PLACE: Final = re.compile(r"\{(\w+)\}")
+_PLACEHOLDER: Final = re.compile(r"\{(\w+)\}")
 
 
 class UnusableEventError(ValueError):
-    """An event that cannot be read, however often it is sent; the text repeats no value."""
+    """An event cannot be read, and repeating it does not help; the text repeats no value."""
 
 
 @attrs.frozen(kw_only=True)
 class Destination:
-    """Where every new live video is pushed on to.
+    """A stream that every new live video is restreamed to.
 
     Attributes:
-        title: what to call the restream; `{videoId}` and `{title}` and other texts of the event
-            are filled in.
-        stream_url: where to push to.
-        stream_key: the destination's secret.
-        status: true to start active.
+        title: the title of the restream. `{videoId}`, `{title}` and other texts of the event are
+            filled in; a text that the event lacks becomes empty.
+        stream_url: the URL to push to.
+        stream_key: the secret of the destination.
+        status: whether the restream starts active.
 
     """
 
@@ -60,17 +60,17 @@ class Destination:
         """Return the restream of a live video.
 
         Raises:
-            InvalidRestreamError: the event has no such video.
+            InvalidRestreamError: a value is not valid, for example the id of the video.
 
         """
         texts = {name[:1].lower() + name[1:]: value for name, value in data.items()}
 
         def fill(found: re.Match[str]) -> str:
             value = video_id if found[1] == "videoId" else texts.get(found[1])
-            # A title is for people: what the event lacks is no reason to create nothing.
+            # A title is for people: a missing text is no reason to create nothing.
             return " ".join(value.split()) if isinstance(value, str) else ""
 
-        title = "".join(filter(str.isprintable, _PLACE.sub(fill, self.title))).strip()
+        title = "".join(filter(str.isprintable, _PLACEHOLDER.sub(fill, self.title))).strip()
         return NewRestream(
             video_id=video_id,
             title=title or video_id,
@@ -83,10 +83,14 @@ class Destination:
 def read_destinations(
     path: Path, environment: Mapping[str, str] = os.environ
 ) -> tuple[Destination, ...]:
-    """Read the destinations from a TOML file, or a JSON file by its ending.
+    """Read the destinations from a TOML file, or from a file that ends in `.json`.
+
+    Args:
+        path: of the file.
+        environment: holds the variables that `stream_key_env` names.
 
     Raises:
-        ConfigurationError: it cannot be read, or a destination is incomplete; says which.
+        ConfigurationError: the file cannot be read, or a destination is wrong; the text says which.
 
     """
     try:
@@ -97,22 +101,22 @@ def read_destinations(
     except OSError as error:
         problem = error.strerror or type(error).__name__
     except ValueError as error:
-        # Only where it is: the line itself may hold a key that does not belong there.
+        # Only the line number: the line may hold a key that does not belong there.
         at = re.search(r"line \d+", str(error))
-        problem = "it is no TOML or JSON" + (f" at {at[0]}" if at else "")
+        problem = "it is not TOML or JSON" + (f" at {at[0]}" if at else "")
     else:
         return _destinations(path, loaded, environment)
     raise ConfigurationError(f"the destinations cannot be read from {path}: {problem}")
 
 
 def restreams_for(data: bytes, destinations: Sequence[Destination]) -> list[NewRestream]:
-    """Return what an event asks for: nothing, unless it tells of a new live video.
+    """Return the restreams that an event asks for: none, unless it is about a new live video.
 
     Raises:
-        UnusableEventError: it is no event, or names no video.
+        UnusableEventError: it is not an event, or names no video.
 
     """
-    if len(data) > LARGEST:
+    if len(data) > MAX_BYTES:
         raise UnusableEventError("the event is too large")
     try:
         event = serialization.parse(data)
@@ -120,17 +124,17 @@ def restreams_for(data: bytes, destinations: Sequence[Destination]) -> list[NewR
         problem = str(error)
         event = None
     else:
-        problem = "it is no object with an eventType"
+        problem = "it is not an object with an eventType"
     fields = cast("dict[str, object]", event) if isinstance(event, dict) else {}
     kind = fields.get("eventType")
     if not isinstance(kind, str):
         raise UnusableEventError(f"the event cannot be used: {problem}")
-    if kind != CREATED:
+    if kind != _CREATED:
         return []
     about = fields.get("data")
     video = cast("dict[str, object]", about) if isinstance(about, dict) else {}
     try:
-        # Documented with a capital; the other events of the platform write it small.
+        # The documentation has a capital P; other events of the platform have a small one.
         video_id = check_identifier("PublicId", video.get("PublicId", video.get("publicId")))
         return [each.restream(video_id, video) for each in destinations]
     except InvalidRestreamError as error:
@@ -150,7 +154,7 @@ def _destinations(
     for number, item in enumerate(cast("list[object]", listed), 1):
         where = f"destination {number} of {path}"
         if not isinstance(item, dict):
-            raise ConfigurationError(f"{where} is no table")
+            raise ConfigurationError(f"{where} is not a table")
         found.append(_destination(where, cast("dict[str, Any]", item), path.parent, environment))
     return tuple(found)
 
@@ -171,7 +175,7 @@ def _destination(
         status=item.get("status", True),
     )
     try:
-        # As for a video, so that what is wrong is said now and not with the first event.
+        # Check all values now instead of at the first event.
         NewRestream(
             video_id="v",
             title=destination.title,

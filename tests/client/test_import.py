@@ -13,7 +13,6 @@ import pytest
 import restream_async
 
 EXTRAS: Final = (
-    "faststream",
     "hypothesis",
     "nats",
     "opentelemetry",

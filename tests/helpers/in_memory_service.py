@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import attrs
 
 from restream_async import NewRestream, Restream, RetryPolicy
-from restream_async._bulk.journal_adapter import Repeats
+from restream_async._bulk.repeats import Repeats
 from restream_async._bulk.run import BulkRun
 from restream_async._http import serialization
 from restream_async._http.messages import Api, NoResponse, Request, Response

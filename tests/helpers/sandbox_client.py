@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
 
-def wish(video_id: str = "v1", **changes: object) -> dict[str, object]:
+def create_body(video_id: str = "v1", **changes: object) -> dict[str, object]:
     return {
         "videoId": video_id,
         "title": "YouTube",
@@ -47,7 +47,7 @@ class Caller:
             return Answer(response.status, await response.json())
 
     async def create(self, video_id: str = "v1", **changes: object) -> Answer:
-        return await self.send("POST", "/restreams", json=wish(video_id, **changes))
+        return await self.send("POST", "/restreams", json=create_body(video_id, **changes))
 
     async def list(self, video_id: str) -> Answer:
         return await self.send("GET", f"/live-video/{video_id}/restreams")
@@ -60,7 +60,7 @@ class Caller:
 
     async def fate(self, video_id: str = "v1", **changes: object) -> str:
         """Create, and say in a word what came of it, as the client sees it."""
-        request = self.session.post(f"{self.root}/restreams", json=wish(video_id, **changes))
+        request = self.session.post(f"{self.root}/restreams", json=create_body(video_id, **changes))
         try:
             async with request as response:
                 await response.json()
@@ -111,14 +111,14 @@ async def until(sandbox: Sandbox, *, in_flight: int) -> None:
 
 
 @asynccontextmanager
-async def occupied(sandbox: Sandbox, *, places: int = 1) -> AsyncGenerator[None]:
+async def occupied(sandbox: Sandbox, *, count: int = 1) -> AsyncGenerator[None]:
     """Have so many requests hang in the sandbox, whatever the clock does; nothing else fails."""
     before = sandbox.counts.in_flight
     sandbox.faults = Faults(before={Fault.HANG: 1.0})
     async with AsyncExitStack() as connections:
-        for _ in range(places):
+        for _ in range(count):
             _, writer = await connections.enter_async_context(raw_connection(sandbox))
-            writer.write(raw_request(json.dumps(wish("hanging")).encode()))
-        await until(sandbox, in_flight=before + places)
+            writer.write(raw_request(json.dumps(create_body("hanging")).encode()))
+        await until(sandbox, in_flight=before + count)
         sandbox.faults = Faults()
         yield

@@ -7,8 +7,9 @@ import sys
 from restream_async import RestreamClient
 from restream_async._retry.policy import RetryPolicy
 from restream_async.cli.event_loop import run_async
-from restream_async.worker.main import run_worker
 from restream_async.worker.nats_options import NatsOptions
+from restream_async.worker.run import run_worker
+from restream_async.worker.settings import WorkerSettings
 
 
 def client() -> RestreamClient:
@@ -17,15 +18,12 @@ def client() -> RestreamClient:
 
 if __name__ == "__main__":
     logging.basicConfig(level=os.environ.get("WORKER_LOG_LEVEL", "DEBUG"), stream=sys.stderr)
-    run_async(
-        run_worker(
-            NatsOptions.resolve(None),
-            client=client,
-            places=int(sys.argv[1]),
-            in_flight=int(sys.argv[2]),
-            ack_wait=float(sys.argv[3]),
-            grace=3.0,
-            redelivery=RetryPolicy(attempts=10, base=0.2, cap=1.0),
-            trust_stream="--trust-stream" in sys.argv,
-        )
+    settings = WorkerSettings(
+        concurrency=int(sys.argv[1]),
+        global_concurrency=int(sys.argv[2]),
+        ack_wait=float(sys.argv[3]),
+        shutdown_timeout=3.0,
+        redelivery=RetryPolicy(attempts=10, base=0.2, cap=1.0),
+        trust_stream="--trust-stream" in sys.argv,
     )
+    run_async(run_worker(NatsOptions.resolve(), settings, client))

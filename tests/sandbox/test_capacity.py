@@ -8,18 +8,25 @@ import pytest
 
 from restream_async.sandbox import Fault, Faults, Sandbox
 from restream_async.sandbox.capacity import Capacity
-from tests.helpers.sandbox_client import calling, occupied, raw_connection, raw_request, until, wish
+from tests.helpers.sandbox_client import (
+    calling,
+    create_body,
+    occupied,
+    raw_connection,
+    raw_request,
+    until,
+)
 
 if TYPE_CHECKING:
     import random
 
-WISH = raw_request(json.dumps(wish("left")).encode())
+WISH = raw_request(json.dumps(create_body("left")).encode())
 
 
 async def test_requests_beyond_capacity_and_queue_are_shed_and_have_no_effect() -> None:
     sandbox = Sandbox(capacity=2, queue=1)
     async with calling(sandbox) as caller:
-        async with occupied(sandbox, places=2):
+        async with occupied(sandbox, count=2):
             waiting = asyncio.create_task(caller.fate("waiting"))
             await until(sandbox, in_flight=3)
             assert await caller.fate("shed") == "page"
@@ -63,7 +70,7 @@ async def test_no_more_are_served_at_once_than_there_are_places() -> None:
 
 async def test_without_a_capacity_all_are_served_at_once() -> None:
     sandbox = Sandbox()
-    async with calling(sandbox) as caller, occupied(sandbox, places=50):
+    async with calling(sandbox) as caller, occupied(sandbox, count=50):
         assert await caller.fate() == "201"
 
 
@@ -217,19 +224,19 @@ def test_a_latency_below_nought_is_refused() -> None:
         Sandbox(latency=-1)
 
 
-async def enter(capacity: Capacity) -> asyncio.Task[object]:
-    waiting: asyncio.Task[object] = asyncio.create_task(capacity.enter())
+async def acquire(capacity: Capacity) -> asyncio.Task[object]:
+    waiting: asyncio.Task[object] = asyncio.create_task(capacity.acquire())
     await asyncio.sleep(0)
     return waiting
 
 
 async def test_a_turn_that_comes_while_its_client_leaves_goes_to_the_next() -> None:
     capacity = Capacity(limit=1, queue=None)
-    place = await capacity.enter()
-    assert place is not None
-    leaving, next_in_line = await enter(capacity), await enter(capacity)
+    slot = await capacity.acquire()
+    assert slot is not None
+    leaving, next_in_line = await acquire(capacity), await acquire(capacity)
 
-    place.let_go()
+    slot.release()
     leaving.cancel()
 
     assert await asyncio.wait_for(next_in_line, 1) is not None
@@ -238,11 +245,11 @@ async def test_a_turn_that_comes_while_its_client_leaves_goes_to_the_next() -> N
 
 async def test_a_turn_is_not_given_to_a_client_that_has_just_left() -> None:
     capacity = Capacity(limit=1, queue=None)
-    place = await capacity.enter()
-    assert place is not None
-    leaving, next_in_line = await enter(capacity), await enter(capacity)
+    slot = await capacity.acquire()
+    assert slot is not None
+    leaving, next_in_line = await acquire(capacity), await acquire(capacity)
 
     leaving.cancel()
-    place.let_go()
+    slot.release()
 
     assert await asyncio.wait_for(next_in_line, 1) is not None

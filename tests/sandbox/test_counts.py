@@ -56,7 +56,7 @@ async def test_faults_are_counted_by_when_they_strike_and_by_kind() -> None:
 async def test_requests_in_flight_are_counted_and_their_highest_number_is_kept() -> None:
     sandbox = Sandbox()
     async with calling(sandbox) as caller:
-        async with occupied(sandbox, places=3):
+        async with occupied(sandbox, count=3):
             await caller.create()
             assert (sandbox.counts.in_flight, sandbox.counts.max_in_flight) == (3, 4)
         await until(sandbox, in_flight=0)

@@ -8,7 +8,7 @@ import pytest
 
 from restream_async.sandbox import Fault, Faults, Sandbox
 from restream_async.sandbox.rate_limit import RateLimit
-from tests.helpers.sandbox_client import Caller, calling, wish
+from tests.helpers.sandbox_client import Caller, calling, create_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ async def statuses(caller: Caller, count: int) -> Counter[str]:
 
 
 async def retry_after(caller: Caller) -> str | None:
-    async with caller.session.post(f"{caller.root}/restreams", json=wish()) as response:
+    async with caller.session.post(f"{caller.root}/restreams", json=create_body()) as response:
         assert response.status == 429
         assert await response.json() == {
             "success": False,
@@ -137,6 +137,7 @@ async def test_the_limit_may_be_replaced_and_begins_with_a_full_burst() -> None:
         sandbox.burst = 2
         assert await statuses(caller, 3) == {"201": 2, "429": 1}
         sandbox.rate_limit_retry_after = "7"
+        assert sandbox.rate_limit_retry_after == "7"
         assert await retry_after(caller) == "7"
         sandbox.rate_limit = None
         assert await statuses(caller, 5) == {"201": 5}

@@ -8,13 +8,13 @@ from restream_async.sandbox.timers import Timers
 
 
 async def test_work_brings_its_result() -> None:
-    assert await Timers().work(0.001, lambda: "work") == "work"
+    assert await Timers().run_later(0.001, lambda: "work") == "work"
 
 
 async def test_nothing_is_settled_while_a_commit_is_still_due() -> None:
     timers, done = Timers(), list[str]()
-    timers.work(0.001, lambda: done.append("work"))
-    timers.commit(0.02, lambda: done.append("commit"))
+    timers.run_later(0.001, lambda: done.append("work"))
+    timers.commit_later(0.02, lambda: done.append("commit"))
     assert done == []
     await timers.settled()
 
@@ -23,8 +23,8 @@ async def test_nothing_is_settled_while_a_commit_is_still_due() -> None:
 
 async def test_nothing_is_settled_while_work_is_still_due() -> None:
     timers, done = Timers(), list[str]()
-    timers.work(0.02, lambda: done.append("work"))
-    timers.commit(0.001, lambda: done.append("commit"))
+    timers.run_later(0.02, lambda: done.append("work"))
+    timers.commit_later(0.001, lambda: done.append("commit"))
     await timers.settled()
 
     assert done == ["commit", "work"]
@@ -32,7 +32,7 @@ async def test_nothing_is_settled_while_work_is_still_due() -> None:
 
 async def test_work_is_done_although_nobody_wants_its_result_any_more() -> None:
     timers, done = Timers(), list[str]()
-    timers.work(0.001, lambda: done.append("work")).cancel()
+    timers.run_later(0.001, lambda: done.append("work")).cancel()
     await timers.settled()
 
     assert done == ["work"]
@@ -40,8 +40,8 @@ async def test_work_is_done_although_nobody_wants_its_result_any_more() -> None:
 
 async def test_closing_commits_at_once_drops_work_and_leaves_no_timer_behind() -> None:
     timers, done = Timers(), list[str]()
-    work = timers.work(0.001, lambda: done.append("work"))
-    timers.commit(0.001, lambda: done.append("commit"))
+    work = timers.run_later(0.001, lambda: done.append("work"))
+    timers.commit_later(0.001, lambda: done.append("commit"))
     timers.close()
 
     assert done == ["commit"]
@@ -53,9 +53,9 @@ async def test_closing_commits_at_once_drops_work_and_leaves_no_timer_behind() -
 
 async def test_closing_ends_a_pause() -> None:
     timers = Timers()
-    pause = asyncio.create_task(timers.pause(60))
+    sleeping = asyncio.create_task(timers.sleep(60))
     await asyncio.sleep(0)
     timers.close()
 
     with pytest.raises(asyncio.CancelledError):
-        await pause
+        await sleeping

@@ -134,11 +134,11 @@ async def test_b_7_another_cap_changes_the_consumer_and_another_ack_wait_is_refu
     env = environment(sandbox, nats_server.url)
     jetstream = jetstream_of(connection)
     await declare_streams(jetstream, Subjects())
-    await declare_consumer(jetstream, Subjects(), in_flight=5)
+    await declare_consumer(jetstream, Subjects(), global_concurrency=5)
     worker = await begin("worker", "--cap", "6", env=env)
     await all_waiting(connection, 16)
 
-    found = await jetstream.consumer_info(Subjects().stream, Subjects().durable)
+    found = await jetstream.consumer_info(Subjects().stream, Subjects().consumer)
     code, output = await run("worker", "--ack-wait", "31", env=env)
     worker.send_signal(signal.SIGTERM)
     await asyncio.wait_for(worker.communicate(), 30)

@@ -11,10 +11,10 @@ from restream_async import ConfigurationError
 from restream_async.worker.commands import encode
 from restream_async.worker.consumer import (
     ACK_WAIT,
-    IN_FLIGHT,
+    GLOBAL_CONCURRENCY,
     Consumer,
     declare_consumer,
-    missing,
+    find_deleted,
 )
 from restream_async.worker.nats_options import jetstream_of
 from restream_async.worker.streams import declare_streams
@@ -22,26 +22,26 @@ from restream_async.worker.subjects import Subjects
 from tests.helpers.nats_server import NatsServer
 from tests.helpers.worker_fleet import wanted
 
-NAMES = Subjects()
+SUBJECTS = Subjects()
 
 
 async def test_a_consumer_that_is_there_says_how_it_is(connection: Client) -> None:
     jetstream = jetstream_of(connection)
-    await declare_streams(jetstream, NAMES)
+    await declare_streams(jetstream, SUBJECTS)
 
-    made = await declare_consumer(jetstream, NAMES, in_flight=5, ack_wait=7.0)
+    made = await declare_consumer(jetstream, SUBJECTS, global_concurrency=5, ack_wait=7.0)
 
-    assert made == Consumer(in_flight=5, ack_wait=7.0, look_until=0)
-    assert await declare_consumer(jetstream, NAMES) == made
+    assert made == Consumer(global_concurrency=5, ack_wait=7.0, check_until=0)
+    assert await declare_consumer(jetstream, SUBJECTS) == made
 
 
 async def test_without_wishes_a_new_consumer_has_the_defaults(connection: Client) -> None:
     jetstream = jetstream_of(connection)
-    await declare_streams(jetstream, NAMES)
+    await declare_streams(jetstream, SUBJECTS)
 
-    found = await declare_consumer(jetstream, NAMES)
+    found = await declare_consumer(jetstream, SUBJECTS)
 
-    assert (found.in_flight, found.ack_wait) == (IN_FLIGHT, ACK_WAIT)
+    assert (found.global_concurrency, found.ack_wait) == (GLOBAL_CONCURRENCY, ACK_WAIT)
 
 
 async def test_b_7_another_cap_changes_the_consumer_and_nothing_else_of_it(
@@ -49,19 +49,19 @@ async def test_b_7_another_cap_changes_the_consumer_and_nothing_else_of_it(
 ) -> None:
     caplog.set_level(logging.INFO)
     jetstream = jetstream_of(connection)
-    await declare_streams(jetstream, NAMES)
-    await declare_consumer(jetstream, NAMES, in_flight=5, ack_wait=7.0)
-    before = (await jetstream.consumer_info(NAMES.stream, NAMES.durable)).config
+    await declare_streams(jetstream, SUBJECTS)
+    await declare_consumer(jetstream, SUBJECTS, global_concurrency=5, ack_wait=7.0)
+    before = (await jetstream.consumer_info(SUBJECTS.stream, SUBJECTS.consumer)).config
 
-    changed = await declare_consumer(jetstream, NAMES, in_flight=6)
+    changed = await declare_consumer(jetstream, SUBJECTS, global_concurrency=6)
 
-    assert changed == Consumer(in_flight=6, ack_wait=7.0, look_until=0)
-    assert await declare_consumer(jetstream, NAMES, in_flight=6) == changed
-    after = (await jetstream.consumer_info(NAMES.stream, NAMES.durable)).config
+    assert changed == Consumer(global_concurrency=6, ack_wait=7.0, check_until=0)
+    assert await declare_consumer(jetstream, SUBJECTS, global_concurrency=6) == changed
+    after = (await jetstream.consumer_info(SUBJECTS.stream, SUBJECTS.consumer)).config
     assert after == dataclasses.replace(before, max_ack_pending=6)
     (told,) = caplog.messages
     assert told.endswith(
-        "now gives out at most 6 messages at once to all workers together; it was 5"
+        "now allows at most 6 messages in progress on all machines together; before: 5"
     )
 
 
@@ -69,64 +69,68 @@ async def test_a_consumer_with_other_settings_is_refused_and_left_as_it_is(
     connection: Client,
 ) -> None:
     jetstream = jetstream_of(connection)
-    await declare_streams(jetstream, NAMES)
-    made = await declare_consumer(jetstream, NAMES, in_flight=5, ack_wait=7.0)
+    await declare_streams(jetstream, SUBJECTS)
+    made = await declare_consumer(jetstream, SUBJECTS, global_concurrency=5, ack_wait=7.0)
 
     with pytest.raises(ConfigurationError, match=r"ack_wait 7\.0 instead of 8\.0"):
-        await declare_consumer(jetstream, NAMES, in_flight=6, ack_wait=8.0)
+        await declare_consumer(jetstream, SUBJECTS, global_concurrency=6, ack_wait=8.0)
 
-    assert await declare_consumer(jetstream, NAMES) == made
+    assert await declare_consumer(jetstream, SUBJECTS) == made
 
 
 async def test_a_push_consumer_is_refused(connection: Client) -> None:
     jetstream = jetstream_of(connection)
-    await declare_streams(jetstream, NAMES)
+    await declare_streams(jetstream, SUBJECTS)
     config = ConsumerConfig(
-        durable_name=NAMES.durable, deliver_subject="somewhere", filter_subject=NAMES.subject
+        durable_name=SUBJECTS.consumer,
+        deliver_subject="somewhere",
+        filter_subject=SUBJECTS.commands,
     )
-    await jetstream.add_consumer(NAMES.stream, config)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
+    await jetstream.add_consumer(SUBJECTS.stream, config)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
 
     with pytest.raises(ConfigurationError, match="is a push consumer: name another one"):
-        await declare_consumer(jetstream, NAMES)
+        await declare_consumer(jetstream, SUBJECTS)
 
 
 async def test_after_one_that_was_deleted_all_that_was_there_is_to_be_looked_for_first(
     connection: Client,
 ) -> None:
     jetstream = jetstream_of(connection)
-    salt = await declare_streams(jetstream, NAMES)
-    first = await declare_consumer(jetstream, NAMES, ack_wait=7.0)
+    salt = await declare_streams(jetstream, SUBJECTS)
+    first = await declare_consumer(jetstream, SUBJECTS, ack_wait=7.0)
     for number in range(3):
-        await jetstream.publish(NAMES.subject, encode(wanted(number)))
-    await jetstream.delete_consumer(NAMES.stream, NAMES.durable)
+        await jetstream.publish(SUBJECTS.commands, encode(wanted(number)))
+    await jetstream.delete_consumer(SUBJECTS.stream, SUBJECTS.consumer)
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
 
-    second = await declare_consumer(jetstream, NAMES, ack_wait=7.0, sleep=sleep)
+    second = await declare_consumer(jetstream, SUBJECTS, ack_wait=7.0, sleep=sleep)
 
-    assert (first.look_until, second.look_until) == (0, 3)
+    assert (first.check_until, second.check_until) == (0, 3)
     assert slept == [7.0], "until nobody works on what the first one delivered"
-    assert await declare_consumer(jetstream, NAMES) == second
-    assert await declare_streams(jetstream, NAMES) == salt
+    assert await declare_consumer(jetstream, SUBJECTS) == second
+    assert await declare_streams(jetstream, SUBJECTS) == salt
 
 
 async def test_what_was_deleted_is_named_and_a_server_that_is_away_has_deleted_nothing(
     connection: Client, nats_server: NatsServer
 ) -> None:
     jetstream = jetstream_of(connection)
-    await declare_streams(jetstream, NAMES)
-    await declare_consumer(jetstream, NAMES)
-    assert await missing(jetstream, [NAMES]) == ""
+    await declare_streams(jetstream, SUBJECTS)
+    await declare_consumer(jetstream, SUBJECTS)
+    assert await find_deleted(jetstream, SUBJECTS, [SUBJECTS.consumer]) == ""
 
-    await jetstream.delete_stream(NAMES.dead_stream)
-    assert await missing(jetstream, [NAMES]) == "the stream RESTREAMS_DEAD"
+    await jetstream.delete_stream(SUBJECTS.dead_stream)
+    assert (
+        await find_deleted(jetstream, SUBJECTS, [SUBJECTS.consumer]) == "the stream RESTREAMS_DEAD"
+    )
 
-    await jetstream.delete_consumer(NAMES.stream, NAMES.durable)
-    found = await missing(jetstream, [NAMES])
+    await jetstream.delete_consumer(SUBJECTS.stream, SUBJECTS.consumer)
+    found = await find_deleted(jetstream, SUBJECTS, [SUBJECTS.consumer])
     assert found == "the consumer restream-workers of the stream RESTREAMS"
 
     await nats_server.stop()
     impatient = connection.jetstream(timeout=0.3)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
-    assert await missing(impatient, [NAMES]) == ""
+    assert await find_deleted(impatient, SUBJECTS, [SUBJECTS.consumer]) == ""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from restream_async.worker.events import commands_for
+from restream_async.worker.events import publish_commands
 from restream_async.worker.publishing import UnpublishedError
 from restream_async.worker.webhooks import Destination
 
@@ -18,6 +18,6 @@ class Failing:
 async def test_an_event_whose_commands_cannot_be_published_comes_again() -> None:
     failing: Any = Failing()
 
-    handled = await commands_for(EVENT, DESTINATIONS, failing)
+    handled = await publish_commands(EVENT, DESTINATIONS, failing)
 
-    assert (handled.again, handled.reason) == (5.0, "the stream is full")
+    assert (handled.delay, handled.reason) == (5.0, "the stream is full")

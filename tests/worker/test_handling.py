@@ -24,9 +24,9 @@ from restream_async import (
 )
 from restream_async.errors import ApiError, Call, CertificateError, ProxyError
 from restream_async.stats import Stats
-from restream_async.worker.commands import LARGEST, MOST, Unusable, encode
+from restream_async.worker.commands import MAX_BYTES, MAX_RESTREAMS, Unusable, encode
+from restream_async.worker.handling import MOST_DELIVERIES, Handled, HoldLog, MessageHandler
 from restream_async.worker.handling import REDELIVERY as DEFAULT
-from restream_async.worker.handling import UNTRIED, Handled, Handler, Hold
 from tests.helpers.examples import to_json_fields
 
 CALL = Call("POST", "/api/v1/p/restreams", "v1")
@@ -87,34 +87,34 @@ class Scene:
     client: FakeClient
     slept: list[float] = attrs.field(factory=list[float])
     after_sleep: Callable[[], None] | None = None
-    ending: bool = False
+    stopping: bool = False
     trust_stream: bool = False
-    told: Callable[[RestreamError], str] = str
-    hold: Hold = attrs.field(init=False)
+    error_text: Callable[[RestreamError], str] = str
+    hold_log: HoldLog = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.hold = Hold(now=lambda: sum(self.slept))
+        self.hold_log = HoldLog(now=lambda: sum(self.slept))
 
     @property
-    def handler(self) -> Handler:
+    def handler(self) -> MessageHandler:
         async def sleep(seconds: float) -> None:
             self.slept.append(seconds)
             if self.after_sleep is not None:
                 self.after_sleep()
 
-        return Handler(
+        return MessageHandler(
             client=self.client,
             redelivery=REDELIVERY,
             trust_stream=self.trust_stream,
-            stopping=lambda: self.ending,
-            hold=self.hold,
-            told=self.told,
+            stopping=lambda: self.stopping,
+            hold_log=self.hold_log,
+            error_text=self.error_text,
             sleep=sleep,
-            chance=lambda: 0.5,
+            random=lambda: 0.5,
         )
 
-    async def handle(self, data: bytes, delivery: int = 1, *, look_first: bool = False) -> Handled:
-        return await self.handler.handle(data, delivery, look_first=look_first)
+    async def handle(self, data: bytes, delivery: int = 1, *, check_first: bool = False) -> Handled:
+        return await self.handler.handle(data, delivery, check_first=check_first)
 
 
 def scene(*failures: RestreamError) -> Scene:
@@ -141,16 +141,16 @@ async def test_a_first_delivery_is_created_at_once_where_the_stream_is_trusted()
 
 
 @pytest.mark.parametrize("trust_stream", [False, True])
-@pytest.mark.parametrize(("delivery", "look_first"), [(2, False), (1, True)])
+@pytest.mark.parametrize(("delivery", "check_first"), [(2, False), (1, True)])
 async def test_what_may_have_been_tried_is_checked_against_a_fresh_list(
     delivery: int,
-    look_first: bool,  # noqa: FBT001 - a parameter of the test
+    check_first: bool,  # noqa: FBT001 - a parameter of the test
     trust_stream: bool,  # noqa: FBT001 - likewise
 ) -> None:
     stage = scene()
     stage.trust_stream = trust_stream
 
-    await stage.handle(encode(new()), delivery, look_first=look_first)
+    await stage.handle(encode(new()), delivery, check_first=check_first)
 
     assert stage.client.calls == ["fresh check, v1"]
 
@@ -183,13 +183,16 @@ async def test_a_list_is_created_one_after_the_other() -> None:
         (b"no JSON", "it is not JSON at position 0"),
         (b"\xff\xfe", "it is not JSON"),
         (b"[" * 100_000, "it is nested too deeply"),
-        (b"7", "it is no object with the fields of a restream"),
+        (b"7", "it is not an object with the fields of a restream"),
         (b"[]", "it is an empty list"),
         (b'{"videoId": "v1"}', "title is missing"),
         (encode(new()).replace(b"true", b'"yes"'), "status must be true or false, not a string"),
         (encode(new()).replace(b"rtmps", b""), "streamUrl must have a scheme and a host"),
-        (b" " * (LARGEST + 1), "it is too large: 1,048,577 bytes, at most 1,048,576 are taken"),
-        (b"[" + b"1," * MOST + b"1]", "it is too long: 1,001 restreams, at most 1,000 are taken"),
+        (b" " * (MAX_BYTES + 1), "it is too large: 1,048,577 bytes, at most 1,048,576 are allowed"),
+        (
+            b"[" + b"1," * MAX_RESTREAMS + b"1]",
+            "it is too long: 1,001 restreams, at most 1,000 are allowed",
+        ),
     ],
 )
 async def test_what_cannot_be_read_is_never_tried(data: bytes, reason: str) -> None:
@@ -197,8 +200,8 @@ async def test_what_cannot_be_read_is_never_tried(data: bytes, reason: str) -> N
 
     handled = await stage.handle(data)
 
-    assert handled.verdict == "never"
-    assert [each.reason.startswith(reason) for each in handled.refused] == [True]
+    assert handled.verdict == "dead"
+    assert [each.reason.startswith(reason) for each in handled.dead] == [True]
     assert stage.client.calls == []
 
 
@@ -207,7 +210,7 @@ async def test_no_reason_repeats_a_value() -> None:
 
     handled = await scene().handle(json.dumps(fields).encode())
 
-    assert "secret" not in str(handled.refused[0])
+    assert "secret" not in str(handled.dead[0])
 
 
 @pytest.mark.parametrize(
@@ -228,7 +231,7 @@ async def test_b_7_a_command_that_cannot_be_read_is_known_by_what_can(
 
     handled = await stage.handle(json.dumps({**to_json_fields(new()), **changes}).encode())
 
-    item = handled.refused[0].item
+    item = handled.dead[0].item
     assert isinstance(item, Unusable)
     assert (item.video_id, item.title) == (video_id, title)
     assert stage.client.calls == []
@@ -241,16 +244,16 @@ async def test_the_good_ones_of_a_list_are_created_beside_a_bad_one() -> None:
     handled = await stage.handle(data)
 
     assert stage.client.calls == ["recent check, v1", "recent check, v2"]
-    assert handled.verdict == "never"
+    assert handled.verdict == "dead"
     assert [each.index for each in handled.done] == [2]
-    assert [each.index for each in handled.refused] == [0, 1]
+    assert [each.index for each in handled.dead] == [0, 1]
 
 
 async def test_what_the_service_refuses_is_never_tried_again() -> None:
     handled = await scene(BadRequestError(CALL, status=400, reason="Bad")).handle(encode(new()))
 
-    assert handled.verdict == "never"
-    assert handled.refused[0].reason.startswith("400 Bad")
+    assert handled.verdict == "dead"
+    assert handled.dead[0].reason.startswith("400 Bad")
 
 
 async def test_what_may_yet_work_comes_again_after_the_wait_of_the_policy() -> None:
@@ -259,26 +262,26 @@ async def test_what_may_yet_work_comes_again_after_the_wait_of_the_policy() -> N
     first = await stage.handle(encode(new()), 1)
     second = await stage.handle(encode(new()), 2)
 
-    assert (first.verdict, first.again, second.again) == ("again", 1.0, 2.0)
+    assert (first.verdict, first.delay, second.delay) == ("retry", 1.0, 2.0)
 
 
 async def test_a_retry_after_is_a_floor_under_the_wait() -> None:
     handled = await scene(UNAVAILABLE).handle(encode(new()))
 
-    assert handled.again == 6.0
+    assert handled.delay == 6.0
 
 
 async def test_the_last_delivery_gives_up_and_says_so() -> None:
     handled = await scene(UNAVAILABLE).handle(encode(new()), 3)
 
-    assert handled.verdict == "never"
-    assert handled.refused[0].reason.startswith("given up after 3 deliveries: 503")
+    assert handled.verdict == "dead"
+    assert handled.dead[0].reason.startswith("given up after 3 deliveries: 503")
 
 
 async def test_deliveries_that_ended_with_their_worker_are_no_failures() -> None:
     stage = scene()
 
-    handled = await stage.handle(encode(new()), UNTRIED)
+    handled = await stage.handle(encode(new()), MOST_DELIVERIES)
 
     assert handled.verdict == "done"
     assert stage.client.calls == ["fresh check, v1"]
@@ -287,10 +290,10 @@ async def test_deliveries_that_ended_with_their_worker_are_no_failures() -> None
 async def test_a_message_that_workers_die_of_is_not_tried_once_more() -> None:
     stage = scene()
 
-    handled = await stage.handle(encode(new()), UNTRIED + 1)
+    handled = await stage.handle(encode(new()), MOST_DELIVERIES + 1)
 
-    assert handled.verdict == "never"
-    assert handled.refused[0].item == new()
+    assert handled.verdict == "dead"
+    assert handled.dead[0].item == new()
     assert stage.client.calls == []
 
 
@@ -373,16 +376,16 @@ async def test_c_11_log_and_reasons_are_in_the_words_of_the_one_who_runs_the_wor
         ApiError(CALL, status=502, note="check base_url"),
         ApiError(CALL, status=502, note="check base_url"),
     )
-    stage.told = lambda error: f"in other words: {type(error).__name__}"
+    stage.error_text = lambda error: f"in other words: {type(error).__name__}"
 
     dead = await stage.handle(encode(new()))
     again = await stage.handle(encode(new()), 1)
     given_up = await stage.handle(encode(new()), 3)
 
     assert caplog.messages[0].endswith("holds its messages: in other words: UnauthorizedError")
-    assert dead.refused[0].reason == "in other words: NotFoundError"
+    assert dead.dead[0].reason == "in other words: NotFoundError"
     assert again.reason == "in other words: ApiError"
-    assert given_up.refused[0].reason == "given up after 3 deliveries: in other words: ApiError"
+    assert given_up.dead[0].reason == "given up after 3 deliveries: in other words: ApiError"
 
 
 async def test_b_7_an_outage_is_told_while_all_calls_still_wait(
@@ -402,25 +405,25 @@ async def test_b_7_an_outage_is_told_while_all_calls_still_wait(
 async def test_what_the_key_may_not_create_is_never_tried_again() -> None:
     stage = scene(ForbiddenError(CALL, status=403))
 
-    assert (await stage.handle(encode(new()))).verdict == "never"
+    assert (await stage.handle(encode(new()))).verdict == "dead"
 
 
 async def test_in_an_outage_what_the_service_refuses_is_refused() -> None:
     stage = scene(BadRequestError(CALL, status=400))
     stage.client.outage = True
 
-    assert (await stage.handle(encode(new()))).verdict == "never"
+    assert (await stage.handle(encode(new()))).verdict == "dead"
 
 
 async def test_a_worker_that_ends_gives_back_what_it_holds() -> None:
     stage = scene(*[OutageError(CALL)] * 50)
 
     def end() -> None:
-        stage.ending = True
+        stage.stopping = True
 
     stage.after_sleep = end
 
     handled = await stage.handle(encode([new(1), new(2)]))
 
-    assert (handled.verdict, handled.again) == ("again", 0.0)
+    assert (handled.verdict, handled.delay) == ("retry", 0.0)
     assert stage.client.calls == ["recent check, v1"]

@@ -9,7 +9,7 @@ import attrs
 import nats.errors
 import pytest
 
-from restream_async.worker.lease import Lease, LostError
+from restream_async.worker.lease import Lease, LeaseLostError
 
 SECONDS = 0.6
 
@@ -38,10 +38,10 @@ def lease(connection: Connection, age: float = 0.0) -> Lease:
 @pytest.mark.parametrize(
     ("end", "word"),
     [
-        (Lease.done, b"+ACK"),
-        (Lease.never, b"+TERM"),
-        (partial(Lease.again, seconds=0.0), b"-NAK"),
-        (partial(Lease.again, seconds=1.5), b'-NAK {"delay": 1500000000}'),
+        (Lease.ack, b"+ACK"),
+        (Lease.terminate, b"+TERM"),
+        (partial(Lease.nak, delay=0.0), b"-NAK"),
+        (partial(Lease.nak, delay=1.5), b'-NAK {"delay": 1500000000}'),
     ],
 )
 async def test_the_end_is_told_until_the_server_confirms_it(
@@ -55,14 +55,14 @@ async def test_the_end_is_told_until_the_server_confirms_it(
 
 
 async def test_an_end_that_is_not_confirmed_in_time_is_lost() -> None:
-    with pytest.raises(LostError):
-        await lease(Connection(failures=1000)).done()
+    with pytest.raises(LeaseLostError):
+        await lease(Connection(failures=1000)).ack()
 
 
 async def test_work_goes_on_while_the_message_is_ours() -> None:
     connection = Connection(failures=1)
 
-    result = await lease(connection).during(asyncio.sleep(SECONDS * 1.5, "done"), asyncio.Event())
+    result = await lease(connection).hold(asyncio.sleep(SECONDS * 1.5, "done"), asyncio.Event())
 
     assert result == "done"
     assert set(connection.told) == {b"+WPI"}
@@ -72,8 +72,8 @@ async def test_work_ends_before_the_message_may_be_somebody_else_s() -> None:
     ended = asyncio.get_running_loop().time() + SECONDS
     work = asyncio.sleep(10)
 
-    with pytest.raises(LostError):
-        await lease(Connection(failures=1000), age=SECONDS / 3).during(work, asyncio.Event())
+    with pytest.raises(LeaseLostError):
+        await lease(Connection(failures=1000), age=SECONDS / 3).hold(work, asyncio.Event())
 
     assert asyncio.get_running_loop().time() < ended - SECONDS / 3
 
@@ -95,9 +95,9 @@ async def test_a_cancellation_that_is_lost_in_a_request_keeps_nothing_from_endin
                 lost.append(None)
 
     work: Coroutine[Any, Any, str] = asyncio.sleep(SECONDS / 2, "done")
-    during = lease(Losing()).during(work, asyncio.Event())
+    holding = lease(Losing()).hold(work, asyncio.Event())
 
-    assert await asyncio.wait_for(during, 10) == "done"
+    assert await asyncio.wait_for(holding, 10) == "done"
     assert lost
 
 
@@ -106,7 +106,7 @@ async def test_what_work_raises_is_raised() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await lease(Connection()).during(fail(), asyncio.Event())
+        await lease(Connection()).hold(fail(), asyncio.Event())
 
 
 async def test_when_the_worker_ends_first_there_is_no_result() -> None:
@@ -114,4 +114,4 @@ async def test_when_the_worker_ends_first_there_is_no_result() -> None:
     over.set()
 
     work: Coroutine[Any, Any, str] = asyncio.sleep(10, "done")
-    assert await lease(Connection()).during(work, over) is None
+    assert await lease(Connection()).hold(work, over) is None

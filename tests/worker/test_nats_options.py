@@ -18,9 +18,9 @@ from nats.js import JetStreamContext
 from restream_async import ConfigurationError, RestreamClient
 from restream_async.sandbox import Sandbox
 from restream_async.worker.commands import encode
-from restream_async.worker.consumer import declare_consumer
-from restream_async.worker.faststream_app import worker_app
+from restream_async.worker.consumer import Consumer, declare_consumer
 from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
+from restream_async.worker.run import Worker
 from restream_async.worker.settings import WorkerSettings
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import FILE_VARIABLES, Subjects
@@ -36,7 +36,7 @@ QUOTED = "SECRET-of-nats%2F%40%3A%25"
 def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("restream_async.worker.nats_options._RECONNECT_SECONDS", 0.1)
     monkeypatch.setattr("restream_async.worker.nats_options._CLOSE_SECONDS", 0.2)
-    monkeypatch.setattr("restream_async.worker.faststream_app._FETCH_SECONDS", 0.5)
+    monkeypatch.setattr("restream_async.worker.slot._FETCH_SECONDS", 0.5)
 
 
 @attrs.frozen
@@ -150,14 +150,20 @@ async def working(
             base_url=sandbox.base_url, project_id=sandbox.project_id, api_key=sandbox.api_key
         )
 
-    app = worker_app(options, WorkerSettings(places=1, ack_wait=ACK_WAIT), client)
-    running = asyncio.create_task(app.run())
+    worker = Worker(
+        own := await options.connect(),
+        WorkerSettings(concurrency=1),
+        Consumer(global_concurrency=64, ack_wait=ACK_WAIT),
+        b"salt",
+    )
+    running = asyncio.create_task(worker.run(client))
     try:
         await stored_count(sandbox, 1, 10)
         yield jetstream
     finally:
-        app.exit()
+        worker.stop()
         await running
+        await close(own)
         await close(connection)
 
 
@@ -319,8 +325,6 @@ async def test_a_seed_with_a_stray_character_is_refused_as_every_other_secret(
     assert str(caught.value) == (
         f"{path} cannot be used to log in to the NATS server: what it holds {problem}"
     )
-    with pytest.raises(ConfigurationError, match="what it holds must not"):
-        worker_app(options)
 
 
 async def test_what_belongs_to_the_file_of_a_seed_is_not_part_of_it(

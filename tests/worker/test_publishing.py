@@ -80,10 +80,10 @@ async def test_a_server_that_stays_away_is_an_error_after_the_patience(
     publisher: Publisher, nats_server: NatsServer
 ) -> None:
     await nats_server.stop()
-    hasty = attrs.evolve(publisher, patience=0.3)
+    hasty = attrs.evolve(publisher, timeout=0.3)
 
     with pytest.raises(UnpublishedError, match=r"has not answered for 0\.3 s"):
-        await hasty.publish_all([wanted(1)], lambda _: None)
+        await hasty.publish_all([wanted(1)])
 
 
 async def test_a_full_stream_is_an_error_at_once(publisher: Publisher) -> None:
@@ -93,7 +93,7 @@ async def test_a_full_stream_is_an_error_at_once(publisher: Publisher) -> None:
     await publisher.publish(wanted(1))
 
     with pytest.raises(UnpublishedError, match="maximum messages exceeded"):
-        await publisher.publish_all([wanted(2)], lambda _: None)
+        await publisher.publish_all([wanted(2)])
 
 
 async def test_one_that_is_too_large_is_an_error_at_once(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ async def told_while_it_imports(
     return process.returncode, b"\n".join(said)
 
 
-@pytest.mark.parametrize("module", [b" typer.", b" faststream."])
+@pytest.mark.parametrize("module", [b" typer.", b" nats."])
 @pytest.mark.parametrize("number", SIGNALS)
 async def test_a_worker_ends_well_and_quietly_even_while_it_is_imported(
     module: bytes, number: signal.Signals
@@ -126,7 +126,7 @@ async def test_a_worker_that_is_told_again_and_again_ends_as_well_as_if_told_onc
     )
     assert process.stderr is not None
     async with asyncio.timeout(20):
-        said = await process.stderr.readuntil(b"FastStream app started successfully")
+        said = await process.stderr.readuntil(b"ready: ")
         while process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGTERM)

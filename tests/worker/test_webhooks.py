@@ -17,7 +17,7 @@ from restream_async import (
     UnauthorizedError,
 )
 from restream_async.errors import Call, RestreamError
-from restream_async.worker.commands import LARGEST
+from restream_async.worker.commands import MAX_BYTES
 from restream_async.worker.routes import SECRET_HEADER, Webhook, aiohttp_handler, asgi_endpoint
 from restream_async.worker.webhooks import (
     Destination,
@@ -129,8 +129,8 @@ def test_a_file_with_a_stream_key_has_the_rule_of_all_key_files(
     ("data", "reason"),
     [
         (b"secret", "it is not JSON"),
-        (b"[]", "it is no object with an eventType"),
-        (b'{"eventType": 5}', "it is no object with an eventType"),
+        (b"[]", "it is not an object with an eventType"),
+        (b'{"eventType": 5}', "it is not an object with an eventType"),
         (b'{"eventType": "live.video.created"}', "PublicId must be a string, not NoneType"),
         (event(PublicId=""), "PublicId must not be empty"),
         (event(PublicId=".."), "PublicId must not be '..'"),
@@ -150,8 +150,8 @@ def test_what_is_no_event_is_said_to_be_none(
     ("text", "reason"),
     [
         ("", "lists no destinations"),
-        ("destinations = [1]", "destination 1 of .* is no table"),
-        ("stream_key = secret", "it is no TOML or JSON at line 1"),
+        ("destinations = [1]", "destination 1 of .* is not a table"),
+        ("stream_key = secret", "it is not TOML or JSON at line 1"),
         ('[[destinations]]\nstream_key = "secret"', "holds a stream key"),
         ('[[destinations]]\nkey = "secret"', "has unknown fields: key"),
         ("[[destinations]]", "must name either stream_key_env or stream_key_file"),
@@ -251,7 +251,7 @@ async def test_the_route_for_aiohttp_answers_as_the_webhook_does(
                 (event(), headers),
                 (event(), {}),
                 (b"{}", headers),
-                (io.BytesIO(b" " * (LARGEST + 1)), headers),
+                (io.BytesIO(b" " * (MAX_BYTES + 1)), headers),
             )
         ]
 
@@ -285,7 +285,7 @@ async def test_the_route_for_fastapi_answers_as_the_webhook_does_and_reads_only_
     webhook = Webhook(client=client, destinations=destinations, secret="open sesame")
     app = FastAPI()
     app.add_route("/webhooks", asgi_endpoint(lambda: webhook), methods=["POST"])
-    half = b" " * (LARGEST // 2 + 1)
+    half = b" " * (MAX_BYTES // 2 + 1)
 
     assert await called(app, "open sesame", event()[:9], event()[9:]) == 204
     assert await called(app, "other", event()) == 403
