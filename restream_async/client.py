@@ -38,10 +38,11 @@ from restream_async._retry.classification import value_or_raise
 from restream_async._retry.executor import RequestExecutor
 from restream_async._retry.policy import RetryPolicy
 from restream_async._util.clock import Clock
+from restream_async._util.holds_key import HoldsKey
 from restream_async._util.tasks import run_to_completion
 from restream_async.errors import Call, ConfigurationError
 from restream_async.models import NewRestream, Outcome, Restream, Toggled
-from restream_async.settings import HoldsKey, InDoubt, Settings, check_limits
+from restream_async.settings import InDoubt, Settings, check_limits
 from restream_async.stats import Stats
 
 _T = TypeVar("_T")
