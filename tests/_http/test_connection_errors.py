@@ -55,7 +55,7 @@ async def test_a_broken_answer_has_a_name_and_leaves_nothing_behind(name: str) -
 
 
 @pytest.mark.parametrize("name", BROKEN)
-async def test_a_broken_answer_to_a_creation_is_looked_into_before_it_is_sent_again(
+async def test_a_broken_answer_to_a_creation_is_checked_before_it_is_sent_again(
     name: str,
 ) -> None:
     step = BROKEN[name][0]
@@ -145,7 +145,7 @@ async def test_a_refused_connection_was_not_sent_so_everything_is_tried_again(
     assert error.sent is False
 
 
-async def test_a_refused_creation_is_not_looked_for(deaf_port: int) -> None:
+async def test_a_refused_creation_is_not_checked(deaf_port: int) -> None:
     async with (
         RawServer(get=listed()) as server,
         client_of(server, base_url=f"http://127.0.0.1:{deaf_port}") as client,

@@ -49,7 +49,7 @@ class Attempts:
         return result
 
 
-async def pursue(
+async def run_retries(
     first: Failure,
     again: Callable[[], Awaitable[object]],
     *,
@@ -72,14 +72,14 @@ async def pursue(
     return result
 
 
-async def pursued(
+async def retried(
     first: Failure,
     again: Callable[[], Awaitable[object]],
     clock: ScriptedClock,
     policy: RetryPolicy | None = None,
     until: float = NEVER,
 ) -> object:
-    return await pursue(
+    return await run_retries(
         first,
         again,
         policy=policy if policy is not None else RetryPolicy(),
@@ -91,7 +91,7 @@ async def pursued(
 @pytest.mark.parametrize("attempts", [1, 2, 3, 5, 20])
 async def test_it_is_tried_as_often_as_the_policy_says(attempts: int) -> None:
     first, clock, again = doubtful(), ScriptedClock(), Attempts(doubtful())
-    result = await pursued(first, again, clock, RetryPolicy(attempts=attempts))
+    result = await retried(first, again, clock, RetryPolicy(attempts=attempts))
     assert result is (again.results[0] if attempts > 1 else first)
     assert again.made == attempts - 1
     assert len(clock.slept) == attempts - 1
@@ -100,27 +100,27 @@ async def test_it_is_tried_as_often_as_the_policy_says(attempts: int) -> None:
 async def test_the_last_failure_is_the_one_that_is_told() -> None:
     failures = [doubtful() for _ in range(4)]
     first = doubtful()
-    assert await pursued(first, Attempts(*failures), ScriptedClock()) is failures[-1]
-    assert await pursued(first, Attempts(), ScriptedClock(), RetryPolicy(attempts=1)) is first
+    assert await retried(first, Attempts(*failures), ScriptedClock()) is failures[-1]
+    assert await retried(first, Attempts(), ScriptedClock(), RetryPolicy(attempts=1)) is first
 
 
 @pytest.mark.parametrize("value", ["a restream", None, False, 0, [], ()], ids=repr)
-async def test_a_value_ends_the_pursuit(value: object) -> None:
+async def test_a_value_ends_the_retries(value: object) -> None:
     again = Attempts(doubtful(), value)
-    assert await pursued(doubtful(), again, ScriptedClock()) == value
+    assert await retried(doubtful(), again, ScriptedClock()) == value
     assert again.made == 2
 
 
-async def test_a_refusal_ends_the_pursuit() -> None:
+async def test_a_refusal_ends_the_retries() -> None:
     last = refused()
     again = Attempts(doubtful(), last)
-    assert await pursued(doubtful(), again, ScriptedClock()) is last
+    assert await retried(doubtful(), again, ScriptedClock()) is last
     assert again.made == 2
 
 
-async def test_a_refusal_is_not_pursued_at_all() -> None:
+async def test_a_refusal_is_not_retried() -> None:
     first, clock, again = refused(), ScriptedClock(), Attempts("a restream")
-    assert await pursued(first, again, clock) is first
+    assert await retried(first, again, clock) is first
     assert (again.made, clock.slept) == (0, [])
 
 
@@ -135,19 +135,19 @@ async def test_a_refusal_is_not_pursued_at_all() -> None:
     ],
 )
 async def test_what_was_not_done_or_is_in_doubt_is_tried_again(first: Failure) -> None:
-    assert await pursued(first, Attempts("a restream"), ScriptedClock()) == "a restream"
+    assert await retried(first, Attempts("a restream"), ScriptedClock()) == "a restream"
 
 
 async def test_the_waits_are_those_of_the_policy() -> None:
     clock = ScriptedClock(1.0, 0.5, 0.25, 0.0)
-    await pursued(doubtful(), Attempts(doubtful()), clock, RetryPolicy(base=1, cap=3))
+    await retried(doubtful(), Attempts(doubtful()), clock, RetryPolicy(base=1, cap=3))
     assert clock.slept == [1.0, 1.0, 0.75, 0.0]
 
 
 async def test_every_failure_may_ask_for_a_wait_of_its_own() -> None:
     clock = ScriptedClock(0.0, 0.0, 0.5, 1.0)
     again = Attempts(doubtful(), asking_for("7"), asking_for("3600"), doubtful())
-    await pursued(asking_for("5"), again, clock)
+    await retried(asking_for("5"), again, clock)
     assert clock.slept == [5.0, 0.0, 8.0, 64.0]
 
 
@@ -155,13 +155,13 @@ async def test_what_cannot_connect_waits_half_of_it_at_least() -> None:
     """A second without the service must not use up all attempts, whatever the chances."""
     clock = ScriptedClock(0.0, 0.5, 0.0, 1.0)
     away = failure(NoResponse(detail="refused", sent=False))
-    await pursued(away, Attempts(away), clock)
+    await retried(away, Attempts(away), clock)
     assert clock.slept == [0.25, 0.75, 1.0, 4.0]
 
 
 async def test_what_does_not_count_is_tried_again_without_end_and_soon() -> None:
     clock, again = ScriptedClock(), Attempts(*[doubtful()] * 50, "a restream")
-    end = await pursue(
+    end = await run_retries(
         doubtful(),
         again,
         policy=RetryPolicy(attempts=1),
@@ -175,7 +175,7 @@ async def test_what_does_not_count_is_tried_again_without_end_and_soon() -> None
 
 async def test_what_does_not_count_is_not_tried_all_the_time() -> None:
     clock, again = ScriptedClock(0.0), Attempts(*[doubtful()] * 9, "a restream")
-    await pursue(
+    await run_retries(
         doubtful(),
         again,
         policy=RetryPolicy(base=0.001),
@@ -189,7 +189,7 @@ async def test_what_does_not_count_is_not_tried_all_the_time() -> None:
 async def test_what_counts_again_uses_the_attempts_that_are_left() -> None:
     clock, again = ScriptedClock(), Attempts(*[doubtful()] * 50)
     answers = iter([True, True, False])
-    await pursue(
+    await run_retries(
         doubtful(),
         again,
         policy=RetryPolicy(attempts=3),
@@ -218,7 +218,7 @@ async def test_what_counts_again_uses_the_attempts_that_are_left() -> None:
 )
 async def test_no_wait_begins_that_would_pass_the_deadline(room: float, slept: list[float]) -> None:
     clock, again = ScriptedClock(), Attempts(doubtful())
-    result = await pursued(doubtful(), again, clock, until=clock.now + room)
+    result = await retried(doubtful(), again, clock, until=clock.now + room)
     assert isinstance(result, Failure)
     assert clock.slept == slept
     assert again.made == len(slept)
@@ -226,7 +226,7 @@ async def test_no_wait_begins_that_would_pass_the_deadline(room: float, slept: l
 
 async def test_a_retry_after_beyond_the_deadline_is_not_waited_for() -> None:
     first, clock, again = asking_for("30"), ScriptedClock(), Attempts("a restream")
-    assert await pursued(first, again, clock, until=clock.now + 30) is first
+    assert await retried(first, again, clock, until=clock.now + 30) is first
     assert (again.made, clock.slept) == (0, [])
 
 
@@ -239,7 +239,7 @@ async def test_the_time_that_attempts_take_counts_as_well() -> None:
         clock.now += 10
         return doubtful()
 
-    await pursued(doubtful(), slow, clock, RetryPolicy(attempts=100), until=clock.now + 23)
+    await retried(doubtful(), slow, clock, RetryPolicy(attempts=100), until=clock.now + 23)
     assert made == 2
 
 
@@ -247,7 +247,7 @@ async def test_the_time_that_attempts_take_counts_as_well() -> None:
 async def test_an_exception_passes_straight_through(error: BaseException) -> None:
     again = Attempts(doubtful(), error)
     with pytest.raises(type(error)) as caught:
-        await pursued(doubtful(), again, ScriptedClock())
+        await retried(doubtful(), again, ScriptedClock())
     assert caught.value is error
     assert error.__cause__ is None
     assert again.made == 2
@@ -261,7 +261,7 @@ async def test_a_cancelled_attempt_is_not_tried_again() -> None:
         await asyncio.Event().wait()
         return await again()
 
-    task = asyncio.create_task(pursued(doubtful(), hangs, ScriptedClock()))
+    task = asyncio.create_task(retried(doubtful(), hangs, ScriptedClock()))
     await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -269,7 +269,7 @@ async def test_a_cancelled_attempt_is_not_tried_again() -> None:
     assert again.made == 0
 
 
-async def test_a_cancelled_wait_ends_the_pursuit_at_once() -> None:
+async def test_a_cancelled_wait_ends_the_retries_at_once() -> None:
     again, asleep = Attempts("a restream"), asyncio.Event()
 
     async def sleep(_: float) -> None:
@@ -278,7 +278,7 @@ async def test_a_cancelled_wait_ends_the_pursuit_at_once() -> None:
 
     clock = Clock(sleep=sleep)
     task = asyncio.create_task(
-        pursue(doubtful(), again, policy=RetryPolicy(), clock=clock, deadline=ENDLESS)
+        run_retries(doubtful(), again, policy=RetryPolicy(), clock=clock, deadline=ENDLESS)
     )
     await asleep.wait()
     task.cancel()
@@ -293,17 +293,17 @@ async def test_an_exception_of_the_sleep_passes_straight_through() -> None:
 
     again = Attempts("a restream")
     with pytest.raises(OSError, match="no clock"):
-        await pursue(
+        await run_retries(
             doubtful(), again, policy=RetryPolicy(), clock=Clock(sleep=sleep), deadline=ENDLESS
         )
     assert again.made == 0
 
 
-async def test_pursuits_at_the_same_time_do_not_mix() -> None:
+async def test_retries_of_several_calls_do_not_mix() -> None:
     async def one(number: int) -> None:
         clock = ScriptedClock()
         again = Attempts(*(doubtful() for _ in range(number % 4)), f"restream {number}")
-        assert await pursued(doubtful(), again, clock) == f"restream {number}"
+        assert await retried(doubtful(), again, clock) == f"restream {number}"
         assert again.made == number % 4 + 1
         assert clock.slept == [0.5, 1.0, 2.0, 4.0][: again.made]
 
@@ -312,14 +312,14 @@ async def test_pursuits_at_the_same_time_do_not_mix() -> None:
             group.create_task(one(number))
 
 
-async def test_every_repetition_is_told_to_the_log_without_secrets(
+async def test_every_retry_is_logged_without_secrets(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     told = failure(
         Response(status=503, body=f"no {STREAM_KEY}".encode()), request=API.create(new())
     )
     with caplog.at_level(logging.DEBUG, logger="restream_async"):
-        await pursued(told, Attempts(told), ScriptedClock(), RetryPolicy(attempts=3))
+        await retried(told, Attempts(told), ScriptedClock(), RetryPolicy(attempts=3))
     assert [record.getMessage() for record in caplog.records] == [
         f"attempt 1 failed, again in 0.5 s: {told.error}",
         f"attempt 2 failed, again in 1 s: {told.error}",
