@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from restream_async import BulkReport, NewRestream, Origin
-from restream_async._bulk.journal_adapter import Repeats
 from restream_async._bulk.reconciliation import GRACE
+from restream_async._bulk.repeats import Repeats
 from restream_async._bulk.report import Duplicate
 from restream_async.sandbox import Faults, Sandbox
 from tests.helpers.in_memory_service import Backend, Client, Fate, client_of, new
@@ -16,7 +16,7 @@ from tests.helpers.journal_clients import each_once, origins
 from tests.helpers.journal_disk import query
 
 WANTED = [new(str(number), video=f"v{number % 3}") for number in range(9)]
-LATE_ONCE = Faults(late=1.0, late_by=0.4, max_faults=1, retry_after=None)
+LATE_ONCE = Faults(late=1.0, late_by=3600, max_faults=1, retry_after=None)
 
 
 async def report(

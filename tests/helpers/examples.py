@@ -1,8 +1,10 @@
-"""What the tests talk about: one restream with its secrets, and what is made of an answer."""
+"""Examples: a restream with its secrets, and responses about it, classified."""
 
 import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
+
+import attrs
 
 from restream_async import NewRestream, Restream
 from restream_async._http import serialization
@@ -43,8 +45,13 @@ def stored(**changes: object) -> Restream:
     return Restream(**fields)
 
 
+def to_json_fields(model: NewRestream | Restream) -> dict[str, Any]:
+    """Return a model as the fields of a JSON object, secrets included."""
+    return {serialization.json_name(name): value for name, value in attrs.asdict(model).items()}
+
+
 def envelope(result: object = RESULT, **changes: object) -> bytes:
-    """Return the documented answer."""
+    """Return the body of the documented response."""
     fields: dict[str, object] = {
         "success": True,
         "errors": [],
@@ -61,7 +68,7 @@ def denial(**changes: object) -> bytes:
     return envelope(None, **{"success": False, "statusCode": 400, **changes})
 
 
-def judged(
+def classified(
     answer: Response | NoResponse,
     read: Callable[[object], _T],
     *,
@@ -73,6 +80,6 @@ def judged(
 
 
 def failure(answer: Response | NoResponse, *, request: Request | None = None) -> Failure:
-    result = judged(answer, serialization.read_restream, request=request)
+    result = classified(answer, serialization.read_restream, request=request)
     assert isinstance(result, Failure)
     return result

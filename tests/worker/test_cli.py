@@ -174,7 +174,7 @@ def test_a_dry_run_checks_all_and_puts_nothing(
 def test_what_may_be_there_from_longer_ago_says_so_to_workers(
     stage: Backstage, tmp_path: Path
 ) -> None:
-    assert main(["enqueue", csv(tmp_path, 1), "--look-first"]) == 0
+    assert main(["enqueue", csv(tmp_path, 1), "--check-first"]) == 0
 
     found: Any = stage.run(jetstream_of(stage.connection).get_msg("RESTREAMS", 1))
     assert found.headers[CHECK_FIRST] == "1"

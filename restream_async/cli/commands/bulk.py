@@ -9,7 +9,7 @@ import attrs
 import typer
 
 from restream_async import JournalError, RetryPolicy
-from restream_async._bulk.journal_adapter import Repeats
+from restream_async._bulk.repeats import Repeats
 from restream_async.cli.commands.bulk_run import BulkCommandRun
 from restream_async.cli.errors import CliError, describe
 from restream_async.cli.event_loop import run_async

@@ -9,7 +9,7 @@ import attrs
 from rich.console import Console
 
 from restream_async import Created, JournalError, Outcome, OutcomeUnknownError, RestreamClient
-from restream_async._bulk.journal_adapter import Repeats
+from restream_async._bulk.repeats import Repeats
 from restream_async._journal.journal import Journal
 from restream_async.cli.errors import ExitCode, brief, system_reason
 from restream_async.cli.hints import command

@@ -23,10 +23,10 @@ def enqueue(  # noqa: PLR0913 - one for each option
     replicas: Annotated[
         int, typer.Option(min=1, max=5, help="Copies to keep of a stream that is created.")
     ] = 1,
-    look_first: Annotated[
+    check_first: Annotated[
         bool,
         typer.Option(
-            "--look-first",
+            "--check-first",
             help="Make workers check even with --trust-stream. Needed if FILE was put on the "
             "stream before, more than two hours ago or before a restart of the NATS server.",
         ),
@@ -62,7 +62,7 @@ def enqueue(  # noqa: PLR0913 - one for each option
             nats=nats,
             console=console,
             quiet=quiet,
-            check_first=look_first,
+            check_first=check_first,
         )
         code = run_async(run.run(options, replicas))
     raise typer.Exit(code)
