@@ -29,7 +29,7 @@ from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import Subjects
 from tests.helpers.nats_server import NatsServer
-from tests.helpers.worker_fleet import WorkerProcess, all_done, stored_count
+from tests.helpers.worker_fleet import WorkerProcess, all_processed, stored_count
 
 LATENCY: Final = 0.2
 PLACES: Final = 16
@@ -119,7 +119,7 @@ async def _cost(folder: Path, way: Way, count: int) -> Cost:
             begin, first = time.monotonic(), len(sandbox.stored)
             await stored_count(sandbox, last, 60)
             rate = (len(sandbox.stored) - first) / (time.monotonic() - begin)
-            await all_done(connection, 60)
+            await all_processed(connection, 60)
             await worker.end(signal.SIGTERM, 30)
             counts = sandbox.counts
             return Cost(rate, (counts.posts + counts.lists) / count)

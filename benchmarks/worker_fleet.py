@@ -39,7 +39,7 @@ from tests.helpers.nats_server import NatsServer
 from tests.helpers.worker_fleet import (
     BAD,
     WorkerProcess,
-    all_done,
+    all_processed,
     documents,
     stored_count,
     wanted,
@@ -98,7 +98,7 @@ class _Fleet:
         await stored_count(self.sandbox, self.count * 3 // 5, 120)
         await self.server.restart()
         await self._enqueue(self.count)
-        await all_done(self.connection, 240)
+        await all_processed(self.connection, 240)
         wrong += self._wrong_at_the_service("after a restart of NATS", self.count)
         wrong += await self._wrong_reports()
 
@@ -107,7 +107,7 @@ class _Fleet:
         self.codes.append(await last.process.wait() - 1)
         await self._enqueue(self.count)
         another = await self._start()
-        await all_done(self.connection, 240)
+        await all_processed(self.connection, 240)
         self.codes.append(await another.end(signal.SIGTERM))
         await self.sandbox.settle()
         wrong += self._wrong_at_the_service("after NATS lost its streams", self.count)
@@ -141,7 +141,7 @@ class _Fleet:
         while self.sandbox.counts.in_flight < CAP // 4:  # noqa: ASYNC110 - asked, not told
             await asyncio.sleep(0.005)
         await self.server.restart(signal.SIGKILL)
-        await all_done(self.connection, 60)
+        await all_processed(self.connection, 60)
         self.sandbox.latency = _LATENCY
 
     async def _start(self) -> WorkerProcess:

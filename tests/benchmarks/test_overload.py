@@ -54,5 +54,5 @@ def test_the_typical_outcome_has_the_median_of_each_number() -> None:
     assert typical.done == (1,), "those of the run that took the median time"
 
 
-def test_an_outcome_comes_back_from_its_figures() -> None:
+def test_an_outcome_survives_a_round_trip() -> None:
     assert Outcome.read(attrs.asdict(outcome(13.0, 1.0))) == outcome(13.0, 1.0)
