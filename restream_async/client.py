@@ -9,13 +9,13 @@ from typing import Self, TypeVar
 import aiohttp
 from yarl import URL
 
-from restream_async._bulk.journal_adapter import Repeats
+from restream_async._bulk.repeats import Repeats
 from restream_async._bulk.report import BulkReport
 from restream_async._bulk.run import BulkRun
 from restream_async._bulk.undo import Undo
-from restream_async._http import serialization
 from restream_async._http.messages import Api, Request
-from restream_async._http.transport import Tls, Transport
+from restream_async._http.request_options import Tls
+from restream_async._http.transport import Transport
 from restream_async._journal.entries import Identity
 from restream_async._journal.journal import Journal
 from restream_async._operations.create import Creator
@@ -33,7 +33,9 @@ from restream_async._operations.create_result import (
 )
 from restream_async._operations.delete import delete
 from restream_async._operations.draining import CallsInProgress
-from restream_async._retry.executor import RequestExecutor, final_if_in_doubt, value_or_raise
+from restream_async._operations.toggle import toggle
+from restream_async._retry.classification import value_or_raise
+from restream_async._retry.executor import RequestExecutor
 from restream_async._retry.policy import RetryPolicy
 from restream_async._util.clock import Clock
 from restream_async._util.tasks import run_to_completion
@@ -43,10 +45,6 @@ from restream_async.settings import HoldsKey, InDoubt, Settings, check_limits
 from restream_async.stats import Stats
 
 _T = TypeVar("_T")
-
-_TOGGLE_NOTE = (
-    "it may have taken effect, so it was not sent again: list the restreams of the video to see"
-)
 
 
 class RestreamClient(HoldsKey):
@@ -309,16 +307,8 @@ class RestreamClient(HoldsKey):
             InvalidRestreamError: the id is empty or cannot stand in a path.
 
         """
-        request = self._api.toggle(restream_id)
-        with self._accepted(request) as deadline:
-            return value_or_raise(
-                await self._executor.send_with_retries(
-                    request,
-                    serialization.read_toggled,
-                    deadline,
-                    on_failure=final_if_in_doubt(_TOGGLE_NOTE),
-                )
-            )
+        with self._accepted(self._api.toggle(restream_id)) as deadline:
+            return value_or_raise(await toggle(self._executor, self._api, restream_id, deadline))
 
     async def delete(self, restream_id: int | str) -> bool:
         """Delete a restream; return what the service says: true if it did.

@@ -1,4 +1,4 @@
-"""What comes in: the input of a bulk run, read item by item, sync or async."""
+"""The input of a bulk run, sync or async, read item by item in one task."""
 
 import asyncio
 from collections import deque
@@ -18,121 +18,97 @@ from typing import Any, Final, TypeAlias, cast
 import attrs
 
 from restream_async._bulk.journal_adapter import JournalSlot
-from restream_async._operations.matching import normal_url
 from restream_async.models import NewRestream
 
-REMEMBERED: Final = 15_000
-"""How many of the latest different restreams of an input are surely known again. Up to twice as
-many are kept, each in some 100 bytes: 3 MB at most."""
-
 _BURST: Final = 128
-"""Items that are read before others have their turn in the event loop."""
-
-InputItem: TypeAlias = tuple[int, NewRestream, JournalSlot | None]
-"""An item's number, the item, and its place in the journal, if there is one."""
+"""Items that are read before other tasks of the event loop run."""
 
 Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
-"""What a task is made of."""
+"""Makes the coroutine of a task."""
 
 
-class RecentItems:
-    """Knows again what the input gave lately, in bounded memory.
+@attrs.frozen
+class InputItem:
+    """An item of the input.
 
-    It keeps hashes of 64 bits, salted anew in each process. Were two restreams ever to share one,
-    the second would merely be looked for before it is created.
+    Attributes:
+        index: its number, from 0.
+        new: what to create.
+        slot: its slot in the journal, if there is one.
+
     """
 
-    def __init__(self) -> None:
-        """Begin with nothing."""
-        self._newer: set[int] = set()
-        self._older: set[int] = set()
-
-    def knows(self, new: NewRestream) -> bool:
-        """Say whether one with the same key came before, and remember it."""
-        mark = hash((new.video_id, normal_url(new.stream_url), new.stream_key))
-        known = mark in self._newer or mark in self._older
-        if len(self._newer) >= REMEMBERED:
-            self._newer, self._older = set(), self._newer
-        self._newer.add(mark)
-        return known
+    index: int
+    new: NewRestream
+    slot: JournalSlot | None = None
 
 
 @attrs.frozen(kw_only=True)
 class InputCallbacks:
-    """What is called when.
+    """What the input calls.
 
     Attributes:
-        arrived: there is an item to take, and nothing waits for one.
-        unsent: an item was read and is not to be sent any more.
+        on_ready: an item can be taken, and nothing waits for one.
+        on_unsent: an item was read and must not be sent any more.
 
     """
 
-    arrived: Callable[[], None]
-    unsent: Callable[[InputItem], None]
+    on_ready: Callable[[], None]
+    on_unsent: Callable[[InputItem], None]
 
 
 class InputReader:
     """Reads the input in one task and one context, from the first item to its closing.
 
-    The task reads a few items ahead, so that those who take them need not wait for it, and no more
-    before some are taken: memory stays bounded. What the input raises ends it, and is kept until
-    all that it gave before is reported.
+    The task reads some items ahead, so that requests need not wait for it, and then waits until
+    items are taken, so that memory stays bounded. An error of the input ends the reading.
+
+    Attributes:
+        ready: the items that can be taken.
+        stopped: whether no more items are read, because the run was stopped or failed.
+
     """
 
     def __init__(
         self,
         requests: Iterable[NewRestream] | AsyncIterable[NewRestream],
         *,
-        most: int,
-        reports: InputCallbacks,
+        most_ahead: int,
+        callbacks: InputCallbacks,
     ) -> None:
-        """Prepare; nothing is read yet.
-
-        Args:
-            requests: the input.
-            most: items that may be read ahead.
-            reports: what is called when.
-
-        """
+        """Prepare to read up to `most_ahead` items ahead; nothing is read yet."""
         self._items: Iterator[NewRestream] | AsyncIterator[NewRestream] = (
             aiter(requests) if isinstance(requests, AsyncIterable) else iter(requests)
         )
-        self._most = most
-        self._few = most // 2
-        self._reports = reports
+        self._most_ahead = most_ahead
+        self._callbacks = callbacks
         self._reader: asyncio.Task[object] | None = None
         # Whether the reader waits for the input, and not for room.
-        self._awaiting = False
+        self._awaits_input = False
         self._count = 0
         self._burst = 0
         self.ready: deque[InputItem] = deque()
-        """Items that can be taken."""
-        # Items that are read and not taken; and who waits for one.
+        # Items that were read and not taken.
         self._ahead = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
-        # What the reader waits for while enough was read.
+        # Set while the reader waits for room.
         self._room: asyncio.Future[None] | None = None
-        self._stopped = False
-        self._refusing = False
+        self.stopped = False
+        self._discarding = False
         self._complete = False
         self._error: BaseException | None = None
 
     @property
-    def work(self) -> tuple[Work, ...]:
-        """What is to be run beside, as tasks of its own: first the reader."""
+    def tasks(self) -> tuple[Work, ...]:
+        """What has to run in tasks of its own. The first one reads."""
         return (self._read_all,)
 
     @property
-    def stopped(self) -> bool:
-        """Whether no more is read, because somebody said so."""
-        return self._stopped
-
-    @property
-    def ended(self) -> bool:
+    def exhausted(self) -> bool:
         """Whether no more items come."""
-        return (self._complete or self._refusing) and not self.ready
+        return (self._complete or self._discarding) and not self.ready
 
-    async def arrival(self) -> None:
+    async def wait_until_ready(self) -> None:
         """Wait until there may be an item to take, or no more come. First come, first served."""
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
@@ -140,27 +116,24 @@ class InputReader:
 
     def take(self) -> InputItem:
         """Return an item that is ready."""
-        self._ahead -= 1
-        # Not for each one: so many are read in one go.
-        if self._ahead <= self._few and self._room is not None:
-            self._make_room()
+        self._leave_room()
         return self.ready.popleft()
 
     def stop(self) -> None:
-        """Read no more, and do not wait for the item that is awaited."""
-        self._stopped = True
-        self._make_room()
-        # The input itself may say so: then it is not interrupted.
+        """Read no more, and end the wait for the next item."""
+        self.stopped = True
+        self._wake_reader()
+        # The input itself may call this. Then it is not interrupted.
         reader = self._reader
-        if self._awaiting and reader is not None and reader is not asyncio.current_task():
+        if self._awaits_input and reader is not None and reader is not asyncio.current_task():
             reader.cancel()
 
-    def refuse(self) -> None:
-        """Read no more, and report what was read and not taken as not sent."""
-        self._refusing = True
+    def discard(self) -> None:
+        """Read no more, and report items that were read and not taken as not sent."""
+        self._discarding = True
         self.stop()
         while self.ready:
-            self._reports.unsent(self.take())
+            self._callbacks.on_unsent(self.take())
 
     def fail(self, error: BaseException) -> None:
         """Read no more, because of `error`."""
@@ -168,13 +141,13 @@ class InputReader:
         self.stop()
 
     def raise_error(self) -> None:
-        """Raise what the input raised, if it did, once."""
+        """Raise the error of the input once, if there was one."""
         error, self._error = self._error, None
         if isinstance(error, StopAsyncIteration):
-            # As it is, it would pass for the end of the outcomes.
+            # Raised as it is, it would look like the end of the outcomes.
             raise RuntimeError("the input raised StopAsyncIteration") from error  # noqa: TRY004 - as Python itself does it
         if isinstance(error, asyncio.CancelledError):
-            # And this for a cancellation of whoever iterates.
+            # Raised as it is, it would look like a cancellation of the consumer.
             raise RuntimeError("the input was cancelled") from error  # noqa: TRY004 - no type is wrong
         if error is not None:
             try:
@@ -183,15 +156,19 @@ class InputReader:
                 # Else the error holds this frame, and the frame the error.
                 del error
 
-    def _all_read(self) -> None:
-        """Note that the input has ended."""
-        self._end()
+    def _accept(self, item: InputItem) -> None:
+        """Use an item that was read."""
+        self._make_ready(item)
 
-    def _put(self, job: InputItem) -> None:
-        """Let somebody take an item."""
-        self.ready.append(job)
-        if self._refusing:
-            self.refuse()
+    def _reading_ended(self) -> None:
+        """Note that the input has ended."""
+        self._complete_input()
+
+    def _make_ready(self, item: InputItem) -> None:
+        """Let a worker take an item."""
+        self.ready.append(item)
+        if self._discarding:
+            self.discard()
             return
         while self._waiting:
             turn = self._waiting.popleft()
@@ -199,69 +176,72 @@ class InputReader:
                 turn.set_result(None)
                 return
         if len(self.ready) == 1:
-            self._reports.arrived()
+            self._callbacks.on_ready()
 
-    # What is done with an item that was read.
-    _accept = _put
-
-    def _make_room(self) -> None:
-        """Let the reader go on."""
-        room, self._room = self._room, None
-        if room is not None and not room.done():
-            room.set_result(None)
-
-    def _end(self) -> None:
-        """Let nobody wait any more."""
+    def _complete_input(self) -> None:
+        """Note that no more items become ready, and end all waits for one."""
         self._complete = True
         for turn in self._waiting:
             if not turn.done():
                 turn.set_result(None)
         self._waiting.clear()
 
+    def _leave_room(self) -> None:
+        """Note that an item is not ahead any more."""
+        self._ahead -= 1
+        # The reader reads many items in one go, so it is not woken for each.
+        if self._ahead <= self._most_ahead // 2:
+            self._wake_reader()
+
+    def _wake_reader(self) -> None:
+        room, self._room = self._room, None
+        if room is not None and not room.done():
+            room.set_result(None)
+
     async def _read_all(self) -> None:
         self._reader = asyncio.current_task()
+        items = self._items
         try:
-            await self._keep_errors(self._read())
+            await self._keep_errors(
+                self._read_async(items)
+                if isinstance(items, AsyncIterator)
+                else self._read_sync(items)
+            )
         finally:
             try:
                 await self._keep_errors(self._close())
             finally:
-                self._all_read()
+                self._reading_ended()
 
     async def _keep_errors(self, work: Coroutine[Any, Any, None]) -> None:
-        """Keep what the input raises; only a cancellation from outside is raised."""
+        """Keep what the input raises. Only a cancellation from outside is raised here."""
         try:
             await work
         except asyncio.CancelledError as error:
             task = self._reader
             if task is None:
                 raise AssertionError from error
-            if not self._stopped:
+            if not self.stopped:
                 if task.cancelling():
                     raise
-                # The input's own: it waited for something that was cancelled.
+                # The input awaited something that was cancelled.
                 self.fail(error)
-            # Interrupted by `stop`: the reader goes on to its end.
+            # `stop` interrupted the input, and the reader goes on to its end.
             while task.cancelling():
                 task.uncancel()
-        except Exception as error:  # noqa: BLE001 - whatever the input raises is handed on
+        except Exception as error:  # noqa: BLE001 - an input may raise anything
             self.fail(error)
 
-    def _read(self) -> Coroutine[Any, Any, None]:
-        if isinstance(self._items, AsyncIterator):
-            return self._read_async(self._items)
-        return self._read_sync(self._items)
-
     async def _read_sync(self, items: Iterator[NewRestream]) -> None:
-        while not self._stopped:
+        while not self.stopped:
             try:
-                item = next(items)
+                new = next(items)
             except StopIteration:
                 return
-            self._number(item)
+            self._add(new)
             self._burst += 1
-            if self._ahead >= self._most or self._burst >= _BURST:
-                await self._rest()
+            if self._ahead >= self._most_ahead or self._burst >= _BURST:
+                await self._pause()
 
     async def _read_async(self, items: AsyncIterator[NewRestream]) -> None:
         source: object = items
@@ -269,53 +249,49 @@ class InputReader:
         if isinstance(source, AsyncGenerator):
             generator = cast("AsyncGenerator[NewRestream, None]", source)
         step: Awaitable[NewRestream] | None = None
-        while not self._stopped:
+        while not self.stopped:
+            self._awaits_input = True
             try:
-                item = await self._wait_for(step or anext(items))
+                new = await (step or anext(items))
             except StopAsyncIteration:
                 return
+            finally:
+                self._awaits_input = False
             step = None
-            self._number(item)
-            if self._ahead < self._most:
+            self._add(new)
+            if self._ahead < self._most_ahead:
                 continue
             try:
-                await self._rest()
+                await self._pause()
             except asyncio.CancelledError as error:
-                if self._stopped or generator is None:
+                if self.stopped or generator is None:
                     raise
-                # A time-out around the `yield` has cancelled this task, say. Whatever in the
-                # generator has not is raised by it again.
+                # Perhaps a timeout around the `yield` has cancelled this task. A generator that has
+                # no such timeout raises the error again.
                 step = generator.athrow(error)
 
-    async def _wait_for(self, step: Awaitable[NewRestream]) -> NewRestream:
-        self._awaiting = True
-        try:
-            return await step
-        finally:
-            self._awaiting = False
-
-    async def _rest(self) -> None:
-        """Wait while enough was read, and let others have their turn."""
+    async def _pause(self) -> None:
+        """Let other tasks run, and wait while enough items are ahead."""
         self._burst = 0
-        if self._ahead < self._most:
+        if self._ahead < self._most_ahead:
             await asyncio.sleep(0)
-        while self._ahead >= self._most and not self._stopped:
+        while self._ahead >= self._most_ahead and not self.stopped:
             self._room = asyncio.get_running_loop().create_future()
             await self._room
 
     async def _close(self) -> None:
-        """Close a generator; anything else belongs to whoever made it."""
+        """Close a generator. Any other iterator belongs to the caller."""
         items: object = self._items
         if isinstance(items, AsyncGenerator):
             await cast("AsyncGenerator[object, None]", items).aclose()
         elif isinstance(items, Generator):
             cast("Generator[object, None, None]", items).close()
 
-    def _number(self, item: object) -> None:
-        if not isinstance(item, NewRestream):
-            kind = type(item).__name__
+    def _add(self, new: object) -> None:
+        if not isinstance(new, NewRestream):
+            kind = type(new).__name__
             raise TypeError(f"item {self._count} of the input is a {kind}, not a NewRestream")
-        job = self._count, item, None
+        item = InputItem(self._count, new)
         self._count += 1
         self._ahead += 1
-        self._accept(job)
+        self._accept(item)

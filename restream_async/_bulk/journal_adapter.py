@@ -1,10 +1,15 @@
-"""How a run and its journal speak: what to do about an item, and what to note of its end."""
+"""Connects a bulk run with its journal.
 
+The journal says how the creation of an item begins, and the run notes how it ended.
+"""
+
+from collections import Counter
 from collections.abc import Sequence
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import attrs
 
+from restream_async._bulk.repeats import Repeats
 from restream_async._journal.entries import BEGUN, DONE, Entry, State
 from restream_async._journal.journal import Journal
 from restream_async._operations.create_options import PLAIN_WITH_SLOT, CreateOptions
@@ -13,82 +18,111 @@ from restream_async._operations.existence import key_of
 from restream_async._util.redaction import redact
 from restream_async.models import Created, NewRestream, Origin, Restream
 
-Repeats: TypeAlias = Literal["existing", "create"]
-
-# States of what an earlier run created.
+# States of restreams that an earlier run created.
 _OURS: Final = frozenset({State.CREATED, State.RECHECKED})
 
 
-@attrs.define
+class JournalAdapter:
+    """Notes the intents of a run's items."""
+
+    def __init__(self, journal: Journal, repeats: Repeats, *, ensure: bool = False) -> None:
+        """Use `journal`.
+
+        Args:
+            journal: it is open before the first call.
+            repeats: whether an equal restream in the input is another one to create.
+            ensure: whether every restream is checked for at the service, even if the journal says
+                that it exists.
+
+        """
+        self.journal = journal
+        self.ensure = ensure
+        self.allow_equal = repeats == "create"
+        # How many items of each fingerprint are in progress, and the fingerprints that several
+        # items shared at the same time.
+        self._in_progress: Counter[str] = Counter()
+        self._shared: set[str] = set()
+
+    async def note_intents(self, requests: Sequence[NewRestream]) -> list["JournalSlot"]:
+        """Make intents durable, and return what was known of each restream before.
+
+        Raises:
+            JournalError: they could not be made durable, so nothing may be sent.
+
+        """
+        fingerprints = [self.journal.fingerprint(*key_of(new)) for new in requests]
+        for fingerprint in fingerprints:
+            if self._in_progress[fingerprint] and not self.allow_equal:
+                self._shared.add(fingerprint)
+            self._in_progress[fingerprint] += 1
+        try:
+            entries = await self.journal.begin(
+                *fingerprints, repeat=self.allow_equal, recheck=self.ensure
+            )
+        except BaseException:
+            for fingerprint in fingerprints:
+                self.release(fingerprint)
+            raise
+        known = zip(fingerprints, entries, strict=True)
+        return [JournalSlot(self, fingerprint, entry) for fingerprint, entry in known]
+
+    def release(self, fingerprint: str) -> bool:
+        """Note that an item is not in progress any more; return whether it shared its slot."""
+        shared = fingerprint in self._shared
+        self._in_progress[fingerprint] -= 1
+        if not self._in_progress[fingerprint]:
+            del self._in_progress[fingerprint]
+            self._shared.discard(fingerprint)
+        return shared
+
+
+@attrs.frozen
 class JournalSlot:
-    """The place of one item in the journal.
+    """The slot of one item in the journal.
 
     Attributes:
-        fingerprint: which creation.
-        entry: what was known of it.
+        fingerprint: identifies the restream.
+        entry: what was known of it before this run began to create it.
 
     """
 
+    _adapter: JournalAdapter
     fingerprint: str
     entry: Entry
 
     @property
     def doubt(self) -> Doubt | None:
-        """What an earlier run left uncertain of a creation that is done."""
+        """What an earlier run left uncertain about a restream that exists."""
         absent_before = self.entry.absent_before
-        # What this run left uncertain, the item that did so looks after.
+        # A doubt of this run belongs to the item that had it.
         if absent_before is None or self.entry.this_run:
             return None
         return Doubt(absent_before=absent_before, others=frozenset(self.entry.others))
 
+    @property
+    def options(self) -> CreateOptions:
+        """How the creation of the item begins that has its slot in the limiter."""
+        entry, adapter = self.entry, self._adapter
+        begun = entry.state in BEGUN
+        if not (begun or adapter.ensure or adapter.allow_equal or entry.others):
+            return PLAIN_WITH_SLOT
+        return CreateOptions(
+            has_slot=True,
+            check_first=adapter.ensure or (begun and entry.this_run),
+            in_doubt=begun and not entry.this_run,
+            allow_equal=adapter.allow_equal,
+            others=frozenset(entry.others),
+            known_id=entry.restream_id,
+        )
 
-class JournalAdapter:
-    """Asks the journal before an item begins, and tells it how the item ended."""
-
-    def __init__(self, journal: Journal, repeats: Repeats, *, ensure: bool = False) -> None:
-        """Keep `journal`.
-
-        Args:
-            journal: it is open by the time of the first call.
-            repeats: whether the same restream again is a new one.
-            ensure: whether every restream is checked for at the service, also one that the
-                journal calls done.
-
-        """
-        self._journal = journal
-        self._ensure = ensure
-        self._another = repeats == "create"
-        self._under_way: dict[str, int] = {}
-        self._shared: set[str] = set()
-
-    async def begin(self, requests: Sequence[NewRestream]) -> list[JournalSlot]:
-        """Make intents durable, and return what was known of each before.
-
-        Raises:
-            JournalError: they could not be made durable: nothing may be sent.
-
-        """
-        fingerprints = [self._journal.fingerprint(*key_of(new)) for new in requests]
-        for fingerprint in fingerprints:
-            self._arrive(fingerprint)
-        try:
-            entries = await self._journal.begin(
-                *fingerprints, repeat=self._another, recheck=self._ensure
-            )
-        except BaseException:
-            for fingerprint in fingerprints:
-                self._leave(fingerprint)
-            raise
-        return [JournalSlot(*known) for known in zip(fingerprints, entries, strict=True)]
-
-    def done(self, index: int, new: NewRestream, page: JournalSlot) -> Created | None:
+    def known_outcome(self, index: int, new: NewRestream) -> Created | None:
         """Return the outcome of an item that needs no request, or None."""
-        entry = page.entry
+        entry = self.entry
         if entry.restream_id is None or entry.state not in DONE:
             return None
-        if self._ensure and not entry.this_run:
+        if self._adapter.ensure and not entry.this_run:
             return None
-        self._leave(page.fingerprint)
+        self._adapter.release(self.fingerprint)
         restream = Restream(
             id=entry.restream_id,
             title=new.title if entry.title is None else entry.title,
@@ -105,58 +139,33 @@ class JournalAdapter:
             origin=Origin.EXISTING if entry.this_run else Origin.JOURNAL,
         )
 
-    def options(self, page: JournalSlot) -> CreateOptions:
-        """Return how the creation of an item with this past begins."""
-        begun, ensure = page.entry.state in BEGUN, self._ensure
-        if not (begun or ensure or self._another or page.entry.others):
-            return PLAIN_WITH_SLOT
-        return CreateOptions(
-            has_slot=True,
-            check_first=ensure or (begun and page.entry.this_run),
-            in_doubt=begun and not page.entry.this_run,
-            allow_equal=self._another,
-            others=frozenset(page.entry.others),
-            known_id=page.entry.restream_id,
-        )
+    def note_end(self, new: NewRestream, result: CreateSucceeded | CreateFailed) -> None:
+        """Note how the item ended."""
+        shared = self._adapter.release(self.fingerprint)
+        if isinstance(result, CreateSucceeded):
+            self._note_success(new, result)
+        elif not (result.doubt is not None or shared or self.entry.state in BEGUN):
+            self._note_failure(result)
+        # Else the intent stays, and a later run checks first: the restream may exist, or another
+        # item with the same slot has noted it.
 
-    def end(self, page: JournalSlot, new: NewRestream, end: CreateSucceeded | CreateFailed) -> None:
-        """Note how an item ended.
+    def note_checked(self) -> None:
+        """Note that the reconciliation has checked a restream that was created after doubt."""
+        self._adapter.journal.clear_doubt(self.fingerprint, self.entry.occurrence)
 
-        What failed after doubt stays an intent, so that a later run looks for it first. So does
-        what failed beside an equal item, whose intent or end stands in the same place.
-        """
-        entry = page.entry
-        alone = page.fingerprint not in self._shared
-        self._leave(page.fingerprint)
-        absent_before = end.doubt.absent_before if end.doubt is not None else None
-        if isinstance(end, CreateFailed):
-            if end.doubt is not None or not alone or entry.state in BEGUN:
-                return
-            # One that was done and could not be checked is as it was.
-            if entry.state is not None and entry.state in DONE and not end.attempts:
-                self._journal.end(
-                    page.fingerprint,
-                    entry.occurrence,
-                    entry.state,
-                    restream_id=entry.restream_id,
-                    absent_before=entry.absent_before,
-                    title=entry.title,
-                    status=entry.status,
-                )
-            else:
-                self._journal.end(page.fingerprint, entry.occurrence, State.FAILED)
-            return
-        if end.origin is Origin.EXISTING and entry.this_run:
+    def _note_success(self, new: NewRestream, result: CreateSucceeded) -> None:
+        entry, restream = self.entry, result.restream
+        if result.origin is Origin.EXISTING and entry.this_run:
             # Another item of this run created it, and has noted so.
             return
-        restream = end.restream
+        absent_before = result.doubt.absent_before if result.doubt is not None else None
         ours = (
-            end.origin is Origin.POSTED
-            or (end.origin is Origin.CONFIRMED and absent_before is True)
+            result.origin is Origin.POSTED
+            or (result.origin is Origin.CONFIRMED and absent_before is True)
             or (entry.state in _OURS and entry.restream_id == restream.id)
         )
-        self._journal.end(
-            page.fingerprint,
+        self._adapter.journal.end(
+            self.fingerprint,
             entry.occurrence,
             State.CREATED if ours else State.FOUND,
             restream_id=restream.id,
@@ -165,25 +174,24 @@ class JournalAdapter:
             status=restream.status,
         )
 
-    def checked(self, page: JournalSlot) -> None:
-        """Note that an item in doubt was looked for again at the end of the run."""
-        self._journal.clear_doubt(page.fingerprint, page.entry.occurrence)
-
-    def _arrive(self, fingerprint: str) -> None:
-        others = self._under_way.get(fingerprint, 0)
-        if others and not self._another:
-            self._shared.add(fingerprint)
-        self._under_way[fingerprint] = others + 1
-
-    def _leave(self, fingerprint: str) -> None:
-        others = self._under_way.pop(fingerprint) - 1
-        if others:
-            self._under_way[fingerprint] = others
+    def _note_failure(self, result: CreateFailed) -> None:
+        entry, journal = self.entry, self._adapter.journal
+        if entry.state in DONE and not result.attempts:
+            # It existed and could not be checked, so its entry stays as it was.
+            journal.end(
+                self.fingerprint,
+                entry.occurrence,
+                entry.state,
+                restream_id=entry.restream_id,
+                absent_before=entry.absent_before,
+                title=entry.title,
+                status=entry.status,
+            )
         else:
-            self._shared.discard(fingerprint)
+            journal.end(self.fingerprint, entry.occurrence, State.FAILED)
 
 
 def _without_secrets(title: str, secrets: Sequence[str]) -> str:
-    # Nearly no title has one, and to search for all their spellings takes long.
+    # Searching for all spellings takes long, and hardly any title has a secret.
     hidden = any(secret and secret in title for secret in secrets)
     return redact(title, secrets) if hidden else title

@@ -1,8 +1,8 @@
-"""Reading ahead of the requests, so that intents are durable before anybody asks for them.
+"""Write-ahead prefetch: the intents of items are durable before their requests.
 
-A request must not leave before its intent is on the disk, and must not wait for the disk either.
-So items are read before there is room for them, in some number, and their intents are made durable
-together; whoever has room for a request takes one whose intent is.
+A request must not leave before its intent is on the disk, and should not wait for the disk. So
+items are read before there is a slot for their requests, and their intents are made durable many at
+a time.
 """
 
 import asyncio
@@ -18,110 +18,104 @@ from restream_async.models import Created, NewRestream
 
 @attrs.frozen(kw_only=True)
 class PrefetchCallbacks(InputCallbacks):
-    """What is called when, where there is a journal.
+    """What the input of a run with a journal calls.
 
     Attributes:
-        room: waited for before more items are noted.
-        done: an item needs no request.
-        refused: the intent of an item could not be made durable.
+        room: awaited before more intents are noted.
+        on_known: an item needs no request, because it is known to exist.
+        on_refused: the intent of an item could not be made durable.
 
     """
 
     room: Callable[[], Awaitable[None]]
-    done: Callable[[JournalSlot, Created], None]
-    refused: Callable[[int, NewRestream, JournalError], None]
+    on_known: Callable[[JournalSlot, Created], None]
+    on_refused: Callable[[InputItem, JournalError], None]
 
 
 class PrefetchedInput(InputReader):
-    """Items whose intents are durable, in the order of the input."""
+    """An input whose items become ready when their intents are durable, in the same order."""
 
     def __init__(
         self,
         requests: Iterable[NewRestream] | AsyncIterable[NewRestream],
-        books: JournalAdapter,
+        adapter: JournalAdapter,
         *,
-        most: int,
-        reports: PrefetchCallbacks,
+        most_ahead: int,
+        callbacks: PrefetchCallbacks,
     ) -> None:
-        """Read from `requests`.
+        """Prepare; nothing is read yet.
 
         Args:
             requests: the input.
-            books: make the intents durable.
-            most: items that may be read ahead.
-            reports: what is called when.
+            adapter: makes the intents durable.
+            most_ahead: items that may be read ahead.
+            callbacks: what to call.
 
         """
-        super().__init__(requests, most=most, reports=reports)
-        self._books = books
-        self._journal_reports = reports
-        # Read, but not noted yet.
-        self._read_items: list[InputItem] = []
-        self._due = asyncio.Event()
-        self._reading_ended = False
+        super().__init__(requests, most_ahead=most_ahead, callbacks=callbacks)
+        self._adapter = adapter
+        self._prefetch_callbacks = callbacks
+        # Items whose intents are not noted yet.
+        self._unnoted: list[InputItem] = []
+        self._changed = asyncio.Event()
+        self._all_read = False
 
     @property
-    def work(self) -> tuple[Work, ...]:
-        """What is to be run beside, as tasks of its own: first the reader."""
-        return (*super().work, self._note_all)
+    def tasks(self) -> tuple[Work, ...]:
+        """What has to run in tasks of its own. The first one reads."""
+        return (*super().tasks, self._note_all)
 
-    def refuse(self) -> None:
-        """Read no more, and report what was read and not taken as not sent."""
-        # Noted or not.
-        self.ready.extend(self._read_items)
-        self._read_items.clear()
-        super().refuse()
-        self._due.set()
+    def discard(self) -> None:
+        """Read no more, and report items that were read and not taken as not sent."""
+        self.ready.extend(self._unnoted)
+        self._unnoted.clear()
+        super().discard()
+        self._changed.set()
 
-    def _accept(self, job: InputItem) -> None:
-        if self._refusing:
-            self._put(job)
+    def _accept(self, item: InputItem) -> None:
+        if self._discarding:
+            self._make_ready(item)
             return
-        self._read_items.append(job)
-        self._due.set()
+        self._unnoted.append(item)
+        self._changed.set()
 
-    def _all_read(self) -> None:
-        self._reading_ended = True
-        self._due.set()
+    def _reading_ended(self) -> None:
+        self._all_read = True
+        self._changed.set()
 
     async def _note_all(self) -> None:
         try:
-            while self._read_items or not (self._reading_ended or self._refusing):
-                await self._due.wait()
-                self._due.clear()
-                await self._journal_reports.room()
-                await self._note_read()
+            while self._unnoted or not (self._all_read or self._discarding):
+                await self._changed.wait()
+                self._changed.clear()
+                await self._prefetch_callbacks.room()
+                await self._note_intents()
         finally:
-            # What is left, if this task was cancelled, is refused by whoever hears of that.
-            self._end()
+            # If this task was cancelled, the run discards what is left.
+            self._complete_input()
 
-    async def _note_read(self) -> None:
-        items, self._read_items = self._read_items, []
+    async def _note_intents(self) -> None:
+        items, self._unnoted = self._unnoted, []
         if not items:
             return
+        callbacks = self._prefetch_callbacks
         try:
-            pages = await self._books.begin([new for _, new, _ in items])
+            slots = await self._adapter.note_intents([item.new for item in items])
         except JournalError as error:
             # Without a durable intent nothing may be sent any more.
             self.fail(error)
-            for index, new, _ in items:
-                self._skip()
-                self._journal_reports.refused(index, new, error)
+            for item in items:
+                self._leave_room()
+                callbacks.on_refused(item, error)
             return
         except BaseException:
-            self._read_items = items + self._read_items
-            self.refuse()
+            self._unnoted = items + self._unnoted
+            self.discard()
             raise
-        for (index, new, _), page in zip(items, pages, strict=True):
-            done = self._books.done(index, new, page)
-            if done is None:
-                self._put((index, new, page))
+        for item, slot in zip(items, slots, strict=True):
+            known = slot.known_outcome(item.index, item.new)
+            if known is None:
+                self._make_ready(attrs.evolve(item, slot=slot))
             else:
-                self._skip()
-                self._journal_reports.done(page, done)
-
-    def _skip(self) -> None:
-        """Make room for an item instead of one that is not to be taken."""
-        self._ahead -= 1
-        if self._ahead <= self._few:
-            self._make_room()
+                self._leave_room()
+                callbacks.on_known(slot, known)

@@ -1,15 +1,11 @@
-"""What a bulk run did: counts, extra copies, and the outcomes themselves."""
+"""The report of a bulk run: counts, extra copies, and the outcomes."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Final
 
 import attrs
 
 from restream_async.models import Created, Failed, Origin, Outcome
-
-# Looked up once, not for every outcome.
-_POSTED: Final = Origin.POSTED
 
 
 @attrs.frozen(kw_only=True)
@@ -18,12 +14,12 @@ class BulkCounts:
 
     Attributes:
         posted: the service answered the POST.
-        confirmed: the answer was lost, and the restream was found by looking.
-        existing: it was there before.
+        confirmed: the answer was lost, and an existence check found the restream.
+        existing: the restream existed before.
         from_journal: an earlier run had created it.
         failed: not created, by the name of the error.
-        in_doubt: at least one attempt was in doubt on the way, whatever the end.
-        maybe_duplicate: resent without knowing the outcome of an attempt.
+        in_doubt: at least one attempt was in doubt, however the creation ended.
+        maybe_duplicate: the POST was sent again although the outcome of an attempt was unknown.
 
     """
 
@@ -37,21 +33,21 @@ class BulkCounts:
 
     @property
     def created(self) -> int:
-        """All that exist."""
+        """How many of the restreams exist."""
         return self.posted + self.confirmed + self.existing + self.from_journal
 
 
 @attrs.frozen(kw_only=True)
 class Duplicate:
-    """Copies of one restream that turned up after doubt.
+    """Copies of one restream that were found after a creation in doubt.
 
     Attributes:
         index: the item of the input.
         video_id: its live video.
-        kept: the id that the outcome carries, or the first copy's where the outcome was a failure.
+        kept: the id that the outcome carries; the first copy's if the outcome is a failure.
         extra: ids of the other copies.
-        deleted: those of them that were deleted again (`repair=True`).
-        reported_failed: whether the outcome had said that it was not created.
+        deleted: those of the extra copies that were deleted (`repair=True`).
+        reported_failed: whether the outcome is a failure.
 
     """
 
@@ -68,11 +64,11 @@ class BulkReport:
     """What a bulk run did.
 
     Attributes:
-        created: the restreams that exist, in the order of the input.
-        failed: those that were not created, in the order of the input.
-        counts: all of them in numbers.
-        duplicates: what turned up after doubt, when the end of the run looked again.
-        unchecked: how many creations after doubt could not be looked for again.
+        created: the outcomes of restreams that exist, in the order of the input.
+        failed: the outcomes of the others, in the order of the input.
+        counts: all outcomes in numbers.
+        duplicates: copies that the reconciliation at the end of the run found.
+        unchecked: how many creations in doubt the reconciliation could not check.
 
     """
 
@@ -83,11 +79,10 @@ class BulkReport:
     unchecked: int = 0
 
     def raise_for_failures(self) -> None:
-        """Do nothing if all were created.
+        """Raise the errors of all failed items; do nothing if there are none.
 
         Raises:
-            ExceptionGroup: of the errors of all that failed, each with a note that says which
-                item of the input it was.
+            ExceptionGroup: the errors, each with a note that names its item of the input.
 
         """
         if not self.failed:
@@ -104,10 +99,10 @@ class BulkReport:
 
 
 class CountsBuilder:
-    """Counts outcomes as they come."""
+    """Counts outcomes."""
 
     def __init__(self) -> None:
-        """Begin at nothing."""
+        """Start at zero."""
         self._posted = 0
         self._others: Counter[Origin] = Counter()
         self._failed: Counter[str] = Counter()
@@ -115,10 +110,10 @@ class CountsBuilder:
         self._maybe_duplicate = 0
 
     def add(self, outcome: Outcome, *, in_doubt: bool) -> None:
-        """Count one."""
+        """Count an outcome; `in_doubt` says whether any attempt was in doubt."""
         if isinstance(outcome, Failed):
             self._failed[type(outcome.error).__name__] += 1
-        elif outcome.origin is _POSTED:
+        elif outcome.origin is Origin.POSTED:
             self._posted += 1
         else:
             self._others[outcome.origin] += 1
@@ -138,6 +133,15 @@ class CountsBuilder:
             in_doubt=self._in_doubt,
             maybe_duplicate=self._maybe_duplicate,
         )
+
+
+def note_lost_outcomes(error: Exception, outcomes: Iterable[Outcome]) -> None:
+    """Add to the error of a run how many outcomes are lost with its report."""
+    created, failed = sort_outcomes(outcomes)
+    error.add_note(
+        f"before that, {len(created)} restreams were created or found and {len(failed)} "
+        "failed; iterate over create_many to keep such outcomes, or resume with a journal"
+    )
 
 
 def sort_outcomes(outcomes: Iterable[Outcome]) -> tuple[tuple[Created, ...], tuple[Failed, ...]]:

@@ -1,4 +1,4 @@
-"""When a bulk run stops by itself, because everything else would fail as well."""
+"""When a bulk run stops by itself, because all further items would fail as well."""
 
 from typing import Final
 
@@ -12,37 +12,33 @@ from restream_async.errors import (
 )
 
 MOST_IN_A_ROW: Final = 5
-"""So many items in a row that the service refuses because of the API key stop a run."""
+"""A run stops after so many items in a row that the service refuses because of the API key."""
 
 
 class StopRule:
-    """Counts the items that end because of a mistake that all items share.
+    """Recognises failures that all items of a run share.
 
-    A wrong API key ends each item with 401, or each with 403. But 403 may also be about one item,
-    so after any success it no longer counts. A certificate that cannot be verified, a proxy that
-    refuses, and a service that was never reached are such a mistake at once.
+    With a wrong API key, each item ends with 401, or each with 403. But 403 may also be about one
+    item, so it does not count after any success. A certificate that cannot be verified, a proxy
+    that refuses, and a service that was never reached stop the run at once.
     """
 
     def __init__(self) -> None:
-        """Begin with no refusal and no success."""
+        """Start with no refusal and no success."""
         self._in_a_row = 0
         self._succeeded = False
-        self.doubted = True
-        """Whether a success would change anything."""
 
     def succeeded(self) -> None:
         """Note a success at the service."""
         self._in_a_row = 0
         self._succeeded = True
-        self.doubted = False
 
     def stops(self, error: RestreamError) -> bool:
-        """Note how an item failed, and say whether the run has to stop because of it."""
+        """Note how an item failed, and return whether the run has to stop because of it."""
         if isinstance(error, UnauthorizedError) or (
             isinstance(error, ForbiddenError) and not self._succeeded
         ):
             self._in_a_row += 1
-            self.doubted = True
             if self._in_a_row != MOST_IN_A_ROW:
                 return False
             error.add_note(

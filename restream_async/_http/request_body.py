@@ -1,7 +1,7 @@
-"""A request body that minds the connection it is written to.
+"""Private: the request body, which checks the connection before anything is sent on it.
 
-aiohttp holds the headers of a request back until its body is written. So here, and nowhere else, is
-the moment before anything has left, with the connection at hand.
+aiohttp sends the headers of a request together with its body. So only the body sees the connection
+at the last moment before anything is sent.
 """
 
 import select
@@ -22,55 +22,51 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import LooseHeaders
 
 
-# SO_LINGER, on, for 0 seconds: closing the socket, by whatever means, resets the connection.
+# SO_LINGER, on, for 0 seconds: closing the socket in any way resets the connection.
 _RESET: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
-# Windows has no poll, and macOS does not tell of a connection closed by one side only.
+# Windows has no poll, and on macOS it does not report a connection closed by one side only.
 _poll: Final = getattr(select, "poll", None)
 _HUNG_UP: Final = getattr(select, "POLLRDHUP", 0)
 _JSON: Final = "application/json"
 
 
 class Body(aiohttp.BytesPayload):
-    """Notes when it is written, refuses a dead connection, and resets one that is given up.
+    """Notes when it is written, refuses a dead connection, and resets an abandoned one.
 
-    aiohttp also resends a PUT or DELETE by itself when a kept-alive connection turns out to be
-    closed; a body that says it is consumed keeps it from doing so.
+    aiohttp by itself resends a PUT or DELETE when a kept-alive connection turns out to be closed. A
+    body that says it is consumed keeps it from doing so.
     """
 
-    # What few need stands here, and not in each.
-    wary = False
-    """Whether to ask the kernel if the service has closed the connection.
+    def __init__(self, request: Request, *, foreign: bool) -> None:
+        """Hold the JSON of a request, or nothing.
 
-    The event loop may not have seen it yet where a connection is used again at once. To ask costs
-    nearly one per cent of a creation."""
-    foreign = False
-    """Whether the connection is not of `resetting_socket`."""
-    _transport: "asyncio.Transport | None" = None
+        Args:
+            request: what is sent.
+            foreign: whether the connection does not come from `resetting_socket`.
 
-    def __init__(self, request: Request) -> None:
-        """Hold the request's JSON, or nothing."""
-        data = request.body or b""
+        """
+        super().__init__(request.body or b"", content_type=_JSON)
         self._request = request
-        # Past the base's own, which takes keywords only and looks what else than bytes it has.
-        aiohttp.Payload.__init__(self, data, None, _JSON)
-        self._size = len(data)
+        self._foreign = foreign
+        self._transport: asyncio.Transport | None = None
 
     async def write_with_length(
         self,
         writer: Any,  # noqa: ANN401 - aiohttp's StreamWriter, which knows its connection
         content_length: int | None,
     ) -> None:
-        """Write, unless the service has closed the connection while it was idle.
+        """Write the body, unless the service has closed the idle connection.
 
         Raises:
-            ConnectionResetError: it has; nothing was written.
+            ConnectionResetError: the connection is closed; nothing was written.
 
         """
         self._consumed = True
         transport: asyncio.Transport | None = writer.transport
-        if transport is None or transport.is_closing() or (self.wary and _is_hung_up(transport)):
+        # The event loop may not have seen yet that the service closed the connection.
+        if transport is None or transport.is_closing() or _is_hung_up(transport):
             raise ConnectionResetError
-        if self.foreign:
+        if self._foreign:
             _set_to_reset(transport.get_extra_info("socket"))
         if self._request.again:
             writer.protocol.force_close()
@@ -81,7 +77,7 @@ class Body(aiohttp.BytesPayload):
     def abandon(self) -> None:
         """Reset the connection now.
 
-        aiohttp closes it, but that waits: until all is written, and over TLS for the service.
+        aiohttp only closes it, which waits until all is written, and over TLS for the service.
         """
         if self._transport is not None:
             self._transport.abort()
@@ -90,20 +86,20 @@ class Body(aiohttp.BytesPayload):
 class PreparedRequest(aiohttp.ClientRequest):
     """Takes the headers of its session, and a `Body`, as they are.
 
-    For a session of our own, whose headers are complete: they name the host as well. What aiohttp
-    does to add each header, and to find out what kind of body it has, costs 4 % of a creation. If
-    aiohttp ever calls these methods no more, the requests stay the same and cost that much again.
+    The headers of the client's own session are complete, with the host. aiohttp would add each
+    header anew and find out what kind of body it has, which costs 4 % of a creation. If aiohttp
+    stops calling these methods, the requests stay the same and cost that much more.
     """
 
     def update_headers(self, headers: "LooseHeaders | None") -> None:
-        """Copy them all at once."""
+        """Copy all headers at once."""
         self.headers = CIMultiDict(headers or ())
 
     def update_auto_headers(self, skip_auto_headers: object) -> None:
-        """Add none."""
+        """Add no header."""
 
     def update_body_from_data(self, body: object, _stacklevel: int = 3) -> None:
-        """Take a `Body`, and say how long it is."""
+        """Take a `Body`, and state its length."""
         if type(body) is not Body:
             super().update_body_from_data(body, _stacklevel + 1)
             return
@@ -115,10 +111,10 @@ class PreparedRequest(aiohttp.ClientRequest):
 def resetting_socket(address: tuple[int, int, int, str, tuple[Any, ...]]) -> socket.socket:
     """Return a socket that is reset when it is closed, for `aiohttp.TCPConnector`.
 
-    After an orderly close the kernel goes on sending what was written, for minutes: a request that
-    was given up would arrive after its repetition. A reset drops it. Set from the beginning, that
-    holds for every end of the process, `kill -9` included. So the service sees idle connections
-    reset as well, when the client is closed; by then nothing is under way on them.
+    After an orderly close the kernel goes on sending what was written, for minutes: an abandoned
+    request would arrive after its retry. A reset drops it. The option is set from the start, so it
+    works for every end of the process, `kill -9` included. When the client is closed, the service
+    sees idle connections reset too, which does no harm.
     """
     family, kind, protocol, _, _ = address
     sock = socket.socket(family, kind, protocol)

@@ -1,8 +1,7 @@
-"""Model ↔ JSON, with cattrs: camelCase on the wire, and strict about types.
+"""Private: models to JSON and back, with the service's camelCase names, and strict about types.
 
-cattrs turns `None` into `"None"` and `1` into `True` where it is let; here a value of the wrong
-type is an error that names its path. The fast converter reads every answer; the explaining one
-runs only after a failure, to say where it is.
+A value of the wrong type is an error that names its path. Left alone, cattrs would turn `None` into
+`"None"` and `1` into `True`.
 """
 
 import json
@@ -13,7 +12,7 @@ from typing import Any, Final, TypeVar, cast, get_type_hints
 
 import attrs
 import cattrs
-from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
+from cattrs.gen import make_dict_structure_fn, override
 
 from restream_async._util.stray_characters import is_invisible, named
 from restream_async.errors import InvalidRestreamError
@@ -21,7 +20,7 @@ from restream_async.models import CHECKS, NewRestream, Restream, Toggled, make_r
 
 _T = TypeVar("_T")
 
-_JSON_NAMES: Final[Mapping[type, str]] = {
+_JSON_TYPES: Final[Mapping[type, str]] = {
     bool: "true or false",
     dict: "an object",
     float: "a number",
@@ -30,6 +29,9 @@ _JSON_NAMES: Final[Mapping[type, str]] = {
     str: "a string",
     type(None): "null",
 }
+_PAGING: Final = ("currentPage", "totalPages", "pageSize", "totalCount")
+_MOST_PROBLEMS: Final = 5
+_DECODER: Final = json.JSONDecoder()
 
 
 class UnreadableError(ValueError):
@@ -39,33 +41,24 @@ class UnreadableError(ValueError):
     """
 
 
-class _WrongTypeError(TypeError):
-    pass
+@attrs.frozen(kw_only=True)
+class ListPage:
+    """A list of restreams, or one page of it.
 
+    Attributes:
+        restreams: the restreams of this page.
+        number: the number of the page.
+        pages: how many pages there are; 1 for a whole list.
+        size: how many restreams a page has, or None if the service does not say.
+        count: how many restreams there are on all pages, or None if the service does not say.
 
-def _json_name(value: object) -> str:
-    return _JSON_NAMES.get(type(value), type(value).__name__)
+    """
 
-
-def _strict(kind: type, other: type | None = None) -> Callable[[object, object], Any]:
-    def check(value: object, _: object) -> object:
-        # Not isinstance: in Python, True is an int.
-        if type(value) is kind or type(value) is other:
-            return value
-        expected = " or ".join(_JSON_NAMES[each] for each in (kind, other) if each is not None)
-        raise _WrongTypeError(f"expected {expected}, got {_json_name(value)}")
-
-    return check
-
-
-def _of_object(read: Callable[[Any, Any], Any]) -> Callable[[object, object], Any]:
-    expect_object = _strict(dict)
-
-    def check(value: object, kind: object) -> object:
-        # Else something else would be reported once for each field.
-        return read(expect_object(value, kind), kind)
-
-    return check
+    restreams: list[Restream]
+    number: int = 1
+    pages: int = 1
+    size: int | None = None
+    count: int | None = None
 
 
 def json_name(name: str) -> str:
@@ -73,61 +66,9 @@ def json_name(name: str) -> str:
     return re.sub(r"_([a-z])", lambda found: found[1].upper(), name)
 
 
-def _restream(value: Any, _: object) -> Restream:  # noqa: ANN401 - what JSON brings
-    """Read one in a single step, or raise anything.
-
-    It is read for every creation, and what cattrs makes asks a function for each field. Where it
-    does not read one, the explaining converter says why.
-    """
-    kept, status = value["id"], value["status"]
-    title, video = value["title"], value["videoId"]
-    # What a service must not show, it may leave out.
-    key, url = value.get("streamKey"), value.get("streamUrl")
-    key, url = "" if key is None else key, "" if url is None else url
-    if (
-        type(title) is type(key) is type(url) is type(video) is str
-        and type(status) is bool
-        and (type(kept) is int or (type(kept) is str and kept))
-    ):
-        return make_restream(kept, title, key, url, status, video)
-    raise TypeError
-
-
-def _converter(*, detailed: bool) -> cattrs.Converter:
-    converter = cattrs.Converter(detailed_validation=detailed)
-    converter.register_structure_hook(str, _strict(str))
-    converter.register_structure_hook(bool, _strict(bool))
-    converter.register_structure_hook(int | str, _strict(int, str))
-    for kind in (NewRestream, Restream, Toggled):
-        names: dict[str, Any] = {
-            field.name: override(rename=json_name(field.name)) for field in attrs.fields(kind)
-        }
-        read = make_dict_structure_fn(
-            kind, converter, _cattrs_detailed_validation=detailed, **names
-        )
-        converter.register_structure_hook(kind, _of_object(read) if detailed else read)
-        converter.register_unstructure_hook(
-            kind, make_dict_unstructure_fn(kind, converter, **names)
-        )
-    return converter
-
-
-_FAST: Final = _converter(detailed=False)
-_EXPLAINING: Final = _converter(detailed=True)
-_FAST.register_structure_hook(Restream, _restream)
-# Looked up once, not for every value.
-_AS_RESTREAM: Final = _FAST.get_structure_hook(Restream)
-_AS_RESTREAMS: Final = _FAST.get_structure_hook(list[Restream])
-_AS_TOGGLED: Final = _FAST.get_structure_hook(Toggled)
-_AS_BOOL: Final = _FAST.get_structure_hook(bool)
-_NEW_FIELDS: Final[dict[str, type]] = get_type_hints(NewRestream)
-_PAGING: Final = ("currentPage", "totalPages", "pageSize", "totalCount")
-_DECODER: Final = json.JSONDecoder()
-
-
 def to_json(new: NewRestream) -> bytes:
     """Return the JSON object that the service takes, in UTF-8."""
-    # Five checked scalars: what takes objects of any kind, and json.dumps, take five times as long.
+    # By hand, as the fields are checked: `json.dumps` would cost 5 % of a creation.
     return (
         f'{{"videoId":{encode_basestring_ascii(new.video_id)}'
         f',"title":{encode_basestring_ascii(new.title)}'
@@ -137,21 +78,15 @@ def to_json(new: NewRestream) -> bytes:
     ).encode()
 
 
-def to_dict(value: NewRestream | Restream) -> dict[str, Any]:
-    """Return a model as the wire names it, secrets included."""
-    fields: dict[str, Any] = _FAST.unstructure(value)
-    return fields
-
-
 def parse(data: bytes | str) -> object:
     """Return the JSON value in `data`.
 
     Raises:
-        UnreadableError: it is no JSON, or nested or long beyond reason.
+        UnreadableError: it is no JSON, or it is nested too deeply or a number is too long.
 
     """
     try:
-        # UTF-8, says RFC 8259, section 8.1, which also allows to ignore a byte order mark.
+        # RFC 8259, section 8.1: the encoding is UTF-8, and a byte order mark may be ignored.
         text = data if isinstance(data, str) else data.decode()
         if text.startswith("{"):
             value, end = _DECODER.raw_decode(text)
@@ -161,17 +96,8 @@ def parse(data: bytes | str) -> object:
     except RecursionError:
         problem = "it is nested too deeply"
     except ValueError as error:
-        problem = f"it is not JSON{_place(error)}" if data else "it is empty"
+        problem = f"it is not JSON{_position(error)}" if data else "it is empty"
     raise UnreadableError(problem)
-
-
-def _place(error: ValueError) -> str:
-    if not isinstance(error, json.JSONDecodeError):
-        return ""
-    found = error.doc[error.pos : error.pos + 1]
-    # The text may be a key, so only an invisible character of it is named.
-    what = f", where {named(found)} stands" if found and is_invisible(found) else ""
-    return f" at position {error.pos}{what}"
 
 
 def as_object(value: object) -> dict[str, object] | None:
@@ -185,38 +111,25 @@ def as_array(value: object) -> list[object] | None:
 
 
 def read_new_restream(value: object) -> NewRestream:
-    """Read a `NewRestream` from a decoded JSON object with the wire's names.
+    """Read a `NewRestream` from a decoded JSON object.
 
     Raises:
         InvalidRestreamError: a field is missing, of the wrong type or malformed.
 
     """
-    try:
-        return _FAST.structure(value, NewRestream)
-    except Exception:  # noqa: BLE001 - cattrs hands on whatever the reading raised
-        first, *others = _problems(value)
+    fields = as_object(value)
+    if fields is not None and all(
+        type(fields.get(name)) is kind for name, kind in _NEW_TYPES.values()
+    ):
+        known: dict[str, Any] = {field: fields[name] for field, (name, _) in _NEW_TYPES.items()}
+        return NewRestream(**known)
+    first, *others = _problems_of_new(value)
     raise InvalidRestreamError(*first, *others)
 
 
 def problems_in_json_names(error: InvalidRestreamError) -> str:
-    """Return what is wrong with a `NewRestream` as a sentence with the wire's names."""
+    """Return what is wrong with a `NewRestream` as a sentence with JSON field names."""
     return "; ".join(f"{json_name(field)} {reason}" for field, reason in error.problems)
-
-
-def _problems(value: object) -> Iterator[tuple[str, str]]:
-    """Return all fields of a `NewRestream` that are wrong, each with its reason."""
-    fields = as_object(value)
-    if fields is None:
-        yield "the value", f"must be an object, not {_json_name(value)}"
-        return
-    for field, kind in _NEW_FIELDS.items():
-        name = json_name(field)
-        if name not in fields:
-            yield field, "is missing"
-        elif type(fields[name]) is not kind:
-            yield field, f"must be {_JSON_NAMES[kind]}, not {_json_name(fields[name])}"
-        elif reason := CHECKS[field](fields[name]):
-            yield field, reason
 
 
 def read_restream(value: object) -> Restream:
@@ -226,7 +139,7 @@ def read_restream(value: object) -> Restream:
         UnreadableError: it is not a restream; names the path.
 
     """
-    return _read(value, Restream, _AS_RESTREAM)
+    return _valid_restream(value) or _read(value, Restream)
 
 
 def read_restreams(value: object) -> list[Restream]:
@@ -240,39 +153,21 @@ def read_restreams(value: object) -> list[Restream]:
         return []
     if as_object(value) is not None:
         return [read_restream(value)]
-    if as_array(value) is None:
+    array = as_array(value)
+    if array is None:
         raise UnreadableError("result: expected an array, an object or null")
-    return _read(value, list[Restream], _AS_RESTREAMS)
-
-
-@attrs.frozen(kw_only=True)
-class ListPage:
-    """A list of restreams, or one page of it.
-
-    Attributes:
-        restreams: those of this page.
-        number: which page it is.
-        pages: how many there are; 1 for a list that is whole.
-        size: how many restreams a page has, if that is said.
-        count: how many there are on all pages, if that is said.
-
-    """
-
-    restreams: list[Restream]
-    number: int = 1
-    pages: int = 1
-    size: int | None = None
-    count: int | None = None
+    valid = [restream for each in array if (restream := _valid_restream(each)) is not None]
+    return valid if len(valid) == len(array) else _read(value, list[Restream])
 
 
 def read_page(value: object) -> ListPage:
     """Read the `result` of a list call, which may be one page of the list.
 
-    Pages have the form of the sibling call for live videos: `items`, `currentPage`, `totalPages`,
-    `pageSize`, `totalCount`.
+    Pages have the form of the service's list call for live videos: `items`, `currentPage`,
+    `totalPages`, `pageSize`, `totalCount`.
 
     Raises:
-        UnreadableError: it is no list, or a page that does not say how many there are.
+        UnreadableError: it is no list, or a page that does not say how many pages there are.
 
     """
     fields = as_object(value)
@@ -281,21 +176,11 @@ def read_page(value: object) -> ListPage:
     items = as_array(fields["items"])
     if items is None:
         raise UnreadableError("result.items: expected an array")
-    numbers = {name: _whole(fields.get(name)) for name in _PAGING}
-    number, pages = numbers["currentPage"], numbers["totalPages"]
+    number, pages, size, count = (_integer(fields.get(name)) for name in _PAGING)
     if number is None or pages is None:
         raise UnreadableError("result: a page must have currentPage and totalPages")
-    return ListPage(
-        restreams=read_restreams(items),
-        number=number,
-        pages=pages,
-        size=numbers["pageSize"],
-        count=numbers["totalCount"],
-    )
-
-
-def _whole(value: object) -> int | None:
-    return value if type(value) is int else None
+    restreams = read_restreams(items)
+    return ListPage(restreams=restreams, number=number, pages=pages, size=size, count=count)
 
 
 def read_toggled(value: object) -> Toggled:
@@ -305,7 +190,7 @@ def read_toggled(value: object) -> Toggled:
         UnreadableError: it is not an id with a status; names the path.
 
     """
-    return _read(value, Toggled, _AS_TOGGLED)
+    return _read(value, Toggled)
 
 
 def read_deleted(value: object) -> bool:
@@ -315,32 +200,121 @@ def read_deleted(value: object) -> bool:
         UnreadableError: it is neither true nor false.
 
     """
-    return _read(value, bool, _AS_BOOL)
+    return _read(value, bool)
 
 
-def _read(value: object, kind: type[_T], structure: Callable[[Any, Any], _T]) -> _T:
+def _valid_restream(value: object) -> Restream | None:
+    """Return a decoded JSON value as a restream, or None if it is none.
+
+    By hand, as each creation reads one: cattrs, which calls a function for each field, would cost
+    2 % of a creation more. It reads what this does not, to say what is wrong.
+    """
+    fields = as_object(value)
+    if fields is None:
+        return None
+    kept, status = fields.get("id"), fields.get("status")
+    title, video = fields.get("title"), fields.get("videoId")
+    # A service that must not show secrets may leave them out.
+    key, url = fields.get("streamKey"), fields.get("streamUrl")
+    key, url = "" if key is None else key, "" if url is None else url
+    if (
+        type(title) is type(key) is type(url) is type(video) is str
+        and type(status) is bool
+        and (type(kept) is int or (type(kept) is str and kept))
+    ):
+        return make_restream(kept, title, key, url, status, video)
+    return None
+
+
+def _read(value: object, kind: type[_T]) -> _T:
     try:
-        return structure(value, kind)
-    except Exception:  # noqa: BLE001 - cattrs hands on whatever the reading raised
-        problems = _explain(value, kind, "result")
-    raise UnreadableError("; ".join(json_name(problem) for problem in problems[:5]))
+        return _CONVERTER.structure(value, kind)
+    except Exception as error:  # noqa: BLE001 - cattrs raises what the reading raised
+        problems = _explain(error)
+    raise UnreadableError("; ".join(json_name(problem) for problem in problems[:_MOST_PROBLEMS]))
 
 
-def _explain(value: object, kind: Any, path: str) -> list[str]:  # noqa: ANN401 - any type form
-    try:
-        _EXPLAINING.structure(value, kind)
-    except Exception as error:  # noqa: BLE001 - as above
-        if isinstance(error, cattrs.BaseValidationError):
-            return [_sentence(text) for text in cattrs.transform_error(error, path, _reason)]
-        return [f"{path or 'the object'}: {_reason(error, None)}"]
-    raise AssertionError("the fast converter refused what the explaining one takes")
+def _explain(error: Exception) -> list[str]:
+    if isinstance(error, cattrs.BaseValidationError):
+        return [_path_first(text) for text in cattrs.transform_error(error, "result", _reason)]
+    return [f"result: {_reason(error, None)}"]
 
 
-def _sentence(text: str) -> str:
+def _path_first(text: str) -> str:
     reason, _, path = text.rpartition(" @ ")
-    return f"{path.removeprefix('.')}: {reason}"
+    return f"{path}: {reason}"
 
 
 def _reason(error: BaseException, _: type | None) -> str:
-    # Nothing else comes: a model checks itself only after all its fields have the right types.
+    # No other errors come: a model checks itself only after all its fields have the right types.
     return "is missing" if isinstance(error, KeyError) else str(error)
+
+
+def _problems_of_new(value: object) -> Iterator[tuple[str, str]]:
+    """Return all fields of a `NewRestream` that are wrong, each with its reason."""
+    fields = as_object(value)
+    if fields is None:
+        yield "the value", f"must be an object, not {_json_type(value)}"
+        return
+    for field, (name, kind) in _NEW_TYPES.items():
+        if name not in fields:
+            yield field, "is missing"
+        elif type(fields[name]) is not kind:
+            yield field, f"must be {_JSON_TYPES[kind]}, not {_json_type(fields[name])}"
+        elif reason := CHECKS[field](fields[name]):
+            yield field, reason
+
+
+def _position(error: ValueError) -> str:
+    if not isinstance(error, json.JSONDecodeError):
+        return ""
+    found = error.doc[error.pos : error.pos + 1]
+    # The text may be a key, so only an invisible character of it is named.
+    what = f", where {named(found)} stands" if found and is_invisible(found) else ""
+    return f" at position {error.pos}{what}"
+
+
+def _json_type(value: object) -> str:
+    return _JSON_TYPES.get(type(value), type(value).__name__)
+
+
+def _integer(value: object) -> int | None:
+    return value if type(value) is int else None
+
+
+def _strict(*kinds: type) -> Callable[[object, object], Any]:
+    def check(value: object, _: object) -> object:
+        # Not isinstance: in Python, True is an int.
+        if type(value) in kinds:
+            return value
+        expected = " or ".join(_JSON_TYPES[kind] for kind in kinds)
+        raise TypeError(f"expected {expected}, got {_json_type(value)}")
+
+    return check
+
+
+def _make_converter() -> cattrs.Converter:
+    converter = cattrs.Converter(detailed_validation=True)
+    converter.register_structure_hook(str, _strict(str))
+    converter.register_structure_hook(bool, _strict(bool))
+    converter.register_structure_hook(int | str, _strict(int, str))
+    expect_object = _strict(dict)
+    for model in (Restream, Toggled):
+        names: dict[str, Any] = {
+            field.name: override(rename=json_name(field.name)) for field in attrs.fields(model)
+        }
+        read = make_dict_structure_fn(model, converter, **names)
+
+        # Without `expect_object`, another value would be reported once for each field.
+        def check(value: object, kind: Any, read: Callable[..., Any] = read) -> object:  # noqa: ANN401 - a type
+            return read(expect_object(value, kind), kind)
+
+        converter.register_structure_hook(model, check)
+    return converter
+
+
+_CONVERTER: Final = _make_converter()
+# The JSON name and the type of each field.
+_NEW_TYPES: Final[Mapping[str, tuple[str, type]]] = {
+    field: (json_name(field), kind) for field, kind in get_type_hints(NewRestream).items()
+}

@@ -1,62 +1,62 @@
-"""Many time-outs, few timers.
+"""Private: shared timeouts. Many requests share few timers.
 
-A timer of the event loop for each request costs as much as checking the answer does. Requests of
-a client have nearly the same time-out, so those that end at nearly the same moment share one.
+A timer of the event loop for each request would cost 4 % of a creation. The requests of a client
+have nearly the same timeout, so those that time out at nearly the same moment share one timer.
 """
 
 import asyncio
 import math
 from typing import Final
 
-# A time-out may come late by a 64th part of itself: two to the power of this, less one.
+# A timeout may come late by a 64th part of itself: 2 to the power of this, less one.
 _FINENESS: Final = 7
 
 
 class SharedTimeout:
-    """A time-out of the task that set it: cancels it once, unless it is stopped before.
+    """A timeout of the task that started it, which cancels the task once if it expires.
 
-    It rings between two steps of the task, so the task's next step begins with its
-    `CancelledError`: no answer can overtake it. What stands between may turn that error into
-    another one or swallow it, so `rang` can be asked whatever came, and `stop` leaves no
-    cancellation behind that a later `asyncio.timeout` or `TaskGroup` would take for its own.
+    It expires between two steps of the task, so the task's next step begins with a
+    `CancelledError`, and no response can overtake it. The code in between may turn that error into
+    another one, or swallow it. So `expired` works whatever came, and `cancel` takes back a
+    cancellation that a later `asyncio.timeout` or `TaskGroup` would otherwise take for its own.
     """
 
-    __slots__ = ("_cancelling", "_group", "_pending", "_rang", "_task")
+    __slots__ = ("_cancelling", "_expired", "_group", "_pending", "_task")
 
     def __init__(self, task: "asyncio.Task[object]", group: "set[SharedTimeout]") -> None:
-        """Wake `task` together with all of `group`."""
+        """Expire together with all of `group`."""
         self._task = task
         self._cancelling = task.cancelling()
         self._group = group
-        self._rang = False
-        # Whether the task still counts the alarm's cancellation.
+        self._expired = False
+        # Whether the task still counts the cancellation of this timeout.
         self._pending = False
         group.add(self)
 
-    def stop(self) -> None:
-        """Do not cancel any more, and take back a cancellation that was not asked about."""
+    def cancel(self) -> None:
+        """End the timeout, and take its cancellation of the task back."""
         self._group.discard(self)
         if self._pending:
             self._take_back()
 
-    def rang(self) -> bool:
-        """Say whether this alarm, and nobody else, cancelled the task; its part is taken back."""
+    def expired(self) -> bool:
+        """Return whether this timeout alone cancelled the task; take its cancellation back."""
         if self._pending:
             self._take_back()
-        return self._rang and not self.overruled
+        return self._expired and not self.cancelled_from_outside
 
     @property
-    def overruled(self) -> bool:
-        """Whether somebody else has cancelled the task since; ask `rang` before."""
+    def cancelled_from_outside(self) -> bool:
+        """Whether something else has cancelled the task since; call `expired` before."""
         return self._task.cancelling() > self._cancelling
 
     def move(self, group: "set[SharedTimeout]") -> None:
         """Belong to another group from now on."""
         self._group = group
 
-    def ring(self) -> None:
+    def expire(self) -> None:
         """Cancel the task."""
-        self._rang = self._pending = True
+        self._expired = self._pending = True
         self._task.cancel()
 
     def _take_back(self) -> None:
@@ -64,61 +64,61 @@ class SharedTimeout:
         self._task.uncancel()
 
 
-class _LastOnes(set[SharedTimeout]):
-    """The alarms that are still needed when no more are set: their timer ends with them."""
+class _LastGroup(set[SharedTimeout]):
+    """Timeouts that go on after `close`. Their timer ends with the last of them."""
 
-    def __init__(self, alarms: set[SharedTimeout], timer: asyncio.TimerHandle) -> None:
-        super().__init__(alarms)
+    def __init__(self, timeouts: set[SharedTimeout], timer: asyncio.TimerHandle) -> None:
+        super().__init__(timeouts)
         self._timer = timer
-        for alarm in alarms:
-            alarm.move(self)
+        for timeout in timeouts:
+            timeout.move(self)
 
-    def discard(self, alarm: object) -> None:
-        super().discard(alarm)
+    def discard(self, timeout: object) -> None:
+        super().discard(timeout)
         if not self:
             self._timer.cancel()
 
 
 class SharedTimeouts:
-    """The alarms of one event loop."""
+    """The timeouts of one event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Use the clock and the timers of `loop`."""
         self._loop = loop
         self._groups: dict[float, tuple[set[SharedTimeout], asyncio.TimerHandle]] = {}
-        # Of the last time-out, which nearly all are equal to: its group, and until when it is that.
+        # The group of the latest timeout, and until when timeouts of so many seconds belong to it.
         self._seconds = 0.0
         self._group: set[SharedTimeout] = set()
         self._until = -math.inf
 
-    def set(self, seconds: float) -> SharedTimeout:
-        """Set an alarm for the running task, in so many seconds or up to a 64th part later."""
+    def start(self, seconds: float) -> SharedTimeout:
+        """Start a timeout of the running task, which expires up to a 64th part later."""
         task = asyncio.current_task(self._loop)
         if task is None:
             raise RuntimeError("a request must be made from a task")
         now = self._loop.time()
         if seconds != self._seconds or now >= self._until:
-            self._choose(now, seconds)
+            self._choose_group(now, seconds)
         return SharedTimeout(task, self._group)
 
     def close(self) -> None:
-        """Leave no timer behind. Those that are still set ring; no more can be set."""
+        """Cancel the timers that nothing needs. Running timeouts go on; none can be started."""
         for when, (group, timer) in self._groups.items():
             if group:
-                self._groups[when] = _LastOnes(group, timer), timer
+                self._groups[when] = _LastGroup(group, timer), timer
             else:
                 timer.cancel()
 
-    def _choose(self, now: float, seconds: float) -> None:
-        # A power of two, so that time-outs of nearly the same length share their moments.
+    def _choose_group(self, now: float, seconds: float) -> None:
+        # A power of two, so that timeouts of nearly the same length share their moments.
         width = math.ldexp(1.0, math.frexp(seconds)[1] - _FINENESS)
         when = (int((now + seconds) / width) + 1) * width
         if when not in self._groups:
-            self._groups[when] = set(), self._loop.call_at(when, self._ring, when)
+            self._groups[when] = set(), self._loop.call_at(when, self._expire, when)
         group, _ = self._groups[when]
         self._seconds, self._group, self._until = seconds, group, when - seconds
 
-    def _ring(self, when: float) -> None:
+    def _expire(self, when: float) -> None:
         group, _ = self._groups.pop(when)
-        for alarm in group:
-            alarm.ring()
+        for timeout in group:
+            timeout.expire()

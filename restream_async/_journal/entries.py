@@ -1,29 +1,24 @@
-"""What a journal says: how far a creation has come, and what is written in one commit."""
+"""What a journal knows of a creation, and whose creations it holds."""
 
-import asyncio
 import enum
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Final
 
 import attrs
-
-if TYPE_CHECKING:
-    from restream_async._journal.database import Database
 
 
 class State(enum.Enum):
     """How far a creation has come."""
 
     INTENDED = "intended"
-    """A request may have been sent; nobody noted how it ended."""
+    """A request may have been sent; no end is noted."""
     CREATED = "created"
     """This journal's runs created it: the service answered the POST, or it was found after doubt
-    where an earlier look had shown that it was not there."""
+    and an earlier check had shown that it did not exist."""
     RECHECKED = "rechecked"
-    """It was created, and a later run has begun to look whether it is still there. That one may
-    have found it gone and created it again; nobody noted how that ended."""
+    """It was created, and a later run began to check whether it still exists. That run may have
+    created it again; no end is noted."""
     FOUND = "found"
-    """It was found, and may have been there before."""
+    """It exists, and may have existed before."""
     FAILED = "failed"
     """It was not created."""
     UNDONE = "undone"
@@ -31,10 +26,10 @@ class State(enum.Enum):
 
 
 DONE: Final = frozenset({State.CREATED, State.FOUND})
-"""The states of what exists, as far as the journal knows."""
+"""The states of restreams that exist, as far as the journal knows."""
 
 BEGUN: Final = frozenset({State.INTENDED, State.RECHECKED})
-"""The states of what began and has no end yet."""
+"""The states of creations that began and have no end."""
 
 
 @attrs.frozen(kw_only=True)
@@ -43,14 +38,14 @@ class Entry:
 
     Attributes:
         state: how far it has come, or None if it is new.
-        this_run: whether it was met earlier in this run.
+        this_run: whether this run began it before.
         restream_id: the id that the service gave it, if it is known.
-        title: the title that the service had then, if it is known.
-        status: the status that it had then.
+        title: the title that the service had, if it is known.
+        status: the status that it had, if it is known.
         occurrence: which of several equal creations it is, from 0.
-        absent_before: None, unless it was created after doubt and not yet looked for again; then
-            whether a look had shown that it was not there before.
-        others: ids of the equal ones before it.
+        absent_before: None, unless it was created after doubt and is not checked again yet. Then:
+            whether a check had shown that it did not exist before.
+        others: ids of the equal restreams before it.
 
     """
 
@@ -71,42 +66,10 @@ class Identity:
     Attributes:
         base_url: the service.
         project_id: the project.
-        api_key: keys the fingerprints; it is not stored.
+        api_key: the key of the fingerprints; it is not stored.
 
     """
 
     base_url: str
     project_id: str
     api_key: str = attrs.field(repr=False)
-
-
-End: TypeAlias = tuple[str, int, State, int | str | None, bool | None, str | None, bool | None]
-Begin: TypeAlias = tuple[Sequence[str], bool, bool, asyncio.Future[list[Entry]]]
-Question: TypeAlias = tuple[Callable[["Database"], Any], asyncio.Future[Any]]
-
-
-@attrs.define
-class Batch:
-    """What is written in one commit: first the ends, then the beginnings, then the questions.
-
-    The futures that come with them are only carried along.
-    """
-
-    ends: list[End] = attrs.field(factory=list[End])
-    cleared: list[tuple[str, int]] = attrs.field(factory=list[tuple[str, int]])
-    begins: list[Begin] = attrs.field(factory=list[Begin])
-    questions: list[Question] = attrs.field(factory=list[Question])
-
-    def __bool__(self) -> bool:
-        """Say whether there is anything to write."""
-        return bool(self.ends or self.cleared or self.awaited)
-
-    @property
-    def awaited(self) -> bool:
-        """Whether somebody waits for it."""
-        return bool(self.begins or self.questions)
-
-    @property
-    def replies(self) -> list[asyncio.Future[Any]]:
-        """All who wait for an answer."""
-        return [reply for *_, reply in self.begins] + [reply for _, reply in self.questions]

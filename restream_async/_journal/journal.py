@@ -1,12 +1,12 @@
-"""What a run has done, in SQLite, so that it can be resumed after any end, `kill -9` included.
+"""The journal of bulk runs, which can be resumed after any end, `kill -9` included.
 
-An intent is durable before its request leaves. Whoever finds an intent without an end later knows
-that the restream may be there, and looks. Nothing secret is at rest: a creation is known by a
-fingerprint, keyed with the API key and a salt of the journal's own.
+An intent is durable before its request leaves. If a later run finds an intent without an end, the
+restream may exist, so the run checks. The file holds no secret: a creation is identified by a
+fingerprint, keyed with the API key and a salt of the journal.
 
-All database work is done by one thread. What has gathered while it was committing goes into the
-next commit, so the cost of making things durable is shared by all creations in flight. No task
-writes, so none can be cancelled.
+One thread does all work on the database (`database`). What gathers during a commit goes into the
+next one, so all creations in flight share the cost of making things durable. No task writes, so no
+cancellation interrupts a write.
 """
 
 import asyncio
@@ -14,24 +14,24 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final, Self, TypeAlias, TypeVar
+from typing import Any, Final, Self, TypeVar
 
-from restream_async._journal.database import Database
-from restream_async._journal.entries import Batch, Entry, Identity, State
+from restream_async._journal.database import Batch, Database, Replies
+from restream_async._journal.entries import Entry, Identity, State
 from restream_async._util.tasks import run_to_completion
 from restream_async.errors import JournalError
 
 _T = TypeVar("_T")
-_Replies: TypeAlias = list[tuple[asyncio.Future[Any], Any]]
 
 _LINGER: Final = 0.05
-"""Seconds that ends, which nobody waits for, may wait for company on their way to the disk."""
+"""Seconds that ends may wait for others before they are written. No caller waits for them."""
 
 
 class Journal:
-    """A journal that is open. Only one at a time can be open on the same file.
+    """An async context manager; the journal is open inside the block.
 
-    Every method raises `JournalError` where the file cannot be written or read any more.
+    A file can be open only once at a time. Every method raises `JournalError` if the file cannot be
+    written or read any more.
     """
 
     def __init__(self, path: str | os.PathLike[str], identity: Identity) -> None:
@@ -40,10 +40,10 @@ class Journal:
         self._identity = identity
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="restream-journal")
         self._batch = Batch()
-        # Whether the thread writes, or is about to; and what makes it begin.
+        # Whether a commit is in progress or about to begin, and the handle of its beginning.
         self._writing = False
-        self._alarm: asyncio.Handle | None = None
-        self._store: Database | None = None
+        self._scheduled: asyncio.Handle | None = None
+        self._database: Database | None = None
         self._broken: JournalError | None = None
 
     async def __aenter__(self) -> Self:
@@ -51,7 +51,7 @@ class Journal:
 
         Raises:
             JournalError: it cannot be opened, is in use, is damaged, or belongs to another
-                project or service; says what to do.
+                project or service; the message says what to do.
 
         """
         try:
@@ -66,26 +66,26 @@ class Journal:
         await self._close()
 
     def fingerprint(self, *key: str) -> str:
-        """Return what a creation is known by; it does not give the key away."""
-        return self._opened().fingerprint(key)
+        """Return the fingerprint of a creation, from which its key cannot be found."""
+        return self._opened().owner.fingerprint(key)
 
     async def begin(
         self, *fingerprints: str, repeat: bool = False, recheck: bool = False
     ) -> list[Entry]:
         """Note that creations are about to begin, and return what was known of each before.
 
-        When this returns, the intents are durable. A creation that is done already keeps its state,
-        unless it is to be checked again.
+        When this returns, the intents are durable. A creation whose restream exists keeps its state
+        unless `recheck` is set.
 
         Args:
-            fingerprints: which creations.
-            repeat: whether another one like those of this run is a new one.
-            recheck: whether one that an earlier run has done may be created again.
+            fingerprints: the creations.
+            repeat: whether a creation that this run has begun before is another one.
+            recheck: whether restreams that earlier runs created or found are checked again.
 
         """
-        reply: asyncio.Future[list[Entry]] = self._reply()
-        self._batch.begins.append((fingerprints, repeat, recheck, reply))
-        return await reply
+        future: asyncio.Future[list[Entry]] = self._future()
+        self._batch.begins.append((fingerprints, repeat, recheck, future))
+        return await future
 
     def end(  # noqa: PLR0913 - one keyword for each fact
         self,
@@ -100,8 +100,8 @@ class Journal:
     ) -> None:
         """Note how a creation ended, and what the service has of it.
 
-        It need not be waited for: an intent without an end is looked for. A journal that cannot
-        be written says so to the next one who begins.
+        It is written soon. If it is lost, the next run finds an intent without an end, and checks.
+        If it cannot be written, the next `begin` or `flush` raises the error.
         """
         self._schedule_soon()
         self._batch.ends.append(
@@ -109,18 +109,18 @@ class Journal:
         )
 
     def clear_doubt(self, fingerprint: str, occurrence: int) -> None:
-        """Note that a creation after doubt was looked for again."""
+        """Note that a creation after doubt was checked again."""
         self._schedule_soon()
         self._batch.cleared.append((fingerprint, occurrence))
 
     def meta(self, name: str) -> str | None:
-        """Return a text that an earlier run, or this one, has set for the journal as a whole."""
-        value: str | None = self._opened().meta.get(name)
+        """Return a text that a run has set for the journal as a whole."""
+        value: str | None = self._opened().owner.meta.get(name)
         return value
 
     async def set_meta(self, name: str, value: str) -> None:
         """Set a text for the journal as a whole; durable when this returns."""
-        await self._ask(lambda store: store.set_meta(name, value))
+        await self._ask(lambda database: database.owner.set_meta(name, value))
 
     async def flush(self) -> None:
         """Return when all that was noted is durable."""
@@ -128,7 +128,7 @@ class Journal:
 
     async def count(self, state: State) -> int:
         """Return how many creations are in a state."""
-        return await self._ask(lambda store: store.count(state))
+        return await self._ask(lambda database: database.count(state))
 
     async def page(
         self, state: State, after: tuple[str, int] = ("", -1)
@@ -136,89 +136,89 @@ class Journal:
         """Return fingerprint, occurrence and restream id of the next creations in a state.
 
         Args:
-            state: only those.
-            after: fingerprint and occurrence of the last one that is known.
+            state: the state.
+            after: fingerprint and occurrence of the last creation of the page before.
 
         """
-        return await self._ask(lambda store: store.page(state, after))
+        return await self._ask(lambda database: database.page(state, after))
 
     def _open(self) -> None:
-        self._store = Database.open(self._path, self._identity)
+        self._database = Database.open(self._path, self._identity)
 
     async def _close(self) -> None:
-        store, self._store = self._store, None
-        self._unset_alarm()
+        database, self._database = self._database, None
+        self._unschedule()
         try:
-            if store is not None:
+            if database is not None:
                 if self._batch:
-                    self._write(store)
-                await self._in_thread(store.close)
+                    self._write(database)
+                await self._in_thread(database.close)
         finally:
             self._thread.shutdown(wait=False)
 
     def _opened(self) -> Database:
-        if self._store is None:
+        if self._database is None:
             raise RuntimeError("the journal is not open")
-        return self._store
+        return self._database
 
     def _ask(self, question: Callable[[Database], _T]) -> asyncio.Future[_T]:
-        reply: asyncio.Future[_T] = self._reply()
-        self._batch.questions.append((question, reply))
-        return reply
+        future: asyncio.Future[_T] = self._future()
+        self._batch.questions.append((question, future))
+        return future
 
-    def _reply(self) -> asyncio.Future[Any]:
+    def _future(self) -> asyncio.Future[Any]:
         self._schedule(self._opened())
         return asyncio.get_running_loop().create_future()
 
-    def _schedule(self, store: Database) -> None:
+    def _schedule(self, database: Database) -> None:
         if not self._writing:
             self._writing = True
-            self._unset_alarm()
-            # After what else happens in this turn of the loop: it goes into the same commit.
-            self._alarm = asyncio.get_running_loop().call_soon(self._write, store)
+            self._unschedule()
+            # What else happens in this turn of the loop goes into the same commit.
+            self._scheduled = asyncio.get_running_loop().call_soon(self._write, database)
 
     def _schedule_soon(self) -> None:
-        if not self._writing and self._alarm is None:
+        if not self._writing and self._scheduled is None:
             loop = asyncio.get_running_loop()
-            self._alarm = loop.call_later(_LINGER, self._schedule, self._opened())
+            self._scheduled = loop.call_later(_LINGER, self._schedule, self._opened())
 
-    def _unset_alarm(self) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+    def _unschedule(self) -> None:
+        if self._scheduled is not None:
+            self._scheduled.cancel()
+            self._scheduled = None
 
-    def _write(self, store: Database) -> None:
-        self._alarm = None
+    def _write(self, database: Database) -> None:
+        self._scheduled = None
         batch, self._batch = self._batch, Batch()
         loop = asyncio.get_running_loop()
-        written = loop.run_in_executor(self._thread, self._commit, store, batch)
-        written.add_done_callback(lambda written: self._written(store, batch, written))
+        written = loop.run_in_executor(self._thread, self._commit, database, batch)
+        written.add_done_callback(lambda written: self._written(database, batch, written))
 
-    def _commit(self, store: Database, batch: Batch) -> _Replies:
+    def _commit(self, database: Database, batch: Batch) -> Replies:
         """Write a batch, in the thread."""
-        # What broke once does not heal by itself: no intent is trusted to it any more.
+        # After one failure, no intent is trusted to the file any more.
         if self._broken is not None:
             raise self._broken
         try:
-            return store.commit(batch)
+            return database.commit(batch)
         except JournalError as error:
             self._broken = error
             raise
 
-    def _written(self, store: Database, batch: Batch, written: asyncio.Future[_Replies]) -> None:
+    def _written(self, database: Database, batch: Batch, written: asyncio.Future[Replies]) -> None:
         broken = written.exception()
-        for reply in batch.replies if broken is not None else ():
-            if not reply.done() and broken is not None:
-                reply.set_exception(broken)
-        for reply, value in written.result() if broken is None else ():
-            if not reply.done():
-                reply.set_result(value)
+        for future in batch.futures if broken is not None else ():
+            if not future.done() and broken is not None:
+                future.set_exception(broken)
+        for future, value in written.result() if broken is None else ():
+            if not future.done():
+                future.set_result(value)
         self._writing = False
-        if self._store is None:
+        if self._database is None:
             return
         if self._batch.awaited:
             self._writing = True
-            self._write(store)
+            self._write(database)
         elif self._batch:
             self._schedule_soon()
 

@@ -1,72 +1,74 @@
-"""How many retries the service can be asked to bear. Pure arithmetic on a clock."""
+"""Private: the retry budget, which limits how many retries a client adds to the load.
+
+A token bucket, like Finagle's `RetryBudget`. Pure arithmetic on a clock.
+"""
 
 from collections.abc import Callable
 from typing import Final
 
 SHARE: Final = 0.5
-"""Retries for each call, in the long run: a service that fails a third of them is still served."""
+"""Tokens that a call adds. A service that fails a third of all requests still gets every retry."""
 RESERVE: Final = 20.0
-"""Retries that are there at the start, and are saved up again in a quiet time."""
+"""Tokens at the start, and after a quiet time."""
 TRICKLE: Final = 10.0
-"""Retries a second that fill the reserve up again, so that a client with little to do can insist;
-as many as Finagle's `RetryBudget` gives."""
+"""Tokens a second that refill the reserve, so that a client with few calls can retry each of them.
+As many as in Finagle."""
 MOST: Final = 200.0
-"""Retries that may be saved up from a lot of calls."""
-# Seconds between two looks whether there is a token: the less, the fewer wait.
+"""The most tokens that many calls can add up to."""
+# Seconds between two attempts to get a token: the fewer wait, the shorter.
 _SHORTEST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 2.0
 
 
 class RetryBudget:
-    """A bucket of tokens: calls fill it, retries in vain empty it.
+    """A bucket of tokens: calls fill it, and retries that fail empty it.
 
-    Of all calls of a client, in whatever time: at most `SHARE` retries in vain for each call,
-    besides the reserve and its trickle. A retry that succeeds costs nothing in the end, as in
-    botocore's retry quota: a service that deals with retries can bear them, however many calls
-    have failed before.
+    In the long run a client makes at most `SHARE` failing retries for each call, besides the
+    reserve and its refill. A retry that succeeds gives its token back, as in botocore's retry
+    quota: a service that deals with retries can bear them.
 
     Attributes:
-        waiting: how many wait for a token.
+        waiting: how many calls wait for a token.
 
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
-        """Begin with the reserve."""
+        """Begin with the reserve; `now` returns seconds on a monotonic clock."""
         self.waiting = 0
         self._now = now
         self._tokens = RESERVE
-        self._filled_at = now()
+        self._refilled_at = now()
 
     @property
     def available(self) -> int:
         """How many retries could be made at once."""
-        self._trickle()
+        self._refill()
         return int(self._tokens)
 
     @property
     def pause(self) -> float:
-        """Seconds after which one more who waits for a token had better look again."""
+        """Seconds after which a call that waits for a token had better try again."""
         return min(_LONGEST_PAUSE, max(_SHORTEST_PAUSE, self.waiting / TRICKLE))
 
-    def earn(self) -> None:
-        """Note a call."""
+    def record_call(self) -> None:
+        """Add the tokens of one call."""
         if self._tokens < MOST:
             self._tokens += SHARE
 
     def spend(self, price: float = 1.0) -> bool:
-        """Take so many tokens for a retry, if they are there."""
-        self._trickle()
+        """Take the tokens for a retry, and return True, if there are enough."""
+        self._refill()
         if self._tokens < price:
             return False
         self._tokens -= price
         return True
 
     def refund(self, price: float = 1.0) -> None:
-        """Give back what a retry has cost that went well."""
+        """Give back the tokens of a retry that succeeded."""
         self._tokens = min(MOST, self._tokens + price)
 
-    def _trickle(self) -> None:
+    def _refill(self) -> None:
         now = self._now()
         if self._tokens < RESERVE:
-            self._tokens = min(RESERVE, self._tokens + (now - self._filled_at) * TRICKLE)
-        self._filled_at = now
+            self._tokens = min(RESERVE, self._tokens + (now - self._refilled_at) * TRICKLE)
+        self._refilled_at = now

@@ -1,4 +1,4 @@
-"""When all has to be over: at a moment, or as soon as the call is told to end."""
+"""Private: when a call ends: at its deadline, or as soon as it is stopped."""
 
 import asyncio
 import math
@@ -10,113 +10,109 @@ _T = TypeVar("_T")
 
 
 class Stop:
-    """Tells calls to end as soon as they can. One may be shared by many calls.
+    """Stops calls. Many calls may share one.
 
-    What is on the wire goes on until its own end. Every wait ends at once, and nothing is sent any
-    more but the one last look of what is in doubt.
+    A request that is on the wire goes on to its own end. Every wait ends at once, and nothing more
+    is sent, except the final check of a creation in doubt.
 
     Attributes:
-        requested: whether the calls are told to end.
+        requested: whether the calls are stopped.
 
     """
 
     __slots__ = ("_waits", "requested")
 
     def __init__(self) -> None:
-        """Begin with calls that may take their time."""
+        """Begin with nothing stopped."""
         self.requested = False
         self._waits: set[asyncio.Timeout] = set()
 
     def request(self) -> None:
-        """Tell all calls to end. To be called from the loop in which they run."""
+        """Stop all calls. Must be called from their event loop."""
         self.requested = True
         for wait in self._waits:
             if not wait.expired():
                 wait.reschedule(0)
 
-    async def wait_for(self, waited: Awaitable[_T], seconds: float | None = None) -> _T:
-        """Wait for something until it comes, the time is over or the calls are told to end.
+    async def wait_for(self, awaited: Awaitable[_T], seconds: float | None = None) -> _T:
+        """Wait for something, for at most so many seconds.
 
         Raises:
-            TimeoutError: it did not come before.
+            TimeoutError: the time is over, or the calls are stopped.
 
         """
         async with asyncio.timeout(0 if self.requested else seconds) as wait:
             self._waits.add(wait)
             try:
-                return await waited
+                return await awaited
             finally:
                 self._waits.discard(wait)
 
     async def pause(self, sleep: Awaitable[None]) -> None:
-        """Wait until a sleep is over, or the calls are told to end."""
+        """Wait until a sleep is over, or the calls are stopped."""
         with suppress(TimeoutError):
             await self.wait_for(sleep)
 
 
 NEVER: Final = Stop()
-"""For calls that nobody tells to end."""
+"""For calls that nothing stops."""
 
 
 class Deadline:
-    """A moment, so many seconds from now.
+    """The moment at which a call ends, and what is known of the call until then.
 
-    A patient one moves on by the time for which the client is held in an outage.
+    The deadline of a patient call moves on while there is an outage.
 
     Attributes:
-        stop: tells the call to end before.
-        in_doubt: whether an attempt of the call that ends then may have taken effect without a
-            known outcome. Whoever cancels the call reads it afterwards.
+        stop: stops the call earlier.
+        in_doubt: whether an attempt may have taken effect without a known outcome. It is read
+            after the call was cancelled.
         limited: how many 429s the call got while the service accepted other requests.
         limited_at: when the request was sent that got the latest 429.
 
     """
 
-    __slots__ = ("_held", "_moment", "_now", "in_doubt", "limited", "limited_at", "stop")
+    __slots__ = ("_moment", "_now", "_outage_seconds", "in_doubt", "limited", "limited_at", "stop")
 
     def __init__(
         self,
         now: Callable[[], float],
         seconds: float,
-        held: Callable[[], float] | None = None,
+        outage_seconds: Callable[[], float] | None = None,
         stop: Stop = NEVER,
     ) -> None:
         """Set it.
 
         Args:
-            now: seconds on a clock that never goes back.
-            seconds: how much time there is.
-            held: the seconds of all outages so far, to make it patient.
-            stop: tells the call to end before.
+            now: returns seconds on a monotonic clock.
+            seconds: the time from now.
+            outage_seconds: returns the seconds of all outages so far; makes the call patient.
+            stop: stops the call earlier.
 
         """
         self._now = now
-        self._held = held
+        self._outage_seconds = outage_seconds
         self.stop = stop
         self.in_doubt = False
         self.limited = 0
         self.limited_at = math.inf
         self._moment = now() + seconds
-        if held is not None:
-            self._moment -= held()
+        if outage_seconds is not None:
+            self._moment -= outage_seconds()
 
     @property
     def patient(self) -> bool:
-        """Whether it moves on in an outage."""
-        return self._held is not None
-
-    def clock(self) -> float:
-        """Return the seconds that have passed for it: those of an outage have not."""
-        return self._now() - (0.0 if self._held is None else self._held())
-
-    def excuse(self, since: float) -> None:
-        """Move a patient one on by the time that has passed since `clock` said so."""
-        if self._held is not None:
-            self._moment += self.clock() - since
+        """Whether it moves on while there is an outage."""
+        return self._outage_seconds is not None
 
     def remaining(self) -> float:
-        """Return the seconds until then; 0 or below when it is over, or the call is to end."""
+        """Return the seconds until then; 0 or less when it has passed or the call is stopped."""
         if self.stop.requested:
             return 0.0
-        left = self._moment - self._now()
-        return left if self._held is None else left + self._held()
+        remaining = self._moment - self._now()
+        return remaining if self._outage_seconds is None else remaining + self._outage_seconds()
+
+    def restore(self, remaining: float) -> None:
+        """Give a patient call the time back that it had before a wait that does not count."""
+        if self.patient:
+            self._moment += remaining - self.remaining()

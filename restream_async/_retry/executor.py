@@ -1,7 +1,7 @@
-"""The request executor: one attempt of a call, or a call with its retries.
+"""Private: the request executor. It makes one attempt of a call, or a call with its retries.
 
-An attempt waits for a slot in the concurrency limiter, sends the request once, and classifies the
-answer.
+An attempt acquires a slot of the concurrency limiter, sends the request once, and classifies the
+response.
 """
 
 from collections.abc import Awaitable, Callable
@@ -23,17 +23,13 @@ from restream_async.settings import HoldsKey
 
 _T = TypeVar("_T")
 
-_LEAST_TIME: Final = 0.001
-"""Seconds; an attempt that is cut sooner could bring nothing but a doubt."""
-_FAIR: Final = 3.0
-"""Times as long as on an idle service: an attempt that was cut sooner, by the deadline of its call,
-says nothing about the service."""
-
-_BRIEF: Final = 2.0
-"""Seconds for the final attempt of a call that was stopped."""
-
-# In Python 3.11 a member of an enum costs as much to look up as a call of a function does.
-_GOOD: Final = Signal.GOOD
+# Seconds. An attempt with less time left would only leave a doubt.
+_SHORTEST_ATTEMPT: Final = 0.001
+# An attempt that the deadline of its call cut says nothing about the service, if it took less than
+# this many times the latency of an idle service.
+_FAIR_CHANCE: Final = 3.0
+# Seconds that the final attempt of a stopped call may take.
+_FINAL_ATTEMPT: Final = 2.0
 
 
 class Sender(Protocol):
@@ -45,13 +41,13 @@ class Sender(Protocol):
         ...
 
     async def send(self, request: Request, timeout: float) -> Response | NoResponse:  # noqa: ASYNC109 - of one attempt
-        """Send once; `timeout` seconds for all of it."""
+        """Send once, within `timeout` seconds."""
         ...
 
 
 @attrs.define
 class RequestCounts:
-    """What a client has sent so far."""
+    """How many requests a client has sent, and how many of them were retries."""
 
     attempts: int = 0
     retries: int = 0
@@ -62,13 +58,13 @@ class RequestExecutor(HoldsKey):
     """Sends the requests of one client.
 
     Attributes:
-        transport: sends.
-        limiter: says how many may be in flight.
-        policy: says when to try again.
-        clock: time, sleep and chance.
-        timeout: seconds for one attempt, from when it has its place.
+        transport: sends a request once.
+        limiter: limits how many requests are in flight.
+        policy: how many attempts, and the waits between them.
+        clock: time, sleep and random numbers.
+        timeout: seconds for one attempt, from when it has its slot.
         secrets: what no text may repeat.
-        budget: says how many retries the service can be asked to bear.
+        budget: limits the retries of all calls.
         counts: what was sent so far.
 
     """
@@ -78,7 +74,7 @@ class RequestExecutor(HoldsKey):
     policy: RetryPolicy
     clock: Clock
     timeout: float
-    secrets: tuple[str, ...] = attrs.field(repr=False)
+    secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
     budget: RetryBudget = attrs.Factory(
         lambda executor: RetryBudget(executor.clock.now), takes_self=True
     )
@@ -96,16 +92,15 @@ class RequestExecutor(HoldsKey):
         timeout: float,
         secrets: tuple[str, ...] = (),
     ) -> Self:
-        """Return one with a limiter of its own, for up to `ceiling` requests in flight.
+        """Return an executor with an adaptive limiter.
 
-        An outage of more than `patience` seconds is not waited for.
+        `ceiling` is the most requests in flight; `patience` is the outage timeout in seconds.
         """
-        limiter = ConcurrencyLimiter.adaptive(
-            ceiling, patience, clock, longest_pause=policy.longest_wait
-        )
         return cls(
             transport=transport,
-            limiter=limiter,
+            limiter=ConcurrencyLimiter.adaptive(
+                ceiling, patience, clock, longest_pause=policy.longest_wait
+            ),
             policy=policy,
             clock=clock,
             timeout=timeout,
@@ -113,13 +108,13 @@ class RequestExecutor(HoldsKey):
         )
 
     def begin_call(self, stop: Stop = NEVER) -> Deadline:
-        """Note that a call begins, and return when it has to end; `stop` tells it to end before."""
-        self.budget.earn()
+        """Note that a call begins, and return its deadline; `stop` ends it earlier."""
+        self.budget.record_call()
         return Deadline(self.clock.now, self.policy.deadline, stop=stop)
 
     def begin_patient_call(self, stop: Stop = NEVER) -> Deadline:
-        """Note the same; its end moves on for as long as an outage holds the client."""
-        self.budget.earn()
+        """Do the same for a call whose deadline moves on during outages."""
+        self.budget.record_call()
         return Deadline(self.clock.now, self.policy.deadline, self.limiter.held, stop)
 
     async def attempt(  # noqa: PLR0913 - what an attempt depends on
@@ -132,7 +127,7 @@ class RequestExecutor(HoldsKey):
         again: bool = False,
         ahead: bool = False,
     ) -> _T | Failure:
-        """Acquire a slot, send the request once, and classify the answer.
+        """Acquire a slot, send the request once, and classify the response.
 
         Args:
             request: what to send.
@@ -148,23 +143,22 @@ class RequestExecutor(HoldsKey):
             refused = await self._acquire(request, deadline, ahead=ahead)
             if refused is not None:
                 return refused
-        timeout, left = self.timeout, deadline.remaining()
-        if left < timeout:
-            if left < max(_LEAST_TIME, limiter.idle_latency(request.method)):
+        timeout, remaining = self.timeout, deadline.remaining()
+        if remaining < timeout:
+            if remaining < max(_SHORTEST_ATTEMPT, limiter.idle_latency(request.method)):
                 limiter.release()
-                return self.too_late(
-                    request, deadline, "too little time was left before the deadline"
-                )
-            timeout = left
+                detail = "too little time was left before the deadline"
+                return self.too_late(request, deadline, detail)
+            timeout = remaining
         self.counts.attempts += 1
         self.counts.retries += again
         request.again = again
         now = self.clock.now
         started = now()
         try:
-            answer = await self.transport.send(request, timeout)
+            response = await self.transport.send(request, timeout)
             result = classify(
-                request, answer, read, secrets=self.secrets, wall_clock=self.clock.wall_clock
+                request, response, read, secrets=self.secrets, wall_clock=self.clock.wall_clock
             )
         except BaseException:
             deadline.in_doubt = deadline.in_doubt or request.sent
@@ -174,7 +168,7 @@ class RequestExecutor(HoldsKey):
         latency = now() - started
         if not isinstance(result, Failure):
             limiter.succeeded()
-            limiter.release(_GOOD, latency, request.method, started)
+            limiter.release(Signal.GOOD, latency, request.method, started)
             return result
         return self._failed(request, result, deadline, started, latency, timeout)
 
@@ -191,7 +185,7 @@ class RequestExecutor(HoldsKey):
             and isinstance(result.error, NotSentError)
             and self.limiter.state != "open"
         ):
-            brief = Deadline(self.clock.now, min(_BRIEF, self.timeout))
+            brief = Deadline(self.clock.now, min(_FINAL_ATTEMPT, self.timeout))
             result = await self.attempt(request, read, brief)
         return result
 
@@ -227,11 +221,7 @@ class RequestExecutor(HoldsKey):
     ) -> _T | Failure:
         """Do the same with an attempt that may take several requests.
 
-        Args:
-            attempt: makes one attempt; gets whether it follows a failure.
-            deadline: when the call ends.
-            on_failure: sees every failure, and may return what it means for this call.
-
+        `attempt` makes one attempt, and gets whether it follows a failure.
         """
         attempts = 0
         retries: Retries | None = None
@@ -264,9 +254,9 @@ class RequestExecutor(HoldsKey):
         A patient call that waits for the service to come back does not use up its attempts by
         probes. One that cannot connect while others succeed does, or it would go on for ever.
         """
-        away = not (failure.connected or failure.overtaken)
+        unreachable = not (failure.connected or failure.overtaken)
         paced = failure.limited and not self._is_singled_out(deadline)
-        return deadline.patient and (away or paced or self.limiter.state == "open")
+        return deadline.patient and (unreachable or paced or self.limiter.state == "open")
 
     def too_late(self, request: Request, deadline: Deadline, detail: str) -> Failure:
         """Return the failure of a request that was not sent before the deadline, and why."""
@@ -290,24 +280,20 @@ class RequestExecutor(HoldsKey):
         """Wait for a slot; return why there is none."""
         if deadline.stop.requested:
             return not_sent(request.call)
+        limiter, remaining = self.limiter, deadline.remaining()
         # A single call waits less than its deadline for a service that was never reached.
-        patient = deadline.patient or not self.limiter.reached
-        acquiring = self.limiter.acquire(patient=patient, ahead=ahead)
-        waits_since = deadline.clock()
+        acquiring = limiter.acquire(patient=deadline.patient or not limiter.reached, ahead=ahead)
         try:
-            await deadline.stop.wait_for(
-                acquiring, None if deadline.patient else deadline.remaining()
-            )
+            await deadline.stop.wait_for(acquiring, None if deadline.patient else remaining)
         except GivenUpError:
-            return service_is_out(self.limiter, request.call)
+            return service_is_out(limiter, request.call)
         except TimeoutError:
-            limiter = self.limiter
             detail = f"no free place among {limiter.in_flight} in flight before the deadline"
             if limiter.paced:
                 detail = "no turn at the pace of the service (429) before the deadline"
             return self.too_late(request, deadline, detail)
         finally:
-            deadline.excuse(waits_since)
+            deadline.restore(remaining)
         return None
 
     def _failed(  # noqa: PLR0913, PLR0917 - what is known of the attempt
@@ -329,50 +315,21 @@ class RequestExecutor(HoldsKey):
         if request.sent and failure.classification is Classification.IN_DOUBT:
             deadline.in_doubt = True
         cut_by_deadline = timeout < self.timeout and isinstance(failure.error, AttemptTimeoutError)
-        if cut_by_deadline and latency < _FAIR * limiter.idle_latency(request.method):
+        if cut_by_deadline and latency < _FAIR_CHANCE * limiter.idle_latency(request.method):
             limiter.release(latency=latency, started=started)
             return failure
         if failure.answered and failure.classification is Classification.REFUSED:
-            # The service dealt with it, whatever it thought of it.
+            # The service dealt with the request.
             limiter.succeeded()
         elif failure.final:
-            # Nothing that will be over some time.
+            # No outage: waiting does not help.
             limiter.note(failure.error)
         else:
             limiter.failed(failure.error, connected=failure.connected, latency=latency)
         signal = failure.signal
         if signal is Signal.LIMITED and self._is_singled_out(deadline):
-            signal = _GOOD
-        # Without a kind where the service had time for it: the latency of an error says nothing.
+            signal = Signal.GOOD
+        # The latency of an error that says nothing about the load says nothing either.
         kind = request.method if signal is Signal.SHED else ""
         limiter.release(signal, latency, kind, started, failure.retry_after)
         return failure
-
-
-def final_if_in_doubt(note: str) -> Callable[[Failure], Failure]:
-    """Return what makes an attempt in doubt final, for a call that must not be repeated."""
-
-    def on_failure(failure: Failure) -> Failure:
-        if failure.classification is not Classification.IN_DOUBT:
-            return failure
-        failure.error.note = note
-        return Failure(Classification.REFUSED, failure.error)
-
-    return on_failure
-
-
-def value_or_raise(result: _T | Failure) -> _T:
-    """Return the value, or raise the failure's error.
-
-    Raises:
-        RestreamError: whatever the failure is.
-
-    """
-    if isinstance(result, Failure):
-        try:
-            raise result.error
-        finally:
-            # Else the error holds this frame, and the frame the error, until the garbage collector
-            # comes.
-            del result
-    return result

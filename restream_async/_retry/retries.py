@@ -1,7 +1,7 @@
-"""The retry loop of one call: whether it is sent again, and the wait before that.
+"""Private: the retry loop of one call: whether it is sent again, and the wait before that.
 
 tenacity decides when to stop and how long to wait. It is imported and entered after a first
-failure only, so a call that succeeds at once pays nothing for it.
+failure only, so a call that succeeds at once does not pay for it.
 """
 
 import logging
@@ -40,7 +40,7 @@ class Retries:
     retries.succeeded()
     """
 
-    def __init__(  # noqa: PLR0913 - the parts of the client that have a say in it
+    def __init__(  # noqa: PLR0913 - the parts of the client that decide
         self,
         policy: RetryPolicy,
         clock: Clock,
@@ -50,18 +50,18 @@ class Retries:
         *,
         is_uncounted: Callable[[Failure], bool],
     ) -> None:
-        """Begin with no retry made.
+        """Prepare the retries of one call.
 
         Args:
             policy: how many attempts, and the waits between them.
-            clock: time, sleep and chance.
+            clock: time, sleep and random numbers.
             deadline: no wait passes it.
-            limiter: knows whether the service is out.
+            limiter: knows whether there is an outage.
             budget: limits the retries of all calls of the client.
             is_uncounted: whether an attempt that has failed now does not count as an attempt.
 
         """
-        from tenacity import RetryCallState, retry_if_result  # noqa: PLC0415 - paid for by the first failure only
+        from tenacity import RetryCallState, retry_if_result  # noqa: PLC0415 - only after a failure
         from tenacity.asyncio import AsyncRetrying  # noqa: PLC0415 - as above
 
         self._clock = clock
@@ -71,7 +71,7 @@ class Retries:
         self._last: Failure | None = None
         self._price = 0.0
         strategy = _Strategy(policy, clock, deadline, is_uncounted)
-        # One of its own for each call: shared between tasks it mixes up their states.
+        # One for each call: one that tasks share mixes up their states.
         self._retrying = AsyncRetrying(
             retry=retry_if_result(_is_retryable),
             wait=strategy.wait,
@@ -107,25 +107,25 @@ class Retries:
         try:
             step = await self._retrying.iter(self._state)
         finally:
-            # Its next steps refer to itself, and would keep the failure until garbage collection.
+            # Its steps refer to itself, and would keep the failure until garbage collection.
             self._retrying.iter_state.reset()
         if not isinstance(step, DoSleep):
             return failure
         self._state.prepare_for_next_attempt()
         await self._deadline.stop.pause(self._clock.sleep(step))
-        # A request that never reached the service is no load for it. A 429 is paced anyway.
+        # A request that never reached the service is no load for it. The rate limit paces 429s.
         self._price = 1.0 if last.connected and not last.limited else 0.0
         if not await self._afford():
             return Failure(Classification.REFUSED, last.error)
         if self._deadline.patient and self._limiter.given_up:
-            # Only a new item may still probe. A waiting one would always find time for a probe.
+            # Only new items may still probe: one that waits would never end.
             return service_is_out(self._limiter, last.error.call, last.error.attempts)
         return None
 
     async def _afford(self) -> bool:
         """Wait until the budget allows one more retry; return False if the deadline is sooner."""
         budget, deadline = self._budget, self._deadline
-        # In an outage that is given up, a patient call sends nothing, so it needs no budget.
+        # After the outage timeout a patient call sends nothing, so it needs no token.
         while not (deadline.patient and self._limiter.given_up) and not budget.spend(self._price):
             pause = budget.pause
             if pause >= deadline.remaining():
@@ -140,7 +140,7 @@ class Retries:
 
 
 class _Strategy:
-    """The waits and the end of one call's retries, as tenacity asks for them."""
+    """tenacity's `wait` and `stop` for one call."""
 
     def __init__(
         self,
@@ -162,27 +162,27 @@ class _Strategy:
         failure = _failure_of(state)
         self._counts = not self._is_uncounted(failure)
         self._counted += self._counts
-        failures, chance = state.attempt_number, self._clock.random()
+        failures, jitter = state.attempt_number, self._clock.random()
         if not failure.connected:
-            # At least half of it, or a second without the service could use up all attempts.
-            chance = (1.0 + chance) / 2
+            # At least half of it. Otherwise a second without the service could use up all attempts.
+            jitter = (1.0 + jitter) / 2
         if self._counts:
-            return self._policy.wait(failures, failure.retry_after, chance)
+            return self._policy.wait(failures, failure.retry_after, jitter)
         failures = min(failures, _MOST_UNCOUNTED)
-        # The whole client keeps to a rate limit, at its own pace.
+        # The rate limiter paces the whole client.
         retry_after = None if failure.limited else failure.retry_after
-        return max(_SHORTEST_UNCOUNTED_WAIT, self._policy.wait(failures, retry_after, chance))
+        return max(_SHORTEST_UNCOUNTED_WAIT, self._policy.wait(failures, retry_after, jitter))
 
     def stop(self, state: "RetryCallState") -> bool:
         """Return whether there is no further attempt."""
         if self._counted >= self._policy.attempts:
             return True
-        # While failures do not count, the deadline moves on.
+        # The deadline moves on for failures that do not count.
         return self._deadline.remaining() <= (state.upcoming_sleep if self._counts else 0.0)
 
 
 def service_is_out(limiter: ConcurrencyLimiter, call: Call, attempts: int = 0) -> Failure:
-    """Return the failure of a call that is not sent, because the service is out."""
+    """Return the failure of a call that is not sent because of an outage."""
     last = limiter.last
     advice = last.note if last is not None else ""
     note = _OUTAGE_NOTE if limiter.reached else advice or _NEVER_REACHED_NOTE

@@ -1,4 +1,4 @@
-"""The command line `restream-async`: a door to the library for people and for scripts."""
+"""The command line `restream-async`. Public: `main`; the modules in here are private."""
 
 import os
 import signal
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from restream_async.cli.hints import install
-from restream_async.cli.standard_streams import let_go_of_streams, prepare_streams
+from restream_async.cli.standard_streams import flush_streams, prepare_streams
 
 _EXTRA = frozenset({"typer", "rich"})
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -15,18 +15,18 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, and return its exit code.
 
-    0: all done. 1: some of it failed. 2: usage, configuration or bad input. 130 and 143: ended by
-    Ctrl-C and by SIGTERM.
+    0: all done. 1: some of it failed. 2: usage, configuration or input is wrong. 130 and 143: ended
+    by Ctrl-C and by SIGTERM.
 
     Args:
-        arguments: what stands after the program's name; those of the process where None.
+        arguments: the words after the program's name; None takes those of the process.
 
     """
     prepare_streams()
     given = sys.argv[1:] if arguments is None else arguments
-    worker = [*given[:1]] == ["worker"]
-    # What is imported takes most of a second, in which nothing has begun.
-    leave = _leave_well if worker else _leave
+    is_worker = [*given[:1]] == ["worker"]
+    # The imports take most of a second, and until they are done no work has begun.
+    leave = _exit_with_success if is_worker else _exit_with_signal
     before = {number: signal.signal(number, leave) for number in _SIGNALS}
     try:
         from restream_async.cli.app import run  # noqa: PLC0415 - needs the extra
@@ -39,24 +39,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     finally:
-        # A worker ends well whenever it is told to, and imports more before it begins.
-        for number, handler in () if worker else before.items():
+        # A signal is a normal end for a worker at any time, and it has more imports to come.
+        for number, handler in () if is_worker else before.items():
             signal.signal(number, handler)
     try:
         return run(given)
     finally:
-        let_go_of_streams()
+        flush_streams()
 
 
-# Neither ends by an exception: Python handles signals in the callbacks of its imports too, where
-# one is printed and lost.
+# Both exit without an exception: a signal may arrive in a callback of Python's import system, which
+# prints an exception and goes on.
 
 
-def _leave(number: int, _: object) -> None:
-    """End at once, with the code that a shell expects of a process that a signal ended."""
+def _exit_with_signal(number: int, _: object) -> None:
+    """Exit at once with the code that shells expect after a signal."""
     os._exit(128 + number)
 
 
-def _leave_well(*_: object) -> None:
-    """End at once, and well."""
+def _exit_with_success(*_: object) -> None:
+    """Exit at once with code 0."""
     os._exit(0)

@@ -1,4 +1,4 @@
-"""`python -m restream_async.cli`."""
+"""Runs the command line as `python -m restream_async.cli`."""
 
 import sys
 

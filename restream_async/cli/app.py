@@ -1,4 +1,4 @@
-"""The commands, put together; and what becomes of their troubles."""
+"""Private: the table of commands, and the exit code and message for each error."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated, Final
@@ -13,35 +13,35 @@ from restream_async.cli.commands.sandbox import sandbox
 from restream_async.cli.commands.single import create, delete, list_, toggle
 from restream_async.cli.commands.undo import undo
 from restream_async.cli.commands.worker import asyncapi, worker
-from restream_async.cli.errors import CliError, ExitCode, code_of, told, why
+from restream_async.cli.errors import CliError, ExitCode, describe, exit_code_of, system_reason
 from restream_async.cli.hints import PROGRAM, program
 from restream_async.cli.narrow_help import Command, Group
 from restream_async.cli.output.console import say_error
-from restream_async.cli.usage_errors import say_usage
+from restream_async.cli.usage_errors import say_usage_error
 
 app = typer.Typer(
     name=PROGRAM,
     cls=Group,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="markdown",
-    # typer's own tracebacks would show local variables, keys among them.
+    # typer's tracebacks would show local variables, and so keys.
     pretty_exceptions_enable=False,
     pretty_exceptions_show_locals=False,
 )
 
 
-def _show_version(value: bool) -> None:  # noqa: FBT001 - typer calls it so
+def _show_version(value: bool) -> None:  # noqa: FBT001 - typer passes it by position
     if value:
-        from restream_async import __version__  # noqa: PLC0415 - looked up only where it is asked for
+        from restream_async import __version__  # noqa: PLC0415 - reads the package metadata
 
         typer.echo(f"{PROGRAM} {__version__}")
         raise typer.Exit
 
 
 @app.callback(
-    epilog="The service is named by RESTREAM_BASE_URL and RESTREAM_PROJECT_ID, or by options; "
-    "the API key comes from RESTREAM_API_KEY or a file. Exit codes: 0 all done, 1 some failed, "
-    "2 usage, configuration or input is wrong, 130 interrupted, 143 terminated."
+    epilog="Set RESTREAM_BASE_URL, RESTREAM_PROJECT_ID and RESTREAM_API_KEY, or pass options "
+    "instead. Exit codes: 0 all done, 1 some failed, 2 usage, configuration or input is wrong, "
+    "130 interrupted, 143 terminated."
 )
 def _about(
     *,
@@ -54,7 +54,7 @@ def _about(
 ) -> None:
     """Create restreams on the VP live-video platform: one or a million, each exactly once.
 
-    Begin with `restream-async demo`, which needs no account.
+    Start with `restream-async demo`, which needs no account.
     """
 
 
@@ -88,17 +88,17 @@ def _run(arguments: Sequence[str]) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else ExitCode.FAILED
     except typer.TyperException as error:
-        say_usage(error)
+        say_usage_error(error)
         return ExitCode.USAGE
     except typer.Abort:
-        say_error("the input ended before there was an answer; nothing was done")
-    except CliError as trouble:
-        say_error(str(trouble))
-        return trouble.code
+        say_error("the input ended before the question was answered, so nothing was done")
+    except CliError as error:
+        say_error(str(error))
+        return error.code
     except RestreamError as error:
-        say_error(told(error))
-        return code_of(error)
+        say_error(describe(error))
+        return exit_code_of(error)
     except OSError as error:
-        # Of help texts and the like, which are written outside of our own hands.
-        say_error(why(error))
+        # For example when typer writes a help text to a full disk.
+        say_error(system_reason(error))
     return ExitCode.FAILED

@@ -1,4 +1,4 @@
-"""What can go wrong that is no bug: one clear sentence, and an exit code."""
+"""Private: the errors of the command line and their exit codes; library errors in its words."""
 
 import re
 from enum import IntEnum
@@ -23,8 +23,8 @@ _CHECK_ADDRESS: Final = (
     "one"
 )
 _LONGEST_CAUSE: Final = 200
-# The library's errors speak of its arguments: the whole phrase before a word of it.
-WORDS: Final = {
+# Library errors name arguments of Python. A phrase stands before the words that it contains.
+CLI_WORDS: Final = {
     "check api_key and auth_scheme": "check the API key (RESTREAM_API_KEY or --api-key-file) and "
     "the scheme (RESTREAM_AUTH_SCHEME or --auth-scheme)",
     "check base_url, project_id and the ids in the route": "check the base URL, the project id and "
@@ -47,8 +47,8 @@ WORDS: Final = {
     "api_key": "the API key",
     "auth_scheme": "--auth-scheme",
 }
-# Not where it is part of a path, of a URL or of another word.
-_ARGUMENT: Final = re.compile(rf"(?<![\w./])({'|'.join(map(re.escape, WORDS))})(?![\w./])")
+# A word is left as it is inside a path, a URL or another word.
+_ARGUMENT: Final = re.compile(rf"(?<![\w./])({'|'.join(map(re.escape, CLI_WORDS))})(?![\w./])")
 
 
 class ExitCode(IntEnum):
@@ -56,7 +56,7 @@ class ExitCode(IntEnum):
 
     DONE = 0
     FAILED = 1
-    """Some of it, or all, was not done."""
+    """Some or all of the work was not done."""
     USAGE = 2
     """Arguments, configuration or input are wrong."""
     INTERRUPTED = 130
@@ -66,22 +66,22 @@ class ExitCode(IntEnum):
 
 
 class CliError(Exception):
-    """Ends a command with a sentence: what was wrong, with which item, what to do next."""
+    """Ends a command with a message: what is wrong, with which item, and what to do next."""
 
-    def __init__(self, sentence: str, code: ExitCode = ExitCode.USAGE) -> None:
-        """Say what is wrong; the text holds no secret."""
-        super().__init__(sentence)
+    def __init__(self, message: str, code: ExitCode = ExitCode.USAGE) -> None:
+        """Create an error; the message must hold no secret."""
+        super().__init__(message)
         self.code = code
 
 
-def why(error: OSError) -> str:
+def system_reason(error: OSError) -> str:
     """Return the operating system's reason, without the path that its message repeats."""
     reason = error.strerror or str(error) or type(error).__name__
     return reason[0].lower() + reason[1:]
 
 
-def code_of(error: RestreamError) -> ExitCode:
-    """Return how a command ends with an error: `USAGE` for settings that can never work."""
+def exit_code_of(error: RestreamError) -> ExitCode:
+    """Return how a command ends with an error: `USAGE` if the settings can never work."""
     match error:
         case UnauthorizedError() | CertificateError() | ProxyError() | JournalError():
             return ExitCode.USAGE
@@ -91,25 +91,25 @@ def code_of(error: RestreamError) -> ExitCode:
             return ExitCode.FAILED
 
 
-def told(error: RestreamError) -> str:
-    """Return an error of the library as a sentence: what to do, in words of the command line."""
-    return f"{in_our_words(error)}{_next_step(error)}"
+def describe(error: RestreamError) -> str:
+    """Return a library error in the words of the command line, with what to do next."""
+    return f"{in_cli_words(error)}{_next_step(error)}"
 
 
-def in_our_words(error: RestreamError) -> str:
-    """Return what an error of the library says, with options in place of arguments."""
-    sentence = str(error)
-    # Of a call only the advice: the rest may quote the service, or ids.
-    theirs = error.note if isinstance(error, CallError) else sentence
-    ours = _ARGUMENT.sub(lambda found: WORDS[found[0]], theirs)
-    return sentence.replace(theirs, ours) if theirs else sentence
+def in_cli_words(error: RestreamError) -> str:
+    """Return the text of a library error, with options in place of Python arguments."""
+    text = str(error)
+    # Of a failed call only the advice is ours: the rest may quote the service, or ids.
+    original = error.note if isinstance(error, CallError) else text
+    translated = _ARGUMENT.sub(lambda found: CLI_WORDS[found[0]], original)
+    return text.replace(original, translated) if original else text
 
 
-def in_short(error: RestreamError) -> str:
-    """Return what went wrong, without what was asked, and without the page of a cache."""
+def brief(error: RestreamError) -> str:
+    """Return the cause of an error in a few words, without the request and without HTML."""
     match error:
         case OutcomeUnknownError():
-            return in_short(error.doubt)
+            return brief(error.doubt)
         case ApiError(errors=(), messages=()):
             return f"{error.status} {error.reason}".rstrip()
         case CallError():
@@ -119,12 +119,18 @@ def in_short(error: RestreamError) -> str:
 
 
 def _next_step(error: RestreamError) -> str:
-    """Return what to do where the library does not say it, as the end of a sentence."""
+    """Return what to do, as the end of a sentence, where the library does not say it."""
     return f"; {_CHECK_ADDRESS}" if isinstance(error, TransportError) and not error.note else ""
 
 
-def trouble_of_service(last_error: str, *, reached: bool) -> str:
-    """Return what is wrong while nothing succeeds, with the last cause, and what to do about it."""
+def describe_outage(last_error: str, *, reached: bool) -> str:
+    """Return why no request succeeds, with the last cause, and what to do about it.
+
+    Args:
+        last_error: the latest failure, or an empty text.
+        reached: whether the service has ever answered.
+
+    """
     cause = f" ({clean(last_error, _LONGEST_CAUSE)})" if last_error else ""
     if not reached:
         return f"the service was never reached{cause}: {_CHECK_ADDRESS}"

@@ -1,4 +1,4 @@
-"""Which roles the files of a command have, and that no two of them are the same file."""
+"""Private: makes sure that the input, the output and the journal are different files."""
 
 import itertools
 import os
@@ -14,16 +14,16 @@ from restream_async.cli.errors import CliError
 _SIDE_FILES: Final = ("", "-wal", "-shm", "-journal")
 
 Identity: TypeAlias = tuple[int, int] | Path
-"""What a file is known by: device and inode, or its resolved path where it does not exist yet."""
+"""Identifies a file: device and inode, or its resolved path if it does not exist yet."""
 
 
 @attrs.frozen
-class Role:
-    """What a file is to a command.
+class FileRole:
+    """What a file is for.
 
     Attributes:
-        name: what to call it.
-        files: what it is known by; nothing where it is a device or a pipe, which can be shared.
+        name: its name in messages.
+        files: its identities; none for a device or a pipe, which may be shared.
 
     """
 
@@ -31,28 +31,29 @@ class Role:
     files: frozenset[Identity]
 
     @classmethod
-    def of_path(cls, name: str, path: Path) -> "Role":
+    def of_path(cls, name: str, path: Path) -> "FileRole":
         """Return the role of a file that may not exist yet."""
-        return cls(name, _known_by(path))
+        return cls(name, _identities_of_path(path))
 
     @classmethod
-    def of_status(cls, name: str, status: os.stat_result) -> "Role":
-        """Return the role of a file that is open."""
-        return cls(name, _identity(status))
+    def of_status(cls, name: str, status: os.stat_result) -> "FileRole":
+        """Return the role of an open file."""
+        return cls(name, _identities(status))
 
     @classmethod
-    def of_journal(cls, path: Path) -> "Role":
-        """Return the role of a journal, with all that SQLite keeps beside it."""
+    def of_journal(cls, path: Path) -> "FileRole":
+        """Return the role of a journal, including the files that SQLite keeps beside it."""
         real = path.resolve()
-        beside = (_known_by(real.with_name(real.name + ending)) for ending in _SIDE_FILES)
-        return cls(f"the journal {path}", frozenset(itertools.chain(_known_by(path), *beside)))
+        beside = (_identities_of_path(real.with_name(real.name + end)) for end in _SIDE_FILES)
+        files = frozenset(itertools.chain(_identities_of_path(path), *beside))
+        return cls(f"the journal {path}", files)
 
 
-def refuse_shared(*roles: Role) -> None:
+def refuse_shared(*roles: FileRole) -> None:
     """Do nothing if each role has files of its own.
 
     Raises:
-        CliError: two of them share one.
+        CliError: two roles share a file.
 
     """
     for one, other in itertools.combinations(roles, 2):
@@ -64,7 +65,7 @@ def refuse_shared(*roles: Role) -> None:
 
 
 def exists(path: Path) -> bool:
-    """Say whether there is such a file; of a name that no file can have, too."""
+    """Return whether a file exists; false also for a name that no file can have."""
     try:
         path.stat()
     except OSError:
@@ -72,13 +73,13 @@ def exists(path: Path) -> bool:
     return True
 
 
-def _known_by(path: Path) -> frozenset[Identity]:
+def _identities_of_path(path: Path) -> frozenset[Identity]:
     try:
-        return _identity(path.stat())
+        return _identities(path.stat())
     except OSError:
         return frozenset([path.resolve()])
 
 
-def _identity(status: os.stat_result) -> frozenset[Identity]:
+def _identities(status: os.stat_result) -> frozenset[Identity]:
     regular = stat.S_ISREG(status.st_mode)
     return frozenset([(status.st_dev, status.st_ino)] if regular else [])

@@ -1,4 +1,4 @@
-"""Help on a narrow terminal: what an option does stands below its name, not beside it."""
+"""Private: `--help` on a narrow terminal: each option's text stands below its name."""
 
 import inspect
 import shutil
@@ -10,32 +10,35 @@ from typing import Any, Final
 from typer.core import TyperCommand, TyperGroup
 
 _NARROW: Final = 72
-"""Columns below which a table of options cuts off their names."""
+"""Columns below which rich's table of options cuts off their names."""
 
 
-# The classes of contexts and formatters have no public names.
+# typer has no public names for the classes of its contexts and formatters.
 class Command(TyperCommand):
-    """A command whose help suits the width of the terminal."""
+    """A command whose help fits the width of the terminal."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as above
         """Write the help."""
-        columns = shutil.get_terminal_size().columns
-        if columns < _NARROW:
-            formatter.write("\n".join(_help(self, ctx, columns)))
-        else:
+        if not _write_narrow(self, ctx, formatter):
             super().format_help(ctx, formatter)
 
 
 class Group(TyperGroup):
-    """A group of commands whose help suits the width of the terminal."""
+    """A group of commands whose help fits the width of the terminal."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - as above
         """Write the help."""
-        columns = shutil.get_terminal_size().columns
-        if columns < _NARROW:
-            formatter.write("\n".join(_help(self, ctx, columns)))
-        else:
+        if not _write_narrow(self, ctx, formatter):
             super().format_help(ctx, formatter)
+
+
+def _write_narrow(command: TyperCommand | TyperGroup, ctx: Any, formatter: Any) -> bool:  # noqa: ANN401 - as above
+    """Write the help if the terminal is narrow; return whether it is."""
+    columns = shutil.get_terminal_size().columns
+    if columns >= _NARROW:
+        return False
+    formatter.write("\n".join(_help(command, ctx, columns)))
+    return True
 
 
 def _help(command: TyperCommand | TyperGroup, ctx: Any, columns: int) -> Iterator[str]:  # noqa: ANN401 - as above
@@ -55,9 +58,9 @@ def _help(command: TyperCommand | TyperGroup, ctx: Any, columns: int) -> Iterato
         yield f"\n{paragraph(each, 2)}"
     for title, entries in _sections(command, ctx).items():
         yield f"\n{title}:"
-        for name, meaning in entries:
+        for name, text in entries:
             yield paragraph(name, 2)
-            yield paragraph(meaning, 4)
+            yield paragraph(text, 4)
     for each in _paragraphs(command.epilog):
         yield f"\n{paragraph(each, 2)}"
 
@@ -65,9 +68,9 @@ def _help(command: TyperCommand | TyperGroup, ctx: Any, columns: int) -> Iterato
 def _sections(command: TyperCommand | TyperGroup, ctx: Any) -> dict[str, list[tuple[str, str]]]:  # noqa: ANN401 - as above
     sections: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for param in command.get_params(ctx):
-        usual = "Arguments" if param.param_type_name == "argument" else "Options"
-        title = getattr(param, "rich_help_panel", None) or usual
-        # A hidden one has no entry.
+        default = "Arguments" if param.param_type_name == "argument" else "Options"
+        title = getattr(param, "rich_help_panel", None) or default
+        # A hidden option has no entry.
         sections[title] += filter(None, [param.get_help_record(ctx)])
     if isinstance(command, TyperGroup):
         for name, each in command.commands.items():

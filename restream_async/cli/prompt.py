@@ -1,4 +1,4 @@
-"""Asking before something is deleted."""
+"""Private: asks for confirmation before something is deleted."""
 
 import signal
 import sys
@@ -8,17 +8,19 @@ from restream_async.cli.output.console import console_on, say
 
 
 def confirmed(question: str) -> bool:
-    """Ask on the terminal; if the answer is no, say that nothing was deleted.
+    """Ask on the terminal, and print that nothing was deleted if the answer is no.
 
     Raises:
-        CliError: there is no terminal to ask on, or Ctrl-C was the answer.
+        CliError: there is no terminal to ask on, or Ctrl-C was pressed.
 
     """
     if not sys.stdin.isatty():
-        raise CliError("there is no terminal to ask on: pass --yes to delete without being asked")
+        raise CliError(
+            "without a terminal there is no way to ask: pass --yes to delete without being asked"
+        )
     console = console_on(sys.stderr)
     console.print(question, end=" ", soft_wrap=not console.file.isatty())
-    # An event loop that runs would only note it, and wait for the answer all the same.
+    # A running event loop would only note Ctrl-C and go on waiting for the answer.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         answer = sys.stdin.readline().strip().casefold()

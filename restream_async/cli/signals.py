@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first one lets what is in flight finish, a second one stops at once."""
+"""Private: the first Ctrl-C or SIGTERM finishes the requests in flight, a second stops at once."""
 
 import asyncio
 import contextlib
@@ -10,14 +10,14 @@ from typing import Self
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Interrupts:
-    """Watches for signals while its block runs.
+class StopSignals:
+    """Handles stop signals while its block runs.
 
-    A second signal cancels the task that entered the block; that cancellation ends here.
+    A second signal cancels the task that entered the block; the block absorbs that cancellation.
 
     Attributes:
-        first: the first signal that came, or None.
-        cut_short: whether a second one came.
+        first: the first signal that arrived, or None.
+        cut_short: whether a second one arrived.
 
     """
 
@@ -30,17 +30,17 @@ class Interrupts:
 
     @property
     def exit_code(self) -> int | None:
-        """What a shell expects of a process that such a signal ended; None if none came."""
+        """The exit code that shells expect after the signal; None if none arrived."""
         return None if self.first is None else 128 + self.first
 
     async def __aenter__(self) -> Self:
-        """Begin to watch."""
+        """Install the handlers."""
         self._task = asyncio.current_task()
         loop = asyncio.get_running_loop()
-        # Windows' loops have no signal handlers: there, Ctrl-C raises KeyboardInterrupt.
+        # Event loops on Windows have no signal handlers: there, Ctrl-C raises KeyboardInterrupt.
         with contextlib.suppress(NotImplementedError):
             for number in _SIGNALS:
-                loop.add_signal_handler(number, self._came, number)
+                loop.add_signal_handler(number, self._on_signal, number)
         return self
 
     async def __aexit__(
@@ -49,7 +49,7 @@ class Interrupts:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
-        """Watch no more; a cancellation that came from here is over."""
+        """Remove the handlers, and absorb the cancellation by a second signal."""
         loop = asyncio.get_running_loop()
         with contextlib.suppress(NotImplementedError):
             for number in _SIGNALS:
@@ -58,7 +58,7 @@ class Interrupts:
             return False
         return self._task.uncancel() == 0 and isinstance(error, asyncio.CancelledError)
 
-    def _came(self, number: signal.Signals) -> None:
+    def _on_signal(self, number: signal.Signals) -> None:
         if self.first is None:
             self.first = number
             self._finish()

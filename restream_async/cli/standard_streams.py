@@ -1,4 +1,4 @@
-"""The three standard streams: there from the first moment on, and able to take any text."""
+"""Private: makes sure that the standard streams exist and that any text can be written to them."""
 
 import io
 import os
@@ -10,15 +10,15 @@ _MODES: Final = {"stdin": "r", "stdout": "w", "stderr": "w"}
 
 
 def prepare_streams() -> None:
-    """Make sure that all three standard streams exist, and that writing text to them cannot fail.
+    """Open missing standard streams, and make writing text to them safe.
 
-    A missing one is opened on the null device: a file or socket that is opened later must not get
-    its number. A character that the encoding of a stream does not have is written as an escape.
+    A missing stream is opened on the null device, because a file or socket that is opened later
+    must not get its number. A character that a stream cannot encode is written as an escape.
     """
     for descriptor, (name, mode) in enumerate(_MODES.items()):
         _open_if_missing(descriptor)
         if getattr(sys, name) is None:
-            setattr(sys, name, open(descriptor, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - no path; open until the end
+            setattr(sys, name, open(descriptor, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - stays open until the process ends
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -28,18 +28,18 @@ def _open_if_missing(descriptor: int) -> None:
     try:
         os.fstat(descriptor)
     except OSError:
-        # The lowest free number, which is this one: those below are open.
+        # The system takes the lowest free number: this one, as all below it are open.
         os.open(os.devnull, os.O_RDWR)
 
 
-def let_go_of_streams() -> None:
-    """Write out what is left; what cannot be written is dropped without a word.
+def flush_streams() -> None:
+    """Flush standard output and error; drop silently what cannot be written.
 
-    Python itself would complain when it ends.
+    Otherwise Python would print an error when it exits.
     """
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except OSError:
-            with suppress(OSError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - no path of anybody's
-                os.dup2(nowhere.fileno(), stream.fileno())
+            with suppress(OSError), open(os.devnull, "wb") as null:  # noqa: PTH123 - the null device
+                os.dup2(null.fileno(), stream.fileno())

@@ -1,4 +1,4 @@
-"""What is wrong with a command line, as a sentence. It repeats no argument: one may be a key."""
+"""Private: says what is wrong with a command line. It repeats no argument: one may be a key."""
 
 from typing import Any, Final
 
@@ -7,8 +7,8 @@ import typer
 from restream_async.cli.hints import program
 from restream_async.cli.output.console import say_error
 
-# What typer says to programmers.
-_WORDS: Final = {
+# typer's terms for programmers.
+_PLAIN_WORDS: Final = {
     "Value error, ": "",
     "Input should be": "it must be",
     "greater than or equal to": "at least",
@@ -18,21 +18,21 @@ _WORDS: Final = {
 }
 
 
-def say_usage(error: typer.TyperException) -> None:
-    """Say what is wrong, and what to type instead."""
-    said = error.format_message().removesuffix(".")
-    for theirs, ours in _WORDS.items():
-        said = said.replace(theirs, ours)
-    # Only the base of typer's errors has a public name; all that it raises here have a context.
+def say_usage_error(error: typer.TyperException) -> None:
+    """Print what is wrong, and which help to read."""
+    text = error.format_message().removesuffix(".")
+    for typers, plain in _PLAIN_WORDS.items():
+        text = text.replace(typers, plain)
+    # typer gives no public name to its errors that have a context.
     context: Any = getattr(error, "ctx", None)
     path = program() if context is None else context.command_path
-    see = " See" if said.endswith("?") else f"{_with_dashes(error, context)}; see"
-    say_error(f"{said[0].lower()}{said[1:]}{see} {path} --help")
+    see = " See" if text.endswith("?") else f"{_dash_hint(error, context)}; see"
+    say_error(f"{text[0].lower()}{text[1:]}{see} {path} --help")
 
 
-def _with_dashes(error: typer.TyperException, context: Any) -> str:  # noqa: ANN401 - as above
-    """Return how to write an argument that begins with a dash, if one may be meant."""
-    # Where options are spelt nearly so, they are meant.
+def _dash_hint(error: typer.TyperException, context: Any) -> str:  # noqa: ANN401 - as above
+    """Return how to write an argument that begins with a dash, if the user may have meant one."""
+    # If similar options exist, the user meant one of them.
     if context is None or getattr(error, "possibilities", True):
         return ""
     params = context.command.params

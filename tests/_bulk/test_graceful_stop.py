@@ -21,7 +21,7 @@ from restream_async import (
 )
 from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
-from tests._bulk.test_run import KINDS, Reader, by_video, quiet
+from tests.helpers.bulk_inputs import KINDS, CountingInput, by_video, read_until_it_pauses
 from tests.helpers.leak_checks import assert_nothing_left, client_of
 from tests.helpers.raw_server import RawServer, then_hang
 from tests.helpers.samples import (
@@ -84,23 +84,23 @@ async def test_with_nothing_listening_all_ends_within_two_seconds(
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_what_was_read_and_not_sent_says_so(kind: str, tmp_path: Path) -> None:
-    reader = Reader()
+    source = CountingInput()
     async with (
         RawServer(post=[as_asked, then_hang()], get=listed()) as server,
         client_of(server, max_in_flight=4) as client,
     ):
-        async with client.create_many(reader.input(kind), journal=tmp_path / "j") as run:
+        async with client.create_many(source.input(kind), journal=tmp_path / "j") as run:
             await server.arrived(5)
-            await quiet(reader)
+            await read_until_it_pauses(source)
             run.stop()
             run.stop()
-            assert await quiet(reader) == reader.pulled
-            outcomes = [await anext(run) for _ in range(reader.pulled - 4)]
+            assert await read_until_it_pauses(source) == source.pulled
+            outcomes = [await anext(run) for _ in range(source.pulled - 4)]
         await assert_nothing_left(client)
         sent = server.counts["POST"]
 
     assert sum(isinstance(outcome, Created) for outcome in outcomes) == 1
-    assert errors(outcomes) == [NotSentError] * (reader.pulled - 5)
+    assert errors(outcomes) == [NotSentError] * (source.pulled - 5)
     assert run.unknown == sent - 1 == 4
 
 
@@ -161,7 +161,7 @@ async def test_a_consumer_that_is_slow_gets_all_outcomes() -> None:
     async with (
         Sandbox() as sandbox,
         client_of(sandbox, max_in_flight=2) as client,
-        client.create_many(Reader()) as run,
+        client.create_many(CountingInput()) as run,
     ):
         await asyncio.sleep(0.05)
         run.stop()
@@ -191,14 +191,14 @@ async def test_what_waits_for_a_place_ends_at_once() -> None:
 
 
 async def test_a_run_that_is_stopped_before_it_is_entered_reads_nothing() -> None:
-    reader = Reader()
+    source = CountingInput()
     async with Sandbox() as sandbox, client_of(sandbox) as client:
-        run = client.create_many(reader.input("sync"))
+        run = client.create_many(source.input("sync"))
         run.stop()
         async with run:
             assert [outcome async for outcome in run] == []
 
-    assert reader.pulled == 0
+    assert source.pulled == 0
 
 
 async def test_the_same_command_creates_what_a_stopped_run_did_not_send(tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ class TestAnUndo:
             cuts.append(ending)
 
         monkeypatch.setattr("restream_async._bulk.graceful_stop.GRACE", 0.2)
-        monkeypatch.setattr("restream_async._bulk.graceful_stop.GracefulStop._cut", cut)
+        monkeypatch.setattr("restream_async._bulk.graceful_stop.GracefulStop._cancel_tasks", cut)
         async with Sandbox() as sandbox, client_of(sandbox) as client:
             await client.create_all(many(3), journal=tmp_path / "j")
             async with client.undo(tmp_path / "j") as undo:

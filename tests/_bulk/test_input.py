@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from restream_async import Created, Failed, NotSentError
+from restream_async import Created, Failed, NewRestream, NotSentError
 from restream_async._bulk.input import InputCallbacks, InputReader
 from restream_async.sandbox import Sandbox
+from tests.helpers.bulk_inputs import KINDS, NO, by_video
 from tests.helpers.client_calls import collect
 from tests.helpers.leak_checks import assert_nothing_left, client_of, settle
 from tests.helpers.raw_server import Peer, RawServer, Seen, then_hang
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
     from restream_async import NewRestream, Outcome
 
-KINDS: Final = ["sync", "async"]
 JOURNALED: Final = pytest.mark.parametrize("journaled", [False, True], ids=["plain", "journal"])
 HERE: ContextVar[int] = ContextVar("HERE", default=0)
 
@@ -349,13 +350,128 @@ async def test_a_cancelled_reader_of_an_iterator_that_is_no_generator_is_told_of
 
 async def test_who_no_longer_waits_for_an_item_is_passed_over() -> None:
     arrived: list[bool] = []
-    reports = InputCallbacks(arrived=lambda: arrived.append(True), unsent=lambda _: None)
-    intake = InputReader(many(1), most=2, reports=reports)
-    waiting = asyncio.create_task(intake.arrival())
+    callbacks = InputCallbacks(on_ready=lambda: arrived.append(True), on_unsent=lambda _: None)
+    reader = InputReader(many(1), most_ahead=2, callbacks=callbacks)
+    waiting = asyncio.create_task(reader.wait_until_ready())
     await asyncio.sleep(0)
     waiting.cancel()
-    for work in intake.work:
+    for work in reader.tasks:
         await work()
     assert arrived == [True]
-    assert intake.take()[0] == 0
+    assert reader.take().index == 0
     await asyncio.wait([waiting])
+
+
+class TestInput:
+    """What the input raises surfaces, after the outcomes of what it gave before."""
+
+    @staticmethod
+    def breaking(kind: str, error: BaseException, after: int = 3) -> Any:  # noqa: ANN401 - sync or async
+        def items() -> Iterator[NewRestream]:
+            yield from many(after)
+            raise error
+
+        async def async_items() -> AsyncIterator[NewRestream]:
+            for new in many(after):
+                yield new
+            raise error
+
+        return items() if kind == "sync" else async_items()
+
+    @pytest.mark.parametrize("after", [0, 3])
+    @pytest.mark.parametrize("kind", KINDS)
+    async def test_an_exception_comes_last_and_as_it_is(self, kind: str, after: int) -> None:
+        error = ZeroDivisionError("the file ends here")
+        outcomes: list[Outcome] = []
+        async with Sandbox(latency=0.002) as sandbox, client_of(sandbox) as client:
+            with pytest.raises(ZeroDivisionError) as caught:
+                await collect(client, self.breaking(kind, error, after), outcomes)
+            await assert_nothing_left(client)
+
+        assert caught.value is error
+        assert sorted(outcome.index for outcome in outcomes) == list(range(after))
+        assert len(sandbox.stored) == after
+
+    @pytest.mark.parametrize("kind", KINDS)
+    async def test_it_is_raised_once(self, kind: str) -> None:
+        async with (
+            Sandbox() as sandbox,
+            client_of(sandbox) as client,
+            client.create_many(self.breaking(kind, ZeroDivisionError(), 0)) as run,
+        ):
+            with pytest.raises(ZeroDivisionError):
+                await anext(run)
+            with pytest.raises(StopAsyncIteration):
+                await anext(run)
+
+    @pytest.mark.parametrize("kind", KINDS)
+    async def test_create_all_raises_it_as_it_is(self, kind: str) -> None:
+        error = ZeroDivisionError()
+        async with Sandbox() as sandbox, client_of(sandbox) as client:
+            with pytest.raises(ZeroDivisionError) as caught:
+                await client.create_all(self.breaking(kind, error))
+
+        assert caught.value is error
+
+    async def test_create_all_tells_how_many_outcomes_are_lost_with_it(self) -> None:
+        def items() -> Iterator[NewRestream]:
+            yield from many(3)
+            raise ZeroDivisionError
+
+        steps = by_video(v1=NO)
+        async with RawServer(post=steps) as server, client_of(server) as client:
+            with pytest.raises(ZeroDivisionError) as caught:
+                await client.create_all(items())
+
+        [note] = caught.value.__notes__
+        assert note.startswith("before that, 2 restreams were created or found and 1 failed; ")
+
+    @pytest.mark.parametrize("kind", KINDS)
+    async def test_a_cancellation_of_its_own_does_not_pass_for_its_end(self, kind: str) -> None:
+        """It waited for something that was cancelled: half of the input would be missing."""
+        outcomes: list[Outcome] = []
+        breaking = self.breaking(kind, asyncio.CancelledError())
+        async with Sandbox() as sandbox, client_of(sandbox) as client:
+            with pytest.raises(RuntimeError, match="the input was cancelled"):
+                await collect(client, breaking, outcomes)
+            await assert_nothing_left(client)
+
+        assert len(outcomes) == 3
+
+    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("item", ["v1", None, {"videoId": "v1"}, 7], ids=repr)
+    async def test_what_is_no_restream_is_a_type_error_that_names_its_place(
+        self, item: object, kind: str
+    ) -> None:
+        def items() -> Iterator[Any]:
+            yield from [*many(2), item, *many(2)]
+
+        async def async_items() -> AsyncIterator[Any]:
+            for new in items():
+                yield new
+
+        outcomes: list[Outcome] = []
+        async with Sandbox() as sandbox, client_of(sandbox) as client:
+            with pytest.raises(TypeError, match="item 2 of the input is a") as caught:
+                await collect(client, items() if kind == "sync" else async_items(), outcomes)
+
+        assert type(item).__name__ in str(caught.value)
+        assert len(outcomes) == sandbox.counts.posts == 2
+
+    @pytest.mark.parametrize("wrong", [None, 7, new_restream()], ids=["None", "a number", "one"])
+    async def test_what_cannot_be_iterated_over_is_a_type_error_at_once(
+        self,
+        wrong: Any,  # noqa: ANN401 - anything
+    ) -> None:
+        async with client_of(RawServer(), base_url="https://api.example.com") as client:
+            with pytest.raises(TypeError, match="not iterable"):
+                client.create_many(wrong)
+
+    async def test_the_run_of_a_broken_input_leaves_the_client_whole(self) -> None:
+        async with Sandbox() as sandbox, client_of(sandbox, max_in_flight=1) as client:
+            for kind, error in itertools.product(KINDS, [KeyError("x"), asyncio.CancelledError()]):
+                with pytest.raises((KeyError, RuntimeError)):
+                    await client.create_all(self.breaking(kind, error))
+            restream = await asyncio.wait_for(client.create(new_restream("after")), 1)
+
+        assert restream.video_id == "after"

@@ -9,8 +9,8 @@ import pytest
 
 from restream_async import NewRestream
 from restream_async._bulk.run import BulkRun
-from restream_async._journal.database import Database
-from restream_async._journal.entries import Batch, State
+from restream_async._journal.database import Batch, Database
+from restream_async._journal.entries import State
 from restream_async._journal.journal import Journal
 from tests.helpers.in_memory_service import IDENTITY, Backend, client_of, new
 from tests.helpers.journal_disk import states

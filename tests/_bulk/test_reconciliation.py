@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from restream_async import BulkReport, NewRestream, Origin
-from restream_async._bulk.journal_adapter import Repeats
 from restream_async._bulk.reconciliation import GRACE
+from restream_async._bulk.repeats import Repeats
 from restream_async._bulk.report import Duplicate
 from restream_async.sandbox import Faults, Sandbox
 from tests.helpers.in_memory_service import Backend, Client, Fate, client_of, new

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import traceback
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,13 +10,14 @@ import pytest
 
 from restream_async import BadRequestError, Created, Failed, NewRestream, Origin
 from restream_async.sandbox import Fault, Faults, Sandbox
-from tests._bulk.test_run import LATER, NO, by_video
+from tests.helpers.bulk_inputs import LATER, NO, by_video
 from tests.helpers.leak_checks import assert_nothing_left, client_of
-from tests.helpers.raw_server import RawServer
+from tests.helpers.raw_server import Peer, RawServer, Seen
 from tests.helpers.samples import (
     INTERNAL_ERROR,
     SECRETS,
     answer,
+    as_asked,
     created,
     listed,
     many,
@@ -24,6 +26,8 @@ from tests.helpers.samples import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
+
+    from restream_async import NewRestream
 
 EVERY_KIND: Final = [
     Fault.INTERNAL_ERROR,
@@ -198,3 +202,25 @@ async def test_outcomes_are_either_created_or_failed() -> None:
 
     assert sorted(kind.__name__ for kind in kinds) == ["Created", "Created", "Failed"]
     assert set(kinds) == {Created, Failed}
+
+
+async def test_counts_can_be_read_while_it_runs() -> None:
+    late = asyncio.Event()
+
+    async def last(peer: Peer, seen: Seen) -> None:
+        await late.wait()
+        await as_asked(peer, seen)
+
+    async with (
+        RawServer(post=[as_asked, NO, last]) as server,
+        client_of(server, max_in_flight=1) as client,
+        client.create_many(many(3)) as run,
+    ):
+        await anext(run)
+        await anext(run)
+        counts = run.counts
+        late.set()
+        assert isinstance(await anext(run), Created)
+
+    assert (counts.posted, counts.failed, counts.created) == (1, {"BadRequestError": 1}, 1)
+    assert (run.counts.created, run.duplicates, run.unchecked) == (2, (), 0)

@@ -8,8 +8,8 @@ import pytest
 from restream_async import JournalError, NewRestream, Origin
 from restream_async._bulk.journal_adapter import JournalAdapter
 from restream_async._bulk.undo import Undo, Undone
-from restream_async._journal.database import Database
-from restream_async._journal.entries import Batch, State
+from restream_async._journal.database import Batch, Database
+from restream_async._journal.entries import State
 from restream_async._journal.journal import Journal
 from restream_async.sandbox import Sandbox
 from tests.helpers.in_memory_service import IDENTITY, Backend, Client, new
@@ -123,7 +123,7 @@ class TestAKilledCheckOfWhatIsDone:
     @staticmethod
     async def killed(path: Path, *wanted: NewRestream) -> None:
         async with Journal(path, IDENTITY) as journal:
-            await JournalAdapter(journal, "existing", ensure=True).begin([*wanted, *wanted])
+            await JournalAdapter(journal, "existing", ensure=True).note_intents([*wanted, *wanted])
 
     @staticmethod
     def undo(client: Client, path: Path) -> Undo:

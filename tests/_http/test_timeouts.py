@@ -1,4 +1,4 @@
-"""A time-out is neither lost nor taken for somebody else's cancellation."""
+"""A timeout is neither lost nor taken for a cancellation from outside."""
 
 import asyncio
 from typing import Any
@@ -16,78 +16,82 @@ def cancelling() -> int:
     return task.cancelling()
 
 
-def ringing() -> SharedTimeout:
-    """Return an alarm of the running task that rings when the task next waits."""
+def expiring() -> SharedTimeout:
+    """Return a timeout of the running task that expires when the task next waits."""
     task = asyncio.current_task()
     assert task is not None
-    alarm = SharedTimeout(task, set())
-    asyncio.get_running_loop().call_soon(alarm.ring)
-    return alarm
+    timeout = SharedTimeout(task, set())
+    asyncio.get_running_loop().call_soon(timeout.expire)
+    return timeout
 
 
 async def test_an_alarm_cancels_its_task_and_says_so() -> None:
-    alarm = SharedTimeouts(asyncio.get_running_loop()).set(SOON)
+    timeout = SharedTimeouts(asyncio.get_running_loop()).start(SOON)
     with pytest.raises(asyncio.CancelledError):
         await asyncio.Event().wait()
 
-    assert alarm.rang()
-    assert alarm.rang(), "asked again, it says the same"
+    assert timeout.expired()
+    assert timeout.expired(), "asked again, it says the same"
     assert cancelling() == 0
 
 
-async def test_a_stopped_alarm_cancels_nobody() -> None:
-    alarms = SharedTimeouts(asyncio.get_running_loop())
-    stopped, other = alarms.set(SOON), alarms.set(SOON)
-    stopped.stop()
-    other.stop()
+async def test_a_cancelled_alarm_cancels_nobody() -> None:
+    timeouts = SharedTimeouts(asyncio.get_running_loop())
+    cancelled, other = timeouts.start(SOON), timeouts.start(SOON)
+    cancelled.cancel()
+    other.cancel()
     await asyncio.sleep(2 * SOON)
 
-    assert not stopped.rang()
+    assert not cancelled.expired()
     assert cancelling() == 0
 
 
-async def test_those_of_one_moment_ring_together() -> None:
-    alarms = SharedTimeouts(asyncio.get_running_loop())
+async def test_those_of_one_moment_expire_together() -> None:
+    timeouts = SharedTimeouts(asyncio.get_running_loop())
 
     async def wait() -> bool:
-        alarm = alarms.set(SOON)
+        timeout = timeouts.start(SOON)
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
-            return alarm.rang()
+            return timeout.expired()
         return False
 
     assert await asyncio.gather(*(wait() for _ in range(20))) == [True] * 20
 
 
 async def test_an_answer_of_the_same_moment_does_not_overtake_it() -> None:
-    """The answer is there when the alarm rings, and the task has not run in between."""
+    """The answer is there when the timeout expires, and the task has not run in between."""
     answer = asyncio.get_running_loop().create_future()
     asyncio.get_running_loop().call_soon(answer.set_result, None)
-    alarm = ringing()
+    timeout = expiring()
     with pytest.raises(asyncio.CancelledError):
         await answer
 
     assert answer.done()
-    assert alarm.rang()
+    assert timeout.expired()
 
 
-@pytest.mark.parametrize("first", ["the alarm", "somebody"])
+@pytest.mark.parametrize("first", ["the timeout", "somebody"])
 async def test_who_is_cancelled_by_somebody_else_as_well_stays_cancelled(first: str) -> None:
     told: list[tuple[bool, bool, int]] = []
 
     async def wait() -> None:
         task = asyncio.current_task()
         assert task is not None
-        alarm = SharedTimeout(task, set())
-        both = (alarm.ring, task.cancel) if first == "the alarm" else (task.cancel, alarm.ring)
+        timeout = SharedTimeout(task, set())
+        both = (
+            (timeout.expire, task.cancel)
+            if first == "the timeout"
+            else (task.cancel, timeout.expire)
+        )
         for cancel in both:
             asyncio.get_running_loop().call_soon(cancel)
         try:
             await asyncio.Event().wait()
         finally:
-            alarm.stop()
-            told.append((alarm.rang(), alarm.overruled, task.cancelling()))
+            timeout.cancel()
+            told.append((timeout.expired(), timeout.cancelled_from_outside, task.cancelling()))
 
     task = asyncio.create_task(wait())
     with pytest.raises(asyncio.CancelledError):
@@ -97,15 +101,15 @@ async def test_who_is_cancelled_by_somebody_else_as_well_stays_cancelled(first: 
 
 
 async def test_a_swallowed_alarm_leaves_no_cancellation_behind() -> None:
-    alarm = ringing()
+    timeout = expiring()
     try:
         await asyncio.Event().wait()
     except asyncio.CancelledError:
         """As somebody's own code may do who watches the session."""
-    alarm.stop()
+    timeout.cancel()
 
     assert cancelling() == 0
-    assert alarm.rang()
+    assert timeout.expired()
     async with asyncio.TaskGroup() as group:  # It asks for cancellations that it did not make.
         group.create_task(asyncio.sleep(0))
 
@@ -134,48 +138,48 @@ class Timers:
 async def test_what_is_closed_leaves_no_timer_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     timers = Timers(monkeypatch)
     loop = asyncio.get_running_loop()
-    alarms = SharedTimeouts(loop)
+    timeouts = SharedTimeouts(loop)
     moment = loop.time()
     monkeypatch.setattr(loop, "time", lambda: moment)
     for seconds in (30.0, 5.0, 30.0):
-        alarms.set(seconds).stop()
+        timeouts.start(seconds).cancel()
     assert timers.left == 2
-    alarms.close()
+    timeouts.close()
     assert timers.left == 0
 
 
-async def test_an_alarm_that_is_set_when_it_is_closed_rings_all_the_same() -> None:
-    alarms = SharedTimeouts(asyncio.get_running_loop())
-    alarm = alarms.set(SOON)
-    alarms.close()
+async def test_an_alarm_that_runs_when_they_are_closed_expires_all_the_same() -> None:
+    timeouts = SharedTimeouts(asyncio.get_running_loop())
+    timeout = timeouts.start(SOON)
+    timeouts.close()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.Event().wait()
-    alarm.stop()
+    timeout.cancel()
 
-    assert alarm.rang()
+    assert timeout.expired()
     assert cancelling() == 0
 
 
-async def test_the_last_alarm_that_is_stopped_takes_the_timer_with_it(
+async def test_the_last_alarm_that_is_cancelled_takes_the_timer_with_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     timers = Timers(monkeypatch)
-    alarms = SharedTimeouts(asyncio.get_running_loop())
-    first, last = alarms.set(30.0), alarms.set(30.0)
-    alarms.close()
-    first.stop()
+    timeouts = SharedTimeouts(asyncio.get_running_loop())
+    first, last = timeouts.start(30.0), timeouts.start(30.0)
+    timeouts.close()
+    first.cancel()
     assert timers.left == 1
-    last.stop()
+    last.cancel()
     assert timers.left == 0
 
 
 async def test_an_alarm_is_set_by_a_task() -> None:
-    alarms = SharedTimeouts(asyncio.get_running_loop())
+    timeouts = SharedTimeouts(asyncio.get_running_loop())
     outcome = asyncio.get_running_loop().create_future()
 
     def outside() -> None:
         try:
-            alarms.set(SOON)
+            timeouts.start(SOON)
         except RuntimeError as error:
             outcome.set_result(str(error))
 

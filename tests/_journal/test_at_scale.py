@@ -9,8 +9,7 @@ import pytest
 from restream_async import JournalError, NewRestream, Origin
 from restream_async._bulk.reconciliation import DoubtfulCreation, Reconciliation
 from restream_async._bulk.report import BulkReport
-from restream_async._journal.database import Database
-from restream_async._journal.entries import Batch
+from restream_async._journal.database import Batch, Database
 from tests.helpers.in_memory_service import Backend, Client, Fate, client_of, new
 from tests.helpers.journal_clients import origins
 
@@ -63,7 +62,7 @@ async def test_resuming_what_is_done_shares_commits_and_sends_nothing(
 async def test_doubts_are_looked_for_on_the_way_when_there_are_too_many(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("restream_async._bulk.reconciliation.MOST_CASES", 20)
+    monkeypatch.setattr("restream_async._bulk.reconciliation.MOST_REMEMBERED", 20)
     backend = Backend()
     backend.choose = lambda request: (
         Fate.LATE
@@ -79,7 +78,7 @@ async def test_doubts_are_looked_for_on_the_way_when_there_are_too_many(
     def watched(self: Reconciliation, case: DoubtfulCreation) -> None:
         nonlocal most
         remember(self, case)
-        most = max(most, sum(map(len, self._cases.values())))  # pyright: ignore[reportPrivateUsage]
+        most = max(most, sum(map(len, self._by_video.values())))  # pyright: ignore[reportPrivateUsage]
 
     monkeypatch.setattr(Reconciliation, "remember", watched)
     run = await report(client_of(backend), *MANY[:120])

@@ -92,7 +92,7 @@ async def test_an_input_that_cancels_the_others_loses_nothing_of_what_it_gave(
     assert backend.sent == []
 
 
-@pytest.mark.parametrize("work", ["_read_all", "_note_all", "_work"])
+@pytest.mark.parametrize("work", ["_read_all", "_note_all", "_process_items"])
 async def test_any_one_task_that_is_cancelled_before_it_begins_ends_the_run(
     work: str, path: Path
 ) -> None:

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from restream_async import NewRestream, Outcome, OutcomeUnknownError
-from restream_async._bulk.journal_adapter import Repeats
+from restream_async._bulk.repeats import Repeats
 from restream_async._bulk.report import BulkReport
 from restream_async._bulk.run import BulkRun
 from restream_async._operations.create_options import CHECK_FIRST
@@ -122,7 +122,7 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.patch = mock.patch("restream_async._journal.ThreadPoolExecutor", AtOnce)
+        self.patch = mock.patch("restream_async._journal.journal.ThreadPoolExecutor", AtOnce)
         self.patch.start()
         self.loop = asyncio.Runner()
         folder = IN_MEMORY if IN_MEMORY.is_dir() else None

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from restream_async import BulkReport, NewRestream, Origin
-from restream_async._bulk.journal_adapter import Repeats
+from restream_async._bulk.repeats import Repeats
 from restream_async.sandbox import Fault, Sandbox
 from tests.helpers.in_memory_service import Backend, Client, Fate, new
 from tests.helpers.in_memory_service import client_of as client_in_memory

@@ -14,7 +14,6 @@ from restream_async import (
     BadRequestError,
     InternalServerError,
     MalformedResponseError,
-    NotFoundError,
     Origin,
     OutcomeUnknownError,
     RetryPolicy,
@@ -29,7 +28,6 @@ from tests.helpers.raw_server import RawServer, then_close, then_hang
 from tests.helpers.samples import (
     BACKEND_FETCH_FAILED,
     INTERNAL_ERROR,
-    SECRETS,
     STREAM_URL,
     answer,
     as_asked,
@@ -100,109 +98,6 @@ async def test_the_look_comes_after_the_wait_not_before_it(clock: FastClock) -> 
 
     assert looks_at_each_sleep == [0, 1]
     assert server.order == "POST GET POST GET POST"
-
-
-@pytest.mark.parametrize("status", ["404 Not Found", "405 Method Not Allowed", "501 Not Built"])
-async def test_a_service_that_cannot_list_has_nothing_there(status: str) -> None:
-    async with (
-        RawServer(post=[INTERNAL_ERROR, created()], get=answer(b"", status)) as server,
-        client_of(server) as client,
-    ):
-        restream = await client.create(NEW)
-
-    assert restream.id == 7
-    assert server.order == "POST GET POST"
-
-
-@pytest.mark.parametrize("status", ["404 Not Found", "405 Method Not Allowed", "501 Not Built"])
-async def test_a_last_look_at_a_service_that_cannot_list_leaves_the_failure_as_it_is(
-    status: str,
-) -> None:
-    async with (
-        RawServer(post=INTERNAL_ERROR, get=answer(b"", status)) as server,
-        client_of(server, attempts=1) as client,
-    ):
-        error = await failure_of(client.create(NEW), InternalServerError)
-
-    assert error.attempts == 1
-
-
-@pytest.mark.parametrize(
-    "result", [on_the_wire(NEW, 9), [on_the_wire(NEW, 9)]], ids=["an object", "a list"]
-)
-async def test_a_look_understands_every_form_of_a_list(result: object) -> None:
-    async with (
-        RawServer(post=INTERNAL_ERROR, get=answer(envelope(result))) as server,
-        client_of(server) as client,
-    ):
-        restream = await client.create(NEW)
-
-    assert restream.id == 9
-
-
-async def test_a_look_that_finds_null_finds_nothing() -> None:
-    async with (
-        RawServer(post=[INTERNAL_ERROR, created()], get=answer(envelope(None))) as server,
-        client_of(server) as client,
-    ):
-        restream = await client.create(NEW)
-
-    assert restream.id == 7
-
-
-@pytest.mark.parametrize(
-    ("attempts", "order"),
-    [(5, "P GGGGG P G P G P G P G"), (3, "P GGG P G P G"), (1, "P G")],
-)
-async def test_failing_looks_are_repeated_only_so_often_over_all_attempts(
-    attempts: int, order: str
-) -> None:
-    async with (
-        RawServer(post=INTERNAL_ERROR, get=INTERNAL_ERROR) as server,
-        client_of(server, attempts=attempts) as client,
-    ):
-        await failure_of(client.create(NEW), OutcomeUnknownError)
-
-    assert [request.method[0] for request in server.requests] == list(order.replace(" ", ""))
-    assert server.counts["GET"] == 2 * attempts - 1
-
-
-async def test_looks_that_succeed_use_up_nothing() -> None:
-    """Two looks fail once each, two find nothing: none of the repetitions is missing."""
-    failing_once = [INTERNAL_ERROR, ABSENT]
-    async with (
-        RawServer(
-            post=[INTERNAL_ERROR, INTERNAL_ERROR, created()], get=[*failing_once, *failing_once]
-        ) as server,
-        client_of(server, attempts=3) as client,
-    ):
-        outcome = await created_by(client, NEW)
-
-    assert server.order.startswith("POST GET GET POST GET GET POST")
-    assert outcome.maybe_duplicate is False
-
-
-async def test_looks_end_with_the_deadline(clock: FastClock) -> None:
-    """However many repetitions are left."""
-    async with (
-        RawServer(post=INTERNAL_ERROR, get=INTERNAL_ERROR) as server,
-        client_of(server, clock=clock, deadline=1.2) as client,
-    ):
-        await failure_of(client.create(NEW), OutcomeUnknownError)
-
-    assert server.order == "POST GET GET POST GET"
-    assert sum(clock.sleeps) <= 1.2
-
-
-async def test_a_look_that_fails_is_tried_again_by_itself() -> None:
-    async with (
-        RawServer(post=INTERNAL_ERROR, get=[INTERNAL_ERROR, then_close(), THERE]) as server,
-        client_of(server) as client,
-    ):
-        outcome = await created_by(client, NEW)
-
-    assert server.counts["POST"] == 1
-    assert (outcome.origin, outcome.restream.id) == (Origin.CONFIRMED, 9)
 
 
 class TestAnAnswerAboutSomethingElse:
@@ -592,30 +487,6 @@ async def test_whatever_happens_and_whenever_it_exists_once(fault: Fault, phase:
     [stored] = sandbox.stored
     assert (stored.id, stored.stream_url) == (restream.id, STREAM_URL)
     assert sandbox.counts.posts == (3 if phase == "before" else 1)
-
-
-async def test_a_failed_look_shows_no_secret_of_what_was_looked_for() -> None:
-    """A service may answer a look with the very keys that it was about."""
-    echo = answer(" ".join(SECRETS).encode(), "500 Oops")
-    async with (
-        RawServer(post=echo, get=echo) as server,
-        client_of(server, in_doubt="raise") as client,
-    ):
-        error = await failure_of(client.create(NEW), OutcomeUnknownError)
-
-    shown = f"{error} {error!r} {error.doubt} {vars(error)}"
-    assert not [secret for secret in SECRETS if secret in shown]
-
-
-async def test_a_refused_look_in_a_project_that_is_gone_says_so() -> None:
-    gone = answer(b"", "404 Not Found")
-    async with (
-        RawServer(post=[then_close(), gone], get=gone) as server,
-        client_of(server) as client,
-    ):
-        error = await failure_of(client.create(NEW), NotFoundError)
-
-    assert (server.order, error.attempts) == ("POST GET POST GET", 2)
 
 
 async def test_nothing_listens_any_more_after_a_doubt() -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from restream_async._operations.delete import delete
-from restream_async._retry.executor import value_or_raise
+from restream_async._retry.classification import value_or_raise
 from restream_async.errors import BackendFetchFailedError, BadRequestError, NotFoundError
 from restream_async.sandbox import Fault, Faults, Sandbox
 from tests.helpers.in_memory_service import Backend, Fate, client_of, new

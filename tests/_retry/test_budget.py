@@ -29,10 +29,10 @@ def test_every_second_call_pays_for_a_retry() -> None:
     bucket = Bucket()
     bucket.spent()
     for _ in range(9):
-        bucket.budget.earn()
+        bucket.budget.record_call()
     assert bucket.budget.available == 4
     assert bucket.spent() == 4
-    bucket.budget.earn()
+    bucket.budget.record_call()
     assert bucket.spent() == 1, "the half of before is not lost"
 
 
@@ -56,7 +56,7 @@ def test_time_without_need_is_not_saved_up() -> None:
 def test_more_than_the_reserve_is_saved_up_from_calls_but_not_without_end() -> None:
     bucket = Bucket()
     for _ in range(10_000):
-        bucket.budget.earn()
+        bucket.budget.record_call()
     assert bucket.budget.available == 200
     bucket.now += 3600
     assert bucket.spent() == 200
@@ -109,7 +109,7 @@ def test_retries_in_vain_never_exceed_their_share(
             case "call":
                 calls += times
                 for _ in range(times):
-                    bucket.budget.earn()
+                    bucket.budget.record_call()
             case "retry":
                 retries += bucket.spent(times)
             case "success":

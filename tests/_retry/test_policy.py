@@ -66,7 +66,7 @@ async def pursue(
     limiter = ConcurrencyLimiter.adaptive(64, 300.0, clock)
     budget = RetryBudget(clock.now)
     for _ in range(400):
-        budget.earn()
+        budget.record_call()
     retries = Retries(policy, clock, deadline, limiter, budget, is_uncounted=excused)
     result: object = first
     while isinstance(result, Failure):
@@ -123,7 +123,7 @@ def test_the_smallest_policy_is_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("failures", "retry_after", "chance", "wait"),
+    ("failures", "retry_after", "jitter", "wait"),
     [
         # The longest wait doubles, up to the cap.
         (1, None, 1.0, 0.5),
@@ -149,22 +149,22 @@ def test_the_smallest_policy_is_one() -> None:
         (1, 1e12, 1.0, 60.5),
     ],
 )
-def test_the_wait(failures: int, retry_after: float | None, chance: float, wait: float) -> None:
-    assert RetryPolicy().wait(failures, retry_after, chance) == wait
+def test_the_wait(failures: int, retry_after: float | None, jitter: float, wait: float) -> None:
+    assert RetryPolicy().wait(failures, retry_after, jitter) == wait
 
 
 @given(
     failures=st.integers(1, 10**6),
     retry_after=st.none() | st.floats(0, 1e12),
-    chance=st.floats(0, 1, exclude_max=True),
+    jitter=st.floats(0, 1, exclude_max=True),
     base=st.floats(min_value=0, exclude_min=True, allow_infinity=False),
     cap=seconds,
 )
 @quick
 def test_any_wait_lies_between_the_floor_and_the_floor_and_the_cap(
-    failures: int, retry_after: float | None, chance: float, base: float, cap: float
+    failures: int, retry_after: float | None, jitter: float, base: float, cap: float
 ) -> None:
-    wait = RetryPolicy(base=base, cap=cap).wait(failures, retry_after, chance)
+    wait = RetryPolicy(base=base, cap=cap).wait(failures, retry_after, jitter)
     floor = min(retry_after or 0.0, RETRY_AFTER_CAP)
     assert floor <= wait <= floor + cap
 

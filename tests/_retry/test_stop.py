@@ -16,9 +16,8 @@ from restream_async._http import serialization
 from restream_async._operations.create_options import CreateOptions
 from restream_async._operations.create_result import CreateFailed, CreateSucceeded
 from restream_async._operations.delete import delete
-from restream_async._retry.classification import Failure
+from restream_async._retry.classification import Failure, value_or_raise
 from restream_async._retry.deadline import Stop
-from restream_async._retry.executor import value_or_raise
 from restream_async.settings import InDoubt
 from tests.helpers.simulated_service import Client, Service, client_of, wanted
 from tests.helpers.simulated_time import now, simulated

@@ -9,8 +9,18 @@ from typing import Any
 
 import pytest
 
-from restream_async import NewRestream, RestreamClient, RestreamError, RetryPolicy
-from restream_async.cli.errors import WORDS, told
+from restream_async import (
+    ForbiddenError,
+    JournalError,
+    NewRestream,
+    OutcomeUnknownError,
+    RestreamClient,
+    RestreamError,
+    RetryPolicy,
+    TransportError,
+)
+from restream_async.cli.errors import CLI_WORDS, brief, describe, system_reason
+from restream_async.errors import Call, NotFoundError
 from restream_async.sandbox import Sandbox
 from tests.helpers.command_line import API_KEY, STREAM_URL
 
@@ -118,7 +128,7 @@ FAILURES: dict[str, Fail] = {
 }
 
 
-@pytest.mark.parametrize("words", WORDS)
+@pytest.mark.parametrize("words", CLI_WORDS)
 def test_each_word_of_python_that_is_translated_is_one_that_the_library_says(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: str
 ) -> None:
@@ -128,5 +138,42 @@ def test_each_word_of_python_that_is_translated_is_one_that_the_library_says(
     error = caught.value.exceptions[0] if isinstance(caught.value, ExceptionGroup) else caught.value
     assert isinstance(error, RestreamError)
     assert re.search(rf"(?<![\w./]){re.escape(words)}(?![\w./])", str(error))
-    assert WORDS[words] in told(error)
-    assert not re.search(r"[a-z]_[a-z]|=…|=True", told(error))
+    assert CLI_WORDS[words] in describe(error)
+    assert not re.search(r"[a-z]_[a-z]|=…|=True", describe(error))
+
+
+def test_words_of_python_are_translated_but_not_in_paths_urls_and_what_the_service_said() -> None:
+    error = JournalError("the journal /x/api_key.db is damaged: run again with ensure=True")
+    assert describe(error) == "the journal /x/api_key.db is damaged: run again with --ensure"
+    call = Call("POST", "/api/v1/base_url/restreams", "api_key")
+    note = "check base_url, project_id and the ids in the route"
+    refused = NotFoundError(call, status=404, reason="Not Found", errors=["base_url"], note=note)
+    assert describe(refused) == (
+        f"404 Not Found (base_url): {call}, 0 attempts; "
+        "check the base URL, the project id and the id of the live video"
+    )
+
+
+def test_the_reason_of_an_error_is_told_in_the_systems_words() -> None:
+    assert system_reason(OSError(2, "No such file or directory", "/secret/path")) == (
+        "no such file or directory"
+    )
+    assert system_reason(OSError("Just a text")) == "just a text"
+    assert system_reason(OSError()) == "oSError"
+
+
+CALL = Call("POST", "/api/v1/p1/restreams", "v1")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ForbiddenError(CALL, status=403, reason="Forbidden", excerpt="<html>"), "403 Forbidden"),
+        (ForbiddenError(CALL, status=403, messages=["no"]), "403 (no)"),
+        (OutcomeUnknownError(CALL, doubt=ForbiddenError(CALL, status=503)), "503"),
+        (TransportError(CALL, detail="no answer within 30 s", sent=True), "no answer within 30 s"),
+        (JournalError("is full"), "is full"),
+    ],
+)
+def test_a_failure_is_told_in_short(error: RestreamError, words: str) -> None:
+    assert brief(error) == words

@@ -3,7 +3,7 @@ import signal
 
 import pytest
 
-from restream_async.cli.signals import Interrupts
+from restream_async.cli.signals import StopSignals
 
 
 async def signalled(number: signal.Signals) -> None:
@@ -15,7 +15,7 @@ async def signalled(number: signal.Signals) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 async def test_the_first_signal_asks_to_finish(number: signal.Signals, code: int) -> None:
     asked: list[str] = []
-    async with Interrupts(lambda: asked.append("finish")) as interrupts:
+    async with StopSignals(lambda: asked.append("finish")) as interrupts:
         assert interrupts.exit_code is None
         await signalled(number)
         await asyncio.sleep(0)
@@ -26,7 +26,7 @@ async def test_the_first_signal_asks_to_finish(number: signal.Signals, code: int
 
 async def test_the_second_signal_stops_at_once() -> None:
     asked: list[str] = []
-    async with Interrupts(lambda: asked.append("finish")) as interrupts:
+    async with StopSignals(lambda: asked.append("finish")) as interrupts:
         await signalled(signal.SIGTERM)
         await signalled(signal.SIGINT)
         asked.append("never reached")
@@ -37,7 +37,7 @@ async def test_the_second_signal_stops_at_once() -> None:
 
 
 async def test_a_third_signal_does_no_more_than_the_second() -> None:
-    async with Interrupts(lambda: None) as interrupts:
+    async with StopSignals(lambda: None) as interrupts:
         await signalled(signal.SIGINT)
         try:
             await signalled(signal.SIGINT)
@@ -48,7 +48,7 @@ async def test_a_third_signal_does_no_more_than_the_second() -> None:
 
 async def test_a_cancellation_from_elsewhere_passes_through() -> None:
     async def work() -> None:
-        async with Interrupts(lambda: None):
+        async with StopSignals(lambda: None):
             await asyncio.sleep(60)
 
     task = asyncio.create_task(work())
@@ -60,7 +60,7 @@ async def test_a_cancellation_from_elsewhere_passes_through() -> None:
 
 async def test_an_error_passes_through_even_after_a_second_signal() -> None:
     async def fail() -> None:
-        async with Interrupts(lambda: None):
+        async with StopSignals(lambda: None):
             await signalled(signal.SIGINT)
             try:
                 await signalled(signal.SIGINT)
@@ -73,7 +73,7 @@ async def test_an_error_passes_through_even_after_a_second_signal() -> None:
 
 async def test_afterwards_ctrl_c_means_what_it_meant_before() -> None:
     before = signal.getsignal(signal.SIGINT)
-    async with Interrupts(lambda: None):
+    async with StopSignals(lambda: None):
         assert signal.getsignal(signal.SIGINT) is not before
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -85,6 +85,6 @@ async def test_a_loop_without_signal_handlers_will_do(monkeypatch: pytest.Monkey
     loop = asyncio.get_running_loop()
     monkeypatch.setattr(loop, "add_signal_handler", refuse)
     monkeypatch.setattr(loop, "remove_signal_handler", refuse)
-    async with Interrupts(lambda: None) as interrupts:
+    async with StopSignals(lambda: None) as interrupts:
         pass
     assert interrupts.exit_code is None

@@ -2,64 +2,35 @@
 
 import io
 import os
-import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from restream_async.cli.errors import CliError
-from restream_async.cli.output.console import console_on, result_console, say
-from restream_async.cli.standard_streams import let_go_of_streams, prepare_streams
+from restream_async.cli.standard_streams import flush_streams, prepare_streams
 from restream_async.sandbox import Sandbox
-from tests.helpers.command_line import API_KEY, STREAM_KEY, STREAM_URL, Cli, csv_of
+from tests.helpers.command_line import STREAM_KEY, STREAM_URL, Cli, csv_of, run_in_shell
 
 FULL = Path("/dev/full")
-PROGRAM = f"{sys.executable} -m restream_async.cli"
 TITLE = "Прямой эфир ☕ 😀"
 CREATE = ["create", "--video-id", "v1", "--title", TITLE, "--url", STREAM_URL]
 
 pytestmark = pytest.mark.skipif(not FULL.exists(), reason="only Linux has a disk that is full")
 
 
-def shell(
-    sandbox: Sandbox, arguments: Sequence[str], streams: str = "", **variables: str
-) -> subprocess.CompletedProcess[bytes]:
-    """Run the command line in a process of its own, with its streams as a shell sets them."""
-    unwanted = ("RESTREAM_", "COV_", "COVERAGE_", "PYTHONIOENCODING")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
-    return subprocess.run(  # noqa: S603 - our own
-        ["/bin/sh", "-c", f'exec {PROGRAM} "$@" {streams}', "sh", *arguments],
-        env={
-            **kept,
-            "RESTREAM_BASE_URL": sandbox.base_url,
-            "RESTREAM_PROJECT_ID": sandbox.project_id,
-            "RESTREAM_API_KEY": API_KEY,
-            "RESTREAM_STREAM_KEY": STREAM_KEY,
-            "PYTHONWARNINGS": "error",
-            **variables,
-        },
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
 def test_a_title_that_the_encoding_does_not_have_is_escaped(
     sandbox: Sandbox, encoding: str
 ) -> None:
-    end = shell(sandbox, CREATE, PYTHONIOENCODING=encoding)
+    end = run_in_shell(sandbox, CREATE, PYTHONIOENCODING=encoding)
     assert (end.returncode, end.stderr) == (0, b"")
     assert end.stdout.startswith(rb"Created restream 1 of v1: \u041f\u0440")
     assert sandbox.stored[0].title == TITLE
 
 
 def test_a_locale_without_an_encoding_will_do(sandbox: Sandbox) -> None:
-    assert shell(sandbox, CREATE).returncode == 0
-    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    end = shell(sandbox, ["list", "v1"], **plain)
+    assert run_in_shell(sandbox, CREATE).returncode == 0
+    end = run_in_shell(sandbox, ["list", "v1"], LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
     assert (end.returncode, end.stderr) == (0, b"")
     assert rb"\u041f\u0440" in end.stdout
 
@@ -68,16 +39,16 @@ def test_a_locale_without_an_encoding_will_do(sandbox: Sandbox) -> None:
 def test_closed_streams_get_in_the_way_of_nothing(
     sandbox: Sandbox, tmp_path: Path, streams: str
 ) -> None:
-    assert shell(sandbox, CREATE, streams).returncode == 0
+    assert run_in_shell(sandbox, CREATE, streams).returncode == 0
     assert len(sandbox.stored) == 1
     file = tmp_path / "input.csv"
     file.write_text(csv_of(5))
-    end = shell(sandbox, ["bulk", str(file)], streams)
+    end = run_in_shell(sandbox, ["bulk", str(file)], streams)
     assert end.returncode == 0, end.stderr
     assert b"Traceback" not in end.stderr
     assert len(sandbox.stored) == 6
     assert file.read_text() == csv_of(5)
-    assert shell(sandbox, ["undo", f"{file}.journal", "--yes"], streams).returncode == 0
+    assert run_in_shell(sandbox, ["undo", f"{file}.journal", "--yes"], streams).returncode == 0
     assert len(sandbox.stored) == 1
 
 
@@ -105,7 +76,7 @@ def test_a_full_standard_output_is_a_sentence_that_says_what_exists(
 ) -> None:
     monkeypatch.setenv("RESTREAM_STREAM_KEY", STREAM_KEY)
     assert cli(*CREATE).code == 0
-    end = shell(sandbox, arguments, ">/dev/full")
+    end = run_in_shell(sandbox, arguments, ">/dev/full")
     assert end.returncode == 1
     assert sentence in end.stderr.decode()
     assert end.stderr.count(b"\n") == 1 or arguments[0] == "sandbox"
@@ -117,24 +88,24 @@ def test_a_full_standard_output_stops_a_bulk_run_and_says_what_was_created(
 ) -> None:
     file = tmp_path / "input.csv"
     file.write_text(csv_of(3))
-    end = shell(sandbox, ["bulk", str(file)], ">/dev/full")
+    end = run_in_shell(sandbox, ["bulk", str(file)], ">/dev/full")
     assert end.returncode == 1
     assert b"3 restreams created" in end.stderr
     assert b"could not be written to standard output: no space left on device" in end.stderr
     assert b"Traceback" not in end.stderr
     # Neither of these has anything to say there.
-    assert shell(sandbox, ["undo", f"{file}.journal", "-y"], ">/dev/full").returncode == 0
-    assert shell(sandbox, ["demo", "--count", "5"], ">/dev/full").returncode == 0
+    assert run_in_shell(sandbox, ["undo", f"{file}.journal", "-y"], ">/dev/full").returncode == 0
+    assert run_in_shell(sandbox, ["demo", "--count", "5"], ">/dev/full").returncode == 0
 
 
 def test_a_full_standard_error_stops_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
     file = tmp_path / "input.csv"
     file.write_text(csv_of(3))
-    assert shell(sandbox, ["bulk", str(file)], "2>/dev/full").returncode == 0
+    assert run_in_shell(sandbox, ["bulk", str(file)], "2>/dev/full").returncode == 0
     assert len(sandbox.stored) == 3
-    assert shell(sandbox, ["undo", f"{file}.journal", "-y"], "2>/dev/full").returncode == 0
+    assert run_in_shell(sandbox, ["undo", f"{file}.journal", "-y"], "2>/dev/full").returncode == 0
     assert not sandbox.stored
-    assert shell(sandbox, ["demo", "--count", "5"], "2>/dev/full").returncode == 0
+    assert run_in_shell(sandbox, ["demo", "--count", "5"], "2>/dev/full").returncode == 0
 
 
 def test_missing_descriptors_and_streams_become_the_null_device(
@@ -166,33 +137,8 @@ def test_what_cannot_be_written_at_the_end_is_dropped_without_a_word(
     with FULL.open("w") as stream:
         stream.write("no room for this")
         monkeypatch.setattr(f"sys.{name}", stream)
-        let_go_of_streams()
+        flush_streams()
         stream.write("nor for this")
-
-
-def test_writing_to_standard_error_cannot_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    with FULL.open("w") as stream:
-        monkeypatch.setattr("sys.stderr", stream)
-        console = console_on(stream)
-        assert not console.file.isatty()
-        say(console, "no room for this")
-        let_go_of_streams()
-
-
-def test_a_full_standard_output_is_told_with_what_was_done(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    with FULL.open("w") as stream:
-        monkeypatch.setattr("sys.stdout", stream)
-        for done, said in (("it was done", "it was done, but standard"), ("", "standard")):
-            with pytest.raises(CliError, match=f"^{said} output could not be written: no space"):
-                print_result(done)
-        let_go_of_streams()
-
-
-def print_result(done: str) -> None:
-    with result_console(done) as console:
-        say(console, "the result")
 
 
 def test_a_stream_of_another_kind_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,12 +146,3 @@ def test_a_stream_of_another_kind_is_left_as_it_is(monkeypatch: pytest.MonkeyPat
         monkeypatch.setattr("sys.stdout", stream)
         prepare_streams()
         assert sys.stdout is stream
-
-
-def test_an_error_of_the_system_is_a_sentence(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(**_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("restream_async.cli.app.app", fail)
-    end = cli("--version")
-    assert (end.code, end.err) == (1, "Error: no space left on device\n")

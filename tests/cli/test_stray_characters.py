@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from restream_async import NewRestream, RestreamError
-from restream_async.cli.input.formats import Bad, Reader
+from restream_async.cli.input.formats import BadLine, LineReader
 from restream_async.worker.commands import Unusable, decode
 from tests.helpers.command_line import API_KEY, HEADER, SECRETS, STREAM_KEY, STREAM_URL, Cli
 
@@ -48,14 +48,14 @@ def python(fields: dict[str, str]) -> str:
 
 def csv(fields: dict[str, str]) -> str:
     cells = ",".join(f'"{fields[name]}"' for name in TEXTS)
-    (item,) = Reader("input", "csv").read([f"{HEADER}\n".encode(), f"{cells},1\n".encode()])
-    return item.reason if isinstance(item, Bad) else ""
+    (item,) = LineReader("input", "csv").read([f"{HEADER}\n".encode(), f"{cells},1\n".encode()])
+    return item.reason if isinstance(item, BadLine) else ""
 
 
 def json_line(fields: dict[str, str]) -> str:
     line = json.dumps({**fields, "status": True}).encode()
-    (item,) = Reader("input", "jsonl").read([line])
-    return item.reason if isinstance(item, Bad) else ""
+    (item,) = LineReader("input", "jsonl").read([line])
+    return item.reason if isinstance(item, BadLine) else ""
 
 
 def message(fields: dict[str, str]) -> str:

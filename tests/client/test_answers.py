@@ -19,7 +19,7 @@ from restream_async import (
     MalformedResponseError,
     RestreamError,
 )
-from restream_async._http.transport import LARGEST_ANSWER
+from restream_async._http.transport import LARGEST_RESPONSE
 from tests.helpers.client_calls import CALLS, METHODS, failure_of
 from tests.helpers.leak_checks import assert_nothing_left, client_of
 from tests.helpers.raw_server import TASK_NAME, RawServer, pour, then_hang
@@ -90,7 +90,7 @@ async def test_a_too_large_error_keeps_its_status() -> None:
 @pytest.mark.parametrize("chunked", [False, True])
 async def test_the_largest_answer_is_still_read(chunked: bool) -> None:  # noqa: FBT001 - a parameter
     body = envelope(on_the_wire(new_restream()), padding="")
-    body = body[:-2] + b"x" * (LARGEST_ANSWER - len(body)) + b'"}'
+    body = body[:-2] + b"x" * (LARGEST_RESPONSE - len(body)) + b'"}'
     whole = _CHUNKED + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if chunked else answer(body)
     async with RawServer(post=whole) as server, client_of(server) as client:
         restream = await client.create(new_restream())

@@ -45,7 +45,7 @@ def lanes() -> list[asyncio.Task[Any]]:
     return [
         task
         for task in asyncio.all_tasks()
-        if getattr(task.get_stack()[0].f_locals.get("work"), "__name__", "") == "_work"
+        if getattr(task.get_stack()[0].f_locals.get("work"), "__name__", "") == "_process_items"
     ]
 
 
@@ -142,7 +142,9 @@ async def test_the_look_at_the_end_that_is_cancelled_counts_as_unchecked() -> No
             await server.arrived(2, "GET")
             # Only the task that looks: a child of a task of the run.
             [look] = [
-                task for task in asyncio.all_tasks() if "Reconciliation._look_at" in repr(task)
+                task
+                for task in asyncio.all_tasks()
+                if "check_all.<locals>.check_videos" in repr(task)
             ]
             look.cancel()
             with pytest.raises(RuntimeError, match=OUTSIDE):

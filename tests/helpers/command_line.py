@@ -1,14 +1,17 @@
-"""What the tests of the command line need: running it here, and a sandbox beside it."""
+"""Runs the command line in this process, in a shell or on a terminal, beside a sandbox."""
 
 import asyncio
+import builtins
 import io
 import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TextIO
@@ -25,6 +28,8 @@ STREAM_URL = "rtmps://user:password-in-url@live.example.com/app/path-in-url"
 SECRETS = (API_KEY, STREAM_KEY, "password-in-url", "path-in-url")
 
 HEADER = "videoId,title,streamUrl,streamKey,status"
+CREATE = ["create", "--video-id", "v1", "--title", "T", "--url", STREAM_URL]
+FROM_STDIN = ["--stream-key-file", "-"]
 PATIENCE = 20.0
 
 
@@ -46,17 +51,17 @@ def outcomes(text: str) -> list[dict[str, Any]]:
 
 
 def plain(shown: str) -> str:
-    """Return what a terminal was sent without colours and movements of the cursor."""
+    """Remove colours and cursor movements from the output of a terminal."""
     return re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", shown).replace("\r", "")
 
 
 def at_once(*_: object) -> float:
-    """Take the place of the policy's waits."""
+    """Replace the waits of the retry policy."""
     return 0.0
 
 
 def wait_until(happened: Callable[[], object]) -> None:
-    """Look again and again: for what another thread or process does."""
+    """Poll until something has happened in another thread or process."""
     until = time.monotonic() + PATIENCE
     while not happened():
         assert time.monotonic() < until, "it did not happen"
@@ -65,7 +70,7 @@ def wait_until(happened: Callable[[], object]) -> None:
 
 @contextmanager
 def meanwhile(action: Callable[[], object]) -> Generator[None]:
-    """Do something in another thread while the block runs; what it raises is raised here."""
+    """Run `action` in another thread while the block runs, and raise its errors here."""
     errors: list[BaseException] = []
 
     def work() -> None:
@@ -98,7 +103,7 @@ class Cli:
         self._monkeypatch = monkeypatch
         self.out_file = folder / "stdout"
         self.err_file = folder / "stderr"
-        # There to be watched from the first moment on.
+        # They exist from the start, so that tests can watch them.
         self.out_file.touch()
         self.err_file.touch()
 
@@ -113,7 +118,7 @@ class Cli:
             if isinstance(stdin, bytes):
                 stdin = io.TextIOWrapper(io.BytesIO(stdin))
             patch.setattr("sys.stdin", stdin)
-            # A worker leaves signals as a process needs them that ends with it.
+            # A worker ignores signals at its end, when its process would exit.
             before = {
                 number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)
             }
@@ -127,14 +132,14 @@ class Cli:
 
 
 class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream that claims to be a terminal."""
 
     def isatty(self) -> bool:
         return True
 
 
 class CtrlC(Terminal):
-    """A terminal on which Ctrl-C is pressed where an answer is expected."""
+    """A terminal on which Ctrl-C is pressed when an answer is read."""
 
     def readline(self, size: int = -1, /) -> str:  # type: ignore[override] # StringIO's own
         signal.raise_signal(signal.SIGINT)
@@ -143,7 +148,7 @@ class CtrlC(Terminal):
 
 @contextmanager
 def pseudo_terminal(monkeypatch: pytest.MonkeyPatch) -> Generator[Callable[[], str]]:
-    """Make all standard streams one pseudo-terminal; gives what was written to it."""
+    """Connect all standard streams to a pseudo-terminal; give a function that returns its text."""
     inner, outer = os.openpty()
     seen = bytearray()
 
@@ -152,7 +157,7 @@ def pseudo_terminal(monkeypatch: pytest.MonkeyPatch) -> Generator[Callable[[], s
             while data := os.read(inner, 65536):
                 seen.extend(data)
         except OSError:
-            """What Linux says when the other end is closed."""
+            """Linux raises this when the other end is closed."""
 
     reader = threading.Thread(target=drain)
     reader.start()
@@ -171,9 +176,39 @@ def pseudo_terminal(monkeypatch: pytest.MonkeyPatch) -> Generator[Callable[[], s
     os.close(inner)
 
 
+def run_in_shell(
+    sandbox: Sandbox,
+    arguments: Sequence[object],
+    streams: str = "",
+    *,
+    folder: Path | None = None,
+    **variables: str,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run the command line as a process, with redirections such as `2>&1` in `streams`."""
+    unwanted = ("RESTREAM_", "COV_", "COVERAGE_", "PYTHONIOENCODING")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
+    command = f'exec {sys.executable} -m restream_async.cli "$@" {streams}'
+    return subprocess.run(  # noqa: S603 - our own
+        ["/bin/sh", "-c", command, "sh", *map(str, arguments)],
+        env={
+            **kept,
+            "RESTREAM_BASE_URL": sandbox.base_url,
+            "RESTREAM_PROJECT_ID": sandbox.project_id,
+            "RESTREAM_API_KEY": API_KEY,
+            "RESTREAM_STREAM_KEY": STREAM_KEY,
+            "PYTHONWARNINGS": "error",
+            **variables,
+        },
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+
+
 @contextmanager
 def sandbox_beside(**settings: Any) -> Generator[Sandbox]:  # noqa: ANN401 - those of Sandbox
-    """Run a sandbox in a thread of its own, as the command line blocks this one."""
+    """Run a sandbox in another thread, because the command line blocks this one."""
     sandbox = Sandbox(api_key=API_KEY, project_id="p1", **settings)
     opened = threading.Event()
     loop = asyncio.new_event_loop()
@@ -198,3 +233,30 @@ def sandbox_beside(**settings: Any) -> Generator[Sandbox]:  # noqa: ANN401 - tho
     finally:
         loop.call_soon_threadsafe(close.set)
         thread.join()
+
+
+def hide_modules(
+    monkeypatch: pytest.MonkeyPatch, *missing: str, before: Callable[[], object] = bool
+) -> None:
+    """Make modules look as if they were not installed; call `before` when one is imported."""
+    real = builtins.__import__
+
+    def lookup(name: str, *rest: Any) -> Any:  # noqa: ANN401 - as the real one
+        if name in missing:
+            before()
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return real(name, *rest)
+
+    for name, module in sorted(sys.modules.items(), reverse=True):
+        if name.startswith("restream_async.cli."):
+            # Importing it again sets both, so both are restored after the test.
+            package, _, last = name.rpartition(".")
+            monkeypatch.setattr(sys.modules[package], last, module)
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(builtins, "__import__", lookup)
+
+
+def create_with(cli: Cli, title: str = "YouTube", *options: str) -> Ended:
+    """Run `create`, with the stream key on standard input."""
+    command = [*CREATE, "--title", title, *FROM_STDIN, *options]
+    return cli(*command, stdin=f"{STREAM_KEY}\n".encode())

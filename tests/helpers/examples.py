@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
+import attrs
+
 from restream_async import NewRestream, Restream
 from restream_async._http import serialization
 from restream_async._http.messages import Api, NoResponse, Request, Response
@@ -41,6 +43,11 @@ def new(**changes: object) -> NewRestream:
 def stored(**changes: object) -> Restream:
     fields: dict[str, Any] = {"id": 7, **FIELDS, **changes}
     return Restream(**fields)
+
+
+def to_json_fields(model: NewRestream | Restream) -> dict[str, Any]:
+    """Return a model as the fields of a JSON object, secrets included."""
+    return {serialization.json_name(name): value for name, value in attrs.asdict(model).items()}
 
 
 def envelope(result: object = RESULT, **changes: object) -> bytes:

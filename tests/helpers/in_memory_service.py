@@ -13,7 +13,7 @@ from urllib.parse import unquote
 import attrs
 
 from restream_async import NewRestream, Restream, RetryPolicy
-from restream_async._bulk.journal_adapter import Repeats
+from restream_async._bulk.repeats import Repeats
 from restream_async._bulk.run import BulkRun
 from restream_async._http import serialization
 from restream_async._http.messages import Api, NoResponse, Request, Response
@@ -25,6 +25,7 @@ from restream_async._operations.existence import Key, key_of
 from restream_async._retry.executor import RequestExecutor
 from restream_async.settings import InDoubt
 from restream_async.testing import instant_clock
+from tests.helpers.examples import to_json_fields
 
 IDENTITY = Identity(base_url="https://service.example", project_id="p1", api_key="api-key-0c3f9a1d")
 
@@ -93,7 +94,7 @@ class Backend:
 
     def add(self, wanted: NewRestream) -> Restream:
         """Have a restream that nobody here asked for."""
-        fields = serialization.to_dict(wanted)
+        fields = to_json_fields(wanted)
         restream = serialization.read_restream({"id": next(self._numbers), **fields})
         self.stored.append(restream)
         return restream
@@ -157,10 +158,10 @@ class Backend:
 
     def _do(self, request: Request) -> Response:
         if request.method == "POST" and request.new is not None:
-            return _success(serialization.to_dict(self.add(request.new)))
+            return _success(to_json_fields(self.add(request.new)))
         if request.method == "GET":
             listed = [item for item in self.stored if item.video_id == request.video_id]
-            return _success([self.show(serialization.to_dict(item)) for item in listed])
+            return _success([self.show(to_json_fields(item)) for item in listed])
         wanted = unquote(request.path.rpartition("/")[2])
         kept = [item for item in self.stored if str(item.id) != wanted]
         if kept == self.stored:

@@ -11,13 +11,13 @@ import attrs
 
 from restream_async import BackendFetchFailedError, NewRestream, Outcome, RetryPolicy
 from restream_async._bulk.run import BulkRun
-from restream_async._http import serialization
 from restream_async._http.messages import Api, NoResponse, Request, Response
 from restream_async._operations.create import Creator
 from restream_async._retry.classification import Classification, Failure
 from restream_async._retry.executor import RequestExecutor
 from restream_async.errors import Call
 from restream_async.settings import InDoubt
+from tests.helpers.examples import to_json_fields
 from tests.helpers.simulated_rate_limit import TokenBucket
 from tests.helpers.simulated_time import now, simulated_clock
 
@@ -152,7 +152,7 @@ class Service:
             return self._refusal()
         new = request.new
         assert new is not None
-        result = {"id": len(self.stored) + 1, **serialization.to_dict(new)}
+        result = {"id": len(self.stored) + 1, **to_json_fields(new)}
         self.stored.setdefault(new.video_id, []).append(result)
         return self._refusal() if self.loses else _success(result)
 

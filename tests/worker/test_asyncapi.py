@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from restream_async import BadRequestError, Created, Failed, NewRestream, Origin, Restream
-from restream_async._http import serialization
 from restream_async.errors import Call
 from restream_async.worker.asyncapi import document
 from restream_async.worker.commands import Unusable
 from restream_async.worker.handling import DeadItem, Handled
 from restream_async.worker.reports import Source, reports
 from restream_async.worker.subjects import Subjects
+from tests.helpers.examples import to_json_fields
 
 DOCUMENT: dict[str, Any] = json.loads(document(Subjects()))
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
@@ -46,7 +46,7 @@ def test_the_schemas_have_the_fields_of_commands_and_reports() -> None:
     created, dead, unusable = (json.loads(report.body) for report in reports(handled, SOURCE))
 
     for name, example in (
-        ("Command", serialization.to_dict(NEW)),
+        ("Command", to_json_fields(NEW)),
         ("CreatedReport", created),
         ("FailedReport", dead),
         ("FailedReport", unusable),

@@ -11,7 +11,7 @@ import pytest
 from nats.js.api import StreamState
 
 from restream_async.cli import main
-from restream_async.cli.commands.enqueue_run import PublishRun
+from restream_async.cli.commands.enqueue_run import EnqueueRun
 from restream_async.worker.commands import encode
 from restream_async.worker.nats_options import jetstream_of
 from restream_async.worker.publishing import Published
@@ -44,7 +44,7 @@ def test_enqueue_puts_all_and_worker_creates_all(
 
     assert main(["worker", "--places", "4"]) == 0
 
-    assert "Working off RESTREAMS at nats://127.0.0.1" in capsys.readouterr().err
+    assert "Processing RESTREAMS at nats://127.0.0.1" in capsys.readouterr().err
 
 
 def test_the_log_of_a_worker_names_variables_and_options(
@@ -173,10 +173,10 @@ def test_a_dry_run_checks_all_and_puts_nothing(
     assert state(servers).messages == 0
 
 
-def test_look_first_asks_workers_for_an_existence_check(
+def test_check_first_asks_workers_for_an_existence_check(
     servers: BackgroundServers, tmp_path: Path
 ) -> None:
-    assert main(["enqueue", csv(tmp_path, 1), "--look-first"]) == 0
+    assert main(["enqueue", csv(tmp_path, 1), "--check-first"]) == 0
 
     found: Any = servers.run(jetstream_of(servers.connection).get_msg("RESTREAMS", 1))
     assert found.headers[CHECK_FIRST] == "1"
@@ -190,14 +190,14 @@ def test_after_ctrl_c_the_text_says_that_the_command_can_be_run_again(
 ) -> None:
     prepare(servers)
     put: list[Published] = []
-    count = PublishRun._count  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - to see it at work
+    count = EnqueueRun._count  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - to see it at work
 
-    def counted(self: PublishRun, published: Published) -> None:
+    def counted(self: EnqueueRun, published: Published) -> None:
         put.append(published)
         count(self, published)
 
-    monkeypatch.setattr(PublishRun, "_count", counted)
-    monkeypatch.setattr("restream_async.cli.output.console.LOG_EVERY", 0.0)
+    monkeypatch.setattr(EnqueueRun, "_count", counted)
+    monkeypatch.setattr("restream_async.cli.output.progress_display.LOG_EVERY", 0.0)
     servers.signal_when(lambda: len(put) > 100, signal.SIGINT)
 
     assert main(["enqueue", csv(tmp_path, 20_000)]) == 130

@@ -22,12 +22,12 @@ from restream_async import (
     RetryPolicy,
     UnauthorizedError,
 )
-from restream_async._http.serialization import to_dict
 from restream_async.errors import ApiError, Call, CertificateError, ProxyError
 from restream_async.stats import Stats
 from restream_async.worker.commands import MAX_BYTES, MAX_RESTREAMS, Unusable, encode
 from restream_async.worker.handling import MOST_DELIVERIES, Handled, HoldLog, MessageHandler
 from restream_async.worker.handling import REDELIVERY as DEFAULT
+from tests.helpers.examples import to_json_fields
 
 CALL = Call("POST", "/api/v1/p/restreams", "v1")
 UNAVAILABLE = BackendFetchFailedError(CALL, status=503, retry_after=5.0)
@@ -206,7 +206,7 @@ async def test_an_unreadable_message_is_never_tried(data: bytes, reason: str) ->
 
 
 async def test_no_reason_repeats_a_value() -> None:
-    fields = {**to_dict(new()), "title": "secret-key-1\n", "streamUrl": "secret-url"}
+    fields = {**to_json_fields(new()), "title": "secret-key-1\n", "streamUrl": "secret-url"}
 
     handled = await handler_with().handle(json.dumps(fields).encode())
 
@@ -229,7 +229,7 @@ async def test_an_unreadable_item_keeps_its_readable_parts(
 ) -> None:
     setup = handler_with()
 
-    handled = await setup.handle(json.dumps({**to_dict(new()), **changes}).encode())
+    handled = await setup.handle(json.dumps({**to_json_fields(new()), **changes}).encode())
 
     item = handled.dead[0].item
     assert isinstance(item, Unusable)

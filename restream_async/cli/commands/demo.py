@@ -1,4 +1,4 @@
-"""`demo`: a thousand restreams through faults, and the proof that each exists exactly once."""
+"""Private: `demo` creates restreams in a failing sandbox, and proves that each exists once."""
 
 import random
 import sys
@@ -11,13 +11,14 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from restream_async import NewRestream, Outcome, RestreamClient, RetryPolicy
+from restream_async import NewRestream, RestreamClient, RetryPolicy
 from restream_async.cli.errors import ExitCode
 from restream_async.cli.event_loop import run_async
 from restream_async.cli.output.console import console_on, plural, say, say_error
-from restream_async.cli.output.progress import display_on
-from restream_async.cli.output.run_summary import Count, complaints, counted, summary, verdict_mark
-from restream_async.cli.run_with_progress import RunSummary, run_with_progress
+from restream_async.cli.output.progress_display import display_on
+from restream_async.cli.output.run_result import RunResult
+from restream_async.cli.output.run_summary import Count, complaints, counted, success_mark, summary
+from restream_async.cli.run_with_progress import run_with_progress
 from restream_async.sandbox import Fault, FaultCounts, Faults, Sandbox, Stored
 
 DESTINATIONS: Final = (
@@ -28,13 +29,13 @@ DESTINATIONS: Final = (
     ("Own SRT backup", "srt://backup.example.com:9000"),
 )
 
-# Seconds that the sandbox takes to answer: slow enough to watch, fast enough to wait for.
+# Seconds until the sandbox answers: slow enough to watch, fast enough to wait for.
 _QUICKEST: Final = 0.03
 _SLOWEST: Final = 0.25
 # The sandbox fails no creation more than three times in a row.
 _RETRY: Final = RetryPolicy(attempts=8, base=0.05, cap=1.0, deadline=60.0)
 
-_NAMES: Final = {
+_FAULT_NAMES: Final = {
     Fault.INTERNAL_ERROR: "500 Internal Server Error",
     Fault.BACKEND_FETCH_FAILED: "503 Backend fetch failed",
     Fault.RESET: "connection reset",
@@ -50,14 +51,15 @@ def demo(
         int, typer.Option(min=1, max=1_000_000, help="How many restreams to create.")
     ] = 1000,
     seed: Annotated[
-        int, typer.Option(help="Chooses which creations fail, and how: the same, the same.")
+        int,
+        typer.Option(help="Decides which creations fail, and how; the same seed, the same faults."),
     ] = 1,
 ) -> None:
     """Watch a thousand restreams being created through faults. Needs no account.
 
     Starts a sandbox of the service inside this process and creates restreams in it while it
     fails, on purpose, about one creation in eight. Then counts what the sandbox has stored. Nothing
-    leaves this machine.
+    is sent to other machines.
     """
     code = run_async(_demo(console_on(sys.stderr), count=count, seed=seed))
     raise typer.Exit(code)
@@ -71,35 +73,34 @@ async def _demo(console: Console, *, count: int, seed: int) -> int:
             base_url=sandbox.base_url,
             project_id=sandbox.project_id,
             api_key=sandbox.api_key,
-            # The sandbox takes it, and that of the environment is for the real service.
+            # Overrides RESTREAM_AUTH_SCHEME, which is for the real service.
             auth_scheme="Bearer",
             retry=_RETRY,
         ) as client,
     ):
         say(console, _introduction(faults, sandbox.base_url, count))
-        ride = await run_with_progress(
+        result = await run_with_progress(
             client,
             client.create_many(invented(count, seed)),
             total=count,
             display=display_on(console),
-            heed=_go_on,
         )
         await sandbox.settle()
-        stored, struck = sandbox.stored, sandbox.counts.faults
-    unsent = {index for first, last in ride.not_sent for index in range(first, last + 1)}
+        stored, fault_counts = sandbox.stored, sandbox.counts.faults
+    unsent = {index for first, last in result.not_sent for index in range(first, last + 1)}
     sent = (new for index, new in enumerate(invented(count, seed)) if index not in unsent)
     proof = Proof.of(stored, sent)
-    say(console, _report(ride, proof, struck))
-    for sentence in complaints(ride, lambda index: f"item {index + 1:,}"):
+    say(console, _report(result, proof, fault_counts))
+    for sentence in complaints(result, lambda index: f"item {index + 1:,}"):
         say_error(sentence)
-    if ride.signal_code is not None:
-        return ride.signal_code
-    return ExitCode.DONE if ride.is_perfect and proof.holds else ExitCode.FAILED
+    if result.signal_code is not None:
+        return result.signal_code
+    return ExitCode.DONE if result.succeeded and proof.holds else ExitCode.FAILED
 
 
 def invented(count: int, seed: int) -> Iterator[NewRestream]:
-    """Return so many restreams, of many videos to each destination; the same for one seed."""
-    chance = random.Random(seed)  # noqa: S311 - these stream keys open nothing
+    """Yield invented restreams: each video goes to every destination. One seed, the same ones."""
+    keys = random.Random(seed)  # noqa: S311 - these stream keys open nothing
     for number in range(count):
         video, destination = divmod(number, len(DESTINATIONS))
         title, url = DESTINATIONS[destination]
@@ -107,19 +108,19 @@ def invented(count: int, seed: int) -> Iterator[NewRestream]:
             video_id=f"live-{video + 1:04}",
             title=title,
             stream_url=url,
-            stream_key=f"{chance.getrandbits(64):016x}",
+            stream_key=f"{keys.getrandbits(64):016x}",
             status=True,
         )
 
 
 @attrs.frozen(kw_only=True)
 class Proof:
-    """What a sandbox has stored, held against what was asked for.
+    """What a sandbox has stored, compared with what was sent.
 
     Attributes:
-        once: how many are there exactly once.
-        twice: how many are there more often.
-        lost: how many are not there, although they were sent.
+        once: how many exist exactly once.
+        twice: how many exist more than once.
+        lost: how many do not exist.
 
     """
 
@@ -129,23 +130,19 @@ class Proof:
 
     @classmethod
     def of(cls, stored: Iterable[Stored], wanted: Iterable[NewRestream]) -> "Proof":
-        """Count what is there."""
-        there = Counter((each.video_id, each.stream_url, each.stream_key) for each in stored)
-        copies = Counter(there[new.video_id, new.stream_url, new.stream_key] for new in wanted)
+        """Count the copies of each restream."""
+        found = Counter((each.video_id, each.stream_url, each.stream_key) for each in stored)
+        copies = Counter(found[new.video_id, new.stream_url, new.stream_key] for new in wanted)
         return cls(once=copies[1], twice=copies.total() - copies[0] - copies[1], lost=copies[0])
 
     @property
     def holds(self) -> bool:
-        """Whether each is there exactly once."""
+        """Whether each restream exists exactly once."""
         return not self.twice and not self.lost
 
 
-async def _go_on(_: Outcome) -> bool:
-    return True
-
-
-def _latency(chance: random.Random) -> float:
-    return chance.uniform(_QUICKEST, _SLOWEST)
+def _latency(generator: random.Random) -> float:
+    return generator.uniform(_QUICKEST, _SLOWEST)
 
 
 def _introduction(faults: Faults, base_url: str, count: int) -> Text:
@@ -157,22 +154,24 @@ def _introduction(faults: Faults, base_url: str, count: int) -> Text:
         (f"Creating {plural(count, 'restream')} for {plural(videos, 'live video')}", "bold"),
         f" in a sandbox of the service inside this process, {base_url}.\n"
         f"On purpose, it fails {before} of the creations before it stores them, and {after} after "
-        "it has stored them: only its answer is lost.\n",
+        "it has stored them, so that only its answer is lost.\n",
     )
 
 
-def _report(ride: RunSummary, proof: Proof, faults: FaultCounts) -> Text:
-    parts = [summary(ride)]
+def _report(result: RunResult, proof: Proof, faults: FaultCounts) -> Text:
+    parts = [summary(result)]
     parts.append(Text(f"\nThe sandbox failed on purpose {plural(faults.total, 'time')}:", "bold"))
     parts.append(counted(_kinds(faults)))
-    head = verdict_mark(good=proof.holds).append("What the sandbox has stored, by its own count:")
+    head = success_mark(success=proof.holds).append(
+        "What the sandbox has stored, by its own count:"
+    )
     head.stylize("bold")
     parts += [Text(), head, counted(_proven(proof))]
-    if proof.holds and ride.counts.confirmed:
+    if proof.holds and result.counts.confirmed:
         parts.append(
             Text(
-                f"\nA client that only sends again would have created {ride.counts.confirmed:,} "
-                "of them twice.",
+                f"\nA client that sends again without checking would have created "
+                f"{result.counts.confirmed:,} of them twice.",
                 "italic",
             )
         )
@@ -180,13 +179,13 @@ def _report(ride: RunSummary, proof: Proof, faults: FaultCounts) -> Text:
 
 
 def _kinds(faults: FaultCounts) -> Iterator[Count]:
-    for fault, name in _NAMES.items():
+    for fault, name in _FAULT_NAMES.items():
         before, after = faults.before.get(fault, 0), faults.after.get(fault, 0)
         if before or after:
             yield before + after, f"{name} ({before:,} before storing, {after:,} after)"
     others = faults.total - sum(faults.before.values()) - sum(faults.after.values())
     if others:
-        yield others, "stored late, or failed to list"
+        yield others, "creations stored late, or lists that failed"
 
 
 def _proven(proof: Proof) -> Iterator[Count]:

@@ -1,4 +1,4 @@
-"""`enqueue`: put all restreams of a file on the stream, after checking every line of it."""
+"""Private: `enqueue` puts all restreams of a file on the stream, after checking every line."""
 
 import sys
 from typing import Annotated
@@ -6,73 +6,63 @@ from typing import Annotated
 import typer
 
 from restream_async.cli.event_loop import run_async
-from restream_async.cli.input.check import check
-from restream_async.cli.input.formats import Format, Reader, Row
-from restream_async.cli.input.source import Source
-from restream_async.cli.options.nats import NatsChoice, on_nats, worker_extra
+from restream_async.cli.input.check import SecondReading, check
+from restream_async.cli.input.formats import LineReader
+from restream_async.cli.input.source import InputSource
+from restream_async.cli.options.nats import NatsCliOptions, nats_options, worker_extra
+from restream_async.cli.options.shared import InputFile, InputFormat, Quiet
 from restream_async.cli.output.console import console_on, say
 
 
-@on_nats
+@nats_options
 def enqueue(  # noqa: PLR0913 - one for each option
     *,
-    file: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE",
-            help="CSV or JSON lines, also compressed with gzip; - reads standard input.",
-        ),
-    ],
-    nats: NatsChoice,
-    form: Annotated[
-        Format | None,
-        typer.Option(
-            "--format", help="How FILE is written.", show_default="by its ending, else its start"
-        ),
-    ] = None,
+    file: InputFile,
+    nats: NatsCliOptions,
+    format_: InputFormat = None,
     replicas: Annotated[
-        int, typer.Option(min=1, max=5, help="Copies of a stream that has to be made.")
+        int, typer.Option(min=1, max=5, help="Copies of each stream that has to be created.")
     ] = 1,
-    look_first: Annotated[
+    check_first: Annotated[
         bool,
         typer.Option(
-            "--look-first",
-            help="Let workers with --trust-stream check too: for a file that was put there more "
-            "than two hours ago, or before the NATS server was restarted.",
+            "--check-first",
+            help="Make workers check even with --trust-stream. Needed if FILE was put on the "
+            "stream before, more than two hours ago or before a restart of the NATS server.",
         ),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Check FILE, say what would be put, put nothing.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Check FILE, print what would be put on the stream, and put nothing."
+        ),
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress and no summary, only errors.")
-    ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Put all restreams of a file on the stream, for workers to create.
 
-    FILE is what bulk takes, and every line of it is checked first. Each is confirmed by the
-    server. After any end run it again, at any time: what the stream had within the last two hours
-    it drops, and workers check what exists before they create it.
+    FILE has the same format as for bulk, and every line is checked first. The server confirms each
+    restream. However the command ends, it can be run again at any time: the stream drops what it
+    received within the last two hours, and workers check whether a restream exists before they
+    create it.
     """
     console = console_on(sys.stderr)
     options = None if dry_run else nats.options()
-    with Source(file, console) as source:
-        reader = Reader(source.name, form or source.form())
+    with InputSource(file, console) as source:
+        reader = LineReader(source.name, format_ or source.guess_format())
         checked = check(reader, source.lines(), console)
         if options is None:
             say(console, f"{checked}. All lines are good; nothing was put (--dry-run).")
             return
         with worker_extra():
-            from restream_async.cli.commands.enqueue_run import PublishRun  # noqa: PLC0415 - needs the extra
-        # They were all good a moment ago, and must be the same.
-        rows = reader.read(source.same_lines())
-        job = PublishRun(
-            restreams=(row.restream for row in rows if isinstance(row, Row)),
+            from restream_async.cli.commands.enqueue_run import EnqueueRun  # noqa: PLC0415 - needs the extra
+        run = EnqueueRun(
+            reading=SecondReading(reader.read(source.lines_again())),
             total=checked.restreams,
             nats=nats,
             console=console,
             quiet=quiet,
-            look_first=look_first,
+            check_first=check_first,
         )
-        code = run_async(job.run(options, replicas))
+        code = run_async(run.run(options, replicas))
     raise typer.Exit(code)

@@ -1,4 +1,4 @@
-"""A checked input on its way to the stream, under a display, with Ctrl-C."""
+"""Private: puts a checked input on the stream, with progress and stop signals."""
 
 import time
 from collections.abc import Iterator
@@ -12,51 +12,45 @@ from rich.text import Text
 
 from restream_async import ConfigurationError, NewRestream
 from restream_async.cli.errors import CliError, ExitCode
-from restream_async.cli.options.nats import NatsChoice
-from restream_async.cli.output.console import (
-    ProgressLines,
-    is_lively,
-    lasting,
-    plural,
-    say,
-    say_error,
-)
-from restream_async.cli.output.progress import bar_width
-from restream_async.cli.output.run_summary import headed, verdict_mark
-from restream_async.cli.signals import Interrupts
+from restream_async.cli.input.check import SecondReading
+from restream_async.cli.options.nats import NatsCliOptions
+from restream_async.cli.output.console import can_redraw, format_duration, plural, say, say_error
+from restream_async.cli.output.progress_display import PlainDisplay
+from restream_async.cli.output.progress_rendering import bar_width
+from restream_async.cli.output.run_summary import headed, success_mark
+from restream_async.cli.signals import StopSignals
 from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
 from restream_async.worker.publishing import Published, Publisher, UnpublishedError
 from restream_async.worker.streams import declare_streams
 
-_AGAIN: Final = "run the same command again, what is on the stream is not put there twice"
+_AGAIN: Final = "run the same command again; it does not put twice what is on the stream already"
 
 
 @attrs.define(kw_only=True)
-class PublishRun:
-    """A checked input on its way to the stream."""
+class EnqueueRun:
+    """Puts the restreams of a checked input on the stream."""
 
-    restreams: Iterator[NewRestream]
+    reading: SecondReading
     total: int
-    nats: NatsChoice
+    nats: NatsCliOptions
     console: Console
     quiet: bool
-    look_first: bool
+    check_first: bool
     new: int = 0
     known: int = 0
     stopped: bool = False
-    trouble: CliError | None = None
-    _lines: ProgressLines = attrs.field(init=False)
+    _log: PlainDisplay = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        """Begin to count the time between two lines."""
-        self._lines = ProgressLines(self.console)
+        """Start the clock of the progress lines."""
+        self._log = PlainDisplay(self.console)
 
     async def run(self, options: NatsOptions, replicas: int) -> int:
-        """Put all there is, and return the exit code."""
+        """Put everything on the stream, and return the exit code."""
         start = time.monotonic()
-        connection = await _connected(options)
+        connection = await _connect(options)
         problem = ""
-        interrupts = Interrupts(self._stop)
+        signals = StopSignals(self._stop)
         try:
             jetstream = jetstream_of(connection)
             publisher = Publisher(
@@ -68,13 +62,13 @@ class PublishRun:
             with self._progress() as progress:
                 task = progress.add_task("", total=self.total)
 
-                def heed(published: Published) -> None:
+                def on_published(published: Published) -> None:
                     self._count(published)
-                    progress.update(task, completed=self.new + self.known)
+                    progress.update(task, completed=self._done)
 
-                async with interrupts:
+                async with signals:
                     await publisher.publish_all(
-                        self._until_stopped(), heed, check_first=self.look_first
+                        self._until_stopped(), on_published, check_first=self.check_first
                     )
         except ConfigurationError as error:
             raise CliError(str(error)) from None
@@ -87,21 +81,22 @@ class PublishRun:
         if problem:
             say_error(f"{problem}; {_AGAIN}")
             return ExitCode.FAILED
-        if interrupts.exit_code is not None:
+        if signals.exit_code is not None:
             say_error(f"interrupted: {_AGAIN}")
-            return interrupts.exit_code
-        if self.trouble is not None:
-            raise self.trouble
+            return signals.exit_code
+        if self.reading.error is not None:
+            raise self.reading.error
         return ExitCode.DONE
 
+    @property
+    def _done(self) -> int:
+        return self.new + self.known
+
     def _until_stopped(self) -> Iterator[NewRestream]:
-        try:
-            for new in self.restreams:
-                if self.stopped:
-                    return
-                yield new
-        except CliError as trouble:
-            self.trouble = trouble
+        for new in self.reading:
+            if self.stopped:
+                return
+            yield new
 
     def _stop(self) -> None:
         self.stopped = True
@@ -111,9 +106,9 @@ class PublishRun:
             self.new += 1
         else:
             self.known += 1
-        if not (self.quiet or is_lively(self.console)):
-            done = self.new + self.known
-            self._lines.offer(f"{done * 100 // self.total:>3} %  {done:,} of {self.total:,}")
+        if not (self.quiet or can_redraw(self.console)):
+            percent = self._done * 100 // self.total
+            self._log.offer(f"{percent:>3} %  {self._done:,} of {self.total:,}")
 
     def _progress(self) -> Progress:
         return Progress(
@@ -122,21 +117,19 @@ class PublishRun:
             MofNCompleteColumn(),
             TimeRemainingColumn(),
             console=self.console,
-            disable=self.quiet or not is_lively(self.console),
+            disable=self.quiet or not can_redraw(self.console),
         )
 
-    def _summary(self, took: float) -> Text:
-        done = self.new + self.known
-        head = verdict_mark(good=done == self.total)
-        head.append(f"{done:,} of {plural(self.total, 'restream')} on the stream ", "bold")
-        head.append(f"{self.nats.stream}, in {lasting(took)}")
-        rows = [(self.new, "put there now"), (self.known, "that it had already")]
-        return headed(head, rows)
+    def _summary(self, seconds: float) -> Text:
+        head = success_mark(success=self._done == self.total)
+        head.append(f"{self._done:,} of {plural(self.total, 'restream')} on the stream ", "bold")
+        head.append(f"{self.nats.stream}, in {format_duration(seconds)}")
+        return headed(head, [(self.new, "put there now"), (self.known, "that it had already")])
 
 
-async def _connected(options: NatsOptions) -> Client:
+async def _connect(options: NatsOptions) -> Client:
     try:
         return await options.connect()
     except ConfigurationError as error:
-        sentence = str(error)
-    raise CliError(sentence)
+        message = str(error)
+    raise CliError(message)

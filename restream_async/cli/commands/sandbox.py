@@ -1,4 +1,4 @@
-"""`sandbox`: the service in miniature, in the foreground, for trying things out."""
+"""Private: `sandbox` runs a small copy of the service in the foreground, to try commands with."""
 
 import asyncio
 import contextlib
@@ -10,12 +10,12 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from restream_async.cli.errors import CliError, why
+from restream_async.cli.errors import CliError, system_reason
 from restream_async.cli.event_loop import run_async
-from restream_async.cli.options.shared import duration
+from restream_async.cli.options.shared import seconds_or_zero
 from restream_async.cli.output.console import console_on, result_console, say
 from restream_async.cli.output.run_summary import headed
-from restream_async.cli.signals import Interrupts
+from restream_async.cli.signals import StopSignals
 from restream_async.sandbox import Faults, Sandbox
 
 
@@ -27,34 +27,35 @@ def sandbox(  # noqa: PLR0913 - one for each option
     ] = 8080,
     faults: Annotated[
         Literal["none", "demo"],
-        typer.Option(help="What goes wrong: nothing, or one creation in eight as in the demo."),
+        typer.Option(help="What fails: nothing, or one creation in eight as in the demo."),
     ] = "none",
-    seed: Annotated[int, typer.Option(help="Chooses which requests fail, and how.")] = 0,
+    seed: Annotated[int, typer.Option(help="Decides which requests fail, and how.")] = 0,
     latency: Annotated[
-        float, typer.Option(parser=duration, metavar="SECONDS", help="How long each answer takes.")
+        float,
+        typer.Option(parser=seconds_or_zero, metavar="SECONDS", help="How long each answer takes."),
     ] = 0.0,
     capacity: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Requests served at once; further ones are turned away with 503.",
-            show_default="no bound",
+            help="Requests served at once; further ones are refused with 503.",
+            show_default="no limit",
         ),
     ] = None,
     rate_limit: Annotated[
         float | None,
         typer.Option(
             min=0.001,
-            help="Requests allowed a second; further ones are turned away with 429.",
-            show_default="no bound",
+            help="Requests allowed per second; further ones are refused with 429.",
+            show_default="no limit",
         ),
     ] = None,
 ) -> None:
-    """Run a sandbox of the service until Ctrl-C. It keeps nothing.
+    """Run a sandbox of the service until Ctrl-C. Its data are in memory only.
 
-    Prints what another shell needs to work with it.
+    Prints the variables to set in another shell, which then uses the sandbox.
     """
-    ready = Sandbox(
+    service = Sandbox(
         host=host,
         port=port,
         faults=Faults.demo() if faults == "demo" else Faults(),
@@ -63,57 +64,60 @@ def sandbox(  # noqa: PLR0913 - one for each option
         capacity=capacity,
         rate_limit=rate_limit,
     )
-    run_async(_serve(ready, console_on(sys.stderr), f"{host}:{port}"))
+    run_async(_serve(service, console_on(sys.stderr), f"{host}:{port}"))
 
 
-async def _serve(ready: Sandbox, console: Console, where: str) -> None:
+async def _serve(service: Sandbox, console: Console, address: str) -> None:
     stop = asyncio.Event()
     async with contextlib.AsyncExitStack() as stack:
         try:
-            await stack.enter_async_context(ready)
+            await stack.enter_async_context(service)
         except OSError as error:
-            # asyncio says the address once more before the reason.
-            reason = why(error).rpartition(": ")[2]
-            sentence = f"cannot listen on {where}: {reason}; name another --port, or 0 for any"
+            # asyncio repeats the address before the reason.
+            reason = system_reason(error).rpartition(": ")[2]
+            message = (
+                f"cannot listen on {address}: {reason}; pass another --port, or --port 0 for any "
+                "free one"
+            )
         else:
-            say(console, _introduction(ready))
+            say(console, _introduction(service))
             with result_console() as results:
-                # In one piece each, to be pasted.
-                results.print(_exports(ready), soft_wrap=True)
-            async with Interrupts(stop.set):
+                # Not wrapped, so that they can be pasted.
+                results.print(_exports(service), soft_wrap=True)
+            async with StopSignals(stop.set):
                 await stop.wait()
-            say(console, _summary(ready))
+            say(console, _summary(service))
             return
-    raise CliError(sentence)
+    raise CliError(message)
 
 
-def _introduction(ready: Sandbox) -> Text:
+def _introduction(service: Sandbox) -> Text:
     return Text.assemble(
         ("The sandbox is open", "bold"),
-        f" at {ready.base_url}; Ctrl-C closes it, and all is forgotten.\n"
-        "To work with it, paste this into another shell:\n",
+        f" at {service.base_url}; Ctrl-C closes it and deletes its data.\n"
+        "To use it, paste this into another shell:\n",
     )
 
 
-def _exports(ready: Sandbox) -> str:
-    # Its key opens nothing but itself, and is the same for everybody.
+def _exports(service: Sandbox) -> str:
+    # The key may be shown: every sandbox has the same one.
     values = {
-        "RESTREAM_BASE_URL": ready.base_url,
-        "RESTREAM_PROJECT_ID": ready.project_id,
-        "RESTREAM_API_KEY": ready.api_key,
+        "RESTREAM_BASE_URL": service.base_url,
+        "RESTREAM_PROJECT_ID": service.project_id,
+        "RESTREAM_API_KEY": service.api_key,
     }
     return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in values.items())
 
 
-def _summary(ready: Sandbox) -> Text:
-    counts = ready.counts
+def _summary(service: Sandbox) -> Text:
+    counts = service.counts
     rows = [
-        (counts.posts, "creations asked for"),
-        (counts.lists + counts.toggles + counts.deletes, "lists, toggles and deletions asked for"),
+        (counts.posts, "creations requested"),
+        (counts.lists + counts.toggles + counts.deletes, "lists, toggles and deletions requested"),
         (counts.faults.total, "failed on purpose"),
-        (counts.shed, "refused, as the capacity was used up"),
-        (counts.limited, "refused by the rate limit"),
-        (counts.stored, "restreams stored in the end"),
-        (sum(len(group) - 1 for group in ready.duplicates()), "of them stored more than once"),
+        (counts.shed, "refused because of the capacity"),
+        (counts.limited, "refused because of the rate limit"),
+        (counts.stored, "restreams stored at the end"),
+        (sum(len(group) - 1 for group in service.duplicates()), "of them stored more than once"),
     ]
     return headed(Text("\nThe sandbox is closed", "bold"), rows)

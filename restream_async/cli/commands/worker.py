@@ -1,4 +1,4 @@
-"""`worker`: one worker process. `asyncapi`: what it takes and tells, as a document."""
+"""Private: `worker` runs a worker process; `asyncapi` describes its messages as a document."""
 
 import logging
 import signal
@@ -11,38 +11,42 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from restream_async import ConfigurationError, RestreamClient, RetryPolicy
-from restream_async.cli.errors import CliError, told
+from restream_async.cli.errors import CliError, describe
 from restream_async.cli.event_loop import run_async
-from restream_async.cli.options.connection import client_for
-from restream_async.cli.options.nats import NatsChoice, on_nats, worker_extra
-from restream_async.cli.options.shared import ConnectionOptions, connected, duration, seconds
+from restream_async.cli.options.connection import ConnectionOptions, client_for, connection_options
+from restream_async.cli.options.nats import NatsCliOptions, nats_options, worker_extra
+from restream_async.cli.options.shared import seconds, seconds_or_zero
 from restream_async.cli.output.console import console_on, result_console, say
 from restream_async.worker.asyncapi import document
 from restream_async.worker.handling import SHUTDOWN_TIMEOUT
 from restream_async.worker.settings import WorkerSettings
 from restream_async.worker.webhooks import Destination, read_destinations
 
-_WORKING: Final = "How to work"
+_PANEL: Final = "Worker"
 
 
-@connected
-@on_nats
+@connection_options
+@nats_options
 def worker(  # noqa: PLR0913 - one for each option
     connection: ConnectionOptions,
     *,
-    nats: NatsChoice,
+    nats: NatsCliOptions,
     places: Annotated[
         int,
-        typer.Option(min=1, help="Messages under way in this process.", rich_help_panel=_WORKING),
+        typer.Option(
+            min=1,
+            help="The most messages processed at once in this process.",
+            rich_help_panel=_PANEL,
+        ),
     ] = 16,
     cap: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="Messages under way over all machines, which is also the most requests at once. "
-            "It is a setting of the consumer, and changed there for all workers.",
-            show_default="as the consumer has it, else 64",
-            rich_help_panel=_WORKING,
+            help="The most messages processed at once on all machines, and so the most requests. "
+            "This sets the consumer, which all workers share.",
+            show_default="the setting of the consumer, else 64",
+            rich_help_panel=_PANEL,
         ),
     ] = None,
     ack_wait: Annotated[
@@ -50,65 +54,72 @@ def worker(  # noqa: PLR0913 - one for each option
         typer.Option(
             parser=seconds,
             metavar="SECONDS",
-            help="After which a message of a worker that died is delivered again.",
-            show_default="as the consumer has it, else 30",
-            rich_help_panel=_WORKING,
+            help="How long after the death of a worker its messages are delivered again.",
+            show_default="the setting of the consumer, else 30",
+            rich_help_panel=_PANEL,
         ),
     ] = None,
     grace: Annotated[
         float,
         typer.Option(
-            parser=duration,
+            parser=seconds_or_zero,
             metavar="SECONDS",
-            help="At the end, for what is under way; the rest is given back.",
-            rich_help_panel=_WORKING,
+            help="Time to finish messages at the end; the others go back to the stream.",
+            rich_help_panel=_PANEL,
         ),
     ] = SHUTDOWN_TIMEOUT,
     destinations: Annotated[
         Path | None,
         typer.Option(
             metavar="PATH",
-            help="A TOML or JSON file; every live.video.created event on --events becomes a "
-            "restream for each of its destinations.",
-            rich_help_panel=_WORKING,
+            help="A TOML or JSON file with destinations. Each live.video.created event on --events "
+            "then becomes a restream for each of them.",
+            rich_help_panel=_PANEL,
         ),
     ] = None,
     replicas: Annotated[
         int,
         typer.Option(
-            min=1, max=5, help="Copies of a stream that has to be made.", rich_help_panel=_WORKING
+            min=1,
+            max=5,
+            help="Copies of each stream that has to be created.",
+            rich_help_panel=_PANEL,
         ),
     ] = 1,
     trust_stream: Annotated[
         bool,
         typer.Option(
             "--trust-stream",
-            help="Create at a first delivery without checking whether the restream exists. Only "
-            "where nothing else creates the same restreams and the NATS server is never restarted, "
-            "which makes it forget what it has seen.",
-            rich_help_panel=_WORKING,
+            help="Do not check whether a restream exists when its message is delivered first. "
+            "Safe only if nothing else creates the same restreams and the NATS server is never "
+            "restarted, which makes it forget what it has received.",
+            rich_help_panel=_PANEL,
         ),
     ] = False,
     attempts: Annotated[
         int,
-        typer.Option(min=1, help="For one restream at each delivery.", rich_help_panel=_WORKING),
+        typer.Option(
+            min=1,
+            help="The most attempts for one restream at each delivery.",
+            rich_help_panel=_PANEL,
+        ),
     ] = 5,
     deadline: Annotated[
         float,
         typer.Option(
             parser=seconds,
             metavar="SECONDS",
-            help="For one restream at each delivery, with all attempts and waits.",
-            rich_help_panel=_WORKING,
+            help="Time for one restream at each delivery, including all attempts and waits.",
+            rich_help_panel=_PANEL,
         ),
     ] = 120.0,
 ) -> None:
     """Create the restreams that are on the stream, until SIGTERM or Ctrl-C.
 
-    Each is created only if it does not exist yet. Run it as often as you like, on as many machines
-    as you like: they share the work, and one that dies is taken over from. While the service is
-    gone they hold what they have. If a stream or the consumer is deleted under them they end, with
-    exit code 1.
+    A restream is created only if it does not exist yet. Any number of workers on any number of
+    machines share the work, and if one dies, the others redo its messages. During an outage of the
+    service, workers keep their messages. If a stream or the consumer is deleted, workers exit with
+    code 1.
     """
 
     def client() -> RestreamClient:
@@ -118,18 +129,18 @@ def worker(  # noqa: PLR0913 - one for each option
             max_in_flight=places,
         )
 
-    # What is wrong with the settings is said before anything is connected.
+    # Wrong settings are reported before anything is connected.
     client()
     options = nats.options()
-    wanted = () if destinations is None else _read(destinations)
+    wanted = () if destinations is None else _read_destinations(destinations)
     with worker_extra():
         from restream_async.worker.run import run_worker  # noqa: PLC0415 - needs the extra
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )
-    say(console_on(sys.stderr), f"Working off {nats.stream} at {options.shown}; Ctrl-C ends it.")
-    # While it connects, as while it was imported; once it works it ends by itself.
-    _at_signals(_leave)
+    say(console_on(sys.stderr), f"Processing {nats.stream} at {options.shown}; stop with Ctrl-C.")
+    # Until the worker handles signals itself.
+    _handle_signals(_exit)
     settings = WorkerSettings(
         subjects=nats.names,
         concurrency=places,
@@ -139,26 +150,26 @@ def worker(  # noqa: PLR0913 - one for each option
         shutdown_timeout=grace,
         destinations=wanted,
         trust_stream=trust_stream,
-        error_text=told,
+        error_text=describe,
     )
     try:
         run_async(run_worker(options, settings, client))
     except ConfigurationError as error:
-        sentence = str(error)
+        message = str(error)
     else:
-        # Told once more, it ends as well as it has.
-        _at_signals(signal.SIG_IGN)
+        # The work is done: a further signal must not change the exit code.
+        _handle_signals(signal.SIG_IGN)
         return
-    raise CliError(sentence)
+    raise CliError(message)
 
 
-def _at_signals(do: Callable[[int, FrameType | None], NoReturn] | signal.Handlers) -> None:
+def _handle_signals(handler: Callable[[int, FrameType | None], NoReturn] | signal.Handlers) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, do)
+        signal.signal(number, handler)
 
 
-def _leave(number: int, frame: FrameType | None) -> NoReturn:
-    """End before anything was begun: with 0, as later too.
+def _exit(number: int, frame: FrameType | None) -> NoReturn:
+    """Exit with 0, because a signal is a normal end for a worker.
 
     Raises:
         SystemExit: always.
@@ -168,16 +179,16 @@ def _leave(number: int, frame: FrameType | None) -> NoReturn:
     raise SystemExit(0)
 
 
-def _read(path: Path) -> tuple[Destination, ...]:
+def _read_destinations(path: Path) -> tuple[Destination, ...]:
     try:
         return read_destinations(path)
     except ConfigurationError as error:
-        sentence = str(error)
-    raise CliError(sentence)
+        message = str(error)
+    raise CliError(message)
 
 
-@on_nats
-def asyncapi(*, nats: NatsChoice) -> None:
+@nats_options
+def asyncapi(*, nats: NatsCliOptions) -> None:
     """Print the AsyncAPI document of the subjects: commands, outcomes, dead letters."""
     with result_console() as console:
         console.print(document(nats.names), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""The first reading of a bulk run's input: every line is checked before anything is sent."""
+"""Private: checks every line of an input before anything is sent."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
@@ -7,29 +7,30 @@ from typing import Final
 import attrs
 from rich.console import Console
 
+from restream_async import NewRestream
 from restream_async.cli.errors import CliError
-from restream_async.cli.input.formats import Bad, Reader, Row
-from restream_async.cli.input.line_numbers import Lines
-from restream_async.cli.output.console import is_lively, plural, safe, say
+from restream_async.cli.input.formats import BadLine, LineReader, Row
+from restream_async.cli.input.line_numbers import LineNumbers
+from restream_async.cli.output.console import can_redraw, plural, safe, say
 
-# More than these scroll away; whoever has corrected them sees the next ones.
+# More would scroll away; the next check shows the next ones.
 _MOST_SHOWN: Final = 50
-# So many ids of videos are told apart by remembering them.
+# Above this number, the ids are not kept to count them.
 _MOST_VIDEOS: Final = 100_000
-_TELL_EVERY: Final = 10_000
+_STATUS_EVERY: Final = 10_000
 
 
 @attrs.frozen(kw_only=True)
-class Checked:
-    """What an input holds.
+class CheckedInput:
+    """What a checked input contains.
 
     Attributes:
-        lines: where each restream stands.
-        videos: of how many live videos; None: of very many.
+        lines: the line of each restream.
+        videos: the number of live videos, or None if there are too many to count.
 
     """
 
-    lines: Lines
+    lines: LineNumbers
     videos: int | None
 
     @property
@@ -46,18 +47,42 @@ class Checked:
         return f"{plural(self.restreams, 'restream')} for {videos}"
 
 
-def check(reader: Reader, lines: Iterable[bytes], console: Console) -> Checked:
-    """Read everything, and tell what is wrong with it.
+class SecondReading:
+    """Yields the restreams of a checked input.
+
+    Attributes:
+        error: why the reading ended early, or None; it cannot be raised inside a run.
+
+    """
+
+    def __init__(self, items: Iterable[Row | BadLine]) -> None:
+        """Read `items` as they are asked for."""
+        self.error: CliError | None = None
+        self._items = items
+
+    def __iter__(self) -> Iterator[NewRestream]:
+        """Yield the restreams."""
+        try:
+            # The first reading has found no bad line, and the source has made sure that they are
+            # the same.
+            for row in (item for item in self._items if isinstance(item, Row)):
+                yield row.restream
+        except CliError as error:
+            self.error = error
+
+
+def check(reader: LineReader, lines: Iterable[bytes], console: Console) -> CheckedInput:
+    """Read an input to its end, and print what is wrong with it.
 
     Raises:
-        CliError: a line is bad, or there is none.
+        CliError: a line is bad, or the input has no restreams.
 
     """
     name = safe(reader.name)
     bad = 0
-    found = Lines()
+    found = LineNumbers()
     videos: set[str] = set()
-    for item in _watched(reader.read(lines), console):
+    for item in _with_status(reader.read(lines), console):
         if isinstance(item, Row):
             found.add(item.line)
             if len(videos) <= _MOST_VIDEOS:
@@ -69,24 +94,24 @@ def check(reader: Reader, lines: Iterable[bytes], console: Console) -> Checked:
     if bad > _MOST_SHOWN:
         say(console, f"… and {plural(bad - _MOST_SHOWN, 'more bad line')}")
     if reader.extra:
-        unused = ", ".join(reader.extra)
-        say(console, f"Note: {name} has columns or fields that are not used: {unused}")
+        ignored = ", ".join(reader.extra)
+        say(console, f"Note: {name} has columns or fields that are ignored: {ignored}")
     if bad:
         raise CliError(
             f"{plural(bad, 'line')} of {name} cannot be sent, so nothing was sent: correct "
             f"{'it' if bad == 1 else 'them'} and run the same command again"
         )
     if not found:
-        raise CliError(f"no restreams in {name}")
-    return Checked(lines=found, videos=len(videos) if len(videos) <= _MOST_VIDEOS else None)
+        raise CliError(f"{name} has no restreams, so nothing was sent")
+    return CheckedInput(lines=found, videos=len(videos) if len(videos) <= _MOST_VIDEOS else None)
 
 
-def _watched(items: Iterator[Row | Bad], console: Console) -> Iterator[Row | Bad]:
-    """Hand items on; on a terminal, say how far it is with an input that takes long."""
+def _with_status(items: Iterator[Row | BadLine], console: Console) -> Iterator[Row | BadLine]:
+    """Yield the items; on a terminal, show how far the check of a long input is."""
     with contextlib.ExitStack() as stack:
         status = None
         for number, item in enumerate(items, 1):
-            if number % _TELL_EVERY == 0 and is_lively(console):
+            if number % _STATUS_EVERY == 0 and can_redraw(console):
                 if status is None:
                     status = stack.enter_context(console.status(""))
                 status.update(f"Checking the input: {number:,} so far")

@@ -1,7 +1,7 @@
-"""Reading many restreams from CSV or JSON lines: pure functions over lines.
+"""Private: reads restreams from lines of CSV or JSON.
 
-Every line becomes a `Row` or a `Bad`. A reason names the column and what is wrong with it, never
-the value: it may be a key.
+Every line becomes a `Row` or a `BadLine`. A reason names the column and the problem, but never the
+value, which may be a key.
 """
 
 import csv
@@ -28,12 +28,11 @@ STATUS_WORDS: Final = {
     **dict.fromkeys(("false", "0", "no", "off", "inactive"), False),
 }
 
-# How bytes that are no UTF-8 come out of decoding.
+# Stands for bytes that are not UTF-8 (`surrogateescape`).
 _UNDECODED: Final = re.compile(r"[\udc80-\udcff]")
-_NO_UTF8: Final = "is not UTF-8: save the file as UTF-8"
-# The spreadsheets of half the world write semicolons.
+_NOT_UTF8: Final = "is not UTF-8: save the file as UTF-8"
+# Spreadsheets write semicolons where the comma is the decimal mark.
 _DELIMITERS: Final = (",", ";", "\t")
-# So many names of unknown columns are remembered.
 _MOST_EXTRA: Final = 20
 
 
@@ -46,19 +45,19 @@ class Row:
 
 
 @attrs.frozen
-class Bad:
-    """A line that is no restream, and why not."""
+class BadLine:
+    """A line that is not a restream, and why."""
 
     line: int
     reason: str
 
 
-class Reader:
+class LineReader:
     """Reads lines of one format.
 
     Attributes:
-        name: what to call the input.
-        extra: names of columns or fields that mean nothing here; filled while reading.
+        name: the name of the input in messages.
+        extra: names of columns or fields that are ignored; filled while reading.
 
     """
 
@@ -68,17 +67,17 @@ class Reader:
         self.extra: dict[str, None] = {}
         self._form: Format = form
 
-    def read(self, lines: Iterable[bytes]) -> Iterator[Row | Bad]:
-        """Read all lines of an input, each with its line break. Blank ones are left out.
+    def read(self, lines: Iterable[bytes]) -> Iterator[Row | BadLine]:
+        """Read lines, each with its line break; skip blank ones.
 
         Raises:
-            CliError: there is no usable header, or it is a JSON array.
+            CliError: the CSV header is unusable, or the input is a JSON array.
 
         """
         texts = self._texts(lines)
         return self._csv(texts) if self._form == "csv" else self._jsonl(texts)
 
-    def _csv(self, texts: Iterator[str]) -> Iterator[Row | Bad]:
+    def _csv(self, texts: Iterator[str]) -> Iterator[Row | BadLine]:
         header_line, header = next(
             ((line, text) for line, text in enumerate(texts, 1) if text.strip()), (0, None)
         )
@@ -89,56 +88,58 @@ class Reader:
         self._note(f"{column} (without a name)" for column in _nameless(columns))
         rows = csv.reader(texts, delimiter=delimiter, strict=True)
         while True:
-            # A quoted cell may hold line breaks: a row is known by the line it begins on.
+            # A quoted cell may contain line breaks: a row is known by its first line.
             line = header_line + rows.line_num + 1
             try:
                 cells = next(rows)
             except StopIteration:
                 return
             except csv.Error as error:
-                yield Bad(line, _csv_problem(error, lines=header_line + rows.line_num + 1 - line))
+                yield BadLine(
+                    line, _csv_problem(error, lines=header_line + rows.line_num + 1 - line)
+                )
                 continue
             if any(map(str.strip, cells)):
                 yield _csv_row(line, columns, cells)
 
-    def _jsonl(self, texts: Iterator[str]) -> Iterator[Row | Bad]:
+    def _jsonl(self, texts: Iterator[str]) -> Iterator[Row | BadLine]:
         first = True
         for line, text in enumerate(texts, 1):
             if not text.strip():
                 continue
             if first and text.lstrip().startswith("["):
                 raise CliError(
-                    f"{self.name} is a JSON array: one object a line is needed, as "
-                    "`jq -c '.[]'` writes them"
+                    f"{self.name} is a JSON array: write one object on each line, for example "
+                    "with `jq -c '.[]'`"
                 )
             first = False
             yield self._json_row(line, text)
 
-    def _json_row(self, line: int, text: str) -> Row | Bad:
+    def _json_row(self, line: int, text: str) -> Row | BadLine:
         if _UNDECODED.search(text):
-            return Bad(line, _NO_UTF8)
+            return BadLine(line, _NOT_UTF8)
         try:
             value = serialization.parse(text)
             fields = cast("dict[str, object]", value) if isinstance(value, dict) else None
             if fields is None:
-                return Bad(line, "is no JSON object")
+                return BadLine(line, "is not a JSON object")
             row = Row(line, serialization.read_new_restream(fields))
         except UnreadableError as error:
-            return Bad(line, str(error).removeprefix("it "))
+            return BadLine(line, str(error).removeprefix("it "))
         except InvalidRestreamError as error:
-            return Bad(line, serialization.problems_in_json_names(error))
+            return BadLine(line, serialization.problems_in_json_names(error))
         self._note(name for name in fields if name not in COLUMNS)
         return row
 
     def _texts(self, lines: Iterable[bytes]) -> Iterator[str]:
         start = True
         for line in lines:
-            # Undecodable bytes are kept for later, so that their line is reported with its number.
+            # Undecodable bytes are kept, so that their line is reported with its number.
             yield (line.removeprefix(BOM_UTF8) if start else line).decode(errors="surrogateescape")
             start = False
 
     def _columns(self, header: str) -> tuple[str, list[str]]:
-        """Return the delimiter, and the names of the columns as the wire spells them."""
+        """Return the delimiter, and the columns under their JSON field names."""
         found = {delimiter: self._names(header, delimiter) for delimiter in _DELIMITERS}
         for delimiter, names in found.items():
             doubled = [name for name in COLUMNS if names.count(name) > 1]
@@ -151,7 +152,7 @@ class Reader:
         if header.lstrip().startswith(("{", "[")):
             raise CliError(f"{self.name} is JSON, not CSV: pass --format jsonl for JSON lines")
         if _UNDECODED.search(header):
-            raise CliError(f"the first line of {self.name} {_NO_UTF8}")
+            raise CliError(f"the first line of {self.name} {_NOT_UTF8}")
         missing = ", ".join(name for name in COLUMNS if name not in nearest)
         nameless = ", ".join(_nameless(nearest)[:_MOST_EXTRA])
         raise CliError(
@@ -180,20 +181,20 @@ def _nameless(columns: Sequence[str]) -> list[str]:
     return [f"column {number}" for number, name in enumerate(columns, 1) if not name]
 
 
-def _csv_row(line: int, columns: Sequence[str], cells: Sequence[str]) -> Row | Bad:
+def _csv_row(line: int, columns: Sequence[str], cells: Sequence[str]) -> Row | BadLine:
     if len(cells) != len(columns):
-        return Bad(
+        return BadLine(
             line,
-            f"has {plural(len(cells), 'cell')} where the header has {len(columns)} "
-            '(a cell that holds a delimiter or a quote stands in "quotes")',
+            f"has {plural(len(cells), 'cell')}, but the header has {len(columns)} "
+            '(put a cell that contains a delimiter or a quote in "quotes")',
         )
     values = dict(zip(columns, cells, strict=True))
     if any(map(_UNDECODED.search, cells)):
-        return Bad(line, _NO_UTF8)
+        return BadLine(line, _NOT_UTF8)
     status = STATUS_WORDS.get(trimmed(values["status"]).casefold())
     problems: list[str] = []
     try:
-        # Where the status is no word for one, the others are checked all the same.
+        # The other cells are checked even if the status is wrong.
         restream = serialization.read_new_restream({**values, "status": bool(status)})
     except InvalidRestreamError as error:
         problems.append(serialization.problems_in_json_names(error))
@@ -202,12 +203,12 @@ def _csv_row(line: int, columns: Sequence[str], cells: Sequence[str]) -> Row | B
             return Row(line, restream)
     if status is None:
         problems.append(f"status must be one of {', '.join(STATUS_WORDS)}")
-    return Bad(line, "; ".join(problems))
+    return BadLine(line, "; ".join(problems))
 
 
 def _csv_problem(error: csv.Error, *, lines: int) -> str:
-    """Return what is wrong with a row that was read up to the last of its `lines`."""
-    # The module's own texts repeat no cell.
+    """Return what is wrong with a row that has taken up `lines` so far."""
+    # The texts of the csv module contain no cell.
     text = str(error)
     if "unexpected end of data" in text:
         return "a quoted cell is not closed"
@@ -215,5 +216,5 @@ def _csv_problem(error: csv.Error, *, lines: int) -> str:
         quote = ": its closing quote seems to be missing" if lines > 1 else ""
         return f"a cell is longer than {csv.field_size_limit():,} characters{quote}"
     if "new-line character" in text:
-        return f"{named(chr(13))} stands outside of quotes"
+        return f"{named(chr(13))} stands outside quotes"
     return f"is not CSV: {text}"

@@ -1,8 +1,8 @@
-"""Where a bulk run's input lies: a file that is read twice, or a copy of what flows in once.
+"""Private: an input that is read twice: a file, or a copy of standard input or of a pipe.
 
-The first reading checks every line before anything is sent, the second one sends. Neither keeps
-lines, so memory does not grow with the input. What keeps them honest with each other is a digest
-of each block of lines. A file that is compressed with gzip is unpacked while it is read.
+The first reading checks every line, the second one sends. Neither keeps lines, so memory does not
+grow with the input. A digest of each block of lines shows whether the second reading finds the same
+lines as the first. A file that is compressed with gzip is unpacked while it is read.
 """
 
 import gzip
@@ -23,8 +23,8 @@ from typing import BinaryIO, Final, Self, cast
 
 from rich.console import Console
 
-from restream_async.cli.errors import CliError, why
-from restream_async.cli.file_roles import Role
+from restream_async.cli.errors import CliError, system_reason
+from restream_async.cli.file_roles import FileRole
 from restream_async.cli.input.file_kinds import GZIP, why_unreadable
 from restream_async.cli.input.formats import Format
 from restream_async.cli.output.console import say
@@ -35,7 +35,7 @@ _LONGEST_LINE: Final = 1024 * 1024
 _START: Final = 4096
 _LINES_IN_BLOCK: Final = 1000
 _BYTES_IN_BLOCK: Final = 1024 * 1024
-# Names of open descriptors: beside them there is no place for a journal.
+# Names of open descriptors. A journal cannot be kept beside them.
 _DESCRIPTOR: Final = re.compile(r"/dev/stdin|/dev/fd/\d+|/proc/[^/]+/fd/\d+")
 _ENDINGS: Final[dict[str, Format]] = {
     ".csv": "csv",
@@ -43,24 +43,24 @@ _ENDINGS: Final[dict[str, Format]] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
 }
-# What reading raises; the last two where gzip data are cut off or damaged.
+# Errors of reading; the last two mean that gzip data are cut off or damaged.
 _FAILURES: Final = (OSError, EOFError, zlib.error)
 
 
-class Source(AbstractContextManager["Source"]):
+class InputSource(AbstractContextManager["InputSource"]):
     """An input that can be read twice.
 
     Attributes:
-        name: what to call it.
+        name: its name in messages.
 
     """
 
     _status: os.stat_result
 
     def __init__(self, where: str, console: Console) -> None:
-        """Name a file, or standard input with `-`; nothing is opened yet.
+        """Name a file, or standard input by `-`; open nothing.
 
-        Where a terminal is waited for, `console` says so.
+        If the input comes from a terminal, `console` shows how to end it.
         """
         self._console = console
         self.name = "standard input" if where == STDIN else where
@@ -70,7 +70,7 @@ class Source(AbstractContextManager["Source"]):
         self._digests: list[bytes] = []
 
     def __enter__(self) -> Self:
-        """Open it. What is no ordinary file is copied to a nameless one that only we can read.
+        """Open the input. Copy it to an unnamed private file unless it is a regular file.
 
         Raises:
             CliError: it cannot be read.
@@ -80,7 +80,7 @@ class Source(AbstractContextManager["Source"]):
             self._file = self._unpacked(self._closing.enter_context(self._open()))
         except OSError as error:
             self._closing.close()
-            raise CliError(f"cannot read {self.name}: {why(error)}") from None
+            raise CliError(f"cannot read {self.name}: {system_reason(error)}") from None
         return self
 
     def __exit__(
@@ -89,24 +89,24 @@ class Source(AbstractContextManager["Source"]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close it; a copy is gone."""
+        """Close the input, and delete its copy."""
         self._closing.close()
 
     @property
-    def role(self) -> Role:
-        """What the input is known by, also where it was copied."""
+    def role(self) -> FileRole:
+        """The file, to be compared with others, even if it was copied."""
         name = self.name if self._where == STDIN else f"the input {self.name}"
-        return Role.of_status(name, self._status)
+        return FileRole.of_status(name, self._status)
 
     @property
     def default_journal(self) -> Path | None:
-        """Where its journal is kept, if nobody says: beside it. None of what flows in once."""
+        """The path of its journal, beside it; None unless the input is a regular file."""
         if self._where == STDIN or _DESCRIPTOR.fullmatch(str(Path(self._where).absolute())):
             return None
         return Path(f"{self._where}.journal") if stat.S_ISREG(self._status.st_mode) else None
 
-    def form(self) -> Format:
-        """Return the format: by the ending of the name, else by the first character.
+    def guess_format(self) -> Format:
+        """Return the format, by the file extension or else by the first character.
 
         Raises:
             CliError: it cannot be read.
@@ -121,10 +121,10 @@ class Source(AbstractContextManager["Source"]):
         return "jsonl" if start.startswith((b"{", b"[")) else "csv"
 
     def lines(self) -> Iterator[bytes]:
-        """Read all lines, and remember what they were.
+        """Yield all lines, and store their digests.
 
         Raises:
-            CliError: it cannot be read, is no text, or a line is too long to be one.
+            CliError: the input cannot be read, is not text, or has a line that is too long.
 
         """
         if problem := why_unreadable(self._start()):
@@ -134,11 +134,11 @@ class Source(AbstractContextManager["Source"]):
             self._digests.append(_digest(block))
             yield from block
 
-    def same_lines(self) -> Iterator[bytes]:
-        """Read all lines again.
+    def lines_again(self) -> Iterator[bytes]:
+        """Yield all lines again.
 
         Raises:
-            CliError: they are not what they were; nothing from that place on is given.
+            CliError: a line has changed; neither it nor a later line is yielded.
 
         """
         line = 1
@@ -160,7 +160,7 @@ class Source(AbstractContextManager["Source"]):
     def _open(self) -> BinaryIO:
         if self._where == STDIN:
             if sys.stdin.isatty():
-                say(self._console, "Reading from the terminal; Ctrl-D ends the input.")
+                say(self._console, "Reading from the terminal; end the input with Ctrl-D.")
             self._status = os.fstat(0)
             return _copied(sys.stdin.buffer)
         file = Path(self._where).open("rb")  # noqa: SIM115 - closed in __exit__
@@ -207,8 +207,8 @@ class Source(AbstractContextManager["Source"]):
                 raise self._unreadable(error, f" at line {number:,}") from None
             if len(line) > _LONGEST_LINE:
                 raise CliError(
-                    f"{self.name}: line {number:,} is longer than {_LONGEST_LINE:,} bytes, more "
-                    "than any restream has; nothing more was read: is it the right file?"
+                    f"line {number:,} of {self.name} is longer than {_LONGEST_LINE:,} bytes, too "
+                    "long for a restream: is it the right file?"
                 )
             if not line:
                 return
@@ -220,18 +220,17 @@ class Source(AbstractContextManager["Source"]):
         elif isinstance(error, gzip.BadGzipFile | zlib.error):
             problem = "its gzip data are damaged"
         else:
-            problem = why(error)
+            problem = system_reason(error)
         return CliError(f"cannot read {self.name}{place}: {problem}")
 
     def _changed(self, line: int) -> CliError:
         return CliError(
-            f"{self.name} was changed while it was being sent: nothing from line {line:,} on was "
-            "sent"
+            f"{self.name} changed while it was being sent: nothing from line {line:,} on was sent"
         )
 
 
 def _copied(stream: BinaryIO) -> BinaryIO:
-    # Nameless and 0600: it holds stream keys.
+    # Unnamed and readable by its owner alone, because it contains stream keys.
     copy = tempfile.TemporaryFile()  # noqa: SIM115 - closed by the source
     shutil.copyfileobj(stream, copy)
     copy.seek(0)

@@ -1,18 +1,108 @@
-"""From options to a client, and to the words that the user of a command line knows."""
+"""Private: the options for connecting to the service, and the client that they configure."""
 
 import os
 import ssl
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Concatenate, Final, ParamSpec
+
+import attrs
+import typer
 
 from restream_async import ConfigurationError, RestreamClient, RetryPolicy
-from restream_async.cli.errors import CliError, told, why
+from restream_async.cli.errors import CliError, describe, system_reason
 from restream_async.cli.hints import command
-from restream_async.cli.options.secrets import secret_in
-from restream_async.cli.options.shared import ConnectionOptions
+from restream_async.cli.options.secrets import read_secret
+from restream_async.cli.options.shared import add_options
 from restream_async.settings import InDoubt
 
+_P = ParamSpec("_P")
+
+_PANEL: Final = "Connection"
 _API_KEY: Final = "RESTREAM_API_KEY"
+
+
+@attrs.frozen(kw_only=True)
+class ConnectionOptions:
+    """How to reach the service, as far as options say; None: not given."""
+
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            envvar="RESTREAM_BASE_URL",
+            help="Scheme and host of the service, such as https://api.example.com.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    project_id: Annotated[
+        str | None,
+        typer.Option(
+            envvar="RESTREAM_PROJECT_ID",
+            help="The project that owns the restreams.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    api_key_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="A file with the API key, instead of the variable RESTREAM_API_KEY. "
+            "No option takes the key itself: other processes can read arguments.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    auth_scheme: Annotated[
+        str | None,
+        typer.Option(
+            envvar="RESTREAM_AUTH_SCHEME",
+            metavar="WORD",
+            help="The word before the key in the Authorization header, such as Bearer.",
+            show_default="the key alone",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    ca_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Trust only the certificate authorities in this PEM file.",
+            show_default="those of the system, or of the variable SSL_CERT_FILE",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    proxy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="The URL of a proxy, such as http://proxy.example.com:3128. Put a URL with a "
+            "password into HTTPS_PROXY instead: other processes can read arguments.",
+            show_default="what HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY say",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None
+    allow_http: Annotated[
+        bool,
+        typer.Option(
+            "--allow-http",
+            help="Allow plain http:// to other machines. It sends the API key unencrypted.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = False
+
+    @property
+    def is_on_command_line(self) -> bool:
+        """Whether any option was given, not only variables of the environment."""
+        return any(
+            value not in {None, False} and str(value) != os.environ.get(f"RESTREAM_{name.upper()}")
+            for name, value in attrs.asdict(self).items()
+        )
+
+
+def connection_options(
+    command: Callable[Concatenate[ConnectionOptions, _P], None],
+) -> Callable[..., None]:
+    """Add the connection options to a command, as its parameter `connection`."""
+    return add_options(ConnectionOptions, "connection", command)
 
 
 def client_for(  # noqa: PLR0913 - one keyword for each setting
@@ -24,16 +114,16 @@ def client_for(  # noqa: PLR0913 - one keyword for each setting
     max_in_flight: int = 64,
     patience: float = 300.0,
 ) -> RestreamClient:
-    """Return a client; nothing is sent yet.
+    """Return a client; send nothing.
 
     Raises:
         CliError: a setting is missing or malformed.
 
     """
     _refuse_if_missing(options)
-    trusted = None if options.ca_file is None else _trusting(options.ca_file)
+    tls = None if options.ca_file is None else _tls_context(options.ca_file)
     path = options.api_key_file
-    api_key = None if path is None else secret_in(path, "the API key")
+    api_key = None if path is None else read_secret(path, "the API key")
     try:
         return RestreamClient(
             base_url=options.base_url,
@@ -43,7 +133,7 @@ def client_for(  # noqa: PLR0913 - one keyword for each setting
             allow_http=options.allow_http,
             proxy=options.proxy,
             trust_env=True,
-            ssl=trusted,
+            ssl=tls,
             timeout=timeout,
             retry=retry,
             in_doubt=in_doubt,
@@ -51,30 +141,31 @@ def client_for(  # noqa: PLR0913 - one keyword for each setting
             patience=patience,
         )
     except ConfigurationError as error:
-        sentence = told(error)
-    raise CliError(sentence)
+        message = describe(error)
+    # Outside the handler, so that the error has no context that might hold a secret.
+    raise CliError(message)
 
 
-def _trusting(path: Path) -> ssl.SSLContext:
+def _tls_context(ca_file: Path) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cafile=path)
+        return ssl.create_default_context(cafile=ca_file)
     except ssl.SSLError:
-        problem = "it holds no certificate in PEM, or a damaged one"
+        problem = "the file holds no valid PEM certificate"
     except OSError as error:
-        problem = why(error)
-    raise CliError(f"cannot read certificate authorities from {path}: {problem}")
+        problem = system_reason(error)
+    raise CliError(f"cannot read certificate authorities from {ca_file}: {problem}")
 
 
 def _refuse_if_missing(options: ConnectionOptions) -> None:
-    """Name all that is missing at once, not one after the other."""
-    ways = {
+    """Raise one error that names all missing settings."""
+    settings = {
         "RESTREAM_BASE_URL (or --base-url)": options.base_url,
         "RESTREAM_PROJECT_ID (or --project-id)": options.project_id,
         f"{_API_KEY} (or --api-key-file)": options.api_key_file or os.environ.get(_API_KEY),
     }
-    missing = [way for way, value in ways.items() if not value]
+    missing = [how for how, value in settings.items() if not value]
     if missing:
         raise CliError(
-            f"the service is not configured: set {', '.join(missing)}; to try things out without "
-            f"one, run `{command('sandbox')}` in another shell"
+            f"the service is not configured: set {', '.join(missing)}; to try the commands without "
+            f"a service, run `{command('sandbox')}` in another shell"
         )

@@ -1,4 +1,4 @@
-"""Options for the NATS server, for the commands that work with it."""
+"""Private: the options for the NATS server, its streams and its subjects."""
 
 import contextlib
 from collections.abc import Callable, Generator
@@ -10,7 +10,7 @@ import typer
 
 from restream_async.cli.errors import CliError
 from restream_async.cli.hints import install
-from restream_async.cli.options.shared import gathered
+from restream_async.cli.options.shared import add_options
 from restream_async.errors import ConfigurationError
 from restream_async.worker.subjects import FILE_VARIABLES, URL_VARIABLE, Subjects
 
@@ -22,38 +22,42 @@ _PANEL: Final = "NATS"
 _DEFAULTS: Final = Subjects()
 
 
-def _file(name: str, text: str) -> Any:  # noqa: ANN401 - what typer makes of it
-    help_ = f"{text} Else {FILE_VARIABLES[name]}."
+def _file(name: str, text: str) -> Any:  # noqa: ANN401 - typer gives its options no type
+    help_ = f"{text} Default: the variable {FILE_VARIABLES[name]}."
     return typer.Option(metavar="PATH", help=help_, rich_help_panel=_PANEL)
 
 
 @attrs.frozen(kw_only=True)
-class NatsChoice:
-    """Where the NATS server is, and what things are called there, as far as options say."""
+class NatsCliOptions:
+    """How to reach the NATS server, and the names that are used there, as far as options say."""
 
     nats_url: Annotated[
         str | None,
         typer.Option(
             metavar="URL",
-            help="Such as nats://127.0.0.1:4222, or tls://… where nothing may travel unencrypted; "
-            f"several are separated by commas. Else {URL_VARIABLE}, where a URL with a password "
-            "belongs.",
+            help="The address of the server, such as nats://127.0.0.1:4222, or tls://… to refuse "
+            "unencrypted connections. Separate several by commas. Default: the variable "
+            f"{URL_VARIABLE}; put a URL with a password there.",
             rich_help_panel=_PANEL,
         ),
     ] = None
     nats_creds: Annotated[Path | None, _file("credentials", "A .creds file.")] = None
     nats_nkey: Annotated[Path | None, _file("nkey", "A file with the seed of an NKey.")] = None
     nats_ca: Annotated[
-        Path | None, _file("ca", "The authorities that may vouch for the server, PEM.")
+        Path | None, _file("ca", "A PEM file with the certificate authorities to trust.")
     ] = None
-    nats_cert: Annotated[Path | None, _file("certificate", "A certificate of our own, PEM.")] = None
-    nats_key: Annotated[Path | None, _file("key", "Its key, PEM.")] = None
+    nats_cert: Annotated[
+        Path | None, _file("certificate", "A PEM file with the client certificate.")
+    ] = None
+    nats_key: Annotated[
+        Path | None, _file("key", "A PEM file with the key of that certificate.")
+    ] = None
     stream: Annotated[
         str,
         typer.Option(
             metavar="NAME",
-            help="The stream of commands; made if it is absent, with NAME_OUTCOMES and "
-            "NAME_DEAD beside it.",
+            help="The stream of commands. It is created if it does not exist, with NAME_OUTCOMES "
+            "and NAME_DEAD beside it.",
             rich_help_panel=_PANEL,
         ),
     ] = _DEFAULTS.stream
@@ -63,11 +67,11 @@ class NatsChoice:
     ] = _DEFAULTS.commands
     durable: Annotated[
         str,
-        typer.Option(help="The consumer that all workers share.", rich_help_panel=_PANEL),
+        typer.Option(help="The durable consumer that all workers share.", rich_help_panel=_PANEL),
     ] = _DEFAULTS.consumer
     events: Annotated[
         str,
-        typer.Option(help="The subject of events of the platform.", rich_help_panel=_PANEL),
+        typer.Option(help="The subject of platform events.", rich_help_panel=_PANEL),
     ] = _DEFAULTS.events
     outcomes: Annotated[
         str,
@@ -80,7 +84,7 @@ class NatsChoice:
 
     @property
     def names(self) -> Subjects:
-        """What things are called."""
+        """The names of streams, subjects and the consumer."""
         return Subjects(
             stream=self.stream,
             commands=self.subject,
@@ -94,7 +98,7 @@ class NatsChoice:
         """Return how to reach the server.
 
         Raises:
-            CliError: nobody says where it is.
+            CliError: its address is missing, or an option is wrong.
 
         """
         with worker_extra():
@@ -109,16 +113,16 @@ class NatsChoice:
                 key=self.nats_key,
             )
         except ConfigurationError as error:
-            sentence = f"{error} (or --nats-url)" if URL_VARIABLE in str(error) else str(error)
-        raise CliError(sentence)
+            message = f"{error} (or --nats-url)" if URL_VARIABLE in str(error) else str(error)
+        raise CliError(message)
 
 
 @contextlib.contextmanager
 def worker_extra() -> Generator[None]:
-    """Import what the extra `worker` brings; it takes a while, so only who needs it does.
+    """Import modules of the extra `worker` in this block; slow, so only commands that need it do.
 
     Raises:
-        CliError: it is not installed.
+        CliError: the extra is not installed.
 
     """
     try:
@@ -132,6 +136,6 @@ def worker_extra() -> Generator[None]:
     raise CliError(f"this needs {missing}, which is not installed: {install('cli', 'worker')}")
 
 
-def on_nats(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options above, as its parameter `nats`."""
-    return gathered(NatsChoice, "nats", command)
+def nats_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options above to a command, as its parameter `nats`."""
+    return add_options(NatsCliOptions, "nats", command)

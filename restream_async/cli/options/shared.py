@@ -1,161 +1,64 @@
-"""Options that several commands share, written down once."""
+"""Private: options that several commands share, and how a command gets a group of them."""
 
 import functools
 import inspect
 import math
-import os
 from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated, Any, Concatenate, Final, ParamSpec, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import attrs
 import typer
 
-_P = ParamSpec("_P")
+from restream_async.cli.input.formats import Format
 
-_PANEL: Final = "Connection"
-INSISTING: Final = "Retries and limits"
-
-
-@attrs.frozen(kw_only=True)
-class ConnectionOptions:
-    """Where the service is and as whom to call it, as far as options say; None: not given."""
-
-    base_url: Annotated[
-        str | None,
-        typer.Option(
-            envvar="RESTREAM_BASE_URL",
-            help="Scheme and host of the service, such as https://api.example.com.",
-            rich_help_panel=_PANEL,
-        ),
-    ] = None
-    project_id: Annotated[
-        str | None,
-        typer.Option(
-            envvar="RESTREAM_PROJECT_ID",
-            help="The project that owns the restreams.",
-            rich_help_panel=_PANEL,
-        ),
-    ] = None
-    api_key_file: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH",
-            help="A file with the API key, instead of the variable RESTREAM_API_KEY. "
-            "A key is never given as an argument: every process could read it.",
-            rich_help_panel=_PANEL,
-        ),
-    ] = None
-    auth_scheme: Annotated[
-        str | None,
-        typer.Option(
-            envvar="RESTREAM_AUTH_SCHEME",
-            metavar="WORD",
-            help="A word before the key in the Authorization header, such as Bearer.",
-            show_default="the key alone",
-            rich_help_panel=_PANEL,
-        ),
-    ] = None
-    ca_file: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH",
-            help="Trust the certificate authorities in this file (PEM), and no others.",
-            show_default="those of the system, or of the variable SSL_CERT_FILE",
-            rich_help_panel=_PANEL,
-        ),
-    ] = None
-    proxy: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="A proxy to go through, such as http://proxy.example.com:3128. A URL with a "
-            "password belongs in HTTPS_PROXY: every process can read an argument.",
-            show_default="what HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY say",
-            rich_help_panel=_PANEL,
-        ),
-    ] = None
-    allow_http: Annotated[
-        bool,
-        typer.Option(
-            "--allow-http",
-            help="Permit plain http:// beyond this machine: the key travels unencrypted.",
-            rich_help_panel=_PANEL,
-        ),
-    ] = False
-
-    @property
-    def given(self) -> bool:
-        """Whether any of it stands on the command line, not only in the environment."""
-        return any(
-            value not in {None, False} and str(value) != os.environ.get(f"RESTREAM_{name.upper()}")
-            for name, value in attrs.asdict(self).items()
-        )
+RETRIES: Final = "Retries and limits"
+"""The help section of options for retries."""
 
 
-def connected(
-    command: Callable[Concatenate[ConnectionOptions, _P], None],
+def add_options(
+    group: type[attrs.AttrsInstance], name: str, command: Callable[..., None]
 ) -> Callable[..., None]:
-    """Give a command the options of a connection, as its parameter `connection`."""
-    return gathered(ConnectionOptions, "connection", command)
+    """Add an option to a command for each field of an attrs class, after its own options.
 
-
-def gathered(
-    kind: type[attrs.AttrsInstance], name: str, command: Callable[..., None]
-) -> Callable[..., None]:
-    """Give a command an option for each field of an attrs class, after its own.
-
-    It gets them as one object, by its parameter `name`.
+    The command gets an instance of the class as its parameter `name`.
     """
-    shared = [
+    added = [
         inspect.Parameter(
             field.name,
             inspect.Parameter.KEYWORD_ONLY,
             default=field.default,
-            annotation=kind.__annotations__[field.name],
+            annotation=group.__annotations__[field.name],
         )
-        for field in attrs.fields(kind)
+        for field in attrs.fields(group)
     ]
     own = [
         each.replace(kind=inspect.Parameter.KEYWORD_ONLY)
         for each in inspect.signature(command).parameters.values()
         if each.name != name
     ]
-    parameters = [*own, *shared]
+    parameters = [*own, *added]
 
     @functools.wraps(command)
-    def gathering(**values: Any) -> None:  # noqa: ANN401 - what typer read
-        given = {each.name: values.pop(each.name) for each in shared}
-        command(**{name: kind(**given)}, **values)
+    def with_group(**values: Any) -> None:  # noqa: ANN401 - what typer has parsed
+        fields = {each.name: values.pop(each.name) for each in added}
+        command(**{name: group(**fields)}, **values)
 
-    # What typer reads instead of the signature above.
-    gathering.__dict__["__signature__"] = inspect.Signature(parameters)
-    gathering.__annotations__ = {each.name: each.annotation for each in parameters}
-    return gathering
+    # typer reads these, not the signature above.
+    with_group.__dict__["__signature__"] = inspect.Signature(parameters)
+    with_group.__annotations__ = {each.name: each.annotation for each in parameters}
+    return with_group
 
 
 def seconds(text: str) -> float:
-    """Read an option that is a number of seconds above 0."""
+    """Parse a number of seconds above 0."""
     value = _number(text)
     if value is None or value <= 0:
         raise typer.BadParameter(f"{text!r} is not a number of seconds above 0")
     return value
 
 
-Patience: TypeAlias = Annotated[
-    float,
-    typer.Option(
-        parser=seconds,
-        metavar="SECONDS",
-        help="When nothing succeeds any more: how long to wait for the service to come back.",
-        rich_help_panel=INSISTING,
-    ),
-]
-"""Of a command that goes on for long: `bulk` and `undo`."""
-
-
-def duration(text: str) -> float:
-    """Read an option that is a number of seconds, or 0."""
+def seconds_or_zero(text: str) -> float:
+    """Parse a number of seconds, or 0."""
     value = _number(text)
     if value is None or value < 0:
         raise typer.BadParameter(f"{text!r} is not a number of seconds")
@@ -168,3 +71,34 @@ def _number(text: str) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) else None
+
+
+InputFile: TypeAlias = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE",
+        help="CSV or JSON lines, also compressed with gzip; - reads standard input.",
+    ),
+]
+InputFormat: TypeAlias = Annotated[
+    Format | None,
+    typer.Option(
+        "--format", help="The format of FILE.", show_default="by its extension, else its content"
+    ),
+]
+Quiet: TypeAlias = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Print only errors: no progress, no summary.")
+]
+Yes: TypeAlias = Annotated[
+    bool, typer.Option("--yes", "-y", help="Delete without asking for confirmation.")
+]
+OutageTimeout: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        "--patience",
+        parser=seconds,
+        metavar="SECONDS",
+        help="How long to wait in an outage, when no request succeeds, before giving up.",
+        rich_help_panel=RETRIES,
+    ),
+]

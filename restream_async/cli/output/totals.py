@@ -1,4 +1,4 @@
-"""The outcomes of a run in numbers, by what they mean to a person."""
+"""Private: counts of a run's outcomes, by what they mean to a user."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -16,32 +16,32 @@ from restream_async import (
 from restream_async._bulk.report import BulkCounts
 from restream_async.errors import ApiError, CertificateError, NotSentError, ProxyError
 
-_UNSENT: Final = (NotSentError, JournalError, CertificateError, ProxyError, OutageError)
+_NOT_SENT: Final = (NotSentError, JournalError, CertificateError, ProxyError, OutageError)
 
 
-def is_unsent(outcome: Outcome) -> bool:
-    """Say whether an item was read, and the service never got to work on it."""
-    return isinstance(outcome, Failed) and isinstance(outcome.error, _UNSENT)
+def is_not_sent(outcome: Outcome) -> bool:
+    """Return whether the service never worked on an item, although the run had read it."""
+    return isinstance(outcome, Failed) and isinstance(outcome.error, _NOT_SENT)
 
 
 @attrs.frozen(kw_only=True)
 class Totals:
-    """Outcomes by what they mean.
+    """Numbers of outcomes.
 
     Attributes:
-        created: created now; also those whose answer was lost and that were found.
-        existing: they were there before.
-        earlier: an earlier run created them.
-        in_doubt: they may exist or not.
-        refused: the service refused the key or its rights, which ended the run.
+        created: created by this run, including those that were found after a lost answer.
+        existing: existed before.
+        created_earlier: created by an earlier run of the same journal.
+        in_doubt: may or may not exist.
+        refused: the service refused the key or its rights, and so ended the run.
         not_sent: the run ended before they were sent.
-        failures: how many failed, by the name of the error.
+        failures: failures by the name of the error.
 
     """
 
     created: int
     existing: int
-    earlier: int
+    created_earlier: int
     in_doubt: int
     refused: int
     not_sent: int
@@ -49,17 +49,17 @@ class Totals:
 
     @classmethod
     def of(cls, counts: BulkCounts, ended_by: RestreamError | None = None) -> "Totals":
-        """Sort the counts of a run; `ended_by` is the error that ended it before its end."""
+        """Sort the counts of a run; `ended_by` is the error that ended it early."""
         failures = dict(counts.failed)
         in_doubt = failures.pop(OutcomeUnknownError.__name__, 0)
-        not_sent = sum(failures.pop(kind.__name__, 0) for kind in _UNSENT)
-        ended = isinstance(ended_by, ApiError)
+        not_sent = sum(failures.pop(kind.__name__, 0) for kind in _NOT_SENT)
+        is_refusal = isinstance(ended_by, ApiError)
         return cls(
             created=counts.posted + counts.confirmed,
             existing=counts.existing,
-            earlier=counts.from_journal,
+            created_earlier=counts.from_journal,
             in_doubt=in_doubt,
-            refused=failures.pop(type(ended_by).__name__, 0) if ended else 0,
+            refused=failures.pop(type(ended_by).__name__, 0) if is_refusal else 0,
             not_sent=not_sent,
             failures=failures,
         )
@@ -72,9 +72,9 @@ class Totals:
     @property
     def exist(self) -> int:
         """How many exist."""
-        return self.created + self.existing + self.earlier
+        return self.created + self.existing + self.created_earlier
 
     @property
     def done(self) -> int:
-        """How many have an outcome that the same command does not change at once."""
+        """How many are done: running the same command again at once would not change them."""
         return self.exist + self.in_doubt + self.failed

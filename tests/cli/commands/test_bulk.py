@@ -2,21 +2,17 @@ import json
 import os
 import signal
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from restream_async.cli import main
-from restream_async.cli.input import check
-from restream_async.cli.output.progress import PlainDisplay
 from restream_async.sandbox import Fault, Faults, Sandbox
 from tests.helpers.command_line import (
     HEADER,
     STREAM_KEY,
     STREAM_URL,
     Cli,
-    at_once,
     csv_of,
     meanwhile,
     no_secrets,
@@ -24,26 +20,10 @@ from tests.helpers.command_line import (
     plain,
     pseudo_terminal,
     row,
-    sandbox_beside,
     wait_until,
 )
 
 FULL = Path("/dev/full")
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    path = tmp_path / "input.csv"
-    path.write_text(csv_of(3))
-    return path
-
-
-@pytest.fixture
-def slow_sandbox(settings: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """Run a sandbox that answers when `latency` is set to nought."""
-    with sandbox_beside(latency=0.2) as sandbox:
-        settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)
-        yield sandbox
 
 
 def test_every_line_becomes_a_restream_and_every_outcome_a_line(
@@ -122,57 +102,6 @@ def test_the_format_can_be_forced(cli: Cli, settings: object, file: Path) -> Non
     assert f"{file}:1: is not JSON at position 0" in end.err
 
 
-def test_every_bad_line_is_reported_before_anything_is_sent(
-    cli: Cli, sandbox: Sandbox, file: Path
-) -> None:
-    file.write_text("\n".join([HEADER, row(1), row(2, status="perhaps"), row(3), "x", row(4)]))
-    end = cli("bulk", file)
-    assert end.code == 2
-    assert f"{file}:3: status must be one of" in end.err
-    assert f"{file}:5: has 1 cell where the header has 5" in end.err
-    assert f"Error: 2 lines of {file} cannot be sent, so nothing was sent: correct them" in end.err
-    assert not end.out
-    assert sandbox.counts.posts == 0
-    assert no_secrets(end.err)
-
-
-def test_a_single_bad_line_is_an_it(cli: Cli, settings: object, file: Path) -> None:
-    del settings
-    file.write_text(f"{HEADER}\n{row(1)}\nx\n")
-    assert "1 line of" in (err := cli("bulk", file).err)
-    assert "correct it and" in err
-
-
-def test_of_very_many_bad_lines_the_first_fifty_are_shown(
-    cli: Cli, settings: object, file: Path
-) -> None:
-    del settings
-    file.write_text(HEADER + "\nx" * 1234)
-    end = cli("bulk", file)
-    assert end.err.count(": has 1 cell ") == 50
-    assert "… and 1,184 more bad lines" in end.err
-    assert "1,234 lines of" in end.err
-
-
-def test_columns_that_mean_nothing_are_left_out_and_named(
-    cli: Cli, sandbox: Sandbox, file: Path
-) -> None:
-    file.write_text(f"{HEADER},notes,\x1b[2J\n{row(1)},call Tom,\n")
-    end = cli("bulk", file)
-    assert end.code == 0
-    assert "not used: notes, [2J" in end.err
-    assert len(sandbox.stored) == 1
-
-
-@pytest.mark.parametrize("text", ["", "\n\n", f"{HEADER}\n"])
-def test_an_empty_input_is_an_error(cli: Cli, settings: object, file: Path, text: str) -> None:
-    del settings
-    file.write_text(text)
-    end = cli("bulk", file)
-    assert end.code == 2
-    assert f"Error: no restreams in {file}" in end.err
-
-
 def test_a_dry_run_needs_no_service_and_says_what_would_be_sent(cli: Cli, file: Path) -> None:
     end = cli("bulk", file, "--dry-run")
     assert end.code == 0
@@ -183,22 +112,6 @@ def test_a_dry_run_needs_no_service_and_says_what_would_be_sent(cli: Cli, file: 
 def test_a_dry_run_finds_bad_lines_too(cli: Cli, file: Path) -> None:
     file.write_text(f"{HEADER}\nx\n")
     assert cli("bulk", file, "--dry-run").code == 2
-
-
-def test_very_many_videos_are_not_counted_to_the_end(
-    cli: Cli, file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(check, "_MOST_VIDEOS", 1)
-    assert "3 restreams for more than 1 live videos" in cli("bulk", file, "--dry-run").err
-
-
-def test_on_a_terminal_a_long_check_says_how_far_it_is(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(check, "_TELL_EVERY", 1)
-    with pseudo_terminal(monkeypatch) as screen:
-        assert main(["bulk", str(file), "--dry-run"]) == 0
-    assert "Checking the input: 3 so far" in screen()
 
 
 def test_what_fails_is_in_the_outcomes_and_in_the_summary(
@@ -349,68 +262,6 @@ def test_quiet_means_only_errors(cli: Cli, sandbox: Sandbox, file: Path) -> None
     assert cli("bulk", file, "-q", "--attempts", "1").err == ""
 
 
-def test_a_file_that_changes_on_the_way_stops_the_run(
-    cli: Cli, slow_sandbox: Sandbox, file: Path
-) -> None:
-    file.write_text(csv_of(1500))
-
-    def change() -> None:
-        wait_until(lambda: slow_sandbox.counts.posts)
-        with file.open("ab") as writing:
-            writing.write(f"{row(1501)}\n".encode())
-        slow_sandbox.latency = 0
-
-    with meanwhile(change):
-        end = cli("bulk", file)
-    assert end.code == 2
-    assert "was changed while it was being sent: nothing from line 1,001 on was sent" in end.err
-    assert "✗ 999 restreams created, 501 not sent" in end.err
-    assert len(slow_sandbox.stored) == len(outcomes(end.out)) == 999
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_finishes_what_is_in_flight(
-    cli: Cli, slow_sandbox: Sandbox, file: Path, number: int, code: int
-) -> None:
-    file.write_text(csv_of(500))
-
-    def interrupt() -> None:
-        wait_until(lambda: slow_sandbox.counts.in_flight == 8)
-        os.kill(os.getpid(), number)
-
-    with meanwhile(interrupt):
-        end = cli("bulk", file, "--max-in-flight", "8")
-    assert end.code == code
-    assert "Stopping: requests in flight are finished first" in end.err
-    created = len(slow_sandbox.stored)
-    assert 8 <= created < 500
-    assert f"✗ {created} restreams created, {500 - created} not sent" in end.err
-    rest = f"{500 - created} restreams were not sent: lines {created + 2} to 501 of {file}"
-    assert f"Error: {rest}\n" in end.err
-    told = [line["outcome"] for line in outcomes(end.out)]
-    assert told.count("created") == created
-    assert set(told) <= {"created", "not_sent"}
-
-
-def test_a_second_signal_stops_at_once(cli: Cli, slow_sandbox: Sandbox, file: Path) -> None:
-    slow_sandbox.latency = 60
-    file.write_text(csv_of(500))
-
-    def interrupt() -> None:
-        wait_until(lambda: slow_sandbox.counts.in_flight == 8)
-        os.kill(os.getpid(), signal.SIGINT)
-        wait_until(lambda: "Stopping" in cli.err_file.read_text())
-        os.kill(os.getpid(), signal.SIGINT)
-
-    with meanwhile(interrupt):
-        end = cli("bulk", file, "--max-in-flight", "8")
-    assert end.code == 130
-    assert (
-        "8 restreams in flight may or may not have been created, and 492 more were not sent: see "
-        f"lines 2 to 501 of {file}"
-    ) in end.err
-
-
 def test_a_reader_that_hangs_does_not_hold_up_a_second_signal(
     cli: Cli, sandbox: Sandbox, file: Path, tmp_path: Path
 ) -> None:
@@ -500,7 +351,7 @@ def test_what_differs_leads_a_person_to_the_outcomes(
     file.write_text(file.read_text().replace("Title 1", "Another"))
     with pseudo_terminal(monkeypatch) as screen:
         assert main(["bulk", str(file)]) == 0
-    assert "1  with another title or status than asked" in plain(screen())
+    assert "1  with another title or status than requested" in plain(screen())
     assert "To have every outcome in a file, add --output PATH." in plain(screen())
     assert sandbox.counts.posts == 3
 
@@ -516,22 +367,3 @@ def test_on_one_terminal_all_outcomes_that_were_asked_for_stand_above_the_progre
     assert "\x1b[?25h" in shown, "the cursor is back"
     assert len(sandbox.stored) == 3
     assert no_secrets(shown)
-
-
-def test_when_the_service_is_gone_it_says_so_and_gives_up_when_patience_ends(
-    cli: Cli, sandbox: Sandbox, file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("restream_async._retry.policy.RetryPolicy.wait", at_once)
-    monkeypatch.setattr(PlainDisplay, "every", 0.05)
-    monkeypatch.setattr("restream_async._load.circuit_breaker._SILENCE", 0.3)
-    # Far more than can be sent before it is plain that the service is gone.
-    file.write_text(csv_of(2000))
-    sandbox.outage = True
-    end = cli("bulk", file, "--patience", "0.5")
-    assert end.code == 1
-    assert "nothing succeeds at the service" in end.err
-    kinds = {each["errorType"] for each in outcomes(end.out)}
-    # What was sent may have happened; what was held was not sent.
-    assert kinds == {"OutcomeUnknownError", "OutageError"}
-    assert len(outcomes(end.out)) == 2000
-    assert not sandbox.stored

@@ -1,50 +1,31 @@
 import json
 import os
-import re
 import signal
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from restream_async._bulk.undo import Undone
 from restream_async._journal.database import Database
-from restream_async.cli import main
-from restream_async.cli.commands.undo import _Count  # pyright: ignore[reportPrivateUsage]
-from restream_async.sandbox import Fault, Faults, Sandbox
+from restream_async.sandbox import Faults, Sandbox
 from tests.helpers.command_line import (
+    HEADER,
     Cli,
-    CtrlC,
     Ended,
-    Terminal,
     at_once,
     csv_of,
     meanwhile,
     no_secrets,
     outcomes,
-    plain,
     pseudo_terminal,
+    row,
     sandbox_beside,
     wait_until,
 )
 
 # More than are ever in flight at once.
 COUNT = 100
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    path = tmp_path / "input.csv"
-    path.write_text(csv_of(COUNT))
-    return path
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Path:
-    return tmp_path / "run.db"
 
 
 def origins(end: Ended) -> set[str]:
@@ -171,249 +152,6 @@ def test_the_same_command_works_once_a_wrong_setting_is_corrected(
     assert len(sandbox.stored) == 500
 
 
-def test_undo_deletes_what_the_run_created_and_nothing_else(
-    cli: Cli, sandbox: Sandbox, file: Path, journal: Path, tmp_path: Path
-) -> None:
-    before = tmp_path / "before.csv"
-    before.write_text(csv_of(3))
-    cli("bulk", before)
-    mine = {each.id for each in sandbox.stored}
-    cli("bulk", file, "--journal", journal, "--ensure")
-    end = cli("undo", journal, "--yes")
-    assert end.code == 0
-    assert f"{COUNT - 3} of {COUNT - 3} restreams deleted, in " in end.err
-    assert " s. 3 restreams stay, as the runs may not have created them (--incl" in end.err
-    assert {each.id for each in sandbox.stored} == mine
-
-    again = cli("undo", journal, "--yes")
-    assert again.code == 0
-    assert again.err == (
-        "There is nothing to delete. 3 restreams stay, as the runs may not have created them "
-        "(--include-found deletes them too).\n"
-    )
-
-    found_too = cli("undo", journal, "--yes", "--include-found")
-    assert found_too.code == 0
-    assert not sandbox.stored
-
-
-def test_undo_asks_first(cli: Cli, sandbox: Sandbox, file: Path, journal: Path) -> None:
-    cli("bulk", file, "--journal", journal)
-    end = cli("undo", journal)
-    assert end.code == 2
-    assert "pass --yes" in end.err
-    assert len(sandbox.stored) == COUNT
-
-
-@pytest.mark.parametrize(("answer", "left"), [("y", 0), ("n", COUNT), ("", COUNT)])
-def test_undo_on_a_terminal_takes_yes_for_an_answer_and_no_is_no_error(
-    cli: Cli, sandbox: Sandbox, file: Path, journal: Path, answer: str, left: int
-) -> None:
-    cli("bulk", file, "--journal", journal)
-    end = cli("undo", journal, stdin=Terminal(f"{answer}\n"))
-    assert end.code == 0
-    assert end.err.startswith(
-        f"Delete {COUNT} restreams that the runs of {journal} created? [y/N] "
-    )
-    assert ("Nothing was deleted." in end.err) == bool(left)
-    assert "Error" not in end.err
-    assert len(sandbox.stored) == left
-
-
-def test_ctrl_c_answers_the_question_of_undo_with_no(
-    cli: Cli, sandbox: Sandbox, file: Path, journal: Path
-) -> None:
-    cli("bulk", file, "--journal", journal)
-    end = cli("undo", journal, stdin=CtrlC("y\n"))
-    assert end.code == 130
-    assert end.err.endswith("[y/N] \nError: interrupted: nothing was deleted\n")
-    assert len(sandbox.stored) == COUNT
-
-
-def test_undo_that_fails_in_part_says_which_and_can_go_on(
-    cli: Cli, sandbox: Sandbox, file: Path, journal: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("restream_async._retry.policy.RetryPolicy.wait", at_once)
-    monkeypatch.setattr("restream_async._load.circuit_breaker._SILENCE", 0.3)
-    cli("bulk", file, "--journal", journal)
-    sandbox.outage = True
-    end = cli("undo", journal, "--yes", "--patience", "0.2")
-    assert end.code == 1
-    assert f"0 of {COUNT} restreams deleted, {COUNT} failed" in end.err
-    assert end.err.count("was not deleted: ") == 20, "no more than a person reads"
-    assert "was not deleted: nothing succeeds at the service" in end.err
-    assert "To go on, run the same command again: what is gone is noted." in end.err
-    sandbox.outage = False
-    assert cli("undo", journal, "--yes").code == 0
-    assert not sandbox.stored
-
-
-def test_undo_whose_answers_get_lost_still_ends_well(
-    cli: Cli, sandbox: Sandbox, file: Path, journal: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("restream_async._retry.policy.RetryPolicy.wait", at_once)
-    cli("bulk", file, "--journal", journal)
-    sandbox.faults = Faults(other={Fault.RESET: 0.5}, max_faults=2)
-    assert cli("undo", journal, "--yes").code == 0
-    assert not sandbox.stored
-
-
-def test_undo_can_be_interrupted_and_goes_on(
-    cli: Cli,
-    settings: pytest.MonkeyPatch,
-    file: Path,
-    journal: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("restream_async.cli.output.console.LOG_EVERY", 0.0)
-    with sandbox_beside() as sandbox:
-        settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)
-        cli("bulk", file, "--journal", journal)
-        sandbox.latency, sandbox.capacity, sandbox.queue = 0.1, 2, None
-
-        def interrupt() -> None:
-            wait_until(lambda: sandbox.counts.deletes > 0)
-            os.kill(os.getpid(), signal.SIGINT)
-
-        with meanwhile(interrupt):
-            end = cli("undo", journal, "--yes")
-        assert end.code == 130
-        assert "Stopping: what is under way is finished first." in end.err
-        left = len(sandbox.stored)
-        assert 0 < left < COUNT
-        assert f"{COUNT - left} of {COUNT} restreams deleted, {left} not sent, in " in end.err
-        assert "was not deleted" not in end.err
-        assert re.search(rf"^\d\d:\d\d:\d\d  1 of {COUNT} deleted$", end.err, re.MULTILINE)
-        sandbox.latency = 0.0
-        assert cli("undo", journal, "--yes").code == 0
-        assert not sandbox.stored
-
-
-def test_on_a_terminal_what_follows_ctrl_c_begins_a_line(
-    settings: pytest.MonkeyPatch, file: Path, journal: Path, cli: Cli
-) -> None:
-    with sandbox_beside() as sandbox:
-        settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)
-        cli("bulk", file, "--journal", journal)
-        sandbox.latency = 0.3
-        cases: list[tuple[list[str], str]] = [
-            (["undo", str(journal), "--yes"], "Stopping: what is under way is finished first."),
-            (["toggle", "1"], "Error: interrupted: restream 1 may or may not have been switched"),
-        ]
-
-        def interrupt() -> None:
-            wait_until(lambda: sandbox.counts.in_flight > 0)
-            os.kill(os.getpid(), signal.SIGINT)
-
-        for command, said in cases:
-            with pseudo_terminal(settings) as screen, meanwhile(interrupt):
-                assert main(command) == 130
-            assert plain(screen()).startswith(f"\n{said}"), "a terminal echoes ^C before it"
-
-
-def test_a_second_ctrl_c_leaves_open_what_was_deleted_and_says_so(
-    cli: Cli, settings: pytest.MonkeyPatch, file: Path, journal: Path
-) -> None:
-    with sandbox_beside() as sandbox:
-        settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)
-        cli("bulk", file, "--journal", journal)
-        sandbox.latency, sandbox.capacity, sandbox.queue = 2.0, 2, None
-
-        def interrupt() -> None:
-            wait_until(lambda: sandbox.counts.in_flight > 1)
-            os.kill(os.getpid(), signal.SIGINT)
-            wait_until(lambda: "Stopping" in cli.err_file.read_text())
-            os.kill(os.getpid(), signal.SIGINT)
-
-        with meanwhile(interrupt):
-            end = cli("undo", journal, "--yes")
-        assert end.code == 130
-        assert "was not deleted" not in end.err
-        assert "failed" not in end.err
-        assert "may exist" not in end.err
-        found = re.search(
-            rf"^0 of {COUNT} restreams deleted, (\d+) in doubt, (\d+) not sent, in ",
-            end.err,
-            re.MULTILINE,
-        )
-        assert found
-        assert int(found[1]) + int(found[2]) == COUNT
-        told = (
-            r"^Error: restream \d+ may or may not have been deleted: its run ended before the "
-            r"answer came$"
-        )
-        assert 1 < len(re.findall(told, end.err, re.MULTILINE)) <= 20
-        assert "To go on, run the same command again: what is gone is noted." in end.err
-        sandbox.latency = 0.0
-        assert cli("undo", journal, "--yes").code == 0
-        assert not sandbox.stored
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_undo_that_was_told_to_end_says_so_also_where_nothing_was_left(
-    cli: Cli,
-    sandbox: Sandbox,
-    file: Path,
-    journal: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    number: signal.Signals,
-    code: int,
-) -> None:
-    cli("bulk", file, "--journal", journal)
-    add = _Count.add
-
-    def last(count: _Count, undone: Undone) -> None:
-        add(count, undone)
-        if count.gone == COUNT:
-            signal.raise_signal(number)
-
-    monkeypatch.setattr(_Count, "add", last)
-    end = cli("undo", journal, "--yes")
-    assert end.code == code
-    assert f"{COUNT} of {COUNT} restreams deleted, in " in end.err
-    assert not sandbox.stored
-
-
-def test_undo_without_a_journal_is_a_sentence(cli: Cli, sandbox: Sandbox, journal: Path) -> None:
-    end = cli("undo", journal, "--yes")
-    assert end.code == 2
-    assert "there is no journal" in end.err
-    assert sandbox.counts.deletes == 0
-
-
-def test_undo_of_what_is_no_journal_is_a_sentence(
-    cli: Cli, sandbox: Sandbox, journal: Path
-) -> None:
-    journal.write_text("this is no journal, " * 100)
-    end = cli("undo", journal, "--yes")
-    assert end.code == 2
-    assert end.err == f"Error: {journal} is not a journal: name another journal\n"
-    assert sandbox.counts.deletes == 0
-
-
-def test_undo_of_the_input_names_its_journal(cli: Cli, sandbox: Sandbox, file: Path) -> None:
-    cli("bulk", file)
-    end = cli("undo", file, "--yes")
-    assert end.code == 2
-    assert end.err == (
-        f"Error: {file} is not a journal: name another journal; did you mean {file}.journal?\n"
-    )
-    assert sandbox.counts.deletes == 0
-
-
-@pytest.mark.parametrize("command", [["bulk", "input.csv"], ["undo", "input.csv.journal", "--yes"]])
-def test_a_damaged_journal_says_what_to_do_in_words_of_the_command_line(
-    cli: Cli, sandbox: Sandbox, file: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
-) -> None:
-    monkeypatch.chdir(file.parent)
-    cli("bulk", file)
-    os.truncate(f"{file}.journal", 100)
-    end = cli(*command)
-    assert end.code == 2
-    assert "is damaged: move it away and run again with --ensure, which checks" in end.err
-    assert sandbox.counts.posts == COUNT
-
-
 def test_outcomes_of_a_resumed_run_hold_no_secret(
     cli: Cli, sandbox: Sandbox, file: Path, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -448,55 +186,10 @@ def test_a_second_run_leaves_the_output_of_a_running_one_alone(
             wait_until(lambda: output.exists() and output.read_text())
             end = cli(*command[3:], tmp_path / "two.db")
             assert end.code == 2
-            assert f"{output} is being written by another run: wait for its end" in end.err
+            assert f"{output} is being written by another run: wait until" in end.err
             sandbox.latency = 0.0
         assert first.returncode == 0
         assert len(outcomes(output.read_text())) == len(sandbox.stored) == COUNT
-
-
-def test_undo_tells_of_what_was_under_way_when_the_run_ended(
-    cli: Cli, sandbox: Sandbox, file: Path, journal: Path
-) -> None:
-    cli("bulk", file, "--journal", journal)
-    with closing(sqlite3.connect(journal)) as database, database:
-        # As a kill in the midst of three requests leaves it.
-        database.execute(
-            "UPDATE creation SET state = 'intended', restream_id = NULL WHERE fingerprint IN"
-            " (SELECT fingerprint FROM creation LIMIT 3)"
-        )
-    end = cli("undo", journal, "--yes")
-    assert end.code == 1
-    assert (
-        "3 more restreams may exist: the run was cut off before it had an answer, and the journal "
-        "knows no ids of them. Look at their videos (restream-async list VIDEO_ID), and delete"
-    ) in end.err
-    assert "bulk" not in end.err, "it would create the rest of a file that nobody wants"
-    assert len(sandbox.stored) == 3
-    again = cli("undo", journal, "--yes")
-    assert again.code == 1
-    assert "There is nothing to delete." in again.err
-    assert "Error: 3 restreams may exist: the run was cut off" in again.err
-    assert cli("bulk", file, "--journal", journal).code == 0
-
-
-def test_after_ctrl_c_undo_deletes_what_was_created_and_advises_nothing(
-    cli: Cli, settings: pytest.MonkeyPatch, file: Path, journal: Path
-) -> None:
-    with sandbox_beside(latency=0.02, capacity=4, queue=None) as sandbox:
-        settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)
-
-        def interrupt() -> None:
-            wait_until(lambda: sandbox.counts.stored > 2)
-            os.kill(os.getpid(), signal.SIGINT)
-
-        with meanwhile(interrupt):
-            assert cli("bulk", file, "--journal", journal, "--max-in-flight", 4).code == 130
-        assert sandbox.stored
-        end = cli("undo", journal, "--yes")
-        assert end.code == 0
-        assert "may exist" not in end.err
-        assert "bulk" not in end.err
-        assert not sandbox.stored
 
 
 def test_the_way_back_says_if_it_needs_the_options_of_a_connection(
@@ -505,3 +198,112 @@ def test_the_way_back_says_if_it_needs_the_options_of_a_connection(
     settings.delenv("RESTREAM_PROJECT_ID")
     end = cli("bulk", file, "--project-id", sandbox.project_id)
     assert "To delete what was created, with the same connection options: restream-as" in end.err
+
+
+def test_a_file_that_is_sent_twice_is_created_once(
+    cli: Cli, sandbox: Sandbox, file: Path, default_journal: Path
+) -> None:
+    first, second = cli("bulk", file), cli("bulk", file)
+    assert (first.code, second.code) == (0, 0)
+    assert len(sandbox.stored) == sandbox.counts.posts == COUNT
+    assert (
+        f"Journal: {default_journal}\nTo delete what was created: restream-async undo" in first.err
+    )
+    assert f"{COUNT} restreams created by an earlier run" in second.err
+    assert cli("undo", default_journal, "--yes").code == 0
+    assert not sandbox.stored
+
+
+def test_without_a_journal_it_is_created_twice_and_that_is_asked_for(
+    cli: Cli, sandbox: Sandbox, file: Path, default_journal: Path
+) -> None:
+    for _ in range(2):
+        end = cli("bulk", file, "--no-journal")
+        assert end.code == 0
+        assert "ournal" not in end.err
+    assert len(sandbox.stored) == 2 * COUNT
+    assert not default_journal.exists()
+
+
+def test_another_journal_can_be_named_but_not_together_with_none(
+    cli: Cli, sandbox: Sandbox, file: Path, default_journal: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.db"
+    assert cli("bulk", file, "--journal", other).code == 0
+    assert other.exists()
+    assert not default_journal.exists()
+    end = cli("bulk", file, "--journal", other, "--no-journal")
+    assert end.code == 2
+    assert "--journal and --no-journal exclude each other" in end.err
+    assert sandbox.counts.posts == COUNT
+
+
+def test_standard_input_and_a_dry_run_have_no_journal(
+    cli: Cli, sandbox: Sandbox, file: Path, default_journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(file.parent)
+    assert cli("bulk", file, "--dry-run").code == 0
+    assert cli("bulk", "-", stdin=csv_of(1).encode()).code == 0
+    assert not default_journal.exists()
+    assert [each.name for each in file.parent.glob("*journal*")] == []
+    assert cli("bulk", "-", "--journal", default_journal, stdin=csv_of(1).encode()).code == 0
+    assert default_journal.exists()
+    assert sandbox.counts.posts == 2
+
+
+def test_a_journal_that_cannot_be_made_asks_for_another_place_or_none(
+    cli: Cli, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    # With its ending, the name is longer than a file's may be.
+    file = tmp_path / ("x" * 250)
+    file.write_text(csv_of(1))
+    end = cli("bulk", file)
+    assert end.code == 2
+    assert "pass --journal PATH for another place, or --no-journal to keep none" in end.err
+    assert sandbox.counts.posts == 0
+    assert cli("bulk", file, "--no-journal").code == 0
+
+
+def test_a_journal_of_another_project_says_how_to_name_another(
+    cli: Cli, sandbox: Sandbox, file: Path, default_journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli("bulk", file).code == 0
+    monkeypatch.setenv("RESTREAM_PROJECT_ID", "p2")
+    end = cli("bulk", file)
+    assert end.code == 2
+    assert f"{default_journal} belongs to the project id 'p1', not to 'p2'" in end.err
+    assert end.err.endswith(
+        "name another journal (--journal PATH), or keep none (--no-journal --ensure)\n"
+    )
+    assert sandbox.counts.posts == COUNT
+
+
+@pytest.mark.parametrize("repair", [[], ["--repair"]])
+def test_a_resumed_run_names_a_late_duplicate_by_its_line(
+    cli: Cli,
+    settings: pytest.MonkeyPatch,
+    file: Path,
+    repair: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("restream_async._bulk.reconciliation.GRACE", 2.0)
+    file.write_text(f"{HEADER}\n\n{row(1)}\n")
+    with sandbox_beside(faults=Faults(late=1.0, late_by=2.0, max_faults=1)) as sandbox:
+        settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)
+        environment = {**os.environ, "COVERAGE_PROCESS_START": ""}
+        with subprocess.Popen(  # noqa: S603 - our own
+            [sys.executable, "-m", "restream_async.cli", "bulk", str(file), *repair],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            # It has answered 503, is going to store it all the same, and asks for 5 s of patience.
+            wait_until(lambda: sandbox.counts.posts == 1)
+            process.send_signal(signal.SIGKILL)
+        assert not sandbox.stored
+        end = cli("bulk", file, *repair)
+        assert len(sandbox.stored) == (1 if repair else 2)
+    assert end.code == (0 if repair else 1), end.err
+    assert "Traceback" not in end.err
+    said = "existed more than once: id 1 stays" if repair else "exists more than once: ids 1, 2"
+    assert f"Error: line 3 of {file} (video v1) {said}" in end.err

@@ -33,7 +33,7 @@ from restream_async._bulk.report import CountsBuilder
 from restream_async.cli import main
 from restream_async.errors import Call, CallError, CertificateError, NotSentError, ProxyError
 from restream_async.stats import Stats
-from tests.helpers.command_line import Cli, csv_of, outcomes, plain, pseudo_terminal
+from tests.helpers.command_line import Cli, outcomes, plain, pseudo_terminal
 
 COUNT = 10
 CALL = Call("POST", "/api/v1/p1/restreams", "v1")
@@ -114,13 +114,6 @@ def _created(index: int, new: NewRestream) -> Created:
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    path = tmp_path / "input.csv"
-    path.write_text(csv_of(COUNT))
-    return path
-
-
-@pytest.fixture
 def play(settings: pytest.MonkeyPatch) -> Callable[..., None]:
     """Let the next runs be played."""
 
@@ -148,7 +141,7 @@ def test_what_was_not_sent_and_what_is_in_doubt_are_told_apart_after_a_signal(
     code: int,
 ) -> None:
     play(2, NOT_SENT, IN_DOUBT, NOT_SENT, NOT_SENT, at_once=False)
-    monkeypatch.setattr("restream_async.cli.output.progress.PlainDisplay.every", 0.05)
+    monkeypatch.setattr("restream_async.cli.output.progress_display.LOG_EVERY", 0.05)
 
     async def interrupt() -> None:
         await asyncio.sleep(0.2)
@@ -245,7 +238,7 @@ def test_on_a_terminal_what_was_not_sent_is_only_counted(
     with pseudo_terminal(monkeypatch) as screen:
         assert main(["bulk", str(file)]) == 1
     shown = plain(screen())
-    assert f"line 5 of {file} (video v4, Title 4) may exist or not: lost\n" in shown
+    assert f"line 5 of {file} (video v4, Title 4) may or may not exist: lost\n" in shown
     assert shown.count("(video v4, Title 4)") == shown.count("(video v") == 1
     assert "7 not sent" in shown
 

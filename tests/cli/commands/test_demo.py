@@ -29,7 +29,7 @@ def test_every_restream_is_created_exactly_once_through_faults(cli: Cli) -> None
     assert end.err.index("✓ What the sandbox has stored") < end.err.index("100  exactly once")
     assert "  0  more than once\n" in end.err
     assert "  0  lost\n" in end.err
-    assert re.search(r"only sends again would have created \d+ of them twice", end.err)
+    assert re.search(r"sends again without checking would have created \d+ of them twice", end.err)
 
 
 def test_the_same_seed_meets_the_same_faults(cli: Cli) -> None:
@@ -84,7 +84,7 @@ def test_a_restream_that_is_there_twice_is_found_and_fails_the_demo(
     end = cli("demo", "--count", 40)
     assert end.code == 1
     assert "✗ What the sandbox has stored" in end.err
-    assert "stored late, or failed to list" in end.err
+    assert "creations stored late, or lists that failed" in end.err
     assert re.search(r"Error: item \d+ \(video live-\d+\) exists more than once: ids", end.err)
     assert "would have created" not in end.err
 
@@ -109,7 +109,7 @@ def test_failures_are_told(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_ctrl_c_ends_it_with_what_was_done(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo_module, "_SLOWEST", 0.2)
-    monkeypatch.setattr("restream_async.cli.output.progress.PlainDisplay.every", 0.01)
+    monkeypatch.setattr("restream_async.cli.output.progress_display.LOG_EVERY", 0.01)
 
     def interrupt() -> None:
         wait_until(lambda: "in flight" in cli.err_file.read_text())

@@ -64,8 +64,8 @@ def test_what_it_prints_is_what_another_shell_needs(cli: Cli) -> None:
     ]
     assert "paste this into another shell" in end.err
     assert "The sandbox is closed" in end.err
-    assert "        1  creations asked for" in end.err
-    assert "        1  restreams stored in the end" in end.err
+    assert "        1  creations requested" in end.err
+    assert "        1  restreams stored at the end" in end.err
     assert " 0 " not in end.err, "what did not happen has no line"
     assert STREAM_KEY not in end.out + end.err
 
@@ -91,7 +91,7 @@ def test_it_answers_slowly_and_only_so_many_when_asked_to(cli: Cli) -> None:
     end = run_with(
         cli, "--latency", 0.3, "--capacity", 1, use=lambda settings: asyncio.run(ask(settings))
     )
-    assert "        4  refused, as the capacity was used up" in end.err
+    assert "        4  refused because of the capacity" in end.err
 
 
 def test_it_allows_only_so_many_a_second_when_asked_to(cli: Cli) -> None:
@@ -101,7 +101,7 @@ def test_it_allows_only_so_many_a_second_when_asked_to(cli: Cli) -> None:
         assert [answer.status for answer in answers] == [401, 429, 429]
 
     end = run_with(cli, "--rate-limit", 0.01, use=lambda settings: asyncio.run(ask(settings)))
-    assert "        2  refused by the rate limit" in end.err
+    assert "        2  refused because of the rate limit" in end.err
 
 
 def test_sigterm_ends_it_as_well(cli: Cli) -> None:
@@ -120,7 +120,7 @@ def test_a_port_that_is_taken_is_one_sentence(cli: Cli) -> None:
         end = cli("sandbox", "--port", port)
     assert end.code == 2
     assert f"Error: cannot listen on 127.0.0.1:{port}: " in end.err
-    assert "address already in use; name another --port, or 0 for any" in end.err
+    assert "address already in use; pass another --port, or --port 0 for any free one" in end.err
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from restream_async.cli.errors import CliError
-from restream_async.cli.input.formats import STATUS_WORDS, Bad, Format, Reader, Row
+from restream_async.cli.input.formats import STATUS_WORDS, BadLine, Format, LineReader, Row
 from tests.helpers.command_line import HEADER, SECRETS, STREAM_KEY, STREAM_URL, row
 
 GOOD = {
@@ -17,14 +17,14 @@ GOOD = {
 }
 
 
-def read(text: str | bytes, form: Format = "csv") -> list[Row | Bad]:
+def read(text: str | bytes, form: Format = "csv") -> list[Row | BadLine]:
     data = text.encode() if isinstance(text, str) else text
-    return list(Reader("input", form).read(io.BytesIO(data)))
+    return list(LineReader("input", form).read(io.BytesIO(data)))
 
 
-def only_reason(items: list[Row | Bad]) -> str:
+def only_reason(items: list[Row | BadLine]) -> str:
     (item,) = items
-    assert isinstance(item, Bad)
+    assert isinstance(item, BadLine)
     for secret in SECRETS:
         assert secret not in item.reason
     return item.reason
@@ -36,7 +36,7 @@ def trouble_of(text: str | bytes, form: Format = "csv") -> str:
     return str(caught.value)
 
 
-def rows(items: list[Row | Bad]) -> Iterator[Row]:
+def rows(items: list[Row | BadLine]) -> Iterator[Row]:
     for item in items:
         assert isinstance(item, Row), item
         yield item
@@ -100,13 +100,13 @@ def test_every_word_for_a_status_is_understood_in_any_case(word: str, status: bo
         (",T,rtmp://h.example/a,k-123,1", "videoId must not be empty"),
         ("v1,T,rtmp://h.example/a, k-123,1", "streamKey must not begin with U+0020 (space)"),
         ("v1,T,rtmp://h.example:99999/a,k-123,1", "streamUrl must have a port from 1 to 65535"),
-        ("v1", "has 1 cell where the header has 5"),
-        ("v1,T,rtmp://h.example/a,k-123", "has 4 cells where the header has 5"),
-        ("v1,T,rtmp://h.example/a,k-123,1,x", "has 6 cells where the header has 5"),
+        ("v1", "has 1 cell, but the header has 5"),
+        ("v1,T,rtmp://h.example/a,k-123", "has 4 cells, but the header has 5"),
+        ("v1,T,rtmp://h.example/a,k-123,1,x", "has 6 cells, but the header has 5"),
         ('v1,"T,rtmp://h.example/a,k-123,1', "a quoted cell is not closed"),
         ('v1,"T"x,rtmp://h.example/a,k-123,1', "is not CSV: "),
         ("v1,T\x1b[2J,rtmp://h.example/a,k-123,1", "title must not contain U+001B (control char"),
-        ("v1,T\rU,rtmp://h.example/a,k-123,1", "U+000D (carriage return) stands outside of quotes"),
+        ("v1,T\rU,rtmp://h.example/a,k-123,1", "U+000D (carriage return) stands outside quotes"),
     ],
 )
 def test_a_bad_line_of_csv_says_which_column_is_wrong_and_why(cells: str, reason: str) -> None:
@@ -144,7 +144,7 @@ def test_names_of_columns_and_words_for_a_status_may_have_stray_characters_aroun
 def test_a_huge_cell_is_called_huge(length: int) -> None:
     items = read(f"{HEADER}\nv1,{'x' * length},rtmp://h.example/a,k-123,1\n{row(2)}\n")
     bad, good = items
-    assert bad == Bad(2, "a cell is longer than 131,072 characters")
+    assert bad == BadLine(2, "a cell is longer than 131,072 characters")
     assert isinstance(good, Row)
     assert "the first line of input: a cell is longer than" in trouble_of(f"{'x' * length},title")
 
@@ -162,14 +162,14 @@ def test_no_secret_of_a_bad_line_is_repeated() -> None:
 
 def test_lines_after_a_bad_one_are_read_too() -> None:
     items = read(f"{HEADER}\nx\n{row(1)}\ny\n{row(2)}\n")
-    assert [type(item) for item in items] == [Bad, Row, Bad, Row]
+    assert [type(item) for item in items] == [BadLine, Row, BadLine, Row]
     assert [item.line for item in items] == [2, 3, 4, 5]
 
 
 def test_a_quote_that_is_never_closed_is_reported_where_it_opens() -> None:
     many = "\n".join(row(number) for number in range(3000))
     items = read(f'{HEADER}\n{row(1)}\n"{row(2)}\n{many}\n')
-    bad = next(item for item in items if isinstance(item, Bad))
+    bad = next(item for item in items if isinstance(item, BadLine))
     assert (bad.line, bad.reason) == (
         3,
         "a cell is longer than 131,072 characters: its closing quote seems to be missing",
@@ -195,7 +195,7 @@ def test_header_cells_without_a_name_are_named() -> None:
 
 
 def test_a_column_without_a_name_is_left_out_where_nothing_is_missing() -> None:
-    reader = Reader("input", "csv")
+    reader = LineReader("input", "csv")
     lines = [f"{HEADER},\n".encode(), f"{row(1)},\n".encode()]
     assert len(list(rows(list(reader.read(lines))))) == 1
     assert list(reader.extra) == ["column 6 (without a name)"]
@@ -217,7 +217,7 @@ def test_a_file_without_a_header_is_told_so() -> None:
 
 def test_a_header_that_is_no_csv_is_told_so() -> None:
     said = trouble_of(f"{HEADER}\rmore\n")
-    assert said == "the first line of input: U+000D (carriage return) stands outside of quotes"
+    assert said == "the first line of input: U+000D (carriage return) stands outside quotes"
 
 
 def test_columns_that_stand_twice_are_refused() -> None:
@@ -232,14 +232,14 @@ def test_nothing_is_in_an_empty_input() -> None:
 
 
 def test_unknown_columns_and_fields_are_remembered_by_name_up_to_a_bound() -> None:
-    reader = Reader("input", "csv")
+    reader = LineReader("input", "csv")
     names = [f"note{number}" for number in range(30)]
     list(reader.read([f"{HEADER},{','.join(names)}\n".encode()]))
     assert list(reader.extra) == names[:20]
 
 
 def test_a_json_line_becomes_a_restream_with_its_line_number() -> None:
-    reader = Reader("input", "jsonl")
+    reader = LineReader("input", "jsonl")
     line = json.dumps({**GOOD, "note": 1}).encode()
     items = list(reader.read([b"\xef\xbb\xbf" + line + b"\n", b" \n", line]))
     assert [item.line for item in rows(items)] == [1, 3]
@@ -273,8 +273,8 @@ def test_a_json_line_without_a_field_names_it() -> None:
     ("text", "reason"),
     [
         ("{", "is not JSON at position 1"),
-        ("7", "is no JSON object"),
-        ('"x"', "is no JSON object"),
+        ("7", "is not a JSON object"),
+        ('"x"', "is not a JSON object"),
         ('{"a":' * 200_000, "is nested too deeply"),
         ("{}\u00a0x", "is not JSON at position 2, where U+00A0 (no-break space) stands"),
     ],
@@ -287,13 +287,13 @@ def test_a_line_that_is_no_json_object_says_so(text: str, reason: str) -> None:
 def test_a_json_array_is_refused_with_a_way_out(text: str) -> None:
     said = trouble_of(text, "jsonl")
     assert said == (
-        "input is a JSON array: one object a line is needed, as `jq -c '.[]'` writes them"
+        "input is a JSON array: write one object on each line, for example with `jq -c '.[]'`"
     )
 
 
 def test_an_array_on_a_later_line_is_a_bad_line() -> None:
     items = read(f"{json.dumps(GOOD)}\n[]\n", "jsonl")
-    assert items[1] == Bad(2, "is no JSON object")
+    assert items[1] == BadLine(2, "is not a JSON object")
 
 
 def test_a_json_line_that_is_not_utf_8_is_reported() -> None:

@@ -1,13 +1,14 @@
 import pytest
 
-from restream_async.cli.input.line_numbers import Lines, Span
+from restream_async.cli.input.line_numbers import LineNumbers
+from restream_async.cli.output.run_result import Span
 
 
 @pytest.mark.parametrize(
     "lines", [[], [1], [2, 3, 4], [2, 5, 6, 7, 20], [2, 4, 6, 8, 9, 10, 30, 31]]
 )
 def test_the_line_of_every_item_is_known(lines: list[int]) -> None:
-    known = Lines(lines)
+    known = LineNumbers(lines)
     assert len(known) == len(lines)
     assert [known[index] for index in range(len(lines))] == lines
 
@@ -23,4 +24,4 @@ def test_the_line_of_every_item_is_known(lines: list[int]) -> None:
     ],
 )
 def test_lines_are_told_in_plain_words(spans: list[Span], words: str) -> None:
-    assert Lines(range(2, 2002)).told(spans) == words
+    assert LineNumbers(range(2, 2002)).describe(spans) == words

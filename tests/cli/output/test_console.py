@@ -1,18 +1,22 @@
 import io
 import os
+from pathlib import Path
 
 import pytest
 from rich.text import Text
 
+from restream_async.cli.errors import CliError
 from restream_async.cli.output.console import (
+    can_redraw,
     console_on,
-    is_lively,
-    lasting,
+    format_duration,
     plural,
+    result_console,
     safe,
     say,
-    say_to_copy,
+    say_copyable,
 )
+from restream_async.cli.standard_streams import flush_streams
 from tests.helpers.command_line import Terminal
 
 
@@ -29,7 +33,7 @@ from tests.helpers.command_line import Terminal
     ],
 )
 def test_durations_are_told_as_people_do(seconds: float, words: str) -> None:
-    assert lasting(seconds) == words
+    assert format_duration(seconds) == words
 
 
 def test_numbers_agree_with_their_nouns() -> None:
@@ -81,9 +85,9 @@ def test_a_command_to_type_is_never_broken_into_lines(monkeypatch: pytest.Monkey
     monkeypatch.setenv("TERM", "xterm")
     command = f"restream-async undo {'long/' * 10}name"
     pipe, narrow, short = io.StringIO(), Terminal(), Terminal()
-    say_to_copy(console_on(pipe), "To delete it:", command)
-    say_to_copy(console_on(narrow), "To delete it:", command)
-    say_to_copy(console_on(short), "To delete it:", "restream-async undo a")
+    say_copyable(console_on(pipe), "To delete it:", command)
+    say_copyable(console_on(narrow), "To delete it:", command)
+    say_copyable(console_on(short), "To delete it:", "restream-async undo a")
     assert pipe.getvalue() == f"To delete it: {command}\n"
     assert narrow.getvalue() == f"To delete it:\n{command}\n"
     assert short.getvalue() == "To delete it: restream-async undo a\n"
@@ -91,11 +95,11 @@ def test_a_command_to_type_is_never_broken_into_lines(monkeypatch: pytest.Monkey
 
 def test_only_a_real_terminal_is_redrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    assert is_lively(console_on(Terminal()))
+    assert can_redraw(console_on(Terminal()))
     monkeypatch.setenv("FORCE_COLOR", "1")
-    assert not is_lively(console_on(io.StringIO()))
+    assert not can_redraw(console_on(io.StringIO()))
     monkeypatch.setenv("TERM", "dumb")
-    assert not is_lively(console_on(Terminal()))
+    assert not can_redraw(console_on(Terminal()))
 
 
 def test_a_reader_that_went_away_does_not_end_the_process() -> None:
@@ -106,3 +110,31 @@ def test_a_reader_that_went_away_does_not_end_the_process() -> None:
         say(console, "nobody hears this")
         say(console, "nor this")
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+FULL = Path("/dev/full")
+
+
+def test_writing_to_standard_error_cannot_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    with FULL.open("w") as stream:
+        monkeypatch.setattr("sys.stderr", stream)
+        console = console_on(stream)
+        assert not console.file.isatty()
+        say(console, "no room for this")
+        flush_streams()
+
+
+def test_a_full_standard_output_is_told_with_what_was_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with FULL.open("w") as stream:
+        monkeypatch.setattr("sys.stdout", stream)
+        for done, said in (("it was done", "it was done, but standard"), ("", "standard")):
+            with pytest.raises(CliError, match=f"^{said} output could not be written: no space"):
+                print_result(done)
+        flush_streams()
+
+
+def print_result(done: str) -> None:
+    with result_console(done) as console:
+        say(console, "the result")

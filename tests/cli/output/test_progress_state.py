@@ -1,7 +1,7 @@
 import attrs
 
 from restream_async._bulk.report import BulkCounts
-from restream_async.cli.output.progress_state import Meter, Snapshot
+from restream_async.cli.output.progress_state import ProgressMeter, Snapshot
 from restream_async.stats import Stats
 
 STATS = Stats(
@@ -16,7 +16,7 @@ class Run:
         self.now = 100.0
         self.counts = BulkCounts()
         self.stats = STATS
-        self.meter = Meter(
+        self.meter = ProgressMeter(
             lambda: self.counts, lambda: self.stats, total=total, now=lambda: self.now
         )
 
@@ -28,13 +28,13 @@ class Run:
 
 def test_at_first_nobody_knows_how_fast_it_goes() -> None:
     snapshot = Run(100).after(0)
-    assert (snapshot.rate, snapshot.left, snapshot.share) == (None, None, 0)
+    assert (snapshot.rate, snapshot.time_left, snapshot.share) == (None, None, 0)
 
 
 def test_the_time_left_follows_from_the_rate() -> None:
     snapshot = Run(100).after(2, created=15, failed=5)
     assert snapshot.rate == 10
-    assert snapshot.left == 8
+    assert snapshot.time_left == 8
     assert snapshot.done == 20
     assert snapshot.elapsed == 2
     assert snapshot.stats is STATS
@@ -42,17 +42,17 @@ def test_the_time_left_follows_from_the_rate() -> None:
 
 def test_while_nothing_ends_nobody_knows_the_time_left() -> None:
     snapshot = Run(100).after(2)
-    assert (snapshot.rate, snapshot.left) == (0, None)
+    assert (snapshot.rate, snapshot.time_left) == (0, None)
 
 
 def test_while_the_service_is_gone_nobody_knows_the_time_left() -> None:
     run = Run(100)
-    assert not run.after(1, created=10).held
+    assert not run.after(1, created=10).waits_for_service
     run.stats = attrs.evolve(STATS, state="open")
     snapshot = run.after(1, created=10)
-    assert snapshot.held
-    assert (snapshot.rate, snapshot.left) == (5, None)
-    assert not run.meter.read(over=True).held
+    assert snapshot.waits_for_service
+    assert (snapshot.rate, snapshot.time_left) == (5, None)
+    assert not run.meter.read(over=True).waits_for_service
 
 
 def test_while_it_stops_nobody_knows_the_time_left() -> None:
@@ -60,7 +60,7 @@ def test_while_it_stops_nobody_knows_the_time_left() -> None:
     run.meter.stopping = True
     snapshot = run.after(1, created=10)
     assert snapshot.stopping
-    assert snapshot.left is None
+    assert snapshot.time_left is None
 
 
 def test_the_rate_is_that_of_the_last_seconds() -> None:
@@ -76,11 +76,11 @@ def test_in_the_end_the_rate_is_that_of_the_whole_run() -> None:
     run.after(6, created=10)
     run.after(14, created=100)
     snapshot = run.meter.read(over=True)
-    assert (snapshot.rate, snapshot.left, snapshot.over) == (5, None, True)
+    assert (snapshot.rate, snapshot.time_left, snapshot.over) == (5, None, True)
 
 
 def test_when_all_is_sent_but_not_over_it_looks_again() -> None:
     run = Run(10)
-    assert not run.after(1, created=9).looking_again
-    assert run.after(1, created=10).looking_again
-    assert not run.meter.read(over=True).looking_again
+    assert not run.after(1, created=9).reconciling
+    assert run.after(1, created=10).reconciling
+    assert not run.meter.read(over=True).reconciling

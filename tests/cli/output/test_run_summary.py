@@ -3,23 +3,19 @@ import pytest
 
 from restream_async import (
     ForbiddenError,
-    JournalError,
     OutageError,
-    OutcomeUnknownError,
     RestreamError,
-    TransportError,
     UnauthorizedError,
 )
 from restream_async._bulk.report import BulkCounts, Duplicate
-from restream_async.cli.errors import in_short
+from restream_async.cli.output.run_result import RunResult
 from restream_async.cli.output.run_summary import complaints, headline, summary
-from restream_async.cli.run_with_progress import RunSummary
 from restream_async.errors import Call, CertificateError
 
-ALL_WELL = RunSummary(
+ALL_WELL = RunResult(
     total=1000,
     counts=BulkCounts(posted=900, confirmed=100),
-    at_once=850,
+    by_first_attempt=850,
     examples={},
     duplicates=(),
     unchecked=0,
@@ -39,34 +35,40 @@ def test_a_person_reads_how_many_were_created_and_how() -> None:
     assert summary(ALL_WELL).plain.splitlines() == [
         "✓ 1,000 restreams created, in 4.2 s",
         "      850  by the first attempt",
-        "       50  by a further attempt, after one that failed",
+        "       50  by a later attempt, after one that failed",
         "      100  found to exist after a lost answer",
     ]
 
 
 def test_what_never_happened_has_no_line() -> None:
-    ride = attrs.evolve(ALL_WELL, total=4, counts=BulkCounts(posted=4), at_once=4)
-    assert summary(ride).plain.splitlines()[1:] == ["        4  by the first attempt"]
+    result = attrs.evolve(ALL_WELL, total=4, counts=BulkCounts(posted=4), by_first_attempt=4)
+    assert summary(result).plain.splitlines()[1:] == ["        4  by the first attempt"]
 
 
 def test_what_existed_before_is_not_called_created() -> None:
-    ride = attrs.evolve(ALL_WELL, total=6, counts=BulkCounts(posted=4, existing=2), at_once=4)
-    assert headline(ride).plain == "✓ 4 restreams created, 2 existed already, in 4.2 s"
+    result = attrs.evolve(
+        ALL_WELL, total=6, counts=BulkCounts(posted=4, existing=2), by_first_attempt=4
+    )
+    assert headline(result).plain == "✓ 4 restreams created, 2 existed already, in 4.2 s"
     counts = BulkCounts(existing=2, from_journal=4)
-    assert summary(attrs.evolve(ride, counts=counts)).plain == (
+    assert summary(attrs.evolve(result, counts=counts)).plain == (
         "✓ 2 restreams existed already, 4 created by an earlier run, in 4.2 s"
     )
 
 
 def test_what_is_in_doubt_or_was_not_sent_is_not_called_failed() -> None:
     failed = {"OutcomeUnknownError": 3, "NotSentError": 2, "JournalError": 1, "ApiError": 4}
-    ride = attrs.evolve(
-        ALL_WELL, total=30, counts=BulkCounts(posted=5, failed=failed), at_once=5, unknown=7
+    result = attrs.evolve(
+        ALL_WELL,
+        total=30,
+        counts=BulkCounts(posted=5, failed=failed),
+        by_first_attempt=5,
+        unknown=7,
     )
-    assert headline(ride).plain == (
+    assert headline(result).plain == (
         "✗ 5 restreams created, 4 failed, 10 in doubt, 11 not sent, in 4.2 s"
     )
-    assert "OutcomeUnknownError" not in summary(ride).plain
+    assert "OutcomeUnknownError" not in summary(result).plain
 
 
 @pytest.mark.parametrize(
@@ -99,19 +101,19 @@ def test_a_run_that_ended_by_itself_says_why_and_calls_nothing_failed(
     error: RestreamError, words: str, remedy: str
 ) -> None:
     counts = BulkCounts(failed={type(error).__name__: 5})
-    ride = attrs.evolve(ALL_WELL, counts=counts, error=error, last_error="told once")
-    assert headline(ride).plain == f"✗ {words}, in 4.2 s"
-    (said,) = complaints(ride, place)
+    result = attrs.evolve(ALL_WELL, counts=counts, error=error, last_error="told once")
+    assert headline(result).plain == f"✗ {words}, in 4.2 s"
+    (said,) = complaints(result, place)
     assert said.endswith(remedy)
 
 
 def test_the_last_failure_is_told_if_the_run_was_not_perfect() -> None:
-    ride = attrs.evolve(ALL_WELL, last_error="connection refused")
-    assert not [*complaints(ride, place)]
-    ride = attrs.evolve(ride, total=1001)
-    (said,) = complaints(ride, place)
+    result = attrs.evolve(ALL_WELL, last_error="connection refused")
+    assert not [*complaints(result, place)]
+    result = attrs.evolve(result, total=1001)
+    (said,) = complaints(result, place)
     assert said == "nothing succeeds at the service (connection refused)"
-    (said,) = complaints(attrs.evolve(ride, reached=False), place)
+    (said,) = complaints(attrs.evolve(result, reached=False), place)
     assert said == (
         "the service was never reached (connection refused): check the base URL "
         "(RESTREAM_BASE_URL or --base-url), the network, and the proxy if there is one"
@@ -120,16 +122,16 @@ def test_the_last_failure_is_told_if_the_run_was_not_perfect() -> None:
 
 def test_rarer_origins_are_told_where_there_are_any() -> None:
     counts = BulkCounts(posted=1000, maybe_duplicate=2)
-    ride = attrs.evolve(ALL_WELL, counts=counts, different=3)
-    lines = summary(ride).plain.splitlines()
-    assert lines[3].startswith("        3  with another title or status than asked: see `diff")
+    result = attrs.evolve(ALL_WELL, counts=counts, different=3)
+    lines = summary(result).plain.splitlines()
+    assert lines[3].startswith("        3  with another title or status than requested: see `diff")
     assert lines[4].startswith("        2  that may exist twice")
 
 
 def test_failures_are_told_by_kind_with_an_example_the_most_frequent_first() -> None:
     counts = BulkCounts(failed={f"Error{number}": number for number in range(1, 8)})
-    ride = attrs.evolve(ALL_WELL, counts=counts, examples={"Error7": "401 \x1b[2J: no"})
-    lines = summary(ride).plain.splitlines()
+    result = attrs.evolve(ALL_WELL, counts=counts, examples={"Error7": "401 \x1b[2J: no"})
+    lines = summary(result).plain.splitlines()
     assert lines[0] == "✗ 28 restreams failed, 972 not sent, in 4.2 s"
     assert lines[1:4] == [
         "Not created:",
@@ -139,23 +141,8 @@ def test_failures_are_told_by_kind_with_an_example_the_most_frequent_first() -> 
     assert lines[-1] == "        3  of other kinds"
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"counts": BulkCounts(posted=999, failed={"ApiError": 1})},
-        {"counts": BulkCounts(posted=999)},
-        {"duplicates": (Duplicate(index=1, video_id="v1", kept=1, extra=(2,)),)},
-    ],
-)
-def test_only_a_run_without_a_flaw_is_perfect(changes: dict[str, object]) -> None:
-    assert ALL_WELL.is_perfect
-    ride = attrs.evolve(ALL_WELL, **changes)  # type: ignore[arg-type]
-    assert not ride.is_perfect
-    assert summary(ride).plain.startswith("✗")
-
-
 def test_extra_copies_are_named_with_their_line_and_ids() -> None:
-    ride = attrs.evolve(
+    result = attrs.evolve(
         ALL_WELL,
         duplicates=(
             Duplicate(index=1, video_id="v1", kept=1, extra=(7, "8")),
@@ -163,7 +150,7 @@ def test_extra_copies_are_named_with_their_line_and_ids() -> None:
         ),
         unchecked=3,
     )
-    first, second, advice, third = complaints(ride, place)
+    first, second, advice, third = complaints(result, place)
     assert first == "line 3 (video v1) exists more than once: ids 1, 7, 8"
     assert (
         second == "line 4 (video v2) exists, although it was reported as failed or in doubt: id 9"
@@ -183,17 +170,3 @@ def test_a_late_restream_that_is_there_once_is_not_to_be_deleted() -> None:
     late = Duplicate(index=1, video_id="v1", kept=9, extra=(), reported_failed=True)
     (said,) = complaints(attrs.evolve(ALL_WELL, duplicates=(late,)), place)
     assert "delete" not in said
-
-
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [
-        (ForbiddenError(CALL, status=403, reason="Forbidden", excerpt="<html>"), "403 Forbidden"),
-        (ForbiddenError(CALL, status=403, messages=["no"]), "403 (no)"),
-        (OutcomeUnknownError(CALL, doubt=ForbiddenError(CALL, status=503)), "503"),
-        (TransportError(CALL, detail="no answer within 30 s", sent=True), "no answer within 30 s"),
-        (JournalError("is full"), "is full"),
-    ],
-)
-def test_a_failure_is_told_in_short(error: RestreamError, words: str) -> None:
-    assert in_short(error) == words

@@ -1,26 +1,14 @@
-import asyncio
 import io
-import re
 
 import attrs
 import pytest
 
 from restream_async._bulk.report import BulkCounts
-from restream_async.cli.output.console import ProgressLines, console_on
-from restream_async.cli.output.progress import (
-    Display,
-    LiveDisplay,
-    PlainDisplay,
-    QuietDisplay,
-    Ticker,
-    display_on,
-    line,
-    picture,
-)
-from restream_async.cli.output.progress_state import Meter, Snapshot
+from restream_async.cli.output.console import console_on
+from restream_async.cli.output.progress_rendering import line, picture
+from restream_async.cli.output.progress_state import Snapshot
 from restream_async.cli.output.totals import Totals
 from restream_async.stats import Stats
-from tests.helpers.command_line import Terminal
 
 STATS = Stats(
     in_flight=63, limit=64, waiting=0, attempts=800, retries=88, budget_left=57, state="closed"
@@ -38,17 +26,25 @@ MIDWAY = Snapshot(
     stats=STATS,
     elapsed=3.1,
     rate=212.4,
-    left=1.69,
+    time_left=1.69,
     over=False,
 )
+
+
 START = attrs.evolve(
-    MIDWAY, totals=totals(0), rate=None, left=None, stats=attrs.evolve(MIDWAY.stats, retries=0)
+    MIDWAY, totals=totals(0), rate=None, time_left=None, stats=attrs.evolve(MIDWAY.stats, retries=0)
 )
-ALL_SENT = attrs.evolve(MIDWAY, totals=totals(998, 2), rate=4.25, left=None)
+
+
+ALL_SENT = attrs.evolve(MIDWAY, totals=totals(998, 2), rate=4.25, time_left=None)
+
+
 END = attrs.evolve(ALL_SENT, over=True)
+
+
 HELD = attrs.evolve(
     MIDWAY,
-    left=None,
+    time_left=None,
     stats=attrs.evolve(STATS, state="open", reached=True, in_flight=1, limit=12),
 )
 
@@ -77,7 +73,7 @@ def test_a_line_says_all_there_is_to_say() -> None:
 def test_what_there_is_none_of_is_not_counted() -> None:
     again = attrs.evolve(
         END,
-        totals=attrs.evolve(totals(0), earlier=1000),
+        totals=attrs.evolve(totals(0), created_earlier=1000),
         stats=attrs.evolve(STATS, retries=0, in_flight=0),
     )
     assert line(again) == "100 %  1,000 of 1,000: 1,000 existing, 4.2/s, took 3.1 s"
@@ -179,125 +175,8 @@ def test_it_says_that_it_is_stopping(width: int) -> None:
 
 def test_rarer_outcomes_are_shown_if_there_are_any() -> None:
     counts = totals(3, 1, OutcomeUnknownError=2, NotSentError=4, JournalError=1)
-    some = attrs.evolve(MIDWAY, totals=attrs.evolve(counts, existing=7, earlier=1))
+    some = attrs.evolve(MIDWAY, totals=attrs.evolve(counts, existing=7, created_earlier=1))
     assert some.done == 14
     assert "3 created, 1 failed, 8 existing, 2 in doubt, 5 not sent, 88 retries" in line(some)
     text = " ".join(drawn(some, 80).split())
     assert "existing 8 in doubt 2 not sent 5" in text
-
-
-class Show:
-    """A display that remembers what it is told."""
-
-    every = 0.0
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-
-    def open(self) -> None:
-        self.said.append("open")
-
-    def show(self, snapshot: Snapshot) -> None:
-        self.said.append("end" if snapshot.over else "tick")
-
-    def note(self, text: str) -> None:
-        self.said.append(text)
-
-    def close(self) -> None:
-        self.said.append("close")
-
-
-def still_meter() -> Meter:
-    return Meter(BulkCounts, lambda: MIDWAY.stats, total=5, now=lambda: 0.0)
-
-
-async def test_a_ticker_shows_the_run_while_it_lasts_and_once_at_its_end() -> None:
-    show = Show()
-    async with Ticker(show, still_meter()):
-        for _ in range(5):
-            await asyncio.sleep(0)
-    assert show.said[:3] == ["open", "tick", "tick"]
-    assert show.said[-2:] == ["end", "close"]
-    assert show.said.count("end") == 1
-
-
-async def test_the_display_is_closed_whatever_happens() -> None:
-    show = Show()
-    with pytest.raises(ZeroDivisionError):
-        async with Ticker(show, still_meter()):
-            raise ZeroDivisionError
-    assert show.said[-1] == "close"
-
-
-async def test_what_goes_wrong_in_drawing_is_not_hidden() -> None:
-    class Broken(Show):
-        def show(self, snapshot: Snapshot) -> None:
-            del snapshot
-            raise ZeroDivisionError
-
-    show = Broken()
-    with pytest.raises(ZeroDivisionError):
-        async with Ticker(show, still_meter()):
-            await asyncio.sleep(0.01)
-    assert show.said[-1] == "close"
-
-
-def run_through(display: Display) -> None:
-    display.open()
-    display.show(MIDWAY)
-    display.note("By the way [red]")
-    display.show(END)
-    display.close()
-
-
-def test_a_log_gets_a_line_every_ten_seconds_with_the_time_of_day() -> None:
-    stream = io.StringIO()
-    display = display_on(console_on(stream))
-    assert isinstance(display, PlainDisplay)
-    assert display.every == 10
-    run_through(display)
-    for said, told in zip(
-        stream.getvalue().splitlines(), [line(MIDWAY), "By the way [red]", line(END)], strict=True
-    ):
-        assert re.fullmatch(r"[012]\d:[0-5]\d:[0-5]\d  (.*)", said)
-        assert said.endswith(f"  {told}")
-
-
-@pytest.mark.parametrize(
-    ("stream", "told"),
-    [
-        (io.StringIO(), ["12:34:56  at 10", "12:34:56  at 20"]),
-        (Terminal(), ["at 2", "at 4", *(f"at {second}" for second in range(6, 26, 2))]),
-    ],
-    ids=["log", "terminal"],
-)
-def test_lines_of_progress_come_every_ten_seconds_in_a_log_and_every_two_on_a_terminal(
-    monkeypatch: pytest.MonkeyPatch, stream: io.StringIO, told: list[str]
-) -> None:
-    monkeypatch.setenv("TERM", "xterm")
-    now = 0
-    lines = ProgressLines(console_on(stream), now=lambda: now, clock=lambda: "12:34:56")
-    for now in range(25):
-        lines.offer(f"at {now}")
-    assert stream.getvalue().splitlines() == told
-
-
-def test_quiet_means_no_progress() -> None:
-    stream = io.StringIO()
-    display = display_on(console_on(stream), quiet=True)
-    assert isinstance(display, QuietDisplay)
-    run_through(display)
-    assert stream.getvalue() == "By the way [red]\n"
-
-
-def test_on_a_terminal_it_is_redrawn_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "xterm")
-    stream = Terminal()
-    display = display_on(console_on(stream))
-    assert isinstance(display, LiveDisplay)
-    run_through(display)
-    shown = stream.getvalue()
-    assert "\x1b[?25l" in shown, "the cursor is hidden"
-    assert shown.rindex("\x1b[?25h") > shown.rindex("took"), "and back in the end"
-    assert "\x1b[1A" in shown, "it goes up to draw anew"
-    assert "By the way [red]" in shown

@@ -3,10 +3,11 @@
 import asyncio
 import os
 import resource
+import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ from restream_async.errors import JournalError
 from tests.helpers import killed_processes
 from tests.helpers.forked_processes import Other
 from tests.helpers.in_memory_service import IDENTITY
-from tests.helpers.journal_disk import mode
+from tests.helpers.journal_disk import content, damage, mode, query, write
+from tests.helpers.journal_opening import keep, refusal
 
 FORBIDDEN = (
     "the journal {} cannot be written: check its permissions, and those of its folder".format
@@ -179,3 +181,91 @@ async def begin_for_ever(path: Path) -> tuple[int, str]:
                 begun += 1
     except JournalError as error:
         return begun, str(error)
+
+
+WAY_OUT = "is damaged: move it away and run again with ensure=True, which checks whether each"
+
+
+MANY = 600
+
+
+PAGE = 4096  # bytes, in a file of SQLite
+
+
+async def test_somebody_elses_database_is_refused_and_left_as_it_was(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE bookmarks (url TEXT)")
+    before = write(path, content(path))
+    assert await refusal(path) == f"{path} is an SQLite file, but no journal: name another journal"
+    assert content(path) == before
+    assert mode(path) == 0o644
+
+
+async def test_a_file_that_is_no_database_is_refused_and_left_as_it_was(path: Path) -> None:
+    before = write(path, b"videoId,title,streamUrl,streamKey,status\n" * 50)
+    assert await refusal(path) == f"{path} is not a journal: name another journal"
+    assert content(path) == before
+    assert mode(path) == 0o644
+
+
+@pytest.mark.parametrize("length", [100, PAGE, PAGE + 904])
+async def test_a_journal_that_was_cut_off_is_refused(path: Path, length: int) -> None:
+    await keep(path, MANY)
+    os.truncate(path, length)
+    assert WAY_OUT in await refusal(path)
+
+
+@pytest.mark.parametrize("where", [16, 100])
+async def test_a_journal_with_garbage_at_its_beginning_is_refused(path: Path, where: int) -> None:
+    await keep(path, MANY)
+    damage(path, start=where, size=64)
+    assert WAY_OUT in await refusal(path)
+
+
+async def test_a_journal_with_garbage_in_its_middle_fails_whoever_meets_it(path: Path) -> None:
+    await keep(path, MANY)
+    damage(path, start=3 * PAGE)
+    async with Journal(path, IDENTITY) as journal:
+        met = [await _met(journal, str(item)) for item in range(MANY)]
+    assert not any(text for text in met if WAY_OUT not in text)
+    assert met[-1]
+
+
+async def _met(journal: Journal, item: str) -> str:
+    try:
+        await journal.begin(journal.fingerprint(item))
+    except JournalError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE creation SET state = 'creatd'",
+        "UPDATE creation SET restream_id = '{'",
+        "UPDATE creation SET run = 'one'",
+        "UPDATE creation SET state = CAST(x'ff00' AS TEXT)",
+        "UPDATE creation SET restream_id = x'ff00'",
+    ],
+)
+async def test_an_entry_that_nobody_can_have_written_is_damage(path: Path, change: str) -> None:
+    await keep(path)
+    query(path, change)
+    async with Journal(path, IDENTITY) as journal:
+        assert WAY_OUT in await _met(journal, "0")
+
+
+@pytest.mark.parametrize("salt", [b"\xa5" * 65, 5, "text"])
+async def test_a_key_that_nobody_can_have_written_is_damage(path: Path, salt: object) -> None:
+    await keep(path)
+    query(path, "UPDATE meta SET value = ? WHERE name = 'salt'", salt)
+    assert WAY_OUT in await refusal(path)
+
+
+async def test_a_folder_that_is_missing_is_named(folder: Path) -> None:
+    path = folder / "missing" / "run.db"
+    assert await refusal(path) == (
+        f"the journal {path} cannot be opened (No such file or directory): check its folder and "
+        "its permissions"
+    )

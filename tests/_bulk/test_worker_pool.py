@@ -1,0 +1,162 @@
+"""Worker tasks: as many as there are slots and waiting items, within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import weakref
+from typing import TYPE_CHECKING
+
+import pytest
+
+from restream_async._util.clock import Clock
+from restream_async.sandbox import Sandbox
+from tests.helpers.bulk_inputs import KINDS, LATER, CountingInput, by_video, read_until_it_pauses
+from tests.helpers.client_calls import outcomes_of
+from tests.helpers.leak_checks import assert_nothing_left, client_of, settle
+from tests.helpers.raw_server import RawServer, then_hang
+from tests.helpers.samples import created, many, new_restream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from restream_async import NewRestream
+
+
+class TestRoom:
+    """The input is read only when there is room, and what is kept is bounded."""
+
+    @pytest.mark.parametrize("kind", KINDS)
+    async def test_only_as_much_is_read_as_can_be_in_flight(self, kind: str) -> None:
+        source = CountingInput()
+        async with (
+            RawServer(post=then_hang()) as server,
+            client_of(server, max_in_flight=3) as client,
+        ):
+            async with client.create_many(source.input(kind)):
+                await server.arrived(3)
+                assert 3 <= await read_until_it_pauses(source) <= 3 + 1
+            await assert_nothing_left(client)
+
+    @pytest.mark.parametrize("kind", KINDS)
+    async def test_nothing_is_read_before_the_block_is_entered(self, kind: str) -> None:
+        source = CountingInput(2)
+        async with Sandbox() as sandbox, client_of(sandbox) as client:
+            run = client.create_many(source.input(kind))
+            await asyncio.sleep(0.005)
+            assert (source.pulled, sandbox.counts.posts) == (0, 0)
+            async with run:
+                assert len([outcome async for outcome in run]) == 2
+
+    @pytest.mark.parametrize("kind", KINDS)
+    async def test_a_slow_consumer_is_waited_for(self, kind: str) -> None:
+        source = CountingInput()
+        async with Sandbox() as sandbox, client_of(sandbox, max_in_flight=2) as client:
+            async with client.create_many(source.input(kind)) as run:
+                first = await read_until_it_pauses(source)
+                assert first <= 2 * 5 * 2 + 2
+                for _ in range(15):
+                    await anext(run)
+                assert first < await read_until_it_pauses(source) <= first + 2 * 5 * 2 + 2
+            await assert_nothing_left(client)
+
+    async def test_what_is_done_is_not_kept(self) -> None:
+        alive: weakref.WeakSet[NewRestream] = weakref.WeakSet()
+        most = 0
+
+        def endless() -> Iterator[NewRestream]:
+            for new in CountingInput():
+                alive.add(new)
+                yield new
+
+        async with Sandbox() as sandbox, client_of(sandbox, max_in_flight=4) as client:
+            seen = 0
+            async with client.create_many(endless()) as run:
+                async for _ in run:
+                    seen += 1
+                    if seen % 100 == 0:
+                        gc.collect()
+                        most = max(most, len(alive))
+                    if seen == 1000:
+                        break
+
+        assert most <= 2 * 5 * 4 + 4
+
+    @pytest.mark.parametrize("kind", KINDS)
+    async def test_an_item_that_waits_for_a_retry_lets_others_pass(self, kind: str) -> None:
+        due = asyncio.Event()
+
+        async def sleep(_: float) -> None:
+            await due.wait()
+
+        steps = by_video(v0=[LATER, created(new_restream("v0"))])
+        async with (
+            RawServer(post=steps) as server,
+            client_of(server, max_in_flight=1, clock=Clock(sleep=sleep)) as client,
+        ):
+            indexes: list[int] = []
+            async with client.create_many(CountingInput(4).input(kind)) as run:
+                async for outcome in run:
+                    indexes.append(outcome.index)
+                    if len(indexes) == 3:
+                        due.set()
+
+        assert indexes == [1, 2, 3, 0]
+
+    @pytest.mark.parametrize("kind", KINDS)
+    async def test_the_items_that_wait_for_a_retry_are_bounded(self, kind: str) -> None:
+        async def never(_: float) -> None:
+            await asyncio.Event().wait()
+
+        source = CountingInput()
+        async with (
+            RawServer(post=LATER) as server,
+            client_of(server, max_in_flight=2, clock=Clock(sleep=never)) as client,
+        ):
+            async with client.create_many(source.input(kind)):
+                assert 2 < await read_until_it_pauses(source) <= 2 * 5 + 1
+            await assert_nothing_left(client)
+
+    async def test_an_input_that_is_waited_for_holds_no_place(self) -> None:
+        """With one place, a retry must get through while the next item takes its time."""
+        blocked = asyncio.Event()
+
+        async def slow() -> AsyncIterator[NewRestream]:
+            yield new_restream("v0")
+            await blocked.wait()
+            yield new_restream("v1")
+
+        steps = by_video(v0=[LATER, LATER, created(new_restream("v0"))])
+        async with (
+            RawServer(post=steps) as server,
+            client_of(server, max_in_flight=1) as client,
+            client.create_many(slow()) as run,
+        ):
+            first = await asyncio.wait_for(anext(run), 1)
+            assert not blocked.is_set()
+            assert (first.index, first.attempts) == (0, 3)
+            blocked.set()
+            assert (await anext(run)).index == 1
+
+    async def test_an_input_that_is_waited_for_leaves_the_client_to_others(self) -> None:
+        async def stuck() -> AsyncIterator[NewRestream]:
+            await asyncio.Event().wait()
+            yield new_restream()
+
+        async with Sandbox() as sandbox, client_of(sandbox, max_in_flight=1) as client:
+            async with client.create_many(stuck()):
+                await settle()
+                restream = await asyncio.wait_for(client.create(new_restream("other")), 1)
+            assert restream.video_id == "other"
+
+    async def test_two_runs_share_the_places_of_their_client(self) -> None:
+        async with (
+            Sandbox(latency=0.001) as sandbox,
+            client_of(sandbox, max_in_flight=3) as client,
+        ):
+            runs = await asyncio.gather(
+                outcomes_of(client, many(20)), outcomes_of(client, many(20, first=20))
+            )
+
+        assert [len(outcomes) for outcomes in runs] == [20, 20]
+        assert sandbox.counts.max_in_flight == 3

@@ -1,0 +1,252 @@
+"""Checking before creating, where one video has many restreams: few lists, and nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from restream_async import (
+    AttemptTimeoutError,
+    Failed,
+    InternalServerError,
+    NotFoundError,
+    Origin,
+    OutcomeUnknownError,
+    RetryPolicy,
+)
+from restream_async._util.clock import Clock
+from restream_async.sandbox import Sandbox
+from tests.helpers.client_calls import created_by, failure_of
+from tests.helpers.leak_checks import client_of
+from tests.helpers.raw_server import RawServer, then_close, then_hang
+from tests.helpers.samples import (
+    INTERNAL_ERROR,
+    SECRETS,
+    answer,
+    as_asked,
+    created,
+    envelope,
+    listed,
+    new_restream,
+    on_the_wire,
+)
+
+if TYPE_CHECKING:
+    from tests.helpers.fast_clock import FastClock
+
+
+MANY = [new_restream("v1", stream_key=f"key-{number}") for number in range(50)]
+
+
+async def test_checks_of_one_video_at_the_same_time_share_their_lists() -> None:
+    # On a clock that stands still, no list is certain to be younger than a check.
+    async with (
+        Sandbox(latency=0.02) as sandbox,
+        client_of(sandbox, clock=Clock()) as client,
+    ):
+        await asyncio.gather(*map(client.ensure, MANY))
+
+    assert len(sandbox.stored) == len(MANY)
+    assert sandbox.counts.lists == 2, "one for the first, and one for all others"
+
+
+async def test_one_after_the_other_each_gets_a_fresh_list() -> None:
+    async with Sandbox() as sandbox, client_of(sandbox) as client:
+        for new in MANY[:5]:
+            await client.ensure(new)
+
+    assert sandbox.counts.lists == 5
+
+
+async def test_where_a_recent_list_is_good_enough_one_serves_many_creations() -> None:
+    async with Sandbox() as sandbox, client_of(sandbox) as client:
+        # The second time each is looked for anew, because this client has created it.
+        for new in [*MANY[:20], *MANY[:3]]:
+            await client.outcome(new, ensure=True, recent=True)
+
+    assert len(sandbox.stored) == 20
+    assert sandbox.counts.lists <= 5
+
+
+async def test_a_recent_list_is_not_used_for_what_is_in_doubt_since() -> None:
+    """An attempt whose outcome nobody knows must be looked for, however recent the list."""
+    async with (
+        RawServer(post=[then_hang(), as_asked], get=listed()) as server,
+        client_of(server) as client,
+    ):
+        first = asyncio.create_task(client.outcome(MANY[0], ensure=True, recent=True))
+        await server.arrived(2)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        await client.outcome(MANY[1], ensure=True, recent=True)
+        await client.outcome(MANY[0], ensure=True, recent=True)
+
+    assert server.order == "GET POST POST GET POST"
+
+
+async def test_a_check_that_waits_for_a_list_ends_with_its_own_deadline() -> None:
+    retry = RetryPolicy(deadline=0.3)
+    async with RawServer(get=then_hang()) as server, client_of(server, retry=retry) as client:
+        ends = await asyncio.gather(*(client.outcome(new, ensure=True) for new in MANY[:2]))
+
+    assert server.order == "GET"
+    errors = [end.error for end in ends if isinstance(end, Failed)]
+    assert [type(error) for error in errors] == [AttemptTimeoutError] * 2
+    assert "another list of the video was in progress" in str(errors[1])
+
+
+@pytest.mark.parametrize("status", ["404 Not Found", "405 Method Not Allowed", "501 Not Built"])
+async def test_that_a_service_has_nothing_to_list_is_shared_too(status: str) -> None:
+    async with (
+        RawServer(post=as_asked, get=answer(b"", status)) as server,
+        client_of(server) as client,
+    ):
+        for new in MANY[:3]:
+            await client.outcome(new, ensure=True, recent=True)
+
+    assert server.order == "GET POST POST POST"
+
+
+NEW = new_restream()
+
+
+THERE = listed(on_the_wire(NEW, 9))
+
+
+_OTHERS = [
+    on_the_wire(new_restream("v2"), 1),
+    on_the_wire(new_restream(stream_key="another-key"), 2),
+    on_the_wire(new_restream(stream_url="rtmps://elsewhere.example.com/app"), 3),
+]
+
+
+ABSENT = listed(*_OTHERS)
+
+
+@pytest.mark.parametrize("status", ["404 Not Found", "405 Method Not Allowed", "501 Not Built"])
+async def test_a_service_that_cannot_list_has_nothing_there(status: str) -> None:
+    async with (
+        RawServer(post=[INTERNAL_ERROR, created()], get=answer(b"", status)) as server,
+        client_of(server) as client,
+    ):
+        restream = await client.create(NEW)
+
+    assert restream.id == 7
+    assert server.order == "POST GET POST"
+
+
+@pytest.mark.parametrize("status", ["404 Not Found", "405 Method Not Allowed", "501 Not Built"])
+async def test_a_last_look_at_a_service_that_cannot_list_leaves_the_failure_as_it_is(
+    status: str,
+) -> None:
+    async with (
+        RawServer(post=INTERNAL_ERROR, get=answer(b"", status)) as server,
+        client_of(server, attempts=1) as client,
+    ):
+        error = await failure_of(client.create(NEW), InternalServerError)
+
+    assert error.attempts == 1
+
+
+@pytest.mark.parametrize(
+    "result", [on_the_wire(NEW, 9), [on_the_wire(NEW, 9)]], ids=["an object", "a list"]
+)
+async def test_a_look_understands_every_form_of_a_list(result: object) -> None:
+    async with (
+        RawServer(post=INTERNAL_ERROR, get=answer(envelope(result))) as server,
+        client_of(server) as client,
+    ):
+        restream = await client.create(NEW)
+
+    assert restream.id == 9
+
+
+async def test_a_look_that_finds_null_finds_nothing() -> None:
+    async with (
+        RawServer(post=[INTERNAL_ERROR, created()], get=answer(envelope(None))) as server,
+        client_of(server) as client,
+    ):
+        restream = await client.create(NEW)
+
+    assert restream.id == 7
+
+
+@pytest.mark.parametrize(
+    ("attempts", "order"),
+    [(5, "P GGGGG P G P G P G P G"), (3, "P GGG P G P G"), (1, "P G")],
+)
+async def test_failing_looks_are_repeated_only_so_often_over_all_attempts(
+    attempts: int, order: str
+) -> None:
+    async with (
+        RawServer(post=INTERNAL_ERROR, get=INTERNAL_ERROR) as server,
+        client_of(server, attempts=attempts) as client,
+    ):
+        await failure_of(client.create(NEW), OutcomeUnknownError)
+
+    assert [request.method[0] for request in server.requests] == list(order.replace(" ", ""))
+    assert server.counts["GET"] == 2 * attempts - 1
+
+
+async def test_looks_that_succeed_use_up_nothing() -> None:
+    """Two looks fail once each, two find nothing: none of the repetitions is missing."""
+    failing_once = [INTERNAL_ERROR, ABSENT]
+    async with (
+        RawServer(
+            post=[INTERNAL_ERROR, INTERNAL_ERROR, created()], get=[*failing_once, *failing_once]
+        ) as server,
+        client_of(server, attempts=3) as client,
+    ):
+        outcome = await created_by(client, NEW)
+
+    assert server.order.startswith("POST GET GET POST GET GET POST")
+    assert outcome.maybe_duplicate is False
+
+
+async def test_looks_end_with_the_deadline(clock: FastClock) -> None:
+    """However many repetitions are left."""
+    async with (
+        RawServer(post=INTERNAL_ERROR, get=INTERNAL_ERROR) as server,
+        client_of(server, clock=clock, deadline=1.2) as client,
+    ):
+        await failure_of(client.create(NEW), OutcomeUnknownError)
+
+    assert server.order == "POST GET GET POST GET"
+    assert sum(clock.sleeps) <= 1.2
+
+
+async def test_a_look_that_fails_is_tried_again_by_itself() -> None:
+    async with (
+        RawServer(post=INTERNAL_ERROR, get=[INTERNAL_ERROR, then_close(), THERE]) as server,
+        client_of(server) as client,
+    ):
+        outcome = await created_by(client, NEW)
+
+    assert server.counts["POST"] == 1
+    assert (outcome.origin, outcome.restream.id) == (Origin.CONFIRMED, 9)
+
+
+async def test_a_failed_look_shows_no_secret_of_what_was_looked_for() -> None:
+    """A service may answer a look with the very keys that it was about."""
+    echo = answer(" ".join(SECRETS).encode(), "500 Oops")
+    async with (
+        RawServer(post=echo, get=echo) as server,
+        client_of(server, in_doubt="raise") as client,
+    ):
+        error = await failure_of(client.create(NEW), OutcomeUnknownError)
+
+    shown = f"{error} {error!r} {error.doubt} {vars(error)}"
+    assert not [secret for secret in SECRETS if secret in shown]
+
+
+async def test_a_refused_look_in_a_project_that_is_gone_says_so() -> None:
+    gone = answer(b"", "404 Not Found")
+    async with (
+        RawServer(post=[then_close(), gone], get=gone) as server,
+        client_of(server) as client,
+    ):
+        error = await failure_of(client.create(NEW), NotFoundError)
+
+    assert (server.order, error.attempts) == ("POST GET POST GET", 2)

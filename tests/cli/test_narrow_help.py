@@ -1,0 +1,41 @@
+import re
+
+import pytest
+
+from restream_async.cli import app as app_module
+from tests.helpers.command_line import Cli
+
+COMMANDS = ("demo", "create", "bulk", "list", "toggle", "delete", "sandbox")
+
+
+ALL_COMMANDS = (*COMMANDS, "undo", "enqueue", "worker", "asyncapi")
+
+
+@pytest.mark.parametrize("columns", [40, 71, 72, 80])
+@pytest.mark.parametrize("command", ["", *ALL_COMMANDS])
+def test_help_cuts_off_nothing_on_a_narrow_terminal(
+    cli: Cli, command: str, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def help_at(width: int) -> str:
+        monkeypatch.setenv("COLUMNS", str(width))
+        return cli(*filter(None, [command]), "--help").out
+
+    text, wide = help_at(columns), help_at(300)
+    assert all(len(row) <= columns for row in text.splitlines())
+    assert wide.count("...") == text.count("...")
+    assert wide.count("…") == text.count("…")
+    assert not _words(wide) - _words(text)
+
+
+def test_the_usage_of_a_module_breaks_only_between_words(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app_module, "program", lambda: "python -m restream_async.cli")
+    monkeypatch.setenv("COLUMNS", "40")
+    usage, _, _ = cli("delete", "--help").out.partition("\n\n")
+    assert usage == "Usage: python -m restream_async.cli\ndelete [OPTIONS] {ID}"
+
+
+def _words(text: str) -> set[str]:
+    """Return the words of a help text without the types, which only tables have throughout."""
+    return set(re.findall(r"[\w/:'.-]*\w", re.sub(r"<\w+>", "", text)))
