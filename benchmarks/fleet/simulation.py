@@ -83,7 +83,7 @@ async def _simulate(scene: Scene, wires: list[Wire], seed: int) -> None:
         loop.call_later(back, service.come_back)
     for second in range(_REPORT, int(scene.end) + 1, _REPORT):
         line = f"fleet, {scene.name}, {second} s of {scene.end:.0f} s simulated"
-        loop.call_later(second, progress.say, line)
+        loop.call_later(second, progress.log, line)
     inputs = _Inputs()
     tasks = [
         asyncio.create_task(

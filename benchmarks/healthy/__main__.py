@@ -39,7 +39,7 @@ def main() -> int:
     else:
         text = simulated_text(simulate_all(scenes, arguments.rounds))
     print(f"{text}\n\n{legend(scenes)}")
-    progress.say(f"took {time.perf_counter() - began:.0f} s")
+    progress.log(f"took {time.perf_counter() - began:.0f} s")
     return 0
 
 

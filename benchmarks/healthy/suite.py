@@ -23,7 +23,7 @@ def measure(quick: bool) -> Figures:  # noqa: FBT001 - the one question of all s
     scenes = [scene for scene in ALL if not quick or scene.name in _QUICK]
     rounds = 1 if quick else _ROUNDS
     simulated = simulate_all([scene for scene in scenes if scene.is_simulated], rounds)
-    progress.say("healthy, simulated time: done")
+    progress.log("healthy, simulated time: done")
     found = real.measure([scene for scene in scenes if scene.is_real], rounds)
     return {"simulated": plain(simulated), "real": plain(found)}
 

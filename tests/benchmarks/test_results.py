@@ -100,8 +100,8 @@ def test_with_failures_only_completed_items_are_measured() -> None:
     (result,) = overload.read(figures)
     *_, last = overload.summary(figures).splitlines()
 
-    assert result.slowness("restream-async") == result.slowness("aiohttp + tenacity") == 2.0
-    assert result.crowding("restream-async") == 2.0
+    assert result.time_ratio("restream-async") == result.time_ratio("aiohttp + tenacity") == 2.0
+    assert result.latency_ratio("restream-async") == 2.0
     assert [cell.strip() for cell in last.split("|")[1:-1]] == [
         "it queues", "2.000", "", "1.000", "1.02", "**2,000** (missed)", "**50.0%** (missed)",
         "2.0", "",

@@ -40,7 +40,7 @@ def test_efficiency_is_the_median_rate_divided_by_the_possible_rate() -> None:
 def test_the_cost_of_checks_is_printed_as_medians_of_rates_and_requests() -> None:
     costs = [worker_checks.Cost(rate, requests) for rate, requests in ((9, 2), (40, 3), (41, 2))]
 
-    said = worker_checks.text(worker_checks.Way(1, trust_stream=False), costs)
+    said = worker_checks.text(worker_checks.Case(1, trust_stream=False), costs)
 
     assert said == " 1 for each video, checked          40.0 restreams/s, 2.00 requests for each"
 
