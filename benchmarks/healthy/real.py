@@ -1,4 +1,4 @@
-"""The scenes in real time: the sandbox in a process of its own, and a plain aiohttp loop beside."""
+"""The scenes in real time, compared with a plain aiohttp loop."""
 
 import asyncio
 import time
@@ -27,13 +27,13 @@ Run: TypeAlias = Callable[[Scene, Address, RunReport], Coroutine[None, None, Non
 
 
 def measure(scenes: Sequence[Scene], rounds: int) -> Mapping[str, Outcomes]:
-    """Run each scene so many times with ours, and by turns with a fixed 64 where it has one."""
+    """Run each scene so many times with ours, in turns with a fixed 64 if it is compared."""
     found: dict[str, dict[str, list[Outcome]]] = {scene.name: {} for scene in scenes}
     compared = [scene for scene in scenes if not isinstance(scene, RateScene)]
     rated = [scene for scene in scenes if isinstance(scene, RateScene)]
     for scene in compared[:1]:
         for run in _entries(scene).values():
-            # The first run would pay for what all of them import.
+            # The first run imports modules that all runs need.
             _measure(scene, run, seed=0)
     for turn in range(1, rounds + 1):
 
@@ -59,7 +59,7 @@ def _entries(scene: Scene) -> Mapping[str, Run]:
 
 
 def _measure_together(scenes: Sequence[Scene], seed: int) -> list[Outcome]:
-    """Measure scenes at the same time: rate limits take minutes, and hardly any computing."""
+    """Measure scenes at the same time: rate limits take minutes, and little CPU time."""
     with ThreadPoolExecutor(max(1, len(scenes))) as pool:
         runs = [pool.submit(_measure, scene, _bulk, seed) for scene in scenes]
         return [run.result() for run in runs]
@@ -124,19 +124,19 @@ async def _plain_awaited(scene: Scene, address: Address, run_report: RunReport) 
 
 
 async def _all_at_once(scene: Scene, create: Create, run_report: RunReport) -> None:
-    async def say(index: int, new: NewRestream) -> None:
+    async def create_one(index: int, new: NewRestream) -> None:
         try:
             report = CreationReport(index=index, id=await create(new))
         except RestreamError as error:
             report = CreationReport(index=index, error=type(error).__name__)
         run_report.add(report)
 
-    await asyncio.gather(*(say(*item) for item in enumerate(restreams(scene.count))))
+    await asyncio.gather(*(create_one(*item) for item in enumerate(restreams(scene.count))))
 
 
 @asynccontextmanager
 async def _aiohttp(address: Address, terms: Terms) -> AsyncGenerator[Create]:
-    """Open aiohttp without retries: here nothing fails."""
+    """Open aiohttp without retries, because nothing fails here."""
     async with aiohttp_session(address, terms) as session:
 
         async def create(new: NewRestream) -> Id:

@@ -89,7 +89,7 @@ def _service(*, queue: int | None = 1, latency: float = 0.5, chance: float = 0.5
         queue=queue,
         latency=latency,
         spread=0.5,
-        chance=lambda: chance,
+        random=lambda: chance,
     )
 
 
@@ -129,7 +129,7 @@ async def test_request_and_response_each_take_half_of_the_round_trip() -> None:
 def test_work_and_ways_vary(chance: float, work: float, way: float) -> None:
     @simulated
     async def varies() -> None:
-        service = _service(chance=chance)
+        service = _service(random=chance)
         assert await _answered(Wire(service).send(_creation(), 30.0)) == _at(work + 2 * way, 201)
         assert service.arrived == [pytest.approx(way)]
 
@@ -178,12 +178,12 @@ async def test_an_outage_refuses_all_requests_that_are_not_served_yet() -> None:
     begun = asyncio.create_task(_answered(wire.send(_creation(), 30.0)))
     await asyncio.sleep(0.1)
 
-    service.leave()
+    service.start_outage()
     assert await _answered(wire.send(_creation(), 30.0)) == _at(0.1 + WIRE, 503)
     assert await _answered(wire.send(Api("p1").list("v1"), 30.0)) == _at(0.1 + 2 * WIRE, 503)
     assert await begun == _at(0.5 + WIRE, 201)
 
-    service.come_back()
+    service.end_outage()
     assert await _answered(wire.send(Api("p1").list("v1"), 30.0)) == _at(0.5 + 2 * WIRE, 200)
     assert len(service.arrived) == 4, "existence checks count as well"
 
