@@ -1,10 +1,9 @@
-"""The exception tree. Each error says what was asked, what came back and how often it was tried.
+"""The exceptions. A failed call says what was asked, what came back and how often it was tried.
 
-Nothing in here carries a secret, a header or an exception of the HTTP library: the texts arrive
-redacted, and errors are raised outside of any handler, so that they chain to nothing.
+No exception carries a secret, a header or an exception of the HTTP library: the texts are redacted
+before, and errors are raised outside of any handler, so that they chain to nothing.
 """
 
-from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import attrs
@@ -13,7 +12,7 @@ from restream_async._util.redaction import clean
 
 _E = TypeVar("_E", bound="CallError")
 
-# The longest part of a message that somebody else wrote, in characters.
+# Characters of a text from outside that a message shows.
 _LONGEST_QUOTE = 300
 
 
@@ -26,13 +25,13 @@ class ConfigurationError(RestreamError):
 
 
 class JournalError(RestreamError):
-    """A journal cannot be used, or not any more; the message says why and what to do."""
+    """A journal cannot be used, or no longer; the message says why and what to do."""
 
 
 class InvalidRestreamError(RestreamError, ValueError):
     """A value cannot be sent to the service; `field` names it, `reason` says why.
 
-    The value itself is not repeated: it may be a secret.
+    The message does not repeat the value: it may be a secret.
 
     Attributes:
         field: the first wrong field.
@@ -58,7 +57,15 @@ class InvalidRestreamError(RestreamError, ValueError):
 
 @attrs.frozen
 class Call:
-    """What was asked of the service, as far as anyone may see it."""
+    """What was asked of the service, without secrets.
+
+    Attributes:
+        method: the HTTP method.
+        route: the path, without a query.
+        video_id: the live video, or None.
+        restream_id: the restream, or None.
+
+    """
 
     method: str
     route: str
@@ -71,49 +78,47 @@ class Call:
         return f"{self.method} {self.route}{about}"
 
 
+@attrs.define(slots=False, eq=False, repr=False)
 class CallError(RestreamError):
-    """What the failures of a call have in common.
+    """The base of the errors of a call.
 
     Attributes:
-        call: the method, the route with its ids, and the video id.
-        attempts: how many times the request was sent, or tried to be sent.
+        call: what was asked: the method, the route with its ids, and the video id.
+        attempts: how many times the client tried to send the request.
         note: what the caller should know or do next; may be empty.
 
     """
 
-    def __init__(self, call: Call, *, attempts: int = 0, note: str = "") -> None:
-        """Describe a failed call."""
-        super().__init__()
-        self.call = call
-        self.attempts = attempts
-        self.note = note
+    call: Call
+    attempts: int = attrs.field(default=0, kw_only=True)
+    note: str = attrs.field(default="", kw_only=True)
 
     def __str__(self) -> str:
         """Return what happened, what was asked, how often, and what to do next."""
         times = "1 attempt" if self.attempts == 1 else f"{self.attempts} attempts"
         note = f"; {self.note}" if self.note else ""
-        return f"{self._happened()}: {self.call}, {times}{note}"
+        return f"{self.summary}: {self.call}, {times}{note}"
 
     def __repr__(self) -> str:
         """Return the kind and the text."""
         return f"{type(self).__name__}({str(self)!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Keep all that is known when the error travels between processes."""
+        """Keep all attributes when the error is pickled or copied."""
         return _rebuild, (type(self), self.__dict__.copy())
 
     @property
     def args(self) -> tuple[str]:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The text, for whatever reports errors by their `args`."""
-        # Made when it is asked for: attempts and note may change until the error is raised.
+        """The text, for tools that show the `args` of errors."""
+        # Not stored: attempts and note may change until the error is raised.
         return (str(self),)
 
     @property
     def summary(self) -> str:
         """What happened, without what was asked."""
-        return self._happened()
+        return self._summary()
 
-    def _happened(self) -> str:
+    def _summary(self) -> str:
         return type(self).__name__
 
 
@@ -123,48 +128,33 @@ def _rebuild(kind: type[_E], state: dict[str, Any]) -> _E:
     return error
 
 
+@attrs.define(slots=False, eq=False, repr=False, kw_only=True)
 class ApiError(CallError):
-    """The service answered, and the answer is an error.
+    """The service answered with an error.
 
     Attributes:
-        status: the status to judge by: the envelope's `statusCode` where it says
-            `success: false`, else that of HTTP.
-        errors: the service's own `errors`, without secrets.
-        messages: the service's own `messages`, without secrets.
+        status: the `statusCode` of an envelope with `success: false`, else the HTTP status.
+        reason: the reason phrase of the status; may be empty.
+        errors: the `errors` of the envelope, without secrets.
+        messages: the `messages` of the envelope, without secrets.
         retry_after: seconds that the service asked to wait (`Retry-After`), or None.
-        request_id: what the service or its cache calls this request (`X-Request-Id`, else
-            `X-Varnish`), or None. The service's operators find the request by it in their logs.
+        request_id: the id by which the operators of the service find the request in their logs
+            (`X-Request-Id`, else `X-Varnish`), or None.
         excerpt: the beginning of a body that is no envelope, without secrets; may be empty.
 
     """
 
-    def __init__(  # noqa: PLR0913 - one keyword for each fact
-        self,
-        call: Call,
-        *,
-        status: int,
-        reason: str = "",
-        errors: Sequence[object] = (),
-        messages: Sequence[object] = (),
-        retry_after: float | None = None,
-        request_id: str | None = None,
-        excerpt: str = "",
-        attempts: int = 0,
-        note: str = "",
-    ) -> None:
-        """Describe an answer that is an error."""
-        super().__init__(call, attempts=attempts, note=note)
-        self.status = status
-        self.reason = reason
-        self.errors = tuple(errors)
-        self.messages = tuple(messages)
-        self.retry_after = retry_after
-        self.request_id = request_id
-        self.excerpt = excerpt
+    status: int
+    reason: str = ""
+    errors: tuple[object, ...] = attrs.field(default=(), converter=tuple[object, ...])
+    messages: tuple[object, ...] = attrs.field(default=(), converter=tuple[object, ...])
+    retry_after: float | None = None
+    request_id: str | None = None
+    excerpt: str = ""
 
-    def _happened(self) -> str:
+    def _summary(self) -> str:
         said = [str(item) for item in (*self.errors, *self.messages)]
-        # Many a service says "Unauthorized" of a 401, and no more.
+        # Many services say "Unauthorized" of a 401, and no more.
         known = self.reason.casefold()
         said = [item for item in said if item.casefold().rstrip(".") != known]
         quoted = "; ".join(said) if said else self.excerpt
@@ -205,13 +195,14 @@ class InternalServerError(ApiError):
 class BackendFetchFailedError(ApiError):
     """503: the cache in front of the service got no answer; the work may or may not be done.
 
-    This is Varnish's page for a backend that could not be reached, and the same page for one
-    that did the work and answered too late.
+    Varnish shows this page for a backend that it could not reach, and the same page for one that
+    did the work and answered too late.
     """
 
 
+@attrs.define(slots=False, eq=False, repr=False, kw_only=True)
 class TransportError(CallError):
-    """No complete answer came: no connection, or one that was lost.
+    """No complete response came: there was no connection, or it was lost.
 
     Attributes:
         detail: what went wrong, in the words of the operating system or of HTTP.
@@ -219,47 +210,40 @@ class TransportError(CallError):
 
     """
 
-    def __init__(
-        self, call: Call, *, detail: str, sent: bool, attempts: int = 0, note: str = ""
-    ) -> None:
-        """Describe an exchange that brought no answer."""
-        super().__init__(call, attempts=attempts, note=note)
-        self.detail = detail
-        self.sent = sent
+    detail: str
+    sent: bool
 
-    def _happened(self) -> str:
+    def _summary(self) -> str:
         return clean(self.detail, _LONGEST_QUOTE)
 
 
 class AttemptTimeoutError(TransportError, TimeoutError):  # pyright: ignore[reportIncompatibleVariableOverride] - `args`
-    """The time allowed for an attempt, or for all of them, was over before an answer came."""
+    """An attempt took longer than its timeout, or the call longer than its deadline."""
 
 
 class ClientClosedError(TransportError, RuntimeError):  # pyright: ignore[reportIncompatibleVariableOverride] - as above
-    """The client takes no calls, or none from here; the message says why.
+    """The client accepts no calls, or none from here; the message says why.
 
-    It is closed, or the session that it was given is; it is draining; or it belongs to another
-    event loop. A `RuntimeError` too, as it is a mistake of the program, not of the service.
+    The client, or the session that it was given, is closed; the client is draining; or it belongs
+    to another event loop. Also a `RuntimeError`: the program made the mistake, not the service.
     """
 
 
 class NotSentError(TransportError):
-    """The request was not sent, because its run or its client was told to end before."""
+    """The request was not sent, because its run or its client was stopped before."""
 
 
 class CertificateError(TransportError):
-    """The certificate of the service could not be verified. Never retried: it ends a bulk run."""
+    """The certificate of the service could not be verified. Never retried: ends a bulk run."""
 
 
 class ProxyError(TransportError):
-    """The proxy asks for a login, or refuses to connect to the service.
-
-    Never retried: it ends a bulk run.
-    """
+    """The proxy wants a login, or refuses to connect. Never retried: ends a bulk run."""
 
 
+@attrs.define(slots=False, eq=False, repr=False, kw_only=True)
 class MalformedResponseError(CallError):
-    """An answer came that cannot be read: a success without its result, or no valid HTTP.
+    """A response came that cannot be read: a success without its result, or no valid HTTP.
 
     Attributes:
         problem: where and why it cannot be read, such as `result.id: …`.
@@ -267,48 +251,36 @@ class MalformedResponseError(CallError):
 
     """
 
-    def __init__(
-        self,
-        call: Call,
-        *,
-        problem: str,
-        request_id: str | None = None,
-        attempts: int = 0,
-        note: str = "",
-    ) -> None:
-        """Describe an answer that cannot be read."""
-        super().__init__(call, attempts=attempts, note=note)
-        self.problem = problem
-        self.request_id = request_id
+    problem: str
+    request_id: str | None = None
 
-    def _happened(self) -> str:
+    def _summary(self) -> str:
         what = f"the answer cannot be read ({clean(self.problem, _LONGEST_QUOTE)})"
         return f"{what} [request id {self.request_id}]" if self.request_id is not None else what
 
 
+@attrs.define(slots=False, eq=False, repr=False, kw_only=True)
 class OutcomeUnknownError(CallError):
-    """An attempt may have taken effect, and looking whether it did failed as well.
+    """An attempt may have taken effect, and checking whether it did failed as well.
 
     Attributes:
         doubt: the error of the attempt that left the doubt.
 
     """
 
-    def __init__(self, call: Call, *, doubt: CallError, attempts: int = 0, note: str = "") -> None:
-        """Describe a creation of which nobody knows whether it happened."""
-        super().__init__(call, attempts=attempts, note=note)
-        self.doubt = doubt
+    doubt: CallError
 
-    def _happened(self) -> str:
+    def _summary(self) -> str:
         return f"nobody knows whether it took effect, after: {self.doubt.summary}"
 
 
+@attrs.define(slots=False, eq=False, repr=False, kw_only=True)
 class OutageError(CallError):
     """Nothing succeeds at the service any more, and it did not come back in time.
 
-    A bulk run waits for it for as long as the client's patience lasts, a single call until its
-    own deadline; for a service that was never reached, both wait for 30 seconds at the most. What
-    may have taken effect before is an `OutcomeUnknownError` instead.
+    A bulk run waits for the service for as long as the client's `patience`, a single call until its
+    own deadline; for a service that was never reached, both wait for at most 30 seconds. A request
+    that may have taken effect before raises `OutcomeUnknownError` instead.
 
     Attributes:
         reached: whether this client ever got an answer from the service; if not, its address is
@@ -317,21 +289,10 @@ class OutageError(CallError):
 
     """
 
-    def __init__(
-        self,
-        call: Call,
-        *,
-        reached: bool = True,
-        last: CallError | None = None,
-        attempts: int = 0,
-        note: str = "",
-    ) -> None:
-        """Describe a service that is gone."""
-        super().__init__(call, attempts=attempts, note=note)
-        self.reached = reached
-        self.last = last
+    reached: bool = True
+    last: CallError | None = None
 
-    def _happened(self) -> str:
+    def _summary(self) -> str:
         what = "nothing succeeds at the service, and it did not come back"
         if not self.reached:
             what = "the service was never reached"

@@ -17,10 +17,10 @@ from typing import Final
 import attrs
 
 from restream_async._bulk.graceful_stop import GracefulStop
-from restream_async._bulk.input import InputCallbacks, InputItem, InputReader, Work
+from restream_async._bulk.input import InputItem, InputReader, Work
 from restream_async._bulk.journal_adapter import JournalAdapter, JournalSlot
 from restream_async._bulk.outcomes import OutcomeQueue
-from restream_async._bulk.prefetch import PrefetchCallbacks, PrefetchedInput
+from restream_async._bulk.prefetch import PrefetchedInput
 from restream_async._bulk.reconciliation import DoubtfulCreation, Reconciliation
 from restream_async._bulk.repeats import RepeatDetector, Repeats
 from restream_async._bulk.report import CountsBuilder
@@ -148,7 +148,8 @@ class BulkFlow:
             self._apply_stop_rule(result)
             self._note_end(item, result)
             self._deliver(outcome_of(result, item.index, item.new), item.slot, result.doubt)
-            await self.reconciliation.limit_memory()
+            if result.doubt is not None:
+                await self.reconciliation.limit_memory()
 
     async def _finish(self) -> None:
         """Reconcile, in the last task, and wait until the journal is written."""
@@ -228,18 +229,22 @@ class BulkFlow:
     ) -> InputReader:
         ceiling = self._executor.limiter.ceiling
         if adapter is None:
-            most_ahead = max(1, int(ceiling * _AHEAD))
-            callbacks = InputCallbacks(on_ready=self._on_ready, on_unsent=self._on_unsent)
-            return InputReader(requests, most_ahead=most_ahead, callbacks=callbacks)
-        callbacks = PrefetchCallbacks(
+            return InputReader(
+                requests,
+                most_ahead=max(1, int(ceiling * _AHEAD)),
+                on_ready=self._on_ready,
+                on_unsent=self._on_unsent,
+            )
+        return PrefetchedInput(
+            requests,
+            adapter,
+            most_ahead=ceiling * _AHEAD_WITH_JOURNAL,
             on_ready=self._on_ready,
             on_unsent=self._on_unsent,
-            room=lambda: self._workers.room_for_outcomes(),  # noqa: PLW0108 - they come later
             on_known=lambda slot, known: self._deliver(known, slot, slot.doubt),
             on_refused=self._on_refused,
+            room=lambda: self._workers.room_for_outcomes(),  # noqa: PLW0108 - they come later
         )
-        most_ahead = ceiling * _AHEAD_WITH_JOURNAL
-        return PrefetchedInput(requests, adapter, most_ahead=most_ahead, callbacks=callbacks)
 
     def _on_ready(self) -> None:
         self._workers.add_worker()

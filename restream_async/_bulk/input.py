@@ -27,7 +27,7 @@ Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 """Makes the coroutine of a task."""
 
 
-@attrs.frozen
+@attrs.define
 class InputItem:
     """An item of the input.
 
@@ -41,20 +41,6 @@ class InputItem:
     index: int
     new: NewRestream
     slot: JournalSlot | None = None
-
-
-@attrs.frozen(kw_only=True)
-class InputCallbacks:
-    """What the input calls.
-
-    Attributes:
-        on_ready: an item can be taken, and nothing waits for one.
-        on_unsent: an item was read and must not be sent any more.
-
-    """
-
-    on_ready: Callable[[], None]
-    on_unsent: Callable[[InputItem], None]
 
 
 class InputReader:
@@ -74,14 +60,24 @@ class InputReader:
         requests: Iterable[NewRestream] | AsyncIterable[NewRestream],
         *,
         most_ahead: int,
-        callbacks: InputCallbacks,
+        on_ready: Callable[[], None],
+        on_unsent: Callable[[InputItem], None],
     ) -> None:
-        """Prepare to read up to `most_ahead` items ahead; nothing is read yet."""
+        """Prepare; nothing is read yet.
+
+        Args:
+            requests: the input.
+            most_ahead: items that may be read ahead.
+            on_ready: called when an item can be taken, and nothing waits for one.
+            on_unsent: called with an item that was read and must not be sent any more.
+
+        """
         self._items: Iterator[NewRestream] | AsyncIterator[NewRestream] = (
             aiter(requests) if isinstance(requests, AsyncIterable) else iter(requests)
         )
         self._most_ahead = most_ahead
-        self._callbacks = callbacks
+        self._on_ready = on_ready
+        self._on_unsent = on_unsent
         self._reader: asyncio.Task[object] | None = None
         # Whether the reader waits for the input, and not for room.
         self._awaits_input = False
@@ -133,7 +129,7 @@ class InputReader:
         self._discarding = True
         self.stop()
         while self.ready:
-            self._callbacks.on_unsent(self.take())
+            self._on_unsent(self.take())
 
     def fail(self, error: BaseException) -> None:
         """Read no more, because of `error`."""
@@ -176,7 +172,7 @@ class InputReader:
                 turn.set_result(None)
                 return
         if len(self.ready) == 1:
-            self._callbacks.on_ready()
+            self._on_ready()
 
     def _complete_input(self) -> None:
         """Note that no more items become ready, and end all waits for one."""

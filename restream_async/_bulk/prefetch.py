@@ -10,51 +10,38 @@ from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 
 import attrs
 
-from restream_async._bulk.input import InputCallbacks, InputItem, InputReader, Work
+from restream_async._bulk.input import InputItem, InputReader, Work
 from restream_async._bulk.journal_adapter import JournalAdapter, JournalSlot
 from restream_async.errors import JournalError
 from restream_async.models import Created, NewRestream
 
 
-@attrs.frozen(kw_only=True)
-class PrefetchCallbacks(InputCallbacks):
-    """What the input of a run with a journal calls.
-
-    Attributes:
-        room: awaited before more intents are noted.
-        on_known: an item needs no request, because it is known to exist.
-        on_refused: the intent of an item could not be made durable.
-
-    """
-
-    room: Callable[[], Awaitable[None]]
-    on_known: Callable[[JournalSlot, Created], None]
-    on_refused: Callable[[InputItem, JournalError], None]
-
-
 class PrefetchedInput(InputReader):
     """An input whose items become ready when their intents are durable, in the same order."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one callback for each case
         self,
         requests: Iterable[NewRestream] | AsyncIterable[NewRestream],
         adapter: JournalAdapter,
         *,
         most_ahead: int,
-        callbacks: PrefetchCallbacks,
+        on_ready: Callable[[], None],
+        on_unsent: Callable[[InputItem], None],
+        on_known: Callable[[JournalSlot, Created], None],
+        on_refused: Callable[[InputItem, JournalError], None],
+        room: Callable[[], Awaitable[None]],
     ) -> None:
-        """Prepare; nothing is read yet.
+        """Prepare; nothing is read yet. `InputReader` explains the other arguments.
 
-        Args:
-            requests: the input.
-            adapter: makes the intents durable.
-            most_ahead: items that may be read ahead.
-            callbacks: what to call.
-
+        `adapter` makes the intents durable. `on_known` is called with an item that needs no
+        request, because its restream exists, and `on_refused` with an item whose intent could not
+        be made durable. `room` is awaited before more intents are noted.
         """
-        super().__init__(requests, most_ahead=most_ahead, callbacks=callbacks)
+        super().__init__(requests, most_ahead=most_ahead, on_ready=on_ready, on_unsent=on_unsent)
         self._adapter = adapter
-        self._prefetch_callbacks = callbacks
+        self._on_known = on_known
+        self._on_refused = on_refused
+        self._room_for_outcomes = room
         # Items whose intents are not noted yet.
         self._unnoted: list[InputItem] = []
         self._changed = asyncio.Event()
@@ -88,7 +75,7 @@ class PrefetchedInput(InputReader):
             while self._unnoted or not (self._all_read or self._discarding):
                 await self._changed.wait()
                 self._changed.clear()
-                await self._prefetch_callbacks.room()
+                await self._room_for_outcomes()
                 await self._note_intents()
         finally:
             # If this task was cancelled, the run discards what is left.
@@ -98,7 +85,6 @@ class PrefetchedInput(InputReader):
         items, self._unnoted = self._unnoted, []
         if not items:
             return
-        callbacks = self._prefetch_callbacks
         try:
             slots = await self._adapter.note_intents([item.new for item in items])
         except JournalError as error:
@@ -106,7 +92,7 @@ class PrefetchedInput(InputReader):
             self.fail(error)
             for item in items:
                 self._leave_room()
-                callbacks.on_refused(item, error)
+                self._on_refused(item, error)
             return
         except BaseException:
             self._unnoted = items + self._unnoted
@@ -118,4 +104,4 @@ class PrefetchedInput(InputReader):
                 self._make_ready(attrs.evolve(item, slot=slot))
             else:
                 self._leave_room()
-                callbacks.on_known(slot, known)
+                self._on_known(slot, known)

@@ -1,1 +1,1 @@
-"""Private: HTTP. Requests out, answers in."""
+"""Private: HTTP. Requests, responses, and their exchange over aiohttp."""

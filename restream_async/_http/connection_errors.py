@@ -1,6 +1,6 @@
-"""Why an exchange over aiohttp brought no answer.
+"""Private: what an exception of aiohttp means, in words without secrets.
 
-Without what aiohttp's own texts may carry: URLs, headers, and what the service sent.
+The texts of aiohttp are not used: they may hold URLs, headers, and what the service sent.
 """
 
 import os
@@ -22,13 +22,13 @@ class ConnectionFailure:
     Attributes:
         detail: what happened.
         connected: whether there was a connection to the service, through the proxy if there is one.
-        leg: which part of a connection over a proxy there was not yet: to the proxy, or through it
-            to the service; empty where there was all of it, or there is no proxy.
-        stale: whether a connection that was there is closed.
-        unreadable: whether something came that is no answer in HTTP.
-        untrusted: whether the certificate of the service is not the right one.
-        remedy: what to do about that, if there is anything.
-        proxy_status: the status with which a proxy has refused for good, or 0.
+        stale: whether the connection was closed.
+        unreadable: whether something came that is no valid HTTP.
+        untrusted: whether the certificate of the service could not be verified.
+        remedy: what the user can do, or empty.
+        proxy_status: the status with which a proxy refused for good, or 0.
+        leg: which part of a connection through a proxy failed: "to" the proxy, or "through" it to
+            the service; empty if neither did, or without a proxy.
 
     """
 
@@ -43,22 +43,22 @@ class ConnectionFailure:
 
     @classmethod
     def of(cls, error: BaseException) -> "ConnectionFailure":
-        """Read it off an exception that has just come out of aiohttp, a cancellation included.
+        """Return what an exception that aiohttp has just raised means, or a cancellation inside it.
 
-        Its frames are taken off: they hold it, so that it would live until the garbage collector
-        comes, and the API key with it.
+        Removes the exception's traceback: its frames hold the exception, which would keep both, and
+        the API key, until garbage collection.
         """
         frames = traceback.walk_tb(error.__traceback__)
-        # A cancellation says nothing about it, nor do all errors of proxies; where they come from
-        # does.
+        # Neither a cancellation nor all errors of proxies say whether there was a connection. The
+        # functions that they came through do.
         passed = [frame.f_code for frame, _ in frames]
         connected = not (isinstance(error, aiohttp.ClientConnectorError) or _CONNECT in passed)
         leg = _leg(error, {code.co_name for code in passed})
-        lost = cls(
+        failure = cls(
             detail=_detail(error, "service" if connected else "proxy", leg),
             connected=connected,
             stale=connected and isinstance(error, _CLOSED),
-            # What cannot be read before there is a connection, a proxy has sent.
+            # Before there is a connection, what is unreadable comes from a proxy.
             unreadable=connected
             and isinstance(error, _UNREADABLE)
             and not isinstance(error, aiohttp.ClientHttpProxyError),
@@ -67,25 +67,30 @@ class ConnectionFailure:
             proxy_status=_proxy_status(error),
             leg=leg,
         )
-        # Not those of its context, which may be an exception of the caller.
+        # Not that of its context, which may be an exception of the caller.
         cause: BaseException | None = error
         while cause is not None:
             cause.__traceback__, cause = None, cause.__cause__
-        return lost
+        return failure
 
 
-# The function in which aiohttp waits for a connection, makes it, and asks a proxy for it.
+# The function in which aiohttp waits for a connection, opens it, and asks a proxy for it.
 _CONNECT: Final = aiohttp.BaseConnector.connect.__code__
 _CLOSED: Final = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
 _UNREADABLE: Final = (aiohttp.ClientResponseError, HttpProcessingError)
+# Statuses with which a proxy refuses for good.
+_REFUSALS: Final = frozenset(range(400, 500)) - {
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.TOO_MANY_REQUESTS,
+}
 _UNTRUSTED: Final = (aiohttp.ClientConnectorCertificateError, aiohttp.ServerFingerprintMismatch)
 
 
 def _leg(error: BaseException, passed: set[str]) -> Literal["", "to", "through"]:
-    """Return `ConnectionFailure.leg`, by the names of the functions that an exception has passed.
+    """Return `ConnectionFailure.leg`; `passed` are the functions that the exception came through.
 
-    aiohttp calls the name of a proxy, and its certificate, by the same kinds of exceptions as those
-    of the service.
+    aiohttp raises the same exceptions for the name and the certificate of a proxy as for those of
+    the service.
     """
     if isinstance(error, aiohttp.ClientProxyConnectionError):
         return "to"
@@ -103,7 +108,7 @@ _OTHER_TIME: Final = (
 )
 _OTHER_FINGERPRINT: Final = "if the {peer} has a new one, pass its fingerprint as ssl=…"
 _CHECK_PROXY: Final = "check the proxy: proxy=… or the variable that names it"
-# By the codes of OpenSSL: not valid yet, expired; another host name, another address.
+# By OpenSSL's verify codes: not valid yet, expired; another host name, another address.
 _REMEDIES: Final = {9: _OTHER_TIME, 10: _OTHER_TIME, 62: _OTHER_HOST, 64: _OTHER_HOST}
 
 
@@ -120,15 +125,14 @@ def _remedy(error: BaseException, leg: str) -> str:
 
 
 def _proxy_status(error: BaseException) -> int:
-    """Return how a proxy has refused for good; other answers of proxies change by themselves."""
+    """Return the status with which a proxy refused for good; others may pass by themselves."""
     if not isinstance(error, aiohttp.ClientHttpProxyError):
         return 0
-    passing = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
-    return error.status if 400 <= error.status < 500 and error.status not in passing else 0  # noqa: PLR2004 - HTTP's own classes
+    return error.status if error.status in _REFUSALS else 0
 
 
 def _detail(error: BaseException, peer: str, leg: str) -> str:
-    """Return what happened; `peer` is who should have answered."""
+    """Return what happened; `peer` is the service or the proxy, which should have answered."""
     defect = _defect(error)
     if defect:
         return defect if peer == "service" else f"what the proxy answered cannot be read ({defect})"
@@ -147,9 +151,9 @@ def _detail(error: BaseException, peer: str, leg: str) -> str:
 
 
 def _defect(error: BaseException) -> str:
-    """Return what is wrong with an answer that cannot be read; empty if it is not that."""
+    """Return why a response is no valid HTTP; empty for other errors."""
     cause = error
-    # aiohttp wraps what its parser says.
+    # aiohttp wraps the exception of its parser.
     while isinstance(cause.__cause__, HttpProcessingError):
         cause = cause.__cause__
     if isinstance(cause, ContentEncodingError):
@@ -163,13 +167,13 @@ def _defect(error: BaseException) -> str:
     return "it is not valid HTTP"
 
 
-# As aiohttp's parser says it.
+# The text of aiohttp's parser.
 _MANY_FIELDS: Final = "Too many headers received"
 _UNKNOWN: Final = "no reason was given"
 
 
 def _why(error: BaseException) -> str:
-    """Return the reason in the words of the system, of its resolver or of OpenSSL."""
+    """Return the reason in the words of the operating system, its resolver or OpenSSL."""
     cause: BaseException | None = error.__cause__
     if isinstance(error, aiohttp.ClientConnectorError):
         cause = error.os_error
@@ -185,7 +189,7 @@ def _why(error: BaseException) -> str:
     return "it was closed" if isinstance(cause, ConnectionError) else _UNKNOWN
 
 
-# The narrower kind before the wider.
+# Subclasses come before their bases.
 _TEXTS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (
         aiohttp.ClientConnectorCertificateError,
@@ -200,7 +204,7 @@ _TEXTS: Final[tuple[tuple[type[Exception], str], ...]] = (
     (aiohttp.ClientHttpProxyError, "the proxy could not connect to the service ({status})"),
     (aiohttp.InvalidURL, "the URL cannot be used"),
     (aiohttp.NonHttpUrlClientError, "the URL cannot be used"),
-    # aiohttp's own check, of settings that only a session from outside can have.
+    # aiohttp's check of settings that only a user's session can have.
     (
         ValueError,
         "aiohttp refuses the session's settings, such as a header or credentials from .netrc",

@@ -1,6 +1,7 @@
-"""What travels: requests out, replies in. Paths and headers, no network.
+"""Private: requests and responses: paths, headers and bodies, without a network.
 
-Routes and envelope: the service's documentation of `POST /restreams` and its sibling pages.
+The routes and the envelope are those of the service's documentation of `POST /restreams` and its
+sibling pages.
 """
 
 import re
@@ -28,7 +29,7 @@ _HIT: Final = re.compile(r"(?<![a-z])hit(?![a-z])", re.IGNORECASE)
 _SECONDS: Final = re.compile(r"\d{1,10}(\.\d{1,10})?", re.ASCII)
 
 
-# Neither frozen nor by keyword: one is made for each request, and that takes three times as long.
+# One is made for each creation: not frozen, as that takes three times as long.
 @attrs.define
 class Request:
     """One request, ready to be sent.
@@ -36,12 +37,12 @@ class Request:
     Attributes:
         method: the HTTP method.
         path: absolute and escaped.
-        video_id: the live video that it is about, if one is named.
-        new: the restream that it would create.
+        video_id: the live video that it is about, or None.
+        new: the restream that it creates, or that a list is searched for.
         body: JSON in UTF-8, or None.
-        restream_id: the restream that it would toggle or delete.
-        sent: whether the latest attempt began to write its body; stays false for a GET.
-        again: whether it is sent after a failure; then on a connection of its own.
+        restream_id: the restream that it toggles or deletes.
+        sent: whether the latest attempt began to write the body; stays false for a GET.
+        again: whether it is sent after a failure; it then gets a new connection.
 
     """
 
@@ -56,30 +57,29 @@ class Request:
 
     @property
     def call(self) -> Call:
-        """What is asked, as errors show it."""
+        """The request, as errors show it."""
         secrets = self.secrets
         video_id = redact(self.video_id, secrets) if self.video_id is not None else None
-        # A query says which page, or passes a cache: neither helps a person.
+        # The query holds page numbers and numbers against caches, which help no reader.
         route = self.path.partition("?")[0]
         return Call(self.method, redact(route, secrets), video_id, self.restream_id)
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What a text about this request must not repeat."""
+        """What no text about this request may repeat."""
         return self.new.secrets if self.new is not None else ()
 
 
-# As above.
 @attrs.define
 class Response:
-    """What the service answered.
+    """A response of the service.
 
     Attributes:
         status: the HTTP status code.
-        reason: the reason phrase; HTTP/2 has none.
-        headers: found by any case of their names.
-        body: as much as arrived.
-        defect: why the body is not whole, or empty.
+        reason: the reason phrase; empty in HTTP/2.
+        headers: the header fields; their names are case-insensitive.
+        body: what arrived of the body.
+        defect: why the body is not complete, or empty.
 
     """
 
@@ -92,17 +92,17 @@ class Response:
 
 @attrs.frozen(kw_only=True)
 class NoResponse:
-    """Why no answer came.
+    """Why there is no response.
 
     Attributes:
-        detail: what went wrong, without names of secrets.
+        detail: what went wrong.
         sent: whether the request may have reached the service.
-        timed_out: whether it was the time-out that ended it.
-        closed: whether nothing can be sent any more, because the client is closed.
-        unreadable: whether something came that cannot be read as an answer.
-        untrusted: whether the certificate of the service is not to be trusted.
-        remedy: what to do about it, if there is anything.
-        proxy_status: the status with which a proxy has refused to connect to the service, or 0.
+        timed_out: whether the timeout of the attempt expired.
+        closed: whether the client is closed, so that nothing can be sent.
+        unreadable: whether something came that is no valid HTTP.
+        untrusted: whether the certificate of the service could not be verified.
+        remedy: what the user can do, or empty.
+        proxy_status: the status with which a proxy refused to connect to the service, or 0.
 
     """
 
@@ -136,7 +136,7 @@ class Api:
         object.__setattr__(self, "_restreams", f"{root}/restreams")
 
     def restreams_call(self, method: str) -> Call:
-        """Return what is asked by calls of a method, whichever restreams they are about."""
+        """Return what errors show of a method's calls, without saying which restream."""
         return Call(method, self._restreams)
 
     def create(self, new: NewRestream) -> Request:
@@ -155,11 +155,11 @@ class Api:
         """Return the request that lists the restreams of one live video.
 
         Args:
-            video_id: which video.
-            about: the restream that is looked for, if it is one.
-            page: which page of a list that comes in pages.
+            video_id: the live video.
+            about: the restream that the list is searched for, if any.
+            page: the number of the page, for a list that comes in pages.
             take: how many restreams a page has.
-            unique: a number that no earlier request had, for caches that go by the query.
+            unique: a number that no earlier request had, so that no cache knows the query.
 
         """
         video = check_identifier("video_id", video_id)
@@ -185,11 +185,11 @@ class Api:
 
 
 def is_from_cache(headers: Mapping[str, str]) -> bool:
-    """Say whether a cache says that it answered from what it had stored.
+    """Return whether a cache says that it answered from its store.
 
-    By `Age` (RFC 9111, section 5.1), `Cache-Status` (RFC 9211), what nginx, CDNs and proxies call
-    their own, or the two numbers that Varnish puts into `X-Varnish` for a hit: that of the request,
-    and that of the request whose answer it had stored.
+    Caches say it with `Age` (RFC 9111, section 5.1), with `Cache-Status` (RFC 9211), or with the
+    headers of nginx, CDNs and proxies. Varnish puts two numbers into `X-Varnish`: that of the
+    request, and that of the request whose response it had stored.
     """
     hits = " ".join(headers.get(name, "") for name in _CACHE_HEADERS)
     return (
@@ -200,19 +200,19 @@ def is_from_cache(headers: Mapping[str, str]) -> bool:
 
 
 def request_id(headers: Mapping[str, str]) -> str:
-    """Return what the service calls the request, else what Varnish calls it; empty if neither does.
+    """Return the request id of the service, else that of Varnish, else an empty string.
 
-    Of the two numbers that Varnish sends for an answer from its store, the first is the request.
+    Of the two numbers that Varnish sends for a stored response, the first is that of the request.
     """
     varnish = headers.get("X-Varnish", "").partition(" ")[0]
     return headers.get("X-Request-Id", "").strip() or varnish
 
 
 def retry_after(headers: Mapping[str, str], wall_clock: Callable[[], float]) -> float | None:
-    """Return the seconds that `Retry-After` asks to wait, or None where it says nothing usable.
+    """Return the seconds that `Retry-After` asks to wait, or None if it is missing or invalid.
 
-    Both forms of RFC 9110, section 10.2.3. A date is measured against the reply's own `Date`
-    where it has one, so that a wrong clock on either side does not matter.
+    It has two forms (RFC 9110, section 10.2.3). A date is compared with the `Date` of the response
+    if there is one, so that a wrong clock on either side does not matter.
     """
     value = headers.get("Retry-After", "").strip()
     if _SECONDS.fullmatch(value):
@@ -229,5 +229,5 @@ def _date(value: str) -> float | None:
         date = parsedate_to_datetime(value)
     except (ValueError, OverflowError):
         return None
-    # RFC 9110, section 5.6.7: a date is in GMT, whatever it forgot to say.
+    # RFC 9110, section 5.6.7: a date is in GMT, even if it does not say so.
     return (date if date.tzinfo is not None else date.replace(tzinfo=UTC)).timestamp()

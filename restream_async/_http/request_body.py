@@ -37,18 +37,14 @@ class Body(aiohttp.BytesPayload):
     body that says it is consumed keeps it from doing so.
     """
 
-    def __init__(self, request: Request, *, foreign: bool) -> None:
-        """Hold the JSON of a request, or nothing.
+    foreign = False
+    """Whether the connection does not come from `resetting_socket`."""
+    _transport: "asyncio.Transport | None" = None
 
-        Args:
-            request: what is sent.
-            foreign: whether the connection does not come from `resetting_socket`.
-
-        """
+    def __init__(self, request: Request) -> None:
+        """Hold the JSON of a request, or nothing."""
         super().__init__(request.body or b"", content_type=_JSON)
         self._request = request
-        self._foreign = foreign
-        self._transport: asyncio.Transport | None = None
 
     async def write_with_length(
         self,
@@ -66,7 +62,7 @@ class Body(aiohttp.BytesPayload):
         # The event loop may not have seen yet that the service closed the connection.
         if transport is None or transport.is_closing() or _is_hung_up(transport):
             raise ConnectionResetError
-        if self._foreign:
+        if self.foreign:
             _set_to_reset(transport.get_extra_info("socket"))
         if self._request.again:
             writer.protocol.force_close()

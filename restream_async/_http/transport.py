@@ -191,7 +191,8 @@ class Transport:
     def _prepare(self, request: Request) -> tuple[Body | None, dict[str, Any]]:
         if request.method == "GET":
             return None, self._options.read
-        body = Body(request, foreign=not self._owned)
+        body = Body(request)
+        body.foreign = not self._owned
         return body, self._options.again if request.again else self._options.first
 
     def _connection(self, failure: ConnectionFailure) -> str:

@@ -26,7 +26,7 @@ class Doubt:
     others: AbstractSet[int | str] = frozenset()
 
 
-@attrs.frozen
+@attrs.define
 class CreateSucceeded:
     """A creation whose restream exists.
 

@@ -1,1 +1,1 @@
-"""Private: what an answer means, and whether and when a call is sent again."""
+"""Private: what a response means, and whether and when a call is sent again."""

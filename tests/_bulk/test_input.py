@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from restream_async import Created, Failed, NewRestream, NotSentError
-from restream_async._bulk.input import InputCallbacks, InputReader
+from restream_async._bulk.input import InputReader
 from restream_async.sandbox import Sandbox
 from tests.helpers.bulk_inputs import KINDS, NO, by_video
 from tests.helpers.client_calls import collect
@@ -350,8 +350,12 @@ async def test_a_cancelled_reader_of_an_iterator_that_is_no_generator_is_told_of
 
 async def test_who_no_longer_waits_for_an_item_is_passed_over() -> None:
     arrived: list[bool] = []
-    callbacks = InputCallbacks(on_ready=lambda: arrived.append(True), on_unsent=lambda _: None)
-    reader = InputReader(many(1), most_ahead=2, callbacks=callbacks)
+    reader = InputReader(
+        many(1),
+        most_ahead=2,
+        on_ready=lambda: arrived.append(True),
+        on_unsent=lambda _: None,
+    )
     waiting = asyncio.create_task(reader.wait_until_ready())
     await asyncio.sleep(0)
     waiting.cancel()

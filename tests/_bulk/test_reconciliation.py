@@ -16,7 +16,7 @@ from tests.helpers.journal_clients import each_once, origins
 from tests.helpers.journal_disk import query
 
 WANTED = [new(str(number), video=f"v{number % 3}") for number in range(9)]
-LATE_ONCE = Faults(late=1.0, late_by=0.4, max_faults=1, retry_after=None)
+LATE_ONCE = Faults(late=1.0, late_by=3600, max_faults=1, retry_after=None)
 
 
 async def report(

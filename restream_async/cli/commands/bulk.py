@@ -130,9 +130,9 @@ def bulk(  # noqa: PLR0913 - one for each option
     in_doubt: Annotated[
         InDoubt,
         typer.Option(
-            help="What to do if an answer is lost: confirm checks whether the restream exists "
-            "before sending again; raise does so too, and fails if the check fails; resend never "
-            "checks, and may create a restream twice.",
+            help="What to do if an answer is lost: confirm checks whether the restream exists, and "
+            "sends again if it does not or if the check fails; raise fails if the check fails; "
+            "resend never checks, and may create a restream twice.",
             rich_help_panel=RETRIES,
         ),
     ] = "confirm",

@@ -52,7 +52,9 @@ def demo(
     ] = 1000,
     seed: Annotated[
         int,
-        typer.Option(help="Decides which creations fail, and how; the same seed, the same faults."),
+        typer.Option(
+            help="Decides which creations fail, and how. The same seed brings the same faults."
+        ),
     ] = 1,
 ) -> None:
     """Watch a thousand restreams being created through faults. Needs no account.

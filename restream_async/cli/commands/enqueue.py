@@ -21,7 +21,7 @@ def enqueue(  # noqa: PLR0913 - one for each option
     nats: NatsCliOptions,
     format_: InputFormat = None,
     replicas: Annotated[
-        int, typer.Option(min=1, max=5, help="Copies of each stream that has to be created.")
+        int, typer.Option(min=1, max=5, help="Copies to keep of a stream that is created.")
     ] = 1,
     check_first: Annotated[
         bool,

@@ -54,7 +54,7 @@ def worker(  # noqa: PLR0913 - one for each option
         typer.Option(
             parser=seconds,
             metavar="SECONDS",
-            help="How long after the death of a worker its messages are delivered again.",
+            help="Time until the messages of a worker that died are delivered again.",
             show_default="the setting of the consumer, else 30",
             rich_help_panel=_PANEL,
         ),
@@ -82,7 +82,7 @@ def worker(  # noqa: PLR0913 - one for each option
         typer.Option(
             min=1,
             max=5,
-            help="Copies of each stream that has to be created.",
+            help="Copies to keep of a stream that is created.",
             rich_help_panel=_PANEL,
         ),
     ] = 1,
@@ -90,8 +90,8 @@ def worker(  # noqa: PLR0913 - one for each option
         bool,
         typer.Option(
             "--trust-stream",
-            help="Do not check whether a restream exists when its message is delivered first. "
-            "Safe only if nothing else creates the same restreams and the NATS server is never "
+            help="Create at the first delivery without checking whether the restream exists. Safe "
+            "only if nothing else creates the same restreams and the NATS server is never "
             "restarted, which makes it forget what it has received.",
             rich_help_panel=_PANEL,
         ),

@@ -102,7 +102,7 @@ class ProgressMeter:
         rate = (done - before) / (now - since) if now > since else None
         self._history.append((now, done))
         stats = self._stats()
-        # Nobody knows how long an outage lasts.
+        # It cannot be known how long an outage lasts.
         is_steady = (
             done < self._total and not over and not self.stopping and stats.state == "closed"
         )

@@ -78,7 +78,7 @@ class RunResult:
 
 
 class OutcomeRecorder:
-    """Collects what the counts of a run do not tell, in a byte for each item."""
+    """Collects from the outcomes what the counts of a run do not show, in one byte per item."""
 
     def __init__(self, total: int) -> None:
         """Record the outcomes of `total` items."""

@@ -14,7 +14,7 @@ from restream_async.cli.output.run_result import RunResult
 Count: TypeAlias = tuple[int, str]
 """A number, and what it counts."""
 
-# Each kind of error is shown with one example; nobody reads a table of more kinds.
+# Each kind of error is shown with one example; a longer table would not be read.
 _MOST_KINDS: Final = 5
 _MOST_DUPLICATES: Final = 20
 _NUMBER_WIDTH: Final = 9

@@ -45,7 +45,7 @@ def test_of_very_many_bad_lines_the_first_fifty_are_shown(
     del settings
     file.write_text(HEADER + "\nx" * 1234)
     end = cli("bulk", file)
-    assert end.err.count(": has 1 cell ") == 50
+    assert end.err.count(": has 1 cell, ") == 50
     assert "… and 1,184 more bad lines" in end.err
     assert "1,234 lines of" in end.err
 
