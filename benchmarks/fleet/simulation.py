@@ -183,7 +183,7 @@ def _later(
     """Return what an outage did; without one, whether latencies went on growing."""
     if scene.outage is None:
         return {"latency_late": _latency(wires, scene.end - _LATE, scene.end)}
-    start, end = scene.outage
+    gone, back = scene.outage
     done = rates(created, scene.end, _STEP)
     # Some seconds after the start of the outage, all clients have noticed it.
     noticed = gone + 5.0

@@ -129,7 +129,7 @@ async def test_request_and_response_each_take_half_of_the_round_trip() -> None:
 def test_work_and_ways_vary(chance: float, work: float, way: float) -> None:
     @simulated
     async def varies() -> None:
-        service = _service(random=chance)
+        service = _service(chance=chance)
         assert await _answered(Wire(service).send(_creation(), 30.0)) == _at(work + 2 * way, 201)
         assert service.arrived == [pytest.approx(way)]
 
