@@ -226,10 +226,6 @@ class Origin(enum.Enum):
     """An earlier run created it."""
 
 
-POSTED: Final = Origin.POSTED
-"""Looked up once: in Python 3.11 to look up a member of an enum costs 4 % of a creation."""
-
-
 @attrs.frozen(kw_only=True)
 class Created(Frozen):
     """A restream that exists.

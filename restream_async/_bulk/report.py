@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 import attrs
 
-from restream_async.models import POSTED, Created, Failed, Origin, Outcome
+from restream_async.models import Created, Failed, Origin, Outcome
 
 
 @attrs.frozen(kw_only=True)
@@ -113,7 +113,7 @@ class CountsBuilder:
         """Count an outcome; `in_doubt` says whether any attempt was in doubt."""
         if isinstance(outcome, Failed):
             self._failed[type(outcome.error).__name__] += 1
-        elif outcome.origin is POSTED:
+        elif outcome.origin is Origin.POSTED:
             self._posted += 1
         else:
             self._others[outcome.origin] += 1

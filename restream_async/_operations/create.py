@@ -30,7 +30,7 @@ from restream_async.errors import (
     OutcomeUnknownError,
     TransportError,
 )
-from restream_async.models import POSTED, NewRestream, Origin, Restream
+from restream_async.models import NewRestream, Origin, Restream
 from restream_async.settings import InDoubt
 
 FINAL_CHECK: Final = 5.0
@@ -101,7 +101,7 @@ class Creator:
                 request, serialization.read_restream, deadline, has_slot=options.has_slot
             )
             if not isinstance(answer, Failure) and self.existence.accepts(new, answer):
-                return CreateSucceeded(answer, 1, POSTED)
+                return CreateSucceeded(answer, 1, Origin.POSTED)
             creation = _Creation(self, new, request, deadline, options)
             result = creation.classify(answer)
         else:
