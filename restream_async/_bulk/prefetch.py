@@ -99,7 +99,8 @@ class PrefetchedInput(InputReader):
         for item, slot in zip(items, slots, strict=True):
             known = slot.known_outcome(item.index, item.new)
             if known is None:
-                self._make_ready(InputItem(item.index, item.new, slot))
+                item.slot = slot
+                self._make_ready(item)
             else:
                 self._leave_room()
                 self._on_known(slot, known)
