@@ -3,7 +3,6 @@
 The journal says how the creation of an item begins, and the run notes how it ended.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -40,7 +39,7 @@ class JournalAdapter:
         self.allow_equal = repeats == "create"
         # How many items of each fingerprint are in progress, and the fingerprints that several
         # items shared at the same time.
-        self._in_progress: Counter[str] = Counter()
+        self._in_progress: dict[str, int] = {}
         self._shared: set[str] = set()
 
     async def note_intents(self, requests: Sequence[NewRestream]) -> list["JournalSlot"]:
@@ -52,9 +51,10 @@ class JournalAdapter:
         """
         fingerprints = [self.journal.fingerprint(*key_of(new)) for new in requests]
         for fingerprint in fingerprints:
-            if self._in_progress[fingerprint] and not self.allow_equal:
+            others = self._in_progress.get(fingerprint, 0)
+            if others and not self.allow_equal:
                 self._shared.add(fingerprint)
-            self._in_progress[fingerprint] += 1
+            self._in_progress[fingerprint] = others + 1
         try:
             entries = await self.journal.begin(
                 *fingerprints, repeat=self.allow_equal, recheck=self.ensure
@@ -69,14 +69,15 @@ class JournalAdapter:
     def release(self, fingerprint: str) -> bool:
         """Note that an item is not in progress any more; return whether it shared its slot."""
         shared = fingerprint in self._shared
-        self._in_progress[fingerprint] -= 1
-        if not self._in_progress[fingerprint]:
-            del self._in_progress[fingerprint]
+        others = self._in_progress.pop(fingerprint) - 1
+        if others:
+            self._in_progress[fingerprint] = others
+        else:
             self._shared.discard(fingerprint)
         return shared
 
 
-@attrs.frozen
+@attrs.define
 class JournalSlot:
     """The slot of one item in the journal.
 

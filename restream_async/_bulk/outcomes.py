@@ -7,48 +7,49 @@ from restream_async.models import Outcome
 
 
 class OutcomeQueue:
-    """Outcomes in the order in which items ended. It is full if the consumer is slow."""
+    """Outcomes in the order in which items ended.
+
+    Attributes:
+        ready: the outcomes that can be taken.
+
+    """
 
     def __init__(self, most: int) -> None:
         """Start empty; with `most` outcomes the queue is full."""
         self._most = most
-        self._outcomes: deque[Outcome] = deque()
+        self.ready: deque[Outcome] = deque()
         self._changed = asyncio.Event()
         self._taken = asyncio.Event()
 
-    def __len__(self) -> int:
-        """Return how many outcomes can be taken."""
-        return len(self._outcomes)
-
     @property
     def full(self) -> bool:
-        """Whether no further item should be created before the consumer takes an outcome."""
-        return len(self._outcomes) >= self._most
+        """Whether the consumer is slow: no item should be created before it takes an outcome."""
+        return len(self.ready) >= self._most
 
     def put(self, outcome: Outcome) -> None:
         """Add an outcome."""
-        self._outcomes.append(outcome)
+        self.ready.append(outcome)
         self._changed.set()
 
     def get(self) -> Outcome:
         """Take the next outcome."""
         self._taken.set()
-        return self._outcomes.popleft()
-
-    def wake_consumer(self) -> None:
-        """End the wait of the consumer, because no outcome may come any more."""
-        self._changed.set()
-
-    def wake_producers(self) -> None:
-        """End the waits for room, because no room is needed any more."""
-        self._taken.set()
+        return self.ready.popleft()
 
     async def change(self) -> None:
         """Wait for an outcome, or for `wake_consumer`."""
         self._changed.clear()
         await self._changed.wait()
 
+    def wake_consumer(self) -> None:
+        """End the wait of the consumer, because no outcome may come any more."""
+        self._changed.set()
+
     async def taking(self) -> None:
         """Wait until an outcome is taken, or for `wake_producers`."""
         self._taken.clear()
         await self._taken.wait()
+
+    def wake_producers(self) -> None:
+        """End the waits for room, because no room is needed any more."""
+        self._taken.set()

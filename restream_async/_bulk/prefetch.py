@@ -8,8 +8,6 @@ a time.
 import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 
-import attrs
-
 from restream_async._bulk.input import InputItem, InputReader, Work
 from restream_async._bulk.journal_adapter import JournalAdapter, JournalSlot
 from restream_async.errors import JournalError
@@ -101,7 +99,8 @@ class PrefetchedInput(InputReader):
         for item, slot in zip(items, slots, strict=True):
             known = slot.known_outcome(item.index, item.new)
             if known is None:
-                self._make_ready(attrs.evolve(item, slot=slot))
+                item.slot = slot
+                self._make_ready(item)
             else:
                 self._leave_room()
                 self._on_known(slot, known)

@@ -134,7 +134,7 @@ class BulkRun:
         if not self._entered:
             raise RuntimeError("enter the run first: async with client.create_many(…) as run")
         flow = self._flow
-        while not flow.outcomes:
+        while not flow.outcomes.ready:
             if not flow.tasks:
                 flow.input.raise_error()
                 raise StopAsyncIteration

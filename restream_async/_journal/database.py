@@ -31,6 +31,7 @@ _PAGE: Final = 500
 _NEEDED: Final = "SELECT json_group_array(json_array(1)) WHERE (1, 1) > (0, 1)"
 # The states of creations while they are checked again.
 _CHECKING: Final = {State.CREATED: State.RECHECKED, State.FOUND: State.INTENDED}
+_INTENDED: Final = State.INTENDED.value
 _NEW: Final = Entry(state=None, this_run=False, restream_id=None, occurrence=0)
 
 
@@ -186,12 +187,12 @@ class Database:
                     row = self._begun(fingerprint, entry, recheck=recheck and not entry.this_run)
                     changed.append(row)
                 else:
-                    entry, row = _NEW, Row(fingerprint, 0, self._run, State.INTENDED.value)
+                    entry, row = _NEW, Row(fingerprint, 0, self._run, _INTENDED)
                     new.append(fingerprint)
                 occurrences[entry.occurrence] = row
                 entries.append(entry)
             replies.append((future, entries))
-        self._rows.write_new(new, self._run, State.INTENDED)
+        self._rows.write_new(new, self._run, _INTENDED)
         self._rows.write(changed)
         return replies
 
@@ -217,7 +218,7 @@ class Database:
         """Return the row of a creation that begins."""
         state = entry.state
         if state is None or state not in DONE | BEGUN:
-            return Row(fingerprint, entry.occurrence, self._run, State.INTENDED.value)
+            return Row(fingerprint, entry.occurrence, self._run, _INTENDED)
         # The row stays, but for the number of the run.
         return Row(
             fingerprint,

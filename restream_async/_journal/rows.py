@@ -13,8 +13,6 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Final, NamedTuple, TypeVar
 
-from restream_async._journal.entries import State
-
 _T = TypeVar("_T")
 
 SCHEMA: Final = """
@@ -101,9 +99,9 @@ class Rows:
             statement = _WRITE.format(_list(_ROW, len(piece)))
             self._database.execute(statement, list(chain.from_iterable(piece)))
 
-    def write_new(self, fingerprints: Sequence[str], run: int, state: State) -> None:
+    def write_new(self, fingerprints: Sequence[str], run: int, state: str) -> None:
         """Write rows of creations that have none."""
-        row = _NEW_ROW.format(run, state.value)
+        row = _NEW_ROW.format(run, state)
         for piece in _pieces(fingerprints, self._variables):
             self._database.execute(_WRITE.format(_list(row, len(piece))), piece)
 

@@ -65,7 +65,7 @@ class TestEnsure:
         assert sandbox.counts.posts == 5
         assert (report.counts.existing, report.counts.posted, report.counts.created) == (3, 2, 5)
 
-    async def test_a_look_that_fails_is_the_outcome_and_nothing_is_sent(self) -> None:
+    async def test_a_check_that_fails_is_the_outcome_and_nothing_is_sent(self) -> None:
         async with RawServer(get=INTERNAL_ERROR) as server, client_of(server) as client:
             report = await client.create_all([NEW], ensure=True)
 
@@ -75,7 +75,7 @@ class TestEnsure:
         assert server.counts == {"GET": 5}
         assert report.counts.failed == {"InternalServerError": 1}
 
-    async def test_the_look_gives_back_the_place_that_was_taken_for_the_post(self) -> None:
+    async def test_the_check_gives_back_the_slot_that_was_taken_for_the_post(self) -> None:
         async with (
             Sandbox() as sandbox,
             client_of(sandbox, max_in_flight=1) as client,

@@ -172,7 +172,7 @@ async def test_a_consumer_that_is_slow_gets_all_outcomes() -> None:
     assert len({outcome.index for outcome in outcomes}) == len(outcomes)
 
 
-async def test_what_waits_for_a_place_ends_at_once() -> None:
+async def test_what_waits_for_a_slot_ends_at_once() -> None:
     async with (
         RawServer(post=then_hang()) as server,
         client_of(server, max_in_flight=1) as client,

@@ -92,7 +92,7 @@ async def test_the_same_task_closes_it_on_an_early_exit(
     assert (len(witness.tasks), witness.closed) == (1, 1)
 
 
-async def test_what_closing_it_raises_is_told() -> None:
+async def test_what_closing_it_raises_is_reported() -> None:
     def source() -> Iterator[NewRestream]:
         try:
             yield from many(100)
@@ -176,7 +176,7 @@ class AsyncSloppy(Sloppy):
 
 
 class TestAnEndByMistake:
-    """What says "the end" in another protocol is an error. The own one cannot be told apart."""
+    """An exception that means the end in another protocol is an error."""
 
     async def test_of_an_async_iterator(self) -> None:
         async with Sandbox() as sandbox, client_of(sandbox) as client:
@@ -210,7 +210,7 @@ async def test_an_input_that_was_cancelled_by_itself_is_an_error(
     journaled: bool,  # noqa: FBT001 - a parameter
     tmp_path: Path,
 ) -> None:
-    """As it is, it would pass for a cancellation of whoever iterates, and so for its end."""
+    """Raised as it is, it would look like a cancellation of the consumer."""
 
     async def source() -> AsyncIterator[NewRestream]:
         yield new_restream()
@@ -317,7 +317,7 @@ async def test_an_input_that_keeps_cancellations_to_itself_does_not_hold_up_a_st
     assert len(kept) == 4
 
 
-async def test_a_cancelled_reader_of_an_iterator_that_is_no_generator_is_told_of() -> None:
+async def test_a_cancelled_reader_of_an_iterator_that_is_no_generator_is_reported() -> None:
     """It is parked until there is room, where no generator could hear of it."""
 
     class Endless:

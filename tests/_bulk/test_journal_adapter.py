@@ -53,7 +53,7 @@ class TestJournal:
                 await server.arrived()
             await assert_nothing_left(client)
 
-    async def test_what_was_under_way_is_looked_for_first(self, tmp_path: Path) -> None:
+    async def test_what_was_in_progress_is_checked_first(self, tmp_path: Path) -> None:
         async with RawServer(post=then_hang(), get=listed(on_the_wire(NEW, 9))) as server:
             await self.interrupted(server, tmp_path / "run.db")
             report = await run_again(server, [NEW], tmp_path / "run.db")
@@ -62,7 +62,7 @@ class TestJournal:
         assert report.created[0].restream.id == 9
         assert server.counts["POST"] == 1
 
-    async def test_what_was_under_way_and_is_absent_is_created(self, tmp_path: Path) -> None:
+    async def test_what_was_in_progress_and_is_absent_is_created(self, tmp_path: Path) -> None:
         async with RawServer(post=[then_hang(), created()], get=listed()) as server:
             await self.interrupted(server, tmp_path / "run.db")
             report = await run_again(server, [NEW], tmp_path / "run.db")
@@ -79,8 +79,8 @@ class TestJournal:
         assert origin_values(second) == ["journal", "posted", "journal"]
         assert server.counts == {"POST": 4}
 
-    async def test_what_failed_after_doubt_is_looked_for_first(self, tmp_path: Path) -> None:
-        """It may have been stored after the last look at it."""
+    async def test_what_failed_after_doubt_is_checked_first(self, tmp_path: Path) -> None:
+        """It may have been stored after the last check."""
         late = listed(on_the_wire(NEW, 9))
         async with RawServer(post=INTERNAL_ERROR, get=[listed(), listed(), late]) as server:
             async with client_of(server, attempts=1) as client:

@@ -56,7 +56,7 @@ class TestReconciliation:
         }
 
     async def test_what_was_there_before_is_never_deleted(self) -> None:
-        """No look said that it was absent: the other copy may be somebody else's."""
+        """No check showed that it did not exist, so the other copy may not be the run's own."""
         both = listed(on_the_wire(NEW, 1), on_the_wire(NEW, 2))
         async with RawServer(post=INTERNAL_ERROR, get=both) as server, client_of(server) as client:
             report = await client.create_all([NEW], repair=True)
@@ -66,7 +66,7 @@ class TestReconciliation:
         assert (duplicate.kept, duplicate.extra, duplicate.deleted) == (1, (2,), ())
         assert "DELETE" not in server.counts
 
-    async def test_what_was_reported_as_failed_and_exists_after_all_is_told(self) -> None:
+    async def test_what_was_reported_as_failed_and_exists_after_all_is_reported(self) -> None:
         late = listed(on_the_wire(NEW, 8))
         async with (
             RawServer(post=INTERNAL_ERROR, get=[listed(), late]) as server,
@@ -78,7 +78,7 @@ class TestReconciliation:
         [duplicate] = report.duplicates
         assert (duplicate.kept, duplicate.reported_failed) == (8, True)
 
-    async def test_what_cannot_be_looked_at_again_is_counted(self) -> None:
+    async def test_what_cannot_be_checked_again_is_counted(self) -> None:
         looks = [listed(), answer(b"", "403 Forbidden")]
         async with (
             RawServer(post=[INTERNAL_ERROR, created()], get=looks) as server,
@@ -98,7 +98,7 @@ class TestReconciliation:
 
         assert (report.unchecked, report.duplicates) == (0, ())
 
-    async def test_a_run_without_doubt_looks_at_nothing(self) -> None:
+    async def test_a_run_without_doubt_checks_nothing(self) -> None:
         async with Sandbox() as sandbox, client_of(sandbox) as client:
             await client.create_all(many(5))
 

@@ -1,4 +1,4 @@
-"""Reading ahead: how far, how much at once, and that nobody waits for what will not come."""
+"""Write-ahead prefetch: how far, how much at once, and no wait for what will not come."""
 
 import asyncio
 import time
@@ -87,7 +87,7 @@ async def test_an_input_that_pauses_holds_up_none_of_its_items(path: Path) -> No
         assert (await anext(run)).index == 2
 
 
-async def test_places_that_others_hold_are_waited_for(path: Path) -> None:
+async def test_slots_that_others_hold_are_waited_for(path: Path) -> None:
     client = client_of(Backend(), limit=2)
     limiter = client.executor.limiter
     assert limiter.try_acquire()

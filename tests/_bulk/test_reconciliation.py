@@ -1,4 +1,4 @@
-"""What a slow service stores after it has given up answering is looked for when a run ends."""
+"""Reconciliation: what a slow service stores late is found at the end of a run."""
 
 import asyncio
 from pathlib import Path
@@ -67,7 +67,7 @@ async def test_without_doubt_nothing_is_listed_and_nothing_waited_for(path: Path
     assert sum(client.slept) < GRACE / 2
 
 
-async def test_the_look_comes_a_grace_after_the_last_doubt() -> None:
+async def test_the_check_comes_a_grace_after_the_last_doubt() -> None:
     backend = Backend()
     backend.meets("POST", Fate.LATE)
     client = client_of(backend)
@@ -98,7 +98,7 @@ async def test_each_video_is_listed_once_however_many_were_in_doubt() -> None:
     assert backend.count("GET") == len(WANTED) + 3
 
 
-async def test_what_could_not_be_looked_for_again_is_counted() -> None:
+async def test_what_could_not_be_checked_again_is_counted() -> None:
     backend = Backend()
     backend.meets("POST", Fate.LOST_BEFORE, Fate.LOST_BEFORE)
     backend.meets("GET", Fate.DONE, Fate.DONE, *[Fate.LOST_BEFORE] * 3)
@@ -120,7 +120,7 @@ async def test_a_video_without_restreams_has_no_extra_copies_whatever_the_servic
     assert (run.unchecked, run.duplicates) == (0, ())
 
 
-async def test_what_was_reported_failed_and_appears_later_is_told() -> None:
+async def test_what_was_reported_failed_and_appears_later_is_reported() -> None:
     backend = Backend()
     backend.meets("POST", Fate.LATE, Fate.REFUSED)
     run = await report(client_of(backend), new(), repair=True)
@@ -155,7 +155,7 @@ async def test_one_that_was_there_before_is_adopted_and_its_copy_not_deleted() -
     assert backend.count("DELETE") == 0
 
 
-async def test_one_that_was_there_before_is_safe_where_no_look_could_see_it() -> None:
+async def test_one_that_was_there_before_is_safe_where_no_check_could_see_it() -> None:
     backend = Backend()
     before = backend.add(new())
     backend.meets("POST", Fate.LOST_AFTER)
@@ -176,7 +176,7 @@ async def test_one_that_was_there_before_is_safe_where_the_listing_was_not_found
     assert backend.ids_of(new()) == [1, 2]
 
 
-async def test_one_that_was_there_before_is_safe_with_a_client_that_never_looks() -> None:
+async def test_one_that_was_there_before_is_safe_with_a_client_that_never_checks() -> None:
     backend = Backend()
     backend.add(new())
     backend.meets("POST", Fate.LOST_AFTER)
@@ -185,7 +185,7 @@ async def test_one_that_was_there_before_is_safe_with_a_client_that_never_looks(
     assert backend.ids_of(new()) == [1, 2, 3]
 
 
-async def test_after_a_look_that_saw_nothing_later_blind_copies_are_the_runs_own() -> None:
+async def test_after_a_check_that_saw_nothing_later_blind_copies_are_the_runs_own() -> None:
     backend = Backend()
     backend.meets("POST", Fate.LATE, Fate.LOST_AFTER)
     backend.meets("GET", Fate.DONE, *[Fate.LOST_BEFORE] * 3)
@@ -258,7 +258,7 @@ async def test_a_copy_that_somebody_else_deletes_is_not_reported_as_deleted_here
 
 
 @pytest.mark.parametrize("repair", [False, True])
-async def test_a_copy_is_told_of_once_however_often_its_restream_is_in_the_input(
+async def test_a_copy_is_reported_once_however_often_its_restream_is_in_the_input(
     path: Path, *, repair: bool
 ) -> None:
     backend = Backend()
@@ -299,7 +299,7 @@ async def test_failures_of_the_same_restream_do_not_tell_of_the_same_copies() ->
     assert backend.ids_of(new()) == [1]
 
 
-async def test_a_doubt_survives_a_crash_before_the_last_look(path: Path) -> None:
+async def test_a_doubt_survives_a_crash_before_the_last_check(path: Path) -> None:
     backend = Backend()
     backend.meets("POST", Fate.LATE)
     async with client_of(backend).run(new(), journal=path, repair=True) as crashed:
@@ -314,7 +314,7 @@ async def test_a_doubt_survives_a_crash_before_the_last_look(path: Path) -> None
     assert backend.ids_of(new()) == [1]
 
 
-async def test_a_doubt_that_was_looked_into_is_not_looked_into_again(path: Path) -> None:
+async def test_a_doubt_that_was_checked_is_not_checked_again(path: Path) -> None:
     backend = Backend()
     backend.meets("POST", Fate.LOST_AFTER)
     await report(client_of(backend), new(), journal=path)
@@ -325,7 +325,7 @@ async def test_a_doubt_that_was_looked_into_is_not_looked_into_again(path: Path)
     assert (backend.sent, client.slept) == ([], [])
 
 
-async def test_a_doubt_whose_last_look_failed_is_looked_into_by_the_next_run(path: Path) -> None:
+async def test_a_doubt_whose_last_check_failed_is_checked_by_the_next_run(path: Path) -> None:
     backend = Backend()
     backend.meets("POST", Fate.LATE)
     backend.meets("GET", Fate.DONE, *[Fate.LOST_BEFORE] * 3)
@@ -346,7 +346,7 @@ async def test_a_resumed_run_deletes_nothing_that_may_have_been_there_before(pat
     assert query(path, "SELECT state FROM creation") == [("found",)]
 
 
-async def test_a_look_that_is_cancelled_leaves_what_it_had_not_seen_unchecked() -> None:
+async def test_a_check_that_is_cancelled_leaves_what_it_had_not_seen_unchecked() -> None:
     backend = Backend()
     backend.meets("POST", Fate.LATE)
     async with client_of(backend).run(new()) as run:

@@ -66,7 +66,7 @@ class TestRepeats:
         assert len(sandbox.stored) == 3
 
     async def test_the_same_again_is_not_taken_for_the_first_one_after_doubt(self) -> None:
-        """A look finds the first copy; the second one must not adopt it."""
+        """A check finds the first copy; the second item must not adopt it."""
         faults = Faults(before={Fault.RESET: 0.5}, after={Fault.RESET: 0.4}, max_faults=3)
         async with Sandbox(faults=faults, seed=4) as sandbox, client_of(sandbox, attempts=9) as c:
             report = await c.create_all([NEW] * 6, repeats="create")

@@ -69,7 +69,7 @@ async def test_an_empty_input_ends_at_once(kind: str) -> None:
 
 
 class TestLeaving:
-    """Leaving the block early cancels what is under way, and leaves nothing behind."""
+    """Leaving the block early cancels what is in progress, and leaves nothing behind."""
 
     @pytest.mark.parametrize("kind", KINDS)
     async def test_by_a_break(self, kind: str) -> None:
@@ -166,7 +166,7 @@ class TestLeaving:
                 await settle()
             await assert_nothing_left(client)
 
-    async def test_while_items_wait_for_a_place(self) -> None:
+    async def test_while_items_wait_for_a_slot(self) -> None:
         async with (
             RawServer(post=then_hang()) as server,
             client_of(server, max_in_flight=1) as client,
@@ -199,7 +199,7 @@ class TestEndingTheInput:
     """`end_input` reads no more; what was read is finished."""
 
     @pytest.mark.parametrize("kind", KINDS)
-    async def test_what_is_under_way_is_still_reported(self, kind: str) -> None:
+    async def test_what_is_in_progress_is_still_reported(self, kind: str) -> None:
         source = CountingInput()
         async with Sandbox() as sandbox, client_of(sandbox, max_in_flight=3) as client:
             outcomes: list[Outcome] = []

@@ -44,7 +44,7 @@ async def test_a_stopped_undo_goes_on_later(path: Path) -> None:
         assert not sandbox.stored
 
 
-async def test_a_journal_that_breaks_on_the_way_is_told_of(
+async def test_a_journal_that_breaks_on_the_way_is_reported(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with Sandbox() as sandbox, client_of(sandbox) as client:

@@ -117,8 +117,8 @@ class TestRoom:
                 assert 2 < await read_until_it_pauses(source) <= 2 * 5 + 1
             await assert_nothing_left(client)
 
-    async def test_an_input_that_is_waited_for_holds_no_place(self) -> None:
-        """With one place, a retry must get through while the next item takes its time."""
+    async def test_an_input_that_is_waited_for_holds_no_slot(self) -> None:
+        """With one slot, a retry must get through while the next item takes its time."""
         blocked = asyncio.Event()
 
         async def slow() -> AsyncIterator[NewRestream]:
@@ -149,7 +149,7 @@ class TestRoom:
                 restream = await asyncio.wait_for(client.create(new_restream("other")), 1)
             assert restream.video_id == "other"
 
-    async def test_two_runs_share_the_places_of_their_client(self) -> None:
+    async def test_two_runs_share_the_slots_of_their_client(self) -> None:
         async with (
             Sandbox(latency=0.001) as sandbox,
             client_of(sandbox, max_in_flight=3) as client,

@@ -59,7 +59,7 @@ async def test_resuming_what_is_done_shares_commits_and_sends_nothing(
     assert len(commits) < len(MANY) / 10
 
 
-async def test_doubts_are_looked_for_on_the_way_when_there_are_too_many(
+async def test_doubts_are_checked_on_the_way_when_there_are_too_many(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("restream_async._bulk.reconciliation.MOST_REMEMBERED", 20)
@@ -107,7 +107,7 @@ async def test_more_copies_than_attempts_in_doubt_are_somebody_elses_too() -> No
         if method == "POST":
             seen += 1
         if seen == 4:
-            # After ours, somebody else creates the same restream twice.
+            # After ours, another client creates the same restream twice.
             seen += 1
             backend.add(new())
             backend.add(new())
@@ -139,7 +139,7 @@ async def test_a_journal_that_breaks_at_the_very_end_is_not_passed_over(
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
-async def test_lanes_that_begin_eagerly_work_as_well() -> None:
+async def test_worker_tasks_that_begin_eagerly_work_as_well() -> None:
     asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined,unused-ignore] # pyright: ignore[reportAttributeAccessIssue]
     run = await report(client_of(Backend(), limit=300), *MANY)
     assert run.counts.posted == len(MANY)

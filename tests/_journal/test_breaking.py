@@ -69,7 +69,7 @@ async def test_with_room_again_the_next_run_creates_each_exactly_once(
         assert Origin.JOURNAL in origins(report.created)
 
 
-async def test_a_disk_that_is_full_when_a_run_begins_is_told_before_anything_is_sent(
+async def test_a_disk_that_is_full_when_a_run_begins_is_reported_before_anything_is_sent(
     path: Path, disk: Disk
 ) -> None:
     disk.pages = 2

@@ -115,13 +115,13 @@ def test_somebody_elses_journal_is_refused(public: Path) -> None:
     ]
 
 
-async def test_a_disk_that_is_read_only_is_told(read_only: Path) -> None:
+async def test_a_disk_that_is_read_only_is_reported(read_only: Path) -> None:
     with pytest.raises(JournalError) as caught:
         await Journal(read_only, IDENTITY).__aenter__()
     assert str(caught.value) == FORBIDDEN(read_only)
 
 
-async def test_a_journal_beside_which_nothing_can_be_written_is_told(path: Path) -> None:
+async def test_a_journal_beside_which_nothing_can_be_written_is_reported(path: Path) -> None:
     await _begin(path, "a")
     os.mkdir(f"{path}-wal")  # noqa: PTH102 - not in the event loop's way
     with pytest.raises(JournalError) as caught:
@@ -129,7 +129,7 @@ async def test_a_journal_beside_which_nothing_can_be_written_is_told(path: Path)
     assert str(caught.value) == FORBIDDEN(path)
 
 
-async def test_a_full_disk_is_told_and_all_that_was_begun_is_there_when_there_is_room(
+async def test_a_full_disk_is_reported_and_all_that_was_begun_is_there_when_there_is_room(
     tiny: Path,
 ) -> None:
     path = tiny / "run.db"
@@ -144,13 +144,13 @@ async def test_a_full_disk_is_told_and_all_that_was_begun_is_there_when_there_is
         assert await journal.count(State.INTENDED) == begun
 
 
-async def test_a_disk_that_is_full_from_the_beginning_is_told(tiny: Path) -> None:
+async def test_a_disk_that_is_full_from_the_beginning_is_reported(tiny: Path) -> None:
     fill(tiny, 256 * 1024 - 4096)
     with pytest.raises(JournalError, match="on a disk that is full: make room and run again"):
         await Journal(tiny / "run.db", IDENTITY).__aenter__()
 
 
-async def test_a_quota_is_told_and_all_that_was_begun_is_there_without_it(path: Path) -> None:
+async def test_a_quota_is_reported_and_all_that_was_begun_is_there_without_it(path: Path) -> None:
     with quota(100_000):
         begun, told = await begin_for_ever(path)
     assert told.startswith(f"the journal {path} cannot be used any more (")

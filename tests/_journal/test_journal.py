@@ -135,7 +135,7 @@ async def test_the_next_run_meets_the_repeats_of_the_last_one_by_one(
     assert (entries[2].state, entries[2].this_run, entries[2].occurrence) == third
 
 
-async def test_a_doubt_that_was_looked_into_is_a_doubt_no_more(path: Path) -> None:
+async def test_a_doubt_that_was_checked_is_a_doubt_no_more(path: Path) -> None:
     async with journal_at(path) as journal:
         for item in ("a", "b"):
             journal.end(

@@ -129,7 +129,7 @@ class Machine(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory(dir=folder)
         self.path = Path(self.folder.name) / "run.db"
         self.backend = Backend()
-        # Of which keys a resend without a look was possible, so that there may be two.
+        # Keys for which a resend without a check was possible, so that there may be two.
         self.unsure: set[str] = set()
         # Of which keys that was told.
         self.told: set[str] = set()
@@ -219,7 +219,7 @@ class Machine(RuleBasedStateMachine):
         except asyncio.CancelledError:
             report = None
         self.backend.watch = lambda _: None
-        # What was under way when the block was left comes now or never: nothing here is late.
+        # What was in progress when the block was left comes now or never: nothing here is late.
         self.backend.abandon(served=plan.served)
         if left is not None:
             for file in files_of(self.path):
@@ -266,7 +266,7 @@ class Machine(RuleBasedStateMachine):
         """Return of which keys no one can say that they are not there."""
         several = {key for key, times in Counter(keys).items() if times > 1}
         if plan.blind:
-            # Who looks first, and cannot see, sends nothing and knows nothing.
+            # A check before the first attempt that fails sends nothing and knows nothing.
             return set(keys) if plan.ensure else several
         # The repeat of one that failed may be created, and not have been able to say so.
         return set() if finished else several

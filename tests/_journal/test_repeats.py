@@ -14,7 +14,7 @@ from tests.helpers.journal_clients import client_of, copies, once, origins
 from tests.helpers.journal_disk import copy_of, files_of, states
 
 FAR = 400
-"""Items between two that are far apart: more than can be under way at once."""
+"""Items between two that are far apart: more than can be in progress at once."""
 
 
 def between(number: int = FAR) -> Iterator[NewRestream]:
@@ -81,7 +81,7 @@ async def test_a_repeat_of_one_that_failed_is_tried_again(path: Path) -> None:
     assert of(run, new()) == [(Origin.POSTED, FAR + 1)]
 
 
-async def test_a_repeat_whose_look_fails_does_not_make_the_next_run_create_it_twice(
+async def test_a_repeat_whose_check_fails_does_not_make_the_next_run_create_it_twice(
     path: Path,
 ) -> None:
     backend = Backend()
@@ -132,7 +132,7 @@ async def test_a_repeat_that_is_found_does_not_hide_that_the_run_created_it(path
     assert states(path) == [(0, "created")]
 
 
-async def test_a_crash_during_a_repeat_whose_first_failed_is_looked_into(path: Path) -> None:
+async def test_a_crash_during_a_repeat_whose_first_failed_is_checked(path: Path) -> None:
     backend = Backend()
     backend.meets("POST", Fate.REFUSED)
     crashed: list[Path] = []

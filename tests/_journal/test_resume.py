@@ -168,7 +168,7 @@ async def test_what_was_found_comes_back_from_the_journal_too(path: Path) -> Non
     assert origins([*first.created, *second.created]) == [Origin.EXISTING, Origin.JOURNAL]
 
 
-async def test_what_was_refused_is_sent_again_without_a_look(path: Path) -> None:
+async def test_what_was_refused_is_sent_again_without_a_check(path: Path) -> None:
     backend = Backend()
     backend.meets("POST", Fate.REFUSED)
     first = await report(client_in_memory(backend), new(), journal=path)
@@ -177,14 +177,14 @@ async def test_what_was_refused_is_sent_again_without_a_look(path: Path) -> None
     assert [request.method for request in backend.sent] == ["POST", "POST"]
 
 
-async def test_what_failed_in_doubt_is_looked_for_before_it_is_sent_again(path: Path) -> None:
+async def test_what_failed_in_doubt_is_checked_before_it_is_sent_again(path: Path) -> None:
     backend = Backend()
     backend.meets("POST", *[Fate.LOST_BEFORE] * 3)
     first = await report(client_in_memory(backend), new(), journal=path)
     backend.sent.clear()
     second = await report(client_in_memory(backend), new(), journal=path)
     assert origins([*first.failed, *second.created]) == ["BackendFetchFailedError", Origin.POSTED]
-    # The last one is the look at the end of the run.
+    # The last one is the reconciliation at the end of the run.
     assert [request.method for request in backend.sent] == ["GET", "POST", "GET"]
 
 
@@ -201,7 +201,7 @@ async def test_what_turned_up_after_it_had_failed_is_adopted(path: Path) -> None
     assert backend.count("POST") == 0
 
 
-async def test_an_end_that_is_unknown_is_looked_for_by_the_next_run(path: Path) -> None:
+async def test_an_end_that_is_unknown_is_checked_by_the_next_run(path: Path) -> None:
     backend = Backend()
     backend.meets("POST", Fate.LOST_AFTER)
     backend.meets("GET", *[Fate.LOST_BEFORE] * 20)
@@ -215,7 +215,7 @@ async def test_an_end_that_is_unknown_is_looked_for_by_the_next_run(path: Path) 
 
 
 @pytest.mark.parametrize("stored", [True, False])
-async def test_what_was_in_flight_when_the_run_was_left_is_looked_for_first(
+async def test_what_was_in_flight_when_the_run_was_left_is_checked_first(
     path: Path, *, stored: bool
 ) -> None:
     fate = {Fault.HANG: 1.0}
@@ -234,7 +234,7 @@ async def test_what_was_in_flight_when_the_run_was_left_is_looked_for_first(
     assert origins(second.created) == [expected] * len(wanted)
 
 
-async def test_intents_whose_requests_never_left_are_looked_for_and_created(
+async def test_intents_whose_requests_never_left_are_checked_and_created(
     path: Path,
 ) -> None:
     backend = Backend()

@@ -1,4 +1,4 @@
-"""Attempts in doubt: looked into before they are repeated, so that nothing is made twice."""
+"""Creations: attempts in doubt are checked before they are repeated, so nothing exists twice."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ async def test_the_title_and_status_may_have_been_changed_meanwhile() -> None:
     assert (restream.id, restream.title, restream.status) == (9, "Renamed", False)
 
 
-async def test_the_look_comes_after_the_wait_not_before_it(clock: FastClock) -> None:
+async def test_the_check_comes_after_the_wait_not_before_it(clock: FastClock) -> None:
     looks_at_each_sleep: list[int] = []
 
     async def count() -> None:
@@ -207,7 +207,7 @@ class TestAnAnswerThatCannotBeRead:
 
 
 class TestConfirm:
-    async def test_a_look_that_fails_for_good_leads_to_a_resend_that_says_so(self) -> None:
+    async def test_a_check_that_fails_for_good_leads_to_a_resend_that_says_so(self) -> None:
         async with (
             RawServer(post=[INTERNAL_ERROR, created()], get=INTERNAL_ERROR) as server,
             client_of(server, attempts=3) as client,
@@ -218,7 +218,7 @@ class TestConfirm:
         assert (outcome.origin, outcome.attempts) == (Origin.POSTED, 2)
         assert outcome.maybe_duplicate is True
 
-    async def test_a_refused_look_is_final(self) -> None:
+    async def test_a_refused_check_is_final(self) -> None:
         async with (
             RawServer(post=[INTERNAL_ERROR, created()], get=answer(b"", "403 No")) as server,
             client_of(server) as client,
@@ -229,7 +229,7 @@ class TestConfirm:
         assert outcome.maybe_duplicate is True
 
     async def test_a_resend_that_was_never_sent_is_no_duplicate(self, clock: FastClock) -> None:
-        """The look fails, the resend is turned away with 429, and the last look finds it."""
+        """The check fails, the resend gets a 429, and the final check finds the restream."""
         async with (
             RawServer(
                 post=[INTERNAL_ERROR, answer(b"", "429 Too Many Requests")],
@@ -242,7 +242,7 @@ class TestConfirm:
         assert (outcome.origin, outcome.maybe_duplicate) == (Origin.CONFIRMED, False)
 
     async def test_a_doubt_stays_when_later_attempts_do_nothing(self) -> None:
-        """In doubt, absent, then turned away: before giving up it is looked for once more."""
+        """In doubt, absent, then a 429: the final check comes before the failure."""
         turned_away = answer(b"", "429 Too Many Requests")
         async with (
             RawServer(post=[INTERNAL_ERROR, turned_away], get=[ABSENT, THERE]) as server,
@@ -253,7 +253,7 @@ class TestConfirm:
         assert server.order.startswith("POST GET POST GET")
         assert (outcome.origin, outcome.attempts) == (Origin.CONFIRMED, 2)
 
-    async def test_the_last_attempt_in_doubt_is_looked_for_before_it_is_called_failed(self) -> None:
+    async def test_the_last_attempt_in_doubt_is_checked_before_it_is_called_failed(self) -> None:
         async with (
             RawServer(post=INTERNAL_ERROR, get=THERE) as server,
             client_of(server, attempts=1) as client,
@@ -262,7 +262,7 @@ class TestConfirm:
 
         assert (outcome.origin, outcome.attempts) == (Origin.CONFIRMED, 1)
 
-    async def test_the_last_look_failing_leaves_the_outcome_unknown(self) -> None:
+    async def test_the_last_check_failing_leaves_the_outcome_unknown(self) -> None:
         async with (
             RawServer(post=INTERNAL_ERROR, get=BACKEND_FETCH_FAILED) as server,
             client_of(server, attempts=1) as client,
@@ -279,7 +279,7 @@ class TestConfirm:
         )
         assert "video 'v1'), 1 attempt); list the restreams of the video before" in str(error)
 
-    async def test_a_refusal_after_doubt_is_looked_into(self) -> None:
+    async def test_a_refusal_after_doubt_is_checked(self) -> None:
         """The service may refuse the second one because the first is there."""
         async with (
             RawServer(
@@ -302,7 +302,7 @@ class TestConfirm:
         assert error.attempts == 2
         assert server.order == "POST GET POST GET"
 
-    async def test_a_refusal_without_doubt_is_not_looked_into(self) -> None:
+    async def test_a_refusal_without_doubt_is_not_checked(self) -> None:
         async with (
             RawServer(post=[answer(b"", "429 Later"), answer(b"", "400 Bad Request")]) as server,
             client_of(server) as client,
@@ -311,7 +311,7 @@ class TestConfirm:
 
         assert (server.order, error.attempts) == ("POST POST", 2)
 
-    async def test_at_the_deadline_it_is_looked_for_even_beyond_it(self) -> None:
+    async def test_at_the_deadline_it_is_checked_even_beyond_it(self) -> None:
         async with (
             RawServer(post=then_hang(), get=THERE) as server,
             client_of(server, clock=Clock(), retry=RetryPolicy(deadline=0.05)) as client,
@@ -329,7 +329,7 @@ class TestConfirm:
 
         assert (server.order, error.sent, error.attempts) == ("POST GET", True, 1)
 
-    async def test_the_look_beyond_the_deadline_has_an_end(self) -> None:
+    async def test_the_check_beyond_the_deadline_has_an_end(self) -> None:
         async with (
             RawServer(post=then_hang(), get=then_hang()) as server,
             client_of(
@@ -343,7 +343,7 @@ class TestConfirm:
 
 
 class TestRaise:
-    async def test_a_look_that_fails_for_good_leaves_the_outcome_unknown(self) -> None:
+    async def test_a_check_that_fails_for_good_leaves_the_outcome_unknown(self) -> None:
         async with (
             RawServer(post=INTERNAL_ERROR, get=answer(b"", "403 No")) as server,
             client_of(server, in_doubt="raise") as client,
@@ -356,7 +356,7 @@ class TestRaise:
         assert "nobody knows whether it took effect" in str(error)
         assert "list the restreams of the video before creating it again" in str(error)
 
-    async def test_a_look_that_succeeds_goes_on_as_ever(self) -> None:
+    async def test_a_check_that_succeeds_goes_on_as_ever(self) -> None:
         async with (
             RawServer(
                 post=[INTERNAL_ERROR, then_close(), created()], get=[ABSENT, THERE]
@@ -368,7 +368,7 @@ class TestRaise:
         assert server.order.startswith("POST GET POST GET")
         assert outcome.origin is Origin.CONFIRMED
 
-    async def test_a_last_attempt_in_doubt_is_looked_for_too(self) -> None:
+    async def test_a_last_attempt_in_doubt_is_checked_too(self) -> None:
         async with (
             RawServer(post=INTERNAL_ERROR, get=ABSENT) as server,
             client_of(server, in_doubt="raise", attempts=1) as client,
@@ -379,7 +379,7 @@ class TestRaise:
 
 
 class TestResend:
-    async def test_it_never_looks_and_says_so(self) -> None:
+    async def test_it_never_checks_and_says_so(self) -> None:
         async with (
             RawServer(post=[INTERNAL_ERROR, then_close(), created()]) as server,
             client_of(server, in_doubt="resend") as client,
@@ -438,7 +438,7 @@ class TestEnsure:
 
         assert server.order == "GET POST"
 
-    async def test_a_look_that_fails_is_raised_and_nothing_is_sent(self) -> None:
+    async def test_a_check_that_fails_is_raised_and_nothing_is_sent(self) -> None:
         async with (
             RawServer(get=BACKEND_FETCH_FAILED) as server,
             client_of(server, attempts=3) as client,
@@ -449,7 +449,7 @@ class TestEnsure:
         assert error.attempts == 3
         assert "GET /api/v1/p1/live-video/v1/restreams (video 'v1'), 3 attempts" in str(error)
 
-    async def test_a_refused_look_is_raised_at_once(self) -> None:
+    async def test_a_refused_check_is_raised_at_once(self) -> None:
         async with (
             RawServer(get=answer(b"", "401 Unauthorized")) as server,
             client_of(server) as client,
@@ -458,7 +458,7 @@ class TestEnsure:
 
         assert (server.order, error.attempts) == ("GET", 1)
 
-    async def test_doubt_after_the_look_is_confirmed(self) -> None:
+    async def test_doubt_after_the_check_is_confirmed(self) -> None:
         async with (
             RawServer(get=[ABSENT, THERE], post=INTERNAL_ERROR) as server,
             client_of(server) as client,
@@ -490,7 +490,7 @@ async def test_whatever_happens_and_whenever_it_exists_once(fault: Fault, phase:
 
 
 async def test_nothing_listens_any_more_after_a_doubt() -> None:
-    """The service dies with the answer: nobody knows, and it is said so."""
+    """The service dies with the answer: the outcome is unknown."""
 
     async with (
         RawServer(post=then_close(), get=then_close()) as server,

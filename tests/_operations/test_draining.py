@@ -1,4 +1,4 @@
-"""`drain`: no new calls, time for those under way, and then an end within seconds."""
+"""`drain`: no new calls, time for those in progress, and then an end within seconds."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def test_new_runs_are_refused(tmp_path: Path) -> None:
             await client.create_all(many(3), journal=tmp_path / "j")
 
 
-async def test_what_is_under_way_finishes() -> None:
+async def test_what_is_in_progress_finishes() -> None:
     async with RawServer(post=slow) as server, client_of(server, max_in_flight=2) as client:
         tasks = [asyncio.create_task(client.create(new)) for new in many(6)]
         await server.arrived()
@@ -86,7 +86,7 @@ async def test_what_is_under_way_finishes() -> None:
         assert len(await asyncio.gather(*tasks)) == 6
 
 
-async def test_it_returns_at_once_where_nothing_is_under_way() -> None:
+async def test_it_returns_at_once_where_nothing_is_in_progress() -> None:
     async with RawServer() as server, client_of(server) as client:
         start = time.monotonic()
         await client.drain()
@@ -95,7 +95,7 @@ async def test_it_returns_at_once_where_nothing_is_under_way() -> None:
 
 
 async def test_what_waits_when_the_time_is_over_ends_at_once() -> None:
-    """One for a retry after 425, one after 500, and one for a place."""
+    """One for a retry after 425, one after 500, and one for a slot."""
     async with (
         RawServer(post=[LATER, INTERNAL_ERROR], get=listed()) as server,
         client_of(server, clock=Clock(sleep=never)) as client,

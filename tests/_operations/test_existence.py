@@ -41,7 +41,7 @@ def test_a_hidden_key_is_inconclusive_where_nothing_is_known_of_the_time_before(
     assert str(found) == "restream 7 may be the wanted one, and is not shown in full"
 
 
-def test_many_hidden_keys_are_told_in_short() -> None:
+def test_many_hidden_keys_are_named_in_short() -> None:
     assert str(Inconclusive(tuple(range(9)))).startswith(
         "restream 0, 1, 2, 3, 4, … may be the wanted one"
     )

@@ -62,7 +62,7 @@ async def test_one_after_the_other_each_gets_a_fresh_list() -> None:
 
 async def test_where_a_recent_list_is_good_enough_one_serves_many_creations() -> None:
     async with Sandbox() as sandbox, client_of(sandbox) as client:
-        # The second time each is looked for anew, because this client has created it.
+        # The second time each is checked anew, because this client has created it.
         for new in [*MANY[:20], *MANY[:3]]:
             await client.outcome(new, ensure=True, recent=True)
 
@@ -71,7 +71,7 @@ async def test_where_a_recent_list_is_good_enough_one_serves_many_creations() ->
 
 
 async def test_a_recent_list_is_not_used_for_what_is_in_doubt_since() -> None:
-    """An attempt whose outcome nobody knows must be looked for, however recent the list."""
+    """An attempt whose outcome nobody knows must be checked, however recent the list."""
     async with (
         RawServer(post=[then_hang(), as_asked], get=listed()) as server,
         client_of(server) as client,
@@ -138,7 +138,7 @@ async def test_a_service_that_cannot_list_has_nothing_there(status: str) -> None
 
 
 @pytest.mark.parametrize("status", ["404 Not Found", "405 Method Not Allowed", "501 Not Built"])
-async def test_a_last_look_at_a_service_that_cannot_list_leaves_the_failure_as_it_is(
+async def test_a_last_check_at_a_service_that_cannot_list_leaves_the_failure_as_it_is(
     status: str,
 ) -> None:
     async with (
@@ -153,7 +153,7 @@ async def test_a_last_look_at_a_service_that_cannot_list_leaves_the_failure_as_i
 @pytest.mark.parametrize(
     "result", [on_the_wire(NEW, 9), [on_the_wire(NEW, 9)]], ids=["an object", "a list"]
 )
-async def test_a_look_understands_every_form_of_a_list(result: object) -> None:
+async def test_a_check_understands_every_form_of_a_list(result: object) -> None:
     async with (
         RawServer(post=INTERNAL_ERROR, get=answer(envelope(result))) as server,
         client_of(server) as client,
@@ -163,7 +163,7 @@ async def test_a_look_understands_every_form_of_a_list(result: object) -> None:
     assert restream.id == 9
 
 
-async def test_a_look_that_finds_null_finds_nothing() -> None:
+async def test_a_check_that_finds_null_finds_nothing() -> None:
     async with (
         RawServer(post=[INTERNAL_ERROR, created()], get=answer(envelope(None))) as server,
         client_of(server) as client,
@@ -177,7 +177,7 @@ async def test_a_look_that_finds_null_finds_nothing() -> None:
     ("attempts", "order"),
     [(5, "P GGGGG P G P G P G P G"), (3, "P GGG P G P G"), (1, "P G")],
 )
-async def test_failing_looks_are_repeated_only_so_often_over_all_attempts(
+async def test_failing_checks_are_repeated_only_so_often_over_all_attempts(
     attempts: int, order: str
 ) -> None:
     async with (
@@ -190,8 +190,8 @@ async def test_failing_looks_are_repeated_only_so_often_over_all_attempts(
     assert server.counts["GET"] == 2 * attempts - 1
 
 
-async def test_looks_that_succeed_use_up_nothing() -> None:
-    """Two looks fail once each, two find nothing: none of the repetitions is missing."""
+async def test_checks_that_succeed_use_up_nothing() -> None:
+    """Two checks fail once each, two find nothing: no list retry is missing."""
     failing_once = [INTERNAL_ERROR, ABSENT]
     async with (
         RawServer(
@@ -205,7 +205,7 @@ async def test_looks_that_succeed_use_up_nothing() -> None:
     assert outcome.maybe_duplicate is False
 
 
-async def test_looks_end_with_the_deadline(clock: FastClock) -> None:
+async def test_checks_end_with_the_deadline(clock: FastClock) -> None:
     """However many repetitions are left."""
     async with (
         RawServer(post=INTERNAL_ERROR, get=INTERNAL_ERROR) as server,
@@ -217,7 +217,7 @@ async def test_looks_end_with_the_deadline(clock: FastClock) -> None:
     assert sum(clock.sleeps) <= 1.2
 
 
-async def test_a_look_that_fails_is_tried_again_by_itself() -> None:
+async def test_a_check_that_fails_is_tried_again_by_itself() -> None:
     async with (
         RawServer(post=INTERNAL_ERROR, get=[INTERNAL_ERROR, then_close(), THERE]) as server,
         client_of(server) as client,
@@ -228,8 +228,8 @@ async def test_a_look_that_fails_is_tried_again_by_itself() -> None:
     assert (outcome.origin, outcome.restream.id) == (Origin.CONFIRMED, 9)
 
 
-async def test_a_failed_look_shows_no_secret_of_what_was_looked_for() -> None:
-    """A service may answer a look with the very keys that it was about."""
+async def test_a_failed_check_shows_no_secret_of_the_restream() -> None:
+    """A service may answer a check with the keys that it is about."""
     echo = answer(" ".join(SECRETS).encode(), "500 Oops")
     async with (
         RawServer(post=echo, get=echo) as server,
@@ -241,7 +241,7 @@ async def test_a_failed_look_shows_no_secret_of_what_was_looked_for() -> None:
     assert not [secret for secret in SECRETS if secret in shown]
 
 
-async def test_a_refused_look_in_a_project_that_is_gone_says_so() -> None:
+async def test_a_refused_check_in_a_project_that_is_gone_says_so() -> None:
     gone = answer(b"", "404 Not Found")
     async with (
         RawServer(post=[then_close(), gone], get=gone) as server,

@@ -93,7 +93,7 @@ async def test_a_check_on_its_own_gets_a_list_of_its_own(checks: Checks) -> None
     assert len(checks.requests) == 1
 
 
-async def test_checks_that_begin_while_a_list_is_under_way_share_the_next_one(
+async def test_checks_that_begin_while_a_list_is_in_progress_share_the_next_one(
     checks: Checks,
 ) -> None:
     first = await checks.begin()
@@ -144,7 +144,7 @@ async def test_a_check_may_use_a_list_of_the_last_second_where_that_is_good_enou
     assert len(checks.requests) == 2
 
 
-async def test_a_recent_list_is_used_at_once_though_the_next_one_is_under_way(
+async def test_a_recent_list_is_used_at_once_though_the_next_one_is_in_progress(
     checks: Checks,
 ) -> None:
     await checks.begin(recent=True)
@@ -171,7 +171,7 @@ async def test_a_recent_list_is_not_used_for_what_this_client_tried_to_create_si
     assert await (await checks.begin(recent=True, key="K1")) == [there(1)]
 
 
-async def test_what_ended_while_a_list_was_under_way_is_not_looked_for_in_it(
+async def test_what_ended_while_a_list_was_in_progress_is_not_checked_in_it(
     checks: Checks,
 ) -> None:
     await checks.begin(recent=True, key="K1")
@@ -251,7 +251,9 @@ async def test_a_list_that_is_no_use_any_more_is_forgotten_with_all_that_belongs
     assert kept(checks) == []
 
 
-async def test_while_a_list_is_under_way_nothing_of_its_video_is_forgotten(checks: Checks) -> None:
+async def test_while_a_list_is_in_progress_nothing_of_its_video_is_forgotten(
+    checks: Checks,
+) -> None:
     await checks.begin(recent=True)
     checks.now += 10 * RECENT
 

@@ -1,4 +1,4 @@
-"""The same restream at the same time: created once, whoever asks for it."""
+"""Turns: equal restreams at the same time are created once."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ async def test_the_second_one_of_a_bulk_run_is_existing() -> None:
     assert sandbox.counts.posts == 1
 
 
-async def test_waiting_for_the_same_holds_no_place() -> None:
-    """With places for two, the second one of a pair must not keep others out."""
+async def test_waiting_for_the_same_holds_no_slot() -> None:
+    """With two slots, the second one of a pair must not keep others out."""
     async with (
         RawServer(post=then_hang()) as server,
         client_of(server, max_in_flight=2) as client,
@@ -94,7 +94,7 @@ async def test_different_keys_are_created_at_the_same_time() -> None:
     assert server.counts == {"POST": 3}
 
 
-async def test_after_a_failure_the_next_one_looks_and_creates() -> None:
+async def test_after_a_failure_the_next_one_checks_and_creates() -> None:
     refusal = answer(b"", "400 Bad Request")
     async with (
         RawServer(post=[refusal, created()], get=listed()) as server,
@@ -109,7 +109,7 @@ async def test_after_a_failure_the_next_one_looks_and_creates() -> None:
     assert server.order == "POST GET POST"
 
 
-async def test_after_a_cancellation_the_next_one_looks_and_finds() -> None:
+async def test_after_a_cancellation_the_next_one_checks_and_finds() -> None:
     async with RawServer(post=then_hang(), get=THERE) as server, client_of(server) as client:
         first = asyncio.create_task(client.create(NEW))
         second = asyncio.create_task(client.create(NEW))
@@ -137,7 +137,7 @@ async def test_whoever_waits_for_the_same_can_be_cancelled() -> None:
     assert server.counts == {"POST": 1}
 
 
-async def test_one_that_looks_in_vain_lets_the_next_one_try() -> None:
+async def test_one_that_checks_in_vain_lets_the_next_one_try() -> None:
     async with (
         RawServer(post=[INTERNAL_ERROR], get=[listed(), INTERNAL_ERROR, THERE]) as server,
         client_of(server, attempts=1) as client,
