@@ -1,1 +1,1 @@
-"""What the library is measured by, each program beside the clients it is compared with."""
+"""Benchmarks of the library, and of the clients that it is compared with."""

@@ -1,10 +1,10 @@
-"""What a creation costs, what load, size and many clients do, and what speed a service allows.
+"""The cost of a creation, and the effects of overload, size, many clients and a healthy service.
 
     python -m pip install -e '.[bench]' && python -m benchmarks
 
 Runs every suite, prints tables, and writes the figures, the plots and the tables in
-benchmarks/README.md. The figures lie beside the plots, so --redraw makes plots and tables again
-without measuring. `cost` needs valgrind and nginx, `size` needs nginx.
+benchmarks/README.md. The figures are stored beside the plots, so --redraw makes plots and
+tables again without measuring. `cost` needs valgrind and nginx, `size` needs nginx.
 """
 
 import argparse
@@ -20,7 +20,7 @@ _NAMES: Final = ("cost", "overload", "size", "fleet", "healthy")
 _PLOTS: Final = Path(__file__).parent / "plots"
 _README: Final = Path(__file__).with_name("README.md")
 _BESIDE: Final = """\
-programs of their own, each with --help:
+other programs, each with --help:
   python -m benchmarks.healthy         the suite `healthy` in simulated time only, for tuning
   python -m benchmarks.fleet           single scenes of the suite `fleet`, with other seeds or sizes
   python -m benchmarks.chaos           the same creations through the same faults, by five clients
@@ -28,7 +28,7 @@ programs of their own, each with --help:
   python -m benchmarks.journal         what a journal costs
   python -m benchmarks.worker_fleet    workers that are killed, and NATS restarted (extra `test`)
   python -m benchmarks.worker_scaling  throughput by worker processes (extra `test`)
-  python -m benchmarks.worker_checks   what it costs that workers check first (extra `test`)
+  python -m benchmarks.worker_checks   what the existence checks of workers cost (extra `test`)
 """
 
 
@@ -48,7 +48,7 @@ def main() -> int:
         for suite in suites:
             _redraw(suite, arguments.plots)
         return 0
-    # All of them before the first: nobody wants to hear of it after half an hour.
+    # Check all suites first, so that a missing program is reported before half an hour of work.
     try:
         for suite in suites:
             suite.check()
@@ -65,7 +65,7 @@ def main() -> int:
 
 
 def _suites() -> Mapping[str, Suite]:
-    # What they compare is in the extra; without it, this program can still say so.
+    # The suites need the extra `bench`. Imported here, they let this program say so.
     from benchmarks.cost.suite import SUITE as COST  # noqa: PLC0415
     from benchmarks.fleet.suite import SUITE as FLEET  # noqa: PLC0415
     from benchmarks.healthy.suite import SUITE as HEALTHY  # noqa: PLC0415

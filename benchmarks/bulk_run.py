@@ -1,4 +1,4 @@
-"""A bulk run of this library where everything goes well, for those who measure what it takes."""
+"""A bulk run of this library without failures, for the benchmarks that measure its cost."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,10 +17,10 @@ async def create(
     in_flight: int = IN_FLIGHT,
     journal: Path | None = None,
 ) -> float:
-    """Create so many, with everything else as it is by default; return what the clock counted.
+    """Create so many restreams with default settings; return the seconds on the clock.
 
     Raises:
-        AssertionError: not everything went well.
+        AssertionError: not all were created.
 
     """
     async with RestreamClient(

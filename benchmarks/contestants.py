@@ -1,9 +1,9 @@
-"""The clients that are compared, each configured as its documentation tells its users to.
+"""The clients that are compared, each configured as its documentation says.
 
-All have as many requests in flight, the same time-out, and about the same patience: five attempts,
-the first wait up to 0.2 s, each further one up to twice as long. Only the SDK of Gcore keeps its
-own patience, which its users get without asking for it: three attempts, a wait of 0.38 s to 0.5 s,
-then one of 0.75 s to 1 s.
+All have the same number of requests in flight, the same time-out and about the same retries: five
+attempts, a first wait of up to 0.2 s, and each further wait up to twice as long. Only the SDK of
+Gcore keeps its default retries: three attempts, one wait of 0.38 s to 0.5 s and one of 0.75 s to
+1 s.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from tenacity import (
 )
 
 from benchmarks import names
-from benchmarks.account import Account, Id, Report
+from benchmarks.run_report import CreationReport, Id, RunReport
 from benchmarks.service import Address
 from benchmarks.terms import TERMS, Terms
 from restream_async import (
@@ -42,7 +42,7 @@ LONGEST_WAIT: Final = 2.0
 
 Create: TypeAlias = Callable[[NewRestream], Awaitable[Id]]
 Opening: TypeAlias = Callable[[Address, Terms], AbstractAsyncContextManager[Create]]
-Run: TypeAlias = Callable[[Address, Iterable[NewRestream], Account], Coroutine[None, None, None]]
+Run: TypeAlias = Callable[[Address, Iterable[NewRestream], RunReport], Coroutine[None, None, None]]
 
 
 @attrs.frozen(kw_only=True)
@@ -51,7 +51,7 @@ class Contestant:
 
     Attributes:
         name: what tables and plots call it.
-        run: creates many, and gives an account of it.
+        run: creates many, and gives an run_report of it.
         packages: what of PyPI it is made of.
 
     """
@@ -62,7 +62,7 @@ class Contestant:
 
 
 def aiohttp_session(address: Address, terms: Terms) -> aiohttp.ClientSession:
-    """Return a session of aiohttp on these terms."""
+    """Return a session of aiohttp with these settings."""
     return aiohttp.ClientSession(
         headers={"Authorization": address.api_key},
         timeout=aiohttp.ClientTimeout(total=terms.timeout),
@@ -86,8 +86,8 @@ def body(new: NewRestream) -> dict[str, str | bool]:
 async def aiohttp_with_tenacity(address: Address, terms: Terms) -> AsyncGenerator[Create, None]:
     """Open aiohttp, with tenacity's decorator around the whole exchange.
 
-    `retry_if_exception_type` over aiohttp's errors and time-outs is how tenacity's documentation
-    has it; `raise_for_status` makes 4xx and 5xx such errors.
+    `retry_if_exception_type` with aiohttp's errors and time-outs follows tenacity's documentation;
+    `raise_for_status` turns 4xx and 5xx into such errors.
     """
     async with aiohttp_session(address, terms) as session:
 
@@ -162,9 +162,9 @@ async def httpx_retries(address: Address, terms: Terms) -> AsyncGenerator[Create
 
 @asynccontextmanager
 async def gcore(address: Address, terms: Terms) -> AsyncGenerator[Create, None]:
-    """Open Gcore's SDK as it is: two retries of 408, 409, 429, 5xx and whatever breaks in httpx.
+    """Open Gcore's SDK with its defaults: two retries after 408, 409, 429, 5xx and errors of httpx.
 
-    Only the address and the time-out are not its own. It sends no idempotency key.
+    Only address and time-out are set. It sends no idempotency key.
     """
     async with AsyncGcore(
         api_key=address.api_key, base_url=address.gcore_url, timeout=terms.timeout
@@ -185,11 +185,11 @@ async def gcore(address: Address, terms: Terms) -> AsyncGenerator[Create, None]:
 
 
 def ours(terms: Terms = TERMS, *, repair: bool = False) -> Run:
-    """Return a run of `create_many`, with everything else as it is by default."""
+    """Return a run of `create_many` with default settings."""
 
-    async def run(address: Address, requests: Iterable[NewRestream], account: Account) -> None:
+    async def run(address: Address, requests: Iterable[NewRestream], run_report: RunReport) -> None:
         async with AsyncExitStack() as stack:
-            # Without anybody who watches, a client makes its own.
+            # Without traces the client creates its own session.
             session = (
                 await stack.enter_async_context(aiohttp_session(address, terms))
                 if terms.traces
@@ -209,28 +209,30 @@ def ours(terms: Terms = TERMS, *, repair: bool = False) -> Run:
             async with client.create_many(requests, repair=repair) as creations:
                 async for outcome in creations:
                     if isinstance(outcome, Created):
-                        account.say(Report(index=outcome.index, id=outcome.restream.id))
+                        run_report.add(CreationReport(index=outcome.index, id=outcome.restream.id))
                         if outcome.maybe_duplicate:
-                            account.warned.add(outcome.index)
+                            run_report.maybe_twice.add(outcome.index)
                     else:
                         unknown = isinstance(outcome.error, OutcomeUnknownError)
                         error = type(outcome.error).__name__
-                        account.say(Report(index=outcome.index, error=error, unknown=unknown))
-            account.warned.update(duplicate.index for duplicate in creations.duplicates)
+                        run_report.add(
+                            CreationReport(index=outcome.index, error=error, unknown=unknown)
+                        )
+            run_report.maybe_twice.update(duplicate.index for duplicate in creations.duplicates)
 
     return run
 
 
 def pooled(opening: Opening, terms: Terms = TERMS) -> Run:
-    """Return a run of a client that creates one at a time, with so many tasks that share it."""
+    """Return a run with a client that creates one restream per call, shared by many tasks."""
 
-    async def run(address: Address, requests: Iterable[NewRestream], account: Account) -> None:
+    async def run(address: Address, requests: Iterable[NewRestream], run_report: RunReport) -> None:
         waiting = enumerate(requests)
         async with opening(address, terms) as create, asyncio.TaskGroup() as group:
 
             async def work() -> None:
                 for index, new in waiting:
-                    account.say(await _attempt(create, index, new))
+                    run_report.add(await _attempt(create, index, new))
 
             for _ in range(terms.in_flight):
                 group.create_task(work())
@@ -260,12 +262,12 @@ OTHERS: Final = (
 )
 
 
-async def _attempt(create: Create, index: int, new: NewRestream) -> Report:
+async def _attempt(create: Create, index: int, new: NewRestream) -> CreationReport:
     try:
         restream_id = await create(new)
-    except Exception as error:  # noqa: BLE001 - whatever it raises is its report
-        return Report(index=index, error=type(error).__name__)
-    return Report(index=index, id=restream_id)
+    except Exception as error:  # noqa: BLE001 - any error is its report
+        return CreationReport(index=index, error=type(error).__name__)
+    return CreationReport(index=index, id=restream_id)
 
 
 def _id(envelope: dict[str, dict[str, Id]]) -> Id:

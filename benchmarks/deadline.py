@@ -1,4 +1,4 @@
-"""Nothing here may hang: a program that is not done in time is ended, with an error."""
+"""A time limit for programs, so that no benchmark hangs."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -8,7 +8,7 @@ _T = TypeVar("_T")
 
 
 def run(program: Coroutine[Any, Any, _T], seconds: float) -> _T:
-    """Run a program.
+    """Run a program with a time limit.
 
     Raises:
         TimeoutError: it is not done after so many seconds.

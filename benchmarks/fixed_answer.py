@@ -1,4 +1,4 @@
-"""nginx, which answers that all is created as asked: a service that costs next to nothing."""
+"""nginx, which answers that everything was created: a service that costs almost nothing."""
 
 import json
 import socket
@@ -12,10 +12,10 @@ from typing import Final
 from benchmarks.service import Address
 from benchmarks.suite import find
 
-_PATIENCE: Final = 10.0
+_TIMEOUT: Final = 10.0
 """Seconds for nginx to listen, and to end."""
 
-# The result is what was asked for, with an id: the fields are those of the request.
+# The result has the fields of the request, and an id.
 _ENVELOPE: Final = (
     '{"success":true,"errors":[],"messages":[],"result":{"id":12345,$fields,'
     '"resultInfo":null,"statusCode":201}'
@@ -73,7 +73,7 @@ class FixedAnswer:
     """nginx on a free port; a context manager."""
 
     def __init__(self) -> None:
-        """Find nginx; it starts on entering.
+        """Find nginx; entering starts it.
 
         Raises:
             MissingProgramError: it is not installed.
@@ -82,7 +82,7 @@ class FixedAnswer:
         self._nginx = find("nginx")
 
     def __enter__(self) -> Address:
-        """Start it, wait until it listens, and return where."""
+        """Start it, wait until it listens, and return its address."""
         self._folder = tempfile.TemporaryDirectory()
         folder = Path(self._folder.name)
         port = _free_port()
@@ -114,7 +114,7 @@ class FixedAnswer:
         self._end()
 
     def _wait_for(self, port: int) -> None:
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + _TIMEOUT
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), 1.0).close()
@@ -129,7 +129,7 @@ class FixedAnswer:
     def _end(self) -> None:
         self._process.terminate()
         try:
-            self._process.wait(_PATIENCE)
+            self._process.wait(_TIMEOUT)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -1,13 +1,13 @@
-"""Gcore's creation of restreams in front of the sandbox, so that its SDK can be a contestant.
+"""Gcore's API for creating restreams, in front of the sandbox, so that its SDK can take part.
 
-Two things are translated, the route with its body and the body of a success:
+It translates the route and its body, and the body of a success:
 
     POST /streaming/restreams   {"restream": {"stream_id", "name", "uri", "active"}}
     {"id", "stream_id", "name", "uri", "active"}
 
-All else passes byte by byte, and a connection that the sandbox tears is torn here in the same way:
-the SDK meets the faults that all others meet. Gcore has one `uri` where the sandbox has a stream
-URL and a stream key: the key is what follows its last slash.
+Everything else passes unchanged, and a connection that the sandbox resets is reset here too: the
+SDK meets the same faults as all others. Gcore has one `uri` where the sandbox has a stream URL and
+a stream key; the key follows the last slash.
 """
 
 import asyncio
@@ -27,15 +27,15 @@ _HEAD_END: Final = b"\r\n\r\n"
 _LENGTH: Final = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _CREATE: Final = b"POST /streaming/restreams HTTP/1.1\r\n"
 _NOT_FOUND: Final = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
-# Closing with a linger time of nought is what makes TCP send RST instead of FIN.
+# With a linger time of 0, closing sends RST instead of FIN.
 _NO_LINGER: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
 
 class GcoreShim:
-    """A port that speaks Gcore's language; an asynchronous context manager."""
+    """A port with Gcore's API; an asynchronous context manager."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        """Stand in front of a sandbox that is open."""
+        """Describe the port; the sandbox must be open."""
         parts = urlsplit(sandbox.base_url)
         self._host, self._port = parts.hostname, parts.port
         self._preamble = (
@@ -44,7 +44,7 @@ class GcoreShim:
             f"Authorization: {sandbox.api_key}\r\n"
             "Content-Type: application/json\r\n"
         )
-        self._conversations: set[asyncio.Task[None]] = set()
+        self._connections: set[asyncio.Task[None]] = set()
 
     @property
     def base_url(self) -> str:
@@ -65,27 +65,25 @@ class GcoreShim:
     ) -> None:
         """Close the port and every connection."""
         self._server.close()
-        for conversation in self._conversations:
-            conversation.cancel()
-        await asyncio.gather(*self._conversations, return_exceptions=True)
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        conversation = asyncio.create_task(self._see_through(reader, writer))
-        self._conversations.add(conversation)
-        conversation.add_done_callback(self._conversations.discard)
+        connection = asyncio.create_task(self._serve(reader, writer))
+        self._connections.add(connection)
+        connection.add_done_callback(self._connections.discard)
 
-    async def _see_through(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await self._converse(reader, writer)
+            await self._forward(reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass  # the client has left
         finally:
             writer.close()
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Pass on one request after another, on one connection to the sandbox."""
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Forward one request after another, on one connection to the sandbox."""
         inner_reader, inner_writer = await asyncio.open_connection(self._host, self._port)
         try:
             while True:
@@ -110,16 +108,16 @@ class GcoreShim:
             inner_writer.close()
 
     def _creation(self, body: bytes) -> bytes:
-        asked = json.loads(body)["restream"]
-        stream_url, _, stream_key = asked["uri"].rpartition("/")
-        wish = {
-            "videoId": f"v{asked['stream_id']}",
-            "title": asked["name"],
+        request = json.loads(body)["restream"]
+        stream_url, _, stream_key = request["uri"].rpartition("/")
+        create = {
+            "videoId": f"v{request['stream_id']}",
+            "title": request["name"],
             "streamUrl": stream_url,
             "streamKey": stream_key,
-            "status": asked["active"],
+            "status": request["active"],
         }
-        payload = json.dumps(wish).encode()
+        payload = json.dumps(create).encode()
         return f"{self._preamble}Content-Length: {len(payload)}\r\n\r\n".encode() + payload
 
 

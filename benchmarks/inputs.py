@@ -1,4 +1,4 @@
-"""What is to be created."""
+"""The restreams that benchmarks create."""
 
 import itertools
 from collections.abc import Iterator
@@ -15,15 +15,15 @@ _DESTINATIONS: Final = (
 
 
 def restreams(count: int | None = None) -> Iterator[NewRestream]:
-    """Yield restreams, all different: one video after the other, each to four places.
+    """Yield different restreams: one video after the other, each to four destinations.
 
     Without a count, it never ends.
     """
     for number in itertools.count() if count is None else range(count):
-        video, place = divmod(number, len(_DESTINATIONS))
-        title, url = _DESTINATIONS[place]
+        video, destination = divmod(number, len(_DESTINATIONS))
+        title, url = _DESTINATIONS[destination]
         yield NewRestream(
-            # Gcore numbers its streams: what follows the letter must be a number.
+            # Gcore numbers its streams, so a number must follow the letter.
             video_id=f"v{video}",
             title=title,
             stream_url=url,

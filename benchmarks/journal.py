@@ -1,9 +1,10 @@
-"""What a journal costs: the same bulk run with and without one, in turns.
+"""The cost of a journal: the same bulk run with and without one, in turns.
 
     python -m pip install -e '.[test]' && python -m benchmarks.journal
 
-The service is a sandbox in a process of its own, which answers at once: the worst case, as all time
-is the client's. Prints the ratio of the throughputs, pair by pair, and their median.
+The service is a sandbox in a process of its own, which answers at once. That is the worst case,
+because all time is the client's. Prints the ratio of the throughputs of each pair, and their
+median.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from benchmarks import bulk_run, deadline
 from benchmarks.service import Service
 from restream_async.sandbox import Faults
 
-_PATIENCE: Final = 600.0
+_TIMEOUT: Final = 600.0
 """Seconds for one run."""
 
 
@@ -41,7 +42,7 @@ def main() -> int:
                     creating = bulk_run.create(
                         service.address, arguments.count, clock=time.perf_counter, journal=journal
                     )
-                    found.append(arguments.count / deadline.run(creating, _PATIENCE))
+                    found.append(arguments.count / deadline.run(creating, _TIMEOUT))
         ratios.append(found[1] / found[0])
         print(f"without {found[0]:,.0f}/s, with {found[1]:,.0f}/s: ratio {ratios[-1]:.3f}")
     print(f"median ratio {median(ratios):.3f}")

@@ -1,4 +1,4 @@
-"""A journaled run that is killed again and again, and then completed: each restream exactly once.
+"""A run with a journal that is killed many times and then completed: each restream exists once.
 
     python -m pip install -e '.[test]' && python -m benchmarks.kill9
 
@@ -25,12 +25,12 @@ _LOSING: Final = tuple(fault for fault in Fault if fault is not Fault.HANG)
 _FAULTS: Final = Faults(
     before=dict.fromkeys(_LOSING, 0.01), after=dict.fromkeys(_LOSING, 0.016), retry_after=None
 )
-_PATIENCE: Final = 600.0
+_TIMEOUT: Final = 600.0
 """Seconds for one run, killed or not."""
 
 
 def main() -> int:
-    """Do what the arguments ask for; return the exit code."""
+    """Run what the arguments say; return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.kill9",
         description=__doc__,
@@ -74,8 +74,8 @@ async def _kill(count: int, kills: int, seed: int) -> int:
                 stored = sandbox.counts.stored
                 process = await asyncio.create_subprocess_exec(*command, env=environment)
                 try:
-                    async with asyncio.timeout(_PATIENCE):
-                        # Not before it has begun to send; then at any moment.
+                    async with asyncio.timeout(_TIMEOUT):
+                        # Once it has started to send, kill it at a random moment.
                         while killed < kills and process.returncode is None:
                             if sandbox.counts.stored == stored < count:
                                 await asyncio.sleep(0.005)
@@ -85,7 +85,7 @@ async def _kill(count: int, kills: int, seed: int) -> int:
                         if killed < kills and process.returncode is None:
                             process.kill()
                             killed += 1
-                            progress.say(
+                            progress.log(
                                 f"killed {killed} of {kills}, {sandbox.counts.stored:,} stored"
                             )
                         code = await process.wait()
@@ -93,7 +93,7 @@ async def _kill(count: int, kills: int, seed: int) -> int:
                     if process.returncode is None:
                         process.kill()
                 if code > 0:
-                    progress.say(f"the run ended with {code}")
+                    progress.log(f"the run ended with {code}")
                     return 1
                 completed = int(code == 0)
             twice = len(sandbox.duplicates())

@@ -1,4 +1,4 @@
-"""What those who are compared are called, in tables, in plots and in figures."""
+"""The names of contestants in tables, plots and figures."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The tables of figures in README.md, each between two marks: no figure is copied by hand."""
+"""The tables of figures in README.md, each written between two marks."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The sandbox in a process of its own: it takes no time from the client that is measured."""
+"""The sandbox in a process of its own, so that it takes no time from the measured client."""
 
 import pickle
 import subprocess
@@ -13,7 +13,7 @@ import attrs
 from restream_async.sandbox import Counts, Faults, Stored
 
 Change: TypeAlias = tuple[float, str, object]
-"""So many seconds after the beginning, an attribute of the sandbox gets a value."""
+"""Seconds after the start, an attribute of the sandbox, and its new value."""
 
 _SECONDS_TO_CLOSE: Final = 10.0
 _SECONDS_TO_ANSWER: Final = 120.0
@@ -21,13 +21,13 @@ _SECONDS_TO_ANSWER: Final = 120.0
 
 @attrs.frozen(kw_only=True)
 class Address:
-    """Where the service is, and what opens it.
+    """How to reach the service.
 
     Attributes:
-        base_url: of the service as it is.
-        gcore_url: of the same service behind Gcore's route and bodies.
-        project_id: whose restreams they are.
-        api_key: the key of the project.
+        base_url: of the service.
+        gcore_url: of the same service with the route and bodies of Gcore's API.
+        project_id: the project.
+        api_key: its key.
 
     """
 
@@ -38,13 +38,13 @@ class Address:
 
     @property
     def route(self) -> str:
-        """Where restreams are created."""
+        """The URL that creates restreams."""
         return f"{self.base_url}/api/v1/{self.project_id}/restreams"
 
 
 @attrs.frozen(kw_only=True)
-class Books:
-    """What the service knows when all is done."""
+class FinalState:
+    """What the service has stored and counted at the end."""
 
     stored: tuple[Stored, ...]
     counts: Counts
@@ -54,18 +54,18 @@ class Service:
     """A sandbox in another process; a context manager. It ends with this process at the latest."""
 
     def __init__(self, *, faults: Faults, seed: int, **settings: object) -> None:
-        """Describe it, also with further settings of `Sandbox`; it opens on entering."""
+        """Describe it, with any settings of `Sandbox`; entering opens it."""
         self._settings = {"faults": faults, "seed": seed, **settings}
 
     def __enter__(self) -> Self:
-        """Open it, and wait until it listens."""
+        """Start the process, and wait until the sandbox listens."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.serving"],
+            [sys.executable, "-m", "benchmarks.service_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
-        self._say(pickle.dumps(self._settings))
-        self.address = cast("Address", self._hear())
+        self._send(pickle.dumps(self._settings))
+        self.address = cast("Address", self._receive())
         return self
 
     def __exit__(
@@ -74,7 +74,7 @@ class Service:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close it; where it does not close, kill it."""
+        """Close it, or kill it if it does not close."""
         with self._process as process:
             _pipe(process.stdin).close()
             try:
@@ -82,31 +82,31 @@ class Service:
             except subprocess.TimeoutExpired:
                 process.kill()
 
-    def begin(self, changes: Sequence[Change]) -> None:
-        """Let the changes happen, counted from now. Values may be whatever pickle knows."""
-        # In hexadecimal digits it is one line.
-        self._say(pickle.dumps(list(changes)).hex().encode() + b"\n")
+    def schedule(self, changes: Sequence[Change]) -> None:
+        """Schedule changes of settings, counted from now. Values must be picklable."""
+        # Hexadecimal digits make it one line.
+        self._send(pickle.dumps(list(changes)).hex().encode() + b"\n")
 
-    def books(self) -> Books:
-        """Wait until late commits are in, and return what is stored and what has happened."""
-        self._say(b"\n")
-        return cast("Books", self._hear())
+    def final_state(self) -> FinalState:
+        """Wait until late commits have happened, and return what is stored and counted."""
+        self._send(b"\n")
+        return cast("FinalState", self._receive())
 
-    def _say(self, message: bytes) -> None:
+    def _send(self, message: bytes) -> None:
         pipe = _pipe(self._process.stdin)
         pipe.write(message)
         pipe.flush()
 
-    def _hear(self) -> object:
-        # One that says nothing is ended, and the pipe with it.
-        patience = threading.Timer(_SECONDS_TO_ANSWER, self._process.kill)
-        patience.start()
+    def _receive(self) -> object:
+        # Killing a process that does not answer also closes the pipe.
+        timer = threading.Timer(_SECONDS_TO_ANSWER, self._process.kill)
+        timer.start()
         try:
             return pickle.load(_pipe(self._process.stdout))  # noqa: S301 - from our own child
         except EOFError:
             raise RuntimeError("the service has ended, or did not answer") from None
         finally:
-            patience.cancel()
+            timer.cancel()
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

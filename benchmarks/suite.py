@@ -1,4 +1,4 @@
-"""What every suite of `python -m benchmarks` is made of."""
+"""A suite of `python -m benchmarks`."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -11,30 +11,30 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 Figures: TypeAlias = Mapping[str, Any]
-"""What was measured, as JSON has it."""
+"""Measured figures, as in JSON."""
 
-_PLACES: Final = {
+_PACKAGES: Final = {
     "nginx": "apt-get install nginx-light",
     "valgrind": "apt-get install valgrind",
 }
 
 
 class MissingProgramError(Exception):
-    """A program that a suite needs is not installed; says how to get it."""
+    """A program that a suite needs is not installed; the text says how to install it."""
 
 
 @attrs.frozen(kw_only=True)
 class Suite:
-    """A question, and how it is answered.
+    """One question, and how to measure and show the answer.
 
     Attributes:
-        name: of its figures and plots.
-        packages: what of PyPI is measured.
-        programs: what must be installed besides.
-        measure: measures; it is told whether to be quick about it.
-        text: says in tables what was measured.
-        summary: says in one table what README.md of this folder shows.
-        draw: draws it into a folder.
+        name: the name of its figures and plots.
+        packages: the packages of PyPI that it measures.
+        programs: the programs that must be installed.
+        measure: measures and returns figures; its argument says whether to be quick.
+        text: returns tables of figures.
+        summary: returns the one table that benchmarks/README.md shows.
+        draw: draws plots of figures into a folder.
 
     """
 
@@ -47,10 +47,10 @@ class Suite:
     draw: Callable[[Figures, Path], None]
 
     def check(self) -> None:
-        """See that all is there.
+        """Check that all programs are installed.
 
         Raises:
-            MissingProgramError: it is not.
+            MissingProgramError: one is not.
 
         """
         for program in self.programs:
@@ -64,7 +64,7 @@ class Suite:
         (folder / f"{self.name}.json").write_text(json.dumps(document, indent=1) + "\n", "utf-8")
 
     def read(self, folder: Path) -> Figures:
-        """Return the figures that are there."""
+        """Return the stored figures."""
         figures: Figures = json.loads((folder / f"{self.name}.json").read_text("utf-8"))
         return figures
 
@@ -76,8 +76,8 @@ def find(program: str) -> str:
         MissingProgramError: it is not installed.
 
     """
-    # Servers live in a folder that not everybody searches.
+    # Servers are in folders that are not on every PATH.
     found = which(program) or which(program, path="/usr/sbin:/usr/local/sbin")
     if found is None:
-        raise MissingProgramError(f"{program} is needed and not installed: {_PLACES[program]}")
+        raise MissingProgramError(f"{program} is needed and not installed: {_PACKAGES[program]}")
     return found

@@ -1,4 +1,4 @@
-"""Tables for people: plain text that is Markdown as well."""
+"""Tables as plain text that is also Markdown."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What all contestants of a trial have in common."""
+"""The settings that all contestants share."""
 
 from typing import Final
 
@@ -11,12 +11,12 @@ TIMEOUT: Final = 1.5
 
 @attrs.frozen(kw_only=True)
 class Terms:
-    """What all contestants of a trial have in common.
+    """The settings that all contestants of a trial share.
 
     Attributes:
-        in_flight: how many requests may be in flight.
+        in_flight: the most requests in flight.
         timeout: seconds for one attempt.
-        traces: who watches the requests of those that are made of aiohttp.
+        traces: trace the requests of clients that use aiohttp.
 
     """
 

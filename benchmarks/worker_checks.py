@@ -1,10 +1,10 @@
-"""What it costs that workers check before they create, on a real NATS server.
+"""The cost of the existence checks of workers, on a real NATS server.
 
     python -m pip install -e '.[test]' && python -m benchmarks.worker_checks
 
-A service that takes 200 ms for every request, and one worker of 16 places, so that it can make 80
-requests a second. Each restream is a message of its own, as `enqueue` puts it. A video has one, or
-50 of them; and the worker checks, or trusts the stream. All four by turns.
+The service takes 200 ms for every request, and one worker with a concurrency of 16 can make 80
+requests a second. Each restream is a message of its own, as with `enqueue`. A video has 1 or 50 of
+them, and the worker checks or trusts the stream. The four cases take turns.
 """
 
 import argparse
@@ -29,54 +29,54 @@ from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import Subjects
 from tests.helpers.nats_server import NatsServer
-from tests.helpers.worker_fleet import WorkerProcess, all_done, stored_count
+from tests.helpers.worker_fleet import WorkerProcess, all_processed, stored_count
 
 LATENCY: Final = 0.2
-PLACES: Final = 16
+CONCURRENCY: Final = 16
 _ACK_WAIT: Final = 30.0
-_PATIENCE: Final = 120.0
+_TIMEOUT: Final = 120.0
 """Seconds for one run."""
 
 
 @attrs.frozen
-class Way:
-    """One of the four: how many restreams a video has, and whether the stream is trusted."""
+class Case:
+    """One of the four cases: restreams of a video, and whether the stream is trusted."""
 
     for_each_video: int
     trust_stream: bool
 
     def __str__(self) -> str:
-        """Return it in words."""
+        """Return the case in words."""
         how = "--trust-stream" if self.trust_stream else "checked"
         return f"{self.for_each_video:2} for each video, {how}"
 
 
 @attrs.frozen
 class Cost:
-    """Restreams a second, and requests for each."""
+    """Restreams a second, and requests for each restream."""
 
     rate: float
     requests: float
 
 
-WAYS: Final = tuple(Way(n, trust) for n in (1, 50) for trust in (False, True))
+CASES: Final = tuple(Case(n, trust) for n in (1, 50) for trust in (False, True))
 
 
 def main() -> int:
     """Measure all four, and print the medians."""
     arguments = _arguments()
-    found: dict[Way, list[Cost]] = {way: [] for way in WAYS}
+    found: dict[Case, list[Cost]] = {way: [] for way in CASES}
     for turn in range(1, arguments.rounds + 1):
         for way, costs in found.items():
             with tempfile.TemporaryDirectory() as folder:
                 run = _cost(Path(folder), way, arguments.count)
-                costs.append(deadline.run(run, _PATIENCE))
-            progress.say(f"round {turn} of {arguments.rounds}: {text(way, costs[-1:])}")
+                costs.append(deadline.run(run, _TIMEOUT))
+            progress.log(f"round {turn} of {arguments.rounds}: {text(way, costs[-1:])}")
     print("\n".join(text(way, costs) for way, costs in found.items()))
     return 0
 
 
-def text(way: Way, costs: Iterable[Cost]) -> str:
+def text(way: Case, costs: Iterable[Cost]) -> str:
     """Return one line with the medians."""
     costs = list(costs)
     rate, requests = median(c.rate for c in costs), median(c.requests for c in costs)
@@ -94,7 +94,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def _cost(folder: Path, way: Way, count: int) -> Cost:
+async def _cost(folder: Path, way: Case, count: int) -> Cost:
     server = NatsServer(folder)
     await server.start()
     connection = await NatsOptions(url=server.url).connect()
@@ -103,7 +103,7 @@ async def _cost(folder: Path, way: Way, count: int) -> Cost:
             jetstream = jetstream_of(connection)
             await declare_streams(jetstream, Subjects())
             await declare_consumer(
-                jetstream, Subjects(), global_concurrency=PLACES, ack_wait=_ACK_WAIT
+                jetstream, Subjects(), global_concurrency=CONCURRENCY, ack_wait=_ACK_WAIT
             )
             for number in range(count):
                 command = encode(_wanted(number, way.for_each_video))
@@ -111,15 +111,15 @@ async def _cost(folder: Path, way: Way, count: int) -> Cost:
             os.environ["WORKER_LOG_LEVEL"] = "WARNING"
             options = ["--trust-stream"] if way.trust_stream else []
             worker = await WorkerProcess.start(
-                folder, "w", server.url, sandbox, PLACES, PLACES, _ACK_WAIT, *options
+                folder, "w", server.url, sandbox, CONCURRENCY, CONCURRENCY, _ACK_WAIT, *options
             )
-            # Until all places are at work, and before they run out of it, it is slower.
+            # Before all slots are busy, and when messages run out, it is slower.
             warm, last = count // 6, count * 9 // 10
             await stored_count(sandbox, warm, 60)
             begin, first = time.monotonic(), len(sandbox.stored)
             await stored_count(sandbox, last, 60)
             rate = (len(sandbox.stored) - first) / (time.monotonic() - begin)
-            await all_done(connection, 60)
+            await all_processed(connection, 60)
             await worker.end(signal.SIGTERM, 30)
             counts = sandbox.counts
             return Cost(rate, (counts.posts + counts.lists) / count)

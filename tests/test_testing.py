@@ -33,7 +33,7 @@ async def test_the_client_belongs_to_the_sandbox_and_its_retries_never_wait(
     assert restream_sandbox.counts.posts == 5
 
 
-async def test_time_passes_in_sleep_alone_and_chance_repeats_itself() -> None:
+async def test_the_clock_moves_only_in_sleep_and_is_seeded() -> None:
     clock, other = instant_clock(7), instant_clock(7)
     assert clock.now() == 0.0
     await clock.sleep(90.0)
@@ -48,7 +48,7 @@ async def test_time_passes_in_sleep_alone_and_chance_repeats_itself() -> None:
         for scope in ("function", "class", "module", "package", "session")
     ],
 )
-async def test_a_2_the_client_works_on_the_loop_of_every_scope(
+async def test_the_client_works_on_the_loop_of_every_scope(
     scope: str, restream_client: RestreamClient, restream_sandbox: Sandbox
 ) -> None:
     del scope
@@ -57,7 +57,7 @@ async def test_a_2_the_client_works_on_the_loop_of_every_scope(
     assert restream_sandbox.counts.posts == 2
 
 
-def test_a_2_a_synchronous_test_asks_the_sandbox(restream_sandbox: Sandbox) -> None:
+def test_a_synchronous_test_can_use_the_sandbox(restream_sandbox: Sandbox) -> None:
     body = {"videoId": "v", "title": "t", "streamUrl": "rtmp://h/a", "streamKey": "k"}
     request = urllib.request.Request(  # noqa: S310 - to this machine
         f"{restream_sandbox.base_url}/api/v1/{restream_sandbox.project_id}/restreams",
@@ -72,7 +72,7 @@ def test_a_2_a_synchronous_test_asks_the_sandbox(restream_sandbox: Sandbox) -> N
     assert restream_sandbox.duplicates() == ()
 
 
-def test_a_2_a_synchronous_test_uses_the_client_in_an_event_loop_that_it_runs(
+def test_a_synchronous_test_can_use_the_client_in_an_event_loop_that_it_runs(
     restream_client: RestreamClient, restream_sandbox: Sandbox
 ) -> None:
     asyncio.run(create_two(restream_client))
@@ -95,7 +95,7 @@ def portal() -> Generator[BlockingPortal]:
 
 
 @pytest.mark.parametrize("number", range(2))
-def test_a_2_the_client_is_closed_on_a_loop_of_another_thread_that_runs_on(
+def test_the_client_is_closed_on_a_running_loop_of_another_thread(
     number: int,
     portal: BlockingPortal,
     restream_client: RestreamClient,
@@ -105,5 +105,5 @@ def test_a_2_the_client_is_closed_on_a_loop_of_another_thread_that_runs_on(
     assert portal.call(restream_client.create, NEW).id == restream_sandbox.stored[0].id
 
 
-def test_a_2_a_client_that_nobody_uses_needs_no_loop(restream_client: RestreamClient) -> None:
+def test_an_unused_client_needs_no_loop(restream_client: RestreamClient) -> None:
     assert restream_client.stats().attempts == 0

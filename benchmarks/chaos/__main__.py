@@ -2,9 +2,10 @@
 
     python -m pip install -e '.[bench]' && python -m benchmarks.chaos
 
-Each client creates the same restreams in a sandbox of its own, which fails as a seed says: the n-th
-POST of a restream meets the same fault, whoever sends it. Then what is stored is held against what
-the client said. Exits with 1 if this library lost one, made one twice or reported one wrongly.
+Each client creates the same restreams in a sandbox of its own. A seed decides the faults: the n-th
+POST of a restream meets the same fault with every client. Then the stored restreams are compared
+with the client's report. Exits with 1 if this library lost one, created one twice or reported one
+wrongly.
 """
 
 import argparse
@@ -15,19 +16,19 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks import deadline, progress
-from benchmarks.account import Account
 from benchmarks.chaos import results
 from benchmarks.chaos.results import Scores
 from benchmarks.chaos.score import Score, score
 from benchmarks.chaos.trials import ALL, MAIN, Trial
 from benchmarks.contestants import OURS, Contestant
 from benchmarks.inputs import restreams
+from benchmarks.run_report import RunReport
 from benchmarks.service import Service
 from restream_async.sandbox import Faults
 
 _PLOTS: Final = Path(__file__).parents[1] / "plots"
 _QUICK_COUNT: Final = 300
-_PATIENCE: Final = 1800.0
+_TIMEOUT: Final = 1800.0
 """Seconds for one run: one of 20,000 takes about three minutes."""
 
 
@@ -67,7 +68,7 @@ def _arguments() -> argparse.Namespace:
 
 def _try(trial: Trial, count: int, seeds: Sequence[int]) -> Scores:
     scores: dict[str, list[Score]] = {contestant.name: [] for contestant in trial.contestants}
-    # Contestants take turns, so that a busy hour of the machine meets them all.
+    # Contestants take turns, so that a busy machine affects all of them.
     for seed in seeds:
         for contestant in trial.contestants:
             title = f"{trial.name}, seed {seed} of {len(seeds)}, {contestant.name}"
@@ -78,22 +79,22 @@ def _try(trial: Trial, count: int, seeds: Sequence[int]) -> Scores:
 
 def _run(contestant: Contestant, faults: Faults, seed: int, count: int, title: str) -> Score:
     requests = list(restreams(count))
-    account = Account()
-    account.progress = _progress(title, account, count)
+    run_report = RunReport()
+    run_report.progress = _progress(title, run_report, count)
     with Service(faults=faults, seed=seed) as service:
         began = time.perf_counter()
-        deadline.run(contestant.run(service.address, requests, account), _PATIENCE)
+        deadline.run(contestant.run(service.address, requests, run_report), _TIMEOUT)
         seconds = time.perf_counter() - began
-        books = service.books()
-    progress.say(f"{title}: {seconds:.1f} s")
-    return score(requests, account, books, seconds)
+        final = service.final_state()
+    progress.log(f"{title}: {seconds:.1f} s")
+    return score(requests, run_report, final, seconds)
 
 
-def _progress(title: str, account: Account, count: int) -> Callable[[], None]:
+def _progress(title: str, run_report: RunReport, count: int) -> Callable[[], None]:
     step = max(1, count // 100)
 
     def show() -> None:
-        done = len(account.reports)
+        done = len(run_report.reports)
         if done % step == 0:
             progress.update(f"{title}: {done:,} of {count:,}")
 

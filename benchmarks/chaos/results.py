@@ -55,7 +55,7 @@ def text(trial: Trial, scores: Scores) -> str:
             ]
         )
     ours = scores[OURS.name]
-    heading = f"{len(ours)} x {ours[0].creations:,} creations {trial.title}. {trial.weather}."
+    heading = f"{len(ours)} x {ours[0].creations:,} creations {trial.title}. {trial.conditions}."
     return f"{heading}\n\n{table(_HEADS, rows)}"
 
 
@@ -99,14 +99,14 @@ def _draw(path: Path, trial: Trial, weather: str, totals: Sequence[Score]) -> No
         Heading(title=f"{totals[0].creations:,} creations {trial.title}", subtitle=weather),
         [contestant.name for contestant in trial.contestants],
         [
-            panel("stored twice", _said, lambda total: total.twice),
+            panel("stored twice", _twice_text, lambda total: total.twice),
             panel("lost", lambda total: f"{total.lost:,}", lambda total: total.lost),
             panel("reported wrongly", lambda total: f"{total.wrong:,}", lambda total: total.wrong),
         ],
     )
 
 
-def _said(total: Score) -> str:
+def _twice_text(total: Score) -> str:
     said = ", all reported" if total.twice and not total.twice_unsaid else ""
     return f"{total.twice:,}{said}"
 
@@ -125,7 +125,7 @@ def _figures(results: Mapping[str, Scores]) -> Mapping[str, object]:
         "timeout_seconds": TERMS.timeout,
         "trials": {
             trial.name: {
-                "weather": trial.weather,
+                "weather": trial.conditions,
                 "faults": _plain(trial.faults),
                 "scores": {
                     name: [attrs.asdict(score) for score in scores]

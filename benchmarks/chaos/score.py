@@ -1,4 +1,4 @@
-"""What a contestant says, held against what is stored."""
+"""The score of a run: what a contestant reports, compared with what is stored."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,8 +6,8 @@ from typing import Any, Self
 
 import attrs
 
-from benchmarks.account import Account, Id
-from benchmarks.service import Books
+from benchmarks.run_report import Id, RunReport
+from benchmarks.service import FinalState
 from restream_async import NewRestream
 
 
@@ -24,12 +24,12 @@ class Score:
         said_failed: reported as not created, but stored.
         said_unknown: reported as unknown, which is never wrong.
         wrong_id: reported as created and stored, but under another id.
-        twice_unsaid: stored twice or more, without a word of it.
+        twice_unsaid: stored twice or more, and not reported as such.
         posts: creations that arrived at the service.
         lists: existence checks that arrived at the service.
-        faults: faults that struck.
-        seconds: what the run took, one number for each run.
-        errors: what was reported as not created, by name.
+        faults: faults that requests met.
+        seconds: the duration, one number for each run.
+        errors: the creations reported as not created, by error name.
 
     """
 
@@ -65,7 +65,7 @@ class Score:
 
     @classmethod
     def read(cls, figures: Mapping[str, Any]) -> Self:
-        """Return the score that `attrs.asdict` and JSON have made these figures of."""
+        """Return the score of these figures, which `attrs.asdict` has made."""
         read: dict[str, Any] = dict(figures)
         read["seconds"] = tuple(figures["seconds"])
         read["errors"] = Counter(figures["errors"])
@@ -85,25 +85,27 @@ class Score:
         return first
 
 
-def score(requests: Sequence[NewRestream], account: Account, books: Books, seconds: float) -> Score:
-    """Hold an account of `requests` against the service's books.
+def score(
+    requests: Sequence[NewRestream], run_report: RunReport, final: FinalState, seconds: float
+) -> Score:
+    """Compare the report of a run with the final state of the service.
 
     Raises:
-        ValueError: the account does not speak of each creation.
+        ValueError: the report does not cover each creation.
 
     """
-    if len(account.reports) != len(requests):
-        raise ValueError(f"{len(account.reports)} reports on {len(requests)} creations")
+    if len(run_report.reports) != len(requests):
+        raise ValueError(f"{len(run_report.reports)} reports on {len(requests)} creations")
     stored: defaultdict[tuple[str, str, str], list[Id]] = defaultdict(list)
-    for item in books.stored:
+    for item in final.stored:
         stored[item.video_id, item.stream_url, item.stream_key].append(item.id)
     marks: Counter[str] = Counter()
     errors: Counter[str] = Counter()
     for index, new in enumerate(requests):
         ids = stored[new.video_id, new.stream_url, new.stream_key]
-        report = account.reports[index]
+        report = run_report.reports[index]
         marks[("lost", "once", "twice")[min(len(ids), 2)]] += 1
-        marks["twice_unsaid"] += len(ids) > 1 and index not in account.warned
+        marks["twice_unsaid"] += len(ids) > 1 and index not in run_report.maybe_twice
         if report.unknown:
             marks["said_unknown"] += 1
         elif report.error:
@@ -124,9 +126,9 @@ def score(requests: Sequence[NewRestream], account: Account, books: Books, secon
         said_unknown=marks["said_unknown"],
         wrong_id=marks["wrong_id"],
         twice_unsaid=marks["twice_unsaid"],
-        posts=books.counts.posts,
-        lists=books.counts.lists,
-        faults=books.counts.faults.total,
+        posts=final.counts.posts,
+        lists=final.counts.lists,
+        faults=final.counts.faults.total,
         seconds=(seconds,),
         errors=errors,
     )

@@ -1,4 +1,4 @@
-"""Who is sent through which faults."""
+"""The trials: which contestants meet which faults."""
 
 from typing import Final
 
@@ -10,13 +10,13 @@ from restream_async.sandbox import Fault, Faults
 
 @attrs.frozen(kw_only=True)
 class Trial:
-    """Who is sent through which faults.
+    """Contestants that meet the same faults.
 
     Attributes:
-        name: of the files it is written to.
-        title: when it all happens, for tables and plots.
+        name: the name of its files.
+        title: the circumstances, for tables and plots.
         faults: what goes wrong.
-        contestants: who takes part.
+        contestants: the clients that take part.
 
     """
 
@@ -26,8 +26,8 @@ class Trial:
     contestants: tuple[Contestant, ...]
 
     @property
-    def weather(self) -> str:
-        """What goes wrong, for people."""
+    def conditions(self) -> str:
+        """What goes wrong, in words."""
         faults = self.faults
         late = (
             f", {_percent(faults.late)} are stored {faults.late_by:g} s after a 503"
@@ -46,19 +46,19 @@ def _percent(share: float) -> str:
 
 
 _EACH: Final = tuple(kind for kind in Fault if kind is not Fault.HANG)
-# A hang costs its client a whole time-out, so there are few.
+# A hang costs a whole time-out, so there are few.
 _HANGS: Final = {Fault.HANG: 0.0025}
 _FAULTS: Final = Faults(
     before=dict.fromkeys(_EACH, 0.05 / len(_EACH)) | _HANGS,
     after=dict.fromkeys(_EACH, 0.08 / len(_EACH)) | _HANGS,
     listing=dict.fromkeys(_EACH, 0.10 / len(_EACH)) | _HANGS,
-    # The cache's constant of 5 s would only make everybody wait.
+    # The cache's constant of 5 s would only make all contestants wait.
     retry_after=None,
-    # The third attempt always gets through, and every contestant makes three: nobody fails for
-    # want of patience, only for what it makes of an answer.
+    # The third attempt always succeeds, and every contestant makes three. So the result depends
+    # only on how a contestant handles a response.
     max_faults=2,
 )
-# As long as the wait before the first resend is at most: it comes after the check.
+# As long as the longest wait before the first resend, so that it comes after the check.
 _LATE_FAULTS: Final = attrs.evolve(_FAULTS, late=0.03, late_by=0.2)
 
 MAIN: Final = Trial(

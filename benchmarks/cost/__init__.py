@@ -1,1 +1,1 @@
-"""What a creation costs on this side: instructions, counted by valgrind's callgrind."""
+"""The cost of a creation on the side of the client: instructions, counted by callgrind."""

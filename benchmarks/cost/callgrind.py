@@ -1,4 +1,4 @@
-"""How many instructions a program takes, as valgrind counts them: the same on a busy machine."""
+"""The instructions of a program, counted by valgrind. A busy machine does not change them."""
 
 import os
 import re
@@ -9,14 +9,14 @@ from typing import Final
 
 from benchmarks.suite import find
 
-_PATIENCE: Final = 900.0
+_TIMEOUT: Final = 900.0
 """Seconds for one program: the dearest takes about two minutes on an idle machine."""
 
 _COLLECTED: Final = re.compile(r"Collected : (\d+)")
 
 
 def instructions(arguments: Sequence[str]) -> int:
-    """Run Python with these arguments, and return how many instructions that took.
+    """Run Python with these arguments, and return the number of instructions.
 
     Raises:
         MissingProgramError: valgrind is not installed.
@@ -25,12 +25,12 @@ def instructions(arguments: Sequence[str]) -> int:
 
     """
     command = [find("valgrind"), "--tool=callgrind", "--callgrind-out-file=/dev/null"]
-    # One seed for all hashes: else the same dict costs more in one run than in another.
+    # The same hash seed for all runs, because it changes the cost of a dict.
     environment = {**os.environ, "PYTHONHASHSEED": "0"}
     done = subprocess.run(  # noqa: S603 - our own program
         [*command, sys.executable, *arguments],
         check=False,
-        timeout=_PATIENCE,
+        timeout=_TIMEOUT,
         env=environment,
         stderr=subprocess.PIPE,
         text=True,

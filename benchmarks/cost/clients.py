@@ -1,4 +1,4 @@
-"""Who is measured. All but ours are given a body, or what one is made of, and nothing to check."""
+"""The measured clients. All but ours get a finished body or its parts, and check nothing."""
 
 import asyncio
 import itertools
@@ -37,12 +37,12 @@ _BODY: Final = body(_NEW)
 
 @attrs.frozen(kw_only=True)
 class Client:
-    """Somebody who creates many, with 32 requests in flight.
+    """A client that creates many restreams, with 32 requests in flight.
 
     Attributes:
-        name: what tables and plots call it.
-        run: creates so many.
-        packages: what of PyPI it is made of.
+        name: its name in tables and plots.
+        run: creates so many restreams.
+        packages: the packages of PyPI that it consists of.
 
     """
 
@@ -53,7 +53,7 @@ class Client:
 
 @attrs.frozen
 class _Answer:
-    """What a typed answer is made of, in the words of the wire."""
+    """A typed response, with JSON field names."""
 
     id: int
     title: str
@@ -80,7 +80,7 @@ async def _protocol(address: Address, count: int) -> None:
 
 @asynccontextmanager
 async def _bare(address: Address, terms: Terms) -> AsyncGenerator[Create, None]:
-    """Open aiohttp as its documentation begins: the line that everything is compared with."""
+    """Open aiohttp as in the first example of its documentation. All are compared with it."""
     url = address.route
     async with aiohttp_session(address, terms) as session:
 
@@ -93,7 +93,7 @@ async def _bare(address: Address, terms: Terms) -> AsyncGenerator[Create, None]:
 
 @asynccontextmanager
 async def _tuned(address: Address, terms: Terms) -> AsyncGenerator[Create, None]:
-    """Open aiohttp without what can be spared: URLs to encode, cookies, a timer; answers typed."""
+    """Open aiohttp without URL encoding, cookies and timers, but with typed responses."""
     url = URL(address.route, encoded=True)
     converter = cattrs.Converter(detailed_validation=False)
     async with aiohttp.ClientSession(
@@ -138,7 +138,7 @@ async def _niquests(address: Address, terms: Terms) -> AsyncGenerator[Create, No
 
 @asynccontextmanager
 async def _pyqwest(address: Address, terms: Terms) -> AsyncGenerator[Create, None]:
-    """Open a client in Rust; as it is by default, it would keep two connections and no more."""
+    """Open a client in Rust. By default it would keep only two connections."""
     url, headers = address.route, {"Authorization": address.api_key}
     async with pyqwest.HTTPTransport(
         timeout=terms.timeout, pool_max_idle_per_host=terms.in_flight
@@ -199,5 +199,5 @@ OTHERS: Final = (
 LIMIT: Final = Client(name="asyncio protocol, no more", run=_protocol, packages=())
 
 ALL: Final = (*OURS, LIMIT, *OTHERS)
-# Valgrind takes its time: these are what matters most.
+# Valgrind is slow, so this is the most important part.
 QUICK: Final = (OURS[0], LIMIT, OTHERS[0])

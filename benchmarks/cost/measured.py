@@ -1,4 +1,4 @@
-"""The process that is measured: `python -m benchmarks.cost.measured NAME COUNT BASE_URL`."""
+"""The measured process: `python -m benchmarks.cost.measured NAME COUNT BASE_URL`."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""What creations cost, as bars."""
+"""The cost of creations, as bars."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from benchmarks.suite import Figures
 
 
 def draw(figures: Figures, folder: Path) -> None:
-    """Draw them."""
+    """Draw the plot."""
     ratios_of = ratios(medians(figures))
     rows = [
         [Bar(value=ratio, text=f"{ratio:.2f}", ours=name.startswith(names.OURS))]

@@ -1,4 +1,4 @@
-"""The limit of what asyncio can do: bytes out, bytes in, and not a thought about either."""
+"""The limit of what asyncio can do: it sends and receives bytes, and looks at none."""
 
 import asyncio
 import json
@@ -12,8 +12,8 @@ _LENGTH: Final = re.compile(rb"content-length: *(\d+)\r\n", re.IGNORECASE)
 _HEAD_END: Final = b"\r\n\r\n"
 
 
-class _Conversation(asyncio.Protocol):
-    """One connection, which sends the same request as soon as the last one is answered."""
+class _Connection(asyncio.Protocol):
+    """One connection. It sends the same request again after each response."""
 
     _transport: asyncio.Transport
 
@@ -22,7 +22,7 @@ class _Conversation(asyncio.Protocol):
         self._left = left
         self._size = 0
         self._received = 0
-        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -30,7 +30,7 @@ class _Conversation(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if not self._size:
-            # All answers are alike: the first one tells the size of all.
+            # All responses have the size of the first one.
             self._size = data.index(_HEAD_END) + len(_HEAD_END) + _length(data)
         self._received += len(data)
         if self._received >= self._size:
@@ -38,19 +38,21 @@ class _Conversation(asyncio.Protocol):
             self._next()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self.over.done():
-            self.over.set_exception(exc or ConnectionError("nginx has gone"))
+        if not self.done.done():
+            self.done.set_exception(exc or ConnectionError("nginx has gone"))
 
     def _next(self) -> None:
         if self._left:
             self._left.pop()
             self._transport.write(self._request)
         else:
-            self.over.set_result(None)
+            self.done.set_result(None)
             self._transport.close()
 
 
-async def exchange(address: Address, body: dict[str, str | bool], count: int, lanes: int) -> None:
+async def exchange(
+    address: Address, body: dict[str, str | bool], count: int, connections: int
+) -> None:
     """Send so many requests on so many connections."""
     parts = urlsplit(address.route)
     host, port = str(parts.hostname), int(parts.port or 80)
@@ -64,17 +66,15 @@ async def exchange(address: Address, body: dict[str, str | bool], count: int, la
     ).encode() + payload
     left = [None] * count
     loop = asyncio.get_running_loop()
-    conversations: list[_Conversation] = []
-    for _ in range(lanes):
-        _, conversation = await loop.create_connection(
-            lambda: _Conversation(request, left), host, port
-        )
-        conversations.append(conversation)
-    await asyncio.gather(*(conversation.over for conversation in conversations))
+    running: list[_Connection] = []
+    for _ in range(connections):
+        _, connection = await loop.create_connection(lambda: _Connection(request, left), host, port)
+        running.append(connection)
+    await asyncio.gather(*(connection.done for connection in running))
 
 
 def _length(answer: bytes) -> int:
     found = _LENGTH.search(answer)
     if found is None:
-        raise AssertionError("nginx says how long its answers are")
+        raise AssertionError("nginx always sends a Content-Length")
     return int(found[1])

@@ -1,4 +1,4 @@
-"""What creations cost, as a table."""
+"""The cost of creations, as a table."""
 
 from collections.abc import Mapping
 from statistics import median
@@ -26,7 +26,7 @@ def summary(figures: Figures) -> str:
     """Return the table."""
     instructions_of = medians(figures)
     rows = [
-        [name, f"{instructions_of[name]:,.0f}", _judged(name, ratio)]
+        [name, f"{instructions_of[name]:,.0f}", _marked(name, ratio)]
         for name, ratio in ratios(instructions_of).items()
     ]
     heads = ("", "instructions", f"times {names.BARE} (target for {names.OURS}: {_TARGET:.2f})")
@@ -45,5 +45,5 @@ def ratios(instructions_of: Mapping[str, float]) -> dict[str, float]:
     return dict(sorted(found.items(), key=lambda item: item[1]))
 
 
-def _judged(name: str, ratio: float) -> str:
+def _marked(name: str, ratio: float) -> str:
     return at_most(_TARGET, ratio, ".2f") if name == names.OURS else f"{ratio:.2f}"

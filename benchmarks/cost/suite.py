@@ -1,10 +1,10 @@
-"""What a creation costs on this side, as a ratio to a bare loop around aiohttp.
+"""The cost of a creation on the side of the client, as a ratio to a bare loop around aiohttp.
 
-Each client creates a few and many, 32 at a time, in processes of their own under callgrind; the
-difference of the two is what the creations cost, without start-up. nginx answers, so that the
-service costs next to nothing and is always there in time. Instructions are the same on a busy
-machine, and repeat within two hundredths; only httpx, which walks through all its connections again
-and again, takes half as much more in one run than in another. Shown is the median of three rounds.
+Each client creates a few restreams and many, 32 at a time, in processes of their own under
+callgrind. The difference is the cost of the creations without start-up. nginx is the service, so
+that the service costs almost nothing and is never late. A busy machine does not change the
+instructions: they repeat within 2 %. Only httpx varies by half, because it searches all its
+connections again and again. The result is the median of three rounds.
 """
 
 from typing import Final
@@ -37,7 +37,7 @@ def measure(quick: bool) -> Figures:  # noqa: FBT001 - the one question of all s
                 )
                 each = round((more - less) / (many - few))
                 found[client.name].append(each)
-                progress.say(f"cost, round {turn} of {rounds}, {client.name}: {each:,}")
+                progress.log(f"cost, round {turn} of {rounds}, {client.name}: {each:,}")
     return {"in_flight": IN_FLIGHT, "creations": [few, many], "instructions": found}
 
 

@@ -42,7 +42,7 @@ class Panel:
     Attributes:
         title: the question.
         rows: the answers, as many in each row.
-        marks: numbers to compare each row with; None where there is nothing to compare with.
+        marks: the number to compare each row with; None: there is none.
 
     """
 
@@ -59,7 +59,7 @@ def draw(
     *,
     one_scale: bool = True,
 ) -> None:
-    """Draw panels over the rows with these names; `one_scale` where all are of one unit."""
+    """Draw panels over the rows with these names; `one_scale` if all have the same unit."""
     head = heading.height + (_TITLES if any(panel.title for panel in panels) else 0.0)
     pitch = _GAP + _BAR * len(panels[0].rows[0])
     height = head + pitch * len(names) + _FOOT

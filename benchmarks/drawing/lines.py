@@ -42,7 +42,7 @@ class Chart:
     Attributes:
         title: what the numbers are.
         lines: the numbers.
-        top: of the axis of the numbers, which begins at nought.
+        top: of the axis of the numbers, which begins at 0.
         bottom_label: what the places are.
         logarithmic: whether places are powers of ten.
         level: a number that all are to be compared with, and its name.

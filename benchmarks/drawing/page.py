@@ -1,6 +1,6 @@
-"""What all plots have in common: the page, its colours by day and by night, and its heading.
+"""The page of all plots: colours for light and dark pages, and the heading.
 
-A plot is narrow enough for the README's column, and the same from the same figures.
+A plot fits into the column of a README. The same figures always give the same file.
 """
 # pyright: reportUnknownMemberType=false
 # (matplotlib leaves many arguments untyped.)
@@ -29,7 +29,7 @@ WASH: Final = "#f0f2f4"
 OURS: Final = "#0072b2"
 THEIRS: Final = "#d55e00"
 _PAPER: Final = "#ffffff"
-_BY_NIGHT: Final[Mapping[str, str]] = {
+_DARK: Final[Mapping[str, str]] = {
     _PAPER: "#0d1117",
     INK: "#e6edf3",
     FAINT: "#9198a1",
@@ -39,7 +39,7 @@ _BY_NIGHT: Final[Mapping[str, str]] = {
     THEIRS: "#e37b32",
 }
 
-# `Any`, because matplotlib spells its settings out as one long literal type.
+# `Any`, because matplotlib types its settings as one long literal.
 _STYLE: Final[Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
@@ -52,7 +52,7 @@ _STYLE: Final[Any] = {
     "xtick.color": FAINT,
     "ytick.color": INK,
     "figure.facecolor": _PAPER,
-    # Outlines, not fonts: it looks the same everywhere. The salt keeps ids the same in each run.
+    # Outlines look the same without fonts. The salt gives the same ids in each run.
     "svg.fonttype": "path",
     "svg.hashsalt": "restream-async",
 }
@@ -63,12 +63,12 @@ _LEGEND: Final = 0.28
 
 @attrs.frozen(kw_only=True)
 class Heading:
-    """What stands above a plot.
+    """The heading of a plot.
 
     Attributes:
         title: what was done.
         subtitle: how.
-        legend: names and their colours; empty where labels say enough.
+        legend: names and their colours; empty if the labels are enough.
 
     """
 
@@ -105,16 +105,16 @@ def page(path: Path, heading: Heading, *, height: float) -> Generator[Figure, No
             )  # fmt: skip
         yield drawn
         written = io.StringIO()
-        # Without a date: the same figures make the same file.
+        # Without a date, so that the same figures give the same file.
         drawn.savefig(written, format="svg", metadata={"Title": heading.title, "Date": None})
-    path.write_text(_with_night(written.getvalue()), "utf-8")
+    path.write_text(_with_dark_colours(written.getvalue()), "utf-8")
 
 
-def _with_night(svg: str) -> str:
-    """Let it take other colours where the page around it is dark."""
+def _with_dark_colours(svg: str) -> str:
+    """Return the plot with other colours for dark pages."""
     rules = "\n".join(
-        f'  [style*="{kind}: {day}"] {{ {kind}: {night} !important }}'
-        for day, night in _BY_NIGHT.items()
+        f'  [style*="{kind}: {day}"] {{ {kind}: {dark} !important }}'
+        for day, dark in _DARK.items()
         for kind in ("fill", "stroke")
     )
     style = f"<style>@media (prefers-color-scheme: dark) {{\n{rules}\n }}</style>"

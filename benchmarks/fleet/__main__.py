@@ -1,4 +1,4 @@
-"""Simulate one scene of a fleet of clients, or several, and print what came of it.
+"""Simulate scenes of a fleet of clients, and print their figures.
 
     python -m benchmarks.fleet together-small --clients 50 --seed 1 2 3
 
@@ -17,7 +17,7 @@ from benchmarks.fleet.simulation import simulate_all
 
 
 def main() -> None:
-    """Do what the arguments ask for."""
+    """Run what the arguments say."""
     arguments = _arguments()
     seeds: list[int] = arguments.seed
     for scene in _scenes(arguments):
@@ -44,7 +44,7 @@ def _arguments() -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    # Its choices are checked below: argparse itself would not take none of them.
+    # Checked below, because argparse with choices would refuse an empty list.
     parser.add_argument("scene", nargs="*", help=", ".join(scene.name for scene in ALL))
     parser.add_argument("--clients", type=int, help="how many there are; the service grows alike")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""What a fleet is judged by. Plain arithmetic."""
+"""The arithmetic of a fleet's figures."""
 
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
@@ -11,13 +11,13 @@ def jain(shares: Sequence[float]) -> float:
 
 
 def rates(moments: Iterable[float], end: float, step: float) -> list[float]:
-    """Return how many there were a second, in each step of time until the end."""
+    """Return the events a second, in each step of time until the end."""
     counts = Counter(int(moment / step) for moment in moments)
     return [counts[number] / step for number in range(round(end / step))]
 
 
 def peak(moments: Iterable[float], width: float) -> float:
-    """Return how many there were a second, in the fullest stretch of time so wide."""
+    """Return the most events a second, in any stretch of time of this width."""
     inside: deque[float] = deque()
     most = 0
     for moment in sorted(moments):

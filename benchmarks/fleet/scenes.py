@@ -1,7 +1,7 @@
-"""What a fleet of clients goes through. None of them knows how large the service is.
+"""The scenes of a fleet of clients. No client knows the capacity of the service.
 
-The service works on four creations of each client at once, each for half a second on average: each
-client has a fair share of eight a second. What it says no to, it answers at once.
+The service works on four creations of each client at once, each for half a second on average, so
+the fair share of each client is eight a second. It refuses requests at once.
 """
 
 from collections.abc import Mapping
@@ -26,18 +26,18 @@ _OUTAGE: Final = (30.0, 50.0)
 
 @attrs.frozen(kw_only=True)
 class Scene:
-    """What the fleet goes through. Moments are seconds after the start.
+    """What happens to a fleet. Moments are seconds after the start.
 
     Attributes:
         name: in figures, and for the command line.
         title: for tables and plots.
-        clients: how many there are.
+        clients: the number of clients.
         start_within: each starts at a random moment within so many seconds.
         spread: how much longer or shorter a creation takes, at most, as a share of `LATENCY`.
-            Without any, clients that start together stay in step for ever.
-        queue: how many creations of each client may wait at the service; None: any number.
-        usual: from when to when the usual operation is measured.
-        outage: from when to when everybody gets a 503; None: never.
+            With 0, clients that start together stay in step for ever.
+        queue: how many creations of each client may wait at the service; None: no limit.
+        usual: the start and end of the measurement of usual operation.
+        outage: its start and end; all requests get a 503 meanwhile. None: there is none.
         end: of the scene.
         runs: how often the suite simulates it, with other seeds.
         targets: by the name of the figure.
@@ -57,7 +57,7 @@ class Scene:
     targets: Mapping[str, Target]
 
 
-# With so few, chance alone makes peaks of nearly 1.5 times the capacity.
+# With so few clients, chance alone makes peaks of nearly 1.5 times the capacity.
 _PEAK_OF_FEW: Final = Target(at_most=2.0)
 
 TOGETHER: Final = Scene(

@@ -1,4 +1,4 @@
-"""One service for all, in simulated time: so many hands, a queue, and an outage."""
+"""One service for all clients, in simulated time, with slots, a queue and an outage."""
 
 import asyncio
 import json
@@ -12,13 +12,13 @@ import attrs
 from restream_async._http.messages import NoResponse, Request, Response
 
 WIRE: Final = 0.01
-"""Seconds there and back, on average. Each way takes up to a half more or less than half of it, so
-that what is sent in the same moment arrives in any order."""
+"""Seconds of a round trip, on average. Each way takes half of it, up to 50 % more or less, so that
+requests sent at the same moment arrive in any order."""
 
 _NOTHING_THERE: Final = Response(
     status=HTTPStatus.OK, body=json.dumps({"success": True, "result": []}).encode()
 )
-# As Varnish has it.
+# As Varnish answers.
 _UNAVAILABLE: Final = Response(
     status=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": "5"}, body=b""
 )
@@ -27,18 +27,18 @@ _CREATED: Final = HTTPStatus.CREATED
 
 @attrs.define(eq=False, kw_only=True)
 class Service:
-    """What all clients talk to. What it sheds has no effect.
+    """The service of all clients. A request that it sheds has no effect.
 
     Attributes:
         loop: of simulated time.
-        slots: how many creations it works on at once.
-        queue: how many more may wait; the others get a 503. None: any number.
+        slots: the creations that it works on at once.
+        queue: how many more may wait; the others get a 503. None: no limit.
         latency: seconds that it works on a creation, on average.
         spread: how much longer or shorter that takes, at most, as a share.
-        chance: returns a random number from 0 up to 1.
-        gone: whether everybody gets a 503. What it works on already, it finishes.
-        arrived: when requests came, of whatever kind.
-        posts: when those to create came.
+        random: returns a random number from 0 up to 1.
+        outage: whether all new requests get a 503. It finishes the work it has started.
+        arrived: the moments when requests of any kind arrived.
+        posts: the moments when requests to create arrived.
 
     """
 
@@ -47,8 +47,8 @@ class Service:
     queue: int | None
     latency: float
     spread: float
-    chance: Callable[[], float]
-    gone: bool = False
+    random: Callable[[], float]
+    outage: bool = False
     arrived: list[float] = attrs.field(factory=list[float])
     posts: list[float] = attrs.field(factory=list[float])
     _busy: int = 0
@@ -56,16 +56,16 @@ class Service:
         factory=deque[tuple[Request, "asyncio.Future[Response]"]]
     )
 
-    def leave(self) -> None:
-        """Be gone from now on."""
-        self.gone = True
+    def start_outage(self) -> None:
+        """Answer all new requests with a 503."""
+        self.outage = True
 
-    def come_back(self) -> None:
-        """Be there again."""
-        self.gone = False
+    def end_outage(self) -> None:
+        """Serve requests again."""
+        self.outage = False
 
     def send(self, request: Request) -> asyncio.Future[Response]:
-        """Put a request on its way, and return its answer to come."""
+        """Send a request, and return a future with its response."""
         answer: asyncio.Future[Response] = self.loop.create_future()
         self.loop.call_later(self._way(), self._arrive, request, answer)
         return answer
@@ -74,7 +74,7 @@ class Service:
         self.arrived.append(self.loop.time())
         if request.method != "GET":
             self.posts.append(self.loop.time())
-        if self.gone:
+        if self.outage:
             self._reply(answer, _UNAVAILABLE)
         elif request.method == "GET":
             self._reply(answer, _NOTHING_THERE)
@@ -87,11 +87,11 @@ class Service:
             self._reply(answer, _UNAVAILABLE)
 
     def _begin(self, request: Request, answer: asyncio.Future[Response]) -> None:
-        work = self.latency * (1 + self.spread * (2 * self.chance() - 1))
+        work = self.latency * (1 + self.spread * (2 * self.random() - 1))
         self.loop.call_later(work, self._finish, request, answer)
 
     def _finish(self, request: Request, answer: asyncio.Future[Response]) -> None:
-        # Work is finished also for those who have left.
+        # Work is finished even if its client has left.
         self._reply(answer, _created(request))
         while self._waiting:
             following = self._waiting.popleft()
@@ -104,7 +104,7 @@ class Service:
         self.loop.call_later(self._way(), _deliver, answer, reply)
 
     def _way(self) -> float:
-        return WIRE / 2 * (0.5 + self.chance())
+        return WIRE / 2 * (0.5 + self.random())
 
 
 def _deliver(answer: asyncio.Future[Response], reply: Response) -> None:
@@ -113,7 +113,7 @@ def _deliver(answer: asyncio.Future[Response], reply: Response) -> None:
 
 
 def _created(request: Request) -> Response:
-    # What was asked for, with an id: the answers of thousands of seconds are not worth a parser.
+    # The fields of the request, and an id. A parser would be slow for so many responses.
     asked = request.body or b"{}"
     return Response(_CREATED, body=b'{"success":true,"result":{"id":1,%b}' % asked[1:])
 

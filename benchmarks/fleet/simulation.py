@@ -1,7 +1,7 @@
 """Many clients of one service, in simulated time.
 
-Each client is what a `RestreamClient` is made of, with its own limit, budget and watch for outages,
-and an endless bulk run; only the network and the time are simulated. They know nothing of each
+Each client is what a `RestreamClient` is made of, with its own limit, budget and circuit breaker,
+and an endless bulk run. Only the network and the time are simulated. Clients know nothing of each
 other.
 """
 
@@ -36,7 +36,7 @@ _PARTS: Final = 20
 _BRIEF: Final = 0.1
 _LATE: Final = 20.0
 """The last seconds of a scene."""
-# Fewer collections: a simulation makes millions of objects, and hardly any cycles.
+# Fewer garbage collections: a simulation makes millions of objects and few cycles.
 _OBJECTS: Final = 200_000
 
 
@@ -74,16 +74,16 @@ async def _simulate(scene: Scene, wires: list[Wire], seed: int) -> None:
         queue=None if scene.queue is None else scene.clients * scene.queue,
         latency=LATENCY,
         spread=scene.spread,
-        chance=random.Random(chance.getrandbits(32)).random,
+        random=random.Random(chance.getrandbits(32)).random,
     )
     wires.extend(Wire(service) for _ in range(scene.clients))
     if scene.outage is not None:
-        gone, back = scene.outage
-        loop.call_later(gone, service.leave)
-        loop.call_later(back, service.come_back)
+        start, end = scene.outage
+        loop.call_later(start, service.start_outage)
+        loop.call_later(end, service.end_outage)
     for second in range(_REPORT, int(scene.end) + 1, _REPORT):
         line = f"fleet, {scene.name}, {second} s of {scene.end:.0f} s simulated"
-        loop.call_later(second, progress.say, line)
+        loop.call_later(second, progress.log, line)
     inputs = _Inputs()
     tasks = [
         asyncio.create_task(
@@ -93,7 +93,7 @@ async def _simulate(scene: Scene, wires: list[Wire], seed: int) -> None:
     ]
     await asyncio.sleep(scene.end)
     for task in tasks:
-        # None has come to its end: what did, has failed.
+        # The runs are endless, so a task that has ended has failed.
         if task.done():
             task.result()
             raise AssertionError("an endless run has ended")
@@ -102,7 +102,7 @@ async def _simulate(scene: Scene, wires: list[Wire], seed: int) -> None:
 
 
 class _Inputs:
-    """What is to be created, without end: the same for all clients, so made only once."""
+    """Endless restreams to create: the same for all clients, so made only once."""
 
     def __init__(self) -> None:
         self._made: list[NewRestream] = []
@@ -185,7 +185,7 @@ def _later(
         return {"latency_late": _latency(wires, scene.end - _LATE, scene.end)}
     gone, back = scene.outage
     done = rates(created, scene.end, _STEP)
-    # Some seconds after the start of the outage, all have noticed it.
+    # Some seconds after the start of the outage, all clients have noticed it.
     noticed = gone + 5.0
     return {
         "asked_while_gone": sum(noticed <= moment < back for moment in arrived) / (back - noticed),

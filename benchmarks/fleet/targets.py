@@ -1,4 +1,4 @@
-"""What a figure is held against."""
+"""Targets of figures."""
 
 import attrs
 
@@ -21,7 +21,7 @@ class Target:
         return f"≤ {self.at_most:g}" if self.at_least is None else f"≥ {self.at_least:g}"
 
     def met(self, figure: float | None) -> bool:
-        """Say whether a figure is as it should be; no figure never is."""
+        """Return whether a figure meets the target; None never does."""
         if figure is None:
             return False
         value = round(figure, 4)

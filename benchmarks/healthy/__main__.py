@@ -1,10 +1,10 @@
-"""Single scenes of the suite `healthy`, for whoever tunes the limit. Nothing is written.
+"""Single scenes of the suite `healthy`, for tuning the limit. Nothing is written.
 
     python -m benchmarks.healthy --simulated [SCENE ...]
 
-In simulated time all scenes take about a minute of this machine. A scene is named by how its name
-begins; without names, all are run. The suite itself, which writes figures, table and plot:
-`python -m benchmarks --suite healthy`.
+In simulated time all scenes take about a minute. A scene can be named by the beginning of its
+name; without names, all are run. `python -m benchmarks --suite healthy` writes figures, table and
+plot.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from benchmarks.healthy.simulation import simulate_all
 
 
 def main() -> int:
-    """Do what the arguments ask for; return the exit code."""
+    """Run what the arguments say; return the exit code."""
     arguments = _arguments()
     named = scenes_named(arguments.scenes)
     if arguments.list:
@@ -31,7 +31,7 @@ def main() -> int:
         return 2
     began = time.perf_counter()
     if arguments.real:
-        # What it compares with is in the extra.
+        # The client that it compares with needs the extra `bench`.
         from benchmarks.healthy import real  # noqa: PLC0415
 
         found = real.measure(scenes, arguments.rounds)
@@ -39,7 +39,7 @@ def main() -> int:
     else:
         text = simulated_text(simulate_all(scenes, arguments.rounds))
     print(f"{text}\n\n{legend(scenes)}")
-    progress.say(f"took {time.perf_counter() - began:.0f} s")
+    progress.log(f"took {time.perf_counter() - began:.0f} s")
     return 0
 
 
@@ -57,9 +57,7 @@ def _arguments() -> argparse.Namespace:
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--simulated", action="store_true", help="in simulated time (the default)")
     kind.add_argument("--real", action="store_true", help="in real time")
-    parser.add_argument(
-        "--rounds", type=int, default=3, help="runs of each scene in which chance has a say"
-    )
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each scene that is random")
     parser.add_argument("--list", action="store_true", help="only list the scenes")
     return parser.parse_args()
 

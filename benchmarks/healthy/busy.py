@@ -1,4 +1,4 @@
-"""A machine that is busy: something that competes with the client for the CPU."""
+"""A busy machine: threads or processes that compete with the client for the CPU."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from typing import Final
 
 from benchmarks.healthy.scenes import Busy
 
-# It ends with its parent: stdin is closed then.
+# It ends with its parent, which closes stdin.
 _COMPUTE: Final = """
 import os, sys, threading
 threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0))).start()

@@ -1,6 +1,6 @@
 """The other contestant in simulated time: the same client, with a limit that never changes.
 
-All that depends on how the library's limit looks inside is here.
+Only this file depends on the inside of the library's limit.
 """
 
 from benchmarks.terms import IN_FLIGHT
@@ -14,7 +14,7 @@ from restream_async._util.clock import Clock
 
 
 class _FixedLimit(AdaptiveLimit):
-    """Learns nothing."""
+    """A limit that never changes."""
 
     def record(
         self, signal: Signal, started: float, latency: float, in_flight: int, kind: str
@@ -27,13 +27,13 @@ class _FixedLimit(AdaptiveLimit):
         """Leave the limit as it is."""
 
 
-def caller_with_fixed_limit(
+def executor_with_fixed_limit(
     exchange: Sender, *, patience: float, policy: RetryPolicy, clock: Clock, timeout: float
 ) -> RequestExecutor:
-    """Return what `RequestExecutor.over` returns, but always with 64 requests in flight."""
-    outage = CircuitBreaker(patience, clock.now, clock.random, longest_pause=policy.longest_wait)
+    """Return what `RequestExecutor.adaptive` returns, but always with 64 requests in flight."""
+    breaker = CircuitBreaker(patience, clock.now, clock.random, longest_pause=policy.longest_wait)
     limiter = ConcurrencyLimiter(
-        _FixedLimit(IN_FLIGHT, start=IN_FLIGHT), RateLimit(clock.now), outage, clock.sleep
+        _FixedLimit(IN_FLIGHT, start=IN_FLIGHT), RateLimit(clock.now), breaker, clock.sleep
     )
     return RequestExecutor(
         transport=exchange,

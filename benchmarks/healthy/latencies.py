@@ -11,7 +11,7 @@ from benchmarks.service import Change
 
 @attrs.frozen
 class Uniform:
-    """Evenly spread, half the mean up and down.
+    """Evenly spread, up to half the mean up and down.
 
     Attributes:
         mean: seconds.
@@ -45,7 +45,7 @@ class LogNormal:
 
 @attrs.frozen
 class Tail:
-    """Now and then one that is much slower than the others.
+    """Sometimes one that is much slower than the others.
 
     Attributes:
         usual: of the others.

@@ -1,4 +1,4 @@
-"""What came of a run against a healthy service."""
+"""The outcome of a run against a healthy service."""
 
 from collections.abc import Mapping, Sequence
 from statistics import median
@@ -10,12 +10,12 @@ from benchmarks.suite import Figures
 from benchmarks.terms import IN_FLIGHT
 
 FIXED: Final = f"fixed {IN_FLIGHT}"
-"""Who is compared with ours, in tables and figures."""
+"""The name of the other contestant, in tables and figures."""
 
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """What came of one run, or of the typical one of several.
+    """The outcome of one run, or of the typical one of several.
 
     Attributes:
         seconds: until the last outcome.
@@ -37,7 +37,7 @@ class Outcome:
 
     @classmethod
     def typical(cls, outcomes: Sequence[Self]) -> Self:
-        """Return the median of each number; the most of those that should be nought."""
+        """Return the median of each number; the maximum of those that should be 0."""
         return cls(
             seconds=median(outcome.seconds for outcome in outcomes),
             ended=median(outcome.ended for outcome in outcomes),
@@ -49,11 +49,11 @@ class Outcome:
 
 
 Outcomes: TypeAlias = Mapping[str, Sequence[Outcome]]
-"""What came of the runs of each contestant."""
+"""The outcomes of each contestant."""
 
 
 def plain(found: Mapping[str, Outcomes]) -> Figures:
-    """Return what came of each scene as figures."""
+    """Return outcomes as figures."""
     return {
         scene: {
             name: [attrs.asdict(outcome) for outcome in runs] for name, runs in outcomes.items()
@@ -63,7 +63,7 @@ def plain(found: Mapping[str, Outcomes]) -> Figures:
 
 
 def read(figures: Figures) -> Mapping[str, Outcomes]:
-    """Return what those figures were made of."""
+    """Return the outcomes of figures."""
     return {
         scene: {name: [Outcome(**run) for run in runs] for name, runs in outcomes.items()}
         for scene, outcomes in figures.items()

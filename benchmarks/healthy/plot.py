@@ -1,4 +1,4 @@
-"""How many times as long as a fixed 64 it takes, as bars, with the targets."""
+"""The time as a multiple of that of a fixed 64, as bars, with the targets."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from benchmarks.suite import Figures
 
 
 def draw(figures: Figures, folder: Path) -> None:
-    """Draw them."""
+    """Draw the plot."""
     both = read(figures)
     bars.draw(
         folder / "healthy.svg",

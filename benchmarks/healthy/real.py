@@ -1,4 +1,4 @@
-"""The scenes in real time: the sandbox in a process of its own, and a plain aiohttp loop beside."""
+"""The scenes in real time, compared with a plain aiohttp loop."""
 
 import asyncio
 import time
@@ -8,38 +8,38 @@ from contextlib import asynccontextmanager
 from typing import Final, TypeAlias
 
 from benchmarks import deadline, names, progress
-from benchmarks.account import Account, Id, Report
 from benchmarks.contestants import Create, aiohttp_session, body, pooled
 from benchmarks.healthy.busy import busy
 from benchmarks.healthy.outcome import FIXED, Outcome, Outcomes
 from benchmarks.healthy.scenes import RateScene, Scene
 from benchmarks.inputs import restreams
+from benchmarks.run_report import CreationReport, Id, RunReport
 from benchmarks.service import Address, Service
 from benchmarks.terms import Terms
 from restream_async import Created, NewRestream, RestreamClient, RestreamError
 from restream_async.sandbox import Faults
 
 _TERMS: Final = Terms(timeout=30.0)
-_PATIENCE: Final = 600.0
+_TIMEOUT: Final = 600.0
 """Seconds for one run: the longest takes less than one."""
 
-Run: TypeAlias = Callable[[Scene, Address, Account], Coroutine[None, None, None]]
+Run: TypeAlias = Callable[[Scene, Address, RunReport], Coroutine[None, None, None]]
 
 
 def measure(scenes: Sequence[Scene], rounds: int) -> Mapping[str, Outcomes]:
-    """Run each scene so many times with ours, and by turns with a fixed 64 where it has one."""
+    """Run each scene so many times with ours, in turns with a fixed 64 if it is compared."""
     found: dict[str, dict[str, list[Outcome]]] = {scene.name: {} for scene in scenes}
     compared = [scene for scene in scenes if not isinstance(scene, RateScene)]
     rated = [scene for scene in scenes if isinstance(scene, RateScene)]
     for scene in compared[:1]:
         for run in _entries(scene).values():
-            # The first run would pay for what all of them import.
+            # The first run imports modules that all runs need.
             _measure(scene, run, seed=0)
     for turn in range(1, rounds + 1):
 
         def note(scene: Scene, name: str, outcome: Outcome, turn: int = turn) -> None:
             found[scene.name].setdefault(name, []).append(outcome)
-            progress.say(
+            progress.log(
                 f"healthy, round {turn} of {rounds}, {scene.title}, {name}: "
                 f"{outcome.seconds:.2f} s, {outcome.posts:.3f} posts each, {outcome.failed} failed"
             )
@@ -59,7 +59,7 @@ def _entries(scene: Scene) -> Mapping[str, Run]:
 
 
 def _measure_together(scenes: Sequence[Scene], seed: int) -> list[Outcome]:
-    """Measure scenes at the same time: rate limits take minutes, and hardly any computing."""
+    """Measure scenes at the same time: rate limits take minutes, and little CPU time."""
     with ThreadPoolExecutor(max(1, len(scenes))) as pool:
         runs = [pool.submit(_measure, scene, _bulk, seed) for scene in scenes]
         return [run.result() for run in runs]
@@ -67,22 +67,22 @@ def _measure_together(scenes: Sequence[Scene], seed: int) -> list[Outcome]:
 
 def _measure(scene: Scene, run: Run, seed: int) -> Outcome:
     moments: list[float] = []
-    account = Account(progress=lambda: moments.append(time.perf_counter()))
+    run_report = RunReport(progress=lambda: moments.append(time.perf_counter()))
     settings = {"faults": Faults(), **scene.settings}
     with Service(seed=seed, **settings) as service, busy(scene.busy):  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
         began = time.perf_counter()
-        service.begin(scene.changes)
-        deadline.run(run(scene, service.address, account), _PATIENCE)
+        service.schedule(scene.changes)
+        deadline.run(run(scene, service.address, run_report), _TIMEOUT)
         ended = time.perf_counter()
-        books = service.books()
-    keys = {(item.video_id, item.stream_url, item.stream_key) for item in books.stored}
+        final = service.final_state()
+    keys = {(item.video_id, item.stream_url, item.stream_key) for item in final.stored}
     return Outcome(
         seconds=moments[-1] - began,
         ended=ended - began,
-        posts=books.counts.posts / scene.count,
-        limited=books.counts.limited,
-        failed=sum(bool(report.error) for report in account.reports.values()),
-        twice=len(books.stored) - len(keys),
+        posts=final.counts.posts / scene.count,
+        limited=final.counts.limited,
+        failed=sum(bool(report.error) for report in run_report.reports.values()),
+        twice=len(final.stored) - len(keys),
     )
 
 
@@ -95,48 +95,48 @@ def _client(address: Address) -> RestreamClient:
     )
 
 
-async def _bulk(scene: Scene, address: Address, account: Account) -> None:
+async def _bulk(scene: Scene, address: Address, run_report: RunReport) -> None:
     async with (
         _client(address) as client,
         client.create_many(restreams(scene.count), ensure=scene.ensure) as run,
     ):
         async for outcome in run:
             error = "" if isinstance(outcome, Created) else type(outcome.error).__name__
-            account.say(Report(index=outcome.index, error=error))
+            run_report.add(CreationReport(index=outcome.index, error=error))
 
 
-async def _awaited(scene: Scene, address: Address, account: Account) -> None:
+async def _awaited(scene: Scene, address: Address, run_report: RunReport) -> None:
     async with _client(address) as client:
 
         async def create(new: NewRestream) -> Id:
             return (await client.create(new)).id
 
-        await _all_at_once(scene, create, account)
+        await _all_at_once(scene, create, run_report)
 
 
-async def _plain(scene: Scene, address: Address, account: Account) -> None:
-    await pooled(_aiohttp, _TERMS)(address, restreams(scene.count), account)
+async def _plain(scene: Scene, address: Address, run_report: RunReport) -> None:
+    await pooled(_aiohttp, _TERMS)(address, restreams(scene.count), run_report)
 
 
-async def _plain_awaited(scene: Scene, address: Address, account: Account) -> None:
+async def _plain_awaited(scene: Scene, address: Address, run_report: RunReport) -> None:
     async with _aiohttp(address, _TERMS) as create:
-        await _all_at_once(scene, create, account)
+        await _all_at_once(scene, create, run_report)
 
 
-async def _all_at_once(scene: Scene, create: Create, account: Account) -> None:
-    async def say(index: int, new: NewRestream) -> None:
+async def _all_at_once(scene: Scene, create: Create, run_report: RunReport) -> None:
+    async def create_one(index: int, new: NewRestream) -> None:
         try:
-            report = Report(index=index, id=await create(new))
+            report = CreationReport(index=index, id=await create(new))
         except RestreamError as error:
-            report = Report(index=index, error=type(error).__name__)
-        account.say(report)
+            report = CreationReport(index=index, error=type(error).__name__)
+        run_report.add(report)
 
-    await asyncio.gather(*(say(*item) for item in enumerate(restreams(scene.count))))
+    await asyncio.gather(*(create_one(*item) for item in enumerate(restreams(scene.count))))
 
 
 @asynccontextmanager
 async def _aiohttp(address: Address, terms: Terms) -> AsyncGenerator[Create]:
-    """Open aiohttp without retries: here nothing fails."""
+    """Open aiohttp without retries, because nothing fails here."""
     async with aiohttp_session(address, terms) as session:
 
         async def create(new: NewRestream) -> Id:

@@ -30,12 +30,12 @@ _LEGENDS: Final = {False: _LEGEND, True: _RATE_LEGEND}
 
 @attrs.frozen(kw_only=True)
 class Result:
-    """What came of one scene, in real or in simulated time.
+    """The outcomes of one scene, in real or in simulated time.
 
     Attributes:
         scene: which.
         ours: the typical outcome.
-        fixed: the typical outcome of a fixed 64; None where the ideal is known.
+        fixed: the typical outcome of a fixed 64; None if the ideal is known.
 
     """
 
@@ -45,7 +45,7 @@ class Result:
 
     @classmethod
     def of(cls, scene: Scene, outcomes: Outcomes) -> Self:
-        """Return it."""
+        """Return the result."""
         typical = {name: Outcome.typical(found) for name, found in outcomes.items()}
         return cls(scene=scene, ours=typical[names.OURS], fixed=typical.get(FIXED))
 

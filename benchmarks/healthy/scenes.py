@@ -1,4 +1,4 @@
-"""What the service is like, and what each scene must reach. One description for both ways to run.
+"""The scenes: what the service is like, and the target. The same in real and simulated time.
 
 Settings and changes are those of the sandbox. In all scenes up to 64 requests may be in flight.
 """
@@ -23,7 +23,7 @@ _LONG: Final = 3_000
 """Creations of a run in which something happens meanwhile."""
 _RATED_LATENCY: Final = 0.05
 _SLOW_RATE: Final = 2.0
-"""A second; of so few creations the first wave of 64 is a large part."""
+"""Requests a second; the first wave of 64 is a large part of so few creations."""
 
 
 @attrs.frozen(kw_only=True)
@@ -33,15 +33,15 @@ class Scene:
     Attributes:
         name: in figures, and for the command line.
         title: for tables and plots.
-        group: of which kind it is.
-        count: how many are to be created.
+        group: the kind of the scene.
+        count: the number of creations.
         most: the target: time, as a multiple of that of a fixed 64, or of the ideal.
         settings: of the sandbox.
-        changes: what happens to it meanwhile.
+        changes: changes of its settings during the run.
         awaited: whether all are awaited at once, one call for each, instead of a bulk run.
-        ensure: whether each is looked for before it is created.
+        ensure: whether each is created only if it does not exist.
         busy: what competes with the client for the CPU; only in real time.
-        noisy: whether chance has a say, so that several runs are needed.
+        noisy: whether the result is random, so that several runs are needed.
 
     """
 
@@ -85,11 +85,11 @@ class RateScene(Scene):
 
     @property
     def ideal(self) -> float:
-        """Seconds that it takes at the least."""
+        """The shortest possible time in seconds."""
         return self.ideal_of(self.count)
 
     def ideal_of(self, count: int) -> float:
-        """Return the seconds that so many creations take at the least."""
+        """Return the shortest possible time of so many creations, in seconds."""
         return (count - self.burst) / self.rate + _RATED_LATENCY
 
     def later_posts(self, posts: float) -> float:

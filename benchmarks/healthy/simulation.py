@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final, TypeAlias
 
 from benchmarks import names
-from benchmarks.healthy.fixed import caller_with_fixed_limit
+from benchmarks.healthy.fixed import executor_with_fixed_limit
 from benchmarks.healthy.outcome import FIXED, Outcome, Outcomes
 from benchmarks.healthy.scenes import RateScene, Scene
 from benchmarks.inputs import restreams
@@ -25,7 +25,7 @@ from restream_async.sandbox.requests import read_request
 from tests.helpers.simulated_time import now, simulated
 
 _ROUND_TRIP: Final = 0.001
-"""Seconds that each request and its answer are on the way."""
+"""Seconds of the way of a request and its response together."""
 _TIMEOUT: Final = 30.0
 _PATIENCE: Final = 300.0
 _LONGEST: Final = 3600.0
@@ -47,7 +47,7 @@ def _ours(exchange: Sender, clock: Clock) -> RequestExecutor:
 
 
 def _fixed(exchange: Sender, clock: Clock) -> RequestExecutor:
-    return caller_with_fixed_limit(
+    return executor_with_fixed_limit(
         exchange, patience=_PATIENCE, policy=_DEFAULTS, clock=clock, timeout=_TIMEOUT
     )
 
@@ -56,7 +56,7 @@ CONTESTANTS: Final[Mapping[str, Opening]] = {names.OURS: _ours, FIXED: _fixed}
 
 
 def simulate(scene: Scene, name: str, seed: int) -> Outcome:
-    """Let a contestant through a scene. With the same seed all meet the same service."""
+    """Run a contestant through a scene. With the same seed all meet the same service."""
     outcomes: list[Outcome] = []
 
     @simulated
@@ -69,7 +69,7 @@ def simulate(scene: Scene, name: str, seed: int) -> Outcome:
 
 
 def simulate_all(scenes: Sequence[Scene], seeds: int) -> Mapping[str, Outcomes]:
-    """Let all who are compared through scenes; where chance has a say, with so many seeds."""
+    """Run all contestants through scenes; random scenes with so many seeds."""
     jobs = [
         (scene, name, seed)
         for scene in scenes
@@ -85,12 +85,12 @@ def simulate_all(scenes: Sequence[Scene], seeds: int) -> Mapping[str, Outcomes]:
 
 
 def contestants(scene: Scene) -> Sequence[str]:
-    """Return who is compared; what a rate limit allows is known without a comparison."""
+    """Return the contestants; with a rate limit there is none to compare with."""
     return (names.OURS,) if isinstance(scene, RateScene) else (names.OURS, FIXED)
 
 
 class _Service(Sandbox):
-    """A sandbox that is asked without a network. A `Sender`."""
+    """A sandbox without a network. A `Sender`."""
 
     closed_reason = ""
 

@@ -1,8 +1,8 @@
-"""Whether a run is as fast as with a fixed 64 requests in flight where the service has room.
+"""Whether a run is as fast as with a fixed 64 requests in flight if the service has capacity.
 
-Each scene is run in simulated time, where neither this machine nor the network has a say, and, if
-that can show more, in real time: the sandbox in a process of its own, ours and a plain aiohttp loop
-by turns.
+Each scene runs in simulated time, independent of machine and network. If real time can show more,
+it also runs in real time: the sandbox in a process of its own, and this library and a plain aiohttp
+loop in turns.
 """
 
 from typing import Final
@@ -23,7 +23,7 @@ def measure(quick: bool) -> Figures:  # noqa: FBT001 - the one question of all s
     scenes = [scene for scene in ALL if not quick or scene.name in _QUICK]
     rounds = 1 if quick else _ROUNDS
     simulated = simulate_all([scene for scene in scenes if scene.is_simulated], rounds)
-    progress.say("healthy, simulated time: done")
+    progress.log("healthy, simulated time: done")
     found = real.measure([scene for scene in scenes if scene.is_real], rounds)
     return {"simulated": plain(simulated), "real": plain(found)}
 

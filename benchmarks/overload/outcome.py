@@ -1,4 +1,4 @@
-"""What came of a run against a service under load."""
+"""The outcome of a run against an overloaded service."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -7,14 +7,14 @@ from typing import Any, Self
 
 import attrs
 
-from benchmarks.account import Account
 from benchmarks.overload.watch import Answer
-from benchmarks.service import Books
+from benchmarks.run_report import RunReport
+from benchmarks.service import FinalState
 
 
 @attrs.frozen(kw_only=True)
 class Outcome:
-    """What came of one run, or of the typical one of several.
+    """The outcome of one run, or of the typical one of several.
 
     Attributes:
         seconds: until all was done.
@@ -34,14 +34,16 @@ class Outcome:
     done: tuple[int, ...]
 
     @classmethod
-    def of(cls, account: Account, answers: Sequence[Answer], books: Books, seconds: float) -> Self:
+    def of(
+        cls, run_report: RunReport, answers: Sequence[Answer], final: FinalState, seconds: float
+    ) -> Self:
         """Return what came of a run."""
-        copies = Counter((item.video_id, item.stream_url, item.stream_key) for item in books.stored)
+        copies = Counter((item.video_id, item.stream_url, item.stream_key) for item in final.stored)
         by_second = Counter(int(answer.moment) for answer in answers)
         return cls(
             seconds=seconds,
-            posts=books.counts.posts / len(account.reports),
-            failed=sum(bool(report.error) for report in account.reports.values()),
+            posts=final.counts.posts / len(run_report.reports),
+            failed=sum(bool(report.error) for report in run_report.reports.values()),
             twice=sum(count > 1 for count in copies.values()),
             latency=median([answer.latency for answer in answers] or [0.0]),
             done=tuple(by_second[second] for second in range(int(seconds) + 1)),

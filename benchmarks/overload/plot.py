@@ -48,7 +48,7 @@ class _Question:
 
 
 _QUESTIONS: Final = (
-    _Question(title="time / ideal", answer=Result.slowness, form=".2f"),
+    _Question(title="time / ideal", answer=Result.time_ratio, form=".2f"),
     _Question(
         title="posts each",
         answer=lambda result, name: result.outcomes[name].posts,
@@ -59,12 +59,12 @@ _QUESTIONS: Final = (
         answer=lambda result, name: 100 * result.outcomes[name].failed / result.scene.count,
         form=".3g",
     ),
-    _Question(title="latency / idle", answer=Result.crowding, form=".1f"),
+    _Question(title="latency / idle", answer=Result.latency_ratio, form=".1f"),
 )
 
 
 def draw(figures: Figures, folder: Path) -> None:
-    """Draw them."""
+    """Draw the plot."""
     results = read(figures)
     bars.draw(
         folder / "overload.svg",

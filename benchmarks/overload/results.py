@@ -1,4 +1,4 @@
-"""What came of the scenes, as tables: of all contestants, and of ours beside its targets."""
+"""The outcomes of the scenes, as tables: of all contestants, and of ours beside its targets."""
 
 from collections.abc import Mapping, Sequence
 from statistics import median
@@ -17,7 +17,7 @@ KNOWING: Final = "told the capacity"
 
 _HEADS: Final = ("", "seconds", "times the ideal", "posts each", "failed", "twice", "latency")
 _MOST_FAILED: Final = 0
-# Where the service queues instead of shedding, nothing else would tell that it is crowded.
+# If the service queues instead of shedding, only the latency shows that it is overloaded.
 _MOST_LATENCY: Final = 3.0
 _LEAST_USED: Final = 0.95
 LEGEND: Final = f"""\
@@ -30,11 +30,11 @@ machine allows on top of the ideal."""
 
 @attrs.frozen(kw_only=True)
 class Result:
-    """What came of one scene.
+    """The outcomes of one scene.
 
     Attributes:
         scene: which.
-        outcomes: the typical one of each contestant.
+        outcomes: the typical outcome of each contestant.
         unloaded: seconds that an answer takes without load.
 
     """
@@ -43,18 +43,18 @@ class Result:
     outcomes: Mapping[str, Outcome]
     unloaded: float
 
-    def slowness(self, name: str) -> float:
+    def time_ratio(self, name: str) -> float:
         """Return the time for each that was created, as a multiple of the least."""
         outcome, scene = self.outcomes[name], self.scene
         return outcome.seconds / scene.ideal / max(1 - outcome.failed / scene.count, 0.001)
 
-    def crowding(self, name: str) -> float:
+    def latency_ratio(self, name: str) -> float:
         """Return the latency, as a multiple of the unloaded one."""
         return self.outcomes[name].latency / self.unloaded
 
 
 def read(figures: Figures) -> Sequence[Result]:
-    """Return what came of each scene."""
+    """Return the result of each scene."""
     unloaded = median(figures["unloaded_seconds"])
     return [
         Result(
@@ -72,7 +72,7 @@ def read(figures: Figures) -> Sequence[Result]:
 
 def summary(figures: Figures) -> str:
     """Return a table of ours beside the targets."""
-    rows = [_judged(result) for result in read(figures)]
+    rows = [_marked(result) for result in read(figures)]
     heads = (
         "",
         "time, times the ideal",
@@ -87,20 +87,20 @@ def summary(figures: Figures) -> str:
     return table(heads, rows)
 
 
-def _judged(result: Result) -> list[str]:
-    ours, slowness = result.outcomes[names.OURS], result.slowness(names.OURS)
+def _marked(result: Result) -> list[str]:
+    ours, time_ratio = result.outcomes[names.OURS], result.time_ratio(names.OURS)
     scene = result.scene
     queues = scene.queues
     return [
         scene.title,
-        f"{slowness:.3f}" if queues else at_most(scene.most_time, slowness, ".3f"),
+        f"{time_ratio:.3f}" if queues else at_most(scene.most_time, time_ratio, ".3f"),
         "" if queues else f"{scene.most_time}",
         at_most(scene.most_posts, ours.posts, ".3f"),
         f"{scene.most_posts}",
         at_most(_MOST_FAILED, ours.failed, ",.0f"),
-        at_least(_LEAST_USED, 1 / slowness, ".1%") if queues else "",
-        at_most(_MOST_LATENCY, result.crowding(names.OURS), ".1f") if queues else "",
-        f"{result.slowness(KNOWING):.3f}" if KNOWING in result.outcomes else "",
+        at_least(_LEAST_USED, 1 / time_ratio, ".1%") if queues else "",
+        at_most(_MOST_LATENCY, result.latency_ratio(names.OURS), ".1f") if queues else "",
+        f"{result.time_ratio(KNOWING):.3f}" if KNOWING in result.outcomes else "",
     ]
 
 
@@ -113,11 +113,11 @@ def text(figures: Figures) -> str:
             [
                 name,
                 f"{outcome.seconds:.1f}",
-                f"{result.slowness(name):.2f}",
+                f"{result.time_ratio(name):.2f}",
                 f"{outcome.posts:.3f}",
                 f"{outcome.failed:,}",
                 f"{outcome.twice:,}",
-                f"{result.crowding(name):.1f}",
+                f"{result.latency_ratio(name):.1f}",
             ]
             for name, outcome in result.outcomes.items()
         ]

@@ -1,6 +1,6 @@
-"""What the service goes through, and how soon all could be done by somebody who knows it.
+"""The scenes: what happens to the service, and the shortest possible time.
 
-It works on 16 creations at once, each for 50 ms: 320 a second.
+The service works on 16 creations at once, each for 50 ms: 320 a second.
 """
 
 from collections.abc import Mapping
@@ -26,20 +26,21 @@ _QUEUEING: Final[Mapping[str, object]] = {**_FREE, "capacity": _SLOTS, "queue": 
 
 @attrs.frozen(kw_only=True)
 class Scene:
-    """What the service goes through.
+    """What happens to the service during a run.
 
     Attributes:
         name: in figures.
         title: for tables and plots.
         count: how many are to be created.
-        ideal: seconds that this takes at the least.
-        terms: what clients are allowed.
-        faults: what goes wrong whatever the load.
+        ideal: the shortest possible time in seconds.
+        terms: the settings of the clients.
+        faults: what goes wrong independently of the load.
         settings: of the sandbox.
-        changes: what happens to it meanwhile.
+        changes: changes of its settings during the run.
         most_time: the target of the time, as a multiple of the ideal.
         most_posts: the target of requests to create, per creation.
-        known: how many in flight keep it busy and are never shed; None where nothing is.
+        known: the requests in flight that keep it busy and are never shed; None: there is no such
+            number.
 
     """
 
@@ -72,7 +73,7 @@ ALL: Final = (
     Scene(
         name="halves",
         title="it sheds, halved 4 to 10 s",
-        # 1,280 until then, 960 with half of the hands, the others with all.
+        # 1,280 before the change, 960 with half of the capacity, the others with all of it.
         ideal=4 + 6 + (_COUNT - 1280 - 960) * LATENCY / _SLOTS,
         changes=((4.0, "capacity", _SLOTS // 2), (10.0, "capacity", _SLOTS)),
         most_time=1.08,
@@ -96,7 +97,7 @@ ALL: Final = (
     Scene(
         name="noise",
         title="no load, 1 % random 500s",
-        # As many a second as in all other scenes, by clients who may not send more.
+        # As many a second as in all other scenes, because the clients may not send more.
         terms=Terms(in_flight=_SLOTS, timeout=2.0),
         faults=Faults(before={Fault.INTERNAL_ERROR: 0.01}),
         settings=_FREE,

@@ -1,8 +1,8 @@
-"""How soon a big run is done when the service is the bottleneck, and what the service has to bear.
+"""The duration of a large run with an overloaded service, and the load on the service.
 
-The service is a sandbox in a process of its own. The same creations are made by this library, by
-aiohttp with tenacity, and, where there is such a number, by the latter with just as many in flight
-as keep the service busy: the best that can be had on this machine, by somebody who knows.
+The service is a sandbox in a process of its own. This library and aiohttp with tenacity make the
+same creations. A third contestant is aiohttp with tenacity with exactly as many requests in flight
+as keep the service busy: the best possible result on this machine.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,6 @@ from typing import Final, TypeAlias
 import attrs
 
 from benchmarks import contestants, deadline, progress
-from benchmarks.account import Account
 from benchmarks.contestants import OTHERS, OURS, Run, ours, pooled
 from benchmarks.inputs import restreams
 from benchmarks.overload import plot, results
@@ -19,12 +18,13 @@ from benchmarks.overload.outcome import Outcome
 from benchmarks.overload.results import KNOWING
 from benchmarks.overload.scenes import ALL, SHEDS, UNLOADED, Scene
 from benchmarks.overload.watch import Watch
+from benchmarks.run_report import RunReport
 from benchmarks.service import Service
 from benchmarks.suite import Figures, Suite
 from benchmarks.terms import Terms
 
 _ROUNDS: Final = 3
-_PATIENCE: Final = 300.0
+_TIMEOUT: Final = 300.0
 """Seconds for one run: the longest takes 40 s."""
 
 _Entry: TypeAlias = tuple[Callable[[Terms], Run], Terms]
@@ -42,7 +42,7 @@ def measure(quick: bool) -> Figures:  # noqa: FBT001 - the one question of all s
             for name, entry in _entries(scene).items():
                 outcome = _run(scene, entry, turn)
                 found[scene.name].setdefault(name, []).append(outcome)
-                progress.say(
+                progress.log(
                     f"overload, round {turn} of {rounds}, {scene.name}, {name}: "
                     f"{outcome.seconds:.1f} s, {outcome.posts:.3f} posts, {outcome.failed} failed, "
                     f"{outcome.latency:.3f} s an answer"
@@ -66,15 +66,15 @@ def _naive(terms: Terms) -> Run:
 
 def _run(scene: Scene, entry: _Entry, seed: int) -> Outcome:
     make, terms = entry
-    account = Account()
+    run_report = RunReport()
     with Service(faults=scene.faults, seed=seed, **scene.settings) as service:
-        service.begin(scene.changes)
+        service.schedule(scene.changes)
         watch = Watch()
         run = make(attrs.evolve(terms, traces=(watch.trace(),)))
-        deadline.run(run(service.address, restreams(scene.count), account), _PATIENCE)
+        deadline.run(run(service.address, restreams(scene.count), run_report), _TIMEOUT)
         seconds = watch.seconds
-        books = service.books()
-    return Outcome.of(account, watch.answers, books, seconds)
+        final = service.final_state()
+    return Outcome.of(run_report, watch.answers, final, seconds)
 
 
 def _plain(found: Mapping[str, Mapping[str, list[Outcome]]]) -> Figures:

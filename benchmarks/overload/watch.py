@@ -1,4 +1,4 @@
-"""When requests were answered, and how long that took, as their client sees it."""
+"""The moments and latencies of responses, as the client sees them."""
 
 import time
 from types import SimpleNamespace
@@ -9,7 +9,7 @@ import attrs
 
 @attrs.frozen
 class Answer:
-    """A creation that was answered well.
+    """The response to a successful creation.
 
     Attributes:
         moment: seconds after the watch was made.
@@ -22,10 +22,10 @@ class Answer:
 
 
 class Watch:
-    """Sees the requests of an aiohttp session."""
+    """Traces the requests of an aiohttp session."""
 
     def __init__(self) -> None:
-        """Begin now."""
+        """Start the clock."""
         self.answers: list[Answer] = []
         self._began = time.perf_counter()
 
@@ -35,7 +35,7 @@ class Watch:
         return time.perf_counter() - self._began
 
     def trace(self) -> aiohttp.TraceConfig:
-        """Return what a session takes."""
+        """Return the trace configuration for a session."""
         trace = aiohttp.TraceConfig()
         trace.on_request_start.append(self._sent)
         trace.on_request_end.append(self._answered)

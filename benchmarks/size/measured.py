@@ -23,7 +23,7 @@ def peak() -> int:
     status = Path("/proc/self/status")
     found = _PEAK.search(status.read_text("utf-8")) if status.exists() else None
     if found is not None:
-        # Of this program alone; what the other one counts may be its parent's.
+        # VmHWM is of this program alone; ru_maxrss may be that of its parent.
         return int(found[1]) * 1024
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
@@ -31,7 +31,7 @@ def peak() -> int:
 
 def main(count: int, base_url: str) -> None:
     address = Address(base_url=base_url, gcore_url="", project_id="p1", api_key="key")
-    # Of this process, not of the clock.
+    # The CPU time of this process.
     seconds = asyncio.run(bulk_run.create(address, count, clock=time.process_time))
     json.dump({"seconds": seconds, "peak": peak()}, sys.stdout)
 

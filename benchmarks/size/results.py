@@ -11,7 +11,7 @@ from benchmarks.tables import table
 from benchmarks.targets import at_most
 
 MB: Final = 1e6
-# What the memory and the cost of a long run are held against, and by how much they may be above.
+# The sizes that the memory and the cost of a long run are compared with, and the allowed excess.
 SMALL: Final = 3_000
 USUAL: Final = 10_000
 LARGE: Final = 1_000_000
@@ -21,11 +21,11 @@ _MORE_COST: Final = 1.05
 
 @attrs.frozen(kw_only=True)
 class Use:
-    """What a run of one size took.
+    """The cost of a run of one size.
 
     Attributes:
         count: of its creations.
-        cost: seconds of the processor for each of them, the median of all runs.
+        cost: CPU seconds for each of them, the median of all runs.
         peak: bytes of memory, the median of all runs.
 
     """
@@ -37,7 +37,7 @@ class Use:
 
 def text(figures: Figures) -> str:
     """Return the table under its heading."""
-    return f"What a bulk run takes as it gets longer.\n\n{summary(figures)}"
+    return f"The cost of a bulk run as it gets longer.\n\n{summary(figures)}"
 
 
 def summary(figures: Figures) -> str:

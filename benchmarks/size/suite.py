@@ -1,8 +1,7 @@
-"""Whether a long run takes more than a short one: memory, and time for each creation.
+"""The memory of a long run, and its time for each creation, compared with a short run.
 
-Each run is a process of its own, with a generator for its input and nginx for its service. The time
-is that of the process, not of the clock. Sizes take turns, so that a busy hour of the machine meets
-them all; the largest has only one.
+Each run is a process of its own, with a generator as input and nginx as service. The time is CPU
+time. Sizes take turns, so that a busy machine affects all of them; the largest runs only once.
 """
 
 import json
@@ -20,7 +19,7 @@ from benchmarks.suite import Figures, Suite
 _SIZES: Final = (1_000, SMALL, USUAL, 100_000, LARGE)
 _QUICK_SIZES: Final = _SIZES[:3]
 _ROUNDS: Final = 5
-_PATIENCE: Final = 3600.0
+_TIMEOUT: Final = 3600.0
 """Seconds for one run: the largest takes about ten minutes on an idle machine."""
 
 
@@ -31,12 +30,12 @@ def measure(quick: bool) -> Figures:  # noqa: FBT001 - the one question of all s
     with FixedAnswer() as address:
         for turn in range(1, rounds + 1):
             for count in _QUICK_SIZES if quick else _SIZES:
-                # A run of a million is a median in itself; it has shorter ones around it.
+                # A run of a million needs no repetition; it runs in the middle of the shorter ones.
                 if count == LARGE and turn != (rounds + 1) // 2:
                     continue
                 run = _run(count, address.base_url)
                 runs.setdefault(str(count), []).append(run)
-                progress.say(
+                progress.log(
                     f"size, round {turn} of {rounds}, {count:,}: {run['seconds']:.1f} s, "
                     f"{run['peak'] / MB:.1f} MB"
                 )
@@ -47,7 +46,7 @@ def _run(count: int, base_url: str) -> Mapping[str, float]:
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-m", "benchmarks.size.measured", str(count), base_url],
         check=True,
-        timeout=_PATIENCE,
+        timeout=_TIMEOUT,
         stdout=subprocess.PIPE,
     )
     run: Mapping[str, float] = json.loads(done.stdout)

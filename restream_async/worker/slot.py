@@ -64,7 +64,7 @@ async def run_slot(
             queue_was_empty = started
         await process(message, age)
         queued = subscription.pending_msgs
-    # Without it the server would still answer the latest fetch, with a message that nobody handles.
+    # Otherwise the server could still send a message for the last fetch, and nothing handles it.
     with contextlib.suppress(*NATS_ERRORS):
         await subscription.unsubscribe()
 

@@ -1,4 +1,4 @@
-"""Tasks that end when they are told to."""
+"""Ending tasks reliably."""
 
 import asyncio
 from collections.abc import Coroutine

@@ -47,7 +47,7 @@ def test_a_peak_is_found_wherever_it_lies() -> None:
     assert peak([0.0, 0.9, 1.0, 1.1, 1.85, 5.0], width=0.25) == 12.0
 
 
-def test_a_peak_does_not_count_what_is_a_whole_width_ago() -> None:
+def test_a_peak_does_not_count_events_outside_its_width() -> None:
     assert peak([1.0, 2.0], width=1.0) == 1.0
 
 
@@ -89,7 +89,7 @@ def _service(*, queue: int | None = 1, latency: float = 0.5, chance: float = 0.5
         queue=queue,
         latency=latency,
         spread=0.5,
-        chance=lambda: chance,
+        random=lambda: chance,
     )
 
 
@@ -118,7 +118,7 @@ async def _one_by_one(wire: Wire, count: int) -> list[tuple[int, float]]:
 
 
 @simulated
-async def test_a_request_arrives_after_half_of_the_way_and_its_answer_takes_the_other() -> None:
+async def test_request_and_response_each_take_half_of_the_round_trip() -> None:
     service = _service()
 
     assert await _answered(Wire(service).send(_creation(), 30.0)) == _at(0.5 + WIRE, 201)
@@ -137,7 +137,7 @@ def test_work_and_ways_vary(chance: float, work: float, way: float) -> None:
 
 
 @simulated
-async def test_what_finds_neither_a_slot_nor_a_place_in_the_queue_is_refused_at_once() -> None:
+async def test_a_request_without_a_slot_or_room_in_the_queue_is_refused_at_once() -> None:
     wire = Wire(_service())
 
     assert await _one_by_one(wire, 3) == [
@@ -172,24 +172,24 @@ async def test_a_queue_without_a_limit_takes_all() -> None:
 
 
 @simulated
-async def test_an_outage_refuses_all_but_what_is_worked_on() -> None:
+async def test_an_outage_refuses_all_requests_that_are_not_served_yet() -> None:
     service = _service()
     wire = Wire(service)
     begun = asyncio.create_task(_answered(wire.send(_creation(), 30.0)))
     await asyncio.sleep(0.1)
 
-    service.leave()
+    service.start_outage()
     assert await _answered(wire.send(_creation(), 30.0)) == _at(0.1 + WIRE, 503)
     assert await _answered(wire.send(Api("p1").list("v1"), 30.0)) == _at(0.1 + 2 * WIRE, 503)
     assert await begun == _at(0.5 + WIRE, 201)
 
-    service.come_back()
+    service.end_outage()
     assert await _answered(wire.send(Api("p1").list("v1"), 30.0)) == _at(0.5 + 2 * WIRE, 200)
     assert len(service.arrived) == 4, "existence checks count as well"
 
 
 @simulated
-async def test_work_is_finished_for_those_who_have_left_but_not_begun() -> None:
+async def test_for_clients_that_have_left_work_is_finished_but_not_started() -> None:
     wire = Wire(_service(queue=2))
     tasks: list[asyncio.Task[tuple[int, float]]] = []
     for _ in range(3):
@@ -240,7 +240,7 @@ def test_a_small_fleet_stays_near_the_targets(name: str, figure: str, bound: Tar
     assert bound.met(value), f"{value:.3f} is not {bound}"
 
 
-def test_hardly_anything_is_asked_of_a_service_that_is_gone() -> None:
+def test_a_service_in_an_outage_gets_few_requests() -> None:
     figures = _figures("together")
     # Half seconds; in the first three, the service finishes what it works on and what is queued.
     gone = range(33, 60)
@@ -296,7 +296,7 @@ def test_the_program_prints_the_table_of_a_scene_and_tells_the_runs_apart(
     ]  # fmt: skip
 
 
-def test_the_program_names_a_scene_that_it_does_not_know(
+def test_an_unknown_scene_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["fleet", "togehter"])

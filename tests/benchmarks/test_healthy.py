@@ -1,4 +1,4 @@
-"""In simulated time: what the suite `healthy` measures stays near its targets."""
+"""The suite `healthy` in simulated time: its figures stay near the targets."""
 
 from collections.abc import Callable
 from random import Random
@@ -112,7 +112,7 @@ def test_a_drift_ends_where_it_should_and_never_leaps() -> None:
 
 
 def test_a_fixed_limit_keeps_64_in_flight_whatever_happens() -> None:
-    """Or all that is compared with it would be worth nothing."""
+    """All others are compared with it."""
     plain, errors = scene("plain-100-1000"), scene("errors-10")
 
     # Within half a latency for the beginning and one and a half for the end.
@@ -169,7 +169,7 @@ def test_a_scene_is_shown_in_real_time_where_it_has_one_beside_its_target() -> N
     ]
 
 
-def test_a_rate_limit_is_held_against_what_it_allows() -> None:
+def test_a_rate_limit_is_compared_with_what_it_allows() -> None:
     simulated, real = run(103.95, posts=264 / 200), run(198.1, posts=2.0)
     figures = {
         "real": outcome.plain({"rate-2-none": {names.OURS: [real]}}),
@@ -182,7 +182,7 @@ def test_a_rate_limit_is_held_against_what_it_allows() -> None:
     ]  # fmt: skip
 
 
-def test_what_failed_is_not_taken_for_done() -> None:
+def test_failures_are_not_counted_as_done() -> None:
     (one,) = results.read(
         {
             "real": {},
@@ -193,7 +193,7 @@ def test_what_failed_is_not_taken_for_done() -> None:
     assert one.shown.times == pytest.approx(1.0)
 
 
-def test_figures_come_back_as_they_were() -> None:
+def test_figures_survive_a_round_trip() -> None:
     found = {"awaited": {names.OURS: [run(1.0), run(2.0)]}}
     assert outcome.read(outcome.plain(found)) == found
 

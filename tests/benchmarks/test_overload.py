@@ -1,9 +1,9 @@
 import attrs
 
-from benchmarks.account import Account, Report
 from benchmarks.overload.outcome import Outcome
 from benchmarks.overload.watch import Answer
-from benchmarks.service import Books
+from benchmarks.run_report import CreationReport, RunReport
+from benchmarks.service import FinalState
 from restream_async.sandbox import Counts, FaultCounts, Stored
 
 
@@ -34,13 +34,13 @@ def outcome(seconds: float, posts: float) -> Outcome:
 
 
 def test_an_outcome_is_what_clients_and_service_say() -> None:
-    account = Account()
+    run_report = RunReport()
     for index, error in enumerate(["", "", "ClientResponseError", ""]):
-        account.say(Report(index=index, error=error))
+        run_report.add(CreationReport(index=index, error=error))
     answers = [Answer(0.2, 0.1), Answer(0.9, 0.3), Answer(2.5, 0.2)]
-    books = Books(stored=(stored(1, "a"), stored(2, "b"), stored(3, "a")), counts=counts(6))
+    final = FinalState(stored=(stored(1, "a"), stored(2, "b"), stored(3, "a")), counts=counts(6))
 
-    found = Outcome.of(account, answers, books, 2.6)
+    found = Outcome.of(run_report, answers, final, 2.6)
 
     assert found == Outcome(seconds=2.6, posts=1.5, failed=1, twice=1, latency=0.2, done=(2, 0, 1))
 
@@ -54,5 +54,5 @@ def test_the_typical_outcome_has_the_median_of_each_number() -> None:
     assert typical.done == (1,), "those of the run that took the median time"
 
 
-def test_an_outcome_comes_back_from_its_figures() -> None:
+def test_an_outcome_survives_a_round_trip() -> None:
     assert Outcome.read(attrs.asdict(outcome(13.0, 1.0))) == outcome(13.0, 1.0)

@@ -1,4 +1,4 @@
-"""What the programs have in common: they end, and they say what is missing."""
+"""All benchmark programs: they end, and name missing packages."""
 
 import asyncio
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 from benchmarks import deadline, suite
 
 ROOT = Path(__file__).parents[2]
-# Without the extra `bench`: help must be had before it is installed.
+# Without the extra `bench`, because help must work before it is installed.
 PROGRAMS = [
     "benchmarks",
     "benchmarks.fleet",
@@ -20,7 +20,7 @@ PROGRAMS = [
 ]
 
 
-def test_a_program_that_is_not_done_in_time_is_ended() -> None:
+def test_a_program_that_takes_too_long_is_ended() -> None:
     ended: list[str] = []
 
     async def hang() -> None:
@@ -43,7 +43,7 @@ def test_a_time_out_of_the_program_itself_is_not_called_the_deadline() -> None:
 
 
 @pytest.mark.parametrize("program", ["nginx", "valgrind"])
-def test_what_is_not_installed_is_named_with_the_way_to_get_it(
+def test_a_missing_package_is_named_with_the_command_to_install_it(
     program: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nowhere(_: str, path: str | None = None) -> None:
@@ -55,7 +55,7 @@ def test_what_is_not_installed_is_named_with_the_way_to_get_it(
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_help_names_the_command_that_it_is_for(program: str) -> None:
+def test_help_names_its_command(program: str) -> None:
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-m", program, "--help"],
         cwd=ROOT,

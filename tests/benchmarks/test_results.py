@@ -25,7 +25,7 @@ def test_the_readme_has_the_figures_that_were_measured(name: str, results: Modul
     )
 
 
-def test_only_what_is_between_its_marks_is_written_anew() -> None:
+def test_only_the_text_between_the_marks_is_replaced() -> None:
     one = "<!-- size: written by python -m benchmarks -->\n\nold\n\n<!-- end of size -->\n"
     other = one.replace("size", "cost")
 
@@ -35,12 +35,12 @@ def test_only_what_is_between_its_marks_is_written_anew() -> None:
     assert found == f"before\n{other}{new}after\n"
 
 
-def test_a_table_without_its_marks_is_not_lost_in_silence() -> None:
+def test_a_table_without_marks_is_an_error() -> None:
     with pytest.raises(ValueError, match="no marks for size"):
         with_table("<!-- cost: written by python -m benchmarks -->", "size", "new")
 
 
-def test_a_missed_target_is_said_where_the_figure_stands() -> None:
+def test_a_missed_target_is_shown_beside_its_figure() -> None:
     assert at_most(1.05, 1.05, ".3f") == "1.050"
     assert at_most(1.05, 1.051, ".3f") == "**1.051** (missed)"
     assert at_least(0.95, 0.95, ".0%") == "95%"
@@ -55,13 +55,13 @@ def test_costs_are_ratios_to_the_bare_loop_and_the_cheapest_comes_first() -> Non
     }
 
 
-def test_only_this_library_is_held_against_the_target_of_cost() -> None:
+def test_only_this_library_is_compared_with_the_cost_target() -> None:
     instructions = {"restream-async": [90, 110, 120], "bare aiohttp": [100], "gcore": [900]}
     lines = cost.summary({"instructions": instructions}).splitlines()
     assert [line.split("|")[1].strip() for line in lines if "missed" in line] == ["restream-async"]
 
 
-def test_a_long_run_is_held_against_short_ones() -> None:
+def test_a_long_run_is_compared_with_short_ones() -> None:
     def runs(count: int, microseconds: float, megabytes: float) -> list[dict[str, float]]:
         return [{"seconds": count * microseconds / 1e6, "peak": megabytes * 1e6}]
 
@@ -80,7 +80,7 @@ def test_a_long_run_is_held_against_short_ones() -> None:
     ]  # fmt: skip
 
 
-def test_what_is_done_is_the_measure_where_some_fail() -> None:
+def test_with_failures_only_completed_items_are_measured() -> None:
     def outcome(seconds: float, failed: int) -> dict[str, object]:
         return {"seconds": seconds, "posts": 1.0, "failed": failed, "twice": 0, "latency": 0.1,
                 "done": [1]}  # fmt: skip
@@ -100,8 +100,8 @@ def test_what_is_done_is_the_measure_where_some_fail() -> None:
     (result,) = overload.read(figures)
     *_, last = overload.summary(figures).splitlines()
 
-    assert result.slowness("restream-async") == result.slowness("aiohttp + tenacity") == 2.0
-    assert result.crowding("restream-async") == 2.0
+    assert result.time_ratio("restream-async") == result.time_ratio("aiohttp + tenacity") == 2.0
+    assert result.latency_ratio("restream-async") == 2.0
     assert [cell.strip() for cell in last.split("|")[1:-1]] == [
         "it queues", "2.000", "", "1.000", "1.02", "**2,000** (missed)", "**50.0%** (missed)",
         "2.0", "",

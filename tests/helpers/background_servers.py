@@ -1,4 +1,7 @@
-"""Servers beside a test that runs the command line in the main thread, where signals arrive."""
+"""Servers in another thread, for tests that run the command line in the main thread.
+
+Only the main thread gets signals.
+"""
 
 import asyncio
 import os
@@ -15,7 +18,8 @@ from nats.aio.client import Client
 from restream_async.sandbox import Sandbox
 from restream_async.worker.nats_options import NatsOptions, close
 from tests.helpers.nats_server import NatsServer
-from tests.helpers.worker_fleet import all_done, wanted
+from tests.helpers.polling import until
+from tests.helpers.worker_fleet import all_processed, wanted
 
 _T = TypeVar("_T")
 
@@ -23,7 +27,7 @@ HEADER = "videoId,title,streamUrl,streamKey,status\n"
 
 
 @attrs.define
-class Backstage:
+class BackgroundServers:
     """A NATS server and a sandbox, on the event loop of another thread."""
 
     loop: asyncio.AbstractEventLoop
@@ -35,18 +39,16 @@ class Backstage:
     closing: list[Callable[[], None]] = attrs.field(factory=list[Callable[[], None]])
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Do something there, and wait for it."""
+        """Run a coroutine in the other thread, and wait for its result."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
 
     def when(
         self, happened: Callable[[], bool], then: Callable[[], Coroutine[Any, Any, object]]
     ) -> None:
-        """Do something there as soon as something else has happened."""
+        """Run a coroutine in the other thread as soon as `happened` returns true."""
 
         async def watch() -> None:
-            async with asyncio.timeout(20):
-                while not happened():  # noqa: ASYNC110 - asked, not told
-                    await asyncio.sleep(0.005)
+            await until(happened, pause=0.005)
             await then()
 
         asyncio.run_coroutine_threadsafe(watch(), self.loop)
@@ -54,24 +56,24 @@ class Backstage:
     def signal_when(
         self, happened: Callable[[], bool], number: signal.Signals = signal.SIGTERM
     ) -> None:
-        """Send this process a signal as soon as something has happened."""
+        """Send this process a signal as soon as `happened` returns true."""
 
         async def send() -> None:
             os.kill(os.getpid(), number)
 
         self.when(happened, send)
 
-    def signal_when_all_done(self) -> None:
-        """Send this process SIGTERM as soon as no command is left on the stream."""
+    def signal_when_all_processed(self) -> None:
+        """Send this process SIGTERM as soon as all commands on the stream are processed."""
 
         async def watch() -> None:
-            await all_done(self.connection, 30)
+            await all_processed(self.connection, 30)
             os.kill(os.getpid(), signal.SIGTERM)
 
         asyncio.run_coroutine_threadsafe(watch(), self.loop)
 
     def silent_server(self) -> str:
-        """Return the address of somebody who takes every call, and never says a word."""
+        """Start a server that accepts every connection and never answers; return its address."""
 
         def called(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             self.callers += 1
@@ -83,7 +85,7 @@ class Backstage:
 
 
 @contextmanager
-def backstage(folder: Path) -> Generator[Backstage]:
+def background_servers(folder: Path) -> Generator[BackgroundServers]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -95,11 +97,11 @@ def backstage(folder: Path) -> Generator[Backstage]:
     run(nats.start())
     run(sandbox.__aenter__())
     connection = run(NatsOptions(url=nats.url).connect())
-    stage = Backstage(loop, nats, sandbox, connection)
+    servers = BackgroundServers(loop, nats, sandbox, connection)
     try:
-        yield stage
+        yield servers
     finally:
-        for each in stage.closing:
+        for each in servers.closing:
             loop.call_soon_threadsafe(each)
         run(close(connection))
         run(sandbox.__aexit__(None, None, None))

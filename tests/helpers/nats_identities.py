@@ -1,4 +1,4 @@
-"""Users of NATS as `nsc` makes them: NKeys, and JWTs that vouch for each other.
+"""Users of NATS as `nsc` makes them: NKeys, and signed JWTs.
 
 Operator → account → user, as in https://docs.nats.io/running-a-nats-service/configuration/securing_nats/jwt
 """
@@ -47,7 +47,7 @@ class Identity:
         return key.decode()
 
     def vouch(self, subject: "Identity", **claims: Any) -> str:  # noqa: ANN401 - JSON
-        """Return a JWT for another one."""
+        """Return a JWT for another identity."""
         header = _base64(b'{"typ":"JWT","alg":"ed25519-nkey"}')
         body = {
             "iss": self.public,
@@ -64,7 +64,7 @@ class Identity:
 
 
 def operator_mode(folder: Path) -> tuple[str, Path]:
-    """Return the configuration of a server that trusts an operator, and a file to log in with."""
+    """Return the configuration of a server that trusts an operator, and a credentials file."""
     operator = Identity.new(nkeys.PREFIX_BYTE_OPERATOR)
     system = Identity.new(nkeys.PREFIX_BYTE_ACCOUNT)
     account = Identity.new(nkeys.PREFIX_BYTE_ACCOUNT)

@@ -18,7 +18,7 @@ _EXECUTABLE: Final = (
 
 
 class NatsServer:
-    """One server; what its streams hold outlives a restart."""
+    """One server. Its streams survive a restart."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

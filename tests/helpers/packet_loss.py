@@ -12,7 +12,7 @@ from tests.helpers.varnish_clients import API_KEY, PROJECT, new, service
 
 WARM = 8
 DROPPED = 2.0  # seconds
-# After the last packet was dropped, the kernel tries again within twice the time since the first.
+# The kernel sends again within twice the time since the first dropped packet.
 SETTLED = 2.5
 
 
@@ -54,4 +54,4 @@ async def copies() -> int:
 
 if __name__ == "__main__":
     _run("ip", "link", "set", "lo", "up")
-    print(asyncio.run(copies()))  # noqa: T201 - what it is run for
+    print(asyncio.run(copies()))  # noqa: T201 - its result

@@ -11,6 +11,7 @@ import aiohttp
 import attrs
 
 from restream_async.sandbox import Fault, Faults, Sandbox
+from tests.helpers.polling import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -38,7 +39,7 @@ class Answer:
 
 
 @attrs.frozen
-class Caller:
+class SandboxClient:
     session: aiohttp.ClientSession
     root: str
 
@@ -58,8 +59,8 @@ class Caller:
     async def delete(self, restream_id: object) -> Answer:
         return await self.send("DELETE", f"/restreams/{restream_id}")
 
-    async def fate(self, video_id: str = "v1", **changes: object) -> str:
-        """Create, and say in a word what came of it, as the client sees it."""
+    async def create_and_name_outcome(self, video_id: str = "v1", **changes: object) -> str:
+        """Create a restream, and return in one word what the client sees."""
         request = self.session.post(f"{self.root}/restreams", json=create_body(video_id, **changes))
         try:
             async with request as response:
@@ -77,18 +78,18 @@ class Caller:
 
 
 @asynccontextmanager
-async def calling(sandbox: Sandbox) -> AsyncGenerator[Caller]:
-    """Open a sandbox, and a client of it."""
+async def open_client(sandbox: Sandbox) -> AsyncGenerator[SandboxClient]:
+    """Open a sandbox and a client of it."""
     headers = {"Authorization": sandbox.api_key}
     async with sandbox, aiohttp.ClientSession(headers=headers) as session:
-        yield Caller(session, f"{sandbox.base_url}/api/v1/{sandbox.project_id}")
+        yield SandboxClient(session, f"{sandbox.base_url}/api/v1/{sandbox.project_id}")
 
 
 @asynccontextmanager
 async def raw_connection(
     sandbox: Sandbox,
 ) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """Connect below HTTP."""
+    """Open a TCP connection to the sandbox."""
     port = int(sandbox.base_url.rpartition(":")[2])
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
@@ -104,21 +105,20 @@ def raw_request(body: bytes = b"", *, method: str = "POST", path: str = "restrea
     ).encode() + body
 
 
-async def until(sandbox: Sandbox, *, in_flight: int) -> None:
-    """Let the loop run until the sandbox has so many requests in flight."""
-    while sandbox.counts.in_flight != in_flight:  # noqa: ASYNC110 - the sandbox tells nobody
-        await asyncio.sleep(0)
+async def until_in_flight(sandbox: Sandbox, count: int) -> None:
+    """Wait until the sandbox has so many requests in flight."""
+    await until(lambda: sandbox.counts.in_flight == count, pause=0)
 
 
 @asynccontextmanager
 async def occupied(sandbox: Sandbox, *, count: int = 1) -> AsyncGenerator[None]:
-    """Have so many requests hang in the sandbox, whatever the clock does; nothing else fails."""
+    """Keep so many requests hanging in the sandbox; all other requests succeed."""
     before = sandbox.counts.in_flight
     sandbox.faults = Faults(before={Fault.HANG: 1.0})
     async with AsyncExitStack() as connections:
         for _ in range(count):
             _, writer = await connections.enter_async_context(raw_connection(sandbox))
             writer.write(raw_request(json.dumps(create_body("hanging")).encode()))
-        await until(sandbox, in_flight=before + count)
+        await until_in_flight(sandbox, before + count)
         sandbox.faults = Faults()
         yield

@@ -45,7 +45,7 @@ _HELPERS: Final = ("/usr/lib/squid", "/usr/lib64/squid", "/usr/libexec/squid")
 
 
 class Squid:
-    """One proxy; `rules` is what it lets through: `open`, `login` or `closed`.
+    """One proxy; `rules` says what it lets through: `open`, `login` or `closed`.
 
     Attributes:
         url: where it listens, from its first start on.
@@ -59,7 +59,7 @@ class Squid:
         self._log = home / "squid.log"
         self._configuration = home / "squid.conf"
         self._process: asyncio.subprocess.Process | None = None
-        # Started by root, it reads its files as a user of its own.
+        # If root starts it, it reads its files as another user.
         home.chmod(0o755)
         hosts = home / "hosts"
         hosts.write_text(f"127.0.0.1 {NAME}\n")
@@ -90,7 +90,7 @@ class Squid:
         await accepting(self._process, self._port, self._log)
 
     async def kill(self) -> None:
-        """End it and its helpers at once, as a machine does that fails."""
+        """Kill it and its helpers, as when a machine fails."""
         if self._process is not None and self._process.returncode is None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)

@@ -11,7 +11,7 @@ from typing import Never
 
 import pytest
 
-# Seconds. Varnish compiles its configuration first, which takes a busy machine a while.
+# Seconds. Varnish compiles its configuration first, which takes long on a busy machine.
 _LONGEST_START = 30.0
 _BETWEEN_LOOKS = 0.02
 
@@ -26,7 +26,7 @@ backend default {{
 
 sub vcl_recv {{
     if ({cache_seconds} > 0 && req.method == "GET") {{
-        # As careless configurations do: whoever asks, and whatever they ask of caches.
+        # As careless configurations do: for all clients, and with any Cache-Control.
         return (hash);
     }}
 }}
@@ -41,7 +41,7 @@ sub vcl_backend_response {{
 
 @contextmanager
 def closed_port() -> Generator[int]:
-    """Hold a loopback port on which nobody listens, so that connections to it are refused.
+    """Reserve a loopback port without a listener, so that connections to it are refused.
 
     As long as it is held nobody gets it by chance; who asks for it by number can listen on it.
     """
@@ -61,7 +61,7 @@ async def varnish(
     first_byte_timeout: float = 60.0,
     cache_seconds: int = 0,
 ) -> AsyncGenerator[str]:
-    """Run Varnish with its own built-in rules, and bring its base URL.
+    """Run Varnish with its own built-in rules, and give its base URL.
 
     Args:
         varnishd: the program.
@@ -85,8 +85,8 @@ async def varnish(
             "-f": str(vcl),
             "-a": f"127.0.0.1:{port}",
             "-s": "malloc,8m",
-            "-T": "none",  # nobody manages it
-            # As by default, but not optimized, which would take longer than the tests do.
+            "-T": "none",  # it needs no management port
+            # The default without optimization, which takes longer than the tests.
             "-p": "cc_command=exec cc -w -fpic -shared -O0 -o %o %s",
         }
         process = await asyncio.create_subprocess_exec(
@@ -132,8 +132,8 @@ async def _accepts(port: int) -> bool:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
-    # The session is the manager's and its worker's own. Neither has anything worth saving, and
-    # asked politely they take their time.
+    # The session has only the manager and its worker. Neither has anything to save, and they are
+    # slow to stop by themselves.
     if process.returncode is None:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""A service with a Varnish in front of it, and clients that wait no longer than it needs."""
+"""A service with a Varnish in front of it, and clients that wait no longer than needed."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -36,7 +36,7 @@ async def _one_turn() -> None:
 
 @attrs.frozen
 class Waits:
-    """The waits of clients: noted, and over as soon as `meanwhile` is."""
+    """Records the waits of clients. Each ends as soon as `meanwhile` does."""
 
     meanwhile: Callable[[], Awaitable[None]] = _one_turn
     seconds: list[float] = attrs.field(factory=list[float])
@@ -60,13 +60,13 @@ def client_of(
 
 
 @attrs.frozen
-class Scene:
+class VarnishSetup:
     """A sandbox, and the base URL of the Varnish in front of it."""
 
     sandbox: Sandbox
     base_url: str
 
     def client(self, *, attempts: int = 5, in_doubt: InDoubt = "confirm") -> RestreamClient:
-        """Return a client whose waits last until the service has done what it has begun."""
+        """Return a client whose waits end when the service has finished its work."""
         waits = Waits(self.sandbox.settle)
         return client_of(self.base_url, waits, attempts=attempts, in_doubt=in_doubt)

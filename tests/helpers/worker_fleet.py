@@ -1,4 +1,4 @@
-"""Commands for many workers, the workers, and what is there in the end."""
+"""Worker processes, commands for them, and their results."""
 
 import asyncio
 import json
@@ -16,6 +16,7 @@ from restream_async import NewRestream
 from restream_async.sandbox import Sandbox
 from restream_async.worker.commands import encode
 from restream_async.worker.nats_options import jetstream_of
+from tests.helpers.polling import until
 
 ROOT = Path(__file__).parent.parent.parent
 BAD = (
@@ -37,7 +38,7 @@ def wanted(number: int) -> NewRestream:
 
 
 async def publish_all(connection: Client, count: int) -> None:
-    """Publish commands, and the bad ones among them."""
+    """Publish commands, with unusable ones among them."""
     jetstream = jetstream_of(connection)
     for number in range(count):
         await jetstream.publish("restreams.commands", encode(wanted(number)))
@@ -86,20 +87,18 @@ class WorkerProcess:
 
 async def stored_count(sandbox: Sandbox, count: int, seconds: float) -> None:
     """Wait until so many restreams are stored."""
-    async with asyncio.timeout(seconds):
-        while len(sandbox.stored) < count:  # noqa: ASYNC110 - asked, not told
-            await asyncio.sleep(0.02)
+    await until(lambda: len(sandbox.stored) >= count, seconds, pause=0.02)
 
 
-async def all_done(connection: Client, seconds: float) -> None:
-    """Wait until no command is left."""
+async def all_processed(connection: Client, seconds: float) -> None:
+    """Wait until all commands are processed."""
     async with asyncio.timeout(seconds):
-        while (await jetstream_of(connection).stream_info("RESTREAMS")).state.messages:  # noqa: ASYNC110 - asked, not told
+        while (await jetstream_of(connection).stream_info("RESTREAMS")).state.messages:  # noqa: ASYNC110 - no event tells it
             await asyncio.sleep(0.05)
 
 
 async def documents(connection: Client, stream: str) -> list[dict[str, Any]]:
-    """Return all that a stream of reports holds."""
+    """Return all reports of a stream."""
     jetstream = jetstream_of(connection)
     count = (await jetstream.stream_info(stream)).state.messages
     messages = [await jetstream.get_msg(stream, seq) for seq in range(1, count + 1)]

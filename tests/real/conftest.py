@@ -1,4 +1,4 @@
-"""What the tests with a real Varnish share."""
+"""Fixtures for tests with a real Varnish."""
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -10,18 +10,18 @@ import pytest_asyncio
 
 from tests.helpers.programs import find
 from tests.helpers.varnish import closed_port, varnish
-from tests.helpers.varnish_clients import Scene, service
+from tests.helpers.varnish_clients import VarnishSetup, service
 
 
-class Staging(Protocol):
-    """Sets the scene: a sandbox, and a Varnish in front of it."""
+class OpenVarnishSetup(Protocol):
+    """Opens a sandbox, and a Varnish in front of it."""
 
     def __call__(
         self, *, first_byte_timeout: float = 60.0, cache_seconds: int = 0
-    ) -> AbstractAsyncContextManager[Scene]:
+    ) -> AbstractAsyncContextManager[VarnishSetup]:
         """Open both.
 
-        Varnish gives the sandbox up after `first_byte_timeout` seconds, and keeps lists for
+        Varnish waits `first_byte_timeout` seconds for the sandbox, and caches lists for
         `cache_seconds`.
         """
         ...
@@ -33,8 +33,10 @@ def varnishd() -> str:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def dead_end(varnishd: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[str]:
-    """The base URL of a Varnish with nothing behind it."""
+async def dead_backend(
+    varnishd: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncGenerator[str]:
+    """Give the base URL of a Varnish without a backend."""
     home = tmp_path_factory.mktemp("varnish")
     with closed_port() as port:
         async with varnish(varnishd, home, backend=port) as base_url:
@@ -42,11 +44,11 @@ async def dead_end(varnishd: str, tmp_path_factory: pytest.TempPathFactory) -> A
 
 
 @pytest.fixture
-def staging(varnishd: str, tmp_path: Path) -> Staging:
+def varnish_setup(varnishd: str, tmp_path: Path) -> OpenVarnishSetup:
     @asynccontextmanager
-    async def stage(
+    async def open_setup(
         *, first_byte_timeout: float = 60.0, cache_seconds: int = 0
-    ) -> AsyncGenerator[Scene]:
+    ) -> AsyncGenerator[VarnishSetup]:
         async with service() as sandbox:
             port = int(sandbox.base_url.rpartition(":")[2])
             async with varnish(
@@ -56,6 +58,6 @@ def staging(varnishd: str, tmp_path: Path) -> Staging:
                 first_byte_timeout=first_byte_timeout,
                 cache_seconds=cache_seconds,
             ) as base_url:
-                yield Scene(sandbox=sandbox, base_url=base_url)
+                yield VarnishSetup(sandbox=sandbox, base_url=base_url)
 
-    return stage
+    return open_setup

@@ -1,4 +1,4 @@
-"""Varnish cannot reach the service: the 503 of the service's documentation, from its source."""
+"""Varnish cannot reach the service: the real 503 page of the documentation."""
 
 import asyncio
 import logging
@@ -21,10 +21,10 @@ async def failure_of_creating(
     return caught.value
 
 
-async def test_the_page_is_the_one_that_the_library_was_built_for(dead_end: str) -> None:
+async def test_the_page_is_the_one_that_the_library_was_built_for(dead_backend: str) -> None:
     async with (
         aiohttp.ClientSession() as session,
-        session.post(f"{dead_end}/api/v1/p1/restreams", json={}) as response,
+        session.post(f"{dead_backend}/api/v1/p1/restreams", json={}) as response,
     ):
         page = await response.text()
     assert (response.status, response.reason) == (503, "Backend fetch failed")
@@ -40,16 +40,18 @@ async def test_the_page_is_the_one_that_the_library_was_built_for(dead_end: str)
     assert "XID: " in page
 
 
-async def test_creating_fails_as_documented_after_the_attempts_it_may_make(dead_end: str) -> None:
-    error = await failure_of_creating(dead_end, attempts=3, in_doubt="resend")
+async def test_creating_fails_as_documented_after_the_attempts_it_may_make(
+    dead_backend: str,
+) -> None:
+    error = await failure_of_creating(dead_backend, attempts=3, in_doubt="resend")
     assert isinstance(error, BackendFetchFailedError)
     assert (error.status, error.reason) == (503, "Backend fetch failed")
     assert error.retry_after == 5
     assert error.attempts == 3
 
 
-async def test_where_looking_fails_as_well_the_outcome_is_unknown(dead_end: str) -> None:
-    error = await failure_of_creating(dead_end, attempts=3)
+async def test_if_the_existence_check_fails_too_the_outcome_is_unknown(dead_backend: str) -> None:
+    error = await failure_of_creating(dead_backend, attempts=3)
     assert isinstance(error, OutcomeUnknownError)
     assert isinstance(error.doubt, BackendFetchFailedError)
     assert error.doubt.retry_after == 5
@@ -57,18 +59,18 @@ async def test_where_looking_fails_as_well_the_outcome_is_unknown(dead_end: str)
 
 
 @pytest.mark.parametrize("in_doubt", ["confirm", "resend"])
-async def test_the_error_says_what_was_asked_what_came_back_and_how_often(
-    dead_end: str, in_doubt: InDoubt
+async def test_the_error_has_the_request_the_response_and_the_attempts(
+    dead_backend: str, in_doubt: InDoubt
 ) -> None:
-    text = str(await failure_of_creating(dead_end, attempts=2, in_doubt=in_doubt))
+    text = str(await failure_of_creating(dead_backend, attempts=2, in_doubt=in_doubt))
     assert "503 Backend fetch failed" in text
     assert "POST /api/v1/p1/restreams (video 'v1'), 2 attempts" in text
     assert "<" not in text
 
 
-async def test_no_wait_is_shorter_than_varnish_asks_for(dead_end: str) -> None:
+async def test_no_wait_is_shorter_than_varnish_asks_for(dead_backend: str) -> None:
     waits = Waits()
-    async with client_of(dead_end, waits, attempts=3) as client:
+    async with client_of(dead_backend, waits, attempts=3) as client:
         with pytest.raises(RestreamError):
             await client.create(new())
     assert len(waits.seconds) >= 2
@@ -76,47 +78,47 @@ async def test_no_wait_is_shorter_than_varnish_asks_for(dead_end: str) -> None:
 
 
 @pytest.mark.parametrize("in_doubt", ["confirm", "resend", "raise"])
-async def test_no_secret_is_told(
-    dead_end: str, in_doubt: InDoubt, caplog: pytest.LogCaptureFixture
+async def test_no_secret_is_shown(
+    dead_backend: str, in_doubt: InDoubt, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    error = await failure_of_creating(dead_end, in_doubt=in_doubt)
+    error = await failure_of_creating(dead_backend, in_doubt=in_doubt)
     told = [str(error), repr(error), "".join(traceback.format_exception(error)), caplog.text]
     assert [secret for secret in (API_KEY, STREAM_KEY) if secret in "\n".join(told)] == []
 
 
-async def test_nothing_is_left_running_or_occupied(dead_end: str) -> None:
-    async with client_of(dead_end, Waits()) as client:
+async def test_nothing_is_left_running_or_occupied(dead_backend: str) -> None:
+    async with client_of(dead_backend, Waits()) as client:
         with pytest.raises(RestreamError):
             await client.create(new())
         assert client.stats().in_flight == 0
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_listing_fails_after_its_attempts(dead_end: str) -> None:
-    async with client_of(dead_end, Waits(), attempts=3) as client:
+async def test_listing_fails_after_its_attempts(dead_backend: str) -> None:
+    async with client_of(dead_backend, Waits(), attempts=3) as client:
         with pytest.raises(BackendFetchFailedError) as caught:
             await client.list("v1")
     assert caught.value.attempts == 3
 
 
-async def test_a_toggle_is_not_sent_again(dead_end: str) -> None:
-    async with client_of(dead_end, Waits(), attempts=3) as client:
+async def test_a_toggle_is_not_sent_again(dead_backend: str) -> None:
+    async with client_of(dead_backend, Waits(), attempts=3) as client:
         with pytest.raises(BackendFetchFailedError) as caught:
             await client.toggle(1)
     assert caught.value.attempts == 1
 
 
-async def test_deleting_fails_after_its_attempts(dead_end: str) -> None:
-    async with client_of(dead_end, Waits(), attempts=3) as client:
+async def test_deleting_fails_after_its_attempts(dead_backend: str) -> None:
+    async with client_of(dead_backend, Waits(), attempts=3) as client:
         with pytest.raises(BackendFetchFailedError) as caught:
             await client.delete(1)
     assert caught.value.attempts == 3
 
 
-async def test_each_of_many_creations_ends_with_its_own_failure(dead_end: str) -> None:
+async def test_each_of_many_creations_ends_with_its_own_failure(dead_backend: str) -> None:
     videos = [f"v{number}" for number in range(5)]
-    async with client_of(dead_end, Waits(), attempts=2) as client:
+    async with client_of(dead_backend, Waits(), attempts=2) as client:
         report = await client.create_all(map(new, videos))
     assert report.created == ()
     assert [failed.request.video_id for failed in report.failed] == videos

@@ -1,4 +1,4 @@
-"""A firewall that drops packets: what was given up is not delivered by the kernel afterwards."""
+"""A firewall that drops packets: the kernel does not deliver a request that was given up."""
 
 import os
 import subprocess

@@ -23,6 +23,7 @@ from restream_async import (
     TransportError,
 )
 from restream_async.sandbox import Sandbox
+from tests.helpers.polling import until
 from tests.helpers.programs import find
 from tests.helpers.relay import Relay
 from tests.helpers.squid import NAME, USER, Squid, squid
@@ -33,7 +34,7 @@ PASSWORD = "password-5d1e"
 
 
 @attrs.frozen(kw_only=True)
-class Scene:
+class ProxySetup:
     """A service that only its proxy can reach, with TLS (`https`) and without it (`http`)."""
 
     proxy: Squid
@@ -59,7 +60,7 @@ class Scene:
         return self.proxy.url.replace("://", f"://{USER}:{PASSWORD}@")
 
 
-Staging = Callable[..., AbstractAsyncContextManager[Scene]]
+OpenProxySetup = Callable[..., AbstractAsyncContextManager[ProxySetup]]
 
 
 def trusting() -> ssl.SSLContext:
@@ -69,32 +70,32 @@ def trusting() -> ssl.SSLContext:
 
 
 @pytest.fixture
-def staging() -> Staging:
+def proxy_setup() -> OpenProxySetup:
     program = find("squid", "squid")
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     AUTHORITY.issue_cert(NAME).configure_cert(tls)  # pyright: ignore[reportUnknownMemberType] - of pyOpenSSL
 
     @asynccontextmanager
-    async def stage(rules: str = "open", **settings: Any) -> AsyncGenerator[Scene]:  # noqa: ANN401 - of a sandbox
+    async def open_setup(rules: str = "open", **settings: Any) -> AsyncGenerator[ProxySetup]:  # noqa: ANN401 - of a sandbox
         async with service(**settings) as sandbox:
             port = int(sandbox.base_url.rpartition(":")[2])
             async with (
                 Relay(port, answer=None, tls=tls) as front,
                 squid(program, rules) as proxy,
             ):
-                yield Scene(
+                yield ProxySetup(
                     proxy=proxy,
                     sandbox=sandbox,
                     https=f"https://{NAME}:{front.here}",
                     http=f"http://{NAME}:{port}",
                 )
 
-    return stage
+    return open_setup
 
 
 @pytest.mark.parametrize("scheme", ["https", "http"])
-async def test_every_call_goes_through_it(scheme: str, staging: Staging) -> None:
-    async with staging() as scene, scene.client(getattr(scene, scheme)) as client:
+async def test_every_call_goes_through_the_proxy(scheme: str, proxy_setup: OpenProxySetup) -> None:
+    async with proxy_setup() as setup, setup.client(getattr(setup, scheme)) as client:
         report = await client.create_all(new(f"v{number}") for number in range(50))
         assert {created.origin for created in report.created} == {Origin.POSTED}
         [there] = await client.list("v7")
@@ -102,64 +103,66 @@ async def test_every_call_goes_through_it(scheme: str, staging: Staging) -> None
         assert (await client.toggle(there.id)).status is False
         assert await client.delete(there.id)
         assert await client.list("v7") == []
-        assert len(scene.sandbox.stored) == 49
+        assert len(setup.sandbox.stored) == 49
 
 
 async def stored(sandbox: Sandbox, least: int) -> None:
-    async with asyncio.timeout(20):
-        while len(sandbox.stored) < least:  # noqa: ASYNC110 - the sandbox tells nobody
-            await asyncio.sleep(0.005)
+    await until(lambda: len(sandbox.stored) >= least, pause=0.005)
 
 
-async def test_one_that_is_killed_in_the_middle_of_a_run_costs_no_restream_and_makes_no_second(
-    staging: Staging,
+async def test_a_proxy_killed_in_the_middle_of_a_run_loses_and_doubles_nothing(
+    proxy_setup: OpenProxySetup,
 ) -> None:
     wanted = [new(f"v{number}") for number in range(150)]
     async with (
-        staging(latency=0.02) as scene,
-        scene.client(scene.https, max_in_flight=16) as client,
+        proxy_setup(latency=0.02) as setup,
+        setup.client(setup.https, max_in_flight=16) as client,
     ):
         run = asyncio.create_task(client.create_all(wanted))
         for least in (30, 90):
-            await stored(scene.sandbox, least)
-            await scene.proxy.kill()
-            await scene.proxy.start()
+            await stored(setup.sandbox, least)
+            await setup.proxy.kill()
+            await setup.proxy.start()
         report = await asyncio.wait_for(run, 30)
 
         assert report.failed == ()
-        copies = Counter(entry.video_id for entry in scene.sandbox.stored)
+        copies = Counter(entry.video_id for entry in setup.sandbox.stored)
         assert copies == Counter(item.video_id for item in wanted)
-        # It was in the middle of something.
+        # It was handling requests.
         assert client.stats().retries > 0
 
 
 @pytest.mark.parametrize("scheme", ["https", "http"])
-async def test_one_that_wants_a_login_gets_it_or_says_so(scheme: str, staging: Staging) -> None:
-    async with staging("login") as scene:
-        base_url = getattr(scene, scheme)
-        wrong = scene.proxy.url.replace("://", f"://mallory:{PASSWORD}@")
-        for proxy in (scene.proxy.url, wrong):
-            async with scene.client(base_url, proxy=proxy) as client:
+async def test_a_proxy_that_wants_a_login_gets_it_or_is_named(
+    scheme: str, proxy_setup: OpenProxySetup
+) -> None:
+    async with proxy_setup("login") as setup:
+        base_url = getattr(setup, scheme)
+        wrong = setup.proxy.url.replace("://", f"://mallory:{PASSWORD}@")
+        for proxy in (setup.proxy.url, wrong):
+            async with setup.client(base_url, proxy=proxy) as client:
                 with pytest.raises(ProxyError) as caught:
                     await client.create(new())
             assert caught.value.attempts == 1
             assert "the proxy asks for a user name and password (407 Proxy" in str(caught.value)
             assert PASSWORD not in repr(caught.value)
-        async with scene.client(base_url, proxy=scene.url_with_login) as client:
+        async with setup.client(base_url, proxy=setup.url_with_login) as client:
             await client.create(new())
-        assert len(scene.sandbox.stored) == 1
+        assert len(setup.sandbox.stored) == 1
 
 
-async def test_one_that_lets_nothing_through_says_so(staging: Staging) -> None:
-    async with staging("closed") as scene, scene.client(scene.https) as client:
+async def test_a_proxy_that_lets_nothing_through_is_named(proxy_setup: OpenProxySetup) -> None:
+    async with proxy_setup("closed") as setup, setup.client(setup.https) as client:
         with pytest.raises(ProxyError, match=r"proxy refuses to connect to the service \(403 For"):
             await client.create(new())
 
 
-async def test_a_service_that_it_cannot_reach_was_sent_nothing(staging: Staging) -> None:
+async def test_a_proxy_that_cannot_reach_the_service_has_sent_nothing(
+    proxy_setup: OpenProxySetup,
+) -> None:
     async with (
-        staging() as scene,
-        scene.client(f"https://{NAME}:1", retry=RetryPolicy(attempts=2, base=0.01)) as client,
+        proxy_setup() as setup,
+        setup.client(f"https://{NAME}:1", retry=RetryPolicy(attempts=2, base=0.01)) as client,
     ):
         with pytest.raises(
             TransportError, match=r"could not connect to the service \(503\)"
@@ -168,8 +171,8 @@ async def test_a_service_that_it_cannot_reach_was_sent_nothing(staging: Staging)
         assert (caught.value.sent, caught.value.attempts) == (False, 2)
 
 
-async def test_a_private_authority_must_be_named(staging: Staging) -> None:
-    async with staging() as scene, scene.client(scene.https, ssl=None) as client:
+async def test_a_private_authority_must_be_named(proxy_setup: OpenProxySetup) -> None:
+    async with proxy_setup() as setup, setup.client(setup.https, ssl=None) as client:
         with pytest.raises(CertificateError, match=f"certificate of {NAME} could not be verified"):
             await client.create(new())
 
@@ -190,24 +193,24 @@ async def command(*words: str, **environment: str) -> tuple[int | None, str]:
 
 
 async def test_the_command_line_takes_the_proxy_of_the_environment_or_of_its_option(
-    staging: Staging, tmp_path: Path
+    proxy_setup: OpenProxySetup, tmp_path: Path
 ) -> None:
     ca_file = tmp_path / "ca.pem"
     AUTHORITY.cert_pem.write_to_path(str(ca_file))
     listing = ("list", "v1", "--ca-file", str(ca_file))
-    async with staging("login") as scene:
+    async with proxy_setup("login") as setup:
         settings = {
-            "RESTREAM_BASE_URL": scene.https,
+            "RESTREAM_BASE_URL": setup.https,
             "RESTREAM_PROJECT_ID": PROJECT,
             "RESTREAM_API_KEY": API_KEY,
-            "HTTPS_PROXY": scene.url_with_login,
+            "HTTPS_PROXY": setup.url_with_login,
         }
         good, bad = await asyncio.gather(
             command(*listing, **settings),
             # One without a login.
-            command(*listing, "--proxy", scene.proxy.url, **settings),
+            command(*listing, "--proxy", setup.proxy.url, **settings),
         )
-        assert scene.sandbox.counts.lists == 1
+        assert setup.sandbox.counts.lists == 1
 
     assert good == (0, "v1 has no restreams.\n")
     code, said = bad

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 async def _no_complaints(  # pyright: ignore[reportUnusedFunction] - autouse
     caplog: pytest.LogCaptureFixture,
 ) -> AsyncIterator[None]:
-    """Whatever clients do, neither aiohttp nor asyncio has a reason to complain."""
+    """Check that neither aiohttp nor asyncio logs a warning."""
     yield
     complaints = [
         record.getMessage()

@@ -4,19 +4,19 @@ import attrs
 import pytest
 
 from restream_async.sandbox import Counts, Fault, FaultCounts, Faults, Sandbox
-from tests.helpers.sandbox_client import calling, occupied, until
+from tests.helpers.sandbox_client import occupied, open_client, until_in_flight
 
 
-async def test_every_request_is_counted_by_what_it_asks_for() -> None:
+async def test_requests_are_counted_by_endpoint() -> None:
     sandbox = Sandbox()
-    async with calling(sandbox) as caller:
-        await caller.create()
-        await caller.create()
-        await caller.create(title="")
-        await caller.list("v1")
-        await caller.toggle(1)
-        await caller.delete(1)
-        await caller.delete(1)
+    async with open_client(sandbox) as client:
+        await client.create()
+        await client.create()
+        await client.create(title="")
+        await client.list("v1")
+        await client.toggle(1)
+        await client.delete(1)
+        await client.delete(1)
 
     assert sandbox.counts == Counts(
         posts=3,
@@ -32,17 +32,17 @@ async def test_every_request_is_counted_by_what_it_asks_for() -> None:
     )
 
 
-async def test_faults_are_counted_by_when_they_strike_and_by_kind() -> None:
+async def test_faults_are_counted_by_phase_and_kind() -> None:
     sandbox = Sandbox(faults=Faults(before={Fault.RESET: 1.0}))
-    async with calling(sandbox) as caller:
-        await caller.fate()
-        await caller.fate()
+    async with open_client(sandbox) as client:
+        await client.create_and_name_outcome()
+        await client.create_and_name_outcome()
         sandbox.faults = Faults(after={Fault.GARBAGE: 1.0}, other={Fault.INTERNAL_ERROR: 1.0})
-        await caller.fate()
-        await caller.toggle(1)
+        await client.create_and_name_outcome()
+        await client.toggle(1)
         sandbox.faults = Faults(late=1.0, late_by=0, listing={Fault.INTERNAL_ERROR: 1.0})
-        await caller.fate()
-        await caller.list("v1")
+        await client.create_and_name_outcome()
+        await client.list("v1")
 
     faults = sandbox.counts.faults
     assert faults.before == {Fault.RESET: 2}
@@ -55,20 +55,20 @@ async def test_faults_are_counted_by_when_they_strike_and_by_kind() -> None:
 
 async def test_requests_in_flight_are_counted_and_their_highest_number_is_kept() -> None:
     sandbox = Sandbox()
-    async with calling(sandbox) as caller:
+    async with open_client(sandbox) as client:
         async with occupied(sandbox, count=3):
-            await caller.create()
+            await client.create()
             assert (sandbox.counts.in_flight, sandbox.counts.max_in_flight) == (3, 4)
-        await until(sandbox, in_flight=0)
-        await caller.create()
+        await until_in_flight(sandbox, 0)
+        await client.create()
         assert sandbox.counts.max_in_flight == 4
 
 
 async def test_a_snapshot_stays_as_it_was_taken() -> None:
     sandbox = Sandbox(faults=Faults(before={Fault.INTERNAL_ERROR: 1.0}))
-    async with calling(sandbox) as caller:
+    async with open_client(sandbox) as client:
         before = sandbox.counts
-        await caller.create()
+        await client.create()
 
     assert (before.posts, before.faults.total) == (0, 0)
     with pytest.raises(attrs.exceptions.FrozenInstanceError):

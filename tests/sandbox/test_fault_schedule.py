@@ -17,7 +17,7 @@ SOME = Faults(
 )
 
 
-def fates(
+def scheduled_faults(
     schedule: FaultSchedule, videos: list[str], times: int = 3
 ) -> dict[str, list[ScheduledFault | None]]:
     return {
@@ -27,14 +27,14 @@ def fates(
 
 def test_faults_do_not_depend_on_the_order_of_requests() -> None:
     videos = [f"v{number}" for number in range(200)]
-    in_order = fates(FaultSchedule(SOME, seed=1), videos)
+    in_order = scheduled_faults(FaultSchedule(SOME, seed=1), videos)
 
     schedule = FaultSchedule(SOME, seed=1)
     shuffled = videos * 3
     random.Random(0).shuffle(shuffled)  # noqa: S311 - no secret
     in_disorder: dict[str, list[ScheduledFault | None]] = {video: [] for video in videos}
     for video in shuffled:
-        schedule.for_list(video)  # nor on what else is asked for in between
+        schedule.for_list(video)  # other requests in between change nothing
         in_disorder[video].append(schedule.for_create(video, "url", "key"))
 
     assert in_disorder == in_order
@@ -45,13 +45,17 @@ def test_faults_do_not_depend_on_the_order_in_which_they_were_written_down() -> 
     forwards = Faults(before={Fault.INTERNAL_ERROR: 0.3, Fault.RESET: 0.3})
     backwards = Faults(before={Fault.RESET: 0.3, Fault.INTERNAL_ERROR: 0.3})
 
-    assert fates(FaultSchedule(forwards, 1), videos) == fates(FaultSchedule(backwards, 1), videos)
+    assert scheduled_faults(FaultSchedule(forwards, 1), videos) == scheduled_faults(
+        FaultSchedule(backwards, 1), videos
+    )
 
 
 def test_another_seed_makes_other_faults() -> None:
     videos = [f"v{number}" for number in range(200)]
 
-    assert fates(FaultSchedule(SOME, seed=1), videos) != fates(FaultSchedule(SOME, seed=2), videos)
+    assert scheduled_faults(FaultSchedule(SOME, seed=1), videos) != scheduled_faults(
+        FaultSchedule(SOME, seed=2), videos
+    )
 
 
 @pytest.mark.parametrize("other", [("w", "u", "k"), ("v", "x", "k"), ("v", "u", "y")])
@@ -96,7 +100,7 @@ def test_a_toggle_does_not_change_what_a_deletion_meets() -> None:
         assert mixed.for_other("delete", "1") == alone.for_other("delete", "1")
 
 
-def test_no_more_faults_in_a_row_than_allowed_strike_the_same_creation() -> None:
+def test_the_same_creation_meets_no_more_faults_in_a_row_than_allowed() -> None:
     schedule = FaultSchedule(Faults(before={Fault.RESET: 1.0}, max_faults=2), seed=1)
 
     def struck(video: str) -> bool:
@@ -106,7 +110,7 @@ def test_no_more_faults_in_a_row_than_allowed_strike_the_same_creation() -> None
     assert struck("v2")
 
 
-def test_an_unharmed_request_ends_a_row_of_faults() -> None:
+def test_a_request_without_a_fault_ends_a_row_of_faults() -> None:
     bounded = FaultSchedule(Faults(before={Fault.RESET: 0.5}, max_faults=3), seed=1)
     unbounded = FaultSchedule(Faults(before={Fault.RESET: 0.5}), seed=1)
     struck = [bounded.for_create("v", "u", "k") is not None for _ in range(1000)]
@@ -129,11 +133,11 @@ def test_replacing_the_faults_goes_on_counting_requests() -> None:
     assert rest == [whole.for_create("v", "u", "k") for _ in range(40)][20:]
 
 
-def test_text_that_utf8_cannot_hold_has_its_draw_too() -> None:
+def test_text_that_utf8_cannot_hold_can_be_drawn_for() -> None:
     assert draw(1, ("\ud800",), 1) != draw(1, ("\ud801",), 1)
 
 
-def test_a_draw_is_spread_evenly_from_nought_to_one() -> None:
+def test_draws_are_spread_evenly_from_zero_to_one() -> None:
     draws = [draw(1, ("v",), nth) for nth in range(10_000)]
 
     assert min(draws) >= 0

@@ -24,7 +24,7 @@ def test_nothing_fails_by_default() -> None:
 
 @pytest.mark.parametrize("field", ["before", "after", "listing", "other"])
 @pytest.mark.parametrize("probability", [-0.1, 1.1, math.nan, True, "0.1"])
-def test_a_probability_outside_nought_to_one_is_refused_by_name(
+def test_a_probability_outside_zero_to_one_is_refused_by_name(
     field: str, probability: object
 ) -> None:
     with pytest.raises(ValueError, match=f"^{field}: RESET must be from 0 to 1"):
@@ -37,12 +37,12 @@ def test_probabilities_that_add_up_to_more_than_one_are_refused_by_name(field: s
         with_field(field, {Fault.RESET: 0.6, Fault.HANG: 0.6})
 
 
-def test_the_fates_of_a_creation_may_not_add_up_to_more_than_one() -> None:
+def test_the_faults_of_a_creation_may_not_add_up_to_more_than_one() -> None:
     with pytest.raises(ValueError, match=r"^before, after and late: .* 1.2, more than 1"):
         Faults(before={Fault.RESET: 0.4}, after={Fault.RESET: 0.4}, late=0.4)
 
 
-def test_rounding_does_not_make_a_whole_more_than_one() -> None:
+def test_rounding_may_make_a_sum_slightly_more_than_one() -> None:
     sixths = dict.fromkeys(Fault, 1 / 6 + 1e-12)
 
     assert Faults(listing=sixths).listing == sixths
@@ -72,7 +72,7 @@ def test_a_value_that_makes_no_sense_is_refused_by_name(field: str, value: objec
         with_field(field, value)
 
 
-def test_faults_keep_a_copy_of_what_they_were_made_of() -> None:
+def test_faults_copy_their_arguments() -> None:
     before = {Fault.RESET: 0.5}
     faults = Faults(before=before)
     before[Fault.RESET] = 0.9
@@ -80,7 +80,7 @@ def test_faults_keep_a_copy_of_what_they_were_made_of() -> None:
     assert faults.before == {Fault.RESET: 0.5}
 
 
-def test_faults_travel_to_other_processes() -> None:
+def test_faults_can_be_pickled() -> None:
     faults = Faults.demo()
 
     assert pickle.loads(pickle.dumps(faults)) == faults  # noqa: S301 - its own bytes

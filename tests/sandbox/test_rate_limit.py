@@ -8,18 +8,18 @@ import pytest
 
 from restream_async.sandbox import Fault, Faults, Sandbox
 from restream_async.sandbox.rate_limit import RateLimit
-from tests.helpers.sandbox_client import Caller, calling, create_body
+from tests.helpers.sandbox_client import SandboxClient, create_body, open_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-async def statuses(caller: Caller, count: int) -> Counter[str]:
-    return Counter([await caller.fate(f"v{number}") for number in range(count)])
+async def statuses(client: SandboxClient, count: int) -> Counter[str]:
+    return Counter([await client.create_and_name_outcome(f"v{number}") for number in range(count)])
 
 
-async def retry_after(caller: Caller) -> str | None:
-    async with caller.session.post(f"{caller.root}/restreams", json=create_body()) as response:
+async def retry_after(client: SandboxClient) -> str | None:
+    async with client.session.post(f"{client.root}/restreams", json=create_body()) as response:
         assert response.status == 429
         assert await response.json() == {
             "success": False,
@@ -52,17 +52,17 @@ def test_without_a_burst_a_second_is_allowed_at_once_and_at_least_one(
     assert taken == burst
 
 
-def test_who_waits_for_exactly_as_long_as_told_gets_a_token() -> None:
+def test_a_client_that_waits_exactly_as_long_as_told_gets_a_token() -> None:
     limit, now = RateLimit(3.0, 1), 0.1
     for _ in range(1000):
         assert not limit.take(now)
         now += limit.take(now)
 
 
-async def test_what_is_beyond_the_limit_gets_a_429_and_has_no_effect() -> None:
+async def test_a_request_above_the_limit_gets_a_429_and_has_no_effect() -> None:
     sandbox = Sandbox(rate_limit=0.001, burst=2)
-    async with calling(sandbox) as caller:
-        assert await statuses(caller, 5) == {"201": 2, "429": 3}
+    async with open_client(sandbox) as client:
+        assert await statuses(client, 5) == {"201": 2, "429": 3}
 
     assert [stored.video_id for stored in sandbox.stored] == ["v0", "v1"]
     assert (sandbox.counts.posts, sandbox.counts.limited, sandbox.counts.shed) == (5, 3, 0)
@@ -70,48 +70,48 @@ async def test_what_is_beyond_the_limit_gets_a_429_and_has_no_effect() -> None:
 
 async def test_every_kind_of_request_counts_for_the_limit() -> None:
     sandbox = Sandbox(rate_limit=0.001, burst=3)
-    async with calling(sandbox) as caller:
-        await caller.create()
-        await caller.list("v1")
-        await caller.toggle(1)
-        assert (await caller.delete(1)).status == 429
-        assert (await caller.list("v1")).status == 429
+    async with open_client(sandbox) as client:
+        await client.create()
+        await client.list("v1")
+        await client.toggle(1)
+        assert (await client.delete(1)).status == 429
+        assert (await client.list("v1")).status == 429
 
 
 @pytest.mark.parametrize(
     ("setting", "header"), [("exact", "4"), ("60", "60"), (None, None)], ids=str
 )
-async def test_a_429_says_when_to_come_back_as_it_is_told_to(
-    setting: str | None, header: str | None
-) -> None:
+async def test_has_the_retry_after_that_was_set(setting: str | None, header: str | None) -> None:
     # A token takes 4 s; how much of the first is over when the second request comes is rounded up.
     sandbox = Sandbox(rate_limit=0.25, rate_limit_retry_after=setting)
-    async with calling(sandbox) as caller:
-        await caller.create()
-        assert await retry_after(caller) == header
+    async with open_client(sandbox) as client:
+        await client.create()
+        assert await retry_after(client) == header
 
 
-async def test_by_default_a_429_tells_the_truth() -> None:
-    async with calling(Sandbox(rate_limit=0.25)) as caller:
-        await caller.create()
-        assert await retry_after(caller) == "4"
+async def test_by_default_a_429_has_the_exact_retry_after() -> None:
+    async with open_client(Sandbox(rate_limit=0.25)) as client:
+        await client.create()
+        assert await retry_after(client) == "4"
 
 
-async def test_a_429_takes_as_long_as_any_answer() -> None:
+async def test_takes_as_long_as_any_response() -> None:
     loop = asyncio.get_running_loop()
     sandbox = Sandbox(rate_limit=0.001, latency=0.02)
-    async with calling(sandbox) as caller:
-        await caller.create()
+    async with open_client(sandbox) as client:
+        await client.create()
         started = loop.time()
-        assert await caller.fate() == "429"
+        assert await client.create_and_name_outcome() == "429"
 
     assert loop.time() - started >= 0.02
 
 
-async def test_a_limited_request_takes_no_place() -> None:
+async def test_a_limited_request_takes_no_slot() -> None:
     sandbox = Sandbox(rate_limit=0.001, burst=1, capacity=1, latency=0.05)
-    async with calling(sandbox) as caller:
-        fates = await asyncio.gather(*(caller.fate(f"v{number}") for number in range(4)))
+    async with open_client(sandbox) as client:
+        fates = await asyncio.gather(
+            *(client.create_and_name_outcome(f"v{number}") for number in range(4))
+        )
 
     assert Counter(fates) == {"201": 1, "429": 3}
 
@@ -119,28 +119,28 @@ async def test_a_limited_request_takes_no_place() -> None:
 async def test_an_outage_comes_before_the_limit() -> None:
     sandbox = Sandbox(rate_limit=0.001)
     sandbox.outage = True
-    async with calling(sandbox) as caller:
-        assert await statuses(caller, 2) == {"page": 2}
+    async with open_client(sandbox) as client:
+        assert await statuses(client, 2) == {"page": 2}
         sandbox.outage = False
-        assert await caller.fate() == "201"
+        assert await client.create_and_name_outcome() == "201"
 
 
 async def test_the_limit_may_be_replaced_and_begins_with_a_full_burst() -> None:
     sandbox = Sandbox()
-    async with calling(sandbox) as caller:
-        assert await statuses(caller, 5) == {"201": 5}
+    async with open_client(sandbox) as client:
+        assert await statuses(client, 5) == {"201": 5}
         sandbox.rate_limit = 0.001
-        assert await statuses(caller, 3) == {"201": 1, "429": 2}
+        assert await statuses(client, 3) == {"201": 1, "429": 2}
         sandbox.rate_limit = 3.0
-        assert await statuses(caller, 3) == {"201": 3}
+        assert await statuses(client, 3) == {"201": 3}
         sandbox.rate_limit = 0.001
         sandbox.burst = 2
-        assert await statuses(caller, 3) == {"201": 2, "429": 1}
+        assert await statuses(client, 3) == {"201": 2, "429": 1}
         sandbox.rate_limit_retry_after = "7"
         assert sandbox.rate_limit_retry_after == "7"
-        assert await retry_after(caller) == "7"
+        assert await retry_after(client) == "7"
         sandbox.rate_limit = None
-        assert await statuses(caller, 5) == {"201": 5}
+        assert await statuses(client, 5) == {"201": 5}
 
     assert (sandbox.rate_limit, sandbox.burst) == (None, 2)
 
@@ -159,7 +159,7 @@ def test_impossible_settings_are_refused(settings: dict[str, float], message: st
         Sandbox(**settings)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 
-async def test_lists_may_take_another_time_than_all_others() -> None:
+async def test_lists_may_have_a_latency_of_their_own() -> None:
     drawn: list[str] = []
 
     def drawing(name: str) -> Callable[[object], float]:
@@ -171,12 +171,12 @@ async def test_lists_may_take_another_time_than_all_others() -> None:
         return draw
 
     sandbox = Sandbox(latency=drawing("usual"), list_latency=drawing("list"))
-    async with calling(sandbox) as caller:
-        await caller.create()
-        await caller.list("v1")
-        await caller.toggle(1)
+    async with open_client(sandbox) as client:
+        await client.create()
+        await client.list("v1")
+        await client.toggle(1)
         sandbox.list_latency = None
-        await caller.list("v1")
+        await client.list("v1")
 
     assert drawn == ["usual", "list", "usual", "usual"]
     assert sandbox.list_latency is None
@@ -184,6 +184,6 @@ async def test_lists_may_take_another_time_than_all_others() -> None:
 
 async def test_a_limited_request_meets_no_fault() -> None:
     sandbox = Sandbox(rate_limit=0.001, faults=Faults(before={Fault.INTERNAL_ERROR: 1.0}))
-    async with calling(sandbox) as caller:
-        assert [await caller.fate() for _ in range(2)] == ["500", "429"]
+    async with open_client(sandbox) as client:
+        assert [await client.create_and_name_outcome() for _ in range(2)] == ["500", "429"]
     assert sandbox.counts.faults.total == 1

@@ -1,4 +1,4 @@
-"""What each kind of fault looks like on the wire, and what it leaves behind."""
+"""The bytes of each kind of fault, and its effect."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 
 from restream_async.sandbox import Fault, Faults, Sandbox
 from tests.helpers.sandbox_client import (
-    Caller,
-    calling,
+    SandboxClient,
     create_body,
+    open_client,
     raw_connection,
     raw_request,
-    until,
+    until_in_flight,
 )
 
 SEEN = {
@@ -39,7 +39,7 @@ PAGE_HEAD = [
 
 
 async def exchange(sandbox: Sandbox, request: bytes) -> tuple[list[bytes], bytes]:
-    """Send raw bytes; return the lines of the head, and the body as far as it came."""
+    """Send raw bytes; return the lines of the head, and the received part of the body."""
     async with raw_connection(sandbox) as (reader, writer):
         writer.write(request)
         head = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")[:-2]
@@ -53,8 +53,8 @@ async def exchange(sandbox: Sandbox, request: bytes) -> tuple[list[bytes], bytes
 @pytest.mark.parametrize(("fault", "seen"), SEEN.items())
 async def test_a_fault_before_the_effect_leaves_nothing_stored(fault: Fault, seen: str) -> None:
     sandbox = Sandbox(faults=Faults(before={fault: 1.0}, hang_seconds=0.001))
-    async with calling(sandbox) as caller:
-        assert await caller.fate() == seen
+    async with open_client(sandbox) as client:
+        assert await client.create_and_name_outcome() == seen
 
     assert sandbox.stored == ()
     assert sandbox.counts.faults.before == {fault: 1}
@@ -63,16 +63,16 @@ async def test_a_fault_before_the_effect_leaves_nothing_stored(fault: Fault, see
 @pytest.mark.parametrize(("fault", "seen"), SEEN.items())
 async def test_a_fault_after_the_effect_leaves_the_restream_stored(fault: Fault, seen: str) -> None:
     sandbox = Sandbox(faults=Faults(after={fault: 1.0}, hang_seconds=0.001))
-    async with calling(sandbox) as caller:
-        assert await caller.fate() == seen
+    async with open_client(sandbox) as client:
+        assert await client.create_and_name_outcome() == seen
 
     assert [stored.video_id for stored in sandbox.stored] == ["v1"]
     assert sandbox.counts.faults.after == {fault: 1}
 
 
 async def test_an_internal_error_is_the_envelope_of_the_service() -> None:
-    async with calling(Sandbox(faults=Faults(before={Fault.INTERNAL_ERROR: 1.0}))) as caller:
-        answer = await caller.create()
+    async with open_client(Sandbox(faults=Faults(before={Fault.INTERNAL_ERROR: 1.0}))) as client:
+        answer = await client.create()
 
     assert answer.envelope == {
         "success": False,
@@ -151,12 +151,12 @@ async def test_a_hanging_request_is_not_answered_until_its_client_leaves() -> No
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(reader.read(1), 0.01)
             assert sandbox.counts.in_flight == 1
-        await until(sandbox, in_flight=0)
+        await until_in_flight(sandbox, 0)
 
     assert len(sandbox.stored) == 1
 
 
-async def test_a_late_commit_is_answered_with_503_and_stored_although_nobody_waits() -> None:
+async def test_a_late_commit_is_answered_with_503_and_stored_without_a_client() -> None:
     sandbox = Sandbox(faults=Faults(late=1.0, late_by=0.05))
     async with sandbox:
         async with raw_connection(sandbox) as (reader, writer):
@@ -171,19 +171,19 @@ async def test_a_late_commit_is_answered_with_503_and_stored_although_nobody_wai
 
 async def test_a_list_can_fail_and_changes_nothing() -> None:
     sandbox = Sandbox(faults=Faults(listing={Fault.INTERNAL_ERROR: 1.0}, max_faults=1))
-    async with calling(sandbox) as caller:
-        await caller.create()
-        assert (await caller.list("v1")).status == 500
-        assert len((await caller.list("v1")).result) == 1
+    async with open_client(sandbox) as client:
+        await client.create()
+        assert (await client.list("v1")).status == 500
+        assert len((await client.list("v1")).result) == 1
 
     assert sandbox.counts.faults.listing == {Fault.INTERNAL_ERROR: 1}
 
 
 async def test_a_toggle_fails_after_it_was_done() -> None:
     sandbox = Sandbox(faults=Faults(other={Fault.INTERNAL_ERROR: 1.0}))
-    async with calling(sandbox) as caller:
-        await caller.create(status=True)
-        assert (await caller.toggle(1)).status == 500
+    async with open_client(sandbox) as client:
+        await client.create(status=True)
+        assert (await client.toggle(1)).status == 500
 
     assert sandbox.stored[0].status is False
     assert sandbox.counts.faults.other == {Fault.INTERNAL_ERROR: 1}
@@ -191,59 +191,63 @@ async def test_a_toggle_fails_after_it_was_done() -> None:
 
 async def test_a_deletion_fails_after_it_was_done() -> None:
     sandbox = Sandbox(faults=Faults(other={Fault.INTERNAL_ERROR: 1.0}))
-    async with calling(sandbox) as caller:
-        await caller.create()
-        assert (await caller.delete(1)).status == 500
+    async with open_client(sandbox) as client:
+        await client.create()
+        assert (await client.delete(1)).status == 500
 
     assert sandbox.stored == ()
 
 
 async def test_a_refused_creation_meets_no_fault() -> None:
     sandbox = Sandbox(faults=Faults(before={Fault.RESET: 1.0}))
-    async with calling(sandbox) as caller:
-        assert (await caller.create(title="")).status == 400
+    async with open_client(sandbox) as client:
+        assert (await client.create(title="")).status == 400
 
     assert sandbox.counts.faults.total == 0
 
 
 async def test_the_faults_can_be_replaced_while_the_sandbox_is_open() -> None:
     sandbox = Sandbox(faults=Faults(before={Fault.INTERNAL_ERROR: 1.0}))
-    async with calling(sandbox) as caller:
-        assert await caller.fate() == "500"
+    async with open_client(sandbox) as client:
+        assert await client.create_and_name_outcome() == "500"
         sandbox.faults = Faults()
-        assert await caller.fate() == "201"
+        assert await client.create_and_name_outcome() == "201"
 
 
 async def test_in_an_outage_every_request_gets_the_page_and_has_no_effect() -> None:
     sandbox = Sandbox()
-    async with calling(sandbox) as caller:
-        await caller.create()
+    async with open_client(sandbox) as client:
+        await client.create()
         assert sandbox.outage is False
         sandbox.outage = True
-        assert await caller.fate() == "page"
+        assert await client.create_and_name_outcome() == "page"
         for method, path in (("GET", "live-videos"), ("DELETE", "restreams/1"), ("GET", "nowhere")):
             head, _ = await exchange(sandbox, raw_request(method=method, path=path))
             assert head == PAGE_HEAD
         sandbox.outage = False
-        assert (await caller.list("v1")).status == 200
+        assert (await client.list("v1")).status == 200
 
     assert [stored.id for stored in sandbox.stored] == [1]
 
 
-async def test_in_an_outage_nobody_queues_and_nobody_is_served() -> None:
+async def test_in_an_outage_no_request_is_queued_or_served() -> None:
     sandbox = Sandbox(capacity=1, queue=0, latency=60)
-    async with calling(sandbox) as caller:
+    async with open_client(sandbox) as client:
         sandbox.outage = True
-        assert await caller.fate("v1") == await caller.fate("v2") == "page"
+        assert (
+            await client.create_and_name_outcome("v1")
+            == await client.create_and_name_outcome("v2")
+            == "page"
+        )
 
     assert sandbox.counts.shed == 0
 
 
-async def test_an_outage_takes_requests_that_are_being_served_with_it() -> None:
+async def test_an_outage_also_fails_requests_that_are_being_served() -> None:
     sandbox = Sandbox(latency=0.05)
-    async with calling(sandbox) as caller:
-        fate = asyncio.create_task(caller.fate())
-        await until(sandbox, in_flight=1)
+    async with open_client(sandbox) as client:
+        fate = asyncio.create_task(client.create_and_name_outcome())
+        await until_in_flight(sandbox, 1)
         sandbox.outage = True
         assert await fate == "page"
 
@@ -254,11 +258,13 @@ async def test_two_clients_of_the_same_seed_meet_the_same_faults() -> None:
     async def run(*, one_by_one: bool) -> tuple[dict[str, str], set[str]]:
         sandbox = Sandbox(faults=Faults.demo(), seed=7)
         videos = [f"v{number}" for number in range(100)]
-        async with calling(sandbox) as caller:
+        async with open_client(sandbox) as client:
             if one_by_one:
-                fates = [await caller.fate(video) for video in reversed(videos)][::-1]
+                fates = [await client.create_and_name_outcome(video) for video in reversed(videos)][
+                    ::-1
+                ]
             else:
-                fates = await asyncio.gather(*map(caller.fate, videos))
+                fates = await asyncio.gather(*map(client.create_and_name_outcome, videos))
         return dict(zip(videos, fates, strict=True)), {one.video_id for one in sandbox.stored}
 
     patient, hasty = await run(one_by_one=True), await run(one_by_one=False)
@@ -267,18 +273,18 @@ async def test_two_clients_of_the_same_seed_meet_the_same_faults() -> None:
     assert 5 <= 100 - Counter(patient[0].values())["201"] <= 25
 
 
-async def retried(caller: Caller, video: str) -> int:
-    """Send blindly until an answer can be read; return how often it was sent."""
+async def retried(client: SandboxClient, video: str) -> int:
+    """Send without checks until a response can be read; return how often it was sent."""
     attempts = 1
-    while await caller.fate(video) != "201":
+    while await client.create_and_name_outcome(video) != "201":
         attempts += 1
     return attempts
 
 
-async def test_a_bound_on_faults_bounds_the_attempts_of_a_stubborn_client() -> None:
+async def test_max_faults_limits_the_attempts_that_a_client_needs() -> None:
     sandbox = Sandbox(faults=Faults(after={Fault.INTERNAL_ERROR: 0.9}, max_faults=2), seed=3)
-    async with calling(sandbox) as caller:
-        attempts = await asyncio.gather(*(retried(caller, f"v{number}") for number in range(20)))
+    async with open_client(sandbox) as client:
+        attempts = await asyncio.gather(*(retried(client, f"v{number}") for number in range(20)))
 
     assert max(attempts) == 3
     assert sorted(len(group) for group in sandbox.duplicates()) == sorted(

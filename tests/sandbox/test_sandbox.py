@@ -11,22 +11,28 @@ from aiohttp.test_utils import make_mocked_request
 from restream_async.sandbox import Fault, Faults, Sandbox
 from restream_async.sandbox.response_writer import ResponseWriter
 from restream_async.sandbox.responses import success
-from tests.helpers.sandbox_client import calling, create_body, raw_connection, raw_request, until
+from tests.helpers.sandbox_client import (
+    create_body,
+    open_client,
+    raw_connection,
+    raw_request,
+    until_in_flight,
+)
 
 WISH = raw_request(json.dumps(create_body()).encode())
 
 
 async def close(sandbox: Sandbox) -> None:
-    """Close, as the end of `async with` does, and promptly."""
+    """Close as the end of `async with` does, and check that it is quick."""
     async with asyncio.timeout(0.5):
         await sandbox.__aexit__(None, None, None)
     assert asyncio.all_tasks() == {asyncio.current_task()}
-    gc.collect()  # whatever is left unclosed or unawaited complains when it is collected
+    gc.collect()  # warns about what was left open or not awaited
 
 
 @pytest.fixture
 def _patient_aiohttp(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever waits is to be ended by the sandbox itself, not by aiohttp's own time-out."""
+    """Let aiohttp wait long, to show that the sandbox itself ends what waits."""
     monkeypatch.setattr("restream_async.sandbox.server._SHUTDOWN_SECONDS", 60)
 
 
@@ -43,7 +49,7 @@ async def test_closing_is_prompt_and_drops_requests_that_wait(sandbox: Sandbox) 
     await sandbox.__aenter__()
     async with raw_connection(sandbox) as (reader, writer):
         writer.write(WISH)
-        await until(sandbox, in_flight=1)
+        await until_in_flight(sandbox, 1)
         await close(sandbox)
         assert await reader.read() == b""
 
@@ -57,7 +63,7 @@ async def test_closing_drops_requests_in_the_queue_without_effect() -> None:
     async with raw_connection(sandbox) as (_, first), raw_connection(sandbox) as (reader, second):
         first.write(WISH)
         second.write(WISH)
-        await until(sandbox, in_flight=2)
+        await until_in_flight(sandbox, 2)
         await close(sandbox)
         assert await reader.read() == b""
 
@@ -76,7 +82,7 @@ async def test_closing_does_not_wait_for_idle_connections() -> None:
 
 
 @pytest.mark.parametrize("turns", range(6))
-async def test_closing_ends_a_request_however_far_it_has_come(turns: int) -> None:
+async def test_closing_ends_requests_in_every_phase(turns: int) -> None:
     sandbox = Sandbox(latency=60)
     await sandbox.__aenter__()
     async with raw_connection(sandbox) as (reader, writer):
@@ -91,21 +97,21 @@ async def test_closing_ends_a_request_however_far_it_has_come(turns: int) -> Non
         await sandbox.settle()
 
 
-async def test_what_is_to_be_committed_late_is_committed_when_the_sandbox_closes() -> None:
+async def test_late_commits_happen_when_the_sandbox_closes() -> None:
     sandbox = Sandbox(faults=Faults(late=1.0, late_by=60))
-    async with calling(sandbox) as caller:
-        await caller.fate("v1")
-        await caller.fate("v2")
+    async with open_client(sandbox) as client:
+        await client.create_and_name_outcome("v1")
+        await client.create_and_name_outcome("v2")
         assert not sandbox.stored
 
     assert [stored.video_id for stored in sandbox.stored] == ["v1", "v2"]
     await sandbox.settle()
 
 
-async def test_a_closed_sandbox_refuses_connections_but_still_tells_what_is_stored() -> None:
+async def test_a_closed_sandbox_refuses_connections_but_still_shows_what_is_stored() -> None:
     sandbox = Sandbox()
-    async with calling(sandbox) as caller:
-        await caller.create()
+    async with open_client(sandbox) as client:
+        await client.create()
 
     assert len(sandbox.stored) == 1
     async with aiohttp.ClientSession() as session:
@@ -148,7 +154,7 @@ async def test_a_connection_is_kept_for_further_requests() -> None:
             assert f'"id":{number},'.encode() in answer
 
 
-async def test_answering_a_client_that_has_gone_is_a_lost_connection_not_an_error() -> None:
+async def test_a_response_to_a_client_that_has_left_is_a_lost_connection() -> None:
     request = make_mocked_request("GET", "/")
     request.protocol.transport = None
     with pytest.raises(ConnectionResetError):

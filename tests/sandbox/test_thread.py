@@ -17,7 +17,7 @@ NEW = NewRestream(
 )
 
 
-def test_a_2_what_a_synchronous_test_changes_counts_at_once() -> None:
+def test_changes_from_another_thread_take_effect_at_once() -> None:
     with Sandbox(faults=Faults(late=1.0, late_by=0.05)) as sandbox:
         sandbox.capacity, sandbox.queue, sandbox.rate_limit, sandbox.burst = 1, 2, 3.0, 4
         assert (sandbox.capacity, sandbox.queue) == (1, 2)
@@ -44,7 +44,7 @@ def test_a_2_what_a_synchronous_test_changes_counts_at_once() -> None:
     assert len(sandbox.stored) == 2, "it still tells"
 
 
-def test_a_2_a_port_that_is_taken_is_an_error_and_leaves_no_thread() -> None:
+def test_a_taken_port_is_an_error_and_leaves_no_thread() -> None:
     with Sandbox() as sandbox:
         port = int(sandbox.base_url.rpartition(":")[2])
         threads = threading.active_count()

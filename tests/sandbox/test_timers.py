@@ -7,7 +7,7 @@ import pytest
 from restream_async.sandbox.timers import Timers
 
 
-async def test_work_brings_its_result() -> None:
+async def test_work_returns_its_result() -> None:
     assert await Timers().run_later(0.001, lambda: "work") == "work"
 
 
@@ -30,7 +30,7 @@ async def test_nothing_is_settled_while_work_is_still_due() -> None:
     assert done == ["commit", "work"]
 
 
-async def test_work_is_done_although_nobody_wants_its_result_any_more() -> None:
+async def test_work_is_done_although_its_future_is_cancelled() -> None:
     timers, done = Timers(), list[str]()
     timers.run_later(0.001, lambda: done.append("work")).cancel()
     await timers.settled()
@@ -51,7 +51,7 @@ async def test_closing_commits_at_once_drops_work_and_leaves_no_timer_behind() -
     assert done == ["commit"]
 
 
-async def test_closing_ends_a_pause() -> None:
+async def test_closing_ends_a_sleep() -> None:
     timers = Timers()
     sleeping = asyncio.create_task(timers.sleep(60))
     await asyncio.sleep(0)

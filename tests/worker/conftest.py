@@ -11,7 +11,7 @@ from nats.aio.client import Client
 
 from restream_async.sandbox import Sandbox
 from restream_async.worker.nats_options import NatsOptions, close
-from tests.helpers.background_servers import Backstage, backstage
+from tests.helpers.background_servers import BackgroundServers, background_servers
 from tests.helpers.nats_server import NatsServer
 
 
@@ -37,19 +37,19 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 
 @pytest.fixture
-def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[Backstage]:
+def servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Generator[BackgroundServers]:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def leave(_: int) -> None:
         raise AssertionError("this would end the tests, without a word")
 
     monkeypatch.setattr(os, "_exit", leave)
-    with backstage(tmp_path) as stage:
-        monkeypatch.setenv("RESTREAM_BASE_URL", stage.sandbox.base_url)
-        monkeypatch.setenv("RESTREAM_PROJECT_ID", stage.sandbox.project_id)
-        monkeypatch.setenv("RESTREAM_API_KEY", stage.sandbox.api_key)
-        monkeypatch.setenv("RESTREAM_NATS_URL", stage.nats.url)
+    with background_servers(tmp_path) as servers:
+        monkeypatch.setenv("RESTREAM_BASE_URL", servers.sandbox.base_url)
+        monkeypatch.setenv("RESTREAM_PROJECT_ID", servers.sandbox.project_id)
+        monkeypatch.setenv("RESTREAM_API_KEY", servers.sandbox.api_key)
+        monkeypatch.setenv("RESTREAM_NATS_URL", servers.nats.url)
         monkeypatch.setenv("COLUMNS", "200")
-        yield stage
+        yield servers
     for number, handler in before.items():
         signal.signal(number, handler)

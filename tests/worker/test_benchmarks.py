@@ -1,4 +1,4 @@
-"""The benchmarks of workers, as far as they can be tried in little time."""
+"""The parts of the worker benchmarks that take little time."""
 
 import json
 import sys
@@ -28,7 +28,7 @@ def test_help_is_printed_and_nothing_is_run(
     assert capsys.readouterr().out.startswith(f"usage: python -m benchmarks.{name}")
 
 
-def test_efficiency_is_the_median_rate_over_what_the_cap_allows() -> None:
+def test_efficiency_is_the_median_rate_divided_by_the_possible_rate() -> None:
     said = worker_scaling.text({1: [38.0], 4: [100.0, 144.0, 150.0]})
 
     assert said.splitlines() == [
@@ -37,10 +37,10 @@ def test_efficiency_is_the_median_rate_over_what_the_cap_allows() -> None:
     ]
 
 
-def test_the_cost_of_checks_is_told_as_medians_of_rates_and_of_requests() -> None:
+def test_the_cost_of_checks_is_printed_as_medians_of_rates_and_requests() -> None:
     costs = [worker_checks.Cost(rate, requests) for rate, requests in ((9, 2), (40, 3), (41, 2))]
 
-    said = worker_checks.text(worker_checks.Way(1, trust_stream=False), costs)
+    said = worker_checks.text(worker_checks.Case(1, trust_stream=False), costs)
 
     assert said == " 1 for each video, checked          40.0 restreams/s, 2.00 requests for each"
 

@@ -17,45 +17,45 @@ from restream_async.worker.nats_options import jetstream_of
 from restream_async.worker.publishing import Published
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import CHECK_FIRST, Subjects
-from tests.helpers.background_servers import HEADER, Backstage, csv
+from tests.helpers.background_servers import HEADER, BackgroundServers, csv
 from tests.helpers.worker_fleet import wanted
 
 
-def state(stage: Backstage) -> StreamState:
-    return stage.run(jetstream_of(stage.connection).stream_info("RESTREAMS")).state
+def state(servers: BackgroundServers) -> StreamState:
+    return servers.run(jetstream_of(servers.connection).stream_info("RESTREAMS")).state
 
 
-def prepare(stage: Backstage, **changes: int) -> None:
-    """Make the streams before anybody else does, with settings of one's own."""
-    jetstream = jetstream_of(stage.connection)
-    stage.run(declare_streams(jetstream, Subjects()))
-    config = stage.run(jetstream.stream_info("RESTREAMS")).config
-    stage.run(jetstream.update_stream(config.evolve(**changes)))  # pyright: ignore[reportUnknownMemberType] - untyped keywords
+def prepare(servers: BackgroundServers, **changes: int) -> None:
+    """Create the streams before a worker does, with other settings."""
+    jetstream = jetstream_of(servers.connection)
+    servers.run(declare_streams(jetstream, Subjects()))
+    config = servers.run(jetstream.stream_info("RESTREAMS")).config
+    servers.run(jetstream.update_stream(config.evolve(**changes)))  # pyright: ignore[reportUnknownMemberType] - untyped keywords
 
 
 def test_enqueue_puts_all_and_worker_creates_all(
-    stage: Backstage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    servers: BackgroundServers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["enqueue", csv(tmp_path, 15), "--quiet"]) == 0
     assert capsys.readouterr().err == ""
     assert main(["enqueue", csv(tmp_path, 20)]) == 0
     assert "       15  that it had already" in capsys.readouterr().err
-    stage.signal_when(lambda: len(stage.sandbox.stored) == 20)
+    servers.signal_when(lambda: len(servers.sandbox.stored) == 20)
 
     assert main(["worker", "--places", "4"]) == 0
 
     assert "Processing RESTREAMS at nats://127.0.0.1" in capsys.readouterr().err
 
 
-def test_c_11_the_log_of_a_worker_names_variables_and_options(
-    stage: Backstage,
+def test_the_log_of_a_worker_names_variables_and_options(
+    servers: BackgroundServers,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setenv("RESTREAM_API_KEY", "another")
     assert main(["enqueue", csv(tmp_path, 1)]) == 0
-    stage.signal_when(lambda: "refuses the API key" in caplog.text)
+    servers.signal_when(lambda: "refuses the API key" in caplog.text)
 
     assert main(["worker"]) == 0
 
@@ -66,62 +66,64 @@ def test_c_11_the_log_of_a_worker_names_variables_and_options(
 
 @pytest.mark.parametrize(("options", "checks"), [([], 1), (["--trust-stream"], 0)])
 def test_a_worker_checks_before_it_creates_unless_it_trusts_the_stream(
-    options: list[str], checks: int, stage: Backstage, tmp_path: Path
+    options: list[str], checks: int, servers: BackgroundServers, tmp_path: Path
 ) -> None:
     assert main(["enqueue", csv(tmp_path, 1)]) == 0
-    stage.signal_when_all_done()
+    servers.signal_when_all_processed()
 
     assert main(["worker", *options]) == 0
 
-    assert (stage.sandbox.counts.posts, stage.sandbox.counts.lists) == (1, checks)
+    assert (servers.sandbox.counts.posts, servers.sandbox.counts.lists) == (1, checks)
 
 
-def test_a_worker_takes_events_where_it_has_destinations(stage: Backstage, tmp_path: Path) -> None:
+def test_a_worker_takes_events_where_it_has_destinations(
+    servers: BackgroundServers, tmp_path: Path
+) -> None:
     (tmp_path / "key").write_text("SECRET")
     path = tmp_path / "destinations.json"
     path.write_text(
         json.dumps([{"title": "{title}", "stream_url": "rtmp://h/a", "stream_key_file": "key"}])
     )
     event = {"eventType": "live.video.created", "data": {"PublicId": "v1", "Title": "Show"}}
-    prepare(stage)
-    stage.run(
-        jetstream_of(stage.connection).publish("restreams.events", json.dumps(event).encode())
+    prepare(servers)
+    servers.run(
+        jetstream_of(servers.connection).publish("restreams.events", json.dumps(event).encode())
     )
-    stage.signal_when(lambda: len(stage.sandbox.stored) == 1)
+    servers.signal_when(lambda: len(servers.sandbox.stored) == 1)
 
     assert main(["worker", "--destinations", str(path)]) == 0
-    assert stage.sandbox.stored[0].title == "Show"
+    assert servers.sandbox.stored[0].title == "Show"
 
 
 def test_destinations_that_cannot_be_read_are_one_sentence(
-    stage: Backstage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    servers: BackgroundServers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["worker", "--destinations", str(tmp_path / "none.toml")]) == 2
     assert "Error: the destinations cannot be read" in capsys.readouterr().err
-    assert stage.callers == 0
+    assert servers.callers == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_worker_that_is_told_to_end_while_it_connects_ends_well(
-    number: signal.Signals, stage: Backstage, capsys: pytest.CaptureFixture[str]
+def test_a_worker_that_is_told_to_stop_while_it_connects_exits_with_0(
+    number: signal.Signals, servers: BackgroundServers, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    url = stage.silent_server()
-    stage.signal_when(lambda: stage.callers > 0, number)
+    url = servers.silent_server()
+    servers.signal_when(lambda: servers.callers > 0, number)
 
     assert main(["worker", "--nats-url", url]) == 0
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_worker_under_which_a_stream_is_deleted_fails_with_one_sentence(
-    stage: Backstage, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_a_worker_whose_stream_is_deleted_fails_with_one_sentence(
+    servers: BackgroundServers, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("restream_async.worker.run._CHECK_SECONDS", 0.1)
     monkeypatch.setattr("restream_async.worker.run._RECHECK_SECONDS", 0.1)
-    prepare(stage)
-    jetstream = jetstream_of(stage.connection)
-    stage.run(jetstream.publish("restreams.commands", encode(wanted(1))))
-    stage.when(
-        lambda: bool(stage.sandbox.stored), lambda: jetstream.delete_stream("RESTREAMS_DEAD")
+    prepare(servers)
+    jetstream = jetstream_of(servers.connection)
+    servers.run(jetstream.publish("restreams.commands", encode(wanted(1))))
+    servers.when(
+        lambda: bool(servers.sandbox.stored), lambda: jetstream.delete_stream("RESTREAMS_DEAD")
     )
 
     assert main(["worker"]) == 1
@@ -136,24 +138,24 @@ def test_a_worker_under_which_a_stream_is_deleted_fails_with_one_sentence(
         (["--subject", "a.b"], "does not take a.b"),
     ],
 )
-def test_what_is_wrong_with_the_settings_is_one_sentence_from_both(
+def test_wrong_settings_are_one_sentence_from_both_commands(
     options: list[str],
     sentence: str,
-    stage: Backstage,
+    servers: BackgroundServers,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    prepare(stage)
+    prepare(servers)
     for command in (["worker"], ["enqueue", csv(tmp_path, 1)]):
         assert main([*command, *options]) == 2
         said = capsys.readouterr().err
         assert f"Error: {sentence}" in said or sentence in said.splitlines()[-1]
 
 
-def test_without_an_address_it_is_said_how_to_give_one(
-    stage: Backstage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_without_an_address_the_error_says_how_to_give_one(
+    servers: BackgroundServers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    del stage
+    del servers
     monkeypatch.delenv("RESTREAM_NATS_URL")
 
     assert main(["worker"]) == 2
@@ -161,32 +163,32 @@ def test_without_an_address_it_is_said_how_to_give_one(
 
 
 def test_a_dry_run_checks_all_and_puts_nothing(
-    stage: Backstage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    servers: BackgroundServers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    prepare(stage)
+    prepare(servers)
 
     assert main(["enqueue", csv(tmp_path, 5), "--dry-run"]) == 0
 
     assert "nothing was put (--dry-run)" in capsys.readouterr().err
-    assert state(stage).messages == 0
+    assert state(servers).messages == 0
 
 
-def test_what_may_be_there_from_longer_ago_says_so_to_workers(
-    stage: Backstage, tmp_path: Path
+def test_check_first_asks_workers_for_an_existence_check(
+    servers: BackgroundServers, tmp_path: Path
 ) -> None:
     assert main(["enqueue", csv(tmp_path, 1), "--check-first"]) == 0
 
-    found: Any = stage.run(jetstream_of(stage.connection).get_msg("RESTREAMS", 1))
+    found: Any = servers.run(jetstream_of(servers.connection).get_msg("RESTREAMS", 1))
     assert found.headers[CHECK_FIRST] == "1"
 
 
-def test_ctrl_c_ends_well_and_says_that_it_can_be_run_again(
-    stage: Backstage,
+def test_after_ctrl_c_the_text_says_that_the_command_can_be_run_again(
+    servers: BackgroundServers,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    prepare(stage)
+    prepare(servers)
     put: list[Published] = []
     count = EnqueueRun._count  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - to see it at work
 
@@ -196,33 +198,33 @@ def test_ctrl_c_ends_well_and_says_that_it_can_be_run_again(
 
     monkeypatch.setattr(EnqueueRun, "_count", counted)
     monkeypatch.setattr("restream_async.cli.output.progress_display.LOG_EVERY", 0.0)
-    stage.signal_when(lambda: len(put) > 100, signal.SIGINT)
+    servers.signal_when(lambda: len(put) > 100, signal.SIGINT)
 
     assert main(["enqueue", csv(tmp_path, 20_000)]) == 130
 
     said = capsys.readouterr().err
     assert "Error: interrupted: run the same command again" in said
     assert " of 20,000\n" in said, "progress"
-    assert 100 < state(stage).messages < 20_000
-    assert state(stage).messages == len(put), "each was confirmed"
+    assert 100 < state(servers).messages < 20_000
+    assert state(servers).messages == len(put), "each was confirmed"
 
 
 def test_a_full_stream_fails_with_one_sentence(
-    stage: Backstage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    servers: BackgroundServers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    prepare(stage, max_msgs=3)
+    prepare(servers, max_msgs=3)
 
     assert main(["enqueue", csv(tmp_path, 10)]) == 1
     assert "maximum messages exceeded; run the same command again" in capsys.readouterr().err
 
 
 def test_an_input_that_changes_while_it_is_put_is_one_sentence(
-    stage: Backstage,
+    servers: BackgroundServers,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    prepare(stage)
+    prepare(servers)
     path = Path(csv(tmp_path, 10))
 
     def declare(*arguments: Any, **options: Any) -> Coroutine[Any, Any, bytes]:  # noqa: ANN401
@@ -236,21 +238,21 @@ def test_an_input_that_changes_while_it_is_put_is_one_sentence(
 
 
 def test_a_terminal_shows_progress(
-    stage: Backstage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    servers: BackgroundServers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    del stage
+    del servers
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
 
     assert main(["enqueue", csv(tmp_path, 5)]) == 0
 
 
-def test_without_the_extra_it_is_said_how_to_get_it(
-    stage: Backstage,
+def test_without_the_extra_the_error_says_how_to_install_it(
+    servers: BackgroundServers,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    del stage
+    del servers
     for name in [each for each in sys.modules if each.startswith("restream_async.worker.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "nats", None)
@@ -260,10 +262,10 @@ def test_without_the_extra_it_is_said_how_to_get_it(
     assert "pip install 'restream-async[cli,worker]'" in capsys.readouterr().err
 
 
-def test_another_module_that_is_missing_is_a_bug(
-    stage: Backstage, monkeypatch: pytest.MonkeyPatch
+def test_a_missing_module_of_our_own_is_a_bug(
+    servers: BackgroundServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    del stage
+    del servers
     monkeypatch.setitem(sys.modules, "restream_async.worker.run", None)
 
     with pytest.raises(ModuleNotFoundError):
@@ -271,9 +273,9 @@ def test_another_module_that_is_missing_is_a_bug(
 
 
 def test_the_document_of_all_subjects_is_json_and_names_no_password(
-    stage: Backstage, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    servers: BackgroundServers, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    del stage
+    del servers
     monkeypatch.setenv("RESTREAM_NATS_URL", "nats://u:hidden-password@h")
 
     assert main(["asyncapi", "--dead", "my.dead"]) == 0

@@ -16,7 +16,7 @@ from restream_async.worker.nats_options import jetstream_of
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import Subjects
 from tests.helpers.nats_server import NatsServer
-from tests.helpers.worker_fleet import all_done, documents, wanted
+from tests.helpers.worker_fleet import all_processed, documents, wanted
 
 COUNT = 40
 
@@ -60,7 +60,7 @@ def csv(folder: Path, count: int = COUNT) -> str:
 
 
 async def all_waiting(connection: Client, places: int) -> None:
-    """Wait until so many places ask for work, so that every worker is there."""
+    """Wait until so many slots wait for messages, so that every worker is ready."""
     jetstream = jetstream_of(connection)
     async with asyncio.timeout(60):
         while True:
@@ -70,7 +70,7 @@ async def all_waiting(connection: Client, places: int) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_what_is_enqueued_twice_is_created_once_by_two_workers(
+async def test_restreams_enqueued_twice_are_created_once_by_two_workers(
     nats_server: NatsServer, connection: Client, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     env = environment(sandbox, nats_server.url)
@@ -79,7 +79,7 @@ async def test_what_is_enqueued_twice_is_created_once_by_two_workers(
     again = await run("enqueue", csv(tmp_path), env=env)
     workers = [await begin("worker", "--places", "4", "--cap", "6", env=env) for _ in range(2)]
     await all_waiting(connection, 8)
-    await all_done(connection, 40)
+    await all_processed(connection, 40)
     for worker in workers:
         worker.send_signal(signal.SIGTERM)
     ends = [await asyncio.wait_for(worker.communicate(), 30) for worker in workers]
@@ -97,7 +97,7 @@ async def test_what_is_enqueued_twice_is_created_once_by_two_workers(
     assert sandbox.api_key not in said
 
 
-async def test_what_was_killed_and_is_enqueued_again_is_on_the_stream_once_and_whole(
+async def test_after_enqueue_was_killed_and_run_again_the_stream_has_each_restream_once(
     nats_server: NatsServer, connection: Client, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     env = environment(sandbox, nats_server.url)
@@ -110,7 +110,7 @@ async def test_what_was_killed_and_is_enqueued_again_is_on_the_stream_once_and_w
 
     killed = await begin("enqueue", file, env=env)
     async with asyncio.timeout(20):
-        while await count() < 500:  # noqa: ASYNC110 - asked, not told
+        while await count() < 500:  # noqa: ASYNC110 - no event tells it
             await asyncio.sleep(0.01)
     killed.kill()
     await killed.communicate()
@@ -128,7 +128,7 @@ async def test_what_was_killed_and_is_enqueued_again_is_on_the_stream_once_and_w
     assert keys == {wanted(number).stream_key for number in range(3000)}
 
 
-async def test_b_7_another_cap_changes_the_consumer_and_another_ack_wait_is_refused(
+async def test_another_cap_changes_the_consumer_and_another_ack_wait_is_refused(
     nats_server: NatsServer, connection: Client, sandbox: Sandbox
 ) -> None:
     env = environment(sandbox, nats_server.url)
@@ -149,7 +149,7 @@ async def test_b_7_another_cap_changes_the_consumer_and_another_ack_wait_is_refu
     assert "Traceback" not in output
 
 
-async def test_a_server_that_is_not_there_is_one_sentence(sandbox: Sandbox, tmp_path: Path) -> None:
+async def test_an_unreachable_server_is_one_sentence(sandbox: Sandbox, tmp_path: Path) -> None:
     env = environment(sandbox, "nats://u:hidden-password@127.0.0.1:1")
 
     for command in (["worker"], ["enqueue", csv(tmp_path)]):
@@ -161,7 +161,7 @@ async def test_a_server_that_is_not_there_is_one_sentence(sandbox: Sandbox, tmp_
         assert "hidden-password" not in output
 
 
-async def test_without_an_address_both_say_how_to_give_one(
+async def test_without_an_address_both_commands_say_how_to_give_one(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     env = environment(sandbox, "")

@@ -1,4 +1,4 @@
-"""The consumer that all workers share: made if absent, never fought over, and remembered."""
+"""The shared consumer: created if absent, else compared; and remembered if it is deleted."""
 
 import dataclasses
 import logging
@@ -25,7 +25,7 @@ from tests.helpers.worker_fleet import wanted
 SUBJECTS = Subjects()
 
 
-async def test_a_consumer_that_is_there_says_how_it_is(connection: Client) -> None:
+async def test_an_existing_consumer_keeps_its_settings(connection: Client) -> None:
     jetstream = jetstream_of(connection)
     await declare_streams(jetstream, SUBJECTS)
 
@@ -35,7 +35,7 @@ async def test_a_consumer_that_is_there_says_how_it_is(connection: Client) -> No
     assert await declare_consumer(jetstream, SUBJECTS) == made
 
 
-async def test_without_wishes_a_new_consumer_has_the_defaults(connection: Client) -> None:
+async def test_a_new_consumer_has_the_defaults(connection: Client) -> None:
     jetstream = jetstream_of(connection)
     await declare_streams(jetstream, SUBJECTS)
 
@@ -44,7 +44,7 @@ async def test_without_wishes_a_new_consumer_has_the_defaults(connection: Client
     assert (found.global_concurrency, found.ack_wait) == (GLOBAL_CONCURRENCY, ACK_WAIT)
 
 
-async def test_b_7_another_cap_changes_the_consumer_and_nothing_else_of_it(
+async def test_another_global_concurrency_changes_only_that_of_the_consumer(
     connection: Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -59,8 +59,8 @@ async def test_b_7_another_cap_changes_the_consumer_and_nothing_else_of_it(
     assert await declare_consumer(jetstream, SUBJECTS, global_concurrency=6) == changed
     after = (await jetstream.consumer_info(SUBJECTS.stream, SUBJECTS.consumer)).config
     assert after == dataclasses.replace(before, max_ack_pending=6)
-    (told,) = caplog.messages
-    assert told.endswith(
+    (message,) = caplog.messages
+    assert message.endswith(
         "now allows at most 6 messages in progress on all machines together; before: 5"
     )
 
@@ -92,7 +92,7 @@ async def test_a_push_consumer_is_refused(connection: Client) -> None:
         await declare_consumer(jetstream, SUBJECTS)
 
 
-async def test_after_one_that_was_deleted_all_that_was_there_is_to_be_looked_for_first(
+async def test_after_a_deleted_consumer_all_earlier_messages_need_a_check(
     connection: Client,
 ) -> None:
     jetstream = jetstream_of(connection)
@@ -114,7 +114,7 @@ async def test_after_one_that_was_deleted_all_that_was_there_is_to_be_looked_for
     assert await declare_streams(jetstream, SUBJECTS) == salt
 
 
-async def test_what_was_deleted_is_named_and_a_server_that_is_away_has_deleted_nothing(
+async def test_a_deleted_stream_is_named_and_an_unreachable_server_has_deleted_nothing(
     connection: Client, nats_server: NatsServer
 ) -> None:
     jetstream = jetstream_of(connection)

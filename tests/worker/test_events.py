@@ -15,7 +15,7 @@ class Failing:
         raise UnpublishedError("the stream is full")
 
 
-async def test_an_event_whose_commands_cannot_be_published_comes_again() -> None:
+async def test_an_event_whose_commands_cannot_be_published_is_delivered_again() -> None:
     failing: Any = Failing()
 
     handled = await publish_commands(EVENT, DESTINATIONS, failing)

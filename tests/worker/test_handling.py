@@ -46,7 +46,7 @@ def new(number: int = 1) -> NewRestream:
 
 @attrs.define
 class FakeClient:
-    """Raises what it is told to, one after the other; then all goes well."""
+    """Fails with the given errors, one after the other, and then succeeds."""
 
     failures: list[RestreamError] = attrs.field(factory=list[RestreamError])
     calls: list[str] = attrs.field(factory=list[str])
@@ -83,7 +83,7 @@ class FakeClient:
 
 
 @attrs.define
-class Scene:
+class Setup:
     client: FakeClient
     slept: list[float] = attrs.field(factory=list[float])
     after_sleep: Callable[[], None] | None = None
@@ -117,62 +117,62 @@ class Scene:
         return await self.handler.handle(data, delivery, check_first=check_first)
 
 
-def scene(*failures: RestreamError) -> Scene:
-    return Scene(FakeClient(list(failures)))
+def handler_with(*failures: RestreamError) -> Setup:
+    return Setup(FakeClient(list(failures)))
 
 
 async def test_a_first_delivery_is_checked_against_a_recent_list() -> None:
-    stage = scene()
+    setup = handler_with()
 
-    handled = await stage.handle(encode(new()))
+    handled = await setup.handle(encode(new()))
 
-    assert stage.client.calls == ["recent check, v1"]
+    assert setup.client.calls == ["recent check, v1"]
     assert handled.verdict == "done"
     assert [each.restream.id for each in handled.done] == [1]
 
 
-async def test_a_first_delivery_is_created_at_once_where_the_stream_is_trusted() -> None:
-    stage = scene()
-    stage.trust_stream = True
+async def test_a_first_delivery_is_created_without_a_check_if_the_stream_is_trusted() -> None:
+    setup = handler_with()
+    setup.trust_stream = True
 
-    await stage.handle(encode(new()))
+    await setup.handle(encode(new()))
 
-    assert stage.client.calls == ["no check, v1"]
+    assert setup.client.calls == ["no check, v1"]
 
 
 @pytest.mark.parametrize("trust_stream", [False, True])
 @pytest.mark.parametrize(("delivery", "check_first"), [(2, False), (1, True)])
-async def test_what_may_have_been_tried_is_checked_against_a_fresh_list(
+async def test_a_restream_that_may_have_been_tried_is_checked_against_a_fresh_list(
     delivery: int,
     check_first: bool,  # noqa: FBT001 - a parameter of the test
-    trust_stream: bool,  # noqa: FBT001 - likewise
+    trust_stream: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
-    stage = scene()
-    stage.trust_stream = trust_stream
+    setup = handler_with()
+    setup.trust_stream = trust_stream
 
-    await stage.handle(encode(new()), delivery, check_first=check_first)
+    await setup.handle(encode(new()), delivery, check_first=check_first)
 
-    assert stage.client.calls == ["fresh check, v1"]
+    assert setup.client.calls == ["fresh check, v1"]
 
 
 @pytest.mark.parametrize("trust_stream", [False, True])
-async def test_what_was_tried_before_an_outage_is_checked_against_a_fresh_list_after_it(
+async def test_a_restream_tried_before_an_outage_is_checked_against_a_fresh_list_after_it(
     trust_stream: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
-    stage = scene(OutageError(CALL))
-    stage.trust_stream = trust_stream
+    setup = handler_with(OutageError(CALL))
+    setup.trust_stream = trust_stream
 
-    await stage.handle(encode(new()))
+    await setup.handle(encode(new()))
 
-    assert stage.client.calls[1:] == ["fresh check, v1"]
+    assert setup.client.calls[1:] == ["fresh check, v1"]
 
 
-async def test_a_list_is_created_one_after_the_other() -> None:
-    stage = scene()
+async def test_the_restreams_of_a_list_are_created_one_after_the_other() -> None:
+    setup = handler_with()
 
-    handled = await stage.handle(encode([new(1), new(2)]))
+    handled = await setup.handle(encode([new(1), new(2)]))
 
-    assert stage.client.calls == ["recent check, v1", "recent check, v2"]
+    assert setup.client.calls == ["recent check, v1", "recent check, v2"]
     assert [each.index for each in handled.done] == [0, 1]
 
 
@@ -195,20 +195,20 @@ async def test_a_list_is_created_one_after_the_other() -> None:
         ),
     ],
 )
-async def test_what_cannot_be_read_is_never_tried(data: bytes, reason: str) -> None:
-    stage = scene()
+async def test_an_unreadable_message_is_never_tried(data: bytes, reason: str) -> None:
+    setup = handler_with()
 
-    handled = await stage.handle(data)
+    handled = await setup.handle(data)
 
     assert handled.verdict == "dead"
     assert [each.reason.startswith(reason) for each in handled.dead] == [True]
-    assert stage.client.calls == []
+    assert setup.client.calls == []
 
 
 async def test_no_reason_repeats_a_value() -> None:
     fields = {**to_json_fields(new()), "title": "secret-key-1\n", "streamUrl": "secret-url"}
 
-    handled = await scene().handle(json.dumps(fields).encode())
+    handled = await handler_with().handle(json.dumps(fields).encode())
 
     assert "secret" not in str(handled.dead[0])
 
@@ -224,80 +224,82 @@ async def test_no_reason_repeats_a_value() -> None:
         ({"streamUrl": "//a/hidden-part", "title": "my hidden-part"}, "v1", "my ***"),
     ],
 )
-async def test_b_7_a_command_that_cannot_be_read_is_known_by_what_can(
+async def test_an_unreadable_item_keeps_its_readable_parts(
     changes: dict[str, object], video_id: str, title: str
 ) -> None:
-    stage = scene()
+    setup = handler_with()
 
-    handled = await stage.handle(json.dumps({**to_json_fields(new()), **changes}).encode())
+    handled = await setup.handle(json.dumps({**to_json_fields(new()), **changes}).encode())
 
     item = handled.dead[0].item
     assert isinstance(item, Unusable)
     assert (item.video_id, item.title) == (video_id, title)
-    assert stage.client.calls == []
+    assert setup.client.calls == []
 
 
-async def test_the_good_ones_of_a_list_are_created_beside_a_bad_one() -> None:
-    stage = scene(BadRequestError(CALL, status=400))
+async def test_an_unreadable_item_does_not_stop_the_others_of_its_list() -> None:
+    setup = handler_with(BadRequestError(CALL, status=400))
     data = b"[" + encode(new(1)) + b",7," + encode(new(2)) + b"]"
 
-    handled = await stage.handle(data)
+    handled = await setup.handle(data)
 
-    assert stage.client.calls == ["recent check, v1", "recent check, v2"]
+    assert setup.client.calls == ["recent check, v1", "recent check, v2"]
     assert handled.verdict == "dead"
     assert [each.index for each in handled.done] == [2]
     assert [each.index for each in handled.dead] == [0, 1]
 
 
-async def test_what_the_service_refuses_is_never_tried_again() -> None:
-    handled = await scene(BadRequestError(CALL, status=400, reason="Bad")).handle(encode(new()))
+async def test_a_refused_restream_is_never_tried_again() -> None:
+    handled = await handler_with(BadRequestError(CALL, status=400, reason="Bad")).handle(
+        encode(new())
+    )
 
     assert handled.verdict == "dead"
     assert handled.dead[0].reason.startswith("400 Bad")
 
 
-async def test_what_may_yet_work_comes_again_after_the_wait_of_the_policy() -> None:
-    stage = scene(ApiError(CALL, status=500), ApiError(CALL, status=500))
+async def test_a_temporary_failure_is_delivered_again_after_the_delay_of_the_policy() -> None:
+    setup = handler_with(ApiError(CALL, status=500), ApiError(CALL, status=500))
 
-    first = await stage.handle(encode(new()), 1)
-    second = await stage.handle(encode(new()), 2)
+    first = await setup.handle(encode(new()), 1)
+    second = await setup.handle(encode(new()), 2)
 
     assert (first.verdict, first.delay, second.delay) == ("retry", 1.0, 2.0)
 
 
-async def test_a_retry_after_is_a_floor_under_the_wait() -> None:
-    handled = await scene(UNAVAILABLE).handle(encode(new()))
+async def test_retry_after_is_the_shortest_delay() -> None:
+    handled = await handler_with(UNAVAILABLE).handle(encode(new()))
 
     assert handled.delay == 6.0
 
 
-async def test_the_last_delivery_gives_up_and_says_so() -> None:
-    handled = await scene(UNAVAILABLE).handle(encode(new()), 3)
+async def test_at_the_last_delivery_a_failing_message_is_given_up() -> None:
+    handled = await handler_with(UNAVAILABLE).handle(encode(new()), 3)
 
     assert handled.verdict == "dead"
     assert handled.dead[0].reason.startswith("given up after 3 deliveries: 503")
 
 
-async def test_deliveries_that_ended_with_their_worker_are_no_failures() -> None:
-    stage = scene()
+async def test_deliveries_to_workers_that_stopped_are_not_failures() -> None:
+    setup = handler_with()
 
-    handled = await stage.handle(encode(new()), MOST_DELIVERIES)
+    handled = await setup.handle(encode(new()), MOST_DELIVERIES)
 
     assert handled.verdict == "done"
-    assert stage.client.calls == ["fresh check, v1"]
+    assert setup.client.calls == ["fresh check, v1"]
 
 
-async def test_a_message_that_workers_die_of_is_not_tried_once_more() -> None:
-    stage = scene()
+async def test_a_message_that_kills_workers_is_not_tried_again() -> None:
+    setup = handler_with()
 
-    handled = await stage.handle(encode(new()), MOST_DELIVERIES + 1)
+    handled = await setup.handle(encode(new()), MOST_DELIVERIES + 1)
 
     assert handled.verdict == "dead"
     assert handled.dead[0].item == new()
-    assert stage.client.calls == []
+    assert setup.client.calls == []
 
 
-def test_a_message_that_fails_rests_for_less_than_a_minute_in_all() -> None:
+def test_the_delays_of_a_failing_message_add_up_to_less_than_a_minute() -> None:
     rests = [DEFAULT.wait(failures, None, 1.0) for failures in range(1, DEFAULT.attempts)]
 
     assert sum(rests) == 45.0
@@ -307,26 +309,26 @@ def test_a_message_that_fails_rests_for_less_than_a_minute_in_all() -> None:
 async def test_in_an_outage_a_message_is_held_until_the_service_is_back(
     error: RestreamError,
 ) -> None:
-    stage = scene(*[error] * 50)
-    stage.client.outage = True
+    setup = handler_with(*[error] * 50)
+    setup.client.outage = True
 
-    handled = await stage.handle(encode(new()), 3)
+    handled = await setup.handle(encode(new()), 3)
 
     assert handled.verdict == "done"
-    assert stage.client.calls == ["fresh check, v1"] * 51
-    assert len(stage.slept) == 50
+    assert setup.client.calls == ["fresh check, v1"] * 51
+    assert len(setup.slept) == 50
 
 
 @pytest.mark.parametrize("kind", [CertificateError, ProxyError])
-async def test_a_way_to_the_service_that_is_barred_condemns_no_message(
+async def test_an_unreachable_service_gives_up_no_message(
     kind: type[CertificateError | ProxyError],
 ) -> None:
-    stage = scene(*[kind(CALL, detail="no", sent=False)] * 50)
+    setup = handler_with(*[kind(CALL, detail="no", sent=False)] * 50)
 
-    handled = await stage.handle(encode(new()), DEFAULT.attempts)
+    handled = await setup.handle(encode(new()), DEFAULT.attempts)
 
     assert handled.verdict == "done"
-    assert len(stage.slept) == 50
+    assert len(setup.slept) == 50
 
 
 @pytest.mark.parametrize(
@@ -336,13 +338,13 @@ async def test_a_way_to_the_service_that_is_barred_condemns_no_message(
         ForbiddenError(Call("GET", "/api/v1/p/live-video/v1/restreams", "v1"), status=403),
     ],
 )
-async def test_a_refused_key_condemns_no_message(error: RestreamError) -> None:
-    stage = scene(error)
+async def test_a_refused_key_gives_up_no_message(error: RestreamError) -> None:
+    setup = handler_with(error)
 
-    handled = await stage.handle(encode(new()), 3)
+    handled = await setup.handle(encode(new()), 3)
 
     assert handled.verdict == "done"
-    assert stage.slept == [15.0]
+    assert setup.slept == [15.0]
 
 
 @pytest.mark.parametrize(
@@ -352,35 +354,35 @@ async def test_a_refused_key_condemns_no_message(error: RestreamError) -> None:
         (UnauthorizedError(CALL, status=401), "the service refuses the API key, so this worker "),
     ],
 )
-async def test_b_7_a_worker_says_why_it_holds_at_once_and_every_minute_and_when_it_goes_on(
+async def test_a_worker_logs_why_it_holds_messages_at_once_and_every_minute_and_when_it_goes_on(
     error: RestreamError, why: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    stage = scene(*[error] * 9)
+    setup = handler_with(*[error] * 9)
 
     for number in range(3):
-        await stage.handle(encode(new(number)))
+        await setup.handle(encode(new(number)))
 
     *held, goes_on = caplog.messages
     assert all(text.startswith(why) for text in held)
-    assert len(held) == 1 + sum(stage.slept) // 60
+    assert len(held) == 1 + sum(setup.slept) // 60
     assert goes_on == "this worker goes on: the service answers again"
 
 
-async def test_c_11_log_and_reasons_are_in_the_words_of_the_one_who_runs_the_worker(
+async def test_log_and_reasons_use_the_given_error_text(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    stage = scene(
+    setup = handler_with(
         UnauthorizedError(CALL, status=401, note="check api_key"),
         NotFoundError(CALL, status=404, note="check base_url"),
         ApiError(CALL, status=502, note="check base_url"),
         ApiError(CALL, status=502, note="check base_url"),
     )
-    stage.error_text = lambda error: f"in other words: {type(error).__name__}"
+    setup.error_text = lambda error: f"in other words: {type(error).__name__}"
 
-    dead = await stage.handle(encode(new()))
-    again = await stage.handle(encode(new()), 1)
-    given_up = await stage.handle(encode(new()), 3)
+    dead = await setup.handle(encode(new()))
+    again = await setup.handle(encode(new()), 1)
+    given_up = await setup.handle(encode(new()), 3)
 
     assert caplog.messages[0].endswith("holds its messages: in other words: UnauthorizedError")
     assert dead.dead[0].reason == "in other words: NotFoundError"
@@ -388,42 +390,42 @@ async def test_c_11_log_and_reasons_are_in_the_words_of_the_one_who_runs_the_wor
     assert given_up.dead[0].reason == "given up after 3 deliveries: in other words: ApiError"
 
 
-async def test_b_7_an_outage_is_told_while_all_calls_still_wait(
+async def test_an_outage_is_logged_while_all_calls_still_wait(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    stage = scene()
+    setup = handler_with()
 
-    stage.handler.note_outage()
-    stage.client.outage = True
-    stage.handler.note_outage()
+    setup.handler.note_outage()
+    setup.client.outage = True
+    setup.handler.note_outage()
 
     assert caplog.messages == [
         "the service cannot be reached, so this worker holds its messages: 503 Backend fetch failed"
     ]
 
 
-async def test_what_the_key_may_not_create_is_never_tried_again() -> None:
-    stage = scene(ForbiddenError(CALL, status=403))
+async def test_a_restream_that_the_key_may_not_create_is_never_tried_again() -> None:
+    setup = handler_with(ForbiddenError(CALL, status=403))
 
-    assert (await stage.handle(encode(new()))).verdict == "dead"
-
-
-async def test_in_an_outage_what_the_service_refuses_is_refused() -> None:
-    stage = scene(BadRequestError(CALL, status=400))
-    stage.client.outage = True
-
-    assert (await stage.handle(encode(new()))).verdict == "dead"
+    assert (await setup.handle(encode(new()))).verdict == "dead"
 
 
-async def test_a_worker_that_ends_gives_back_what_it_holds() -> None:
-    stage = scene(*[OutageError(CALL)] * 50)
+async def test_in_an_outage_a_permanent_failure_is_still_permanent() -> None:
+    setup = handler_with(BadRequestError(CALL, status=400))
+    setup.client.outage = True
+
+    assert (await setup.handle(encode(new()))).verdict == "dead"
+
+
+async def test_a_worker_that_stops_gives_back_its_messages() -> None:
+    setup = handler_with(*[OutageError(CALL)] * 50)
 
     def end() -> None:
-        stage.stopping = True
+        setup.stopping = True
 
-    stage.after_sleep = end
+    setup.after_sleep = end
 
-    handled = await stage.handle(encode([new(1), new(2)]))
+    handled = await setup.handle(encode([new(1), new(2)]))
 
     assert (handled.verdict, handled.delay) == ("retry", 0.0)
-    assert stage.client.calls == ["recent check, v1"]
+    assert setup.client.calls == ["recent check, v1"]

@@ -1,4 +1,4 @@
-"""The time in which a message is ours, on a server that answers when a test says so."""
+"""The lease of a message, with a stand-in for the server."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -16,15 +16,15 @@ SECONDS = 0.6
 
 @attrs.define
 class Connection:
-    """Stands for the server: it fails at first, as often as it is told to."""
+    """Stands in for the server. It fails at first, `failures` times."""
 
     failures: float = 0
-    told: list[bytes] = attrs.field(factory=list[bytes])
+    sent: list[bytes] = attrs.field(factory=list[bytes])
     reply: str = "reply"
 
     async def request(self, subject: str, word: bytes, *, timeout: float) -> None:  # noqa: ASYNC109
         assert (subject, timeout) == (self.reply, SECONDS / 6)
-        self.told.append(word)
+        self.sent.append(word)
         if self.failures:
             self.failures -= 1
             raise nats.errors.NoRespondersError
@@ -44,31 +44,31 @@ def lease(connection: Connection, age: float = 0.0) -> Lease:
         (partial(Lease.nak, delay=1.5), b'-NAK {"delay": 1500000000}'),
     ],
 )
-async def test_the_end_is_told_until_the_server_confirms_it(
+async def test_an_acknowledgement_is_repeated_until_the_server_confirms_it(
     end: Callable[[Lease], Awaitable[None]], word: bytes
 ) -> None:
     connection = Connection(failures=2)
 
     await end(lease(connection))
 
-    assert connection.told == [word] * 3
+    assert connection.sent == [word] * 3
 
 
-async def test_an_end_that_is_not_confirmed_in_time_is_lost() -> None:
+async def test_without_a_confirmation_in_time_the_lease_is_lost() -> None:
     with pytest.raises(LeaseLostError):
         await lease(Connection(failures=1000)).ack()
 
 
-async def test_work_goes_on_while_the_message_is_ours() -> None:
+async def test_work_goes_on_while_the_lease_is_extended() -> None:
     connection = Connection(failures=1)
 
     result = await lease(connection).hold(asyncio.sleep(SECONDS * 1.5, "done"), asyncio.Event())
 
     assert result == "done"
-    assert set(connection.told) == {b"+WPI"}
+    assert set(connection.sent) == {b"+WPI"}
 
 
-async def test_work_ends_before_the_message_may_be_somebody_else_s() -> None:
+async def test_work_ends_before_the_lease_does() -> None:
     ended = asyncio.get_running_loop().time() + SECONDS
     work = asyncio.sleep(10)
 
@@ -78,7 +78,7 @@ async def test_work_ends_before_the_message_may_be_somebody_else_s() -> None:
     assert asyncio.get_running_loop().time() < ended - SECONDS / 3
 
 
-async def test_a_cancellation_that_is_lost_in_a_request_keeps_nothing_from_ending(
+async def test_a_cancellation_that_is_lost_in_a_request_is_repeated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("restream_async.worker.tasks._SECONDS", 0.1)
@@ -101,7 +101,7 @@ async def test_a_cancellation_that_is_lost_in_a_request_keeps_nothing_from_endin
     assert lost
 
 
-async def test_what_work_raises_is_raised() -> None:
+async def test_an_error_of_the_work_is_raised() -> None:
     async def fail() -> None:
         raise ZeroDivisionError
 
@@ -109,7 +109,7 @@ async def test_what_work_raises_is_raised() -> None:
         await lease(Connection()).hold(fail(), asyncio.Event())
 
 
-async def test_when_the_worker_ends_first_there_is_no_result() -> None:
+async def test_if_the_worker_stops_first_there_is_no_result() -> None:
     over = asyncio.Event()
     over.set()
 

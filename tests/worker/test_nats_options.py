@@ -1,4 +1,4 @@
-"""Address, login and TLS, against real servers that ask for them; and no secret in any text."""
+"""Address, login and TLS with real servers; and no secret in any text."""
 
 import asyncio
 import contextlib
@@ -26,14 +26,15 @@ from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import FILE_VARIABLES, Subjects
 from tests.helpers.nats_identities import Identity, operator_mode
 from tests.helpers.nats_server import NatsServer
+from tests.helpers.polling import until
 from tests.helpers.worker_fleet import stored_count, wanted
 
-SECRET = "SECRET-of-nats/@:%"  # as none may stand in a URL
+SECRET = "SECRET-of-nats/@:%"  # needs percent-encoding in a URL
 QUOTED = "SECRET-of-nats%2F%40%3A%25"
 
 
 @pytest.fixture(autouse=True)
-def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("restream_async.worker.nats_options._RECONNECT_SECONDS", 0.1)
     monkeypatch.setattr("restream_async.worker.nats_options._CLOSE_SECONDS", 0.2)
     monkeypatch.setattr("restream_async.worker.slot._FETCH_SECONDS", 0.5)
@@ -41,7 +42,7 @@ def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @attrs.frozen
 class Authority:
-    """Certificates, and the files that hold them."""
+    """A certificate authority, and files with its certificates."""
 
     folder: Path
     authority: trustme.CA = attrs.field(factory=trustme.CA)
@@ -78,7 +79,7 @@ def by_password(server: NatsServer) -> NatsOptions:
 
 def by_token(server: NatsServer) -> NatsOptions:
     server.arguments = ["--auth", SECRET]
-    # A second address needs no login of its own.
+    # The second address uses the login of the first.
     url = server.url.replace("//", f"//{QUOTED}@")
     return NatsOptions(url=f"nats://127.0.0.1:1, {url}")
 
@@ -139,7 +140,7 @@ async def guarded(server: NatsServer, way: Callable[[NatsServer], NatsOptions]) 
 async def working(
     options: NatsOptions, connection: Client, sandbox: Sandbox
 ) -> AsyncGenerator[JetStreamContext]:
-    """Run a worker that has created a restream already."""
+    """Run a worker until it has created a restream, and while the test goes on."""
     jetstream = jetstream_of(connection)
     await declare_streams(jetstream, Subjects())
     await declare_consumer(jetstream, Subjects(), ack_wait=ACK_WAIT)
@@ -168,7 +169,7 @@ async def working(
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_worker_gets_in_and_tells_no_secret_even_to_the_log_for_debugging(
+async def test_a_worker_logs_in_and_logs_no_secret_even_at_debug_level(
     way: Callable[[NatsServer], NatsOptions],
     nats_server: NatsServer,
     sandbox: Sandbox,
@@ -179,7 +180,7 @@ async def test_a_worker_gets_in_and_tells_no_secret_even_to_the_log_for_debuggin
     connection = await options.connect()
 
     async with working(options, connection, sandbox) as jetstream:
-        # A connection that is lost comes back, and gets in again.
+        # A lost connection comes back and logs in again.
         await nats_server.restart()
         await jetstream.publish("restreams.commands", encode(wanted(2)), timeout=10)
         await stored_count(sandbox, 2, 20)
@@ -190,7 +191,7 @@ async def test_a_worker_gets_in_and_tells_no_secret_even_to_the_log_for_debuggin
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_who_has_no_key_is_told_so_in_one_sentence(
+async def test_a_missing_login_is_one_sentence(
     way: Callable[[NatsServer], NatsOptions], nats_server: NatsServer
 ) -> None:
     await guarded(nats_server, way)
@@ -199,7 +200,7 @@ async def test_who_has_no_key_is_told_so_in_one_sentence(
         await NatsOptions(url=nats_server.url).connect()
 
 
-async def test_a_server_that_is_not_there_is_named_without_its_password() -> None:
+async def test_an_unreachable_server_is_named_without_its_password() -> None:
     options = NatsOptions(url=f"nats://user:{QUOTED}@127.0.0.1:1")
 
     with pytest.raises(ConfigurationError, match=re.escape("at nats://127.0.0.1:1:")) as caught:
@@ -209,7 +210,7 @@ async def test_a_server_that_is_not_there_is_named_without_its_password() -> Non
     assert caught.value.__cause__ is None
 
 
-async def test_a_wrong_password_is_said_at_once(nats_server: NatsServer) -> None:
+async def test_a_wrong_password_fails_at_once(nats_server: NatsServer) -> None:
     options = await guarded(nats_server, by_password)
     wrong = attrs.evolve(options, url=nats_server.url.replace("//", "//ann:wrong-one@"))
 
@@ -219,7 +220,7 @@ async def test_a_wrong_password_is_said_at_once(nats_server: NatsServer) -> None
     assert "wrong-one" not in str(caught.value)
 
 
-async def test_a_server_of_somebody_else_s_authority_is_not_trusted(
+async def test_a_server_with_an_unknown_authority_is_not_trusted(
     nats_server: NatsServer, tmp_path: Path
 ) -> None:
     options = await guarded(nats_server, by_tls)
@@ -232,7 +233,7 @@ async def test_a_server_of_somebody_else_s_authority_is_not_trusted(
 
 @attrs.define
 class PlainServer:
-    """Takes the place of a server that asks for a password, and offers no TLS."""
+    """Stands in for a server that asks for a password and has no TLS."""
 
     callers: int = 0
     heard: bytes = b""
@@ -251,7 +252,7 @@ class PlainServer:
 
 
 @pytest.mark.parametrize("scheme", ["tls", "nats"])
-async def test_where_tls_is_wanted_a_server_without_it_is_refused_and_told_nothing(
+async def test_if_tls_is_required_a_server_without_it_gets_nothing(
     scheme: str, nats_server: NatsServer, tmp_path: Path
 ) -> None:
     ca = Authority(tmp_path).ca if scheme == "nats" else None
@@ -266,7 +267,7 @@ async def test_where_tls_is_wanted_a_server_without_it_is_refused_and_told_nothi
     assert (plain.callers, plain.heard) == (1, b"")
 
 
-async def test_a_connection_that_comes_back_insists_on_tls_as_the_first_one_did(
+async def test_a_reconnection_requires_tls_like_the_first_connection(
     nats_server: NatsServer, sandbox: Sandbox
 ) -> None:
     options = await guarded(nats_server, by_tls)
@@ -277,10 +278,8 @@ async def test_a_connection_that_comes_back_insists_on_tls_as_the_first_one_did(
     async with working(options, connection, sandbox) as jetstream:
         await nats_server.stop()
         async with plain.at(nats_server.port):
-            async with asyncio.timeout(10):
-                # Both, and more than once.
-                while plain.callers < 8:  # noqa: ASYNC110 - asked, not told
-                    await asyncio.sleep(0.02)
+            # Both connect, and more than once.
+            await until(lambda: plain.callers >= 8)
         assert plain.heard == b""
         await nats_server.start()
         await jetstream.publish("restreams.commands", encode(wanted(2)), timeout=10)
@@ -289,7 +288,7 @@ async def test_a_connection_that_comes_back_insists_on_tls_as_the_first_one_did(
 
 @pytest.mark.parametrize("kind", ["credentials", "nkey"])
 @pytest.mark.parametrize("held", [b"SECRET that is none", b"SECRET\xff", b"SUSECRET", None])
-async def test_a_file_to_log_in_that_is_absent_or_holds_something_else_is_one_sentence(
+async def test_a_wrong_login_file_is_one_sentence(
     kind: str, held: bytes | None, tmp_path: Path
 ) -> None:
     path = tmp_path / "login"
@@ -311,7 +310,7 @@ async def test_a_file_to_log_in_that_is_absent_or_holds_something_else_is_one_se
         ("{}\n\n", "must not end with U+000A (line break)"),
     ],
 )
-async def test_a_seed_with_a_stray_character_is_refused_as_every_other_secret(
+async def test_a_seed_with_a_stray_character_is_refused(
     around: str, problem: str, tmp_path: Path
 ) -> None:
     seed = Identity.new(nkeys.PREFIX_BYTE_USER).seed
@@ -327,7 +326,7 @@ async def test_a_seed_with_a_stray_character_is_refused_as_every_other_secret(
     )
 
 
-async def test_what_belongs_to_the_file_of_a_seed_is_not_part_of_it(
+async def test_byte_order_mark_and_line_end_are_not_part_of_a_seed(
     nats_server: NatsServer,
 ) -> None:
     options = await guarded(nats_server, by_nkey)
@@ -337,7 +336,7 @@ async def test_what_belongs_to_the_file_of_a_seed_is_not_part_of_it(
     await close(await options.connect())
 
 
-async def test_credentials_that_were_damaged_are_one_sentence(nats_server: NatsServer) -> None:
+async def test_damaged_credentials_are_one_sentence(nats_server: NatsServer) -> None:
     options = await guarded(nats_server, by_credentials)
     path = nats_server.folder / "user.creds"
     path.write_text(path.read_text().replace("\nSU", "\nSUSECRET"))
@@ -384,7 +383,9 @@ def test_options_that_contradict_each_other_are_refused(
         NatsOptions(**options)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
-def test_what_is_not_given_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_that_are_not_given_come_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("RESTREAM_NATS_URL", "tls://somewhere")
     for variable in FILE_VARIABLES.values():
         monkeypatch.setenv(variable, f"/{variable}")
@@ -432,7 +433,7 @@ async def test_a_server_without_jetstream_is_one_sentence(nats_server: NatsServe
     await close(connection)
 
 
-async def test_b_7_a_connection_that_uvloop_has_closed_already_is_closed_in_silence() -> None:
+async def test_a_connection_that_uvloop_has_closed_already_is_closed_without_an_error() -> None:
     class Lost(Client):
         async def close(self) -> None:
             raise RuntimeError("unable to perform operation; the handler is closed")

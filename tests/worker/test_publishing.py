@@ -1,4 +1,4 @@
-"""Putting restreams on the stream."""
+"""Publishing restreams to the stream."""
 
 import asyncio
 from pathlib import Path
@@ -16,6 +16,7 @@ from restream_async.worker.publishing import Published, Publisher, UnpublishedEr
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import Subjects
 from tests.helpers.nats_server import NatsServer
+from tests.helpers.polling import until
 from tests.helpers.worker_fleet import wanted
 
 
@@ -32,7 +33,7 @@ async def count(publisher: Publisher) -> int:
     return (await publisher.jetstream.stream_info("RESTREAMS")).state.messages
 
 
-async def test_publishing_again_after_any_end_adds_only_what_is_missing(
+async def test_publishing_again_adds_only_what_is_missing(
     publisher: Publisher,
 ) -> None:
     first: list[Published] = []
@@ -46,17 +47,16 @@ async def test_publishing_again_after_any_end_adds_only_what_is_missing(
     assert await count(publisher) == 500
 
 
-async def test_a_restart_of_the_server_in_between_loses_and_doubles_nothing(
+async def test_a_restart_of_the_server_loses_and_doubles_nothing(
     publisher: Publisher, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # What was under way just then is never confirmed.
+    # The server never confirms what was in progress just then.
     monkeypatch.setattr("restream_async.worker.publishing._CONFIRM_SECONDS", 0.5)
     found: list[Published] = []
     publishing = asyncio.create_task(
         publisher.publish_all((wanted(number) for number in range(3000)), found.append)
     )
-    while len(found) < 500:  # noqa: ASYNC110 - asked, not told
-        await asyncio.sleep(0)
+    await until(lambda: len(found) >= 500, pause=0)
     await nats_server.restart()
     await asyncio.wait_for(publishing, 30)
 
@@ -76,7 +76,7 @@ async def test_an_id_says_nothing_without_the_salt_and_holds_no_secret(
     assert publisher.salt.decode() not in repr(publisher)
 
 
-async def test_a_server_that_stays_away_is_an_error_after_the_patience(
+async def test_an_unreachable_server_is_an_error_after_the_timeout(
     publisher: Publisher, nats_server: NatsServer
 ) -> None:
     await nats_server.stop()
@@ -96,7 +96,7 @@ async def test_a_full_stream_is_an_error_at_once(publisher: Publisher) -> None:
         await publisher.publish_all([wanted(2)])
 
 
-async def test_one_that_is_too_large_is_an_error_at_once(tmp_path: Path) -> None:
+async def test_a_restream_that_is_too_large_is_an_error_at_once(tmp_path: Path) -> None:
     (tmp_path / "small.conf").write_text("max_payload: 4096\n")
     server = NatsServer(tmp_path)
     server.arguments = ["-c", str(tmp_path / "small.conf")]
@@ -116,7 +116,7 @@ async def test_one_that_is_too_large_is_an_error_at_once(tmp_path: Path) -> None
         await server.stop()
 
 
-async def test_a_stream_that_is_just_being_made_is_waited_for(connection: Client) -> None:
+async def test_publishing_waits_for_a_stream_that_is_being_created(connection: Client) -> None:
     jetstream = jetstream_of(connection)
     publisher = Publisher(
         jetstream=jetstream, subject="restreams.commands", stream="RESTREAMS", salt=b""
@@ -128,7 +128,7 @@ async def test_a_stream_that_is_just_being_made_is_waited_for(connection: Client
     assert (await asyncio.wait_for(publishing, 5)).is_new
 
 
-async def test_a_cluster_that_is_away_or_elects_its_leader_is_waited_for(
+async def test_publishing_waits_for_a_cluster_without_a_leader(
     publisher: Publisher,
 ) -> None:
     electing = APIError(code=503, err_code=10008, description="no leader")

@@ -15,6 +15,7 @@ import pytest
 from restream_async.sandbox import Sandbox
 from tests.helpers.readmes import BLOCKS, FILES, commands, environment
 from tests.helpers.varnish import closed_port
+from tests.helpers.worker_fleet import stored_count
 
 READMES = ("README.md", "restream_async/worker/README.md")
 
@@ -80,9 +81,7 @@ async def test_the_commands_bring_a_file_to_the_service_and_a_producer_learns_wh
         await run(*put)
         async with started(*work) as worker:
             produced = [await run(sys.executable, "producer.py") for _ in range(2)]
-            async with asyncio.timeout(30):
-                while len(sandbox.stored) < 21:  # noqa: ASYNC110 - asked, not told
-                    await asyncio.sleep(0.05)
+            await stored_count(sandbox, 21, 30)
 
     assert worker.returncode == 0
     (theirs,) = [item for item in sandbox.stored if item.stream_key == "live_8_secret"]

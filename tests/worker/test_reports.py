@@ -1,4 +1,4 @@
-"""What is told about a message."""
+"""Reports about a message."""
 
 import json
 from datetime import UTC, datetime
@@ -55,12 +55,12 @@ DEAD = DeadItem(
 ABOUT = {"stream": "S", "sequence": 7, "delivery": 2, "messageId": "abc"}
 
 
-def told(handled: Handled) -> list[dict[str, Any]]:
+def decoded_reports(handled: Handled) -> list[dict[str, Any]]:
     return [json.loads(report.body) for report in reports(handled, SOURCE)]
 
 
-def test_what_exists_is_told_with_its_id_and_without_its_secrets() -> None:
-    assert told(Handled(done=(DONE,))) == [
+def test_a_created_report_has_the_id_and_no_secrets() -> None:
+    assert decoded_reports(Handled(done=(DONE,))) == [
         {
             "outcome": "created",
             "id": 5,
@@ -76,8 +76,8 @@ def test_what_exists_is_told_with_its_id_and_without_its_secrets() -> None:
     ]
 
 
-def test_what_never_will_is_a_dead_letter_with_its_reason_and_without_its_secrets() -> None:
-    assert told(Handled(dead=(DEAD,))) == [
+def test_a_failed_report_has_the_reason_and_no_secrets() -> None:
+    assert decoded_reports(Handled(dead=(DEAD,))) == [
         {
             "outcome": "failed",
             "videoId": "v1",
@@ -92,8 +92,8 @@ def test_what_never_will_is_a_dead_letter_with_its_reason_and_without_its_secret
     ]
 
 
-def test_what_could_not_be_read_is_known_by_its_place_in_the_stream() -> None:
-    assert told(Handled(dead=(DeadItem(index=0, reason="it is empty"),))) == [
+def test_an_unreadable_message_is_named_by_its_number_in_the_stream() -> None:
+    assert decoded_reports(Handled(dead=(DeadItem(index=0, reason="it is empty"),))) == [
         {
             "outcome": "failed",
             "errorType": "UnusableMessage",
@@ -109,13 +109,13 @@ def test_what_could_not_be_read_is_known_by_its_place_in_the_stream() -> None:
 @pytest.mark.parametrize(
     "item", [Unusable("title is missing", "v1", "my *** is"), NEW], ids=["unreadable", "untried"]
 )
-def test_b_7_a_dead_letter_names_the_video_of_what_was_never_tried(item: Item) -> None:
-    (letter,) = told(Handled(dead=(DeadItem(index=0, reason="no", item=item),)))
+def test_a_dead_letter_names_the_video_of_an_untried_item(item: Item) -> None:
+    (letter,) = decoded_reports(Handled(dead=(DeadItem(index=0, reason="no", item=item),)))
 
     assert (letter["videoId"], letter["title"]) == ("v1", "my *** is")
 
 
-def test_b_7_what_became_of_a_message_is_said_in_one_line_without_its_secrets() -> None:
+def test_the_summary_of_a_message_is_one_line_without_secrets() -> None:
     found = attrs.evolve(DONE, origin=Origin.EXISTING)
     of_another = attrs.evolve(DONE, request=attrs.evolve(NEW, video_id="secret-key"))
     unread = DeadItem(index=0, reason="it is empty")
@@ -147,11 +147,11 @@ def test_only_failures_are_dead_letters_and_each_has_an_id_of_its_own() -> None:
     ]
 
 
-def test_nothing_is_told_of_a_message_that_comes_again() -> None:
-    assert told(Handled(done=(DONE,), delay=1.0)) == []
+def test_a_message_that_is_delivered_again_has_no_report() -> None:
+    assert decoded_reports(Handled(done=(DONE,), delay=1.0)) == []
 
 
-def test_however_long_the_texts_of_a_command_are_its_report_is_short() -> None:
+def test_long_texts_are_cut_in_a_report() -> None:
     longest = attrs.evolve(NEW, video_id="v" * 16_384, title="\U0001f3ac" * 16_384)
     dead = attrs.evolve(
         DEAD,

@@ -1,4 +1,4 @@
-"""A worker that is told to end before it has begun, or once more after it has ended."""
+"""Signals that come before a worker has started, or again while it stops."""
 
 import asyncio
 import contextlib
@@ -25,14 +25,14 @@ def own_handlers() -> Generator[None]:
         signal.signal(number, handler)
 
 
-async def told_while_it_imports(
+async def signal_while_importing(
     module: bytes, number: signal.Signals, *arguments: str
 ) -> tuple[int | None, bytes]:
-    """Send a signal while a module is imported; return the exit code and what was said besides."""
+    """Send a signal while a module is imported; return the exit code and standard error."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-X",
-        "importtime",  # says of each module that it is there
+        "importtime",  # prints a line for each imported module
         "-m",
         "restream_async.cli",
         *arguments,
@@ -58,23 +58,23 @@ async def told_while_it_imports(
 
 @pytest.mark.parametrize("module", [b" typer.", b" nats."])
 @pytest.mark.parametrize("number", SIGNALS)
-async def test_a_worker_ends_well_and_quietly_even_while_it_is_imported(
+async def test_a_worker_exits_with_0_even_while_it_is_imported(
     module: bytes, number: signal.Signals
 ) -> None:
-    assert await told_while_it_imports(module, number, "worker") == (0, b"")
+    assert await signal_while_importing(module, number, "worker") == (0, b"")
 
 
 @pytest.mark.parametrize("number", SIGNALS)
 async def test_another_command_ends_quietly_with_the_code_of_the_signal(
     number: signal.Signals,
 ) -> None:
-    ended = await told_while_it_imports(b" typer.", number, "list", "worker")
+    ended = await signal_while_importing(b" typer.", number, "list", "worker")
 
     assert ended == (128 + number, b"")
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_once_a_command_runs_signals_are_its_own(
+def test_a_running_command_handles_signals_itself(
     number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     came: list[int] = []
@@ -91,7 +91,7 @@ def test_once_a_command_runs_signals_are_its_own(
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_until_a_worker_begins_a_signal_ends_the_process_at_once(
+def test_until_a_worker_starts_a_signal_ends_the_process_at_once(
     number: signal.Signals, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ends: list[int] = []
@@ -107,9 +107,7 @@ def test_until_a_worker_begins_a_signal_ends_the_process_at_once(
     assert ends == [0]
 
 
-async def test_a_worker_that_is_told_again_and_again_ends_as_well_as_if_told_once(
-    nats_server: NatsServer, sandbox: Sandbox
-) -> None:
+async def test_repeated_signals_change_nothing(nats_server: NatsServer, sandbox: Sandbox) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",

@@ -1,4 +1,4 @@
-"""The pull loop of one slot: a queued message is processed only while it is certainly ours."""
+"""The pull loop of one slot: no message is processed that another worker may have."""
 
 import asyncio
 from typing import Any
@@ -15,7 +15,7 @@ ACK_WAIT = 30.0
 
 @attrs.define
 class Subscription:
-    """Stands in for the subscription: it always has one more message, until `ages` are complete."""
+    """Stands in for the subscription: it has `count` messages."""
 
     count: int
     clock: float = 100.0
@@ -63,23 +63,23 @@ class Subscription:
         return self.ages
 
 
-async def test_messages_that_were_fetched_in_turn_are_fresh() -> None:
+async def test_messages_fetched_one_after_the_other_are_fresh() -> None:
     assert await Subscription(3, lasting=1000.0).run() == [0.0, 0.0, 0.0]
 
 
-async def test_one_that_came_meanwhile_is_as_old_as_the_work_before_it_was_long() -> None:
+async def test_a_queued_message_is_as_old_as_the_work_before_it_was_long() -> None:
     subscription = Subscription(3, lasting=ACK_WAIT / 3, arriving=[1, 0])
 
     assert await subscription.run() == [0.0, ACK_WAIT / 3, 0.0]
 
 
-async def test_one_that_may_be_another_worker_s_by_now_is_dropped() -> None:
+async def test_a_message_that_another_worker_may_have_is_dropped() -> None:
     subscription = Subscription(4, lasting=ACK_WAIT, arriving=[2, 0])
 
     assert await subscription.run() == [0.0, 0.0], "two waited while the first was processed"
 
 
-async def test_the_longer_one_waited_the_older_it_is() -> None:
+async def test_the_age_of_queued_messages_adds_up() -> None:
     subscription = Subscription(3, lasting=ACK_WAIT / 6, arriving=[2, 1, 0])
 
     assert await subscription.run() == [0.0, ACK_WAIT / 6, ACK_WAIT / 3]

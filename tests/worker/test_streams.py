@@ -14,7 +14,7 @@ from restream_async.worker.subjects import Subjects
 SUBJECTS = Subjects()
 
 
-async def test_all_workers_find_the_same_salt_however_many_begin_at_once(
+async def test_workers_that_start_together_find_the_same_salt(
     connection: Client,
 ) -> None:
     jetstream = jetstream_of(connection)
@@ -40,7 +40,7 @@ async def test_a_stream_that_would_lose_commands_is_refused(connection: Client) 
         await declare_streams(jetstream, SUBJECTS)
 
 
-async def test_a_stream_of_somebody_else_is_refused(connection: Client) -> None:
+async def test_a_foreign_stream_is_refused(connection: Client) -> None:
     jetstream = jetstream_of(connection)
     await jetstream.add_stream(  # pyright: ignore[reportUnknownMemberType] - untyped keywords
         StreamConfig(name=SUBJECTS.stream, subjects=["orders"])
@@ -58,7 +58,7 @@ async def test_a_subject_that_belongs_to_another_stream_is_refused(connection: C
         await declare_streams(jetstream, Subjects(stream="OTHER"))
 
 
-async def test_what_the_server_itself_gives_up_is_among_the_dead_letters(
+async def test_messages_that_the_server_gives_up_are_dead_letters(
     connection: Client,
 ) -> None:
     jetstream = jetstream_of(connection)
@@ -70,7 +70,7 @@ async def test_what_the_server_itself_gives_up_is_among_the_dead_letters(
     assert found == [SUBJECTS.dead, advisory]
 
 
-async def test_a_stream_that_somebody_made_just_alike_is_refused(connection: Client) -> None:
+async def test_a_foreign_stream_with_the_same_settings_is_refused(connection: Client) -> None:
     jetstream = jetstream_of(connection)
     await declare_streams(jetstream, SUBJECTS)
     config = (await jetstream.stream_info(SUBJECTS.stream)).config

@@ -1,4 +1,4 @@
-"""A new live video becomes one restream for each destination, however often it is told."""
+"""A new live video gets one restream for each destination, even if its event is repeated."""
 
 import io
 import json
@@ -71,7 +71,7 @@ def test_each_destination_gets_a_restream_with_its_own_title_and_key(
     assert {youtube.video_id, twitch.video_id} == {"v1"}
 
 
-def test_json_says_the_same(tmp_path: Path) -> None:
+def test_destinations_can_be_json(tmp_path: Path) -> None:
     (tmp_path / "d.json").write_text(
         json.dumps([{"title": "T", "stream_url": "rtmp://h/a", "stream_key_env": "YOUTUBE_KEY"}])
     )
@@ -83,11 +83,11 @@ def test_json_says_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["live.video.updated", "live.video.deleted", "something.else"])
-def test_other_events_ask_for_nothing(kind: str, destinations: tuple[Destination, ...]) -> None:
+def test_other_events_create_nothing(kind: str, destinations: tuple[Destination, ...]) -> None:
     assert restreams_for(event(kind), destinations) == []
 
 
-def test_an_event_without_a_title_still_makes_restreams(
+def test_an_event_without_a_title_still_creates_restreams(
     destinations: tuple[Destination, ...],
 ) -> None:
     youtube, _ = restreams_for(event(Title=None), destinations)
@@ -112,7 +112,7 @@ def test_stray_characters_around_a_title_of_an_event_are_left_out(
         (b"twitch-key \n", "stream_key must not end with U\\+0020"),
     ],
 )
-def test_a_file_with_a_stream_key_has_the_rule_of_all_key_files(
+def test_a_stream_key_file_is_read_like_other_key_files(
     destinations: tuple[Destination, ...], tmp_path: Path, data: bytes, key: str
 ) -> None:
     del destinations
@@ -137,7 +137,7 @@ def test_a_file_with_a_stream_key_has_the_rule_of_all_key_files(
         (b" " * 2**21, "too large"),
     ],
 )
-def test_what_is_no_event_is_said_to_be_none(
+def test_a_message_that_is_not_an_event_is_named_as_such(
     data: bytes, reason: str, destinations: tuple[Destination, ...]
 ) -> None:
     with pytest.raises(UnusableEventError, match=reason.replace(".", r"\.")) as caught:
@@ -173,7 +173,7 @@ def test_what_is_no_event_is_said_to_be_none(
         ),
     ],
 )
-def test_a_wrong_file_of_destinations_says_where_and_why(
+def test_a_wrong_destinations_file_is_named_with_the_reason(
     text: str, reason: str, tmp_path: Path
 ) -> None:
     (tmp_path / "d.toml").write_text(text)
@@ -185,12 +185,12 @@ def test_a_wrong_file_of_destinations_says_where_and_why(
     assert caught.value.__cause__ is None
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="No such file"):
         read_destinations(tmp_path / "none.toml")
 
 
-async def test_an_event_is_answered_well_when_all_is_there_and_looks_first(
+async def test_an_event_is_answered_with_204_when_all_restreams_exist(
     destinations: tuple[Destination, ...],
 ) -> None:
     client = FakeClient()
@@ -209,7 +209,7 @@ async def test_an_event_is_answered_well_when_all_is_there_and_looks_first(
         (BadRequestError(CALL, status=400), 204),
     ],
 )
-async def test_an_event_is_asked_for_again_only_where_that_may_help(
+async def test_an_event_is_requested_again_only_if_that_may_help(
     error: RestreamError, status: int, destinations: tuple[Destination, ...]
 ) -> None:
     webhook = Webhook(client=FakeClient([error]), destinations=destinations)
@@ -217,13 +217,15 @@ async def test_an_event_is_asked_for_again_only_where_that_may_help(
     assert await webhook.receive(event()) == status
 
 
-async def test_what_is_no_event_is_a_bad_request(destinations: tuple[Destination, ...]) -> None:
+async def test_a_body_that_is_not_an_event_is_a_bad_request(
+    destinations: tuple[Destination, ...],
+) -> None:
     webhook = Webhook(client=FakeClient(), destinations=destinations)
 
     assert await webhook.receive(b"{}") == 400
 
 
-async def test_with_a_secret_set_only_who_knows_it_may_call(
+async def test_a_wrong_secret_is_forbidden(
     destinations: tuple[Destination, ...],
 ) -> None:
     client = FakeClient()
@@ -278,7 +280,7 @@ async def called(app: FastAPI, secret: str, *pieces: bytes) -> int:
     return status
 
 
-async def test_the_route_for_fastapi_answers_as_the_webhook_does_and_reads_only_so_much(
+async def test_the_route_for_fastapi_answers_as_the_webhook_does_and_limits_the_body(
     destinations: tuple[Destination, ...],
 ) -> None:
     client = FakeClient()

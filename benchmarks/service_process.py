@@ -1,6 +1,6 @@
-"""The process of `service.Service`: takes its settings and questions from stdin, answers on stdout.
+"""The process of `service.Service`: reads settings and requests from stdin, answers on stdout.
 
-It ends when stdin does, so it outlives nobody.
+It ends when stdin does, so it does not outlive its parent.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import sys
 from typing import IO
 
 from benchmarks.gcore_shim import GcoreShim
-from benchmarks.service import Address, Books
+from benchmarks.service import Address, FinalState
 from restream_async.sandbox import Sandbox
 
 
@@ -36,10 +36,10 @@ async def _serve(inbox: IO[bytes], outbox: IO[bytes]) -> None:
                     loop.call_later(seconds, setattr, sandbox, name, value)
                 continue
             await sandbox.settle()
-            answer(Books(stored=sandbox.stored, counts=sandbox.counts))
+            answer(FinalState(stored=sandbox.stored, counts=sandbox.counts))
 
 
 if __name__ == "__main__":
-    # Ctrl-C is for the program that asked for this one, which then closes stdin.
+    # Ctrl-C is for the parent, which then closes stdin.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     asyncio.run(_serve(sys.stdin.buffer, sys.stdout.buffer))
