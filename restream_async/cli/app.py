@@ -6,13 +6,17 @@ from typing import Annotated, Final
 import typer
 
 from restream_async import RestreamError
+from restream_async.cli.commands.asyncapi import asyncapi
 from restream_async.cli.commands.bulk import bulk
+from restream_async.cli.commands.create import create
+from restream_async.cli.commands.delete import delete
 from restream_async.cli.commands.demo import demo
 from restream_async.cli.commands.enqueue import enqueue
+from restream_async.cli.commands.list import list_
 from restream_async.cli.commands.sandbox import sandbox
-from restream_async.cli.commands.single import create, delete, list_, toggle
+from restream_async.cli.commands.toggle import toggle
 from restream_async.cli.commands.undo import undo
-from restream_async.cli.commands.worker import asyncapi, worker
+from restream_async.cli.commands.worker import worker
 from restream_async.cli.errors import CliError, ExitCode, describe, exit_code_of, system_reason
 from restream_async.cli.hints import PROGRAM, program
 from restream_async.cli.narrow_help import Command, Group

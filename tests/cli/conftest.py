@@ -56,7 +56,8 @@ def slow_sandbox(settings: pytest.MonkeyPatch) -> Iterator[Sandbox]:
 def file(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """Return an input with `COUNT` restreams of the test's module, or with 3."""
     path = tmp_path / "input.csv"
-    path.write_text(csv_of(getattr(request.module, "COUNT", 3)))
+    count: int = getattr(request.module, "COUNT", 3)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - pytest gives modules no type
+    path.write_text(csv_of(count))
     return path
 
 

@@ -1,4 +1,3 @@
-import importlib.metadata
 import importlib.util
 
 import pytest

@@ -8,11 +8,7 @@ import pytest
 from restream_async.cli.errors import CliError
 from restream_async.cli.file_roles import FileRole, refuse_shared
 from restream_async.sandbox import Sandbox
-from tests.helpers.command_line import (
-    Cli,
-    csv_of,
-    run_in_shell,
-)
+from tests.helpers.command_line import Cli, csv_of, run_in_shell
 
 COUNT = 5
 

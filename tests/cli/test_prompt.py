@@ -1,12 +1,7 @@
 import pytest
 
 from restream_async.sandbox import Sandbox
-from tests.helpers.command_line import (
-    Cli,
-    CtrlC,
-    Terminal,
-    create_with,
-)
+from tests.helpers.command_line import Cli, CtrlC, Terminal, create_with
 
 
 def test_delete_without_a_terminal_needs_a_yes(cli: Cli, sandbox: Sandbox) -> None:

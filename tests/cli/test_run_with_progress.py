@@ -5,14 +5,7 @@ from pathlib import Path
 import pytest
 
 from restream_async.sandbox import Sandbox
-from tests.helpers.command_line import (
-    Cli,
-    at_once,
-    csv_of,
-    meanwhile,
-    outcomes,
-    wait_until,
-)
+from tests.helpers.command_line import Cli, at_once, csv_of, meanwhile, outcomes, wait_until
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -1,8 +1,6 @@
 import pytest
 
-from tests.helpers.command_line import (
-    Cli,
-)
+from tests.helpers.command_line import Cli
 
 
 @pytest.mark.parametrize(

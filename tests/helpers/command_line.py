@@ -30,6 +30,8 @@ SECRETS = (API_KEY, STREAM_KEY, "password-in-url", "path-in-url")
 HEADER = "videoId,title,streamUrl,streamKey,status"
 CREATE = ["create", "--video-id", "v1", "--title", "T", "--url", STREAM_URL]
 FROM_STDIN = ["--stream-key-file", "-"]
+# The JSON of the restream that `create_with` creates.
+SHOWN = {"id": 1, "videoId": "v1", "title": "YouTube", "status": True, "host": "live.example.com"}
 PATIENCE = 20.0
 
 

@@ -1,7 +1,7 @@
-"""An index of what the command line says: each message of a test run, with the tests that bring it.
+"""Writes an index of the command line's messages, with the tests that cause them.
 
-It is written to `build/messages.txt` at the end of a run, to be read as a new user would read it.
-The messages travel in the reports of the tests, so it makes no difference which process ran them.
+The index is written to `build/messages.txt` at the end of a test run, for people to review. The
+messages travel in the reports of the tests, so the tests may run in several processes.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _FOLDER: Final = re.compile(r"(/[^\s:]+)?/pytest-of-[^/\s]+/pytest-\d+/(popen-\w
 _NUMBER: Final = re.compile(r"\d[\d.,:]*")
 
 _said: list[tuple[str, str]] = []
-"""Messages and the tests that brought them, of this run."""
+"""Messages of this run, each with its test."""
 
 
 @pytest.fixture(autouse=True)
 def messages(request: pytest.FixtureRequest) -> Iterator[dict[str, None]]:
-    """Collect what the command line says during a test."""
+    """Collect the messages of the command line during a test."""
     said: dict[str, None] = {}
     console_class = console._Console  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     print_, describe = console_class.print, CliError.__init__
@@ -53,7 +53,7 @@ def messages(request: pytest.FixtureRequest) -> Iterator[dict[str, None]]:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Note what a test that is over brought."""
+    """Record the messages of a test that has ended."""
     if report.when == "teardown":
         _said.extend(
             (str(text), report.nodeid) for name, text in report.user_properties if name == _PROPERTY
@@ -61,7 +61,7 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the index, if this process has seen any message."""
+    """Write the index if there were any messages."""
     if _said:
         path = session.config.rootpath / "build" / "messages.txt"
         path.parent.mkdir(exist_ok=True)
@@ -69,7 +69,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def index(said: Iterable[tuple[str, str]]) -> str:
-    """Return each message once, whatever numbers it has, with the first tests that bring it."""
+    """Return each message once, with its first tests; messages that differ in numbers are one."""
     found: dict[str, tuple[str, dict[str, None]]] = {}
     for text, test in said:
         message = _FOLDER.sub("FOLDER", text).strip()

@@ -17,11 +17,7 @@ from restream_async.cli.file_roles import FileRole, exists, refuse_shared
 from restream_async.cli.input.check import SecondReading, check
 from restream_async.cli.input.formats import LineReader
 from restream_async.cli.input.source import InputSource
-from restream_async.cli.options.connection import (
-    ConnectionOptions,
-    client_for,
-    connection_options,
-)
+from restream_async.cli.options.connection import ConnectionOptions, client_for, connection_options
 from restream_async.cli.options.shared import (
     RETRIES,
     InputFile,

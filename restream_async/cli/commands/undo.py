@@ -15,11 +15,7 @@ from restream_async.cli.errors import CliError, ExitCode, describe
 from restream_async.cli.event_loop import run_async
 from restream_async.cli.file_roles import exists
 from restream_async.cli.hints import command
-from restream_async.cli.options.connection import (
-    ConnectionOptions,
-    client_for,
-    connection_options,
-)
+from restream_async.cli.options.connection import ConnectionOptions, client_for, connection_options
 from restream_async.cli.options.shared import OutageTimeout, Yes
 from restream_async.cli.output.console import (
     console_on,

@@ -1,4 +1,4 @@
-"""Private: `worker` runs a worker process; `asyncapi` describes its messages as a document."""
+"""Private: `worker` runs a worker process."""
 
 import logging
 import signal
@@ -16,8 +16,7 @@ from restream_async.cli.event_loop import run_async
 from restream_async.cli.options.connection import ConnectionOptions, client_for, connection_options
 from restream_async.cli.options.nats import NatsCliOptions, nats_options, worker_extra
 from restream_async.cli.options.shared import seconds, seconds_or_zero
-from restream_async.cli.output.console import console_on, result_console, say
-from restream_async.worker.asyncapi import document
+from restream_async.cli.output.console import console_on, say
 from restream_async.worker.handling import SHUTDOWN_TIMEOUT
 from restream_async.worker.settings import WorkerSettings
 from restream_async.worker.webhooks import Destination, read_destinations
@@ -185,10 +184,3 @@ def _read_destinations(path: Path) -> tuple[Destination, ...]:
     except ConfigurationError as error:
         message = str(error)
     raise CliError(message)
-
-
-@nats_options
-def asyncapi(*, nats: NatsCliOptions) -> None:
-    """Print the AsyncAPI document of the subjects: commands, outcomes, dead letters."""
-    with result_console() as console:
-        console.print(document(nats.names), soft_wrap=True)

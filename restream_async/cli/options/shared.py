@@ -89,6 +89,18 @@ InputFormat: TypeAlias = Annotated[
 Quiet: TypeAlias = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print only errors: no progress, no summary.")
 ]
+AsJson: TypeAlias = Annotated[
+    bool,
+    typer.Option("--json", help="Print JSON without stream keys; of stream URLs only the host."),
+]
+RestreamId: TypeAlias = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="The id of a restream, as create and list show it. "
+        "Put -- before an id that begins with a dash.",
+    ),
+]
 Yes: TypeAlias = Annotated[
     bool, typer.Option("--yes", "-y", help="Delete without asking for confirmation.")
 ]

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from restream_async import Restream
 from restream_async._util.redaction import host_of, mask_url
-from restream_async.cli.output.console import plural, safe, say
+from restream_async.cli.output.console import plural, result_console, safe, say
 
 # Wide enough that no cell is cut off.
 _UNBOUNDED: Final = 10_000
@@ -31,6 +31,15 @@ def print_json(console: Console, value: object, indent: int | None = None) -> No
     """Print a value as JSON."""
     # Not wrapped: a line break inside a string would make it invalid.
     console.print(json.dumps(value, indent=indent), soft_wrap=True)
+
+
+def print_result(fields: dict[str, Any], sentence: str, *, done: str, as_json: bool) -> None:
+    """Print the result of a command as a sentence or as JSON; `done` is as for `result_console`."""
+    with result_console(done) as console:
+        if as_json:
+            print_json(console, fields)
+        else:
+            say(console, sentence)
 
 
 def print_restreams(console: Console, restreams: list[Restream]) -> None:

@@ -4,15 +4,7 @@ import pytest
 
 from restream_async.cli import main
 from restream_async.sandbox import Sandbox
-from tests.helpers.command_line import (
-    Cli,
-    create_with,
-    no_secrets,
-    plain,
-    pseudo_terminal,
-)
-
-SHOWN = {"id": 1, "videoId": "v1", "title": "YouTube", "status": True, "host": "live.example.com"}
+from tests.helpers.command_line import SHOWN, Cli, create_with, no_secrets, plain, pseudo_terminal
 
 
 def test_list_shows_a_table_without_keys_and_with_masked_urls(cli: Cli, sandbox: Sandbox) -> None:
@@ -47,13 +39,6 @@ def test_list_for_machines_prints_json_with_the_host_and_without_secrets(
         {**SHOWN, "id": 2, "host": "[2001:db8::7]:9000"},
     ]
     assert no_secrets(end.out, end.err)
-
-
-def test_list_of_nothing_says_so(cli: Cli, sandbox: Sandbox) -> None:
-    del sandbox
-    end = cli("list", "v9")
-    assert (end.code, end.out, end.err) == (0, "", "v9 has no restreams.\n")
-    assert cli("list", "v9", "--json").out == "[]\n"
 
 
 def test_list_on_a_terminal_fits_it(

@@ -1,12 +1,7 @@
 import attrs
 import pytest
 
-from restream_async import (
-    ForbiddenError,
-    OutageError,
-    RestreamError,
-    UnauthorizedError,
-)
+from restream_async import ForbiddenError, OutageError, RestreamError, UnauthorizedError
 from restream_async._bulk.report import BulkCounts, Duplicate
 from restream_async.cli.output.run_result import RunResult
 from restream_async.cli.output.run_summary import complaints, headline, summary
