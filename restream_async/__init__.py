@@ -1,7 +1,7 @@
 """Create restreams on the VP live-video platform: one or a million, each exactly once."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from restream_async._bulk.report import BulkReport
@@ -68,52 +68,22 @@ __all__ = [
     "__version__",
 ]
 
-# Each room is imported when the first of its names is asked for: whoever needs only an error, or
-# only starts up, does not wait for the rest.
-_ROOMS = {
-    "client": ("RestreamClient",),
-    "errors": (
-        "ApiError",
-        "AttemptTimeoutError",
-        "BackendFetchFailedError",
-        "BadRequestError",
-        "CertificateError",
-        "ClientClosedError",
-        "ConfigurationError",
-        "ForbiddenError",
-        "InternalServerError",
-        "InvalidRestreamError",
-        "JournalError",
-        "MalformedResponseError",
-        "NotFoundError",
-        "NotSentError",
-        "OutageError",
-        "OutcomeUnknownError",
-        "ProxyError",
-        "RestreamError",
-        "TooManyRequestsError",
-        "TransportError",
-        "UnauthorizedError",
-    ),
-    "models": (
-        "Created",
-        "Failed",
-        "NewRestream",
-        "Origin",
-        "Outcome",
-        "Restream",
-    ),
-    "_retry.policy": ("RetryPolicy",),
-    "_bulk.report": ("BulkReport",),
+# The modules of the names that lie neither in `errors` nor in `models`.
+_MODULES: Final = {
+    "BulkReport": "_bulk.report",
+    "RestreamClient": "client",
+    "RetryPolicy": "_retry.policy",
 }
-_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
 
+# A name is imported when it is first used: a program that needs only an error does not wait for
+# aiohttp.
 def __getattr__(name: str) -> object:
     if name == "__version__":
         value: object = _version()
-    elif name in _ROOM_OF:
-        value = getattr(import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
+    elif name in __all__:
+        module = _MODULES.get(name) or ("errors" if name.endswith("Error") else "models")
+        value = getattr(import_module(f"{__name__}.{module}"), name)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value

@@ -1,4 +1,4 @@
-"""`RestreamClient`: one session to the service, for as many tasks as share it."""
+"""`RestreamClient`: creates, lists, toggles and deletes restreams over one session."""
 
 import builtins
 import os
@@ -38,10 +38,11 @@ from restream_async._retry.classification import value_or_raise
 from restream_async._retry.executor import RequestExecutor
 from restream_async._retry.policy import RetryPolicy
 from restream_async._util.clock import Clock
+from restream_async._util.holds_key import HoldsKey
 from restream_async._util.tasks import run_to_completion
 from restream_async.errors import Call, ConfigurationError
 from restream_async.models import NewRestream, Outcome, Restream, Toggled
-from restream_async.settings import HoldsKey, InDoubt, Settings, check_limits
+from restream_async.settings import InDoubt, Settings, check_limits
 from restream_async.stats import Stats
 
 _T = TypeVar("_T")
@@ -50,25 +51,26 @@ _T = TypeVar("_T")
 class RestreamClient(HoldsKey):
     """Creates restreams, and lists, toggles and deletes them.
 
-    Use it as an async context manager, or call `close` at the end. One client may be shared by
-    all tasks of an event loop; they share its connections and its limit. It belongs to the event
-    loop in which it is first used (or to that of its `session`): make another client for another
+    Use it as an async context manager, or call `close` at the end. All tasks of an event loop may
+    share one client, with its connections and its concurrency limit. A client belongs to the event
+    loop in which it is first used, or to that of its `session`: make another client for another
     `asyncio.run`, thread or process.
 
-    Every method below raises, besides what it names itself:
+    Each method raises, besides the errors that it names:
 
     - `UnauthorizedError`, `ForbiddenError`, `NotFoundError`, `BadRequestError`, or `ApiError` for
       another refusal, `CertificateError`, and `ProxyError`: at once;
     - `TooManyRequestsError`, `InternalServerError`, `BackendFetchFailedError`, `TransportError`,
       `AttemptTimeoutError`, `MalformedResponseError`, or `ApiError` for 408, 425, 502 and 504:
       after the retries that the policy allows;
+    - `OutageError`: nothing succeeds at the service any more, until the deadline of the call;
     - `ClientClosedError`, a `RuntimeError`: the client, or the session it was given, is closed, the
       client is draining, or it belongs to another event loop. A creation that was in doubt then
-      ends as `OutcomeUnknownError`;
-    - `NotSentError`: the client was drained, and its time was over before the request was sent.
+      raises `OutcomeUnknownError`;
+    - `NotSentError`: the client was drained, and the request was not sent in time.
 
-    To end well, call `drain` before `close`. Cancelling a call ends it at once. What it has sent
-    may take effect all the same: see `create`.
+    For a graceful shutdown, call `drain` before `close`. Cancelling a call ends it at once. What it
+    has sent may still take effect: see `create`.
     """
 
     def __init__(  # noqa: PLR0913 - one keyword for each setting
@@ -97,30 +99,32 @@ class RestreamClient(HoldsKey):
             project_id: the project that owns the restreams; else RESTREAM_PROJECT_ID.
             api_key: the secret of the project; else RESTREAM_API_KEY.
             auth_scheme: a word before the key in the `Authorization` header, such as "Bearer";
-                else RESTREAM_AUTH_SCHEME. Without either, the key is sent alone: the service's
-                documentation does not say which it wants.
-            timeout: seconds for one attempt, from when it has its place in the pool.
-            retry: how long to insist; `RetryPolicy()` where None.
-            in_doubt: what to do about an attempt that may have taken effect: "confirm" looks
-                before it sends again, "raise" too, but raises `OutcomeUnknownError` where the
-                look fails, "resend" never looks and can create a restream twice.
+                else RESTREAM_AUTH_SCHEME. Without either, the header holds only the key. The
+                service's documentation does not say which form it expects.
+            timeout: seconds for one attempt, from when it has its slot.
+            retry: how often and for how long a call is tried; None for `RetryPolicy()`.
+            in_doubt: what to do after an attempt that may have taken effect. "confirm" checks
+                whether the restream exists before it sends again; if the check fails after its
+                retries, it sends again and sets `maybe_duplicate` on the outcome. "raise" checks
+                too, but raises `OutcomeUnknownError` if the check fails. "resend" never checks, and
+                can create a restream twice.
             max_in_flight: the most requests in flight, over all calls of this client. The client
-                starts with so many (with 64 at the most) and learns from the answers.
-            patience: seconds of an outage after which a bulk run gives up what is left, with
-                `OutageError`. A single call waits within its own deadline only. While the service
-                has never answered, both give up after 30 seconds at the latest.
-            session: your own aiohttp session; it is left open.
-            proxy: a forward proxy to send everything through, such as
-                "http://user:password@proxy.example.com:3128", the user and the password
+                starts with this limit, but with at most 64, and adapts it to the answers.
+            patience: the outage timeout, in seconds: after so long an outage a bulk run fails its
+                remaining items with `OutageError`. A single call waits until its own deadline. If
+                the service was never reached, both fail after at most 30 seconds.
+            session: your own aiohttp session. The client does not close it.
+            proxy: a forward proxy for all requests, such as
+                "http://user:password@proxy.example.com:3128". The user and the password are
                 percent-encoded.
-            trust_env: where `proxy` is None, take the proxy that HTTPS_PROXY, HTTP_PROXY or
-                ALL_PROXY names, unless NO_PROXY names the service's host. They are read once, and
-                never used for a service on this machine.
-            ssl: whose certificates to trust, as in aiohttp: an `ssl.SSLContext` or an
-                `aiohttp.Fingerprint`; False trusts everybody, so anybody in between can read the
-                API key. None and True trust whom `session` trusts, else whom the system does; the
-                variable SSL_CERT_FILE names other authorities.
-            allow_http: permit plain http:// to an address that is not this machine's own.
+            trust_env: if `proxy` is None, use the proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY
+                names, unless NO_PROXY names the service's host. The variables are read once. They
+                are ignored for a service on this machine.
+            ssl: which certificates to trust, as in aiohttp: an `ssl.SSLContext` or an
+                `aiohttp.Fingerprint`. False trusts every certificate, so others on the network can
+                read the API key. None and True trust those that `session` trusts, else those of
+                the system; the variable SSL_CERT_FILE names other authorities.
+            allow_http: permit plain http:// to other machines.
             clock: time, sleep and random numbers, for tests.
 
         Raises:
@@ -164,10 +168,10 @@ class RestreamClient(HoldsKey):
         self._calls_in_progress = CallsInProgress(self._executor, self._transport.loop)
 
     def __repr__(self) -> str:
-        """Return where the client works, never its key."""
+        """Return the address and the project, without the key."""
         settings: Settings | None = getattr(self, "_settings", None)
         if settings is None:
-            # A debugger may ask for it after the constructor has refused its arguments.
+            # A debugger may show an object whose constructor has raised an error.
             return "RestreamClient(not made)"
         where = f"base_url={settings.base_url!r}, project_id={settings.project_id!r}"
         return f"RestreamClient({where})"
@@ -191,28 +195,30 @@ class RestreamClient(HoldsKey):
         """Close the client."""
         await self.close()
 
-    async def drain(self, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - a part of it comes after the time
-        """Come to a good end: accept no new calls, and wait until those under way have ended.
+    async def drain(self, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - calls are stopped gracefully, not cancelled
+        """Accept no new calls, and wait until all calls have ended.
 
-        A new call raises `ClientClosedError`, and bulk runs read no further. Close the client
-        afterwards: a service that is told to end drains its client, and then leaves the block.
+        A new call raises `ClientClosedError`, and bulk runs stop reading their input. Close the
+        client afterwards, for example by leaving its block.
 
         Args:
-            timeout: seconds for the calls under way; in an outage there are none. After them, what
-                waits for a retry, a place or the end of an outage ends at once: with
-                `NotSentError`, or `OutcomeUnknownError` where it may have taken effect. What is on
-                the wire then has 5 seconds more; what does not end in time either is ended by
-                `close`, with `OutcomeUnknownError`.
+            timeout: seconds that the calls may take; none in an outage. Calls that then wait for a
+                retry, a slot or the end of an outage end at once, with `NotSentError`, or with
+                `OutcomeUnknownError` if they may have taken effect. Requests that were sent have 5
+                more seconds. `close` ends the rest, with `OutcomeUnknownError`.
+
+        Raises:
+            ClientClosedError: the client belongs to another event loop: drain it there.
 
         """
         self._claim("drain")
         await self._calls_in_progress.drain(timeout)
 
     async def close(self) -> None:
-        """Close the connections; a session that was handed in stays open.
+        """Close the connections. Your own `session` stays open.
 
-        What is under way ends: a request at once, a wait for a retry at its end. To let it finish,
-        call `drain` before. Closing goes on to its end, however often it is cancelled.
+        Requests end at once, and waits for a retry when they are over. To let calls finish, call
+        `drain` before. Closing goes on to its end, however often it is cancelled.
 
         Raises:
             ClientClosedError: the client belongs to another event loop: close it there.
@@ -223,35 +229,34 @@ class RestreamClient(HoldsKey):
 
     async def _close(self) -> None:
         await self._transport.close()
-        # Who waits for a place is let through, and finds the client closed.
+        # Calls that wait for a slot get it, and find the client closed.
         await self._executor.limiter.close()
 
     async def create(self, new: NewRestream) -> Restream:
         """Create a restream, and return it as the service has it.
 
-        Where an attempt is in doubt, the restream is looked for before it is sent again, and
-        adopted if it is there.
+        After an attempt that may have taken effect, the client checks whether the restream exists
+        before it sends again, and returns it if it does.
 
-        Cancelling it (`task.cancel()`, `asyncio.timeout`, a server whose caller hangs up) says
-        nothing about the restream: the request may have left, and may have taken effect. Call
-        `ensure` with the same restream to find out and to create it if it is absent. A bulk run
-        with a journal finds out by itself when it is run again.
+        After a cancellation (`task.cancel()`, `asyncio.timeout`, a server whose caller hangs up)
+        the restream may exist: the request may have been sent. Call `ensure` with the same restream
+        to create it if it does not exist. A bulk run with a journal checks it when it is run again.
 
         Raises:
-            OutcomeUnknownError: an attempt may have taken effect, and looking failed as well.
+            OutcomeUnknownError: an attempt may have taken effect, and the check failed as well.
 
         """
         return restream_or_raise(await self._create(new))
 
     async def ensure(self, new: NewRestream) -> Restream:
-        """Return the restream if it is there, else create it.
+        """Return the restream if it exists, else create it.
 
-        For events that are delivered more than once. It is there if one with the same video id,
-        stream URL and stream key is. Where it is cancelled, the restream may have been created;
-        call it again.
+        For events that are delivered more than once. A restream is the same if it has the same
+        video id, stream URL and stream key. After a cancellation the restream may have been
+        created: call `ensure` again.
 
         Raises:
-            OutcomeUnknownError: an attempt may have taken effect, and looking failed as well.
+            OutcomeUnknownError: an attempt may have taken effect, and the check failed as well.
 
         """
         return restream_or_raise(await self._create(new, CHECK_FIRST))
@@ -259,18 +264,17 @@ class RestreamClient(HoldsKey):
     async def outcome(
         self, new: NewRestream, *, ensure: bool = False, recent: bool = False
     ) -> Outcome:
-        """Create a restream, and return how that ended: `Created` or `Failed`, each with index 0.
+        """Create a restream, and return the outcome: `Created` or `Failed`, with index 0.
 
-        For workers and queues, which tell others what became of each: nothing is raised for a
-        restream that could not be created, and what was created says from where it is known.
-        Only a cancellation is raised, and means the same as for `create`: the restream may exist.
+        For workers and queues, which report the outcome. Errors of the call are returned, not
+        raised. A cancellation is raised; the restream may then exist, as with `create`.
 
         Args:
             new: the restream.
-            ensure: look first, and create it only if it is absent.
-            recent: for `ensure`, a list of the video that this client requested within the last
-                second is good enough. For a restream that nobody has tried to create before; it
-                saves most lists where one video has many restreams.
+            ensure: check first, and create the restream only if it does not exist.
+            recent: with `ensure`, accept a list of the video that this client requested within the
+                last second. This saves most list calls if one video has many restreams. Only for a
+                restream that was never tried before.
 
         """
         options = (CHECK_RECENTLY if recent else CHECK_FIRST) if ensure else PLAIN
@@ -289,7 +293,7 @@ class RestreamClient(HoldsKey):
         """Return the restreams of one live video, in the service's order.
 
         Raises:
-            InvalidRestreamError: the id is empty or cannot stand in a path.
+            InvalidRestreamError: the id is empty or cannot be a part of a path.
 
         """
         with self._accepted(self._api.list(video_id)) as deadline:
@@ -298,26 +302,26 @@ class RestreamClient(HoldsKey):
     async def toggle(self, restream_id: int | str) -> Toggled:
         """Turn a restream on if it is off, and off if it is on; return its new status.
 
-        A repeated toggle flips it back, so it is sent again only where it certainly did not
-        arrive. Any other failure is raised at once, and says that the effect is unknown. What
-        stands between the client and the service may repeat it all the same: Varnish sends a
-        request without a body again when a kept connection to its backend turns out to be closed.
+        A second toggle undoes the first. So the client sends it again only if the first certainly
+        took no effect; any other failure is raised at once, and says that the effect is unknown. A
+        cache in between may still repeat it: Varnish resends a request without a body when a
+        kept-alive connection to its backend turns out to be closed.
 
         Raises:
-            InvalidRestreamError: the id is empty or cannot stand in a path.
+            InvalidRestreamError: the id is empty or cannot be a part of a path.
 
         """
         with self._accepted(self._api.toggle(restream_id)) as deadline:
             return value_or_raise(await toggle(self._executor, self._api, restream_id, deadline))
 
     async def delete(self, restream_id: int | str) -> bool:
-        """Delete a restream; return what the service says: true if it did.
+        """Delete a restream; return the service's answer: true if it deleted it.
 
-        Deleting again does no harm, so it is retried. If a repeated one finds nothing any more,
-        an earlier one whose answer was lost did the work, and the result is true.
+        A second deletion does no harm, so the request is retried. If a retry after a lost answer
+        finds nothing, the earlier request did the work, and the result is true.
 
         Raises:
-            InvalidRestreamError: the id is empty or cannot stand in a path.
+            InvalidRestreamError: the id is empty or cannot be a part of a path.
 
         """
         with self._accepted(self._api.delete(restream_id)) as deadline:
@@ -329,7 +333,7 @@ class RestreamClient(HoldsKey):
         return self._calls_in_progress
 
     def _claim(self, what: str) -> None:
-        """Make sure that the running event loop is that of the client."""
+        """Check that the running event loop is that of the client, and claim it at first use."""
         if not self._calls_in_progress.in_own_loop():
             raise self._calls_in_progress.refusal(Call(what, "the client"))
 
@@ -368,32 +372,31 @@ class RestreamClient(HoldsKey):
                     ...
 
         Args:
-            requests: what to create. May be endless: it is read only when there is room, and
-                memory stays bounded.
-            journal: a file that makes the run resumable. Run again with the same input after
-                any end, `kill -9` included: what is done is reported at once, what was under way
-                is looked for first, what failed is tried again. It holds no stream key, no stream
-                URL and no API key.
-            repair: at the end of the run, delete the extra copies that this run made. Extra
-                copies come from commits later than the look before a resend. A copy counts as
-                the run's own where that look had found none, so that nothing was there before,
-                and where no more copies turned up than attempts were in doubt. What cannot be
-                told from it is an equal restream that somebody else creates between that look
-                and the end of the run: set it only where nobody does. Everything else is only
-                reported.
-            ensure: look for every restream before creating it, also for those that the journal
-                calls done.
-            repeats: what the same restream (video id, stream URL and stream key) again in the
-                input is: "existing" looks for it and reports it as existing, "create" creates it
-                once more, and remembers the ids of all that it created for as long as the client
-                lives. Without a journal, all of an input of up to 30,000 different restreams are
-                known again, and of a longer one the latest 15,000 or more, so that memory stays
-                bounded; with a journal, all of every run.
+            requests: the restreams to create. The input may be endless: it is read only when there
+                is room, and memory stays bounded.
+            journal: a file that makes the run resumable. After any end, `kill -9` included, run
+                again with the same input: items that are done are reported at once, items that had
+                begun are checked first, and failed items are tried again. The file holds no stream
+                key, no stream URL and no API key.
+            repair: at the end of the run, delete the extra copies that this run made. The service
+                makes one if it stores a restream after the check before a resend. A copy counts as
+                the run's own if that check had found none, and if there are no more copies than
+                attempts in doubt. The client cannot tell it from an equal restream that another
+                program creates between that check and the end of the run: set it only if no other
+                program does. All other copies are only reported.
+            ensure: check whether each restream exists before creating it, also if the journal says
+                that it is done.
+            repeats: what to do with a restream (video id, stream URL and stream key) that the
+                input holds again. "existing" checks it, and reports it as existing. "create"
+                creates it once more; the client remembers the ids that it created until it is
+                closed. Without a journal, repeats are recognized among the first 30,000 different
+                restreams, and in a longer input among the latest 15,000 or more, so that memory
+                stays bounded. With a journal, they are recognized among those of all its runs.
 
         Raises:
-            JournalError: on entering, the journal cannot be opened, is damaged, is in use, or
-                belongs to another project or service; from the iteration, it cannot be written
-                any more, which stops the run.
+            JournalError: on entering: the journal cannot be opened, is damaged, is in use, or
+                belongs to another project or service. From the iteration: the journal can no
+                longer be written, which stops the run.
 
         """
         return BulkRun(
@@ -419,12 +422,17 @@ class RestreamClient(HoldsKey):
     ) -> BulkReport:
         """Create many restreams, and return all outcomes at once, in the order of the input.
 
-        The arguments are those of `create_many`. What its iteration raises (an exception of the
-        input, a `JournalError`, a wrong API key, a `RuntimeError` where the client is closed
-        meanwhile or somebody cancels tasks of the run) is raised in place of the report, once all
-        that was under way has ended. The outcomes until then are lost but for their numbers, which
-        a note on the exception tells: where the input can raise, iterate over `create_many`, or
-        have a `journal`, which remembers what is done.
+        The arguments are those of `create_many`. An exception of the run is raised in place of the
+        report, once all items that had begun have ended. Then the outcomes are lost; a note on the
+        exception tells only how many there were of each kind. If the input can raise, iterate over
+        `create_many`, or pass a `journal`, which remembers them.
+
+        Raises:
+            JournalError: the journal cannot be used or written.
+            UnauthorizedError: the API key is wrong; so for other errors that end a run.
+            RuntimeError: the client was closed, or tasks of the run were cancelled from outside.
+            Exception: an exception of the input.
+
         """
         run = self.create_many(
             requests, journal=journal, repair=repair, ensure=ensure, repeats=repeats
@@ -439,9 +447,9 @@ class RestreamClient(HoldsKey):
                 await undo.carry_out(print)
 
         Args:
-            journal: the file that `create_many` was given.
-            include_found: delete also what the runs found: what was there before, and what was
-                found after doubt and may have been there before.
+            journal: the file that was passed to `create_many`.
+            include_found: also delete restreams that the runs found: those that existed before, and
+                those found after an attempt in doubt, which may have existed before.
 
         Raises:
             JournalError: on entering, the journal cannot be used.
@@ -464,7 +472,7 @@ class RestreamClient(HoldsKey):
 
 
 def _checked(kind: type[_T], name: str, value: object) -> _T:
-    """Return an argument, or what stands for it where it is None."""
+    """Return an argument of the right type, or its default if it is None."""
     if value is None:
         return kind()
     if not isinstance(value, kind):

@@ -1,4 +1,4 @@
-"""What goes in and what comes out: `NewRestream`, `Restream` and the outcomes of a bulk run."""
+"""The data of the API: `NewRestream`, `Restream`, and the outcomes `Created` and `Failed`."""
 
 import enum
 import functools
@@ -14,22 +14,22 @@ from restream_async._util.stray_characters import Inside, stray
 from restream_async.errors import InvalidRestreamError, RestreamError
 
 LONGEST_TEXT: Final = 16_384
-"""Characters of one field. The service documents no limit, but it repeats all fields in its answer,
-which is read up to 1 MiB: four fields of this length fit, however JSON escapes them."""
+"""Characters of one field. The service documents no limit. But it repeats all fields in its answer,
+which is read up to 1 MiB: four fields of this length fit, even if JSON escapes each character."""
 
 _EXAMPLE: Final = "rtmps://live.example.com/app"
 _TEXTS: Final = ("video_id", "title", "stream_url", "stream_key")
 
 Check: TypeAlias = Callable[[object], str]
-"""Says what is wrong with a value; of a good one, nothing."""
+"""Returns what is wrong with a value, or an empty string."""
 
 
 def check_identifier(field: str, value: object) -> str:
-    """Return an id as a string that can stand in a path, or say what is wrong with it.
+    """Return an id as a string that can be a part of a path.
 
     Raises:
-        InvalidRestreamError: it is neither a usable string nor an integer, or a dot segment,
-            which would change the path that it stands in.
+        InvalidRestreamError: it is neither a usable string nor an integer; or it is `.` or `..`,
+            which would change the path.
 
     """
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -76,20 +76,20 @@ def _wrong_flag(value: object) -> str:
 
 @attrs.frozen(kw_only=True, repr=False)
 class NewRestream:
-    """A restream to create: where one live video is pushed on to.
+    """A restream to create: a destination that one live video is pushed to.
 
     Attributes:
         video_id: public identifier of the live video.
-        title: what people call the destination.
-        stream_url: where to push to; needs a scheme and a host.
-        stream_key: the destination's secret. It appears in no repr, log line or error.
+        title: the name of the destination, for people.
+        stream_url: the URL to push to; needs a scheme and a host.
+        stream_key: the secret of the destination. It appears in no repr, log line or error.
         status: true to start active.
 
     Raises:
         InvalidRestreamError: a field is empty, of the wrong type, malformed, longer than 16,384
-            characters, begins or ends with a space, or holds an invisible character. All wrong
-            fields are named. All five are mandatory in the service's documentation of
-            `POST /restreams`.
+            characters, begins or ends with a space, or holds an invisible character. The error
+            names all wrong fields. The service's documentation of `POST /restreams` makes all five
+            mandatory.
 
     """
 
@@ -100,9 +100,9 @@ class NewRestream:
     status: bool
 
     def __attrs_post_init__(self) -> None:
-        """Check every field; all wrong ones are named."""
+        """Check all fields."""
         video_id, title, url, key = self.video_id, self.title, self.stream_url, self.stream_key
-        # At a glance all is well, as it nearly always is; if not, it is looked at closely.
+        # One quick check of all fields; only if it fails, each field is checked, to name it.
         if not (
             type(self.status) is bool
             and type(video_id) is type(title) is type(url) is type(key) is str
@@ -125,11 +125,11 @@ class NewRestream:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What no text may repeat: the stream key, and what the stream URL can hide."""
+        """What no text may repeat: the stream key, and secret parts of the stream URL."""
         return (self.stream_key, *url_secrets(self.stream_url))
 
     def __repr__(self) -> str:
-        """Return all that anyone may see."""
+        """Return the fields without secrets."""
         return _repr(self, "video_id", "title", "stream_url", "status")
 
 
@@ -140,21 +140,21 @@ CHECKS: Final[Mapping[str, Check]] = {
     "stream_key": _wrong_key,
     "status": _wrong_flag,
 }
-"""How each field of a `NewRestream` is checked."""
+"""The check of each field of a `NewRestream`."""
 
 
 @attrs.frozen(kw_only=True, repr=False)
 class Restream(Frozen):
     """A restream as the service has it.
 
-    Only its id is checked, and the types of what the service sends: what it accepted is not for
-    the client to refuse, as a restream that exists would then be called unreadable.
+    Only the id and the types are checked. A stricter check would call a restream unreadable that
+    the service has accepted.
 
     Attributes:
         id: integer or string, as the service sent it; never empty.
-        title: what people call the destination.
-        stream_key: the destination's secret, as the service sent it.
-        stream_url: where it pushes to.
+        title: the name of the destination, for people.
+        stream_key: the secret of the destination, as the service sent it; may be masked or empty.
+        stream_url: the URL that it pushes to; may be masked or empty.
         status: true while it is active.
         video_id: public identifier of the live video.
 
@@ -174,23 +174,23 @@ class Restream(Frozen):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What no text may repeat: the stream key, and what the stream URL can hide."""
+        """What no text may repeat: the stream key, and secret parts of the stream URL."""
         return (self.stream_key, *url_secrets(self.stream_url))
 
     def __repr__(self) -> str:
-        """Return all that anyone may see."""
+        """Return the fields without secrets."""
         return _repr(self, "id", "video_id", "title", "stream_url", "status")
 
 
 make_restream: Final = fast_constructor(Restream)
-"""Makes one of all its fields in order, which whoever calls it has checked."""
+"""Makes a `Restream` from all fields in order, without checks."""
 
 
 def _repr(restream: NewRestream | Restream, *visible: str) -> str:
     kind = type(restream).__name__
     has = {field.name: getattr(restream, field.name) for field in attrs.fields(type(restream))}
     if any(not isinstance(has[name], str) for name in _TEXTS):
-        # A debugger may ask for it after the constructor has refused it.
+        # A debugger may show an object whose constructor has raised an error.
         return f"{kind}(not made)"
     has["stream_url"] = mask_url(restream.stream_url)
     # Redacted before they are quoted: quotes around a secret can change its spelling.
@@ -201,7 +201,7 @@ def _repr(restream: NewRestream | Restream, *visible: str) -> str:
 
 @attrs.frozen(kw_only=True)
 class Toggled:
-    """What a toggle left behind.
+    """The status of a restream after a toggle.
 
     Attributes:
         id: integer or string, as the service sent it.
@@ -214,30 +214,30 @@ class Toggled:
 
 
 class Origin(enum.Enum):
-    """How a restream came to be known."""
+    """How the client knows that a restream exists."""
 
     POSTED = "posted"
     """The service answered the POST."""
     CONFIRMED = "confirmed"
-    """The answer was lost; the restream was found by looking."""
+    """The answer was lost; an existence check found the restream."""
     EXISTING = "existing"
-    """It was there before."""
+    """It existed before."""
     JOURNAL = "journal"
     """An earlier run created it."""
 
 
 @attrs.frozen(kw_only=True)
 class Created(Frozen):
-    """A restream of a bulk run that exists.
+    """A restream that exists.
 
     Attributes:
-        index: its place in the input, from 0.
+        index: its position in the input, from 0.
         request: what was asked for.
-        restream: what the service has; of one that an earlier run created, what the service had
-            then, as its journal knows it.
-        attempts: how many times the POST was sent, or tried to be sent.
-        origin: how it came to be known.
-        maybe_duplicate: true if an attempt in doubt was resent without knowing its outcome.
+        restream: what the service has. If an earlier run created it: what the service had then,
+            according to the journal.
+        attempts: how many times the client tried to send the POST.
+        origin: how the client knows that it exists.
+        maybe_duplicate: true if the POST was sent again without knowing the outcome of an attempt.
 
     """
 
@@ -250,7 +250,7 @@ class Created(Frozen):
 
     @property
     def differences(self) -> tuple[str, ...]:
-        """Which of `title` and `status` the service has otherwise than they were asked for."""
+        """Which of `title` and `status` the service has with another value than asked for."""
         asked, has = self.request, self.restream
         return tuple(
             name for name in ("title", "status") if getattr(asked, name) != getattr(has, name)
@@ -258,18 +258,18 @@ class Created(Frozen):
 
 
 make_created: Final = fast_constructor(Created)
-"""Makes one of all its fields in order."""
+"""Makes a `Created` from all fields in order, without checks."""
 
 
 @attrs.frozen(kw_only=True)
 class Failed:
-    """A restream of a bulk run that was not created.
+    """A restream that was not created.
 
     Attributes:
-        index: its place in the input, from 0.
+        index: its position in the input, from 0.
         request: what was asked for.
-        error: why not.
-        attempts: how many times the POST was sent, or tried to be sent.
+        error: why it was not created. After `OutcomeUnknownError` it may exist.
+        attempts: how many times the client tried to send the POST.
 
     """
 

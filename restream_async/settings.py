@@ -1,11 +1,11 @@
-"""The settings of a client: from arguments, else from the environment; checked before use."""
+"""The settings of a client: from arguments, else from the environment, and checked."""
 
 import ipaddress
 import os
 import re
 import sys
 from base64 import b64encode
-from typing import Final, Literal, NoReturn, TypeAlias, cast, get_args
+from typing import Final, Literal, TypeAlias, cast, get_args
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -21,7 +21,6 @@ InDoubt: TypeAlias = Literal["confirm", "resend", "raise"]
 _EXAMPLE: Final = "https://api.example.com"
 _EXAMPLE_PROXY: Final = "http://user:password@proxy.example.com:3128"
 _END_OF_HOST: Final = re.compile(r"[/?#]")
-_VISIBLE: Final = re.compile(r"[\x21-\x7e]+")
 # A token of RFC 9110, section 5.6.2.
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SCHEME: Final = re.compile(r"(bearer|basic|token|apikey|api-key)\s+\S", re.IGNORECASE)
@@ -44,27 +43,9 @@ class Proxy:
     secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
 
 
-class HoldsKey:
-    """A base of what holds the API key, and is neither pickled nor copied with it inside."""
-
-    __slots__ = ()
-
-    def __reduce__(self) -> NoReturn:
-        """Refuse.
-
-        Raises:
-            TypeError: always.
-
-        """
-        raise TypeError(
-            f"a {type(self).__name__} can be neither pickled nor copied, as it holds the API key "
-            "and connections: make one in each process"
-        )
-
-
 @attrs.frozen(kw_only=True)
 class Settings:
-    """What a client needs to know to reach the service.
+    """The address and the credentials of the service.
 
     Attributes:
         base_url: scheme, host and perhaps a path, without a slash at the end.
@@ -104,16 +85,10 @@ class Settings:
         for name, flag in (("allow_http", allow_http), ("trust_env", trust_env)):
             if type(flag) is not bool:
                 raise ConfigurationError(f"{name} must be True or False")
-        key = _visible("api_key", _given("api_key", api_key))
+        key = _api_key(api_key)
         scheme = _scheme(auth_scheme)
-        project = _project_id(_given("project_id", project_id))
-        if project == key:
-            # It stands in the route, which every error shows.
-            raise ConfigurationError(
-                "project_id is the same as api_key, which is a secret: pass the id of the project "
-                "(set it with project_id=… or RESTREAM_PROJECT_ID)"
-            )
-        base = _base_url(_given("base_url", base_url), allow_http=allow_http)
+        project = _project_id(project_id, key)
+        base = _base_url(base_url, allow_http=allow_http)
         through = _proxy(proxy, base, trust_env=trust_env)
         if through is not None and not (allow_http or _keeps_secret(base, through)):
             raise ConfigurationError(
@@ -131,7 +106,7 @@ class Settings:
 
 
 def check_limits(*, timeout: float, patience: float, max_in_flight: int, in_doubt: str) -> InDoubt:
-    """Check the numbers and choices of a client.
+    """Check the other options of a client, and return `in_doubt`.
 
     Raises:
         ConfigurationError: one is out of range.
@@ -150,45 +125,63 @@ def check_limits(*, timeout: float, patience: float, max_in_flight: int, in_doub
 
 
 def is_positive(value: object) -> bool:
-    """Say whether a value is a finite number above 0."""
+    """Return whether a value is a finite number above 0."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
-    # Compared, not asked: `math.isfinite` cannot take an integer beyond every float.
+    # `math.isfinite` raises OverflowError for an integer above the largest float.
     return 0 < value <= sys.float_info.max
 
 
 def is_count(value: object) -> bool:
-    """Say whether a value is a whole number from 1."""
+    """Return whether a value is a whole number from 1."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
-def _given(name: str, value: object) -> str:
+def _required(name: str, given: object) -> str:
     variable = f"RESTREAM_{name.upper()}"
-    found = os.environ.get(variable) if value is None else value
+    found = os.environ.get(variable) if given is None else given
     if found is None or found == "":
         raise ConfigurationError(
             f"{name} is missing: pass {name}=… to RestreamClient or set {variable}"
         )
     if not isinstance(found, str):
         raise ConfigurationError(f"{name} must be a string, not {type(found).__name__}")
-    scheme = _SCHEME.match(found) if name == "api_key" else None
-    if scheme is not None:
+    return found
+
+
+def _api_key(given: object) -> str:
+    key = _required("api_key", given)
+    if scheme := _SCHEME.match(key):
         raise ConfigurationError(
             f'api_key begins with the scheme "{scheme[1]}": keep only the key in it, and set the '
             "scheme with auth_scheme=… or RESTREAM_AUTH_SCHEME"
         )
-    if problem := stray(found, "spaces" if name == "project_id" else "visible"):
-        raise ConfigurationError(f"{name} {problem} (set it with {name}=… or {variable})")
-    return found
-
-
-def _visible(name: str, value: str) -> str:
-    if not _VISIBLE.fullmatch(value):
+    _check("api_key", stray(key, "visible"))
+    if not key.isascii():
         raise ConfigurationError(
-            f"{name} contains a character that is not ASCII, which cannot stand in a header: check "
-            f"what was copied with it (set it with {name}=… or RESTREAM_{name.upper()})"
+            "api_key contains a character that is not ASCII, which cannot stand in a header: check "
+            "what was copied with it (set it with api_key=… or RESTREAM_API_KEY)"
         )
-    return value
+    return key
+
+
+def _project_id(given: object, key: str) -> str:
+    project_id = _required("project_id", given)
+    dots = f"must not be {project_id!r}" if project_id in {".", ".."} else ""
+    _check("project_id", stray(project_id, "spaces") or dots)
+    if project_id == key:
+        # The project id is a part of the route, which errors show.
+        raise ConfigurationError(
+            "project_id is the same as api_key, which is a secret: pass the id of the project "
+            "(set it with project_id=… or RESTREAM_PROJECT_ID)"
+        )
+    return project_id
+
+
+def _check(name: str, problem: str) -> None:
+    if problem:
+        hint = f"set it with {name}=… or RESTREAM_{name.upper()}"
+        raise ConfigurationError(f"{name} {problem} ({hint})")
 
 
 def _scheme(given: object) -> str:
@@ -204,25 +197,15 @@ def _scheme(given: object) -> str:
     return found
 
 
-def _project_id(value: str) -> str:
-    if value in {".", ".."}:
-        raise ConfigurationError(
-            f"project_id must not be {value!r} (set it with project_id=… or RESTREAM_PROJECT_ID)"
-        )
-    return value
-
-
-def _base_url(value: str, *, allow_http: bool) -> str:
-    problem = wrong_address(value, _EXAMPLE)
-    if problem := problem or _wrong_base_url(value, urlsplit(value), allow_http=allow_http):
-        raise ConfigurationError(
-            f"base_url {problem} (set it with base_url=… or RESTREAM_BASE_URL)"
-        )
+def _base_url(given: object, *, allow_http: bool) -> str:
+    value = _required("base_url", given)
+    problem = stray(value, "visible") or wrong_address(value, _EXAMPLE)
+    _check("base_url", problem or _wrong_base_url(value, urlsplit(value), allow_http=allow_http))
     return value.rstrip("/")
 
 
 def _wrong_base_url(value: str, parts: SplitResult, *, allow_http: bool) -> str:
-    """Return what is wrong with a base URL whose address can be read, or nothing."""
+    """Return what is wrong with a base URL whose address is valid, or nothing."""
     if parts.scheme not in {"http", "https"}:
         return f"must begin with https:// or http://, such as {_EXAMPLE}"
     if "@" in parts.netloc:
@@ -280,9 +263,9 @@ def _wrong_proxy(url: str) -> str:
 
 
 def _proxy_of_environment(base: SplitResult) -> tuple[str | None, str]:
-    """Return the proxy that the environment names for the service, and by which variable.
+    """Return the proxy that the environment names for the service, and the name of its variable.
 
-    As others do, it leaves out this machine itself, and the hosts in NO_PROXY.
+    There is none for this machine itself, nor for the hosts in NO_PROXY.
     """
     host = base.hostname or ""
     if _is_loopback(host) or proxy_bypass(base.netloc):
@@ -293,7 +276,7 @@ def _proxy_of_environment(base: SplitResult) -> tuple[str | None, str]:
 
 
 def _keeps_secret(base: str, proxy: Proxy) -> bool:
-    """Say whether no other machine can read what is sent through a proxy."""
+    """Return whether no other machine can read what is sent through a proxy."""
     return base.lower().startswith("https:") or _is_loopback(urlsplit(proxy.url).hostname or "")
 
 

@@ -1,4 +1,4 @@
-"""What a client is doing now, for dashboards and progress displays."""
+"""`Stats`: what a client is doing now, for dashboards and progress displays."""
 
 from typing import Literal
 
@@ -10,12 +10,12 @@ class Stats:
     """A snapshot of a client.
 
     Attributes:
-        in_flight: requests on their way now.
-        limit: how many may be: the concurrency limit.
-        waiting: requests that wait for a place.
-        attempts: requests sent, or tried to be sent, so far.
-        retries: those of them that repeated a failed one.
-        budget_left: retries that could be made at once.
+        in_flight: requests sent whose response has not come yet.
+        limit: the concurrency limit: the most requests that may be in flight now.
+        waiting: requests that wait for a slot.
+        attempts: requests that the client has tried to send so far.
+        retries: how many of them followed a failed attempt.
+        budget_left: retries that the retry budget allows at once.
         state: of the circuit breaker: "open" in an outage, in which requests wait and only probes
             are sent; else "closed".
         last_error: what the latest failure was that was no refusal, such as "no connection

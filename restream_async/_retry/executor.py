@@ -18,8 +18,8 @@ from restream_async._retry.deadline import NEVER, Deadline, Stop
 from restream_async._retry.policy import RetryPolicy
 from restream_async._retry.retries import Retries, not_sent, service_is_out
 from restream_async._util.clock import Clock
+from restream_async._util.holds_key import HoldsKey
 from restream_async.errors import AttemptTimeoutError, NotSentError
-from restream_async.settings import HoldsKey
 
 _T = TypeVar("_T")
 

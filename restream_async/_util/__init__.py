@@ -1,1 +1,1 @@
-"""Private: redaction, the clock, tasks, and checks of texts."""
+"""Private: redaction, the clock, tasks, and checks of texts and addresses."""

@@ -1,4 +1,4 @@
-"""Addresses: what is wrong with the scheme, the host or the port of a URL."""
+"""Private: checks the scheme, the host and the port of a URL."""
 
 from typing import Final
 from urllib.parse import urlsplit
@@ -7,8 +7,8 @@ _HIGHEST_PORT: Final = 65535
 
 
 def wrong_address(url: str, example: str) -> str:
-    """Return what is wrong with the scheme, the host or the port of a URL; or nothing."""
-    # The parser's own errors may repeat the URL: nothing may chain to them.
+    """Return what is wrong with the scheme, the host or the port of a URL, or nothing."""
+    # The errors of `urlsplit` may repeat the URL, so no error may chain to them.
     try:
         parts = urlsplit(url)
         host = parts.hostname

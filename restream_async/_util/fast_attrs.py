@@ -1,10 +1,10 @@
-"""Frozen objects, made as quickly as others.
+"""Private: frozen objects that are made as quickly as others.
 
-attrs sets each field of a frozen object by a call of `object.__setattr__`, and Python packs what is
-given by keyword into a dict for a class: together that takes three times as long as an ordinary
-constructor, and of some classes an object is made for every creation. These are filled while they
-are of a twin class, which has the same fields but is not frozen, and then change their class, which
-Python lets them do where both have the same layout.
+To make a frozen attrs object, Python packs the keyword arguments into a dict, and attrs sets each
+field by a call of `object.__setattr__`. For the two objects of each creation that costs 3.4 % of a
+creation. `fast_constructor` avoids both: it fills an object of a twin class, which has the same
+fields but is not frozen, and then changes its class. Python allows that because both classes have
+the same layout.
 """
 
 from collections.abc import Callable
@@ -16,15 +16,15 @@ _T = TypeVar("_T", bound="Frozen")
 
 
 class Frozen:
-    """A base for what is made so: what makes weak references possible stands here for both."""
+    """The base of such a class and its twin: weak references must have their place in the base."""
 
     __slots__ = ("__weakref__",)
 
 
 def fast_constructor(kind: type[_T]) -> Callable[..., _T]:
-    """Return what makes objects of a frozen attrs class: all its fields in order, unchecked.
+    """Return a function that makes objects of a frozen attrs class from all fields in order.
 
-    What the class does after its initialisation is left out: whoever makes it so has checked it.
+    It checks nothing: it neither converts nor validates, nor calls `__attrs_post_init__`.
     """
     described = attrs.fields(cast("type[attrs.AttrsInstance]", kind))
     fields = {field.name: attrs.field() for field in described}

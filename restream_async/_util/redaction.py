@@ -1,8 +1,8 @@
-"""What must never be read by a person: finding it in a text, and taking it out.
+"""Private: removes secrets from texts.
 
-The API key, stream keys, and what a stream URL can hide appear in nothing that this library
-shows. A service may echo any of them back, whole or cut off, so every text that comes from
-outside passes through `redact` before it reaches an error, a log line or a report.
+The library shows neither the API key nor stream keys nor the secret parts of stream URLs. A service
+may echo any of them back, whole or cut off. So every text from outside passes through `redact`
+before it reaches an error, a log line or a report.
 """
 
 import functools
@@ -15,36 +15,36 @@ from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 MASK = "***"
 
-# Shorter than this, a "secret" would blank out ordinary words and protect nothing.
+# A shorter "secret" would blank out ordinary words and protect nothing.
 _SHORTEST = 3
-# A text cut off inside a secret is hidden from this many of its characters on.
+# If a text is cut off inside a secret, as many characters of the secret are enough to hide them.
 _SHORTEST_CUT = 4
-# Values nested deeper than this are not shown; nobody reads them, and recursion has an end.
+# Values nested deeper are not shown, so that the recursion ends.
 _DEEPEST = 8
-# A first path segment of this length may be a key.
+# A first path segment at least this long may be a key.
 _LONG_SEGMENT = 8
-# The names under which the service sends secrets of restreams that this process may not know.
+# The names of fields that may hold secrets of restreams that this process does not know.
 _SECRET_NAMES = re.compile(r"stream_?-?(key|url)|authorization|api_?-?key", re.IGNORECASE)
-# The sign that a text may hold secrets of other people's restreams.
+# Words in a text that may hold secrets of restreams that this process does not know.
 _TELLTALE = re.compile(r"stream_?-?(key|url)|rtmps?:|srt:|authorization", re.IGNORECASE)
-# Characters that could steer a terminal, forge a log line, or turn what is read around: controls,
-# invisible spaces and joiners, marks that change the writing direction.
+# Characters that could control a terminal, forge a log line or mislead a reader: control
+# characters, invisible spaces and joiners, marks that change the writing direction.
 _UNPRINTABLE = re.compile(
     r"[^\x20-\x7e\u00a0-\u00ac\u00ae-\u02ff\u0370-\u061b\u061d-\u180d\u180f-\u200a"
     r"\u2010-\u2027\u202f-\u205f\u2070-\ud7ff\uf900-\ufefe\uff00-\uffef]+"
 )
-# What JSON, URLs, HTML and Python all spell alike; most keys are of this kind.
+# Texts that JSON, URLs, HTML and Python all spell alike; most keys are of this kind.
 _UNMISTAKABLE = re.compile(r"[\w.~-]+", re.ASCII)
-# What .NET's JSON escapes although it need not.
+# Characters that .NET's JSON escapes although it need not.
 _ESCAPED_BY_DOTNET = re.compile(r"\\\"|[&'+<>`]")
 # Escapes whose hexadecimal digits may come in either case.
 _HEXADECIMAL = re.compile(r"%[0-9A-F]{2}|\\u[0-9a-f]{4}")
 
 
 def mask_url(url: str) -> str:
-    """Return as much of a stream URL as anyone may see: scheme, host and port.
+    """Return the scheme, the host and the port of a stream URL; the rest is masked.
 
-    User info, path and query are where streaming services put keys.
+    Streaming services put keys into user info, path and query.
     """
     host = host_of(url)
     if host is None:
@@ -55,7 +55,7 @@ def mask_url(url: str) -> str:
 
 
 def host_of(url: str) -> str | None:
-    """Return the host of a stream URL, with its port where it names one; None: it has no host."""
+    """Return the host of a stream URL, with its port if it has one; None without a host."""
     try:
         parts = urlsplit(url)
         port = f":{parts.port}" if parts.port is not None else ""
@@ -70,14 +70,14 @@ def host_of(url: str) -> str | None:
 # Many restreams have the same URL.
 @functools.lru_cache(maxsize=256)
 def url_secrets(url: str) -> tuple[str, ...]:
-    """Return the parts of a stream URL that a text must not repeat, the whole URL first."""
+    """Return the parts of a stream URL that no text may repeat, the whole URL first."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return (url,)
     user_info = parts.netloc.rpartition("@")[0]
     user, _, password = user_info.partition(":")
-    # A short first path segment ("live2", "app") is no secret; a long one, or what follows, can be.
+    # A short first path segment ("live2", "app") is no secret; a long one, or a later one, can be.
     first, *rest = [piece for piece in parts.path.split("/") if piece] or [""]
     segments = [*rest, first] if len(first) >= _LONG_SEGMENT else rest
     values = [piece.partition("=")[2] or piece for piece in parts.query.split("&")]
@@ -85,15 +85,15 @@ def url_secrets(url: str) -> tuple[str, ...]:
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """Return `text` without the secrets: plain, or as JSON, URLs and HTML spell them.
+    """Return `text` without the secrets, in plain form or as JSON, URLs and HTML spell them.
 
-    A secret that the text was cut off in the middle of is taken out too.
+    The beginning of a secret at the end of a text that was cut off is removed too.
     """
     return _mask(text, _spellings(tuple(secrets)))
 
 
 def redact_values(values: Iterable[object], secrets: Iterable[str]) -> list[object]:
-    """Return decoded JSON values without the secrets, and without the fields named for them."""
+    """Return decoded JSON values without the secrets; fields named like secrets are masked."""
     spellings = _spellings(tuple(secrets))
     return [_mask_value(value, spellings, _DEEPEST) for value in values]
 
@@ -110,7 +110,7 @@ def clean(text: str, longest: int) -> str:
 
 
 def may_hold_foreign_secrets(text: str) -> bool:
-    """Say whether a text looks as if it held stream keys or URLs that nobody told us of."""
+    """Return whether a text may hold stream keys or URLs that this process does not know."""
     return _TELLTALE.search(text) is not None
 
 
@@ -122,7 +122,7 @@ def _mask(text: str, spellings: Sequence[str]) -> str:
 
 
 def _cut(text: str, secret: str) -> int:
-    """Return how many characters of a secret a text that was cut off in it ends with."""
+    """Return with how many first characters of a secret a text ends."""
     start = secret[:_SHORTEST_CUT]
     at = text.find(start, max(0, len(text) - len(secret) + 1))
     while at >= 0:
@@ -149,20 +149,20 @@ def _mask_value(value: object, spellings: Sequence[str], depth: int) -> object:
         items = cast("Sequence[object]", value)
         return [_mask_value(item, spellings, depth - 1) for item in items]
     if isinstance(value, int | float):
-        # A key of digits may come back as a number.
+        # A key of digits may come as a number.
         shown = _mask(str(value), spellings)
         return shown if MASK in shown else value
     return value
 
 
-# One failure is told in several texts, all with the same secrets.
+# One failure has several texts, all with the same secrets.
 @functools.lru_cache(maxsize=8)
 def _spellings(secrets: tuple[str, ...]) -> tuple[str, ...]:
     """Return the secrets as a text may spell them, the longest first."""
     plain = {secret for secret in secrets if len(secret) >= _SHORTEST}
     plain |= {part for part in map(unquote, plain) if len(part) >= _SHORTEST}
     spelled = {spelling for secret in plain for spelling in _spelled(secret)}
-    # A text may be put on one line before it is searched.
+    # The text may have been put on one line before.
     spelled |= set(map(one_line, spelled))
     long_enough = (spelling for spelling in spelled if len(spelling) >= _SHORTEST)
     return tuple(sorted(long_enough, key=len, reverse=True))
@@ -176,10 +176,10 @@ def _spelled(secret: str) -> Iterator[str]:
     yield json.dumps(secret, ensure_ascii=False)[1:-1]
     yield in_json.replace("/", "\\/")
     yield html.escape(secret)
-    # A Python repr, as an object among the service's messages is shown.
+    # A Python repr, in which an object among the service's messages is shown.
     yield repr(secret)[1:-1]
     by_dotnet = _ESCAPED_BY_DOTNET.sub(lambda found: f"\\u{ord(found[0][-1]):04x}", in_json)
-    # Half a surrogate pair, which only the service could send, has no form in a URL.
+    # Half a surrogate pair, which only the service can send, has no form in a URL.
     in_url = secret.encode(errors="replace")
     forms = quote(in_url, safe=""), quote(in_url), quote_plus(in_url)
     for escaped in (in_json, by_dotnet, *forms):

@@ -1,37 +1,38 @@
-"""Stray characters: one rule for each value, whichever way it comes in.
+"""Private: finds stray characters in values, by the same rules for every source of input.
 
-The ways in are arguments, the environment, key files, CSV, JSON lines, messages and webhooks. A
-stray character is one that copying or saving has added and that hardly anyone sees: a space at an
-end, a no-break or zero-width space, a byte order mark, a line break. Three rules:
+The sources are arguments, the environment, key files, CSV, JSON lines, messages and webhooks. A
+stray character is one that copying or saving has added and that is hard to see: a space at an end,
+a no-break or zero-width space, a byte order mark, a line break. Three rules:
 
-1. A value is never changed. One with a stray character is refused, and the reason names the
-   character, never the value: it may be a key.
-2. What belongs to a file and not to the value in it is left out (see `text_files`).
-3. Words of a fixed list (names of columns, `true`) are compared without what surrounds them.
+1. A value is never changed. A value with a stray character is refused, and the reason names the
+   character, but not the value: it may be a key.
+2. A byte order mark and a last line break belong to the file, not to the value (see `text_files`).
+3. Words of a fixed list (names of columns, `true`) are compared without stray characters around
+   them.
 """
 
 import unicodedata
 from typing import Final, Literal, TypeAlias
 
 Inside: TypeAlias = Literal["text", "spaces", "visible"]
-"""What may stand between the two ends of a value.
+"""The characters that are allowed between the two ends of a value.
 
-text: what people write: spaces of all kinds, and the joiners and marks that emoji and scripts need.
-spaces: visible characters, and the plain space.
-visible: visible characters alone.
+text: what people write: all kinds of spaces, and the joiners and marks that emoji and scripts need.
+spaces: visible characters and the plain space.
+visible: visible characters only.
 """
 
 _BYTE_ORDER_MARK: Final = "\ufeff"
-# Control characters, spaces, the soft hyphen, and what has no width. Not the joiners and direction
-# marks, which a title may begin or end with.
+# Control characters, spaces, the soft hyphen, and characters without width. Not the joiners and
+# direction marks: a title may begin or end with them.
 _AT_AN_END: Final = (
     "".join(map(chr, (*range(0x21), *range(0x7F, 0xA1), *range(0x2000, 0x200C))))
     + "\u00ad\u1680\u180e\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
 )
-# Control characters, halves of surrogate pairs (which no UTF-8 can carry), line and paragraph
-# separators.
+# Unicode categories that are never allowed: control characters, halves of surrogate pairs (which
+# UTF-8 cannot encode), line and paragraph separators.
 _NEVER: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
-# The invisible ones beside them: marks, joiners and zero-width spaces; spaces.
+# All invisible ones: also marks, joiners and zero-width spaces, and spaces.
 _INVISIBLE: Final = _NEVER | {"Cf", "Zs"}
 _NAMES: Final = {"\n": "line break", "\r": "carriage return", "\t": "tab"} | {
     _BYTE_ORDER_MARK: "byte order mark"
@@ -39,7 +40,7 @@ _NAMES: Final = {"\n": "line break", "\r": "carriage return", "\t": "tab"} | {
 
 
 def stray(text: str, inside: Inside) -> str:
-    """Return what is wrong with a text that holds a stray character; of all others, nothing.
+    """Return which stray character a text holds, or nothing.
 
     For example `must not end with U+200B (zero width space)`.
     """
@@ -49,7 +50,7 @@ def stray(text: str, inside: Inside) -> str:
         if end in _AT_AN_END or _is_stray(end, inside):
             return f"must not {verb} with {named(end)}"
     for number, character in enumerate(text, 1):
-        # Nearly all are neither, and that is quickly seen.
+        # A quick test first, which nearly all characters pass.
         if (character == " " or not character.isprintable()) and _is_stray(character, inside):
             return f"must not contain {named(character)}: it is character {number:,}"
     return ""
@@ -64,12 +65,12 @@ def named(character: str) -> str:
 
 
 def is_invisible(character: str) -> bool:
-    """Say whether a reader would not see a character, or would take it for a plain space."""
+    """Return whether a reader cannot see a character, or takes it for a plain space."""
     return character == " " or unicodedata.category(character) in _INVISIBLE
 
 
 def trimmed(text: str) -> str:
-    """Return a word of a fixed list without the stray characters that surround it."""
+    """Return a word of a fixed list without stray characters around it."""
     return text.strip(_AT_AN_END)
 
 

@@ -1,4 +1,4 @@
-"""Tasks and clean-up under cancellation, by whomever."""
+"""Private: tasks that are cancelled from outside, and clean-up that goes on all the same."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,10 +8,10 @@ _T = TypeVar("_T")
 
 
 async def run_to_completion(work: Callable[[], Awaitable[_T]]) -> _T:
-    """Await what must not be left half done, however often the current task is cancelled.
+    """Await `work()` to its end, however often the current task is cancelled.
 
-    The cancellation goes on afterwards. Where something cancels all tasks of the loop, `work` may
-    be cancelled itself. Then it is called again, so it must be able to begin again.
+    A cancellation is raised afterwards. If something cancels all tasks of the event loop, `work`
+    itself may be cancelled. It is then called again, so it must be able to start over.
     """
     interruption: asyncio.CancelledError | None = None
     while True:
@@ -26,12 +26,12 @@ async def run_to_completion(work: Callable[[], Awaitable[_T]]) -> _T:
     if interruption is None:
         return future.result()
     if not future.cancelled():
-        # An error is not raised beside the cancellation, but asyncio need not report it as lost.
+        # The cancellation is raised, not an error of `work`; asyncio must not report that as lost.
         future.exception()
     try:
         raise interruption
     finally:
-        # Else the error holds this frame, and the frame the error.
+        # Otherwise the error and this frame hold each other until garbage collection.
         del interruption
 
 
@@ -40,9 +40,9 @@ def _was_cancelled(work: object) -> bool:
 
 
 def cancelled_by_others() -> RuntimeError:
-    """Return the error of work whose tasks somebody else has cancelled.
+    """Return the error of work whose tasks were cancelled from outside.
 
-    `asyncio.TaskGroup` takes a cancelled child for a finished one.
+    `asyncio.TaskGroup` treats a cancelled child like a finished one, and raises nothing.
     """
     return RuntimeError(
         "tasks of this work were cancelled from outside, so it is incomplete: each restream that "

@@ -1,17 +1,17 @@
-"""Files that hold one text: what belongs to the file and not to the text, and other encodings.
+"""Private: reads files that hold one value, such as a key.
 
-A byte order mark at the start and one line break at the end belong to the file.
+A byte order mark at the start and one line break at the end belong to the file, not to the value.
 """
 
 import json
 
 
 class NoTextError(ValueError):
-    """Bytes that are no text in UTF-8; says what they are instead, such as `is UTF-16`."""
+    """Bytes are no UTF-8; the message says what they are, such as `is UTF-16: save it as UTF-8`."""
 
 
 def foreign_encoding(start: bytes) -> str:
-    """Say if a text begins as ASCII does in UTF-16 or UTF-32, and what to do; else nothing."""
+    """Return that a text is UTF-16 or UTF-32, by its first bytes, and what to do; else nothing."""
     encoding = json.detect_encoding(start)
     return "" if encoding.startswith("utf-8") else f"is {encoding[:6].upper()}: save it as UTF-8"
 
@@ -20,7 +20,7 @@ def text_of_file(data: bytes) -> str:
     """Return the value that a file holds.
 
     Raises:
-        NoTextError: it is not UTF-8. Not chained: the error of the decoder carries the data.
+        NoTextError: it is not UTF-8. It is not chained: the decoder's error holds the data.
 
     """
     if problem := foreign_encoding(data):

@@ -134,4 +134,4 @@ def describe_outage(last_error: str, *, reached: bool) -> str:
     cause = f" ({clean(last_error, _LONGEST_CAUSE)})" if last_error else ""
     if not reached:
         return f"the service was never reached{cause}: {_CHECK_ADDRESS}"
-    return f"nothing succeeds at the service{cause}"
+    return f"no request to the service succeeds{cause}"

@@ -37,7 +37,7 @@ def problem_of(read: Callable[[Any], object], value: object) -> str:
 
 @given(new_restreams)
 @quick
-def test_any_new_restream_survives_the_wire(model: NewRestream) -> None:
+def test_any_new_restream_survives_serialization(model: NewRestream) -> None:
     assert (
         serialization.read_new_restream(serialization.parse(serialization.to_json(model))) == model
     )
@@ -45,7 +45,7 @@ def test_any_new_restream_survives_the_wire(model: NewRestream) -> None:
 
 @given(restreams)
 @quick
-def test_any_restream_survives_the_wire(model: Restream) -> None:
+def test_any_restream_survives_serialization(model: Restream) -> None:
     assert (
         serialization.read_restream(serialization.parse(json.dumps(to_json_fields(model)))) == model
     )
@@ -59,7 +59,7 @@ def test_what_is_sent_is_what_the_converter_makes_of_it(model: NewRestream) -> N
 
 @given(st.lists(restreams, max_size=4))
 @quick
-def test_any_list_of_restreams_survives_the_wire(models: list[Restream]) -> None:
+def test_any_list_of_restreams_survives_serialization(models: list[Restream]) -> None:
     data = json.dumps([to_json_fields(model) for model in models])
     assert serialization.read_restreams(serialization.parse(data)) == models
 
@@ -243,7 +243,7 @@ def test_a_new_restream_that_cannot_be_read_is_invalid(
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
-def test_all_wrong_fields_are_told_in_the_names_of_the_wire() -> None:
+def test_all_wrong_fields_are_told_in_json_names() -> None:
     wrong = {**NEW, "title": 5, "streamUrl": "rtmp://h:0", "streamKey": "k\u200b"}
     del wrong["videoId"]
     with pytest.raises(InvalidRestreamError) as caught:
@@ -324,7 +324,7 @@ def test_what_is_said_of_a_value_never_repeats_it() -> None:
     ("name", "wire"),
     [("stream_key", "streamKey"), ("id", "id"), ("live_video_id", "liveVideoId")],
 )
-def test_names_on_the_wire_are_in_camel_case(name: str, wire: str) -> None:
+def test_json_names_are_in_camel_case(name: str, wire: str) -> None:
     assert serialization.json_name(name) == wire
 
 

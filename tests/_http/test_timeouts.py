@@ -25,7 +25,7 @@ def expiring() -> SharedTimeout:
     return timeout
 
 
-async def test_an_alarm_cancels_its_task_and_says_so() -> None:
+async def test_a_timeout_cancels_its_task_and_says_so() -> None:
     timeout = SharedTimeouts(asyncio.get_running_loop()).start(SOON)
     with pytest.raises(asyncio.CancelledError):
         await asyncio.Event().wait()
@@ -35,7 +35,7 @@ async def test_an_alarm_cancels_its_task_and_says_so() -> None:
     assert cancelling() == 0
 
 
-async def test_a_cancelled_alarm_cancels_nobody() -> None:
+async def test_a_cancelled_timeout_cancels_nobody() -> None:
     timeouts = SharedTimeouts(asyncio.get_running_loop())
     cancelled, other = timeouts.start(SOON), timeouts.start(SOON)
     cancelled.cancel()
@@ -100,7 +100,7 @@ async def test_who_is_cancelled_by_somebody_else_as_well_stays_cancelled(first: 
     assert told == [(False, True, 1)]
 
 
-async def test_a_swallowed_alarm_leaves_no_cancellation_behind() -> None:
+async def test_a_swallowed_timeout_leaves_no_cancellation_behind() -> None:
     timeout = expiring()
     try:
         await asyncio.Event().wait()
@@ -148,7 +148,7 @@ async def test_what_is_closed_leaves_no_timer_behind(monkeypatch: pytest.MonkeyP
     assert timers.left == 0
 
 
-async def test_an_alarm_that_runs_when_they_are_closed_expires_all_the_same() -> None:
+async def test_a_timeout_that_runs_when_they_are_closed_expires_all_the_same() -> None:
     timeouts = SharedTimeouts(asyncio.get_running_loop())
     timeout = timeouts.start(SOON)
     timeouts.close()
@@ -160,7 +160,7 @@ async def test_an_alarm_that_runs_when_they_are_closed_expires_all_the_same() ->
     assert cancelling() == 0
 
 
-async def test_the_last_alarm_that_is_cancelled_takes_the_timer_with_it(
+async def test_the_last_timeout_that_is_cancelled_takes_the_timer_with_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     timers = Timers(monkeypatch)
@@ -173,7 +173,7 @@ async def test_the_last_alarm_that_is_cancelled_takes_the_timer_with_it(
     assert timers.left == 0
 
 
-async def test_an_alarm_is_set_by_a_task() -> None:
+async def test_a_timeout_is_started_by_a_task() -> None:
     timeouts = SharedTimeouts(asyncio.get_running_loop())
     outcome = asyncio.get_running_loop().create_future()
 

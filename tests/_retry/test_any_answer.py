@@ -17,7 +17,7 @@ from restream_async._http import serialization
 from restream_async._http.messages import NoResponse, Request, Response
 from restream_async._retry.classification import Failure
 from restream_async._util.redaction import one_line
-from tests.helpers.examples import API, envelope, judged, new
+from tests.helpers.examples import API, classified, envelope, new
 from tests.helpers.strategies import SPELLINGS, json_values, quick, spellings
 
 API_KEYS: Final = ["Zq7-Api.Key_0c3f9a1d", "Zq\"7&<k>\\e/y+%'`=", "918273645546372819"]
@@ -150,7 +150,7 @@ def test_any_bytes_are_a_value_or_one_of_our_errors(
     read: Any,  # noqa: ANN401 - any of them
 ) -> None:
     answer = Response(status=status, reason=reason, headers=headers, body=body)
-    result = judged(answer, read)
+    result = classified(answer, read)
     if not isinstance(result, Failure):
         assert 200 <= status < 300
         assert isinstance(result, Restream | list | bool) or read is serialization.read_toggled
@@ -173,7 +173,9 @@ def test_no_text_of_a_failure_holds_a_secret(
         defect=data.draw(st.one_of(st.just(""), world.texts)),
     )
     request = API.create(world.wish)
-    result = judged(answer, serialization.read_restream, request=request, secrets=(world.api_key,))
+    result = classified(
+        answer, serialization.read_restream, request=request, secrets=(world.api_key,)
+    )
     assert isinstance(result, Failure)
     text = texts_of(result)
     assert not [form for form in world.unspeakable if form in text]
@@ -189,7 +191,9 @@ def test_no_text_of_a_lost_exchange_holds_a_secret(
 ) -> None:
     answer = NoResponse(detail=data.draw(world.texts), sent=sent, timed_out=timed_out)
     request = API.create(world.wish)
-    result = judged(answer, serialization.read_restream, request=request, secrets=(world.api_key,))
+    result = classified(
+        answer, serialization.read_restream, request=request, secrets=(world.api_key,)
+    )
     assert isinstance(result, Failure)
     text = texts_of(result)
     assert not [form for form in world.unspeakable if form in text]
@@ -205,7 +209,7 @@ def test_a_key_that_the_answer_was_cut_off_in_is_not_shown(
     for length in range(4, len(spelled)):
         body = f"0 1 2 {spelled[:length]}".encode(encoding)
         answer = Response(status=500, body=body)
-        result = judged(answer, serialization.read_restream, request=API.create(wish))
+        result = classified(answer, serialization.read_restream, request=API.create(wish))
         assert isinstance(result, Failure)
         assert str(result.error).startswith("500 Internal Server Error (0 1 2 ***): ")
 
@@ -216,7 +220,7 @@ def test_a_key_at_the_edge_of_what_is_looked_at_is_not_shown() -> None:
     # Also where the edge goes through the middle of a character.
     for length in range(5, len(key) + 1):
         body = b"<p>".ljust(4096 - length) + key
-        result = judged(
+        result = classified(
             Response(status=500, body=body), serialization.read_restream, request=API.create(wish)
         )
         assert isinstance(result, Failure)
@@ -235,7 +239,7 @@ def test_foreign_secrets_in_a_list_answer_are_not_shown(data: st.DataObject) -> 
     body = body[: data.draw(st.integers(len(body) - 30, len(body)))]
     request: Request = API.list("v1")
     status = data.draw(st.sampled_from([200, 404, 500]))
-    result = judged(
+    result = classified(
         Response(status=status, body=body), serialization.read_restreams, request=request
     )
     assert isinstance(result, Failure)

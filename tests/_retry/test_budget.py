@@ -18,7 +18,7 @@ class Bucket:
         return next((number for number in range(wanted) if not self.budget.spend()), wanted)
 
 
-def test_at_first_there_is_the_reserve() -> None:
+def test_a_budget_begins_with_the_reserve() -> None:
     bucket = Bucket()
     assert bucket.budget.available == 20
     assert bucket.spent() == 20
@@ -46,7 +46,7 @@ def test_a_quiet_time_fills_the_reserve_up_and_no_more() -> None:
     assert bucket.spent() == 20
 
 
-def test_time_without_need_is_not_saved_up() -> None:
+def test_idle_time_adds_no_more_than_the_reserve() -> None:
     bucket = Bucket()
     bucket.now += 3600
     assert bucket.spent() == 20
@@ -77,7 +77,7 @@ def test_no_more_is_given_back_than_may_be_saved_up() -> None:
     assert bucket.budget.available == 200
 
 
-def test_what_costs_nothing_is_always_there() -> None:
+def test_a_free_retry_is_always_allowed() -> None:
     bucket = Bucket()
     bucket.spent()
     assert bucket.budget.spend(0.0)
@@ -85,7 +85,7 @@ def test_what_costs_nothing_is_always_there() -> None:
 
 
 @pytest.mark.parametrize(("waiting", "seconds"), [(0, 0.1), (1, 0.1), (5, 0.5), (20, 2), (1000, 2)])
-def test_the_more_wait_the_less_often_each_looks_again(waiting: int, seconds: float) -> None:
+def test_the_more_calls_wait_the_less_often_each_tries_again(waiting: int, seconds: float) -> None:
     budget = Bucket().budget
     budget.waiting = waiting
     assert budget.pause == seconds
@@ -98,7 +98,7 @@ def test_the_more_wait_the_less_often_each_looks_again(waiting: int, seconds: fl
     )
 )
 @quick
-def test_retries_in_vain_never_exceed_their_share(
+def test_failed_retries_never_exceed_their_share(
     happenings: list[tuple[str, int]],
 ) -> None:
     """Over all calls, besides the reserve and what trickles into it."""

@@ -32,10 +32,10 @@ from tests.helpers.examples import (
     API,
     API_KEY,
     RESULT,
+    classified,
     denial,
     envelope,
     failure,
-    judged,
     new,
     stored,
 )
@@ -95,7 +95,7 @@ def without_status_code() -> bytes:
         (100, IN_DOUBT, ApiError),
     ],
 )
-def test_a_status_is_judged_whatever_the_body_is(
+def test_a_status_is_classified_whatever_the_body_is(
     status: int, classification: Classification, kind: type[ApiError]
 ) -> None:
     for body in (
@@ -159,7 +159,7 @@ def test_a_login_that_a_proxy_wants_is_told_from_one_of_the_service() -> None:
         (599, IN_DOUBT, ApiError),
     ],
 )
-def test_a_denial_is_judged_by_the_status_code_inside(
+def test_a_denial_is_classified_by_the_status_code_inside(
     inside: int, classification: Classification, kind: type[ApiError]
 ) -> None:
     for http in (200, 201, 400, 404, 429, 500, 503):
@@ -200,7 +200,7 @@ def test_a_denial_is_judged_by_the_status_code_inside(
         (503, IN_DOUBT, BackendFetchFailedError),
     ],
 )
-def test_a_denial_without_a_usable_status_code_is_judged_by_that_of_http(
+def test_a_denial_without_a_usable_status_code_is_classified_by_that_of_http(
     http: int, body: bytes, classification: Classification, kind: type[ApiError]
 ) -> None:
     failed = failure(Response(status=http, body=body))
@@ -212,7 +212,7 @@ def test_a_denial_without_a_usable_status_code_is_judged_by_that_of_http(
 @pytest.mark.parametrize("status", [200, 201])
 def test_success_brings_the_result(status: int) -> None:
     answer = Response(status=status, body=envelope(statusCode=status))
-    assert judged(answer, serialization.read_restream) == stored()
+    assert classified(answer, serialization.read_restream) == stored()
 
 
 @pytest.mark.parametrize(
@@ -226,24 +226,24 @@ def test_success_brings_the_result(status: int) -> None:
     ],
 )
 def test_success_is_success_whatever_stands_beside_it(body: bytes) -> None:
-    assert judged(Response(status=200, body=body), serialization.read_restream) == stored()
+    assert classified(Response(status=200, body=body), serialization.read_restream) == stored()
 
 
 def test_every_call_reads_its_own_result() -> None:
     both = Response(status=200, body=envelope([RESULT, RESULT]))
-    assert judged(both, serialization.read_restreams, request=API.list("v1")) == [
+    assert classified(both, serialization.read_restreams, request=API.list("v1")) == [
         stored(),
         stored(),
     ]
     none = Response(status=200, body=envelope(None))
-    assert judged(none, serialization.read_restreams, request=API.list("v1")) == []
+    assert classified(none, serialization.read_restreams, request=API.list("v1")) == []
     off = Response(status=200, body=envelope({"id": "r", "status": False}))
-    assert judged(off, serialization.read_toggled, request=API.toggle("r")) == Toggled(
+    assert classified(off, serialization.read_toggled, request=API.toggle("r")) == Toggled(
         id="r", status=False
     )
     for done in (True, False):
         answer = Response(status=200, body=envelope(done))
-        assert judged(answer, serialization.read_deleted, request=API.delete(7)) is done
+        assert classified(answer, serialization.read_deleted, request=API.delete(7)) is done
 
 
 @pytest.mark.parametrize(
@@ -389,13 +389,13 @@ def test_a_retry_after_is_read_from_any_refusal_or_doubt() -> None:
     assert failure(Response(status=200, headers={"Retry-After": "7"})).retry_after is None
 
 
-def test_a_failure_shows_its_verdict() -> None:
+def test_a_failure_shows_its_classification() -> None:
     failed = failure(Response(status=429))
     assert failed == Failure(NOT_DONE, failed.error)
     assert "NOT_DONE" in repr(failed)
 
 
 @pytest.mark.parametrize("kind", [CertificateError, ClientClosedError, NotSentError, ProxyError])
-def test_what_will_be_no_different_in_a_moment_is_final(kind: type[TransportError]) -> None:
+def test_a_failure_that_waiting_does_not_help_is_final(kind: type[TransportError]) -> None:
     error = kind(Call("POST", "/restreams"), detail="no", sent=False)
     assert Failure(NOT_DONE, error).final

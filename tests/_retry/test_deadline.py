@@ -8,7 +8,7 @@ class Time:
     held = 7.0
 
 
-def test_it_comes_nearer_and_passes() -> None:
+def test_the_remaining_time_shrinks_below_zero() -> None:
     time = Time()
     deadline = Deadline(lambda: time.now, 30)
     assert deadline.remaining() == 30
@@ -18,7 +18,7 @@ def test_it_comes_nearer_and_passes() -> None:
     assert deadline.remaining() == -10
 
 
-def test_an_ordinary_one_comes_nearer_in_an_outage_too() -> None:
+def test_an_ordinary_deadline_does_not_wait_for_an_outage() -> None:
     time = Time()
     deadline = Deadline(lambda: time.now, 30)
     time.now += 20
@@ -27,7 +27,7 @@ def test_an_ordinary_one_comes_nearer_in_an_outage_too() -> None:
     assert not deadline.patient
 
 
-def test_a_patient_one_moves_on_for_as_long_as_the_client_is_held() -> None:
+def test_the_deadline_of_a_patient_call_moves_on_in_an_outage() -> None:
     time = Time()
     deadline = Deadline(lambda: time.now, 30, lambda: time.held)
     assert deadline.patient

@@ -1,4 +1,4 @@
-"""How a failure is told: what was asked, what came back, how often, what to do."""
+"""The text of a failure: what was asked, what came back, how often, what to do."""
 
 import json
 

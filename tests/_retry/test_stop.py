@@ -1,4 +1,4 @@
-"""A call that is told to end: every wait ends at once, and nothing is lost."""
+"""A call that is stopped: every wait ends at once, and nothing is lost."""
 
 import asyncio
 from collections.abc import Sequence
@@ -128,7 +128,7 @@ class TestNotSent:
         assert service.sent == []
 
     @simulated
-    async def test_nor_does_one_that_has_its_place(self) -> None:
+    async def test_nor_does_one_that_has_its_slot(self) -> None:
         service, stop = Service(), Stop()
         async with client_of(service) as client:
             stop.request()
@@ -139,7 +139,7 @@ class TestNotSent:
         assert service.sent == []
 
     @simulated
-    async def test_waiting_for_a_place_ends(self) -> None:
+    async def test_waiting_for_a_slot_ends(self) -> None:
         service, stop = Service(hanging=True), Stop()
         async with client_of(service, ceiling=8, timeout=30) as client:
             others = await begun(client, Stop(), 8)
@@ -227,7 +227,7 @@ class TestSent:
         assert [method for _, method in service.sent] == ["POST", "GET"]
 
     @simulated
-    async def test_in_an_outage_nobody_looks(self) -> None:
+    async def test_in_an_outage_nothing_is_checked(self) -> None:
         service, stop = Service(gone=True), Stop()
         async with client_of(service) as client:
             tasks = await begun(client, stop, 20)
@@ -244,7 +244,7 @@ class TestSent:
         assert sum(error.attempts for error in unknown) == service.posts
 
     @simulated
-    async def test_nobody_looks_for_long(self) -> None:
+    async def test_the_final_check_is_short(self) -> None:
         service, stop = Service(sheds=3, retry_after="60"), Stop()
         async with client_of(service, timeout=60) as client:
             tasks = await begun(client, stop, 3)
@@ -254,7 +254,7 @@ class TestSent:
 
     @simulated
     @pytest.mark.parametrize("in_doubt", ["confirm", "raise"])
-    async def test_a_look_that_waits_for_its_place_is_made_at_once(self, in_doubt: InDoubt) -> None:
+    async def test_a_check_that_waits_for_its_slot_is_made_at_once(self, in_doubt: InDoubt) -> None:
         service, stop = Service(loses=True), Stop()
         async with client_of(service, in_doubt=in_doubt, timeout=60) as client:
             limiter = client.executor.limiter
@@ -274,7 +274,7 @@ class TestSent:
         assert service.posts == 1
 
     @simulated
-    async def test_what_an_earlier_run_left_in_doubt_is_looked_for(self) -> None:
+    async def test_what_an_earlier_run_left_in_doubt_is_checked(self) -> None:
         service, stop = Service(), Stop()
         async with client_of(service) as client:
             stop.request()
@@ -288,7 +288,7 @@ class TestSent:
         assert [method for _, method in service.sent] == ["GET"]
 
     @simulated
-    async def test_nobody_asks_whether_the_service_is_back(self) -> None:
+    async def test_no_probe_is_sent(self) -> None:
         """So that others who are not told to end can."""
         service, stop = Service(gone=True), Stop()
         async with client_of(service) as client:

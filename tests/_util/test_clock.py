@@ -13,7 +13,7 @@ def test_dates_are_measured_on_the_clock_on_the_wall() -> None:
     assert abs(Clock().wall_clock() - time.time()) < 60
 
 
-def test_chances_are_spread_between_0_and_1() -> None:
+def test_random_numbers_are_spread_between_0_and_1() -> None:
     chances = [Clock().random() for _ in range(200)]
     assert all(0 <= chance < 1 for chance in chances)
     assert min(chances) < 0.25

@@ -1,4 +1,4 @@
-"""What the library says in words of Python arrives in words of the command line."""
+"""Library errors are shown in the words of the command line."""
 
 import asyncio
 import re
@@ -23,10 +23,10 @@ from restream_async.cli.errors import CLI_WORDS, brief, describe, system_reason
 from restream_async.errors import Call, NotFoundError
 from restream_async.sandbox import Sandbox
 from tests.helpers.command_line import API_KEY, STREAM_URL
+from tests.helpers.samples import SELF_SIGNED
 
 NOWHERE = "http://127.0.0.1:9"
 EXAMPLE = "https://api.example.com"
-CERTIFICATE = Path(__file__).parents[1] / "client" / "self_signed.pem"
 NEW = NewRestream(video_id="v1", title="T", stream_url=STREAM_URL, stream_key="k", status=True)
 
 Fail = Callable[[str, pytest.MonkeyPatch], Coroutine[Any, Any, object]]
@@ -44,7 +44,7 @@ def a_list(**settings: Any) -> Fail:  # noqa: ANN401 - those of a client
 
 async def a_list_over_tls(_: str, patch: pytest.MonkeyPatch) -> None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(CERTIFICATE)
+    context.load_cert_chain(SELF_SIGNED)
 
     def nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.close()

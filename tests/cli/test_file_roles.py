@@ -1,4 +1,4 @@
-"""No file has two roles, no output is taken from another run, and a journal stands by itself."""
+"""Input, output, journal and messages must be different files."""
 
 import os
 from pathlib import Path

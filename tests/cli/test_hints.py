@@ -1,4 +1,4 @@
-"""Hints name commands that work where the command line was called, and as it was."""
+"""Hints show commands that work in the place where the command line was called."""
 
 import importlib.metadata
 import subprocess

@@ -40,7 +40,7 @@ def test_without_the_extra_it_says_how_to_install_it(
         f"Error: the command line needs {missing}, which is not installed: "
         "python -m pip install 'restream-async[cli]'\n"
     )
-    # It is not printed by what the index of messages watches, which needs the extra.
+    # The index of messages cannot see it, because its console needs the extra.
     messages[said] = None
 
 

@@ -37,5 +37,5 @@ def test_the_usage_of_a_module_breaks_only_between_words(
 
 
 def _words(text: str) -> set[str]:
-    """Return the words of a help text without the types, which only tables have throughout."""
+    """Return the words of a help text without the types, which only tables always show."""
     return set(re.findall(r"[\w/:'.-]*\w", re.sub(r"<\w+>", "", text)))

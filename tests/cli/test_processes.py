@@ -1,4 +1,4 @@
-"""The command line as a process of its own: what only a real one shows. These are slow, so few."""
+"""The command line as a process of its own. These tests are slow, so there are few."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ from tests.helpers.command_line import API_KEY, HEADER, SECRETS, csv_of, row, wa
 
 
 class Child(Protocol):
-    """As much of `pexpect.spawn` as is needed here: it has no types of its own."""
+    """The methods of `pexpect.spawn` that these tests use; pexpect has no types."""
 
     before: str
     after: str

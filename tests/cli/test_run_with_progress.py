@@ -64,14 +64,14 @@ def test_when_the_service_is_gone_it_says_so_and_gives_up_when_patience_ends(
     monkeypatch.setattr("restream_async._retry.policy.RetryPolicy.wait", at_once)
     monkeypatch.setattr("restream_async.cli.output.progress_display.LOG_EVERY", 0.05)
     monkeypatch.setattr("restream_async._load.circuit_breaker._SILENCE", 0.3)
-    # Far more than can be sent before it is plain that the service is gone.
+    # Far more than can be sent before the circuit breaker opens.
     file.write_text(csv_of(2000))
     sandbox.outage = True
     end = cli("bulk", file, "--patience", "0.5")
     assert end.code == 1
-    assert "nothing succeeds at the service" in end.err
+    assert "no request to the service succeeds" in end.err
     kinds = {each["errorType"] for each in outcomes(end.out)}
-    # What was sent may have happened; what was held was not sent.
+    # Requests that were sent are in doubt; the others were not sent.
     assert kinds == {"OutcomeUnknownError", "OutageError"}
     assert len(outcomes(end.out)) == 2000
     assert not sandbox.stored

@@ -7,7 +7,7 @@ from restream_async.cli.signals import StopSignals
 
 
 async def signalled(number: signal.Signals) -> None:
-    """Send this process a signal, and let the loop see it."""
+    """Send this process a signal, and let the event loop handle it."""
     signal.raise_signal(number)
     await asyncio.sleep(0.01)
 

@@ -93,7 +93,7 @@ def test_a_full_standard_output_stops_a_bulk_run_and_says_what_was_created(
     assert b"3 restreams created" in end.stderr
     assert b"could not be written to standard output: no space left on device" in end.stderr
     assert b"Traceback" not in end.stderr
-    # Neither of these has anything to say there.
+    # Neither of these commands prints anything there.
     assert run_in_shell(sandbox, ["undo", f"{file}.journal", "-y"], ">/dev/full").returncode == 0
     assert run_in_shell(sandbox, ["demo", "--count", "5"], ">/dev/full").returncode == 0
 

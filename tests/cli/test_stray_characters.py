@@ -1,4 +1,4 @@
-"""One rule for stray characters, whichever way a value comes in."""
+"""The rules for stray characters are the same for all ways in which a value comes in."""
 
 import json
 from collections.abc import Callable

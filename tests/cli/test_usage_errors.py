@@ -41,6 +41,6 @@ def test_a_wrong_command_line_is_one_sentence(cli: Cli, words: list[str], senten
     assert end.err.startswith("Error: ")
     assert end.err.count("\n") == 1
     assert sentence in end.err
-    # As some versions of typer say it.
+    # Some versions of typer say so.
     assert "Input should" not in end.err
     assert "Value error" not in end.err

@@ -282,20 +282,6 @@ async def test_a_deletion_whose_answer_is_lost_and_that_then_finds_nothing_did_t
     assert (sandbox.counts.deletes, sandbox.stored) == (2, ())
 
 
-@pytest.mark.parametrize("fault", [Fault.INTERNAL_ERROR, Fault.RESET, Fault.GARBAGE])
-async def test_a_toggle_whose_answer_is_lost_flips_once(fault: Fault) -> None:
-    async with (
-        Sandbox(faults=Faults(other={fault: 1.0})) as sandbox,
-        client_of(sandbox) as client,
-    ):
-        restream = await client.create(new_restream(status=True))
-        with pytest.raises(Exception, match="was not sent again"):
-            await client.toggle(restream.id)
-
-    assert sandbox.counts.toggles == 1
-    assert [stored.status for stored in sandbox.stored] == [False]
-
-
 async def test_a_deletion_that_the_service_denies_is_false() -> None:
     async with (
         RawServer(delete=answer(envelope(result=False))) as server,

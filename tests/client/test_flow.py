@@ -16,44 +16,22 @@ from restream_async import (
     OutcomeUnknownError,
     RestreamClient,
 )
-from restream_async._util.clock import Clock
 from restream_async.sandbox import Faults, Sandbox
 from restream_async.stats import Stats
 from restream_async.testing import instant_clock
-from tests.helpers.fast_clock import FastClock
-from tests.helpers.leak_checks import assert_nothing_left, client_of
+from tests.helpers.fast_clock import FastClock, FastForward
+from tests.helpers.leak_checks import assert_nothing_left, client_of, until
 from tests.helpers.raw_server import RawServer, then_close, then_hang
 from tests.helpers.samples import BACKEND_FETCH_FAILED, created, many, new_restream
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
     from pathlib import Path
 
     from restream_async._bulk.undo import Undone
 
 # No `Retry-After`, as these tests wait for real where they wait at all.
 _PROMPT = Faults(retry_after=None)
-
-
-class FastForward:
-    """Real time, only so many times as fast, so that a minute of an outage takes a moment."""
-
-    def __init__(self, times: float) -> None:
-        self._times = times
-
-    def as_clock(self) -> Clock:
-        loop = asyncio.get_running_loop()
-        return Clock(
-            now=lambda: loop.time() * self._times,
-            sleep=lambda seconds: asyncio.sleep(seconds / self._times),
-            random=lambda: 0.5,
-        )
-
-
-async def until(happened: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not happened():  # noqa: ASYNC110 - it tells nobody
-            await asyncio.sleep(0.002)
 
 
 async def test_stats_say_what_the_client_is_doing() -> None:

@@ -13,8 +13,8 @@ import pytest
 from restream_async import OutageError, OutcomeUnknownError, TransportError
 from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
-from tests.client.test_flow import FastForward, until
-from tests.helpers.leak_checks import client_of
+from tests.helpers.fast_clock import FastForward
+from tests.helpers.leak_checks import client_of, until
 from tests.helpers.raw_server import TASK_NAME, RawServer, then_close
 from tests.helpers.samples import many, new_restream
 

@@ -24,7 +24,7 @@ from restream_async import (
     RetryPolicy,
 )
 from restream_async._util.clock import Clock
-from tests.client.test_broken_connections import BROKEN
+from tests.helpers.broken_answers import BROKEN
 from tests.helpers.client_calls import CALLS
 from tests.helpers.fast_clock import FastClock
 from tests.helpers.leak_checks import settle

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
-import pickle
 import re
 import warnings
 from functools import partial
@@ -39,7 +37,6 @@ from tests.helpers.samples import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -437,17 +434,6 @@ def test_a_client_whose_constructor_has_refused_its_arguments_can_be_shown() -> 
         client.__init__(base_url="example.com")  # type: ignore[misc]
 
     assert repr(client) == "RestreamClient(not made)"
-
-
-@pytest.mark.parametrize("take", [pickle.dumps, copy.deepcopy])
-def test_what_holds_the_key_is_neither_pickled_nor_copied(
-    take: Callable[[object], object], tmp_path: Path
-) -> None:
-    client = RestreamClient(**settings())
-    for holder in (client, client.create_many([]), client.undo(tmp_path / "run.db")):
-        with pytest.raises(TypeError, match="holds the API key") as caught:
-            take(holder)
-        assert API_KEY not in str(caught.value)
 
 
 async def test_a_key_that_is_not_accepted_is_not_tried_twice() -> None:

@@ -1,4 +1,4 @@
-"""What the tests talk about: one restream with its secrets, and what is made of an answer."""
+"""Examples: a restream with its secrets, and responses about it, classified."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -51,7 +51,7 @@ def to_json_fields(model: NewRestream | Restream) -> dict[str, Any]:
 
 
 def envelope(result: object = RESULT, **changes: object) -> bytes:
-    """Return the documented answer."""
+    """Return the body of the documented response."""
     fields: dict[str, object] = {
         "success": True,
         "errors": [],
@@ -68,7 +68,7 @@ def denial(**changes: object) -> bytes:
     return envelope(None, **{"success": False, "statusCode": 400, **changes})
 
 
-def judged(
+def classified(
     answer: Response | NoResponse,
     read: Callable[[object], _T],
     *,
@@ -80,6 +80,6 @@ def judged(
 
 
 def failure(answer: Response | NoResponse, *, request: Request | None = None) -> Failure:
-    result = judged(answer, serialization.read_restream, request=request)
+    result = classified(answer, serialization.read_restream, request=request)
     assert isinstance(result, Failure)
     return result

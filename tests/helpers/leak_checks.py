@@ -66,6 +66,12 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
+async def until(happened: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not happened():  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.002)
+
+
 async def assert_nothing_left(client: RestreamClient) -> None:
     """Fail if a call that is over still holds a connection, a place or a task."""
     await settle()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from restream_async import NewRestream
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
     from tests.helpers.raw_server import Peer, Seen
 
+SELF_SIGNED: Final = Path(__file__).with_name("self_signed.pem")
+"""A certificate, and its key, that no system trusts."""
 API_KEY: Final = "api-key-7hV2qLz9"
 STREAM_KEY: Final = "stream-key-Xk81mPq4"
 USER_INFO: Final = "streamer-Ab3x:password-Qw9Zr"

@@ -14,8 +14,8 @@ import pytest
 
 from restream_async.sandbox import Sandbox
 from tests.helpers.readmes import BLOCKS, FILES, ROOT, Block, commands, environment, path_of
+from tests.helpers.samples import SELF_SIGNED
 
-SELF_SIGNED = Path(__file__).parents[1] / "client" / "self_signed.pem"
 CI = (ROOT / ".ci" / "run").read_text()
 SETUP = {
     "python -m pip install '.[cli]' && restream-async demo\n",

@@ -61,11 +61,11 @@ class LineReader:
 
     """
 
-    def __init__(self, name: str, form: Format) -> None:
+    def __init__(self, name: str, format_: Format) -> None:
         """Read an input of that name and format."""
         self.name = name
         self.extra: dict[str, None] = {}
-        self._form: Format = form
+        self._format: Format = format_
 
     def read(self, lines: Iterable[bytes]) -> Iterator[Row | BadLine]:
         """Read lines, each with its line break; skip blank ones.
@@ -75,7 +75,7 @@ class LineReader:
 
         """
         texts = self._texts(lines)
-        return self._csv(texts) if self._form == "csv" else self._jsonl(texts)
+        return self._csv(texts) if self._format == "csv" else self._jsonl(texts)
 
     def _csv(self, texts: Iterator[str]) -> Iterator[Row | BadLine]:
         header_line, header = next(

@@ -120,7 +120,7 @@ def _outcomes(totals: Totals) -> Iterator[tuple[str, int, str]]:
 
 def _outage(stats: Stats) -> str:
     cause = describe_outage(stats.last_error, reached=stats.reached)
-    return f"{cause}; waiting for it"
+    return f"{cause}; waiting for it to recover"
 
 
 def _capitalized(text: str) -> str:

@@ -68,7 +68,7 @@ def test_the_same_restream_on_two_lines_is_one_unless_asked_for(
     file.write_text("\n".join([HEADER, row(1), renamed, row(2)]))
     end = cli("bulk", file, *journal, *options, "--max-in-flight", in_flight)
     assert end.code == 0
-    # Of two at the same time, either may be the first.
+    # The two are sent at the same time, so either may be the first.
     assert sorted(each["origin"] for each in outcomes(end.out)) == sorted(origins)
     assert len(sandbox.stored) == origins.count("posted")
     assert ("1 existed already" in end.err) is ("existing" in origins)
@@ -271,7 +271,7 @@ def test_a_reader_that_hangs_does_not_hold_up_a_second_signal(
     reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
 
     def interrupt() -> None:
-        # What fits into the pipe and the queue behind it is fewer than are created by then.
+        # The pipe and the queue hold fewer outcomes than are created by then.
         wait_until(lambda: sandbox.counts.posts > 1500)
         os.kill(os.getpid(), signal.SIGINT)
         wait_until(lambda: "Stopping" in cli.err_file.read_text())

@@ -1,4 +1,4 @@
-"""A gzip file is taken as what it holds, with its journal, and never sent in part."""
+"""A gzip file is read as its content, has its own journal, and is never sent in part."""
 
 import gzip
 from pathlib import Path
@@ -25,7 +25,7 @@ def test_all_restreams_of_a_gzip_file_are_created_once(
     assert (first.code, sandbox.counts.posts) == (0, COUNT)
     assert [each["line"] for each in outcomes(first.out)] == [2, 3, 4, 5, 6]
     assert file.with_name("input.csv.gz.journal").exists()
-    # Packed anew, it still holds the same lines; two are new.
+    # Compressed again, with the same lines and two new ones.
     file.write_bytes(gzip.compress(csv_of(COUNT + 2).encode(), compresslevel=1))
     assert cli("bulk", file).code == 0
     assert sandbox.counts.posts == COUNT + 2

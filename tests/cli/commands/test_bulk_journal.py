@@ -24,7 +24,7 @@ from tests.helpers.command_line import (
     wait_until,
 )
 
-# More than are ever in flight at once.
+# More than can be in flight at once.
 COUNT = 100
 
 
@@ -86,7 +86,7 @@ def test_a_journal_that_cannot_be_used_is_a_sentence(
 def test_a_journal_that_fails_on_the_way_stops_the_run_and_says_so(
     cli: Cli, sandbox: Sandbox, file: Path, journal: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # An SQLite that has no more room for pages is a disk that is full.
+    # A limit on the pages of SQLite simulates a full disk.
     prepare = Database.prepare
 
     def prepare_small(store: Database, *arguments: object) -> None:
@@ -139,7 +139,7 @@ def test_ensure_looks_before_it_creates(cli: Cli, sandbox: Sandbox, file: Path) 
 def test_the_same_command_works_once_a_wrong_setting_is_corrected(
     cli: Cli, sandbox: Sandbox, settings: pytest.MonkeyPatch, file: Path, setting: str, wrong: str
 ) -> None:
-    # More than the run reads before it ends.
+    # More than the run reads before the wrong setting ends it.
     file.write_text(csv_of(500))
     command = ("bulk", file, "--output", file.with_name("outcomes"), "--patience", "0.2")
     with settings.context() as patch:
@@ -254,7 +254,7 @@ def test_standard_input_and_a_dry_run_have_no_journal(
 def test_a_journal_that_cannot_be_made_asks_for_another_place_or_none(
     cli: Cli, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    # With its ending, the name is longer than a file's may be.
+    # With `.journal` added, the name is too long for a file.
     file = tmp_path / ("x" * 250)
     file.write_text(csv_of(1))
     end = cli("bulk", file)
@@ -297,7 +297,7 @@ def test_a_resumed_run_names_a_late_duplicate_by_its_line(
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         ) as process:
-            # It has answered 503, is going to store it all the same, and asks for 5 s of patience.
+            # The sandbox has answered 503 with `Retry-After: 5`, and will store the restream later.
             wait_until(lambda: sandbox.counts.posts == 1)
             process.send_signal(signal.SIGKILL)
         assert not sandbox.stored

@@ -1,6 +1,6 @@
-"""How `bulk` tells of runs that end before their end: by a signal, or by themselves.
+"""What `bulk` prints about runs that end early: by a signal, or by an error.
 
-The runs are played: what they report is what `BulkRun` reports in the same case.
+The runs are played: they report what `BulkRun` reports in the same case.
 """
 
 import asyncio
@@ -44,10 +44,10 @@ IN_DOUBT = OutcomeUnknownError(CALL, doubt=TransportError(CALL, detail="lost", s
 
 
 class PlayedRun:
-    """A run that creates a few, then meets its end.
+    """A run that creates a few restreams and ends early.
 
-    After `created` items, it raises `error` at once where that is set; else it waits to be stopped.
-    Then all that were read before end with `then`, and the run with `error`.
+    After `created` items, it waits until it is stopped, unless `at_once` is true. Then the next
+    items end with the errors in `then`, and the run ends with `error`.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class PlayedRun:
         self._then = then
         self._error = error
         self._stopped = asyncio.Event()
-        self._tally = CountsBuilder()
+        self._counts = CountsBuilder()
         self.unknown = 0
         self.duplicates = ()
         self.unchecked = 0
@@ -77,11 +77,11 @@ class PlayedRun:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Nothing is under way."""
+        """Do nothing: no request is in flight."""
 
     @property
-    def counts(self) -> Any:  # noqa: ANN401 - those of a tally
-        return self._tally.counts
+    def counts(self) -> Any:  # noqa: ANN401 - those of a run
+        return self._counts.counts
 
     def stop(self) -> None:
         self._stopped.set()
@@ -97,7 +97,7 @@ class PlayedRun:
             raise self._error
 
     def _note(self, outcome: Outcome) -> Outcome:
-        self._tally.add(outcome, in_doubt=False)
+        self._counts.add(outcome, in_doubt=False)
         return outcome
 
 
@@ -115,7 +115,7 @@ def _created(index: int, new: NewRestream) -> Created:
 
 @pytest.fixture
 def play(settings: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Let the next runs be played."""
+    """Give a function that replaces the next runs by played ones."""
 
     def play(
         created: int,
@@ -156,7 +156,7 @@ def test_what_was_not_sent_and_what_is_in_doubt_are_told_apart_after_a_signal(
 
     async def leave(*_: object) -> None:
         interrupting[0].cancel()
-        # As long as a request in flight takes.
+        # The time that a request in flight takes.
         await asyncio.sleep(0)
 
     interrupting: list[asyncio.Task[None]] = []

@@ -21,7 +21,7 @@ NEW = NewRestream(
 
 
 def exported(cli: Cli) -> dict[str, str]:
-    """Read what was printed as a shell would."""
+    """Read the printed variables as a shell would."""
     words = shlex.split(cli.out_file.read_text())
     return dict(word.split("=", 1) for word in words if word != "export")
 

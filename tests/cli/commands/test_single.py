@@ -313,7 +313,7 @@ def test_a_reader_that_went_away_is_no_trouble(
     create_with(cli)
     reading, writing = os.pipe()
     os.close(reading)
-    # Closing it writes what is left, as Python does when it ends.
+    # Closing the file flushes it, as Python does when it exits.
     with os.fdopen(writing, "w") as out:
         monkeypatch.setattr("sys.stdout", out)
         assert main(["toggle", "1"]) == 0

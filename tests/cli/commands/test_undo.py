@@ -24,7 +24,7 @@ from tests.helpers.command_line import (
     wait_until,
 )
 
-# More than are ever in flight at once.
+# More than can be in flight at once.
 COUNT = 100
 
 
@@ -276,7 +276,7 @@ def test_undo_tells_of_what_was_under_way_when_the_run_ended(
 ) -> None:
     cli("bulk", file, "--journal", journal)
     with closing(sqlite3.connect(journal)) as database, database:
-        # As a kill in the midst of three requests leaves it.
+        # The state that a kill during three requests leaves.
         database.execute(
             "UPDATE creation SET state = 'intended', restream_id = NULL WHERE fingerprint IN"
             " (SELECT fingerprint FROM creation LIMIT 3)"

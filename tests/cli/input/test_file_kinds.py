@@ -43,7 +43,7 @@ def opened(where: object) -> Generator[InputSource]:
         (f"{HEADER}\rv1\r".encode(), r"ends its lines with U\+000D \(carriage return\) alone"),
         (b'{"videoId": 1}\r{"videoId": 2}\r', r"ends its lines with U\+000D"),
     ],
-    # Not the data: gzip puts the time of day into it.
+    # Not the data in the ids: gzip puts the time of day into them.
     ids=range(17),
 )
 def test_a_file_of_another_kind_is_named(file: Path, data: bytes, problem: str) -> None:

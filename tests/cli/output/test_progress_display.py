@@ -21,7 +21,7 @@ from tests.helpers.command_line import Terminal
 
 
 class Show:
-    """A display that remembers what it is told."""
+    """A display that records its calls."""
 
     every = 0.0
 

@@ -83,7 +83,8 @@ def test_what_there_is_none_of_is_not_counted() -> None:
 
 
 def test_a_line_says_that_the_service_is_gone() -> None:
-    assert line(HELD).endswith("(limit 12), 212/s, nothing succeeds at the service; waiting for it")
+    said = "no request to the service succeeds; waiting for it to recover"
+    assert line(HELD).endswith(f"(limit 12), 212/s, {said}")
     assert line(attrs.evolve(HELD, over=True)).endswith("took 3.1 s")
 
 
@@ -118,17 +119,17 @@ def test_the_picture_leaves_room_at_the_right_for_what_the_keyboard_echoes(
     snapshot: Snapshot, width: int
 ) -> None:
     rows = drawn(snapshot, width).splitlines()
-    # Further to the right, a `^C` would begin a row of which nobody knows that it is there.
+    # Further to the right, an echoed `^C` would begin a row that rich does not know of.
     assert max(map(len, rows)) <= width - len("^C")
 
 
 @pytest.mark.parametrize("width", [40, 80])
 def test_the_picture_says_that_the_service_is_gone_and_how_much_it_took(width: int) -> None:
     text = " ".join(drawn(HELD, width).split())
-    assert "Nothing succeeds at the service; waiting for it." in text
+    assert "No request to the service succeeds; waiting for it to recover." in text
     assert "1 of 12" in text
-    assert "Nothing succeeds" not in drawn(MIDWAY, width)
-    assert "Nothing succeeds" not in drawn(attrs.evolve(HELD, over=True), width)
+    assert "No request to" not in drawn(MIDWAY, width)
+    assert "No request to" not in drawn(attrs.evolve(HELD, over=True), width)
 
 
 def test_the_picture_says_when_it_looks_again_and_how_long_it_took() -> None:
@@ -143,7 +144,7 @@ def test_the_last_cause_is_told_while_the_service_is_gone() -> None:
     gone = attrs.evolve(
         HELD, stats=attrs.evolve(HELD.stats, last_error="503 Backend\x1b fetch failed")
     )
-    said = "othing succeeds at the service (503 Backend fetch failed); waiting for it"
+    said = "o request to the service succeeds (503 Backend fetch failed); waiting for it to recover"
     assert line(gone).endswith(f"n{said}")
     assert f"N{said}." in " ".join(drawn(gone, 120).split())
 
@@ -154,7 +155,7 @@ def test_a_service_that_was_never_reached_is_perhaps_at_another_address() -> Non
     said = (
         "he service was never reached (connection refused): check the base URL "
         "(RESTREAM_BASE_URL or --base-url), the network, and the proxy if there is one; waiting "
-        "for it"
+        "for it to recover"
     )
     assert line(never).endswith(f"t{said}")
     assert f"T{said}." in " ".join(drawn(never, 160).split())

@@ -112,7 +112,7 @@ def test_the_last_failure_is_told_if_the_run_was_not_perfect() -> None:
     assert not [*complaints(result, place)]
     result = attrs.evolve(result, total=1001)
     (said,) = complaints(result, place)
-    assert said == "nothing succeeds at the service (connection refused)"
+    assert said == "no request to the service succeeds (connection refused)"
     (said,) = complaints(attrs.evolve(result, reached=False), place)
     assert said == (
         "the service was never reached (connection refused): check the base URL "

@@ -1,4 +1,4 @@
-"""Time-outs and the deadline: what they cover, and what they say about the effect."""
+"""One attempt and the calls made of attempts: timeouts, the deadline, and what they say."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ async def test_a_tls_handshake_that_does_not_end_was_not_sent() -> None:
     assert len(server.peers) == 2
 
 
-async def test_waiting_for_a_place_is_not_counted_against_the_time_out() -> None:
+async def test_waiting_for_a_slot_is_not_counted_against_the_time_out() -> None:
     async with (
         Sandbox(latency=0.05) as sandbox,
         client_of(sandbox, max_in_flight=1, timeout=0.2, attempts=1) as client,
@@ -165,16 +165,16 @@ async def test_waiting_for_a_place_is_not_counted_against_the_time_out() -> None
     assert sandbox.counts.max_in_flight == 1
 
 
-async def test_waiting_for_a_place_ends_at_the_deadline(clock: FastClock) -> None:
+async def test_waiting_for_a_slot_ends_at_the_deadline(clock: FastClock) -> None:
     """A place is free for the first attempt, but taken when the second one is due."""
     holders: list[asyncio.Task[object]] = []
 
-    async def take_the_place() -> None:
+    async def take_the_slot() -> None:
         holders.append(asyncio.create_task(CALLS["create"](client)))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         await server.arrived(2)
         clock.time = 1000.0 + 120.0 - SHORT
 
-    clock.meanwhile = take_the_place
+    clock.meanwhile = take_the_slot
     async with (
         RawServer(post=then_hang(), get=INTERNAL_ERROR) as server,
         client_of(server, clock=clock, max_in_flight=1) as client,
@@ -191,7 +191,7 @@ async def test_waiting_for_a_place_ends_at_the_deadline(clock: FastClock) -> Non
     assert took < 20 * SHORT
 
 
-async def test_a_place_that_does_not_come_in_time_was_not_sent(
+async def test_a_slot_that_does_not_come_in_time_was_not_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The same once more without a cancellation, behind which Python 3.11 traces no lines."""
@@ -249,7 +249,7 @@ async def test_the_last_attempt_is_cut_at_the_deadline() -> None:
     assert took < 20 * SHORT
 
 
-async def test_the_deadline_of_a_creation_covers_its_looks() -> None:
+async def test_the_deadline_of_a_creation_covers_its_checks() -> None:
     policy = RetryPolicy(attempts=9, base=10.0, cap=10.0, deadline=25.0)
     clock = FastClock(chance=1.0)
     async with (
@@ -264,7 +264,7 @@ async def test_the_deadline_of_a_creation_covers_its_looks() -> None:
     assert server.order == "POST GET"
 
 
-async def test_nothing_is_sent_when_a_look_took_all_the_time_there_was() -> None:
+async def test_nothing_is_sent_when_a_check_took_all_the_time_there_was() -> None:
     """A POST without time for its answer would only leave another doubt behind."""
     post: list[Step] = [as_asked, as_asked, INTERNAL_ERROR, as_asked]
     policy = RetryPolicy(base=0.001, deadline=0.1)

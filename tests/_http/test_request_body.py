@@ -92,7 +92,7 @@ async def test_one_after_the_other_all_are_created_once(delay: float) -> None:
     assert set(service.copies.values()) == {1}
 
 
-async def test_once_warned_nothing_is_written_to_a_dead_connection() -> None:
+async def test_nothing_is_written_to_a_dead_connection() -> None:
     """The event loop may not have seen yet that the server has closed; the kernel has."""
     lost = 0
     async with RawServer(put=Dying(0.0).toggle) as server, client_of(server) as client:

@@ -5,25 +5,24 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pytest
 
 from restream_async import (
-    InternalServerError,
-    MalformedResponseError,
     RestreamClient,
     RestreamError,
     RetryPolicy,
     TransportError,
 )
 from restream_async.errors import CertificateError
+from tests.helpers.broken_answers import BROKEN
 from tests.helpers.client_calls import CALLS, METHODS, failure_of
 from tests.helpers.leak_checks import assert_nothing_left, client_of
-from tests.helpers.raw_server import RawServer, then_close, then_reset
+from tests.helpers.raw_server import RawServer, then_close
 from tests.helpers.samples import (
     API_KEY,
+    SELF_SIGNED,
     answer,
     created,
     envelope,
@@ -36,132 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.helpers.fast_clock import FastClock
-    from tests.helpers.raw_server import Step
-
-_CERTIFICATE: Final = Path(__file__).with_name("self_signed.pem")
-_CREATED: Final = created()
-_HEAD, _BODY = _CREATED.split(b"\r\n\r\n")
-_LONG: Final = b"x" * 2**17
-_CHUNKED: Final = b"HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-# An answer that breaks off: the step, the error it becomes, and some of its words.
-BROKEN: Final[dict[str, tuple[Step, type[RestreamError], str]]] = {
-    "closed before answering": (then_close(), TransportError, "without an answer"),
-    "reset before answering": (then_reset(), TransportError, "lost"),
-    "closed within the status line": (then_close(b"HTTP/1.1 20"), TransportError, ""),
-    "closed within the headers": (then_close(_HEAD[:-5]), TransportError, ""),
-    "reset within the headers": (then_reset(_HEAD[:-5]), TransportError, "lost"),
-    "closed after the headers": (
-        then_close(_HEAD + b"\r\n\r\n"),
-        MalformedResponseError,
-        "in the middle of the answer",
-    ),
-    "closed within the body": (
-        then_close(_CREATED[:-10]),
-        MalformedResponseError,
-        "in the middle of the answer",
-    ),
-    "reset within the body": (
-        then_reset(_CREATED[:-10]),
-        MalformedResponseError,
-        "in the middle of the answer",
-    ),
-    "closed within a chunk": (
-        then_close(_CHUNKED + b"400\r\n" + _BODY),
-        MalformedResponseError,
-        "in the middle of the answer",
-    ),
-    "closed between chunks": (
-        then_close(_CHUNKED + b"%x\r\n%s\r\n" % (len(_BODY), _BODY)),
-        MalformedResponseError,
-        "in the middle of the answer",
-    ),
-    "a chunk without a size": (
-        then_close(_CHUNKED + b"many\r\n" + _BODY),
-        MalformedResponseError,
-        "not valid HTTP",
-    ),
-    "a server error that breaks off": (
-        then_close(b"HTTP/1.1 500 Oops\r\nContent-Length: 99\r\n\r\noo"),
-        InternalServerError,
-        "500 Oops",
-    ),
-    "no HTTP": (
-        then_close(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"),
-        MalformedResponseError,
-        "not valid HTTP",
-    ),
-    "random bytes": (
-        then_close(bytes(range(255, 0, -1)) * 3),
-        MalformedResponseError,
-        "not valid HTTP",
-    ),
-    "a status that is no number": (
-        then_close(b"HTTP/1.1 yes OK\r\n\r\n"),
-        MalformedResponseError,
-        "not valid HTTP",
-    ),
-    "a header without a name": (
-        then_close(b"HTTP/1.1 200 OK\r\n: nameless\r\n\r\n"),
-        MalformedResponseError,
-        "not valid HTTP",
-    ),
-    "a too long header": (
-        then_close(b"HTTP/1.1 200 OK\r\nX-Long: %s\r\n\r\n" % _LONG),
-        MalformedResponseError,
-        "its status line or one of its header fields is too long",
-    ),
-    "a too long reason": (
-        then_close(b"HTTP/1.1 200 %s\r\n\r\n" % _LONG),
-        MalformedResponseError,
-        "its status line or one of its header fields is too long",
-    ),
-    "too many headers": (
-        then_close(b"HTTP/1.1 200 OK\r\n%s\r\n" % (b"X-Many: 1\r\n" * 10_000)),
-        MalformedResponseError,
-        "it has too many header fields",
-    ),
-    "two lengths": (
-        then_close(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}"),
-        MalformedResponseError,
-        "not valid HTTP",
-    ),
-    "a body that is no gzip": (
-        then_close(answer(_BODY, headers={"Content-Encoding": "gzip"})),
-        MalformedResponseError,
-        "it is compressed, which was not asked for, and cannot be decompressed",
-    ),
-    "a compression that needs another library": (
-        then_close(answer(_BODY, headers={"Content-Encoding": "br"})),
-        MalformedResponseError,
-        "it is compressed, which was not asked for, and cannot be decompressed",
-    ),
-    "a compression that aiohttp does not know": (
-        answer(b"\x1f\x9d\x90{", headers={"Content-Encoding": "Compress"}),
-        MalformedResponseError,
-        "(it is compressed (Content-Encoding: compress), which was not asked for)",
-    ),
-    "no JSON": (answer(b"\x00\xff<<<"), MalformedResponseError, "not JSON"),
-    "nothing": (answer(b""), MalformedResponseError, "empty"),
-    "no content": (
-        b"HTTP/1.1 204 No Content\r\n\r\n",
-        MalformedResponseError,
-        "empty",
-    ),
-    "no envelope": (answer(b"[]"), MalformedResponseError, "not the documented envelope"),
-    "another type of id": (
-        answer(envelope({**on_the_wire(new_restream()), "id": None})),
-        MalformedResponseError,
-        "result.id: expected an integer or a string, got null",
-    ),
-    "switching protocols": (
-        then_close(
-            b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: tls\r\n\r\n"
-        ),
-        RestreamError,
-        "",
-    ),
-}
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -182,7 +55,7 @@ async def test_a_broken_answer_has_a_name_and_leaves_nothing_behind(name: str) -
 
 
 @pytest.mark.parametrize("name", BROKEN)
-async def test_a_broken_answer_to_a_creation_is_looked_into_before_it_is_sent_again(
+async def test_a_broken_answer_to_a_creation_is_checked_before_it_is_sent_again(
     name: str,
 ) -> None:
     step = BROKEN[name][0]
@@ -272,7 +145,7 @@ async def test_a_refused_connection_was_not_sent_so_everything_is_tried_again(
     assert error.sent is False
 
 
-async def test_a_refused_creation_is_not_looked_for(deaf_port: int) -> None:
+async def test_a_refused_creation_is_not_checked(deaf_port: int) -> None:
     async with (
         RawServer(get=listed()) as server,
         client_of(server, base_url=f"http://127.0.0.1:{deaf_port}") as client,
@@ -299,7 +172,7 @@ async def test_a_name_that_does_not_resolve_was_not_sent(monkeypatch: pytest.Mon
 
 def _tls() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(_CERTIFICATE)
+    context.load_cert_chain(SELF_SIGNED)
     return context
 
 
@@ -332,11 +205,11 @@ async def test_tls_with_a_server_that_speaks_none_was_not_sent() -> None:
 
 
 async def test_a_trusted_certificate_is_spoken_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(_CERTIFICATE))
+    monkeypatch.setenv("SSL_CERT_FILE", str(SELF_SIGNED))
     async with RawServer(tls=_tls(), post=created()) as server:
         import aiohttp  # noqa: PLC0415
 
-        context = ssl.create_default_context(cafile=str(_CERTIFICATE))
+        context = ssl.create_default_context(cafile=str(SELF_SIGNED))
         async with (
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session,
             client_of(server, session=session) as client,

@@ -7,7 +7,6 @@ import socket
 import ssl
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -16,13 +15,12 @@ import uvloop
 
 from restream_async import OutcomeUnknownError, RestreamClient, RetryPolicy
 from restream_async.models import LONGEST_TEXT
-from tests.helpers.samples import API_KEY, new_restream
+from tests.helpers.samples import API_KEY, SELF_SIGNED, new_restream
 from tests.helpers.silent_server import RESET, SilentServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-_CERTIFICATE: Final = Path(__file__).with_name("self_signed.pem")
 _LOOPS: Final[dict[str, Callable[[Coroutine[None, None, None]], None]]] = {
     "asyncio": asyncio.run,
     "uvloop": uvloop.run,
@@ -36,7 +34,7 @@ def tls(request: pytest.FixtureRequest) -> ssl.SSLContext | None:
     if request.param == "http":
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(_CERTIFICATE)
+    context.load_cert_chain(SELF_SIGNED)
     return context
 
 
@@ -50,7 +48,7 @@ def _client(
         timeout=timeout,
         retry=RetryPolicy(attempts=1),
         session=session,
-        ssl=ssl.create_default_context(cafile=str(_CERTIFICATE)),
+        ssl=ssl.create_default_context(cafile=str(SELF_SIGNED)),
     )
 
 
@@ -106,7 +104,7 @@ async def test_what_is_given_up_is_reset(
 @pytest.mark.parametrize("loop", _LOOPS)
 def test_what_kill_9_interrupts_is_reset(loop: str, tls: ssl.SSLContext | None) -> None:
     with SilentServer(tls=tls) as server:
-        command = ["-m", "tests.helpers.create_process", server.base_url, loop, str(_CERTIFICATE)]
+        command = ["-m", "tests.helpers.create_process", server.base_url, loop, str(SELF_SIGNED)]
         with subprocess.Popen([sys.executable, *command]) as process:  # noqa: S603 - our own program
             server.arrived()
             process.kill()
