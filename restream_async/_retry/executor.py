@@ -30,6 +30,8 @@ _SHORTEST_ATTEMPT: Final = 0.001
 _FAIR_CHANCE: Final = 3.0
 # Seconds that the final attempt of a stopped call may take.
 _FINAL_ATTEMPT: Final = 2.0
+# 429s that one call may get by chance while the service accepts others.
+_CHANCE_429S: Final = 5
 # Looked up once: in Python 3.11 to look up a member of an enum costs 4 % of a creation.
 _GOOD: Final = Signal.GOOD
 
@@ -272,9 +274,10 @@ class RequestExecutor(HoldsKey):
     def _is_singled_out(self, deadline: Deadline) -> bool:
         """Return whether a call gets 429s that have nothing to do with the pace of the client.
 
-        It has had more of them than it has attempts, and in between others were accepted.
+        It has had more of them than it has attempts, and in between others were accepted. A few of
+        them are chance: the pace of the client is a little above the rate limit from time to time.
         """
-        return deadline.limited > self.policy.attempts
+        return deadline.limited > max(self.policy.attempts, _CHANCE_429S)
 
     async def _acquire(
         self, request: Request, deadline: Deadline, *, ahead: bool

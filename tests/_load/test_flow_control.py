@@ -255,6 +255,14 @@ class TestRateLimit:
         assert now() < 900
 
     @simulated
+    async def test_a_few_429s_of_one_item_are_chance_even_with_a_single_attempt(self) -> None:
+        service = Service(slots=1000, singled_out="v7")
+        async with client_of(service, attempts=1) as client:
+            outcomes = await client.create_many(1000)
+        [failed] = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
+        assert failed.attempts > 5
+
+    @simulated
     @pytest.mark.parametrize("rest", [0, 3600])
     async def test_half_a_second_of_429s_costs_little_however_long_the_client_has_been_there(
         self, rest: int
