@@ -59,7 +59,7 @@ class SandboxClient:
     async def delete(self, restream_id: object) -> Answer:
         return await self.send("DELETE", f"/restreams/{restream_id}")
 
-    async def create_and_name_outcome(self, video_id: str = "v1", **changes: object) -> str:
+    async def outcome_of_create(self, video_id: str = "v1", **changes: object) -> str:
         """Create a restream, and return in one word what the client sees."""
         request = self.session.post(f"{self.root}/restreams", json=create_body(video_id, **changes))
         try:

@@ -43,7 +43,7 @@ sub vcl_backend_response {{
 def closed_port() -> Generator[int]:
     """Reserve a loopback port without a listener, so that connections to it are refused.
 
-    As long as it is held nobody gets it by chance; who asks for it by number can listen on it.
+    No other program gets it by chance, but a program that asks for this number can listen on it.
     """
     with socket.socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -83,8 +83,8 @@ async def test_no_secret_is_shown(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     error = await failure_of_creating(dead_backend, in_doubt=in_doubt)
-    told = [str(error), repr(error), "".join(traceback.format_exception(error)), caplog.text]
-    assert [secret for secret in (API_KEY, STREAM_KEY) if secret in "\n".join(told)] == []
+    texts = [str(error), repr(error), "".join(traceback.format_exception(error)), caplog.text]
+    assert [secret for secret in (API_KEY, STREAM_KEY) if secret in "\n".join(texts)] == []
 
 
 async def test_nothing_is_left_running_or_occupied(dead_backend: str) -> None:

@@ -28,10 +28,10 @@ async def test_requests_beyond_capacity_and_queue_are_shed_and_have_no_effect() 
     sandbox = Sandbox(capacity=2, queue=1)
     async with open_client(sandbox) as client:
         async with occupied(sandbox, count=2):
-            waiting = asyncio.create_task(client.create_and_name_outcome("waiting"))
+            waiting = asyncio.create_task(client.outcome_of_create("waiting"))
             await until_in_flight(sandbox, 3)
-            assert await client.create_and_name_outcome("shed") == "page"
-            assert await client.create_and_name_outcome("shed") == "page"
+            assert await client.outcome_of_create("shed") == "page"
+            assert await client.outcome_of_create("shed") == "page"
         assert await waiting == "201"
 
     assert [stored.video_id for stored in sandbox.stored] == ["waiting"]
@@ -41,7 +41,7 @@ async def test_requests_beyond_capacity_and_queue_are_shed_and_have_no_effect() 
 async def test_without_a_queue_requests_above_the_capacity_are_shed() -> None:
     sandbox = Sandbox(capacity=1)
     async with open_client(sandbox) as client, occupied(sandbox):
-        assert await client.create_and_name_outcome() == "page"
+        assert await client.outcome_of_create() == "page"
 
 
 async def test_an_unbounded_queue_sheds_nothing_and_serves_first_come_first_served() -> None:
@@ -50,11 +50,11 @@ async def test_an_unbounded_queue_sheds_nothing_and_serves_first_come_first_serv
     async with open_client(sandbox) as client:
         async with occupied(sandbox):
             for number in range(20):
-                sent.append(asyncio.create_task(client.create_and_name_outcome(f"v{number}")))
+                sent.append(asyncio.create_task(client.outcome_of_create(f"v{number}")))
                 await until_in_flight(sandbox, number + 2)
-        fates = await asyncio.gather(*sent)
+        outcomes = await asyncio.gather(*sent)
 
-    assert fates == ["201"] * 20
+    assert outcomes == ["201"] * 20
     assert [stored.video_id for stored in sandbox.stored] == [f"v{number}" for number in range(20)]
 
 
@@ -63,18 +63,18 @@ async def test_no_more_requests_are_served_at_once_than_there_are_slots() -> Non
     loop = asyncio.get_running_loop()
     async with open_client(sandbox) as client:
         started = loop.time()
-        fates = await asyncio.gather(
-            *(client.create_and_name_outcome(f"v{number}") for number in range(8))
+        outcomes = await asyncio.gather(
+            *(client.outcome_of_create(f"v{number}") for number in range(8))
         )
 
-    assert fates == ["201"] * 8
+    assert outcomes == ["201"] * 8
     assert loop.time() - started >= 8 / 2 * 0.005
 
 
 async def test_without_a_capacity_all_are_served_at_once() -> None:
     sandbox = Sandbox()
     async with open_client(sandbox) as client, occupied(sandbox, count=50):
-        assert await client.create_and_name_outcome() == "201"
+        assert await client.outcome_of_create() == "201"
 
 
 async def test_the_effect_comes_after_the_latency() -> None:
@@ -112,7 +112,7 @@ async def test_a_client_that_leaves_the_queue_makes_room_and_has_no_effect() -> 
                 writer.write(WISH)
                 await until_in_flight(sandbox, 2)
             await until_in_flight(sandbox, 1)
-            waiting = asyncio.create_task(client.create_and_name_outcome("next"))
+            waiting = asyncio.create_task(client.outcome_of_create("next"))
             await until_in_flight(sandbox, 2)
         assert await waiting == "201"
 
@@ -126,11 +126,11 @@ async def test_a_client_that_leaves_a_hanging_request_frees_its_slot() -> None:
         async with raw_connection(sandbox) as (_, writer):
             writer.write(WISH)
             await until_in_flight(sandbox, 1)
-            assert await client.create_and_name_outcome() == "page"
+            assert await client.outcome_of_create() == "page"
             assert sandbox.counts.shed == 1
         await until_in_flight(sandbox, 0)
         sandbox.faults = Faults()
-        assert await client.create_and_name_outcome() == "201"
+        assert await client.outcome_of_create() == "201"
 
 
 async def test_work_that_has_started_is_finished_although_the_client_leaves() -> None:
@@ -140,9 +140,9 @@ async def test_work_that_has_started_is_finished_although_the_client_leaves() ->
             writer.write(WISH)
             await until_in_flight(sandbox, 1)
         await until_in_flight(sandbox, 0)
-        assert await client.create_and_name_outcome("meanwhile") == "page"
+        assert await client.outcome_of_create("meanwhile") == "page"
         await sandbox.settle()
-        assert await client.create_and_name_outcome("afterwards") == "201"
+        assert await client.outcome_of_create("afterwards") == "201"
 
     assert [stored.video_id for stored in sandbox.stored] == ["left", "afterwards"]
 
@@ -155,7 +155,7 @@ async def test_a_request_that_hangs_after_its_client_left_frees_its_slot() -> No
             await until_in_flight(sandbox, 1)
         await sandbox.settle()
         sandbox.faults = Faults()
-        assert await client.create_and_name_outcome("afterwards") == "201"
+        assert await client.outcome_of_create("afterwards") == "201"
 
 
 async def test_an_incomplete_request_has_no_effect() -> None:
@@ -173,7 +173,7 @@ async def test_an_incomplete_request_has_no_effect() -> None:
 async def test_raising_the_capacity_serves_the_next_in_the_queue() -> None:
     sandbox = Sandbox(capacity=1, queue=None)
     async with open_client(sandbox) as client, occupied(sandbox):
-        waiting = asyncio.create_task(client.create_and_name_outcome())
+        waiting = asyncio.create_task(client.outcome_of_create())
         await until_in_flight(sandbox, 2)
         sandbox.capacity = 2
         assert await waiting == "201"
@@ -185,7 +185,7 @@ async def test_lowering_the_capacity_ends_no_request_and_starts_fewer() -> None:
     async with open_client(sandbox) as client, occupied(sandbox), occupied(sandbox):
         sandbox.capacity = 1
         assert sandbox.counts.in_flight == 2
-        assert await client.create_and_name_outcome() == "page"
+        assert await client.outcome_of_create() == "page"
 
 
 async def test_the_queue_can_be_replaced_while_the_sandbox_is_open() -> None:
@@ -193,9 +193,9 @@ async def test_the_queue_can_be_replaced_while_the_sandbox_is_open() -> None:
     async with open_client(sandbox) as client:
         async with occupied(sandbox):
             sandbox.queue = 1
-            waiting = asyncio.create_task(client.create_and_name_outcome())
+            waiting = asyncio.create_task(client.outcome_of_create())
             await until_in_flight(sandbox, 2)
-            assert await client.create_and_name_outcome() == "page"
+            assert await client.outcome_of_create() == "page"
         assert await waiting == "201"
         assert sandbox.queue == 1
 
@@ -204,7 +204,7 @@ async def test_the_latency_can_be_replaced_while_the_sandbox_is_open() -> None:
     sandbox = Sandbox(latency=60)
     async with open_client(sandbox) as client:
         sandbox.latency = 0
-        assert await client.create_and_name_outcome() == "201"
+        assert await client.outcome_of_create() == "201"
         assert sandbox.latency == 0
 
 

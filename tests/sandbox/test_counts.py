@@ -35,13 +35,13 @@ async def test_requests_are_counted_by_endpoint() -> None:
 async def test_faults_are_counted_by_phase_and_kind() -> None:
     sandbox = Sandbox(faults=Faults(before={Fault.RESET: 1.0}))
     async with open_client(sandbox) as client:
-        await client.create_and_name_outcome()
-        await client.create_and_name_outcome()
+        await client.outcome_of_create()
+        await client.outcome_of_create()
         sandbox.faults = Faults(after={Fault.GARBAGE: 1.0}, other={Fault.INTERNAL_ERROR: 1.0})
-        await client.create_and_name_outcome()
+        await client.outcome_of_create()
         await client.toggle(1)
         sandbox.faults = Faults(late=1.0, late_by=0, listing={Fault.INTERNAL_ERROR: 1.0})
-        await client.create_and_name_outcome()
+        await client.outcome_of_create()
         await client.list("v1")
 
     faults = sandbox.counts.faults

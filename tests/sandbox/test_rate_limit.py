@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 async def statuses(client: SandboxClient, count: int) -> Counter[str]:
-    return Counter([await client.create_and_name_outcome(f"v{number}") for number in range(count)])
+    return Counter([await client.outcome_of_create(f"v{number}") for number in range(count)])
 
 
 async def retry_after(client: SandboxClient) -> str | None:
@@ -101,7 +101,7 @@ async def test_takes_as_long_as_any_response() -> None:
     async with open_client(sandbox) as client:
         await client.create()
         started = loop.time()
-        assert await client.create_and_name_outcome() == "429"
+        assert await client.outcome_of_create() == "429"
 
     assert loop.time() - started >= 0.02
 
@@ -109,11 +109,11 @@ async def test_takes_as_long_as_any_response() -> None:
 async def test_a_limited_request_takes_no_slot() -> None:
     sandbox = Sandbox(rate_limit=0.001, burst=1, capacity=1, latency=0.05)
     async with open_client(sandbox) as client:
-        fates = await asyncio.gather(
-            *(client.create_and_name_outcome(f"v{number}") for number in range(4))
+        outcomes = await asyncio.gather(
+            *(client.outcome_of_create(f"v{number}") for number in range(4))
         )
 
-    assert Counter(fates) == {"201": 1, "429": 3}
+    assert Counter(outcomes) == {"201": 1, "429": 3}
 
 
 async def test_an_outage_comes_before_the_limit() -> None:
@@ -122,7 +122,7 @@ async def test_an_outage_comes_before_the_limit() -> None:
     async with open_client(sandbox) as client:
         assert await statuses(client, 2) == {"page": 2}
         sandbox.outage = False
-        assert await client.create_and_name_outcome() == "201"
+        assert await client.outcome_of_create() == "201"
 
 
 async def test_the_limit_may_be_replaced_and_begins_with_a_full_burst() -> None:
@@ -185,5 +185,5 @@ async def test_lists_may_have_a_latency_of_their_own() -> None:
 async def test_a_limited_request_meets_no_fault() -> None:
     sandbox = Sandbox(rate_limit=0.001, faults=Faults(before={Fault.INTERNAL_ERROR: 1.0}))
     async with open_client(sandbox) as client:
-        assert [await client.create_and_name_outcome() for _ in range(2)] == ["500", "429"]
+        assert [await client.outcome_of_create() for _ in range(2)] == ["500", "429"]
     assert sandbox.counts.faults.total == 1

@@ -54,7 +54,7 @@ async def exchange(sandbox: Sandbox, request: bytes) -> tuple[list[bytes], bytes
 async def test_a_fault_before_the_effect_leaves_nothing_stored(fault: Fault, seen: str) -> None:
     sandbox = Sandbox(faults=Faults(before={fault: 1.0}, hang_seconds=0.001))
     async with open_client(sandbox) as client:
-        assert await client.create_and_name_outcome() == seen
+        assert await client.outcome_of_create() == seen
 
     assert sandbox.stored == ()
     assert sandbox.counts.faults.before == {fault: 1}
@@ -64,7 +64,7 @@ async def test_a_fault_before_the_effect_leaves_nothing_stored(fault: Fault, see
 async def test_a_fault_after_the_effect_leaves_the_restream_stored(fault: Fault, seen: str) -> None:
     sandbox = Sandbox(faults=Faults(after={fault: 1.0}, hang_seconds=0.001))
     async with open_client(sandbox) as client:
-        assert await client.create_and_name_outcome() == seen
+        assert await client.outcome_of_create() == seen
 
     assert [stored.video_id for stored in sandbox.stored] == ["v1"]
     assert sandbox.counts.faults.after == {fault: 1}
@@ -209,9 +209,9 @@ async def test_a_refused_creation_meets_no_fault() -> None:
 async def test_the_faults_can_be_replaced_while_the_sandbox_is_open() -> None:
     sandbox = Sandbox(faults=Faults(before={Fault.INTERNAL_ERROR: 1.0}))
     async with open_client(sandbox) as client:
-        assert await client.create_and_name_outcome() == "500"
+        assert await client.outcome_of_create() == "500"
         sandbox.faults = Faults()
-        assert await client.create_and_name_outcome() == "201"
+        assert await client.outcome_of_create() == "201"
 
 
 async def test_in_an_outage_every_request_gets_the_page_and_has_no_effect() -> None:
@@ -220,7 +220,7 @@ async def test_in_an_outage_every_request_gets_the_page_and_has_no_effect() -> N
         await client.create()
         assert sandbox.outage is False
         sandbox.outage = True
-        assert await client.create_and_name_outcome() == "page"
+        assert await client.outcome_of_create() == "page"
         for method, path in (("GET", "live-videos"), ("DELETE", "restreams/1"), ("GET", "nowhere")):
             head, _ = await exchange(sandbox, raw_request(method=method, path=path))
             assert head == PAGE_HEAD
@@ -235,9 +235,7 @@ async def test_in_an_outage_no_request_is_queued_or_served() -> None:
     async with open_client(sandbox) as client:
         sandbox.outage = True
         assert (
-            await client.create_and_name_outcome("v1")
-            == await client.create_and_name_outcome("v2")
-            == "page"
+            await client.outcome_of_create("v1") == await client.outcome_of_create("v2") == "page"
         )
 
     assert sandbox.counts.shed == 0
@@ -246,10 +244,10 @@ async def test_in_an_outage_no_request_is_queued_or_served() -> None:
 async def test_an_outage_also_fails_requests_that_are_being_served() -> None:
     sandbox = Sandbox(latency=0.05)
     async with open_client(sandbox) as client:
-        fate = asyncio.create_task(client.create_and_name_outcome())
+        outcome = asyncio.create_task(client.outcome_of_create())
         await until_in_flight(sandbox, 1)
         sandbox.outage = True
-        assert await fate == "page"
+        assert await outcome == "page"
 
     assert sandbox.stored == ()
 
@@ -260,23 +258,23 @@ async def test_two_clients_of_the_same_seed_meet_the_same_faults() -> None:
         videos = [f"v{number}" for number in range(100)]
         async with open_client(sandbox) as client:
             if one_by_one:
-                fates = [await client.create_and_name_outcome(video) for video in reversed(videos)][
+                outcomes = [await client.outcome_of_create(video) for video in reversed(videos)][
                     ::-1
                 ]
             else:
-                fates = await asyncio.gather(*map(client.create_and_name_outcome, videos))
-        return dict(zip(videos, fates, strict=True)), {one.video_id for one in sandbox.stored}
+                outcomes = await asyncio.gather(*map(client.outcome_of_create, videos))
+        return dict(zip(videos, outcomes, strict=True)), {one.video_id for one in sandbox.stored}
 
-    patient, hasty = await run(one_by_one=True), await run(one_by_one=False)
+    one_by_one_run, parallel_run = await run(one_by_one=True), await run(one_by_one=False)
 
-    assert patient == hasty
-    assert 5 <= 100 - Counter(patient[0].values())["201"] <= 25
+    assert one_by_one_run == parallel_run
+    assert 5 <= 100 - Counter(one_by_one_run[0].values())["201"] <= 25
 
 
 async def retried(client: SandboxClient, video: str) -> int:
     """Send without checks until a response can be read; return how often it was sent."""
     attempts = 1
-    while await client.create_and_name_outcome(video) != "201":
+    while await client.outcome_of_create(video) != "201":
         attempts += 1
     return attempts
 

@@ -100,8 +100,8 @@ async def test_closing_ends_requests_in_every_phase(turns: int) -> None:
 async def test_late_commits_happen_when_the_sandbox_closes() -> None:
     sandbox = Sandbox(faults=Faults(late=1.0, late_by=60))
     async with open_client(sandbox) as client:
-        await client.create_and_name_outcome("v1")
-        await client.create_and_name_outcome("v2")
+        await client.outcome_of_create("v1")
+        await client.outcome_of_create("v2")
         assert not sandbox.stored
 
     assert [stored.video_id for stored in sandbox.stored] == ["v1", "v2"]

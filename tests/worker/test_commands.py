@@ -59,13 +59,13 @@ def csv(folder: Path, count: int = COUNT) -> str:
     return str(path)
 
 
-async def all_waiting(connection: Client, places: int) -> None:
+async def all_waiting(connection: Client, slots: int) -> None:
     """Wait until so many slots wait for messages, so that every worker is ready."""
     jetstream = jetstream_of(connection)
     async with asyncio.timeout(60):
         while True:
             for info in await jetstream.consumers_info("RESTREAMS"):
-                if (info.num_waiting or 0) + (info.num_ack_pending or 0) >= places:
+                if (info.num_waiting or 0) + (info.num_ack_pending or 0) >= slots:
                     return
             await asyncio.sleep(0.05)
 

@@ -109,7 +109,7 @@ async def test_after_a_deleted_consumer_all_earlier_messages_need_a_check(
     second = await declare_consumer(jetstream, SUBJECTS, ack_wait=7.0, sleep=sleep)
 
     assert (first.check_until, second.check_until) == (0, 3)
-    assert slept == [7.0], "until nobody works on what the first one delivered"
+    assert slept == [7.0], "until all work on messages of the first one has ended"
     assert await declare_consumer(jetstream, SUBJECTS) == second
     assert await declare_streams(jetstream, SUBJECTS) == salt
 

@@ -80,10 +80,10 @@ async def test_an_unreachable_server_is_an_error_after_the_timeout(
     publisher: Publisher, nats_server: NatsServer
 ) -> None:
     await nats_server.stop()
-    hasty = attrs.evolve(publisher, timeout=0.3)
+    impatient = attrs.evolve(publisher, timeout=0.3)
 
     with pytest.raises(UnpublishedError, match=r"has not answered for 0\.3 s"):
-        await hasty.publish_all([wanted(1)])
+        await impatient.publish_all([wanted(1)])
 
 
 async def test_a_full_stream_is_an_error_at_once(publisher: Publisher) -> None:

@@ -119,7 +119,7 @@ async def test_a_slow_message_does_not_stall_others_and_none_is_fetched_ahead(
 
     async with setup.worker(concurrency=2):
         await stored_count(setup.sandbox, 9, 1.8)
-        assert len(setup.sandbox.stored) == 9, "the slow one is still under way"
+        assert len(setup.sandbox.stored) == 9, "the slow one is still in progress"
         await stored_count(setup.sandbox, 10, 5)
 
     assert setup.sandbox.counts.max_in_flight == 2
