@@ -29,7 +29,8 @@ class OutcomeQueue:
     def put(self, outcome: Outcome) -> None:
         """Add an outcome."""
         self.ready.append(outcome)
-        self._changed.set()
+        if not self._changed.is_set():
+            self._changed.set()
 
     def get(self) -> Outcome:
         """Take the next outcome."""

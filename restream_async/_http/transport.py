@@ -69,6 +69,8 @@ class Transport:
         self._owned = session is None
         self._closed = False
         self._timeouts: SharedTimeouts | None = None
+        # Whether a kept-alive connection was ever found closed when something was sent on it.
+        self._found_closed = False
 
     @property
     def pool_size(self) -> int:
@@ -159,6 +161,7 @@ class Transport:
             if response is None or not response.closed:
                 _abandon(response, body)
         sent = failure.connected if body is None else request.sent
+        self._found_closed = self._found_closed or failure.stale
         if failure.stale and not (sent or timed_out) and stale_tries:
             return await self.send(request, timeout, stale_tries=stale_tries - 1)
         ended = NoResponse(
@@ -192,7 +195,7 @@ class Transport:
         if request.method == "GET":
             return None, self._options.read
         body = Body(request)
-        body.foreign = not self._owned
+        body.foreign, body.suspicious = not self._owned, self._found_closed
         return body, self._options.again if request.again else self._options.first
 
     def _connection(self, failure: ConnectionFailure) -> str:
