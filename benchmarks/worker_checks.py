@@ -25,7 +25,7 @@ from restream_async import NewRestream
 from restream_async.sandbox import Sandbox
 from restream_async.worker.commands import encode
 from restream_async.worker.consumer import declare_consumer
-from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
+from restream_async.worker.nats_connection import NatsOptions, close, jetstream_of
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import Subjects
 from tests.helpers.nats_server import NatsServer

@@ -30,7 +30,7 @@ from typing import Final, TypeAlias
 from benchmarks import deadline, progress
 from restream_async.sandbox import Sandbox
 from restream_async.worker.consumer import declare_consumer
-from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
+from restream_async.worker.nats_connection import NatsOptions, close, jetstream_of
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import Subjects
 from tests.helpers.nats_server import NatsServer

@@ -63,14 +63,14 @@ class RestreamClient(HoldsKey):
     - `TooManyRequestsError`, `InternalServerError`, `BackendFetchFailedError`, `TransportError`,
       `AttemptTimeoutError`, `MalformedResponseError`, or `ApiError` for 408, 425, 502 and 504:
       after the retries that the policy allows;
-    - `OutageError`: nothing succeeds at the service any more, until the deadline of the call;
+    - `OutageError`: the service is out, and still is at the deadline of the call;
     - `ClientClosedError`, a `RuntimeError`: the client, or the session it was given, is closed, the
       client is draining, or it belongs to another event loop. A creation that was in doubt then
       raises `OutcomeUnknownError`;
     - `NotSentError`: the client was drained, and the request was not sent in time.
 
-    For a graceful shutdown, call `drain` before `close`. Cancelling a call ends it at once. What it
-    has sent may still take effect: see `create`.
+    For a graceful shutdown, call `drain` before `close`. Cancelling a call ends it at once. A
+    request that was sent may still take effect: see `create`.
     """
 
     def __init__(  # noqa: PLR0913 - one keyword for each setting
@@ -95,13 +95,13 @@ class RestreamClient(HoldsKey):
         """Check the settings; nothing is sent yet.
 
         Args:
-            base_url: scheme, host and perhaps a path of the service; else RESTREAM_BASE_URL.
-            project_id: the project that owns the restreams; else RESTREAM_PROJECT_ID.
-            api_key: the secret of the project; else RESTREAM_API_KEY.
-            auth_scheme: a word before the key in the `Authorization` header, such as "Bearer";
-                else RESTREAM_AUTH_SCHEME. Without either, the header holds only the key. The
+            base_url: the URL of the service, without `/api/v1`. Default: RESTREAM_BASE_URL.
+            project_id: the project that owns the restreams. Default: RESTREAM_PROJECT_ID.
+            api_key: the secret of the project. Default: RESTREAM_API_KEY.
+            auth_scheme: a word before the key in the `Authorization` header, such as "Bearer".
+                Default: RESTREAM_AUTH_SCHEME; without it, the header holds only the key. The
                 service's documentation does not say which form it expects.
-            timeout: seconds for one attempt, from when it has its slot.
+            timeout: seconds for one attempt. Waiting for a slot does not count.
             retry: how often and for how long a call is tried; None for `RetryPolicy()`.
             in_doubt: what to do after an attempt that may have taken effect. "confirm" checks
                 whether the restream exists before it sends again; if the check fails after its
@@ -109,10 +109,10 @@ class RestreamClient(HoldsKey):
                 too, but raises `OutcomeUnknownError` if the check fails. "resend" never checks, and
                 can create a restream twice.
             max_in_flight: the most requests in flight, over all calls of this client. The client
-                starts with this limit, but with at most 64, and adapts it to the answers.
-            patience: the outage timeout, in seconds: after so long an outage a bulk run fails its
-                remaining items with `OutageError`. A single call waits until its own deadline. If
-                the service was never reached, both fail after at most 30 seconds.
+                starts at this limit (at 64 at most), and adapts it to the answers of the service.
+            patience: the outage timeout: seconds that a bulk run waits in an outage before it fails
+                its remaining items with `OutageError`. A single call waits until its own deadline.
+                If the service was never reached, both fail after at most 30 seconds.
             session: your own aiohttp session. The client does not close it.
             proxy: a forward proxy for all requests, such as
                 "http://user:password@proxy.example.com:3128". The user and the password are
@@ -122,8 +122,8 @@ class RestreamClient(HoldsKey):
                 are ignored for a service on this machine.
             ssl: which certificates to trust, as in aiohttp: an `ssl.SSLContext` or an
                 `aiohttp.Fingerprint`. False trusts every certificate, so others on the network can
-                read the API key. None and True trust those that `session` trusts, else those of
-                the system; the variable SSL_CERT_FILE names other authorities.
+                read the API key. None and True trust those of `session`, or without a session
+                those of the system. SSL_CERT_FILE names other authorities.
             allow_http: permit plain http:// to other machines.
             clock: time, sleep and random numbers, for tests.
 
@@ -202,10 +202,11 @@ class RestreamClient(HoldsKey):
         client afterwards, for example by leaving its block.
 
         Args:
-            timeout: seconds that the calls may take; none in an outage. Calls that then wait for a
-                retry, a slot or the end of an outage end at once, with `NotSentError`, or with
-                `OutcomeUnknownError` if they may have taken effect. Requests that were sent have 5
-                more seconds. `close` ends the rest, with `OutcomeUnknownError`.
+            timeout: seconds that running calls may take. In an outage they get no time. Calls that
+                then wait for a retry, a slot or the end of an outage end at once, with
+                `NotSentError`, or with `OutcomeUnknownError` if they may have taken effect.
+                Requests that were sent get 5 more seconds. `close` ends the rest, with
+                `OutcomeUnknownError`.
 
         Raises:
             ClientClosedError: the client belongs to another event loop: drain it there.
@@ -217,8 +218,8 @@ class RestreamClient(HoldsKey):
     async def close(self) -> None:
         """Close the connections. Your own `session` stays open.
 
-        Requests end at once, and waits for a retry when they are over. To let calls finish, call
-        `drain` before. Closing goes on to its end, however often it is cancelled.
+        Running requests end at once. A call that waits for its next retry ends after that wait. To
+        let calls finish, call `drain` before. Cancelling `close` does not interrupt it.
 
         Raises:
             ClientClosedError: the client belongs to another event loop: close it there.
@@ -251,8 +252,8 @@ class RestreamClient(HoldsKey):
     async def ensure(self, new: NewRestream) -> Restream:
         """Return the restream if it exists, else create it.
 
-        For events that are delivered more than once. A restream is the same if it has the same
-        video id, stream URL and stream key. After a cancellation the restream may have been
+        Use it if an event may be delivered twice. A restream is the same if it has the same video
+        id, stream URL and stream key. After a cancellation the restream may have been
         created: call `ensure` again.
 
         Raises:
@@ -273,8 +274,8 @@ class RestreamClient(HoldsKey):
             new: the restream.
             ensure: check first, and create the restream only if it does not exist.
             recent: with `ensure`, accept a list of the video that this client requested within the
-                last second. This saves most list calls if one video has many restreams. Only for a
-                restream that was never tried before.
+                last second. This saves most list calls if one video has many restreams. Use it only
+                if no program has tried to create the restream before.
 
         """
         options = (CHECK_RECENTLY if recent else CHECK_FIRST) if ensure else PLAIN
@@ -315,7 +316,7 @@ class RestreamClient(HoldsKey):
             return value_or_raise(await toggle(self._executor, self._api, restream_id, deadline))
 
     async def delete(self, restream_id: int | str) -> bool:
-        """Delete a restream; return the service's answer: true if it deleted it.
+        """Delete a restream; return whether the service says that it deleted it.
 
         A second deletion does no harm, so the request is retried. If a retry after a lost answer
         finds nothing, the earlier request did the work, and the result is true.
@@ -378,20 +379,19 @@ class RestreamClient(HoldsKey):
                 again with the same input: items that are done are reported at once, items that had
                 begun are checked first, and failed items are tried again. The file holds no stream
                 key, no stream URL and no API key.
-            repair: at the end of the run, delete the extra copies that this run made. The service
-                makes one if it stores a restream after the check before a resend. A copy counts as
-                the run's own if that check had found none, and if there are no more copies than
-                attempts in doubt. The client cannot tell it from an equal restream that another
-                program creates between that check and the end of the run: set it only if no other
-                program does. All other copies are only reported.
+            repair: at the end of the run, delete the extra copies that this run made. There is one
+                if the service stores a restream only after the check before a resend. A copy is
+                deleted only if that check found none, and if there are no more copies than attempts
+                in doubt. All other copies are only reported. Set it only if no other program
+                creates the same restreams meanwhile.
             ensure: check whether each restream exists before creating it, also if the journal says
                 that it is done.
-            repeats: what to do with a restream (video id, stream URL and stream key) that the
-                input holds again. "existing" checks it, and reports it as existing. "create"
+            repeats: what to do if the input names a restream (video id, stream URL and stream key)
+                twice. "existing" checks it, and reports it as existing. "create"
                 creates it once more; the client remembers the ids that it created until it is
-                closed. Without a journal, repeats are recognized among the first 30,000 different
-                restreams, and in a longer input among the latest 15,000 or more, so that memory
-                stays bounded. With a journal, they are recognized among those of all its runs.
+                closed. Without a journal, the client remembers the latest 15,000 to 30,000
+                different restreams, so that memory stays bounded. A journal remembers those of all
+                its runs.
 
         Raises:
             JournalError: on entering: the journal cannot be opened, is damaged, is in use, or
@@ -429,7 +429,7 @@ class RestreamClient(HoldsKey):
 
         Raises:
             JournalError: the journal cannot be used or written.
-            UnauthorizedError: the API key is wrong; so for other errors that end a run.
+            UnauthorizedError: the API key is wrong. Other errors that end a run are raised too.
             RuntimeError: the client was closed, or tasks of the run were cancelled from outside.
             Exception: an exception of the input.
 

@@ -1,7 +1,7 @@
 """The exceptions. A failed call says what was asked, what came back and how often it was tried.
 
 No exception carries a secret, a header or an exception of the HTTP library: the texts are redacted
-before, and errors are raised outside of any handler, so that they chain to nothing.
+before, and errors have neither a `__cause__` nor a `__context__`.
 """
 
 from typing import Any, TypeVar
@@ -25,7 +25,7 @@ class ConfigurationError(RestreamError):
 
 
 class JournalError(RestreamError):
-    """A journal cannot be used, or no longer; the message says why and what to do."""
+    """A journal cannot be used, or can no longer be written; the message says what to do."""
 
 
 class InvalidRestreamError(RestreamError, ValueError):
@@ -222,7 +222,7 @@ class AttemptTimeoutError(TransportError, TimeoutError):  # pyright: ignore[repo
 
 
 class ClientClosedError(TransportError, RuntimeError):  # pyright: ignore[reportIncompatibleVariableOverride] - as above
-    """The client accepts no calls, or none from here; the message says why.
+    """The client accepts no calls, or none from this event loop; the message says why.
 
     The client, or the session that it was given, is closed; the client is draining; or it belongs
     to another event loop. Also a `RuntimeError`: the program made the mistake, not the service.
@@ -271,12 +271,12 @@ class OutcomeUnknownError(CallError):
     doubt: CallError
 
     def _summary(self) -> str:
-        return f"nobody knows whether it took effect, after: {self.doubt.summary}"
+        return f"it is unknown whether it took effect, after: {self.doubt.summary}"
 
 
 @attrs.define(slots=False, eq=False, repr=False, kw_only=True)
 class OutageError(CallError):
-    """Nothing succeeds at the service any more, and it did not come back in time.
+    """The service is out, and did not recover in time.
 
     A bulk run waits for the service for as long as the client's `patience`, a single call until its
     own deadline; for a service that was never reached, both wait for at most 30 seconds. A request
@@ -293,7 +293,7 @@ class OutageError(CallError):
     last: CallError | None = None
 
     def _summary(self) -> str:
-        what = "nothing succeeds at the service, and it did not come back"
+        what = "the service is out, and did not recover"
         if not self.reached:
             what = "the service was never reached"
         return f"{what} (last: {self.last.summary})" if self.last is not None else what

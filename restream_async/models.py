@@ -125,7 +125,7 @@ class NewRestream:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What no text may repeat: the stream key, and secret parts of the stream URL."""
+        """What must not appear in any text: the stream key, and secret parts of the stream URL."""
         return (self.stream_key, *url_secrets(self.stream_url))
 
     def __repr__(self) -> str:
@@ -147,8 +147,8 @@ CHECKS: Final[Mapping[str, Check]] = {
 class Restream(Frozen):
     """A restream as the service has it.
 
-    Only the id and the types are checked. A stricter check would call a restream unreadable that
-    the service has accepted.
+    Only the id and the types are checked. A stricter check would reject restreams that the
+    service has accepted.
 
     Attributes:
         id: integer or string, as the service sent it; never empty.
@@ -174,7 +174,7 @@ class Restream(Frozen):
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What no text may repeat: the stream key, and secret parts of the stream URL."""
+        """What must not appear in any text: the stream key, and secret parts of the stream URL."""
         return (self.stream_key, *url_secrets(self.stream_url))
 
     def __repr__(self) -> str:
@@ -250,7 +250,7 @@ class Created(Frozen):
 
     @property
     def differences(self) -> tuple[str, ...]:
-        """Which of `title` and `status` the service has with another value than asked for."""
+        """The fields (`title`, `status`) whose value at the service differs from the request."""
         asked, has = self.request, self.restream
         return tuple(
             name for name in ("title", "status") if getattr(asked, name) != getattr(has, name)

@@ -192,11 +192,11 @@ def test_a_copy_does_not_share_the_state_of_the_original() -> None:
                 attempts=3,
                 note="list them",
             ),
-            f"nobody knows whether it took effect, after: lost: {ASKED}, 3 attempts; list them",
+            f"it is unknown whether it took effect, after: lost: {ASKED}, 3 attempts; list them",
         ),
         (
             OutageError(CALL, attempts=1),
-            f"nothing succeeds at the service, and it did not come back: {ASKED}, 1 attempt",
+            f"the service is out, and did not recover: {ASKED}, 1 attempt",
         ),
         (CallError(CALL, attempts=2), f"CallError: {ASKED}, 2 attempts"),
         (InvalidRestreamError("title", "must not be empty"), "title must not be empty"),

@@ -1,4 +1,4 @@
-"""The main flow of a bulk run, from the input to the reconciliation.
+"""Private: the main flow of a bulk run, from the input to the reconciliation.
 
     read > note the intent > acquire a slot > create > note the end > deliver > reconcile
 
@@ -19,7 +19,7 @@ import attrs
 from restream_async._bulk.graceful_stop import GracefulStop
 from restream_async._bulk.input import InputItem, InputReader, Work
 from restream_async._bulk.journal_adapter import JournalAdapter, JournalSlot
-from restream_async._bulk.outcomes import OutcomeQueue
+from restream_async._bulk.outcome_queue import OutcomeQueue
 from restream_async._bulk.prefetch import PrefetchedInput
 from restream_async._bulk.reconciliation import DoubtfulCreation, Reconciliation
 from restream_async._bulk.repeats import RepeatDetector, Repeats
@@ -109,7 +109,7 @@ class BulkFlow:
     def start(self, group: asyncio.TaskGroup) -> None:
         """Start the tasks of the input, and a first worker."""
         self._group = group
-        self._executor.limiter.on_slot.add(self._workers.add_worker)
+        self._executor.limiter.slot_listeners.add(self._workers.add_worker)
         works = (*self.input.tasks, self._process_items)
         self._reader, *_ = [self._start(work) for work in works]
 
@@ -130,7 +130,7 @@ class BulkFlow:
     def leave(self) -> None:
         """Cancel all tasks, and deliver no further outcome."""
         self._left = True
-        self._executor.limiter.on_slot.discard(self._workers.add_worker)
+        self._executor.limiter.slot_listeners.discard(self._workers.add_worker)
         self._graceful_stop.finish()
         # The reader is not cancelled, so that it closes the input.
         self.input.discard()
@@ -147,7 +147,7 @@ class BulkFlow:
             result = await self._create(item, has_slot=has_slot)
             self._apply_stop_rule(result)
             self._note_end(item, result)
-            self._deliver(outcome_of(result, item.index, item.new), item.slot, result.doubt)
+            self._deliver(outcome_of(result, item.index, item.new), item.journal_slot, result.doubt)
             if result.doubt is not None:
                 await self.reconciliation.limit_memory()
 
@@ -162,7 +162,11 @@ class BulkFlow:
             await self._journal.flush()
 
     async def _create(self, item: InputItem, *, has_slot: bool) -> CreateSucceeded | CreateFailed:
-        options = item.slot.options if item.slot is not None else self._repeats.options(item.new)
+        options = (
+            item.journal_slot.options
+            if item.journal_slot is not None
+            else self._repeats.options(item.new)
+        )
         if not has_slot:
             options = attrs.evolve(options, has_slot=False)
         deadline = self._executor.begin_patient_call(self._graceful_stop.stop)
@@ -190,8 +194,8 @@ class BulkFlow:
 
     def _note_end(self, item: InputItem, result: CreateSucceeded | CreateFailed) -> None:
         """Note in the journal how an item ended."""
-        if item.slot is not None:
-            item.slot.note_end(item.new, result)
+        if item.journal_slot is not None:
+            item.journal_slot.note_end(item.new, result)
 
     def _deliver(self, outcome: Outcome, slot: JournalSlot | None, doubt: Doubt | None) -> None:
         """Hand an outcome to the consumer, and have a doubt reconciled at the end of the run."""
@@ -209,13 +213,13 @@ class BulkFlow:
 
     def _on_unsent(self, item: InputItem) -> None:
         """Report an item that is not begun any more."""
-        in_doubt = item.slot is not None and item.slot.options.in_doubt
+        in_doubt = item.journal_slot is not None and item.journal_slot.options.in_doubt
         call = self._api.create(item.new).call
         self._end_unfinished(item, unsent_creation(call, in_doubt=in_doubt))
 
     def _end_unfinished(self, item: InputItem, result: CreateFailed) -> None:
         self._note_end(item, result)
-        self._deliver(outcome_of(result, item.index, item.new), item.slot, result.doubt)
+        self._deliver(outcome_of(result, item.index, item.new), item.journal_slot, result.doubt)
 
     def _on_refused(self, item: InputItem, error: JournalError) -> None:
         """Report an item whose intent cannot be noted, so that nothing is sent."""

@@ -1,10 +1,10 @@
-"""How a bulk run or an undo that is told to stop ends within seconds."""
+"""Private: how a bulk run or an undo that is told to stop ends within seconds."""
 
 import asyncio
 from collections.abc import Collection
 from typing import Final
 
-from restream_async._operations.draining import GRACE
+from restream_async._operations.draining import STOP_GRACE
 from restream_async._retry.deadline import Stop
 
 EVERY: Final = 1.0
@@ -32,7 +32,7 @@ class GracefulStop:
     def begin(self) -> None:
         """End every wait, and cancel after the grace period."""
         self.stop.request()
-        self._cancel_after(GRACE)
+        self._cancel_after(STOP_GRACE)
 
     def finish(self) -> None:
         """Cancel nothing any more."""

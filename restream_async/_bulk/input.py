@@ -1,4 +1,4 @@
-"""The input of a bulk run, sync or async, read item by item in one task."""
+"""Private: the input of a bulk run, sync or async, read item by item in one task."""
 
 import asyncio
 from collections import deque
@@ -34,13 +34,13 @@ class InputItem:
     Attributes:
         index: its number, from 0.
         new: what to create.
-        slot: its slot in the journal, if there is one.
+        journal_slot: its slot in the journal, if there is one.
 
     """
 
     index: int
     new: NewRestream
-    slot: JournalSlot | None = None
+    journal_slot: JournalSlot | None = None
 
 
 class InputReader:

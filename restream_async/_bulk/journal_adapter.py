@@ -1,4 +1,4 @@
-"""Connects a bulk run with its journal.
+"""Private: connects a bulk run with its journal.
 
 The journal says how the creation of an item begins, and the run notes how it ended.
 """

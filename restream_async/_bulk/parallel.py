@@ -1,4 +1,4 @@
-"""Runs the same work in several tasks."""
+"""Private: runs the same work in several tasks."""
 
 import asyncio
 from collections.abc import Callable, Coroutine

@@ -1,4 +1,4 @@
-"""Write-ahead prefetch: the intents of items are durable before their requests.
+"""Private: write-ahead prefetch: the intents of items are durable before their requests.
 
 A request must not leave before its intent is on the disk, and should not wait for the disk. So
 items are read before there is a slot for their requests, and their intents are made durable many at
@@ -99,7 +99,7 @@ class PrefetchedInput(InputReader):
         for item, slot in zip(items, slots, strict=True):
             known = slot.known_outcome(item.index, item.new)
             if known is None:
-                item.slot = slot
+                item.journal_slot = slot
                 self._make_ready(item)
             else:
                 self._leave_room()

@@ -1,4 +1,4 @@
-"""Reconciliation at the end of a run: finds what a slow service stored late, and repairs it.
+"""Private: reconciliation at the end of a run: finds and repairs what a service stored late.
 
 A service may store a restream after its cache has answered 503, and after the existence check found
 nothing. The resend then makes a second copy that no check before it could have found. So at the end
@@ -26,7 +26,7 @@ from restream_async._util.tasks import cancelled_by_others
 from restream_async.errors import NotFoundError
 from restream_async.models import NewRestream, Restream
 
-GRACE: Final = 1.0
+LATE_COMMIT_WAIT: Final = 1.0
 """Seconds from the last doubt of a run to its reconciliation. Late commits may come meanwhile."""
 
 MOST_REMEMBERED: Final = 5000
@@ -131,7 +131,7 @@ class Reconciliation:
         if not self._by_video:
             return
         clock = self._executor.clock
-        wait = max(0.0, self._last_doubt + GRACE - clock.now())
+        wait = max(0.0, self._last_doubt + LATE_COMMIT_WAIT - clock.now())
         await self._stop.pause(clock.sleep(wait))
         videos = deque(self._by_video.items())
         self._by_video, self._count = defaultdict(list), 0

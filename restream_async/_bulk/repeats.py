@@ -1,4 +1,4 @@
-"""Equal restreams in one input, in a run without a journal."""
+"""Private: equal restreams in one input, in a run without a journal."""
 
 from typing import Final, Literal, TypeAlias
 

@@ -1,4 +1,4 @@
-"""The report of a bulk run: counts, extra copies, and the outcomes."""
+"""Private: the report of a bulk run: counts, extra copies, and the outcomes."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""A bulk run as its user sees it: a context manager, and a stream of outcomes.
+"""Private: a bulk run as its user sees it: a context manager, and a stream of outcomes.
 
 The main flow of a run is in `flow`.
 """
@@ -138,7 +138,7 @@ class BulkRun:
             if not flow.tasks:
                 flow.input.raise_error()
                 raise StopAsyncIteration
-            await flow.outcomes.change()
+            await flow.outcomes.wait_for_outcome()
         return flow.outcomes.get()
 
     @property

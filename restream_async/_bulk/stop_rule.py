@@ -1,4 +1,4 @@
-"""When a bulk run stops by itself, because all further items would fail as well."""
+"""Private: when a bulk run stops by itself, because all further items would fail as well."""
 
 from typing import Final
 

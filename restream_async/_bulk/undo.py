@@ -1,4 +1,4 @@
-"""Undo: deletes what the runs of a journal have created, and nothing else."""
+"""Private: undo: deletes what the runs of a journal have created, and nothing else."""
 
 import asyncio
 from collections import deque

@@ -1,4 +1,4 @@
-"""How calls and items end that a stopped run does not finish."""
+"""Private: how calls and items end that a stopped run does not finish."""
 
 from typing import Final
 

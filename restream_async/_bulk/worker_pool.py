@@ -1,4 +1,4 @@
-"""The worker tasks of a run: how many there are, and which item each of them takes next.
+"""Private: the worker tasks of a run: how many there are, and which item each of them takes next.
 
 A worker acquires a slot in the concurrency limiter, takes an item, and brings it to its outcome.
 While it waits for a retry it holds no slot, so another worker is started to use the slot. The
@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection
 from typing import Any, TypeVar, cast
 
 from restream_async._bulk.input import InputItem, InputReader
-from restream_async._bulk.outcomes import OutcomeQueue
+from restream_async._bulk.outcome_queue import OutcomeQueue
 from restream_async._load.concurrency_limiter import ConcurrencyLimiter, GivenUpError
 
 _T = TypeVar("_T")
@@ -60,7 +60,7 @@ class WorkerPool:
             self._idle.add(self._start())
 
     def worker_began(self) -> None:
-        """Note that the worker runs that this is called from."""
+        """Note that the calling worker has started."""
         self._idle.discard(_current_task())
 
     def cancel_idle(self) -> None:
@@ -80,25 +80,25 @@ class WorkerPool:
         source, limiter = self._source, self._limiter
         while True:
             if self._outcomes.full and not source.stopped:
-                await self._idly(self.room_for_outcomes())
+                await self._wait_idle(self.room_for_outcomes())
             elif not source.ready:
                 if source.exhausted or len(self._idle) >= limiter.ceiling:
                     return None
-                await self._idly(source.wait_until_ready())
+                await self._wait_idle(source.wait_until_ready())
             elif limiter.try_acquire():
                 return source.take(), True
             elif self._one_waits_for_slot:
                 # It takes what is ready as soon as there is a slot.
                 return None
             else:
-                has_slot = await self._idly(self._acquire_slot())
+                has_slot = await self._wait_idle(self._acquire_slot())
                 if source.ready:
                     return source.take(), has_slot
 
     async def room_for_outcomes(self) -> None:
         """Wait for a consumer that is slower than the service."""
         while self._outcomes.full and not self._source.stopped:
-            await self._outcomes.taking()
+            await self._outcomes.wait_for_room()
 
     async def _acquire_slot(self) -> bool:
         """Wait for a slot; return False if there is none, or no item for it."""
@@ -116,7 +116,7 @@ class WorkerPool:
         limiter.release()
         return False
 
-    async def _idly(self, wait: Awaitable[_T]) -> _T:
+    async def _wait_idle(self, wait: Awaitable[_T]) -> _T:
         task = _current_task()
         self._idle.add(task)
         try:

@@ -1,4 +1,4 @@
-"""The journal's file: an SQLite database that one thread uses."""
+"""Private: the journal's file: an SQLite database that one thread uses."""
 
 import asyncio
 import contextlib
@@ -10,10 +10,10 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from restream_async._journal import owner, rows
+from restream_async._journal import rows
 from restream_async._journal.entries import BEGUN, DONE, Entry, Identity, State
 from restream_async._journal.errors import explained
-from restream_async._journal.owner import Owner
+from restream_async._journal.identity import SCHEMA, JournalMeta
 from restream_async._journal.private_files import create_private, make_private
 from restream_async._journal.rows import VARIABLES_OF_A_ROW, Row, Rows
 from restream_async.errors import JournalError
@@ -77,7 +77,7 @@ class Database:
         self._variables = database.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
         self._rows = Rows(database, self._variables)
         self._run = 0
-        self.owner = Owner(database)
+        self.owner = JournalMeta(database)
 
     @classmethod
     def open(cls, path: Path, identity: Identity) -> "Database":
@@ -129,9 +129,9 @@ class Database:
         execute("PRAGMA synchronous=FULL")
         with self._transaction():
             if not tables:
-                execute(owner.SCHEMA)
+                execute(SCHEMA)
                 execute(rows.SCHEMA)
-                self.owner.found(identity)
+                self.owner.initialize(identity)
             self.owner.check(self._path, identity)
             self._run = self.owner.begin_run()
 

@@ -1,4 +1,4 @@
-"""What a journal knows of a creation, and whose creations it holds."""
+"""Private: what a journal knows of a creation, and whose creations it holds."""
 
 import enum
 from typing import Final

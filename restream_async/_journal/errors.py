@@ -1,4 +1,4 @@
-"""Errors of the operating system and of SQLite, as sentences that say what to do."""
+"""Private: errors of the operating system and of SQLite, as sentences that say what to do."""
 
 import contextlib
 import sqlite3

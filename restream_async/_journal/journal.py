@@ -1,4 +1,4 @@
-"""The journal of bulk runs, which can be resumed after any end, `kill -9` included.
+"""Private: the journal of bulk runs, which can be resumed after any end, `kill -9` included.
 
 An intent is durable before its request leaves. If a later run finds an intent without an end, the
 restream may exist, so the run checks. The file holds no secret: a creation is identified by a

@@ -1,4 +1,4 @@
-"""The files of a journal, which only their owner can read."""
+"""Private: the files of a journal, which only their owner can read."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Reads and writes the rows of the table `creation`.
+"""Private: reads and writes the rows of the table `creation`.
 
 Each statement that Python runs, and each row that it reads, releases the interpreter and must get
 it back from a busy event loop, which takes up to 5 ms. So a few statements read and write many

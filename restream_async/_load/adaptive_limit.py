@@ -1,4 +1,4 @@
-"""The adaptive limit: how many requests a service can take at once, learned from its answers.
+"""Private: the adaptive limit: how many requests a service can take, learned from its answers.
 
 The limit starts at its ceiling (up to 64), as most services have room, and is lowered only if that
 helps. **A step down is an experiment**: half of the limit, for about one round of answers.
@@ -304,7 +304,7 @@ class AdaptiveLimit:
 
     def _undo_growth(self, latencies: Latencies, now: float) -> bool:
         """Take growths back that have only made answers slower."""
-        before = self._growth.in_vain_from(self._limit, latencies)
+        before = self._growth.limit_before_useless_growth(self._limit, latencies)
         if before is None:
             return False
         self._growth.wait_longer()
@@ -385,7 +385,7 @@ class AdaptiveLimit:
         return True
 
     def _lower_long_answers_early(self, kind: str, latencies: Latencies, now: float) -> None:
-        """Do so before the end of a round: its other requests would make the queue longer."""
+        """Lower the limit before a round ends, as its other requests would refill the queue."""
         if self._experiment is None and not self._is_saturated(now):
             self._lower_long_answers(kind, latencies, now)
 

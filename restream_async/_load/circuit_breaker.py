@@ -1,10 +1,10 @@
-"""The circuit breaker: whether the service is reachable at all, and when to probe it.
+"""Private: the circuit breaker: whether the service is reachable at all, and when to probe it.
 
 An outage is not overload: no request succeeds any more. Attempts and deadlines would only be used
 up, so the breaker opens and requests wait. One request at a time probes the service, at growing and
 random intervals, so that a thousand clients do not all return in the same moment.
 
-If no connection was ever made, the address is probably wrong, or a network lets nobody through.
+If no connection was ever made, the address is probably wrong, or a firewall blocks it.
 Then the breaker opens sooner and waits less long.
 
 This module does arithmetic on a clock that is handed in. It sends nothing and waits for nothing.
@@ -56,7 +56,7 @@ class CircuitBreaker:
         self._last_attempt = 0.0
         self._opened: float | None = None
         # Since when no request gets through: in an outage, and before it if none can connect.
-        self._away_since: float | None = None
+        self._unreachable_since: float | None = None
         self._past_outages = 0.0
         # The latest moment at which such a time ended. No second is counted twice.
         self._returned = now()
@@ -102,9 +102,9 @@ class CircuitBreaker:
         Those of all outages, and of interruptions too short to open the breaker in which no request
         could connect. Never more than have passed.
         """
-        if self._away_since is None:
+        if self._unreachable_since is None:
             return self._past_outages
-        return self._past_outages + self._now() - self._away_since
+        return self._past_outages + self._now() - self._unreachable_since
 
     def probe_sent(self, *, waited: bool = False) -> None:
         """Note that a probe is sent. The next one follows after twice the interval.
@@ -128,7 +128,7 @@ class CircuitBreaker:
         self._last_success = now = self._now()
         self._failures = 0
         self.reached = True
-        if self._away_since is None:
+        if self._unreachable_since is None:
             return False
         self._return(now)
         was_open, self._opened = self.is_open, None
@@ -152,9 +152,9 @@ class CircuitBreaker:
             return False
         if connected:
             self._return(now)
-        elif self._away_since is None:
+        elif self._unreachable_since is None:
             # Other requests may have got through while this attempt tried to connect.
-            self._away_since = max(now - latency, self._returned, self._last_success)
+            self._unreachable_since = max(now - latency, self._returned, self._last_success)
         enough = _FAILURES if self.reached else _FAILURES_NEVER_REACHED
         if self._failures < enough or now - self._first_failure < _SILENCE:
             return False
@@ -166,14 +166,14 @@ class CircuitBreaker:
         return self._patience if self.reached else min(self._patience, _TIMEOUT_NEVER_REACHED)
 
     def _return(self, now: float) -> None:
-        if self._away_since is not None:
-            self._past_outages += now - self._away_since
-            self._away_since = None
+        if self._unreachable_since is not None:
+            self._past_outages += now - self._unreachable_since
+            self._unreachable_since = None
         self._returned = now
 
     def _open(self) -> None:
         self._opened = now = self._now()
-        if self._away_since is None:
-            self._away_since = now
+        if self._unreachable_since is None:
+            self._unreachable_since = now
         self._interval = _FIRST_INTERVAL
         self._next_probe = now + self._interval * (0.5 + self._random() / 2)

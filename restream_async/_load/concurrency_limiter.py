@@ -1,4 +1,4 @@
-"""The concurrency limiter: which requests may be sent now.
+"""Private: the concurrency limiter: which requests may be sent now.
 
 Three things decide: how many may be in flight (`adaptive_limit`), how many a second after a 429
 (`rate_limit`), and whether the service is reachable at all (`circuit_breaker`). In an outage only a
@@ -61,11 +61,11 @@ class ConcurrencyLimiter:
         self._pace_due = 0.0
         self._timeout: asyncio.Task[None] | None = None
         self._closed = False
-        self.held = breaker.outage_seconds
+        self.outage_seconds = breaker.outage_seconds
         """Returns the seconds so far in which no request got through to the service."""
         self.last: CallError | None = None
         """The latest failure since the last success."""
-        self.on_slot: set[Callable[[], None]] = set()
+        self.slot_listeners: set[Callable[[], None]] = set()
         """Called when a slot may be free for which nothing waits."""
 
     @classmethod
@@ -227,7 +227,7 @@ class ConcurrencyLimiter:
             self._limit.restart()
             self._set_slots()
             self._admit()
-            self.tell_of_slot()
+            self.notify_slot_listeners()
 
     def failed(self, error: CallError, *, connected: bool = True, latency: float = 0.0) -> None:
         """Note that the service did not deal with a request.
@@ -248,9 +248,9 @@ class ConcurrencyLimiter:
         # Without its traceback, which would keep the frames of the call alive.
         self.last = copy.copy(error)
 
-    def tell_of_slot(self) -> None:
+    def notify_slot_listeners(self) -> None:
         """Call the listeners: a slot may be free for which nothing waits."""
-        for listener in self.on_slot:
+        for listener in self.slot_listeners:
             listener()
 
     async def close(self) -> None:
@@ -281,7 +281,7 @@ class ConcurrencyLimiter:
         self._resting -= 1
         self._set_slots()
         self._admit()
-        self.tell_of_slot()
+        self.notify_slot_listeners()
 
     def _admit(self) -> None:
         """Give free slots to waiting requests."""
@@ -332,7 +332,7 @@ class ConcurrencyLimiter:
     def _set_pace_timer(self) -> None:
         """Set the timer for the next paced request, if there is one."""
         due = self._rate.next
-        if due == math.inf or not (self.waiting or self.on_slot):
+        if due == math.inf or not (self.waiting or self.slot_listeners):
             return
         if self._pace is None:
             self._pace = self._timers.after(self._rate.delay, self._pace_timer_ended)
@@ -347,7 +347,7 @@ class ConcurrencyLimiter:
         # looks at the clock. So the timer is set again if either of them finds that it has to wait.
         early = self._is_paced()
         self._admit()
-        self.tell_of_slot()
+        self.notify_slot_listeners()
         if early or self._is_paced():
             self._set_pace_timer()
 

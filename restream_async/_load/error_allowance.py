@@ -1,4 +1,4 @@
-"""Tells errors that load causes from errors that a service always has. Pure arithmetic.
+"""Private: tells errors that load causes from errors that a service always has. Pure arithmetic.
 
 Every service has some errors that have nothing to do with load. A token bucket forgives a share of
 them. If one instance of several is broken, the share of errors is larger, and the limit falls. But
@@ -32,9 +32,9 @@ _SAME: Final = 0.5
 count as answers, and there are more of them after errors, so shares seem smaller then. 0.7: a
 service with 30 % of errors is not noticed."""
 _LARGEST_SHARE: Final = 0.33
-"""The largest share that can be the service's own. If a service has room for a part c of
-the limit and no errors of its own, the share is 1 - c, and 1 - 2c at half of the limit. By the rule
-above the latter is the same only if c is less than 1/3, and then it is larger than this."""
+"""The largest share that can be the service's own. If an overloaded service has room
+for a part c of the limit, the share is 1 - c, and 1 - 2c at half of the limit. The second counts as
+the same if 1 - 2c >= (1 - c) / 2, so if c <= 1/3. Then 1 - c >= 2/3, which is above this value."""
 _MARGIN: Final = 1.25
 """Forgive this many times the measured share, because shares vary."""
 _ENOUGH: Final = 64

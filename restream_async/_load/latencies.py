@@ -1,4 +1,4 @@
-"""The latencies of one kind of request, by the mean of their logarithms. Pure arithmetic.
+"""Private: the latencies of one kind of request, by the mean of their logarithms. Pure arithmetic.
 
 If a service becomes n times as slow, that mean moves by log(n), and a few very slow answers hardly
 move it. Neither is true of an arithmetic mean.

@@ -1,4 +1,4 @@
-"""When the adaptive limit grows, and by how much. Pure arithmetic.
+"""Private: when the adaptive limit grows, and by how much. Pure arithmetic.
 
 The limit grows by one slot at a time. It waits longer after each refusal, and grows faster after
 several growths without one. A larger growth has to show that it helps before the next one follows.
@@ -116,7 +116,7 @@ class LimitGrowth:
         self._errors += 1
         return self._errors > allowed_share * limit
 
-    def in_vain_from(self, limit: float, latencies: Latencies) -> float | None:
+    def limit_before_useless_growth(self, limit: float, latencies: Latencies) -> float | None:
         """Return the limit before growths that have only made answers slower, if they have."""
         if self._grown_from is None:
             return None

@@ -1,4 +1,4 @@
-"""The rate at which a service that answers 429 accepts requests. Pure arithmetic on a clock.
+"""Private: the rate at which a service that answers 429 accepts requests. Pure arithmetic.
 
 A rate limit is not a lack of capacity: fewer requests in flight do not help, fewer a second do. So
 after a 429 nothing is sent for a while. Then a single request probes whether the service accepts
@@ -16,15 +16,15 @@ from collections.abc import Callable
 from typing import Final
 
 _FIRST_PAUSE: Final = 1.0
-"""Seconds without requests after the first 429, unless `Retry-After` is less. Half of it costs a
-limit of less than 2 a second one more 429; twice of it, a second of time."""
+"""Seconds without requests after the first 429, unless `Retry-After` is less. With 0.5,
+a limit of less than 2 a second answers one more 429; with 2, a second is lost."""
 _LONGEST_PAUSE: Final = 60.0
 """Seconds; what a `Retry-After` beyond it is taken for."""
 _SHORTEST_PAUSE: Final = 1e-6
 """Seconds."""
 _ENOUGH: Final = 8
-"""Requests accepted between two 429s from which a rate can be told. With half of them, slow limits
-are misjudged by a quarter; with twice as many, they are found only after minutes."""
+"""Requests accepted between two 429s from which a rate can be told. With 4, the rate
+of slow limits is wrong by a quarter; with 16, it is found only after minutes."""
 _BACK: Final = 0.8
 """Times the rate, after a 429 that came too soon to measure."""
 _GROWTH: Final = 0.001

@@ -1,4 +1,4 @@
-"""Timers of the concurrency limiter."""
+"""Private: timers of the concurrency limiter."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Requests that wait for a slot of the concurrency limiter, in the order in which they get one."""
+"""Private: the queue of requests that wait for a slot of the concurrency limiter."""
 
 import asyncio
 from collections import OrderedDict
@@ -10,8 +10,8 @@ Turn: TypeAlias = "asyncio.Future[None]"
 class WaitQueue:
     """Two queues that take turns: the first requests of items, and all other requests.
 
-    Each of the others costs a check as well. Without turns, after an outage of a fleet of clients
-    they would be twice what the service can take.
+    A retry also costs a check. If retries went first after an outage, many clients together would
+    send twice what the service can take.
 
     Attributes:
         first: the first requests of items.

@@ -1,4 +1,4 @@
-"""One creation, from the first POST to its outcome: exactly one restream.
+"""Private: one creation, from the first POST to its outcome: exactly one restream.
 
 After an attempt in doubt the client does not know whether the restream exists. So before every
 resend, and once more before a failure is reported, the client lists the restreams of the video and
@@ -238,7 +238,7 @@ class _Creation:
     async def final_check(self, failure: Failure) -> CreateSucceeded | Failure:
         """Check once more before `failure` is reported: the restream may exist all the same."""
         doubt = self._doubt
-        # An unknown outcome says more than that the client is closed.
+        # Report an unknown outcome rather than a closed client.
         closed = isinstance(failure.error, ClientClosedError)
         never_checks = self._in_doubt == "resend" and not closed
         if doubt is None or never_checks or isinstance(failure.error, OutcomeUnknownError):
@@ -297,4 +297,4 @@ class _Creation:
 def _release_slot(executor: RequestExecutor) -> None:
     """Release the slot of a creation that does not begin with its POST."""
     executor.limiter.release()
-    executor.limiter.tell_of_slot()
+    executor.limiter.notify_slot_listeners()

@@ -1,4 +1,4 @@
-"""What is known about a creation before its first request."""
+"""Private: what is known about a creation before its first request."""
 
 from collections.abc import Set as AbstractSet
 from typing import Final

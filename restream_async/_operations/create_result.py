@@ -1,4 +1,4 @@
-"""How a creation ended."""
+"""Private: how a creation ended."""
 
 from collections.abc import Set as AbstractSet
 

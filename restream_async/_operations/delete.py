@@ -1,4 +1,4 @@
-"""One deletion. Deleting twice does no harm, so the client sends it again after doubt."""
+"""Private: one deletion. Deleting twice does no harm, so the client sends it again after doubt."""
 
 from restream_async._http import serialization
 from restream_async._http.messages import Api

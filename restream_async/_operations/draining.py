@@ -1,4 +1,4 @@
-"""How a client drains: it accepts no new calls, and waits for those in progress."""
+"""Private: how a client drains: it accepts no new calls, and waits for those in progress."""
 
 import asyncio
 import threading
@@ -9,7 +9,7 @@ from restream_async._retry.deadline import Deadline, Stop
 from restream_async._retry.executor import RequestExecutor
 from restream_async.errors import Call, ClientClosedError
 
-GRACE: Final = 5.0
+STOP_GRACE: Final = 5.0
 """Seconds that requests in flight may take after their run or their client was told to stop."""
 
 _PERIOD: Final = 0.2
@@ -126,7 +126,7 @@ class CallsInProgress:
             self._stop.request()
             for run in tuple(self._runs):
                 run.stop()
-            await self._all_end_within(GRACE)
+            await self._all_end_within(STOP_GRACE)
             return
 
     async def _all_end_within(self, seconds: float) -> bool:

@@ -1,4 +1,4 @@
-"""The existence check: list the restreams of the video, and search for the wanted one.
+"""Private: the existence check: list the restreams of the video, and search for the wanted one.
 
 What a list says about the wanted restream is decided in `existence`.
 """

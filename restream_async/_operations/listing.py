@@ -1,4 +1,4 @@
-"""The restreams of one video, read to the end of the list and past any cache."""
+"""Private: the restreams of one video, read to the end of the list and past any cache."""
 
 import functools
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Compares a restream that the service shows with the wanted one: same, different, or unclear.
+"""Private: compares a shown restream with the wanted one: same, different, or unclear.
 
 The service documents no form for its list. It may show a stream URL otherwise than it was sent, and
 may mask stream keys or leave them out. So URLs are compared as URLs. A key that is not shown in

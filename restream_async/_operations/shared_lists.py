@@ -1,4 +1,4 @@
-"""Existence checks share lists: one list of a video serves several checks.
+"""Private: existence checks share lists: one list of a video serves several checks.
 
 A check uses a list only if the list was requested after the check began: an older list may have
 been answered before the restream was created. For each video, at most one list is in progress at a

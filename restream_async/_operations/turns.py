@@ -1,4 +1,4 @@
-"""Equal restreams are created one after the other, so that the second creation finds the first.
+"""Private: equal restreams are created in turns, so that the second creation finds the first.
 
 Two restreams are equal if they have the same key (`existence.key_of`).
 """

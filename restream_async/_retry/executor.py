@@ -117,7 +117,7 @@ class RequestExecutor(HoldsKey):
     def begin_patient_call(self, stop: Stop = NEVER) -> Deadline:
         """Do the same for a call whose deadline moves on during outages."""
         self.budget.record_call()
-        return Deadline(self.clock.now, self.policy.deadline, self.limiter.held, stop)
+        return Deadline(self.clock.now, self.policy.deadline, self.limiter.outage_seconds, stop)
 
     async def attempt(  # noqa: PLR0913 - what an attempt depends on
         self,
@@ -240,7 +240,7 @@ class RequestExecutor(HoldsKey):
     def retries(self, deadline: Deadline) -> Retries:
         """Return the retry loop of a call whose first attempt has failed."""
         # The call holds no slot now, so another item may use it.
-        self.limiter.tell_of_slot()
+        self.limiter.notify_slot_listeners()
         return Retries(
             self.policy,
             self.clock,

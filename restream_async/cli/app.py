@@ -17,7 +17,8 @@ from restream_async.cli.commands.sandbox import sandbox
 from restream_async.cli.commands.toggle import toggle
 from restream_async.cli.commands.undo import undo
 from restream_async.cli.commands.worker import worker
-from restream_async.cli.errors import CliError, ExitCode, describe, exit_code_of, system_reason
+from restream_async.cli.errors import CliError, describe, exit_code_of, system_reason
+from restream_async.cli.exit_codes import ExitCode
 from restream_async.cli.hints import PROGRAM, program
 from restream_async.cli.narrow_help import Command, Group
 from restream_async.cli.output.console import say_error

@@ -1,10 +1,10 @@
 """Private: the errors of the command line and their exit codes; library errors in its words."""
 
 import re
-from enum import IntEnum
 from typing import Final
 
 from restream_async._util.redaction import clean
+from restream_async.cli.exit_codes import ExitCode
 from restream_async.errors import (
     ApiError,
     CallError,
@@ -49,20 +49,6 @@ CLI_WORDS: Final = {
 }
 # A word is left as it is inside a path, a URL or another word.
 _ARGUMENT: Final = re.compile(rf"(?<![\w./])({'|'.join(map(re.escape, CLI_WORDS))})(?![\w./])")
-
-
-class ExitCode(IntEnum):
-    """How a command ended, for scripts. A signal's number is added to 128, as shells do."""
-
-    DONE = 0
-    FAILED = 1
-    """Some or all of the work was not done."""
-    USAGE = 2
-    """Arguments, configuration or input are wrong."""
-    INTERRUPTED = 130
-    """Ctrl-C."""
-    TERMINATED = 143
-    """SIGTERM."""
 
 
 class CliError(Exception):

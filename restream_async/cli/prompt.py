@@ -3,7 +3,8 @@
 import signal
 import sys
 
-from restream_async.cli.errors import CliError, ExitCode
+from restream_async.cli.errors import CliError
+from restream_async.cli.exit_codes import ExitCode
 from restream_async.cli.output.console import console_on, say
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from restream_async.worker.nats_options import NATS_ERRORS
+from restream_async.worker.nats_connection import NATS_ERRORS
 from restream_async.worker.tasks import end
 
 _T = TypeVar("_T")

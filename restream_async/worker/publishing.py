@@ -25,7 +25,7 @@ from nats.js import JetStreamContext
 from restream_async._operations.existence import key_of
 from restream_async.models import NewRestream
 from restream_async.worker.commands import encode
-from restream_async.worker.nats_options import NATS_ERRORS
+from restream_async.worker.nats_connection import NATS_ERRORS
 from restream_async.worker.subjects import CHECK_FIRST
 
 _CONCURRENCY: Final = 256

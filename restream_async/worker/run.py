@@ -23,11 +23,11 @@ from restream_async.worker.consumer import (
     find_deleted,
 )
 from restream_async.worker.events import publish_commands
+from restream_async.worker.first_delivery_guard import FirstDeliveryGuard
 from restream_async.worker.handling import Handled, MessageHandler
 from restream_async.worker.lease import Lease, LeaseLostError
-from restream_async.worker.nats_options import NATS_ERRORS, NatsOptions, close, jetstream_of
+from restream_async.worker.nats_connection import NATS_ERRORS, NatsOptions, close, jetstream_of
 from restream_async.worker.publishing import Publisher
-from restream_async.worker.reconnections import ReconnectionGuard
 from restream_async.worker.reports import Report, Source, reports, summary
 from restream_async.worker.settings import WorkerSettings
 from restream_async.worker.slot import run_slot
@@ -127,7 +127,7 @@ class Worker:
         self._shutdown_over = asyncio.Event()
         self._handler: MessageHandler
         self._deleted = ""
-        self._reconnections = ReconnectionGuard(connection, consumer.ack_wait)
+        self._reconnections = FirstDeliveryGuard(connection, consumer.ack_wait)
 
     def stop(self) -> None:
         """Tell the worker to stop: it fetches no more messages, and finishes those it has."""

@@ -18,7 +18,7 @@ from typing import Final
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
-from restream_async.worker.nats_options import NATS_ERRORS
+from restream_async.worker.nats_connection import NATS_ERRORS
 from restream_async.worker.tasks import unless_set
 
 # A server that was restarted has forgotten the fetches that wait, so none may wait for long.

@@ -13,7 +13,7 @@ from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 
 from restream_async.errors import ConfigurationError
-from restream_async.worker.nats_options import jetstream_setup
+from restream_async.worker.nats_connection import jetstream_setup
 from restream_async.worker.subjects import Subjects
 
 DUPLICATE_WINDOW: Final = 2 * 3600.0

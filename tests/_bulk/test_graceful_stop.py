@@ -107,7 +107,7 @@ async def test_what_was_read_and_not_sent_says_so(kind: str, tmp_path: Path) -> 
 async def test_what_is_on_the_wire_may_end_by_itself_and_is_cut_after_a_grace(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("restream_async._bulk.graceful_stop.GRACE", 0.05)
+    monkeypatch.setattr("restream_async._bulk.graceful_stop.STOP_GRACE", 0.05)
     steps = by_video()
 
     async def act(peer: Any, seen: Any) -> None:  # noqa: ANN401 - of the raw server
@@ -240,7 +240,7 @@ class TestAnUndo:
     async def test_tells_of_what_is_cut(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("restream_async._bulk.graceful_stop.GRACE", 0.05)
+        monkeypatch.setattr("restream_async._bulk.graceful_stop.STOP_GRACE", 0.05)
         async with RawServer(post=as_asked, delete=then_hang()) as server, client_of(server) as c:
             await c.create_all(many(3), journal=tmp_path / "j")
             told: list[Any] = []
@@ -261,7 +261,7 @@ class TestAnUndo:
         def cut(ending: GracefulStop) -> None:
             cuts.append(ending)
 
-        monkeypatch.setattr("restream_async._bulk.graceful_stop.GRACE", 0.2)
+        monkeypatch.setattr("restream_async._bulk.graceful_stop.STOP_GRACE", 0.2)
         monkeypatch.setattr("restream_async._bulk.graceful_stop.GracefulStop._cancel_tasks", cut)
         async with Sandbox() as sandbox, client_of(sandbox) as client:
             await client.create_all(many(3), journal=tmp_path / "j")

@@ -289,7 +289,7 @@ async def test_an_input_that_keeps_cancellations_to_itself_does_not_hold_up_a_st
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("restream_async._bulk.graceful_stop.GRACE", 0.02)
+    monkeypatch.setattr("restream_async._bulk.graceful_stop.STOP_GRACE", 0.02)
     monkeypatch.setattr("restream_async._bulk.graceful_stop.EVERY", 0.02)
     kept: list[asyncio.CancelledError] = []
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from restream_async import BulkReport, NewRestream, Origin
-from restream_async._bulk.reconciliation import GRACE
+from restream_async._bulk.reconciliation import LATE_COMMIT_WAIT
 from restream_async._bulk.repeats import Repeats
 from restream_async._bulk.report import Duplicate
 from restream_async.sandbox import Faults, Sandbox
@@ -64,7 +64,7 @@ async def test_without_doubt_nothing_is_listed_and_nothing_waited_for(path: Path
     run = await report(client, *WANTED, journal=path, repair=True)
     assert len(run.failed) == 1
     assert backend.count("GET") == 0
-    assert sum(client.slept) < GRACE / 2
+    assert sum(client.slept) < LATE_COMMIT_WAIT / 2
 
 
 async def test_the_check_comes_a_grace_after_the_last_doubt() -> None:
@@ -72,7 +72,7 @@ async def test_the_check_comes_a_grace_after_the_last_doubt() -> None:
     backend.meets("POST", Fate.LATE)
     client = client_of(backend)
     run = await report(client, new())
-    assert client.slept[-1] == pytest.approx(GRACE)
+    assert client.slept[-1] == pytest.approx(LATE_COMMIT_WAIT)
     assert [item.extra for item in run.duplicates] == [(2,)]
 
 
@@ -82,9 +82,9 @@ async def test_time_that_has_passed_since_the_doubt_is_not_waited_for_again() ->
     client = client_of(backend)
     async with client.run(new()) as run:
         await anext(run)
-        await client.executor.clock.sleep(0.9 * GRACE)
+        await client.executor.clock.sleep(0.9 * LATE_COMMIT_WAIT)
         await run.report()
-    assert client.slept[-1] == pytest.approx(0.1 * GRACE)
+    assert client.slept[-1] == pytest.approx(0.1 * LATE_COMMIT_WAIT)
     assert [item.extra for item in run.duplicates] == [(2,)]
 
 

@@ -208,7 +208,7 @@ class TestHeld:
         limiter = ConcurrencyLimiter(
             AdaptiveLimit(8), RateLimit(lambda: service.now), service.breaker
         )
-        start, begun, held = service.now, [service.now], limiter.held()
+        start, begun, held = service.now, [service.now], limiter.outage_seconds()
         for seconds, what, which in happenings:
             service.now += seconds
             latency = service.now - begun[which % len(begun)]
@@ -223,8 +223,8 @@ class TestHeld:
                     limiter.failed(_REFUSED.error, connected=False, latency=latency)
                 case _:
                     service.breaker.probe_sent(waited=which % 2 == 0)
-            assert held <= limiter.held() <= service.now - start
-            held = limiter.held()
+            assert held <= limiter.outage_seconds() <= service.now - start
+            held = limiter.outage_seconds()
 
 
 class TestProbes:

@@ -136,7 +136,7 @@ class TestRest:
         await answers(limiter, 30)
         start = now()
         told: list[float] = []
-        limiter.on_slot.add(lambda: told.append(now() - start))
+        limiter.slot_listeners.add(lambda: told.append(now() - start))
         assert limiter.try_acquire()
         limiter.release(Signal.SHED, 0.01, "POST", now())
         await asyncio.sleep(1)
@@ -174,7 +174,7 @@ class TestOutage:
         await fall(limiter)
         assert not limiter.try_acquire()
         assert not limiter.has_slot
-        assert limiter.held() == pytest.approx(now() - 1)
+        assert limiter.outage_seconds() == pytest.approx(now() - 1)
 
     @simulated
     async def test_those_who_wait_ask_one_at_a_time_at_growing_intervals(self) -> None:
@@ -237,7 +237,7 @@ class TestOutage:
         await fall(limiter)
         log: list[float] = []
         told: list[int] = []
-        limiter.on_slot.add(lambda: told.append(limiter.limit))
+        limiter.slot_listeners.add(lambda: told.append(limiter.limit))
         tasks = [asyncio.create_task(pass_through(limiter, log, good=True)) for _ in range(40)]
         await asyncio.wait(tasks)
         assert limiter.state == "closed"
@@ -439,7 +439,7 @@ class TestOutage:
             limiter.release(Signal.GOOD, 0.01, "POST")
             assert limiter.state == "closed"
             await asyncio.sleep(100)
-        assert limiter.held() == pytest.approx(3 * 0.5, abs=0.7)
+        assert limiter.outage_seconds() == pytest.approx(3 * 0.5, abs=0.7)
 
 
 async def refuse(limiter: ConcurrencyLimiter, *, retry_after: float | None = None) -> float:
@@ -538,7 +538,7 @@ class TestPace:
             if limiter.has_slot:
                 due.append(now())
 
-        limiter.on_slot.add(note)
+        limiter.slot_listeners.add(note)
         refused = await refuse(limiter)
         await asyncio.sleep(0.5)
         assert due == []
@@ -568,12 +568,12 @@ class TestPace:
         outage = CircuitBreaker(60, time.now, time.random)
         limiter = ConcurrencyLimiter(AdaptiveLimit(8), RateLimit(time.now), outage, sleep)
         told: list[bool] = []
-        limiter.on_slot.add(lambda: told.append(limiter.has_slot))
+        limiter.slot_listeners.add(lambda: told.append(limiter.has_slot))
         await refuse(limiter)
         await asyncio.sleep(1.01)
         assert told[0] is False
         assert told[-1] is True
-        limiter.on_slot.clear()
+        limiter.slot_listeners.clear()
         refused = await refuse(limiter)
         await limiter.acquire()
         assert now() - refused >= 2

@@ -787,7 +787,7 @@ class TestOutage:
             run = group.create_task(client.create_many(4000))
             await asyncio.sleep(70)
             assert client.executor.limiter.state == "open"
-            began = now() - client.executor.limiter.held()
+            began = now() - client.executor.limiter.outage_seconds()
         assert errors(run.result()).total() > 1000
         assert 40 <= now() - began < 40 + 30 + 20 + 5 + 1
 

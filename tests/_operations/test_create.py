@@ -273,7 +273,7 @@ class TestConfirm:
         assert type(error.doubt) is InternalServerError
         assert (error.attempts, error.doubt.attempts) == (1, 1)
         assert str(error).startswith(
-            "nobody knows whether it took effect, after: 500 Internal Server Error (oops): "
+            "it is unknown whether it took effect, after: 500 Internal Server Error (oops): "
             "POST /api/v1/p1/restreams (video 'v1'), 1 attempt; "
             "checking whether it exists failed too (503 "
         )
@@ -353,7 +353,7 @@ class TestRaise:
         assert server.order == "POST GET"
         assert (error.call.method, error.call.video_id, error.attempts) == ("POST", "v1", 1)
         assert type(error.doubt) is InternalServerError
-        assert "nobody knows whether it took effect" in str(error)
+        assert "it is unknown whether it took effect" in str(error)
         assert "list the restreams of the video before creating it again" in str(error)
 
     async def test_a_check_that_succeeds_goes_on_as_ever(self) -> None:

@@ -115,7 +115,7 @@ async def test_what_waits_when_the_time_is_over_ends_at_once() -> None:
 async def test_what_stays_on_the_wire_is_left_to_the_closing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("restream_async._operations.draining.GRACE", 0.05)
+    monkeypatch.setattr("restream_async._operations.draining.STOP_GRACE", 0.05)
     async with RawServer(post=then_hang()) as server, client_of(server) as client:
         task = asyncio.create_task(client.create(new_restream()))
         await server.arrived()

@@ -19,7 +19,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reconcile without waiting for restreams that the service stores late."""
-    monkeypatch.setattr("restream_async._bulk.reconciliation.GRACE", 0.0)
+    monkeypatch.setattr("restream_async._bulk.reconciliation.LATE_COMMIT_WAIT", 0.0)
 
 
 @pytest.fixture

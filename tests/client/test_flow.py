@@ -198,7 +198,7 @@ async def test_when_patience_ends_what_is_left_fails_with_an_outage_error() -> N
     gone = [failed for failed in report.failed if isinstance(failed.error, OutageError)]
     assert len(gone) > 50
     assert str(gone[-1].error).startswith(
-        "nothing succeeds at the service, and it did not come back (last: 503 Backend fetch failed"
+        "the service is out, and did not recover (last: 503 Backend fetch failed"
     )
     assert "try again when the service is back" in str(gone[-1].error)
 

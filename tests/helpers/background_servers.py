@@ -16,7 +16,7 @@ import attrs
 from nats.aio.client import Client
 
 from restream_async.sandbox import Sandbox
-from restream_async.worker.nats_options import NatsOptions, close
+from restream_async.worker.nats_connection import NatsOptions, close
 from tests.helpers.nats_server import NatsServer
 from tests.helpers.polling import until
 from tests.helpers.worker_fleet import all_processed, wanted

@@ -18,7 +18,7 @@ from restream_async.cli.output import console
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from restream_async.cli.errors import ExitCode
+    from restream_async.cli.exit_codes import ExitCode
 
 _PROPERTY: Final = "message"
 _MOST_TESTS: Final = 3

@@ -15,7 +15,7 @@ from nats.aio.client import Client
 from restream_async import NewRestream
 from restream_async.sandbox import Sandbox
 from restream_async.worker.commands import encode
-from restream_async.worker.nats_options import jetstream_of
+from restream_async.worker.nats_connection import jetstream_of
 from tests.helpers.polling import until
 
 ROOT = Path(__file__).parent.parent.parent

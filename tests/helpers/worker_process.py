@@ -7,7 +7,7 @@ import sys
 from restream_async import RestreamClient
 from restream_async._retry.policy import RetryPolicy
 from restream_async.cli.event_loop import run_async
-from restream_async.worker.nats_options import NatsOptions
+from restream_async.worker.nats_connection import NatsOptions
 from restream_async.worker.run import run_worker
 from restream_async.worker.settings import WorkerSettings
 

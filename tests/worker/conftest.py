@@ -10,7 +10,7 @@ import pytest_asyncio
 from nats.aio.client import Client
 
 from restream_async.sandbox import Sandbox
-from restream_async.worker.nats_options import NatsOptions, close
+from restream_async.worker.nats_connection import NatsOptions, close
 from tests.helpers.background_servers import BackgroundServers, background_servers
 from tests.helpers.nats_server import NatsServer
 

@@ -12,7 +12,7 @@ from nats.aio.client import Client
 
 from restream_async.sandbox import Sandbox
 from restream_async.worker.consumer import declare_consumer
-from restream_async.worker.nats_options import jetstream_of
+from restream_async.worker.nats_connection import jetstream_of
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import Subjects
 from tests.helpers.nats_server import NatsServer

@@ -16,7 +16,7 @@ from restream_async.worker.consumer import (
     declare_consumer,
     find_deleted,
 )
-from restream_async.worker.nats_options import jetstream_of
+from restream_async.worker.nats_connection import jetstream_of
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import Subjects
 from tests.helpers.nats_server import NatsServer

@@ -11,7 +11,7 @@ from nats.aio.client import Client
 from nats.js.api import PubAck
 from nats.js.errors import APIError
 
-from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
+from restream_async.worker.nats_connection import NatsOptions, close, jetstream_of
 from restream_async.worker.publishing import Published, Publisher, UnpublishedError
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import Subjects

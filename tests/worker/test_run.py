@@ -27,7 +27,7 @@ from restream_async.sandbox import Fault, Faults, Sandbox
 from restream_async.worker.commands import encode
 from restream_async.worker.consumer import Consumer, DeletedError, declare_consumer
 from restream_async.worker.handling import SHUTDOWN_TIMEOUT
-from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
+from restream_async.worker.nats_connection import NatsOptions, close, jetstream_of
 from restream_async.worker.run import Worker
 from restream_async.worker.settings import WorkerSettings
 from restream_async.worker.streams import declare_streams
@@ -43,7 +43,7 @@ RETRY = RetryPolicy(attempts=3, base=0.05, cap=0.2, deadline=5.0)
 
 @pytest.fixture(autouse=True)
 def short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("restream_async.worker.nats_options._RECONNECT_SECONDS", 0.1)
+    monkeypatch.setattr("restream_async.worker.nats_connection._RECONNECT_SECONDS", 0.1)
     monkeypatch.setattr("restream_async.worker.slot._FETCH_SECONDS", 0.5)
 
 

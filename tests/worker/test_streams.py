@@ -7,7 +7,7 @@ from nats.aio.client import Client
 from nats.js.api import RetentionPolicy, StreamConfig
 
 from restream_async import ConfigurationError
-from restream_async.worker.nats_options import jetstream_of
+from restream_async.worker.nats_connection import jetstream_of
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import Subjects
 

@@ -11,7 +11,8 @@ from rich.console import Console
 from restream_async import Created, JournalError, Outcome, OutcomeUnknownError, RestreamClient
 from restream_async._bulk.repeats import Repeats
 from restream_async._journal.journal import Journal
-from restream_async.cli.errors import ExitCode, brief, system_reason
+from restream_async.cli.errors import brief, system_reason
+from restream_async.cli.exit_codes import ExitCode
 from restream_async.cli.hints import command
 from restream_async.cli.input.check import SecondReading
 from restream_async.cli.input.line_numbers import LineNumbers

@@ -1,7 +1,8 @@
 """Private: `delete` deletes a restream, after asking for confirmation."""
 
 from restream_async.cli.commands.single_call import call_service
-from restream_async.cli.errors import CliError, ExitCode
+from restream_async.cli.errors import CliError
+from restream_async.cli.exit_codes import ExitCode
 from restream_async.cli.hints import command
 from restream_async.cli.options.connection import ConnectionOptions, client_for, connection_options
 from restream_async.cli.options.shared import RestreamId, Yes

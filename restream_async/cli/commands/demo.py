@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.text import Text
 
 from restream_async import NewRestream, RestreamClient, RetryPolicy
-from restream_async.cli.errors import ExitCode
 from restream_async.cli.event_loop import run_async
+from restream_async.cli.exit_codes import ExitCode
 from restream_async.cli.output.console import console_on, plural, say, say_error
 from restream_async.cli.output.progress_display import display_on
 from restream_async.cli.output.run_result import RunResult

@@ -11,7 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from restream_async import ConfigurationError, NewRestream
-from restream_async.cli.errors import CliError, ExitCode
+from restream_async.cli.errors import CliError
+from restream_async.cli.exit_codes import ExitCode
 from restream_async.cli.input.check import SecondReading
 from restream_async.cli.options.nats import NatsCliOptions
 from restream_async.cli.output.console import can_redraw, format_duration, plural, say, say_error
@@ -19,7 +20,7 @@ from restream_async.cli.output.progress_display import PlainDisplay
 from restream_async.cli.output.progress_rendering import bar_width
 from restream_async.cli.output.run_summary import headed, success_mark
 from restream_async.cli.signals import StopSignals
-from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
+from restream_async.worker.nats_connection import NatsOptions, close, jetstream_of
 from restream_async.worker.publishing import Published, Publisher, UnpublishedError
 from restream_async.worker.streams import declare_streams
 

@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from restream_async import InvalidRestreamError, NotFoundError, RestreamClient
-from restream_async.cli.errors import CliError, ExitCode, brief
+from restream_async.cli.errors import CliError, brief
 from restream_async.cli.event_loop import run_async
+from restream_async.cli.exit_codes import ExitCode
 from restream_async.cli.hints import command
 from restream_async.cli.output.console import console_on, leave_echoed_line, safe
 

@@ -11,8 +11,9 @@ from rich.console import Console
 
 from restream_async import JournalError, OutcomeUnknownError, RestreamClient
 from restream_async._bulk.undo import Undo, Undone
-from restream_async.cli.errors import CliError, ExitCode, describe
+from restream_async.cli.errors import CliError, describe
 from restream_async.cli.event_loop import run_async
+from restream_async.cli.exit_codes import ExitCode
 from restream_async.cli.file_roles import exists
 from restream_async.cli.hints import command
 from restream_async.cli.options.connection import ConnectionOptions, client_for, connection_options

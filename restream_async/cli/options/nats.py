@@ -15,7 +15,7 @@ from restream_async.errors import ConfigurationError
 from restream_async.worker.subjects import FILE_VARIABLES, URL_VARIABLE, Subjects
 
 if TYPE_CHECKING:
-    from restream_async.worker.nats_options import NatsOptions
+    from restream_async.worker.nats_connection import NatsOptions
 
 _EXTRA: Final = frozenset({"nats", "nkeys"})
 _PANEL: Final = "NATS"
@@ -102,7 +102,7 @@ class NatsCliOptions:
 
         """
         with worker_extra():
-            from restream_async.worker.nats_options import NatsOptions  # noqa: PLC0415 - the extra
+            from restream_async.worker.nats_connection import NatsOptions  # noqa: PLC0415 - the extra
         try:
             return NatsOptions.resolve(
                 self.nats_url,

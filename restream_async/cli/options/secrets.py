@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from restream_async._util.text_files import NoTextError, text_of_file
-from restream_async.cli.errors import CliError, ExitCode, system_reason
+from restream_async.cli.errors import CliError, system_reason
+from restream_async.cli.exit_codes import ExitCode
 from restream_async.cli.output.console import console_on
 
 STREAM_KEY_VARIABLE: Final = "RESTREAM_STREAM_KEY"

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.text import Text
 
 from restream_async._util.redaction import clean
-from restream_async.cli.errors import CliError, ExitCode, system_reason
+from restream_async.cli.errors import CliError, system_reason
+from restream_async.cli.exit_codes import ExitCode
 
 # A line of `run_summary.counted`: a number, and what it counts.
 _NUMBER: Final = re.compile(r" +[\d,]+  ")

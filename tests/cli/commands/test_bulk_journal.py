@@ -108,7 +108,7 @@ def test_extra_copies_are_deleted_where_that_is_asked_for(
     cli: Cli, settings: pytest.MonkeyPatch, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("restream_async._retry.policy.RetryPolicy.wait", at_once)
-    monkeypatch.setattr("restream_async._bulk.reconciliation.GRACE", 0.3)
+    monkeypatch.setattr("restream_async._bulk.reconciliation.LATE_COMMIT_WAIT", 0.3)
     faults = Faults(late=1.0, late_by=0.1, max_faults=1)
     with sandbox_beside(faults=faults) as sandbox:
         settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)
@@ -286,7 +286,7 @@ def test_a_resumed_run_names_a_late_duplicate_by_its_line(
     repair: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("restream_async._bulk.reconciliation.GRACE", 2.0)
+    monkeypatch.setattr("restream_async._bulk.reconciliation.LATE_COMMIT_WAIT", 2.0)
     file.write_text(f"{HEADER}\n\n{row(1)}\n")
     with sandbox_beside(faults=Faults(late=1.0, late_by=2.0, max_faults=1)) as sandbox:
         settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)

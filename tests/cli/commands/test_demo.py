@@ -80,7 +80,7 @@ def test_a_restream_that_is_there_twice_is_found_and_fails_the_demo(
 ) -> None:
     late = Faults(late=0.2, late_by=0.4, listing={Fault.INTERNAL_ERROR: 0.05}, retry_after=None)
     monkeypatch.setattr(Faults, "demo", lambda: late)
-    monkeypatch.setattr("restream_async._bulk.reconciliation.GRACE", 0.5)
+    monkeypatch.setattr("restream_async._bulk.reconciliation.LATE_COMMIT_WAIT", 0.5)
     end = cli("demo", "--count", 40)
     assert end.code == 1
     assert "✗ What the sandbox has stored" in end.err

@@ -1,4 +1,4 @@
-"""Whose journal a file is: the table `meta`, and the key of the fingerprints."""
+"""Private: whose journal a file is: the table `meta`, and the key of the fingerprints."""
 
 import hashlib
 import os
@@ -14,7 +14,7 @@ SCHEMA: Final = "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) 
 _FORMAT: Final = "restream-async journal 2"
 
 
-class Owner:
+class JournalMeta:
     """What is known of a journal as a whole.
 
     Attributes:
@@ -28,7 +28,7 @@ class Owner:
         self._hash = hashlib.blake2b(digest_size=16)
         self.meta: dict[str, Any] = {}
 
-    def found(self, identity: Identity) -> None:
+    def initialize(self, identity: Identity) -> None:
         """Make the journal that of `identity`."""
         salt = os.urandom(16)
         meta = {
@@ -61,7 +61,7 @@ class Owner:
                 raise JournalError(f"{path} {difference}")
             # Nothing was created, for example because of a wrong key or address. Begin anew.
             self._database.execute("DELETE FROM creation")
-            self.found(identity)
+            self.initialize(identity)
             self._read_meta()
         self._hash = hashlib.blake2b(key=_key(identity, self.meta["salt"]), digest_size=16)
 

@@ -9,7 +9,7 @@ from nats.aio.client import Client
 _log: Final = logging.getLogger("restream_async.worker")
 
 
-class ReconnectionGuard:
+class FirstDeliveryGuard:
     """Decides whether first deliveries have to be given back.
 
     A NATS server that is killed forgets its latest deliveries. It delivers these messages again as

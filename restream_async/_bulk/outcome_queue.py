@@ -1,4 +1,4 @@
-"""The outcomes of a run that the consumer has not taken yet."""
+"""Private: the outcomes of a run that the consumer has not taken yet."""
 
 import asyncio
 from collections import deque
@@ -37,7 +37,7 @@ class OutcomeQueue:
         self._taken.set()
         return self.ready.popleft()
 
-    async def change(self) -> None:
+    async def wait_for_outcome(self) -> None:
         """Wait for an outcome, or for `wake_consumer`."""
         self._changed.clear()
         await self._changed.wait()
@@ -46,7 +46,7 @@ class OutcomeQueue:
         """End the wait of the consumer, because no outcome may come any more."""
         self._changed.set()
 
-    async def taking(self) -> None:
+    async def wait_for_room(self) -> None:
         """Wait until an outcome is taken, or for `wake_producers`."""
         self._taken.clear()
         await self._taken.wait()

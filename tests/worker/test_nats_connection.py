@@ -19,7 +19,7 @@ from restream_async import ConfigurationError, RestreamClient
 from restream_async.sandbox import Sandbox
 from restream_async.worker.commands import encode
 from restream_async.worker.consumer import Consumer, declare_consumer
-from restream_async.worker.nats_options import NatsOptions, close, jetstream_of
+from restream_async.worker.nats_connection import NatsOptions, close, jetstream_of
 from restream_async.worker.run import Worker
 from restream_async.worker.settings import WorkerSettings
 from restream_async.worker.streams import declare_streams
@@ -35,8 +35,8 @@ QUOTED = "SECRET-of-nats%2F%40%3A%25"
 
 @pytest.fixture(autouse=True)
 def short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("restream_async.worker.nats_options._RECONNECT_SECONDS", 0.1)
-    monkeypatch.setattr("restream_async.worker.nats_options._CLOSE_SECONDS", 0.2)
+    monkeypatch.setattr("restream_async.worker.nats_connection._RECONNECT_SECONDS", 0.1)
+    monkeypatch.setattr("restream_async.worker.nats_connection._CLOSE_SECONDS", 0.2)
     monkeypatch.setattr("restream_async.worker.slot._FETCH_SECONDS", 0.5)
 
 
