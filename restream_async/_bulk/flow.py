@@ -149,7 +149,7 @@ class BulkFlow:
             self._note_end(item, result)
             self._deliver(outcome_of(result, item.index, item.new), item.journal_slot, result.doubt)
             if result.doubt is not None:
-                await self.reconciliation.limit_memory()
+                await self.reconciliation.check_oldest_if_too_many()
 
     async def _finish(self) -> None:
         """Reconcile, in the last task, and wait until the journal is written."""

@@ -113,7 +113,7 @@ class Reconciliation:
         self.unchecked += 1
         self._last_doubt = self._executor.clock.now()
 
-    async def limit_memory(self) -> None:
+    async def check_oldest_if_too_many(self) -> None:
         """Check the oldest creations at once if too many are remembered."""
         while self._count > MOST_REMEMBERED:
             video_id = next(iter(self._by_video))

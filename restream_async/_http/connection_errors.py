@@ -49,8 +49,8 @@ class ConnectionFailure:
         the API key, until garbage collection.
         """
         frames = traceback.walk_tb(error.__traceback__)
-        # Neither a cancellation nor all errors of proxies say whether there was a connection. The
-        # functions that they came through do.
+        # A cancellation, and some errors of proxies, do not say whether there was a connection. The
+        # functions in the traceback do.
         passed = [frame.f_code for frame, _ in frames]
         connected = not (isinstance(error, aiohttp.ClientConnectorError) or _CONNECT in passed)
         leg = _leg(error, {code.co_name for code in passed})

@@ -4,6 +4,9 @@ After an attempt in doubt the client does not know whether the restream exists. 
 resend, and once more before a failure is reported, the client lists the restreams of the video and
 searches for the wanted one (`existence_check`). This check comes right before the resend, not right
 after the failure, because a slow service may still store a restream whose answer it gave up.
+
+If the list fails after retries of its own, `in_doubt` decides. By default ("confirm") the client
+then sends the POST again, as the last resort, and marks the outcome `maybe_duplicate`.
 """
 
 from typing import Final
@@ -222,8 +225,9 @@ class _Creation:
         """Check whether an attempt in doubt has created the restream.
 
         Returns:
-            None if the POST may be sent again: there was no doubt, the restream does not exist,
-            or the check failed, and sending again is the last resort.
+            None if the POST may be sent again: there was no doubt; the restream does not exist, or
+            the service has nothing to list (404, 405 or 501); or the check failed after its
+            retries, and sending again is the last resort.
 
         """
         self._blind = self._doubt is not None
@@ -249,7 +253,8 @@ class _Creation:
             deadline = Deadline(self._executor.clock.now, longest, stop=deadline.stop)
         found = await self._existence_check.final(doubt, deadline)
         if found is None:
-            # The restream does not exist, so a call that was stopped sent nothing that counts.
+            # The restream does not exist. If the call was stopped, `failure` may be the attempt in
+            # doubt: then nothing was sent that counts.
             stopped = self._deadline.stop.requested and failure.error is doubt
             return not_sent(self._request.call, self._attempts) if stopped else failure
         if isinstance(found, Failure):

@@ -25,8 +25,8 @@ _T = TypeVar("_T")
 
 # Seconds. An attempt with less time left would only leave a doubt.
 _SHORTEST_ATTEMPT: Final = 0.001
-# An attempt that the deadline of its call cut says nothing about the service, if it took less than
-# this many times the latency of an idle service.
+# If the deadline cuts an attempt off before this many idle latencies have passed, that says nothing
+# about the service.
 _FAIR_CHANCE: Final = 3.0
 # Seconds that the final attempt of a stopped call may take.
 _FINAL_ATTEMPT: Final = 2.0
