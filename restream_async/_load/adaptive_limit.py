@@ -37,10 +37,9 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Final
 
-import attrs
-
 from restream_async._load.error_allowance import ErrorAllowance
 from restream_async._load.latencies import Latencies
+from restream_async._load.limit_experiment import ExperimentSchedule, LimitExperiment
 from restream_async._load.limit_growth import LimitGrowth
 
 START: Final = 64
@@ -48,26 +47,12 @@ START: Final = 64
 
 # An experiment halves the limit; below this one it could not show much.
 _LEAST_LIMIT: Final = 4
-# A fall of the mean logarithm of latencies by which half of the limit is as good as the whole: it
-# is log(2) if the requests only waited for each other. 0.35: a halved capacity costs 2 % more.
-_QUEUED: Final = 0.5
-# The standard error at which a difference of latencies is believed, or as many latencies as that.
-# Half: heavy tails cost 6 % instead of 4. Twice: a queue with random latencies costs 10 % more.
-_PRECISION: Final = 0.15
-_MOST_LATENCIES: Final = 64
 # Two rounds in a row that are slower than normal by this factor are a reason for an experiment.
 # log(1.22): heavy tails cost 6 %, a halved capacity 6 %. log(2.25): slower services cost nothing,
 # but a queue of less is never found.
 _SLOWER: Final = math.log(1.5)
 # Seconds (logarithm). Quicker answers are no reason: a shorter queue would gain nothing.
 _QUICK: Final = math.log(0.02)
-# Rounds between two experiments that changed nothing, at first and in the end. Half: a slow drift
-# costs 10 % at worst instead of 7.
-_PAUSE: Final = 12
-_LONGEST_PAUSE: Final = 96
-# Rounds until the next experiment after one that helped; twice as many after each that did not.
-_SOON: Final = 8
-_RAREST: Final = 1024
 # What the second refusal of a wave takes. 0.2: a fleet is less fair (0.46 instead of 0.55). 0.35: a
 # halved capacity costs 4 % more posts instead of 1.
 _YIELD: Final = 0.25
@@ -102,35 +87,6 @@ class Signal(enum.Enum):
 
 # Looked up once: in Python 3.11 a member of an enum costs as much as a call.
 _SHED: Final = Signal.SHED
-
-
-@attrs.define(kw_only=True)
-class _Experiment:
-    """Half of the limit, for about one round of answers.
-
-    Attributes:
-        limit: the whole limit.
-        kind: of the requests whose latencies are compared.
-        base: latencies at the whole limit.
-        found: latencies at half of it.
-
-    """
-
-    limit: float
-    kind: str
-    base: Latencies
-    found: Latencies = attrs.field(factory=Latencies)
-
-    @property
-    def error(self) -> float:
-        """The standard error of the difference of the latencies."""
-        return math.sqrt(self.base.variance + self.found.variance)
-
-    @property
-    def is_over(self) -> bool:
-        """Whether there are enough answers for a decision."""
-        most = max(_MOST_LATENCIES, 2 * self.limit)
-        return self.error <= _PRECISION or self.found.count >= most
 
 
 class AdaptiveLimit:
@@ -173,15 +129,8 @@ class AdaptiveLimit:
         # The seconds from which answers count as queueing, and the limit before such answers.
         self._long_seconds = _LONGEST
         self._limit_before_long = 0.0
-        # The running experiment; rounds so far, and slow ones in a row; the rounds from which an
-        # experiment may begin because of latency, and without a reason.
-        self._experiment: _Experiment | None = None
-        self._rounds = 0
-        self._slow_rounds = 0
-        self._next_if_slow = 0
-        self._next_check = math.inf
-        self._pause = _PAUSE
-        self._check_every = _SOON
+        self._experiment: LimitExperiment | None = None
+        self._schedule = ExperimentSchedule()
 
     @property
     def value(self) -> int:
@@ -292,7 +241,7 @@ class AdaptiveLimit:
 
     def _grow(self, now: float) -> None:
         growth = self._growth
-        if self._rounds == 0 or self._experiment:
+        if self._schedule.rounds == 0 or self._experiment:
             growth.clean_since = self._answers
             return
         last = None if self._last is None else self._last[1]
@@ -309,14 +258,14 @@ class AdaptiveLimit:
             return False
         self._growth.wait_longer()
         self._growth.stop(self._answers)
-        self._next_check = self._rounds + 1
+        self._schedule.check_next_round()
         self._set(before, now)
         return True
 
     # Latencies.
 
     def _end_round(self, now: float) -> None:
-        self._rounds += 1
+        self._schedule.rounds += 1
         full = self._full_at > self._began[1]
         self._began_before, self._began = self._began, (now, self._answers)
         round_ = {kind: Latencies(latencies) for kind, latencies in self._round.items()}
@@ -329,7 +278,7 @@ class AdaptiveLimit:
         self._computed_at = (now, self._computing())
         if saturated:
             # Answers wait for this client. Their latencies say nothing about the service.
-            self._slow_rounds = 0
+            self._schedule.note_round(slow=False)
             self._growth.slow_down()
             self._cancel_experiment(now)
             return
@@ -350,10 +299,10 @@ class AdaptiveLimit:
         if self._undo_growth(latencies, now):
             return
         slower = mean - normal > _SLOWER + 2 * error and mean > _QUICK
-        self._slow_rounds = self._slow_rounds + 1 if slower else 0
-        slow = self._slow_rounds > 1 and self._rounds >= self._next_if_slow
-        if full and self._limit >= _LEAST_LIMIT and (slow or self._rounds >= self._next_check):
-            if slow and last is not None and last[0] == kind:
+        schedule = self._schedule
+        schedule.note_round(slow=slower)
+        if full and self._limit >= _LEAST_LIMIT and (schedule.is_slow or schedule.is_check_due):
+            if schedule.is_slow and last is not None and last[0] == kind:
                 latencies += last[1]
             self._begin_experiment(kind, latencies, now)
 
@@ -392,7 +341,7 @@ class AdaptiveLimit:
     # Experiments.
 
     def _begin_experiment(self, kind: str, base: Latencies, now: float) -> None:
-        self._experiment = _Experiment(limit=self._limit, kind=kind, base=base)
+        self._experiment = LimitExperiment(limit=self._limit, kind=kind, base=base)
         self._set(self._limit / 2, now)
 
     def _cancel_experiment(self, now: float) -> None:
@@ -401,7 +350,7 @@ class AdaptiveLimit:
             self._experiment = None
 
     def _observe(
-        self, experiment: _Experiment, kind: str, latencies: Latencies, now: float
+        self, experiment: LimitExperiment, kind: str, latencies: Latencies, now: float
     ) -> None:
         if kind != experiment.kind:
             # Another kind of request keeps the service busiest now.
@@ -414,26 +363,18 @@ class AdaptiveLimit:
 
     def _end_experiment(self) -> None:
         self._experiment = self._last = None
-        self._slow_rounds = 0
+        self._schedule.note_round(slow=False)
         self._round.clear()
 
-    def _decide(self, experiment: _Experiment, now: float) -> None:
+    def _decide(self, experiment: LimitExperiment, now: float) -> None:
         """Return to the whole limit, unless half of it is as good."""
-        limit = experiment.limit
-        kind, error = experiment.kind, experiment.error
+        kind, helped = experiment.kind, experiment.helped
         base, found = experiment.base.mean, experiment.found.mean
-        fell = base - found
-        if fell - 2 * error <= _QUEUED:
-            self._normal[kind] = max(base - _LITTLE_SLOWER, found) + error
-            self._set(limit, now)
-            self._next_if_slow = self._rounds + self._pause
-            self._pause = min(_LONGEST_PAUSE, self._pause * 2)
-            self._next_check = self._next_check + self._check_every
-            self._check_every = min(_RAREST, 2 * self._check_every)
-        else:
+        if helped:
             self._normal[kind] = found
-            self._set(limit / 2, now)
+            self._set(experiment.limit / 2, now)
             self._growth.stop(self._answers)
-            self._pause = _PAUSE
-            self._check_every = _SOON
-            self._next_check = self._rounds + 2
+        else:
+            self._normal[kind] = max(base - _LITTLE_SLOWER, found) + experiment.error
+            self._set(experiment.limit, now)
+        self._schedule.note_result(helped=helped)
