@@ -7,7 +7,7 @@ import attrs
 
 @attrs.frozen(kw_only=True)
 class Stats:
-    """A snapshot of a client.
+    """A snapshot of a client, made by `RestreamClient.stats`.
 
     Attributes:
         in_flight: requests sent whose response has not come yet.

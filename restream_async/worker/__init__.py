@@ -4,11 +4,12 @@ Start with `run.run_worker`, which shows the main flow, and `handling`, which de
 of a message and knows no broker.
 
 - Messages: `commands` (what is asked for), `reports` (outcomes and dead letters), `asyncapi` (the
-  document of both), `webhooks` and `events` (events of the platform), `routes` (webhooks by HTTP).
-- NATS: `nats_options` and `tls_only` (the connection), `subjects` (all names), `streams` and
+  document of both), `destinations` and `events` (events of the platform), `webhooks` (the same by
+  HTTP).
+- NATS: `nats_connection` and `tls_only` (the connection), `subjects` (all names), `streams` and
   `consumer` (what is on the server), `publishing` (restreams to the stream).
 - One process: `settings`, `run`, `slot` (the pull loop), `lease` (the time in which a message is
-  this worker's), `reconnections`, `tasks`.
+  this worker's), `first_delivery_guard`, `tasks`.
 
 All modules that touch NATS need the extra `worker`.
 """

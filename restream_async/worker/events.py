@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
+from restream_async.worker.destinations import Destination, UnusableEventError, restreams_for
 from restream_async.worker.handling import DeadItem, Handled
 from restream_async.worker.publishing import Publisher, UnpublishedError
-from restream_async.worker.webhooks import Destination, UnusableEventError, restreams_for
 
 _RETRY_SECONDS: Final = 5.0
 

@@ -127,7 +127,7 @@ class Worker:
         self._shutdown_over = asyncio.Event()
         self._handler: MessageHandler
         self._deleted = ""
-        self._reconnections = FirstDeliveryGuard(connection, consumer.ack_wait)
+        self._first_deliveries = FirstDeliveryGuard(connection, consumer.ack_wait)
 
     def stop(self) -> None:
         """Tell the worker to stop: it fetches no more messages, and finishes those it has."""
@@ -227,7 +227,7 @@ class Worker:
     async def _create(self, message: Msg) -> Handled:
         """Create the restreams that a command asks for."""
         about = message.metadata
-        if about.num_delivered == 1 and self._reconnections.is_uncertain():
+        if about.num_delivered == 1 and self._first_deliveries.is_uncertain():
             return Handled(delay=self._consumer.ack_wait)
         return await self._handler.handle(
             message.data,
@@ -243,7 +243,7 @@ class Worker:
         """Stop the worker if something that it needs is deleted. A fetch does not notice that."""
         while not self._deleted:
             await asyncio.sleep(_CHECK_SECONDS)
-            self._reconnections.is_uncertain()
+            self._first_deliveries.is_uncertain()
             # A call that waits for the service ends only at its deadline.
             self._handler.note_outage()
             if await find_deleted(self._jetstream, self._settings.subjects, consumers):

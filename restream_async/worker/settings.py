@@ -6,9 +6,9 @@ import attrs
 
 from restream_async._retry.policy import RetryPolicy
 from restream_async.errors import RestreamError
+from restream_async.worker.destinations import Destination
 from restream_async.worker.handling import REDELIVERY, SHUTDOWN_TIMEOUT
 from restream_async.worker.subjects import Subjects
-from restream_async.worker.webhooks import Destination
 
 
 @attrs.frozen(kw_only=True)

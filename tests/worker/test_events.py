@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from restream_async.worker.destinations import Destination
 from restream_async.worker.events import publish_commands
 from restream_async.worker.publishing import UnpublishedError
-from restream_async.worker.webhooks import Destination
 
 DESTINATIONS = (Destination(title="t", stream_url="rtmp://h/a", stream_key="SECRET"),)
 EVENT = b'{"eventType": "live.video.created", "data": {"PublicId": "v5"}}'

@@ -26,13 +26,13 @@ from restream_async.errors import Call
 from restream_async.sandbox import Fault, Faults, Sandbox
 from restream_async.worker.commands import encode
 from restream_async.worker.consumer import Consumer, DeletedError, declare_consumer
+from restream_async.worker.destinations import Destination, restreams_for
 from restream_async.worker.handling import SHUTDOWN_TIMEOUT
 from restream_async.worker.nats_connection import NatsOptions, close, jetstream_of
 from restream_async.worker.run import Worker
 from restream_async.worker.settings import WorkerSettings
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import CHECK_FIRST, Subjects
-from restream_async.worker.webhooks import Destination, restreams_for
 from tests.helpers.nats_server import NatsServer
 from tests.helpers.polling import until
 from tests.helpers.worker_fleet import BAD, all_processed, documents, stored_count, wanted

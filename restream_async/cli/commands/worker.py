@@ -17,9 +17,9 @@ from restream_async.cli.options.connection import ConnectionOptions, client_for,
 from restream_async.cli.options.nats import NatsCliOptions, nats_options, worker_extra
 from restream_async.cli.options.shared import seconds, seconds_or_zero
 from restream_async.cli.output.console import console_on, say
+from restream_async.worker.destinations import Destination, read_destinations
 from restream_async.worker.handling import SHUTDOWN_TIMEOUT
 from restream_async.worker.settings import WorkerSettings
-from restream_async.worker.webhooks import Destination, read_destinations
 
 _PANEL: Final = "Worker"
 

@@ -18,13 +18,13 @@ from restream_async import (
 )
 from restream_async.errors import Call, RestreamError
 from restream_async.worker.commands import MAX_BYTES
-from restream_async.worker.routes import SECRET_HEADER, Webhook, aiohttp_handler, asgi_endpoint
-from restream_async.worker.webhooks import (
+from restream_async.worker.destinations import (
     Destination,
     UnusableEventError,
     read_destinations,
     restreams_for,
 )
+from restream_async.worker.webhooks import SECRET_HEADER, Webhook, aiohttp_handler, asgi_endpoint
 from tests.worker.test_handling import FakeClient
 
 TOML = """
