@@ -65,10 +65,9 @@ class Body(aiohttp.BytesPayload):
         """
         self._consumed = True
         transport: asyncio.Transport | None = writer.transport
-        if transport is None or transport.is_closing():
-            raise ConnectionResetError
         # The event loop may not have seen yet that the service closed the connection.
-        if self.suspicious and _is_hung_up(transport):
+        hung_up = self.suspicious and transport is not None and _is_hung_up(transport)
+        if transport is None or transport.is_closing() or hung_up:
             raise ConnectionResetError
         if self.foreign:
             _set_to_reset(transport.get_extra_info("socket"))

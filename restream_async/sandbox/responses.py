@@ -156,6 +156,5 @@ def with_fault(response: SandboxResponse, fault: Fault, retry_after: str | None)
             return attrs.evolve(response, body=half, connection=Connection.CLOSED)
         case Fault.RESET:
             return SandboxResponse(b"", b"", Connection.RESET)
-        case Fault.HANG:
-            # In the end the cache gives up, as with any backend that is too slow.
+        case _:  # Fault.HANG: in the end the cache gives up, as with any slow backend
             return attrs.evolve(backend_fetch_failed(retry_after), hangs=True)
