@@ -338,7 +338,8 @@ def test_on_a_terminal_the_first_failures_are_shown_and_the_rest_counted(
         assert main(["bulk", str(file), "--attempts", "1"]) == 1
     shown = plain(screen())
     # They fail at the same time, so any of them can be the first.
-    said = rf"line (\d+) of {re.escape(str(file))} \(video v(\d+), Title \2\) was not created: 500 Inter"
+    item = rf"line (\d+) of {re.escape(str(file))} \(video v(\d+), Title \2\)"
+    said = f"{item} was not created: 500 Internal Serv"
     failed = [(int(line), int(number)) for line, number in re.findall(said, shown)]
     assert len(failed) == 20
     assert all(line == number + 1 for line, number in failed)
