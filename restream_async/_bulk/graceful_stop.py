@@ -1,4 +1,4 @@
-"""Private: how a bulk run or an undo that is told to stop ends within seconds."""
+"""Private: ends a stopped bulk run or undo within seconds."""
 
 import asyncio
 from collections.abc import Collection

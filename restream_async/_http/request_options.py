@@ -1,4 +1,4 @@
-"""Private: what aiohttp is told for each request: headers, TLS, proxy and limits."""
+"""Private: the aiohttp options of each request: headers, TLS, proxy and limits."""
 
 import ssl
 from typing import Any, Final, TypeAlias

@@ -40,7 +40,7 @@ from typing import Final
 from restream_async._load.error_allowance import ErrorAllowance
 from restream_async._load.latencies import Latencies
 from restream_async._load.limit_experiment import ExperimentSchedule, LimitExperiment
-from restream_async._load.limit_growth import LimitGrowth
+from restream_async._load.limit_growth import LEAST_ROUND, LITTLE_SLOWER, LimitGrowth
 
 START: Final = 64
 """The limit at first, where the ceiling allows it."""
@@ -56,17 +56,13 @@ _QUICK: Final = math.log(0.02)
 # What the second refusal of a wave takes. 0.2: a fleet is less fair (0.46 instead of 0.55). 0.35: a
 # halved capacity costs 4 % more posts instead of 1.
 _YIELD: Final = 0.25
-# A latency above normal up to which the limit may grow. log(1.57): a halved capacity costs 10 %.
-_LITTLE_SLOWER: Final = math.log(1.25)
 # Seconds from which answers count as queueing, and the number of requests in flight at which they
 # count as the usual latency.
 # Half: in a fleet that queues a few take as long, so latency is 9 times the idle one. Twice: 4.0,
 # now 3.1.
 _LONGEST: Final = 2.0
 _FEW: Final = 8
-# A round has as many answers as the limit, and no fewer than this; fewer latencies of a kind of
-# request than the second say nothing.
-_LEAST_ROUND: Final = 8
+# Fewer latencies of a kind of request than this say nothing.
 _LEAST_LATENCIES: Final = 5
 # The share of CPU time from which latencies are those of this client, not of the service.
 _SATURATED: Final = 0.8
@@ -178,9 +174,9 @@ class AdaptiveLimit:
             latencies = self._round[kind]
             latencies.append(latency or _SHORTEST)
             count = len(latencies)
-            if count > limit - 1.0 and count >= _LEAST_ROUND:
+            if count > limit - 1.0 and count >= LEAST_ROUND:
                 self._end_round(started + latency)
-            elif count == _LEAST_ROUND and latency > self._long_seconds:
+            elif count == LEAST_ROUND and latency > self._long_seconds:
                 self._lower_long_answers_early(kind, Latencies(latencies), started + latency)
         return self._limit != limit
 
@@ -295,7 +291,7 @@ class AdaptiveLimit:
         normal = self._normal[kind] = min(mean + error, self._normal.get(kind, math.inf))
         if self._lower_long_answers(kind, latencies, now):
             return
-        self._growth.allowed = mean - normal < _LITTLE_SLOWER + 2 * error
+        self._growth.allowed = mean - normal < LITTLE_SLOWER + 2 * error
         if self._undo_growth(latencies, now):
             return
         slower = mean - normal > _SLOWER + 2 * error and mean > _QUICK
@@ -375,6 +371,6 @@ class AdaptiveLimit:
             self._set(experiment.limit / 2, now)
             self._growth.stop(self._answers)
         else:
-            self._normal[kind] = max(base - _LITTLE_SLOWER, found) + experiment.error
+            self._normal[kind] = max(base - LITTLE_SLOWER, found) + experiment.error
             self._set(experiment.limit, now)
         self._schedule.note_result(helped=helped)

@@ -15,10 +15,11 @@ _LONGEST_WAIT: Final = 16
 # Growths in a row without a refusal, after which steps double, up to a share of the limit.
 _CONFIRMED: Final = 4
 _STRIDE: Final = 0.25
-# The change of latency (logarithm) that a growth must be able to cause before it is judged.
-_NOTICEABLE: Final = math.log(1.25)
-# Answers that are counted after a growth, at least.
-_LEAST_ROUND: Final = 8
+LITTLE_SLOWER: Final = math.log(1.25)
+"""A latency above normal up to which the limit may grow; a growth that could cause no more is not
+judged. log(1.57): a halved capacity costs 10 %."""
+LEAST_ROUND: Final = 8
+"""A round has as many answers as the limit, and no fewer than this."""
 
 
 class LimitGrowth:
@@ -110,7 +111,7 @@ class LimitGrowth:
         if (
             not self._grew
             or limit < self.goal
-            or answers - self._grown_at > max(_LEAST_ROUND, limit)
+            or answers - self._grown_at > max(LEAST_ROUND, limit)
         ):
             return False
         self._errors += 1
@@ -122,6 +123,6 @@ class LimitGrowth:
             return None
         (before, mean), self._grown_from = self._grown_from, None
         growth = math.log(limit / before)
-        if growth < _NOTICEABLE or latencies.mean - mean <= growth / 2 + 2 * latencies.error:
+        if growth < LITTLE_SLOWER or latencies.mean - mean <= growth / 2 + 2 * latencies.error:
             return None
         return before

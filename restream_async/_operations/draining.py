@@ -10,7 +10,7 @@ from restream_async._retry.executor import RequestExecutor
 from restream_async.errors import Call, ClientClosedError
 
 STOP_GRACE: Final = 5.0
-"""Seconds that requests in flight may take after their run or their client was told to stop."""
+"""Seconds that requests in flight may take after their run or their client was stopped."""
 
 _PERIOD: Final = 0.2
 """Seconds between two checks for an outage."""

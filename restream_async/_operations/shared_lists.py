@@ -5,7 +5,7 @@ been answered before the restream was created. For each video, at most one list 
 time (single flight). Checks that begin meanwhile wait for its end, and then share the next one.
 
 A check that accepts a recent list also uses one that was requested within the last second. Such a
-check is meant for a restream that nobody has tried to create before. If this client itself has
+check is meant for a restream that no program has tried to create before. If this client itself has
 tried since the list was requested, the check needs a newer list.
 
 Failures are not shared, because they may come from the deadline of one check. The next check that

@@ -33,11 +33,13 @@ _log: Final = logging.getLogger("restream_async")
 class Retries:
     """The retries of one call, made after its first failure.
 
-    while isinstance(result, Failure):
-        if (end := await retries.wait_after(result)) is not None:
-            return end
-        result = await attempt()
-    retries.succeeded()
+    The call loops until it ends:
+
+        while isinstance(result, Failure):
+            if (end := await retries.wait_after(result)) is not None:
+                return end
+            result = await attempt()
+        retries.succeeded()
     """
 
     def __init__(  # noqa: PLR0913 - the parts of the client that decide

@@ -25,7 +25,7 @@ class WorkerSettings:
             None: as the consumer has it, or 30 for a new one.
         replicas: the number of servers of a cluster that keep a copy of a stream, if the stream
             does not exist yet.
-        shutdown_timeout: seconds in which messages may finish after the worker was told to stop.
+        shutdown_timeout: seconds in which messages may finish after the worker was stopped.
             The worker gives back the others; the server delivers them again after `ack_wait`.
         destinations: a new live video gets one restream for each of these. Without destinations
             the worker leaves events of the platform to other workers.
