@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from restream_async._bulk.report import BulkReport
     from restream_async._retry.policy import RetryPolicy
+    from restream_async.changes import Action, Change
     from restream_async.client import RestreamClient
     from restream_async.errors import (
         ApiError,
@@ -35,12 +36,14 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "Action",
     "ApiError",
     "AttemptTimeoutError",
     "BackendFetchFailedError",
     "BadRequestError",
     "BulkReport",
     "CertificateError",
+    "Change",
     "ClientClosedError",
     "ConfigurationError",
     "Created",
@@ -70,7 +73,9 @@ __all__ = [
 
 # The modules of the names that lie neither in `errors` nor in `models`.
 _MODULES: Final = {
+    "Action": "changes",
     "BulkReport": "_bulk.report",
+    "Change": "changes",
     "RestreamClient": "client",
     "RetryPolicy": "_retry.policy",
 }
