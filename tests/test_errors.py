@@ -69,7 +69,7 @@ EXAMPLES: Final[list[RestreamError]] = [
     OutcomeUnknownError(CALL, doubt=api_error(InternalServerError), attempts=3, note="list them"),
     OutageError(CALL, attempts=7),
     OutageError(CALL, reached=False, last=TransportError(CALL, detail="lost", sent=False)),
-    NotSentError(CALL, detail="the run was told to end", sent=False),
+    NotSentError(CALL, detail="the run was stopped", sent=False),
     CertificateError(CALL, detail="the certificate could not be verified", sent=False),
     ProxyError(CALL, detail="the proxy wants a login", sent=False),
 ]

@@ -194,7 +194,7 @@ def service_is_out(limiter: ConcurrencyLimiter, call: Call, attempts: int = 0) -
 
 def not_sent(call: Call, attempts: int = 0) -> Failure:
     """Return the failure of a call that was stopped before it was sent, or sent again."""
-    detail = "told to end before it was sent" + (" again" if attempts else "")
+    detail = "stopped before it was sent" + (" again" if attempts else "")
     error = NotSentError(call, detail=detail, sent=False, attempts=attempts)
     return Failure(Classification.NOT_DONE, error)
 

@@ -12,7 +12,7 @@ from restream_async._operations.create_result import (
 from restream_async.errors import Call
 from tests.helpers.examples import new, stored
 
-ERROR = NotSentError(Call("POST", "/restreams"), detail="told to end", sent=False)
+ERROR = NotSentError(Call("POST", "/restreams"), detail="stopped", sent=False)
 
 
 def test_a_success_is_its_restream_and_a_created_outcome() -> None:

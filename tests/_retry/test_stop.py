@@ -123,7 +123,7 @@ class TestNotSent:
                 value_or_raise(listed)
         assert isinstance(error, NotSentError)
         assert str(error) == (
-            "told to end before it was sent: POST /api/v1/p1/restreams (video 'v0'), 0 attempts"
+            "stopped before it was sent: POST /api/v1/p1/restreams (video 'v0'), 0 attempts"
         )
         assert service.sent == []
 
@@ -164,7 +164,7 @@ class TestNotSent:
             sent = len(service.sent)
             errors = await ended(tasks, stop)
         assert [type(error) for error in errors] == [NotSentError] * 2
-        assert all("told to end before it was sent again" in str(error) for error in errors)
+        assert all("stopped before it was sent again" in str(error) for error in errors)
         assert len(service.sent) == sent
 
     @simulated
@@ -289,7 +289,7 @@ class TestSent:
 
     @simulated
     async def test_no_probe_is_sent(self) -> None:
-        """So that others who are not told to end can."""
+        """So that others who are not stopped can."""
         service, stop = Service(gone=True), Stop()
         async with client_of(service) as client:
             others = await begun(client, Stop(), 20)

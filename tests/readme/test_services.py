@@ -35,7 +35,7 @@ def free_port() -> int:
 async def running(
     *command: str, folder: Path, sandbox: Sandbox, deadline: str = DEADLINE
 ) -> AsyncGenerator[asyncio.subprocess.Process]:
-    """Run a recipe; at the end it is told to end, and must do so well and without a secret."""
+    """Run a recipe; at the end it is stopped, and must end well and without a secret."""
     for name, block in FILES.items():
         (folder / name).write_text(block.text.replace(DEADLINE, deadline))
     process = await asyncio.create_subprocess_exec(

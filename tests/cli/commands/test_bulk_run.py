@@ -37,7 +37,7 @@ from tests.helpers.command_line import Cli, outcomes, plain, pseudo_terminal
 
 COUNT = 10
 CALL = Call("POST", "/api/v1/p1/restreams", "v1")
-NOT_SENT = NotSentError(CALL, detail="told to end", sent=False)
+NOT_SENT = NotSentError(CALL, detail="stopped", sent=False)
 REFUSED = TransportError(CALL, detail="connection refused", sent=False)
 TRUST = "trust the certificate authority of the service with ssl=… or the variable SSL_CERT_FILE"
 IN_DOUBT = OutcomeUnknownError(CALL, doubt=TransportError(CALL, detail="lost", sent=True))

@@ -84,7 +84,7 @@ def test_a_line_says_whether_it_was_created_or_was_there(origin: Origin, word: s
 @pytest.mark.parametrize(
     ("error", "word"),
     [
-        (NotSentError(CALL, detail="told to end", sent=False), "not_sent"),
+        (NotSentError(CALL, detail="stopped", sent=False), "not_sent"),
         (JournalError("is on a disk that is full"), "not_sent"),
         (OutageError(CALL), "not_sent"),
         (OutcomeUnknownError(CALL, doubt=TransportError(CALL, detail="x", sent=True)), "unknown"),

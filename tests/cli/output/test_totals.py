@@ -29,7 +29,7 @@ def test_a_refusal_that_ended_the_run_is_no_failure_of_an_item() -> None:
 @pytest.mark.parametrize(
     ("error", "not_sent"),
     [
-        (NotSentError(CALL, detail="told to end", sent=False), True),
+        (NotSentError(CALL, detail="stopped", sent=False), True),
         (TransportError(CALL, detail="no route", sent=False), False),
     ],
 )
