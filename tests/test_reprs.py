@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from restream_async import Created, Failed, InvalidRestreamError, NewRestream, Origin, Restream
 from restream_async._bulk.report import BulkCounts, BulkReport
 from restream_async._http import serialization
+from restream_async._http.json_values import parse
 from restream_async._http.messages import Response
 from restream_async._operations.create_result import CreateSucceeded
 from tests.helpers.examples import API, FIELDS, RESULT, failure, new, stored
@@ -103,9 +104,7 @@ def test_what_its_constructor_refused_can_be_shown_and_shows_nothing(
 
 
 def test_half_a_surrogate_pair_from_the_service_can_be_shown() -> None:
-    received = serialization.read_restream(
-        serialization.parse(json.dumps({**RESULT, "streamKey": "abcd\ud800"}))
-    )
+    received = serialization.read_restream(parse(json.dumps({**RESULT, "streamKey": "abcd\ud800"})))
     assert repr(received).startswith("Restream(id=7, video_id='v1', title='YouTube'")
     titled = serialization.read_restream(
         {**RESULT, "streamKey": "abcd\ud800", "title": "abcd\ud800!"}

@@ -5,9 +5,10 @@ Only this file depends on the inside of the library's limit.
 
 from benchmarks.terms import IN_FLIGHT
 from restream_async import RetryPolicy
-from restream_async._load.adaptive_limit import AdaptiveLimit, Signal
+from restream_async._load.adaptive_limit import AdaptiveLimit
 from restream_async._load.circuit_breaker import CircuitBreaker
 from restream_async._load.concurrency_limiter import ConcurrencyLimiter
+from restream_async._load.load_signal import Signal
 from restream_async._load.rate_limit import RateLimit
 from restream_async._retry.executor import RequestExecutor, Sender
 from restream_async._util.clock import Clock

@@ -12,7 +12,8 @@ from typing import Any, TypeVar, cast
 
 from restream_async._bulk.input import InputItem, InputReader
 from restream_async._bulk.outcome_queue import OutcomeQueue
-from restream_async._load.concurrency_limiter import ConcurrencyLimiter, GivenUpError
+from restream_async._load.concurrency_limiter import ConcurrencyLimiter
+from restream_async._load.wait_queue import GivenUpError
 
 _T = TypeVar("_T")
 

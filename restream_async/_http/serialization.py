@@ -4,41 +4,30 @@ A value of the wrong type is an error that names its path. Left alone, cattrs wo
 `"None"` and `1` into `True`.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from json.encoder import encode_basestring_ascii
-from typing import Any, Final, TypeVar, cast, get_type_hints
+from typing import Any, Final, TypeVar, get_type_hints
 
 import attrs
 import cattrs
 from cattrs.gen import make_dict_structure_fn, override
 
-from restream_async._util.stray_characters import is_invisible, named
+from restream_async._http.json_values import (
+    JSON_TYPES,
+    UnreadableError,
+    as_array,
+    as_integer,
+    as_object,
+    type_name,
+)
 from restream_async.errors import InvalidRestreamError
 from restream_async.models import CHECKS, NewRestream, Restream, Toggled, make_restream
 
 _T = TypeVar("_T")
 
-_JSON_TYPES: Final[Mapping[type, str]] = {
-    bool: "true or false",
-    dict: "an object",
-    float: "a number",
-    int: "an integer",
-    list: "an array",
-    str: "a string",
-    type(None): "null",
-}
 _PAGING: Final = ("currentPage", "totalPages", "pageSize", "totalCount")
 _MOST_PROBLEMS: Final = 5
-_DECODER: Final = json.JSONDecoder()
-
-
-class UnreadableError(ValueError):
-    """Bytes or values that are not what the service documents; the text says where and why.
-
-    The text names paths and types, never a value.
-    """
 
 
 @attrs.frozen(kw_only=True)
@@ -76,38 +65,6 @@ def to_json(new: NewRestream) -> bytes:
         f',"streamKey":{encode_basestring_ascii(new.stream_key)}'
         f',"status":{"true" if new.status else "false"}}}'
     ).encode()
-
-
-def parse(data: bytes | str) -> object:
-    """Return the JSON value in `data`.
-
-    Raises:
-        UnreadableError: it is no JSON, or it is nested too deeply or a number is too long.
-
-    """
-    try:
-        # RFC 8259, section 8.1: the encoding is UTF-8, and a byte order mark may be ignored.
-        text = data if isinstance(data, str) else data.decode()
-        if text.startswith("{"):
-            value, end = _DECODER.raw_decode(text)
-            if end == len(text):
-                return value
-        return _DECODER.decode(text.removeprefix("\ufeff"))
-    except RecursionError:
-        problem = "it is nested too deeply"
-    except ValueError as error:
-        problem = f"it is not JSON{_position(error)}" if data else "it is empty"
-    raise UnreadableError(problem)
-
-
-def as_object(value: object) -> dict[str, object] | None:
-    """Return a decoded JSON value if it is an object."""
-    return cast("dict[str, object]", value) if isinstance(value, dict) else None
-
-
-def as_array(value: object) -> list[object] | None:
-    """Return a decoded JSON value if it is an array."""
-    return cast("list[object]", value) if isinstance(value, list) else None
 
 
 def read_new_restream(value: object) -> NewRestream:
@@ -176,7 +133,7 @@ def read_page(value: object) -> ListPage:
     items = as_array(fields["items"])
     if items is None:
         raise UnreadableError("result.items: expected an array")
-    number, pages, size, count = (_integer(fields.get(name)) for name in _PAGING)
+    number, pages, size, count = (as_integer(fields.get(name)) for name in _PAGING)
     if number is None or pages is None:
         raise UnreadableError("result: a page must have currentPage and totalPages")
     restreams = read_restreams(items)
@@ -254,32 +211,15 @@ def _problems_of_new(value: object) -> Iterator[tuple[str, str]]:
     """Return all fields of a `NewRestream` that are wrong, each with its reason."""
     fields = as_object(value)
     if fields is None:
-        yield "the value", f"must be an object, not {_json_type(value)}"
+        yield "the value", f"must be an object, not {type_name(value)}"
         return
     for field, (name, kind) in _NEW_TYPES.items():
         if name not in fields:
             yield field, "is missing"
         elif type(fields[name]) is not kind:
-            yield field, f"must be {_JSON_TYPES[kind]}, not {_json_type(fields[name])}"
+            yield field, f"must be {JSON_TYPES[kind]}, not {type_name(fields[name])}"
         elif reason := CHECKS[field](fields[name]):
             yield field, reason
-
-
-def _position(error: ValueError) -> str:
-    if not isinstance(error, json.JSONDecodeError):
-        return ""
-    found = error.doc[error.pos : error.pos + 1]
-    # The text may be a key, so only an invisible character of it is named.
-    what = f", where {named(found)} stands" if found and is_invisible(found) else ""
-    return f" at position {error.pos}{what}"
-
-
-def _json_type(value: object) -> str:
-    return _JSON_TYPES.get(type(value), type(value).__name__)
-
-
-def _integer(value: object) -> int | None:
-    return value if type(value) is int else None
 
 
 def _strict(*kinds: type) -> Callable[[object, object], Any]:
@@ -287,8 +227,8 @@ def _strict(*kinds: type) -> Callable[[object, object], Any]:
         # Not isinstance: in Python, True is an int.
         if type(value) in kinds:
             return value
-        expected = " or ".join(_JSON_TYPES[kind] for kind in kinds)
-        raise TypeError(f"expected {expected}, got {_json_type(value)}")
+        expected = " or ".join(JSON_TYPES[kind] for kind in kinds)
+        raise TypeError(f"expected {expected}, got {type_name(value)}")
 
     return check
 

@@ -10,18 +10,12 @@ helps. **A step down is an experiment**: half of the limit, for about one round 
 
 Besides:
 
-- A refusal takes one slot away, so that the first wave of requests finds the capacity of a service
-  that refuses what it has no room for. The second refusal of each later wave takes a quarter, so
-  that clients that share a service get similar shares (AIMD, as in TCP). Errors that have nothing
-  to do with load are forgiven (`error_allowance`).
+- A refusal lowers the limit, too (`refusal_wave`). Errors that have nothing to do with load are
+  forgiven (`error_allowance`).
 - The limit grows again (`limit_growth`), but not while latency is above normal.
-- Answers that take seconds count as queueing, unless a few requests at a time take as long. A
-  client that joins many others cannot know how quick the service is without them. The first few
-  answers decide: during a whole round the client would refill the queue.
-
-The idea of comparing with a shorter queue is that of TCP BBR and of Envoy's and Netflix's adaptive
-concurrency. Unlike these, nothing is lowered before there is a reason, as in botocore's adaptive
-mode, which limits nothing before the first refusal.
+- Answers that take seconds lower the limit (`long_answers`). The first few of them decide: during
+  a whole round the client would refill the queue.
+- Latencies say nothing while this client has no CPU time left (`cpu_saturation`).
 
 The comments of constants say what other values did when these were chosen, in simulated time: in
 the scenes of `benchmarks/healthy` and `benchmarks/overload`, and in a fleet of 50 clients that
@@ -31,56 +25,27 @@ figure of today.
 Moments are handed in: this module knows no clock.
 """
 
-import enum
 import math
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Final
 
+from restream_async._load.cpu_saturation import CpuSaturation
 from restream_async._load.error_allowance import ErrorAllowance
 from restream_async._load.latencies import Latencies
 from restream_async._load.limit_experiment import ExperimentSchedule, LimitExperiment
 from restream_async._load.limit_growth import LEAST_ROUND, LITTLE_SLOWER, LimitGrowth
+from restream_async._load.load_signal import Signal
+from restream_async._load.long_answers import LongAnswers
+from restream_async._load.refusal_wave import RefusalWave
 
 START: Final = 64
 """The limit at first, where the ceiling allows it."""
 
-# An experiment halves the limit; below this one it could not show much.
-_LEAST_LIMIT: Final = 4
-# Two rounds in a row that are slower than normal by this factor are a reason for an experiment.
-# log(1.22): heavy tails cost 6 %, a halved capacity 6 %. log(2.25): slower services cost nothing,
-# but a queue of less is never found.
-_SLOWER: Final = math.log(1.5)
-# Seconds (logarithm). Quicker answers are no reason: a shorter queue would gain nothing.
-_QUICK: Final = math.log(0.02)
-# What the second refusal of a wave takes. 0.2: a fleet is less fair (0.46 instead of 0.55). 0.35: a
-# halved capacity costs 4 % more posts instead of 1.
-_YIELD: Final = 0.25
-# Seconds from which answers count as queueing, and the number of requests in flight at which they
-# count as the usual latency.
-# Half: in a fleet that queues a few take as long, so latency is 9 times the idle one. Twice: 4.0,
-# now 3.1.
-_LONGEST: Final = 2.0
-_FEW: Final = 8
 # Fewer latencies of a kind of request than this say nothing.
 _LEAST_LATENCIES: Final = 5
-# The share of CPU time from which latencies are those of this client, not of the service.
-_SATURATED: Final = 0.8
 # Seconds. The least latency of an answer, as the clock may not have moved.
 _SHORTEST: Final = 1e-6
-
-
-class Signal(enum.Enum):
-    """What an answer says about the load."""
-
-    GOOD = "good"
-    """An answer, whatever it says: the service had time for it."""
-    SHED = "shed"
-    """503, 504, a timeout: the service had no time for it."""
-    LIMITED = "limited"
-    """429: too many requests in some time."""
-
-
 # Looked up once: in Python 3.11 a member of an enum costs as much as a call.
 _SHED: Final = Signal.SHED
 
@@ -99,18 +64,14 @@ class AdaptiveLimit:
             start: how many may be in flight at first, if the ceiling is not lower.
 
         """
-        self._computing = computing
-        self._computed_at = (0.0, 0.0)
+        self._cpu = CpuSaturation(computing)
         self._ceiling = float(ceiling)
         self._limit = min(float(start), self._ceiling)
         # Requests that were sent until this moment belong to an earlier limit.
         self._changed_at = -math.inf
         self._answers = 0
         self._allowance = ErrorAllowance(self._ceiling)
-        # A wave: refusals of requests that were sent before its first one came. When that was, and
-        # how many of them have lowered the limit.
-        self._wave_began = -math.inf
-        self._in_wave = 0
+        self._wave = RefusalWave()
         # The latest answer at which the limit was used up, and the first ones of this round and of
         # the last one, with their moments.
         self._full_at = 0
@@ -122,9 +83,7 @@ class AdaptiveLimit:
         # By the kind of request: today's usual latency, and the least ever seen (logarithms).
         self._normal: dict[str, float] = {}
         self._least: dict[str, float] = {}
-        # The seconds from which answers count as queueing, and the limit before such answers.
-        self._long_seconds = _LONGEST
-        self._limit_before_long = 0.0
+        self._long_answers = LongAnswers()
         self._experiment: LimitExperiment | None = None
         self._schedule = ExperimentSchedule()
 
@@ -176,23 +135,19 @@ class AdaptiveLimit:
             count = len(latencies)
             if count > limit - 1.0 and count >= LEAST_ROUND:
                 self._end_round(started + latency)
-            elif count == LEAST_ROUND and latency > self._long_seconds:
+            elif count == LEAST_ROUND and latency > self._long_answers.seconds:
                 self._lower_long_answers_early(kind, Latencies(latencies), started + latency)
         return self._limit != limit
 
     def restart(self) -> None:
         """Begin with one request after an outage, and return to the old limit in leaps."""
         experiment = self._experiment
-        goal = self._limit if experiment is None else experiment.limit
-        if self._growth.goal < math.inf:
-            # The limit has not recovered from an earlier outage.
-            goal = max(goal, self._growth.goal)
+        before = self._limit if experiment is None else experiment.limit
         self._limit = 1.0
         self._round.clear()
         self._allowance.forget()
         self._experiment = None
-        self._growth.stop(self._answers)
-        self._growth.restart(goal)
+        self._growth.restart(before, self._answers)
 
     def _set(self, limit: float, now: float) -> None:
         self._allowance.forget()
@@ -222,15 +177,11 @@ class AdaptiveLimit:
             if allowance.is_short and self._limit >= self._growth.goal:
                 self._growth.clean_since = self._answers
             return
-        cut = 1.0
-        if started > self._wave_began:
-            self._wave_began, self._in_wave = now, 0
+        self._wave.add(started, now)
+        if self._wave.refusals == 1:
             self._growth.wait_longer()
-        self._in_wave += 1
-        if self._in_wave == 2 and self._last is not None and not grew:  # noqa: PLR2004 - as it says
-            # More than a single error: other clients may need a share of the service.
-            cut = max(1.0, _YIELD * self._limit)
-        self._limit = max(1.0, self._limit - cut)
+        may_yield = self._last is not None and not grew
+        self._limit = self._wave.limit_after(self._limit, may_yield=may_yield)
         self._growth.stop(self._answers)
         if self._experiment is not None:
             self._end_experiment()
@@ -270,11 +221,8 @@ class AdaptiveLimit:
             if latencies.count >= _LEAST_LATENCIES:
                 surely = latencies.mean + 2 * latencies.error
                 self._least[kind] = min(surely, self._least.get(kind, surely))
-        saturated = self._is_saturated(now)
-        self._computed_at = (now, self._computing())
-        if saturated:
-            # Answers wait for this client. Their latencies say nothing about the service.
-            self._schedule.note_round(slow=False)
+        if self._cpu.end_round(now):
+            self._schedule.end_slow_rounds()
             self._growth.slow_down()
             self._cancel_experiment(now)
             return
@@ -294,51 +242,32 @@ class AdaptiveLimit:
         self._growth.allowed = mean - normal < LITTLE_SLOWER + 2 * error
         if self._undo_growth(latencies, now):
             return
-        slower = mean - normal > _SLOWER + 2 * error and mean > _QUICK
         schedule = self._schedule
-        schedule.note_round(slow=slower)
-        if full and self._limit >= _LEAST_LIMIT and (schedule.is_slow or schedule.is_check_due):
+        schedule.note_latencies(latencies, normal)
+        if full and schedule.is_due(self._limit):
             if schedule.is_slow and last is not None and last[0] == kind:
                 latencies += last[1]
-            self._begin_experiment(kind, latencies, now)
-
-    def _is_saturated(self, now: float) -> bool:
-        """Return whether this thread has used the CPU nearly all the time since the last round.
-
-        Then fewer requests in flight only make it handle fewer answers at a time, which costs up to
-        4 % more CPU time for each.
-        """
-        then, before = self._computed_at
-        return self._computing() - before > _SATURATED * (now - then)
+            self._experiment = LimitExperiment(limit=self._limit, kind=kind, base=latencies)
+            self._set(self._limit / 2, now)
 
     def _lower_long_answers(self, kind: str, latencies: Latencies, now: float) -> bool:
-        """Lower a limit at which answers take seconds, unless they take as long at a low limit."""
-        seconds = math.exp(latencies.mean)
-        if seconds <= self._long_seconds * math.exp(2 * latencies.error) or self._limit <= 1.0:
+        """Set another limit if answers take seconds; return whether they do."""
+        other = self._long_answers.other_limit(self._limit, latencies)
+        if other is None:
             return False
-        self._limit_before_long = max(self._limit_before_long, self._limit)
-        if self._limit > _FEW:
-            limit = max(float(_FEW), self._limit * self._long_seconds / (_LONGEST * seconds))
-        else:
-            self._long_seconds = _LONGEST * seconds
-            limit, self._limit_before_long = self._limit_before_long, 0.0
         self._normal.pop(kind, None)
         # Else the limit grows before a round at the low limit is complete.
         self._growth.allowed = False
         self._growth.stop(self._answers)
-        self._set(limit, now)
+        self._set(other, now)
         return True
 
     def _lower_long_answers_early(self, kind: str, latencies: Latencies, now: float) -> None:
-        """Lower the limit before a round ends, as its other requests would refill the queue."""
-        if self._experiment is None and not self._is_saturated(now):
+        """Do so before a round ends, as its other requests would refill the queue."""
+        if self._experiment is None and not self._cpu.is_saturated(now):
             self._lower_long_answers(kind, latencies, now)
 
     # Experiments.
-
-    def _begin_experiment(self, kind: str, base: Latencies, now: float) -> None:
-        self._experiment = LimitExperiment(limit=self._limit, kind=kind, base=base)
-        self._set(self._limit / 2, now)
 
     def _cancel_experiment(self, now: float) -> None:
         if self._experiment is not None:
@@ -348,29 +277,22 @@ class AdaptiveLimit:
     def _observe(
         self, experiment: LimitExperiment, kind: str, latencies: Latencies, now: float
     ) -> None:
+        """Return to the whole limit at the end of an experiment, unless half of it is as good."""
         if kind != experiment.kind:
             # Another kind of request keeps the service busiest now.
             self._cancel_experiment(now)
             return
         experiment.found += latencies
-        if experiment.is_over:
-            self._end_experiment()
-            self._decide(experiment, now)
+        if not experiment.is_over:
+            return
+        self._end_experiment()
+        self._normal[kind] = experiment.normal
+        self._set(experiment.better_limit, now)
+        if experiment.helped:
+            self._growth.stop(self._answers)
+        self._schedule.note_result(helped=experiment.helped)
 
     def _end_experiment(self) -> None:
         self._experiment = self._last = None
-        self._schedule.note_round(slow=False)
+        self._schedule.end_slow_rounds()
         self._round.clear()
-
-    def _decide(self, experiment: LimitExperiment, now: float) -> None:
-        """Return to the whole limit, unless half of it is as good."""
-        kind, helped = experiment.kind, experiment.helped
-        base, found = experiment.base.mean, experiment.found.mean
-        if helped:
-            self._normal[kind] = found
-            self._set(experiment.limit / 2, now)
-            self._growth.stop(self._answers)
-        else:
-            self._normal[kind] = max(base - LITTLE_SLOWER, found) + experiment.error
-            self._set(experiment.limit, now)
-        self._schedule.note_result(helped=helped)

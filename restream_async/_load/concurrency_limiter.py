@@ -8,29 +8,26 @@ probe is sent from time to time.
 import asyncio
 import copy
 import math
-import sys
 from collections.abc import Awaitable, Callable
 from typing import Final, Literal, Self, TypeAlias
 
-from restream_async._load.adaptive_limit import AdaptiveLimit, Signal
+from restream_async._load.adaptive_limit import AdaptiveLimit
 from restream_async._load.circuit_breaker import CircuitBreaker
+from restream_async._load.load_signal import Signal
+from restream_async._load.pace import Pace
+from restream_async._load.probes import Probes
 from restream_async._load.rate_limit import RateLimit
+from restream_async._load.slots import Slots
 from restream_async._load.timers import Timers
-from restream_async._load.wait_queue import WaitQueue
+from restream_async._load.wait_queue import GivenUpError, WaitQueue
 from restream_async._util.clock import Clock
 from restream_async.errors import CallError
 
 State: TypeAlias = Literal["closed", "open"]
 
-# Seconds. A slot whose request was refused at once stays empty no longer than this.
-_LONGEST_REST: Final = 5.0
 # Looked up once, not for every answer.
 _SHED: Final = Signal.SHED
 _LIMITED: Final = Signal.LIMITED
-
-
-class GivenUpError(Exception):
-    """The outage lasts longer than the outage timeout. Stays inside the library."""
 
 
 class ConcurrencyLimiter:
@@ -49,18 +46,13 @@ class ConcurrencyLimiter:
         self._breaker = breaker
         self._timers = Timers(sleep)
         self._queue = WaitQueue()
-        # How many may be in flight now: the limit, less the resting slots; none in an outage.
-        self._slots = limit.value
-        self._in_flight = 0
-        self._resting = 0
-        self._probing = False
-        # Whether a timer is set for the next probe; those for the next paced request and for the
-        # outage timeout.
-        self._probe_is_set = False
-        self._pace: asyncio.Task[None] | None = None
-        self._pace_due = 0.0
-        self._timeout: asyncio.Task[None] | None = None
-        self._closed = False
+        self._slots = Slots(limit, breaker, self._timers, self._use_free_slots)
+        self._pace = Pace(
+            rate, self._timers, is_awaited=self._is_slot_awaited, on_turn=self._use_free_slots
+        )
+        self._probes = Probes(breaker, self._queue, self._timers, self._admit_waiting)
+        self.in_flight = 0
+        """How many requests are in flight now."""
         self.outage_seconds = breaker.outage_seconds
         """Returns the seconds so far in which no request got through to the service."""
         self.last: CallError | None = None
@@ -97,11 +89,6 @@ class ConcurrencyLimiter:
         return self._limit.value
 
     @property
-    def in_flight(self) -> int:
-        """How many requests are in flight now."""
-        return self._in_flight
-
-    @property
     def waiting(self) -> int:
         """How many requests wait for a slot."""
         return len(self._queue)
@@ -133,7 +120,8 @@ class ConcurrencyLimiter:
     @property
     def has_slot(self) -> bool:
         """Whether a slot is free, and nothing waits for it."""
-        return self._in_flight < self._slots and not self.waiting and not self._is_paced()
+        free = self.in_flight < self._slots.total
+        return free and not self.waiting and not self._pace.holds_back()
 
     def idle_latency(self, kind: str) -> float:
         """Return the seconds that an answer takes under little load; 0 if unknown."""
@@ -143,10 +131,10 @@ class ConcurrencyLimiter:
         """Acquire a slot if one is free. Release it with `release`."""
         if self._queue.first or self._queue.others:
             return False
-        if self._in_flight < self._slots:
+        if self.in_flight < self._slots.total:
             if self._rate.active:
                 return self._take()
-            self._in_flight += 1
+            self.in_flight += 1
             return True
         return self._try_probe()
 
@@ -204,16 +192,15 @@ class ConcurrencyLimiter:
         if signal is _LIMITED:
             self._rate.refused(started, retry_after, self._limit.recently())
         elif signal is not None:
-            if self._limit.record(signal, started, latency, self._in_flight, kind):
-                self._set_slots()
+            if self._limit.record(signal, started, latency, self.in_flight, kind):
+                self._slots.update()
             elif signal is _SHED:
-                self._rest(latency, kind)
-        self._in_flight -= 1
-        if self._probing and not self._breaker.opened_within(latency):
-            self._probing = False
-            self._breaker.probe_ended()
+                self._slots.rest(latency, kind)
+        self.in_flight -= 1
+        if self._probes.in_flight:
+            self._probes.request_ended(latency)
         if self._rate.active:
-            self._keep_rate(signal, started)
+            self._pace.request_ended(signal, started)
         if self._queue.first or self._queue.others:
             self._admit()
             self._set_timers()
@@ -222,12 +209,10 @@ class ConcurrencyLimiter:
         """Note that the service dealt with a request."""
         self.last = None
         if self._breaker.record_success():
-            if self._timeout is not None:
-                self._timeout.cancel()
+            self._probes.outage_ended()
             self._limit.restart()
-            self._set_slots()
-            self._admit()
-            self.notify_slot_listeners()
+            self._slots.update()
+            self._use_free_slots()
 
     def failed(self, error: CallError, *, connected: bool = True, latency: float = 0.0) -> None:
         """Note that the service did not deal with a request.
@@ -240,7 +225,7 @@ class ConcurrencyLimiter:
         """
         self.note(error)
         if self._breaker.record_failure(connected=connected, latency=latency):
-            self._set_slots()
+            self._slots.update()
             self._set_timers()
 
     def note(self, error: CallError) -> None:
@@ -255,124 +240,60 @@ class ConcurrencyLimiter:
 
     async def close(self) -> None:
         """Cancel all timers, and let all requests through."""
-        self._closed = True
-        self._set_slots()
+        self._pace.closed = True
+        self._slots.close()
         self._admit()
         await self._timers.close()
 
-    def _set_slots(self) -> None:
-        if self._closed:
-            self._slots = sys.maxsize
-        elif self._breaker.is_open:
-            self._slots = 0
-        else:
-            self._slots = max(0, self._limit.value - self._resting)
-
-    def _rest(self, latency: float, kind: str) -> None:
-        """Keep a slot empty for a while if its request was refused at once."""
-        idle = self._limit.idle_latency(kind)
-        if idle is not None and latency < idle:
-            # Else the client would repeat a quick refusal as fast as it can.
-            self._resting += 1
-            self._set_slots()
-            self._timers.after(min(_LONGEST_REST, idle - latency), self._end_rest)
-
-    def _end_rest(self) -> None:
-        self._resting -= 1
-        self._set_slots()
+    def _use_free_slots(self) -> None:
+        """Give free slots to waiting requests, or tell the listeners of them."""
         self._admit()
         self.notify_slot_listeners()
+
+    def _admit_waiting(self) -> None:
+        """Give free slots to waiting requests, and set the timers that the others need."""
+        self._admit()
+        self._set_timers()
 
     def _admit(self) -> None:
         """Give free slots to waiting requests."""
         while self.waiting:
-            free = self._in_flight < self._slots
+            free = self.in_flight < self._slots.total
             if not (self._take() if free else self._try_probe(waited=True)):
                 return
             if not self._queue.pop():
                 # All that waited were cancelled in this moment.
-                self._in_flight -= 1
-                self._probing = False
+                self.in_flight -= 1
+                self._probes.in_flight = False
                 if self._rate.active:
-                    self._rate.abandoned()
-                    self._set_pace_timer()
+                    self._pace.request_ended(None)
 
     def _take(self) -> bool:
         """Take a free slot, unless the next request has to wait for its turn."""
-        if self._is_paced():
+        if self._pace.holds_back():
             return False
-        self._in_flight += 1
+        self.in_flight += 1
         if self._rate.active:
-            self._rate.sent()
-            self._set_pace_timer()
+            self._pace.request_sent()
         return True
 
     def _try_probe(self, *, waited: bool = False) -> bool:
         """Take a slot for a probe, if one is due."""
-        if not self._breaker.is_open or self._probing or self._breaker.until_probe > 0:
+        # While there are slots there is no outage.
+        if self._slots.total or not self._probes.try_begin(waited=waited):
             return False
-        self._in_flight += 1
-        self._probing = True
-        self._breaker.probe_sent(waited=waited)
+        self.in_flight += 1
         if self._rate.active:
             self._rate.sent()
         return True
 
-    def _is_paced(self) -> bool:
-        """Return whether the next request has to wait for its turn by the rate limit."""
-        return self._rate.active and not self._closed and self._rate.delay > 0
-
-    def _keep_rate(self, signal: Signal | None, started: float) -> None:
-        if signal is None:
-            self._rate.abandoned(started)
-        elif signal is not _LIMITED:
-            self._rate.accepted(started)
-        self._set_pace_timer()
-
-    def _set_pace_timer(self) -> None:
-        """Set the timer for the next paced request, if there is one."""
-        due = self._rate.next
-        if due == math.inf or not (self.waiting or self.slot_listeners):
-            return
-        if self._pace is None:
-            self._pace = self._timers.after(self._rate.delay, self._pace_timer_ended)
-            self._pace_due = due
-        elif due < self._pace_due:
-            # When it ends, the next one is set.
-            self._pace.cancel()
-
-    def _pace_timer_ended(self) -> None:
-        self._pace = None
-        # uvloop's timers end up to a millisecond early, and the request may become due between two
-        # looks at the clock. So the timer is set again if either of them finds that it has to wait.
-        early = self._is_paced()
-        self._admit()
-        self.notify_slot_listeners()
-        if early or self._is_paced():
-            self._set_pace_timer()
-
     def _set_timers(self) -> None:
         """Set the timers that waiting requests need."""
-        if not self.waiting:
-            return
-        if self._rate.active:
-            self._set_pace_timer()
-        breaker = self._breaker
-        if not breaker.is_open:
-            return
-        if not (self._probing or self._probe_is_set):
-            self._probe_is_set = True
-            self._timers.after(breaker.until_probe, self._probe_timer_ended)
-        if self._queue.has_patient and not breaker.timed_out and self._timeout is None:
-            self._timeout = self._timers.after(breaker.time_left, self._outage_timeout_ended)
+        if self._rate.active and self.waiting:
+            self._pace.set_timer()
+        if self._breaker.is_open:
+            self._probes.set_timers()
 
-    def _probe_timer_ended(self) -> None:
-        self._probe_is_set = False
-        self._admit()
-        self._set_timers()
-
-    def _outage_timeout_ended(self) -> None:
-        self._timeout = None
-        if self._breaker.timed_out:
-            self._queue.fail_patient(GivenUpError)
-        self._set_timers()
+    def _is_slot_awaited(self) -> bool:
+        """Return whether any request or listener would use a free slot."""
+        return bool(self.waiting or self.slot_listeners)

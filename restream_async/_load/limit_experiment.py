@@ -1,5 +1,9 @@
 """Private: experiments with half of the adaptive limit, and when the next one may begin.
 
+The idea of comparing with a shorter queue is that of TCP BBR and of Envoy's and Netflix's adaptive
+concurrency. Unlike these, nothing is lowered before there is a reason, as in botocore's adaptive
+mode, which limits nothing before the first refusal.
+
 The comments of constants say what other values did: see `adaptive_limit`.
 """
 
@@ -9,6 +13,7 @@ from typing import Final
 import attrs
 
 from restream_async._load.latencies import Latencies
+from restream_async._load.limit_growth import LITTLE_SLOWER
 
 # A fall of the mean logarithm of latencies by which half of the limit is as good as the whole: it
 # is log(2) if the requests only waited for each other. 0.35: a halved capacity costs 2 % more.
@@ -17,6 +22,14 @@ _QUEUED: Final = 0.5
 # Half: heavy tails cost 6 % instead of 4. Twice: a queue with random latencies costs 10 % more.
 _PRECISION: Final = 0.15
 _MOST_LATENCIES: Final = 64
+# Two rounds in a row that are slower than normal by this factor are a reason for an experiment.
+# log(1.22): heavy tails cost 6 %, a halved capacity 6 %. log(2.25): slower services cost nothing,
+# but a queue of less is never found.
+_SLOWER: Final = math.log(1.5)
+# Seconds (logarithm). Quicker answers are no reason: a shorter queue would gain nothing.
+_QUICK: Final = math.log(0.02)
+# An experiment halves the limit; below this one it could not show much.
+_LEAST_LIMIT: Final = 4
 # Rounds between two experiments that changed nothing, at first and in the end. Half: a slow drift
 # costs 10 % at worst instead of 7.
 _PAUSE: Final = 12
@@ -59,6 +72,17 @@ class LimitExperiment:
         """Whether half of the limit is as good as the whole."""
         return self.base.mean - self.found.mean - 2 * self.error > _QUEUED
 
+    @property
+    def better_limit(self) -> float:
+        """The limit to go on with."""
+        return self.limit / 2 if self.helped else self.limit
+
+    @property
+    def normal(self) -> float:
+        """The mean logarithm of latencies that is normal from now on."""
+        found = self.found.mean
+        return found if self.helped else max(self.base.mean - LITTLE_SLOWER, found) + self.error
+
 
 class ExperimentSchedule:
     """When an experiment may begin.
@@ -83,14 +107,25 @@ class ExperimentSchedule:
         """Whether slow rounds in a row are a reason for an experiment now."""
         return self._slow_rounds > 1 and self.rounds >= self._next_if_slow
 
-    @property
-    def is_check_due(self) -> bool:
-        """Whether an experiment may begin without a reason."""
-        return self.rounds >= self._next_check
+    def is_due(self, limit: float) -> bool:
+        """Return whether an experiment may begin, with or without a reason."""
+        return limit >= _LEAST_LIMIT and (self.is_slow or self.rounds >= self._next_check)
 
-    def note_round(self, *, slow: bool) -> None:
-        """Note whether a round was slow."""
+    def note_latencies(self, latencies: Latencies, normal: float) -> None:
+        """Note the latencies of a round.
+
+        Args:
+            latencies: what they were.
+            normal: the usual mean of their logarithms.
+
+        """
+        mean = latencies.mean
+        slow = mean - normal > _SLOWER + 2 * latencies.error and mean > _QUICK
         self._slow_rounds = self._slow_rounds + 1 if slow else 0
+
+    def end_slow_rounds(self) -> None:
+        """Note that slow rounds before now are no reason for an experiment."""
+        self._slow_rounds = 0
 
     def check_next_round(self) -> None:
         """Let an experiment begin after the next round."""

@@ -46,8 +46,11 @@ class LimitGrowth:
         # The limit and the mean latency before growths that are not judged yet.
         self._grown_from: tuple[float, float] | None = None
 
-    def restart(self, goal: float) -> None:
-        """Go back to a goal in leaps."""
+    def restart(self, limit: float, answers: int) -> None:
+        """Go back to a limit in leaps, after so many answers."""
+        # If an earlier outage has not been recovered from, the limit before that one is the goal.
+        goal = limit if self.goal == math.inf else max(limit, self.goal)
+        self.stop(answers)
         self.goal, self._step, self._confirmed, self._wait = goal, math.inf, _CONFIRMED, 1
         self.allowed = True
 

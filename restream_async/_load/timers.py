@@ -2,6 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+Timer: TypeAlias = "asyncio.Task[None]"
 
 
 class Timers:
@@ -10,10 +13,10 @@ class Timers:
     def __init__(self, sleep: Callable[[float], Awaitable[None]]) -> None:
         """Wait with `sleep`."""
         self._sleep = sleep
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[Timer] = set()
         self._closed = False
 
-    def after(self, seconds: float, then: Callable[[], None]) -> asyncio.Task[None] | None:
+    def after(self, seconds: float, then: Callable[[], None]) -> Timer | None:
         """Call `then` after so many seconds; return the timer, or None after `close`.
 
         A cancelled timer calls it at once: code that cancels all tasks of the event loop cancels

@@ -7,6 +7,10 @@ from typing import TypeAlias
 Turn: TypeAlias = "asyncio.Future[None]"
 
 
+class GivenUpError(Exception):
+    """The outage lasts longer than the outage timeout. Stays inside the library."""
+
+
 class WaitQueue:
     """Two queues that take turns: the first requests of items, and all other requests.
 
@@ -73,10 +77,10 @@ class WaitQueue:
                 return True
         return False
 
-    def fail_patient(self, error: type[Exception]) -> None:
-        """Wake all patient requests with an error."""
+    def fail_patient(self) -> None:
+        """Wake all patient requests with `GivenUpError`."""
         for turn in tuple(self._patient):
             if not turn.done():
-                turn.set_exception(error())
+                turn.set_exception(GivenUpError())
             self.first.pop(turn, None)
             self.others.pop(turn, None)

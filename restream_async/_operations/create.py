@@ -13,8 +13,8 @@ from typing import Final
 
 import attrs
 
-from restream_async._http import serialization
 from restream_async._http.messages import Api, Request
+from restream_async._http.serialization import read_restream
 from restream_async._operations.create_options import PLAIN, CreateOptions
 from restream_async._operations.create_result import CreateFailed, CreateSucceeded, Doubt
 from restream_async._operations.existence import Key, key_of
@@ -23,7 +23,7 @@ from restream_async._operations.turns import Turns
 from restream_async._retry.classification import Classification, Failure
 from restream_async._retry.deadline import Deadline
 from restream_async._retry.executor import RequestExecutor
-from restream_async._retry.retries import not_sent
+from restream_async._retry.unsent_requests import not_sent, too_late
 from restream_async.errors import (
     CallError,
     ClientClosedError,
@@ -35,9 +35,6 @@ from restream_async.errors import (
 )
 from restream_async.models import NewRestream, Origin, Restream
 from restream_async.settings import InDoubt
-
-FINAL_CHECK: Final = 5.0
-"""Seconds that the check before reporting a failure may take, even beyond the deadline."""
 
 _EQUAL_IN_PROGRESS: Final = "an equal restream was being created until the deadline"
 
@@ -77,7 +74,8 @@ class Creator:
             try:
                 await turns.wait_for(key, deadline)
             except TimeoutError:
-                late = self.executor.too_late(self.api.create(new), deadline, _EQUAL_IN_PROGRESS)
+                call = self.api.create(new).call
+                late = too_late(self.executor.limiter, call, deadline, _EQUAL_IN_PROGRESS)
                 return CreateFailed(error=late.error, attempts=0)
             check_first = options.check_first or not options.allow_equal
             options = attrs.evolve(options, has_slot=False, check_first=check_first)
@@ -101,7 +99,7 @@ class Creator:
         if options.plain and not self.existence.hides_keys:
             # The fast path: nearly every creation succeeds at its first attempt.
             answer = await self.executor.attempt(
-                request, serialization.read_restream, deadline, has_slot=options.has_slot
+                request, read_restream, deadline, has_slot=options.has_slot
             )
             if not isinstance(answer, Failure) and self.existence.accepts(new, answer):
                 return CreateSucceeded(answer, 1, Origin.POSTED)
@@ -193,7 +191,7 @@ class _Creation:
         """Send the POST once."""
         answer = await self._executor.attempt(
             self._request,
-            serialization.read_restream,
+            read_restream,
             self._deadline,
             has_slot=has_slot,
             again=self._attempts > 0,
@@ -247,11 +245,7 @@ class _Creation:
         never_checks = self._in_doubt == "resend" and not closed
         if doubt is None or never_checks or isinstance(failure.error, OutcomeUnknownError):
             return failure
-        longest = min(FINAL_CHECK, self._executor.timeout)
-        deadline = self._deadline
-        if deadline.remaining() < longest:
-            deadline = Deadline(self._executor.clock.now, longest, stop=deadline.stop)
-        found = await self._existence_check.final(doubt, deadline)
+        found = await self._existence_check.final(doubt)
         if found is None:
             # The restream does not exist. If the call was stopped, `failure` may be the attempt in
             # doubt: then nothing was sent that counts.

@@ -15,9 +15,13 @@ from restream_async._operations.turns import Turns
 from restream_async._retry.classification import Classification, Failure
 from restream_async._retry.deadline import Deadline
 from restream_async._retry.executor import RequestExecutor
+from restream_async._retry.uncounted_attempts import is_uncounted
+from restream_async._retry.unsent_requests import too_late
 from restream_async.errors import ApiError, CallError, MalformedResponseError
 from restream_async.models import NewRestream, Restream
 
+# Seconds that the check before reporting a failure may take, even beyond the deadline.
+_FINAL_CHECK: Final = 5.0
 _LIST_IN_PROGRESS: Final = "another list of the video was in progress until the deadline"
 # With these a service answers that has nothing to list, or has no list call.
 _NOTHING_TO_LIST: Final = frozenset(
@@ -84,16 +88,20 @@ class ExistenceCheck:
                 )
             )
         except TimeoutError:
-            request = self._checker.api.create(self._new)
-            listed = self._checker.executor.too_late(request, deadline, _LIST_IN_PROGRESS)
+            limiter, call = self._checker.executor.limiter, self._checker.api.create(self._new).call
+            listed = too_late(limiter, call, deadline, _LIST_IN_PROGRESS)
         return self._search(listed, None)
 
     async def after_doubt(self, doubt: CallError) -> Restream | Failure | None:
         """Check before an attempt is repeated whose outcome is unknown because of `doubt`."""
         return self._search(await self._list(doubt), doubt)
 
-    async def final(self, doubt: CallError, deadline: Deadline) -> Restream | Failure | None:
+    async def final(self, doubt: CallError) -> Restream | Failure | None:
         """Check once, without retries, even if the call was stopped."""
+        deadline, executor = self._deadline, self._checker.executor
+        longest = min(_FINAL_CHECK, executor.timeout)
+        if deadline.remaining() < longest:
+            deadline = Deadline(executor.clock.now, longest, stop=deadline.stop)
         listed = await self._checker.listing.read_finally(
             self._new.video_id, deadline, about=self._new
         )
@@ -153,7 +161,8 @@ class ExistenceCheck:
         The first check may use up all of them. It matters most: a POST that is sent again without a
         successful check may create the restream twice.
         """
-        if self._checker.executor.is_uncounted(failure, self._deadline):
+        executor = self._checker.executor
+        if is_uncounted(failure, self._deadline, executor.limiter, executor.policy):
             return failure
         if not self._list_retries:
             return Failure(Classification.REFUSED, failure.error)

@@ -2,21 +2,24 @@
 
 import functools
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from restream_async._http import serialization
 from restream_async._http.messages import Api, Request
+from restream_async._http.serialization import ListPage, read_page
 from restream_async._retry.classification import Classification, Failure
 from restream_async._retry.deadline import Deadline
 from restream_async._retry.executor import RequestExecutor
-from restream_async.errors import MalformedResponseError
+from restream_async.errors import MalformedResponseError, NotSentError
 from restream_async.models import NewRestream, Restream
 
 _Attempt: TypeAlias = Callable[
-    [Request, Callable[[object], serialization.ListPage], Deadline],
-    Awaitable[serialization.ListPage | Failure],
+    [Request, Callable[[object], ListPage], Deadline],
+    Awaitable[ListPage | Failure],
 ]
 """Sends a request once."""
+
+# Seconds that the final attempt of a stopped call may take.
+_FINAL_ATTEMPT: Final = 2.0
 
 
 class Listing:
@@ -60,7 +63,22 @@ class Listing:
         self, video_id: str, deadline: Deadline, *, about: NewRestream
     ) -> list[Restream] | Failure:
         """Return the restreams of a video, without retries and even if the call was stopped."""
-        return await self._read_once(video_id, deadline, about, self._executor.final_attempt)
+        return await self._read_once(video_id, deadline, about, self._final_attempt)
+
+    async def _final_attempt(
+        self, request: Request, read: Callable[[object], ListPage], deadline: Deadline
+    ) -> ListPage | Failure:
+        """Attempt once, even if the call was stopped; then wait only briefly for a slot.
+
+        In an outage such an attempt fails at once.
+        """
+        executor = self._executor
+        page = await executor.attempt(request, read, deadline)
+        stopped = isinstance(page, Failure) and isinstance(page.error, NotSentError)
+        if stopped and executor.limiter.state != "open":
+            brief = Deadline(executor.clock.now, min(_FINAL_ATTEMPT, executor.timeout))
+            page = await executor.attempt(request, read, brief)
+        return page
 
     async def _read_once(
         self, video_id: str, deadline: Deadline, about: NewRestream | None, attempt: _Attempt
@@ -96,13 +114,13 @@ class Listing:
         about: NewRestream | None,
         attempt: _Attempt,
         **query: int | None,
-    ) -> serialization.ListPage | Failure:
+    ) -> ListPage | Failure:
         request = self._request(video_id, about, **query)
-        page = await attempt(request, serialization.read_page, deadline)
+        page = await attempt(request, read_page, deadline)
         if isinstance(page, Failure) and page.cached and not self._cached:
             self._cached = True
             request = self._request(video_id, about, **query)
-            page = await attempt(request, serialization.read_page, deadline)
+            page = await attempt(request, read_page, deadline)
         return page
 
     def _request(self, video_id: str, about: NewRestream | None, **query: int | None) -> Request:

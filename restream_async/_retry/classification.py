@@ -12,9 +12,9 @@ from typing import Final, TypeVar
 
 import attrs
 
-from restream_async._http import serialization
+from restream_async._http import json_values
 from restream_async._http.messages import NoResponse, Request, Response, is_from_cache
-from restream_async._load.adaptive_limit import Signal
+from restream_async._load.load_signal import Signal
 from restream_async._retry.error_texts import ErrorTexts, proxy_error
 from restream_async._util.redaction import redact
 from restream_async.errors import (
@@ -152,7 +152,7 @@ def classify(
     envelope, problem = None, response.defect
     try:
         if not problem:
-            envelope = serialization.as_object(serialization.parse(response.body))
+            envelope = json_values.as_object(json_values.parse(response.body))
             if response.status in _SUCCESS:
                 if envelope is not None and envelope.get("success") is True:
                     if request.method == "GET" and is_from_cache(response.headers):
@@ -160,7 +160,7 @@ def classify(
                         return Failure(Classification.IN_DOUBT, error, cached=True)
                     return read(envelope.get("result"))
                 problem = "" if _denies(envelope) else "it is not the documented envelope"
-    except serialization.UnreadableError as unreadable:
+    except json_values.UnreadableError as unreadable:
         envelope, problem = None, _unknown_encoding(response.headers) or str(unreadable)
     texts = ErrorTexts.of(request, response, secrets, wall_clock)
     return _failure(request, response.status, envelope, problem, texts)

@@ -9,7 +9,7 @@ from typing import Final, Self
 
 import attrs
 
-from restream_async._http import serialization
+from restream_async._http import json_values
 from restream_async._http.messages import Request, Response, request_id, retry_after
 from restream_async._util.redaction import (
     clean,
@@ -162,7 +162,7 @@ class ErrorTexts:
 
     def _quote(self, value: object) -> tuple[object, ...]:
         """Return `errors` or `messages` of an envelope as a sequence without secrets."""
-        array = serialization.as_array(value)
+        array = json_values.as_array(value)
         items = array if array is not None else [value] if value else []
         redacted = redact_values(items, self.secrets) if items else []
         return tuple(_WITHHELD if _may_hold_keys(item) else item for item in redacted)

@@ -10,13 +10,16 @@ from typing import Final, Protocol, Self, TypeVar
 import attrs
 
 from restream_async._http.messages import NoResponse, Request, Response
-from restream_async._load.adaptive_limit import Signal
-from restream_async._load.concurrency_limiter import ConcurrencyLimiter, GivenUpError
+from restream_async._load.concurrency_limiter import ConcurrencyLimiter
+from restream_async._load.load_signal import Signal
+from restream_async._load.wait_queue import GivenUpError
 from restream_async._retry.budget import RetryBudget
 from restream_async._retry.classification import Classification, Failure, classify
 from restream_async._retry.deadline import NEVER, Deadline, Stop
 from restream_async._retry.policy import RetryPolicy
-from restream_async._retry.retries import Retries, not_sent, service_is_out
+from restream_async._retry.retries import Retries
+from restream_async._retry.uncounted_attempts import is_singled_out, is_uncounted
+from restream_async._retry.unsent_requests import not_sent, service_is_out, too_late
 from restream_async._util.clock import Clock
 from restream_async._util.holds_key import HoldsKey
 from restream_async.errors import AttemptTimeoutError, NotSentError
@@ -28,10 +31,6 @@ _SHORTEST_ATTEMPT: Final = 0.001
 # If the deadline cuts an attempt off before this many idle latencies have passed, that says nothing
 # about the service.
 _FAIR_CHANCE: Final = 3.0
-# Seconds that the final attempt of a stopped call may take.
-_FINAL_ATTEMPT: Final = 2.0
-# 429s that one call may get by chance while the service accepts others.
-_CHANCE_429S: Final = 5
 
 
 class Sender(Protocol):
@@ -150,7 +149,7 @@ class RequestExecutor(HoldsKey):
             if remaining < max(_SHORTEST_ATTEMPT, limiter.idle_latency(request.method)):
                 limiter.release()
                 detail = "too little time was left before the deadline"
-                return self.too_late(request, deadline, detail)
+                return too_late(limiter, request.call, deadline, detail)
             timeout = remaining
         self.counts.attempts += 1
         self.counts.retries += again
@@ -173,23 +172,6 @@ class RequestExecutor(HoldsKey):
             limiter.release(Signal.GOOD, latency, request.method, started)
             return result
         return self._failed(request, result, deadline, started, latency, timeout)
-
-    async def final_attempt(
-        self, request: Request, read: Callable[[object], _T], deadline: Deadline
-    ) -> _T | Failure:
-        """Attempt once, even if the call was stopped; then wait only briefly for a slot.
-
-        In an outage such an attempt fails at once.
-        """
-        result = await self.attempt(request, read, deadline)
-        if (
-            isinstance(result, Failure)
-            and isinstance(result.error, NotSentError)
-            and self.limiter.state != "open"
-        ):
-            brief = Deadline(self.clock.now, min(_FINAL_ATTEMPT, self.timeout))
-            result = await self.attempt(request, read, brief)
-        return result
 
     async def send_with_retries(
         self,
@@ -247,35 +229,8 @@ class RequestExecutor(HoldsKey):
             deadline,
             self.limiter,
             self.budget,
-            is_uncounted=lambda failure: self.is_uncounted(failure, deadline),
+            is_uncounted=lambda failure: is_uncounted(failure, deadline, self.limiter, self.policy),
         )
-
-    def is_uncounted(self, failure: Failure, deadline: Deadline) -> bool:
-        """Return whether an attempt that has failed now does not count as an attempt.
-
-        A patient call that waits for the service to come back does not use up its attempts by
-        probes. One that cannot connect while others succeed does, or it would go on for ever.
-        """
-        unreachable = not (failure.connected or failure.overtaken)
-        paced = failure.limited and not self._is_singled_out(deadline)
-        return deadline.patient and (unreachable or paced or self.limiter.state == "open")
-
-    def too_late(self, request: Request, deadline: Deadline, detail: str) -> Failure:
-        """Return the failure of a request that was not sent before the deadline, and why."""
-        if deadline.stop.requested:
-            return not_sent(request.call)
-        if self.limiter.state == "open":
-            return service_is_out(self.limiter, request.call)
-        error = AttemptTimeoutError(request.call, detail=detail, sent=False)
-        return Failure(Classification.NOT_DONE, error)
-
-    def _is_singled_out(self, deadline: Deadline) -> bool:
-        """Return whether a call gets 429s that have nothing to do with the pace of the client.
-
-        It has had more of them than it has attempts, and in between others were accepted. A few of
-        them are chance: the pace of the client is a little above the rate limit from time to time.
-        """
-        return deadline.limited > max(self.policy.attempts, _CHANCE_429S)
 
     async def _acquire(
         self, request: Request, deadline: Deadline, *, ahead: bool
@@ -294,7 +249,7 @@ class RequestExecutor(HoldsKey):
             detail = f"no free place among {limiter.in_flight} in flight before the deadline"
             if limiter.paced:
                 detail = "no turn at the pace of the service (429) before the deadline"
-            return self.too_late(request, deadline, detail)
+            return too_late(limiter, request.call, deadline, detail)
         finally:
             deadline.restore(remaining)
         return None
@@ -330,7 +285,7 @@ class RequestExecutor(HoldsKey):
         else:
             limiter.failed(failure.error, connected=failure.connected, latency=latency)
         signal = failure.signal
-        if signal is Signal.LIMITED and self._is_singled_out(deadline):
+        if signal is Signal.LIMITED and is_singled_out(deadline, self.policy):
             signal = Signal.GOOD
         # The latency of an error that says nothing about the load says nothing either.
         kind = request.method if signal is Signal.SHED else ""

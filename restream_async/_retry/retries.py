@@ -13,8 +13,9 @@ from restream_async._retry.budget import RetryBudget
 from restream_async._retry.classification import Classification, Failure
 from restream_async._retry.deadline import Deadline
 from restream_async._retry.policy import RetryPolicy
+from restream_async._retry.unsent_requests import not_sent, service_is_out
 from restream_async._util.clock import Clock
-from restream_async.errors import Call, NotSentError, OutageError
+from restream_async.errors import NotSentError
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 _MOST_UNCOUNTED: Final = 3
 # Seconds. Such failures have no limit in number, so there is a shortest wait between them.
 _SHORTEST_UNCOUNTED_WAIT: Final = 0.1
-_OUTAGE_NOTE: Final = "try again when the service is back"
-_NEVER_REACHED_NOTE: Final = "check base_url and the network"
 
 _log: Final = logging.getLogger("restream_async")
 
@@ -181,22 +180,6 @@ class _Strategy:
             return True
         # The deadline moves on for failures that do not count.
         return self._deadline.remaining() <= (state.upcoming_sleep if self._counts else 0.0)
-
-
-def service_is_out(limiter: ConcurrencyLimiter, call: Call, attempts: int = 0) -> Failure:
-    """Return the failure of a call that is not sent because of an outage."""
-    last = limiter.last
-    advice = last.note if last is not None else ""
-    note = _OUTAGE_NOTE if limiter.reached else advice or _NEVER_REACHED_NOTE
-    error = OutageError(call, reached=limiter.reached, last=last, attempts=attempts, note=note)
-    return Failure(Classification.REFUSED, error)
-
-
-def not_sent(call: Call, attempts: int = 0) -> Failure:
-    """Return the failure of a call that was stopped before it was sent, or sent again."""
-    detail = "stopped before it was sent" + (" again" if attempts else "")
-    error = NotSentError(call, detail=detail, sent=False, attempts=attempts)
-    return Failure(Classification.NOT_DONE, error)
 
 
 def _stopped(last: Failure, deadline: Deadline) -> Failure:

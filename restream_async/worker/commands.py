@@ -9,7 +9,7 @@ from typing import Final, TypeAlias, cast
 
 import attrs
 
-from restream_async._http import serialization
+from restream_async._http import json_values, serialization
 from restream_async._util.redaction import redact_values, url_secrets
 from restream_async.errors import InvalidRestreamError
 from restream_async.models import NewRestream
@@ -46,8 +46,8 @@ def decode(data: bytes) -> list[Item] | Unusable:
     if len(data) > MAX_BYTES:
         return Unusable(f"it is too large: {len(data):,} bytes, at most {MAX_BYTES:,} are allowed")
     try:
-        value = serialization.parse(data)
-    except serialization.UnreadableError as error:
+        value = json_values.parse(data)
+    except json_values.UnreadableError as error:
         return Unusable(str(error))
     if not isinstance(value, list):
         return [_item(value)]

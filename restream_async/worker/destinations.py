@@ -22,7 +22,7 @@ from typing import Any, Final, cast
 
 import attrs
 
-from restream_async._http import serialization
+from restream_async._http import json_values
 from restream_async._util.text_files import text_of_file
 from restream_async.errors import ConfigurationError, InvalidRestreamError
 from restream_async.models import NewRestream, check_identifier
@@ -119,8 +119,8 @@ def restreams_for(data: bytes, destinations: Sequence[Destination]) -> list[NewR
     if len(data) > MAX_BYTES:
         raise UnusableEventError("the event is too large")
     try:
-        event = serialization.parse(data)
-    except serialization.UnreadableError as error:
+        event = json_values.parse(data)
+    except json_values.UnreadableError as error:
         problem = str(error)
         event = None
     else:

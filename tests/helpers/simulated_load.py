@@ -10,7 +10,8 @@ from statistics import median
 
 import attrs
 
-from restream_async._load.adaptive_limit import AdaptiveLimit, Signal
+from restream_async._load.adaptive_limit import AdaptiveLimit
+from restream_async._load.load_signal import Signal
 
 # Seconds on the wire, there and back.
 WIRE = 0.001

@@ -14,7 +14,7 @@ import attrs
 
 from restream_async import InvalidRestreamError, NewRestream
 from restream_async._http import serialization
-from restream_async._http.serialization import UnreadableError
+from restream_async._http.json_values import UnreadableError, parse
 from restream_async._util.stray_characters import named, trimmed
 from restream_async.cli.errors import CliError
 from restream_async.cli.output.console import plural, safe
@@ -119,7 +119,7 @@ class LineReader:
         if _UNDECODED.search(text):
             return BadLine(line, _NOT_UTF8)
         try:
-            value = serialization.parse(text)
+            value = parse(text)
             fields = cast("dict[str, object]", value) if isinstance(value, dict) else None
             if fields is None:
                 return BadLine(line, "is not a JSON object")

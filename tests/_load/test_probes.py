@@ -1,0 +1,300 @@
+"""Outages: probes, and requests that wait for them, in simulated time."""
+
+import asyncio
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+
+from restream_async._load.adaptive_limit import AdaptiveLimit
+from restream_async._load.circuit_breaker import CircuitBreaker
+from restream_async._load.concurrency_limiter import ConcurrencyLimiter
+from restream_async._load.load_signal import Signal
+from restream_async._load.rate_limit import RateLimit
+from restream_async._load.wait_queue import GivenUpError
+from tests.helpers.limiter_steps import (
+    answers,
+    fall,
+    limiter_of,
+    pass_through,
+)
+from tests.helpers.simulated_service import SHED
+from tests.helpers.simulated_time import now, simulated, simulated_clock
+
+
+class TestOutage:
+    """Nobody is let through but a probe now and then."""
+
+    @simulated
+    async def test_it_is_said(self) -> None:
+        limiter = limiter_of()
+        assert limiter.state == "closed"
+        await fall(limiter)
+        assert not limiter.try_acquire()
+        assert not limiter.has_slot
+        assert limiter.outage_seconds() == pytest.approx(now() - 1)
+
+    @simulated
+    async def test_those_who_wait_ask_one_at_a_time_at_growing_intervals(self) -> None:
+        limiter = limiter_of()
+        await fall(limiter)
+        start = now()
+        log: list[float] = []
+        tasks = [asyncio.create_task(pass_through(limiter, log, good=False)) for _ in range(20)]
+        await asyncio.sleep(30)
+        waits = [later - before for before, later in zip([start, *log], log, strict=False)]
+        assert 0.1 < waits[0] <= 0.5
+        bounds = [1, 2, 4, 5, 5, 5]
+        for wait, longest in zip(waits[1:], bounds, strict=False):
+            assert longest / 2 <= wait <= longest
+        assert 6 <= len(log) <= 11
+        assert limiter.state == "open"
+        await limiter.close()
+        await asyncio.wait(tasks)
+
+    @simulated
+    async def test_while_one_asks_no_other_does(self) -> None:
+        limiter = limiter_of()
+        await fall(limiter)
+        await limiter.acquire()
+        waiting = asyncio.create_task(limiter.acquire())
+        await asyncio.sleep(60)
+        assert limiter.in_flight == 1
+        assert not limiter.try_acquire()
+        limiter.failed(SHED.error)
+        limiter.release()
+        await asyncio.sleep(0)
+        assert limiter.in_flight == 1, "now the next one may"
+        await waiting
+
+    @simulated
+    async def test_who_asks_and_is_cancelled_leaves_it_to_the_next(self) -> None:
+        limiter = limiter_of()
+        await fall(limiter)
+        await limiter.acquire()
+        waiting = asyncio.create_task(limiter.acquire())
+        await asyncio.sleep(10)
+        assert not waiting.done()
+        limiter.release()  # as a cancelled attempt does
+        await waiting
+        assert limiter.state == "open"
+
+    @simulated
+    async def test_who_only_tries_may_ask_when_it_is_time(self) -> None:
+        limiter = limiter_of()
+        await fall(limiter)
+        assert not limiter.try_acquire()
+        await asyncio.sleep(0.5)
+        assert limiter.try_acquire()
+        assert not limiter.try_acquire()
+
+    @simulated
+    async def test_the_first_success_lets_them_in_slowly(self) -> None:
+        limiter = limiter_of()
+        await answers(limiter, 500)
+        await fall(limiter)
+        log: list[float] = []
+        told: list[int] = []
+        limiter.slot_listeners.add(lambda: told.append(limiter.limit))
+        tasks = [asyncio.create_task(pass_through(limiter, log, good=True)) for _ in range(40)]
+        await asyncio.wait(tasks)
+        assert limiter.state == "closed"
+        assert told == [1]
+        # Up to twice as many at once in each round.
+        rounds = list(Counter(log).values())
+        assert rounds[:3] == [1, 2, 4]
+        assert all(later <= 2 * before for before, later in pairwise(rounds))
+
+    @simulated
+    async def test_when_patience_ends_all_who_wait_are_sent_away(self) -> None:
+        limiter = limiter_of(patience=42)
+        await fall(limiter)
+        began = now() - 1 / 9
+        tasks = [asyncio.create_task(limiter.acquire()) for _ in range(50)]
+        sent_away: list[float] = []
+        for task in tasks:
+            task.add_done_callback(lambda _: sent_away.append(now()))
+        await asyncio.sleep(0)
+        while limiter.waiting:
+            await asyncio.sleep(0.001)
+            if limiter.in_flight:
+                limiter.failed(SHED.error)
+                limiter.release()
+        assert limiter.given_up
+        ends = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(ends[-1], GivenUpError)
+        assert sent_away[-1] == pytest.approx(began + 42, abs=0.01)
+
+    @pytest.mark.parametrize("moment", range(5))
+    def test_who_is_cancelled_in_the_moment_of_being_sent_away_leaves_nothing(
+        self, moment: int
+    ) -> None:
+        @simulated
+        async def scene() -> None:
+            over = asyncio.Event()
+
+            async def sleep(_: float) -> None:
+                await over.wait()
+
+            time = simulated_clock()
+            limiter = ConcurrencyLimiter(
+                AdaptiveLimit(8),
+                RateLimit(time.now),
+                CircuitBreaker(60, time.now, time.random),
+                sleep,
+            )
+            await fall(limiter)
+            await asyncio.sleep(1)
+            await limiter.acquire()  # and asks for ever
+            tasks = [asyncio.create_task(limiter.acquire()) for _ in range(3)]
+            await asyncio.sleep(60)
+            over.set()
+            for _ in range(moment):
+                await asyncio.sleep(0)
+            tasks[0].cancel()
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+            assert type(ends[0]) in {asyncio.CancelledError, GivenUpError}
+            assert [type(end) for end in ends[1:]] == [GivenUpError] * 2
+            assert (limiter.in_flight, limiter.waiting) == (1, 0)
+
+        scene()
+
+    @simulated
+    async def test_who_comes_right_after_is_sent_away_at_once_unless_it_is_time_to_ask(
+        self,
+    ) -> None:
+        limiter = limiter_of(patience=10)
+        await fall(limiter)
+        log: list[float] = []
+        while limiter.state == "open" and not limiter.given_up:
+            try:
+                await pass_through(limiter, log, good=False)
+            except GivenUpError:
+                break
+        start = now()
+        with pytest.raises(GivenUpError):
+            limiter.acquire().send(None)
+        assert now() == start
+        await asyncio.sleep(5)
+        await limiter.acquire()
+        with pytest.raises(GivenUpError):
+            limiter.acquire().send(None)
+        limiter.succeeded()
+        limiter.release()
+        await limiter.acquire()
+
+    @simulated
+    async def test_who_comes_after_a_quiet_time_waits_for_the_first_to_ask(self) -> None:
+        """Nobody knows whether the service is still gone."""
+        limiter = limiter_of(patience=10)
+        await fall(limiter)
+        await asyncio.sleep(3600)
+        log: list[float] = []
+        tasks = [asyncio.create_task(pass_through(limiter, log, good=True)) for _ in range(50)]
+        await asyncio.gather(*tasks)
+        assert len(log) == 50
+        assert limiter.state == "closed"
+
+    @simulated
+    async def test_who_asks_for_long_and_is_cancelled_does_not_prolong_it(self) -> None:
+        limiter = limiter_of(patience=60)
+        await fall(limiter)
+        for _ in range(5):
+            await limiter.acquire()
+            await asyncio.sleep(15)
+            limiter.release()
+        assert limiter.given_up
+
+    @simulated
+    async def test_patience_ends_while_somebody_asks_and_gets_no_answer(self) -> None:
+        limiter = limiter_of(patience=40)
+        await fall(limiter)
+        began = now() - 1 / 9
+        await limiter.acquire()
+        waiting = [asyncio.create_task(limiter.acquire()) for _ in range(3)]
+        alone = asyncio.create_task(limiter.acquire(patient=False))
+        ends = await asyncio.gather(*waiting, return_exceptions=True)
+        assert {type(end) for end in ends} == {GivenUpError}
+        assert now() == pytest.approx(began + 40, abs=0.01)
+        assert not alone.done()
+        limiter.failed(SHED.error)
+        limiter.release()
+        await alone
+        await limiter.close()
+
+    @simulated
+    async def test_what_was_sent_before_it_comes_back_without_letting_another_ask(self) -> None:
+        limiter = limiter_of()
+        began = now()
+        for _ in range(5):
+            assert limiter.try_acquire()
+        await fall(limiter)
+        asking = [asyncio.create_task(limiter.acquire()) for _ in range(4)]
+        await asyncio.sleep(10)
+        assert limiter.in_flight == 6
+        for _ in range(5):
+            limiter.failed(SHED.error)
+            limiter.release(Signal.SHED, now() - began, "POST")
+            await asyncio.sleep(6)
+        assert [task.done() for task in asking] == [True, False, False, False]
+        limiter.failed(SHED.error)
+        limiter.release(Signal.SHED, 30.0, "POST")
+        await asyncio.sleep(6)
+        assert [task.done() for task in asking] == [True, True, False, False]
+        await limiter.close()
+
+    @simulated
+    async def test_timers_that_somebody_cancels_are_set_again(self) -> None:
+        """A handler that ends all tasks of a loop ends those of the limiter as well."""
+        limiter = limiter_of()
+        await answers(limiter, 30)
+        assert limiter.try_acquire()
+        limiter.release(Signal.SHED, 0.0, "POST")
+        assert not limiter.has_slot or limiter.limit > 1
+        await fall(limiter)
+        waiting = asyncio.create_task(limiter.acquire())
+        await asyncio.sleep(0)
+        everything = asyncio.all_tasks() - {asyncio.current_task()}
+        assert waiting in everything
+        for task in everything:
+            task.cancel()
+        await asyncio.sleep(0.01)
+        assert asyncio.all_tasks() == {asyncio.current_task()}, "the loop may be ending"
+        async with asyncio.timeout(10):
+            await limiter.acquire()
+        limiter.succeeded()
+        limiter.release(Signal.GOOD, 0.05, "POST")
+        assert [limiter.try_acquire() for _ in range(2)] == [True, False]
+        await limiter.close()
+
+    @simulated
+    async def test_who_is_left_waiting_when_somebody_cancels_the_timers_is_not_forgotten(
+        self,
+    ) -> None:
+        """Somebody may end all tasks but their own, and wait for a place of the limiter in that."""
+        limiter = limiter_of(patience=60)
+        await fall(limiter)
+        began = now() - 1 / 9
+        waits = [asyncio.create_task(limiter.acquire()) for _ in range(2)]
+        await asyncio.sleep(0)
+        others = asyncio.all_tasks() - {asyncio.current_task(), *waits}
+        assert len(others) == 2, "for the next probe, and for the end of patience"
+        for task in others:
+            task.cancel()
+        async with asyncio.timeout(1):
+            await waits[0]
+        with pytest.raises(GivenUpError):
+            await waits[1]
+        assert now() == pytest.approx(began + 60, abs=0.01)
+
+    @simulated
+    async def test_the_state_is_right_after_several_outages(self) -> None:
+        limiter = limiter_of()
+        for _ in range(3):
+            await fall(limiter)
+            await limiter.acquire()
+            limiter.succeeded()
+            limiter.release(Signal.GOOD, 0.01, "POST")
+            assert limiter.state == "closed"
+            await asyncio.sleep(100)
+        assert limiter.outage_seconds() == pytest.approx(3 * 0.5, abs=0.7)
