@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
-Timer: TypeAlias = "asyncio.Task[None]"
+Timer: TypeAlias = asyncio.Task[None]
 
 
 class Timers:
