@@ -229,7 +229,7 @@ NASTY: Final = "two\nlines\r\x1b[31m\u2028three" + " and more" * 1000
         OutcomeUnknownError(CALL, doubt=TransportError(CALL, detail=NASTY, sent=True)),
     ],
 )
-def test_what_somebody_else_said_is_told_in_one_short_line(error: RestreamError) -> None:
+def test_a_foreign_text_is_shown_in_one_short_line(error: RestreamError) -> None:
     assert len(str(error).splitlines()) == 1
     assert str(error).isprintable()
     assert len(str(error)) < 450

@@ -86,7 +86,7 @@ def test_no_repr_shows_the_key_in_any_spelling(key: str, spelling: str) -> None:
 
 @given(st.one_of(new_restreams, restreams))
 @quick
-def test_whatever_a_model_holds_it_can_be_shown(model: NewRestream | Restream) -> None:
+def test_a_model_with_any_values_can_be_shown(model: NewRestream | Restream) -> None:
     assert repr(model).startswith(type(model).__name__)
 
 

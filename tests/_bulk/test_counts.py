@@ -53,7 +53,7 @@ async def test_every_end_is_counted_by_its_kind(path: Path) -> None:
     assert report.counts.created == len(report.created) == 5
 
 
-async def test_a_report_is_in_the_order_of_the_input_however_the_items_ended(path: Path) -> None:
+async def test_a_report_is_in_the_order_of_the_input_not_of_the_ends(path: Path) -> None:
     report = await mixed(path)
     assert [item.index for item in report.created] == [0, 1, 2, 6, 7]
     assert [item.index for item in report.failed] == [3, 4, 5]

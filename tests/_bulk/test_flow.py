@@ -36,7 +36,7 @@ async def test_outcomes_come_in_the_order_in_which_they_finish() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_a_failed_item_stops_nobody_else(kind: str) -> None:
+async def test_a_failed_item_does_not_stop_other_items(kind: str) -> None:
     steps = by_video(v1=NO, v4=[LATER, NO])
     async with RawServer(post=steps) as server, client_of(server, max_in_flight=2) as client:
         outcomes = await outcomes_of(client, CountingInput(6).input(kind))

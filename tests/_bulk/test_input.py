@@ -348,7 +348,7 @@ async def test_a_cancelled_reader_of_an_iterator_that_is_no_generator_is_reporte
     assert isinstance(first.error, NotSentError)
 
 
-async def test_who_no_longer_waits_for_an_item_is_passed_over() -> None:
+async def test_a_worker_that_no_longer_waits_for_an_item_is_skipped() -> None:
     arrived: list[bool] = []
     reader = InputReader(
         many(1),

@@ -68,7 +68,7 @@ async def test_a_consumer_that_pauses_holds_up_the_reading_of_what_is_done_alrea
     assert source.read == 1000
 
 
-async def test_an_input_that_pauses_holds_up_none_of_its_items(path: Path) -> None:
+async def test_an_input_that_pauses_does_not_hold_up_its_items(path: Path) -> None:
     pause = asyncio.Event()
 
     async def slow() -> AsyncIterator[NewRestream]:
@@ -119,7 +119,7 @@ async def test_many_intents_are_written_in_one_go(
     assert min(sizes[:-1]) >= AHEAD // 2
 
 
-async def test_an_end_that_nobody_waits_for_is_durable_soon_all_the_same(path: Path) -> None:
+async def test_an_end_that_no_task_waits_for_is_durable_soon(path: Path) -> None:
     async with Journal(path, IDENTITY) as journal:
         fingerprint = journal.fingerprint("a")
         await journal.begin(fingerprint)

@@ -88,7 +88,7 @@ async def test_time_that_has_passed_since_the_doubt_is_not_waited_for_again() ->
     assert [item.extra for item in run.duplicates] == [(2,)]
 
 
-async def test_each_video_is_listed_once_however_many_were_in_doubt() -> None:
+async def test_each_video_is_listed_once_for_any_number_of_creations_in_doubt() -> None:
     backend = Backend()
     backend.meets("POST", *[Fate.LOST_AFTER] * len(WANTED))
     client = client_of(backend, limit=2)
@@ -131,7 +131,7 @@ async def test_what_was_reported_failed_and_appears_later_is_reported() -> None:
     assert backend.ids_of(new()) == [1]
 
 
-async def test_of_several_that_appear_after_a_failure_a_repair_leaves_one() -> None:
+async def test_a_repair_leaves_one_of_several_restreams_that_appear_after_a_failure() -> None:
     backend = Backend()
     backend.meets("POST", Fate.LATE, Fate.LATE, Fate.LATE)
     run = await report(client_of(backend), new(), repair=True)
@@ -249,7 +249,7 @@ async def test_a_deletion_is_reported_as_done_only_if_it_is(
     assert backend.ids_of(new()) == left
 
 
-async def test_a_copy_that_somebody_else_deletes_is_not_reported_as_deleted_here() -> None:
+async def test_a_copy_that_another_client_deletes_is_not_reported_as_deleted_here() -> None:
     backend = Backend()
     backend.meets("POST", Fate.LATE)
     backend.meets("DELETE", Fate.NOT_FOUND)
@@ -258,7 +258,7 @@ async def test_a_copy_that_somebody_else_deletes_is_not_reported_as_deleted_here
 
 
 @pytest.mark.parametrize("repair", [False, True])
-async def test_a_copy_is_reported_once_however_often_its_restream_is_in_the_input(
+async def test_a_copy_is_reported_once_if_its_restream_is_in_the_input_several_times(
     path: Path, *, repair: bool
 ) -> None:
     backend = Backend()

@@ -19,7 +19,7 @@ NEW: Final = new_restream()
 class TestRepeats:
     @pytest.mark.parametrize("between", [0, 1, 20])
     @pytest.mark.parametrize("max_in_flight", [1, 64])
-    async def test_the_same_again_is_existing_however_far_apart(
+    async def test_a_repeated_item_is_existing_at_any_distance(
         self, between: int, max_in_flight: int
     ) -> None:
         requests = [NEW, *many(between, first=100), NEW]

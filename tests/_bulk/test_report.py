@@ -169,7 +169,7 @@ def _number(stored: Any) -> int:  # noqa: ANN401 - what the sandbox stores
     return int(stored.video_id[1:])
 
 
-async def test_whatever_is_reported_as_failed_does_not_exist() -> None:
+async def test_a_restream_that_is_reported_as_failed_does_not_exist() -> None:
     """Even where hardly anything works: what is stored is reported as created."""
     faults = Faults(
         before=dict.fromkeys(EVERY_KIND, 0.08),

@@ -19,7 +19,7 @@ from tests.helpers.journal_clients import client_of, origins
 WANTED = [new(str(number)) for number in range(20)]
 
 
-async def test_what_somebody_else_deleted_before_is_gone_as_well(path: Path) -> None:
+async def test_a_restream_that_another_client_has_deleted_counts_as_gone(path: Path) -> None:
     async with Sandbox() as sandbox, client_of(sandbox) as client:
         report = await client.create_all(WANTED, journal=path)
         await client.delete(report.created[0].restream.id)
@@ -95,7 +95,7 @@ async def test_what_tells_of_a_deletion_may_fail_without_losing_its_error(path: 
                 await undo.carry_out(heed)
 
 
-async def test_whatever_a_commit_raises_nobody_waits_for_ever(
+async def test_no_task_waits_for_ever_after_any_error_of_a_commit(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with Sandbox() as sandbox, client_of(sandbox) as client:

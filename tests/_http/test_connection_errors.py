@@ -176,7 +176,7 @@ def _tls() -> ssl.SSLContext:
     return context
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_not_trusted() -> None:
+async def test_a_certificate_without_a_known_issuer_is_not_trusted() -> None:
     async with RawServer(tls=_tls()) as server, client_of(server, attempts=2) as client:
         error = await failure_of(client.create(new_restream()), CertificateError)
         await assert_nothing_left(client)
@@ -186,7 +186,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_not_trusted() -> None:
     assert server.requests == []
 
 
-async def test_tls_with_a_server_that_speaks_none_was_not_sent() -> None:
+async def test_a_request_to_a_server_without_tls_was_not_sent() -> None:
     async def nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")

@@ -98,7 +98,7 @@ async def test_in_a_session_of_ones_own_too() -> None:
         assert (await client.create(new_restream())).id == 7
 
 
-async def test_without_a_word_a_session_of_ones_own_trusts_whom_it_does() -> None:
+async def test_without_an_argument_the_trust_settings_of_the_callers_session_stay() -> None:
     connector = aiohttp.TCPConnector(ssl=_trusting())
     async with (
         _good() as server,

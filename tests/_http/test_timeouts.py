@@ -35,7 +35,7 @@ async def test_a_timeout_cancels_its_task_and_says_so() -> None:
     assert cancelling() == 0
 
 
-async def test_a_cancelled_timeout_cancels_nobody() -> None:
+async def test_a_cancelled_timeout_cancels_no_task() -> None:
     timeouts = SharedTimeouts(asyncio.get_running_loop())
     cancelled, other = timeouts.start(SOON), timeouts.start(SOON)
     cancelled.cancel()
@@ -73,7 +73,7 @@ async def test_an_answer_of_the_same_moment_does_not_overtake_it() -> None:
 
 
 @pytest.mark.parametrize("first", ["the timeout", "somebody"])
-async def test_who_is_cancelled_by_somebody_else_as_well_stays_cancelled(first: str) -> None:
+async def test_a_task_that_is_also_cancelled_from_outside_stays_cancelled(first: str) -> None:
     told: list[tuple[bool, bool, int]] = []
 
     async def wait() -> None:

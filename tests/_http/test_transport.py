@@ -120,7 +120,7 @@ async def test_an_answer_that_unpacks_to_a_hundred_megabytes_is_not_unpacked(enc
     assert peak < 16 * 2**20
 
 
-async def test_a_packed_answer_is_understood_although_none_was_asked_for() -> None:
+async def test_a_compressed_answer_is_read_although_compression_was_not_requested() -> None:
     body = gzip.compress(envelope(on_the_wire(new_restream())))
     packed = answer(body, headers={"Content-Encoding": "gzip"})
     async with RawServer(post=packed) as server, client_of(server) as client:

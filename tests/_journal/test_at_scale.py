@@ -97,7 +97,7 @@ async def test_wanted_copies_are_no_duplicates_and_are_never_repaired_away() -> 
     assert {item.restream.id for item in run.created} == {item.id for item in backend.stored}
 
 
-async def test_more_copies_than_attempts_in_doubt_are_somebody_elses_too() -> None:
+async def test_more_copies_than_attempts_in_doubt_include_copies_of_other_clients() -> None:
     backend = Backend()
     backend.meets("POST", Fate.LOST_BEFORE)
     seen = 0

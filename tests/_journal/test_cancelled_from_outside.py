@@ -52,7 +52,7 @@ async def test_what_is_read_ahead_and_on_its_way_to_the_disk_is_accounted_for(
     assert backend.sent == []
 
 
-async def test_a_write_of_the_journal_ends_and_nobody_waits_for_ever(
+async def test_a_write_of_the_journal_ends_and_no_task_waits_for_ever(
     path: Path, disk: Disk
 ) -> None:
     async with Journal(path, IDENTITY) as journal:

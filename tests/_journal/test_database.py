@@ -18,7 +18,7 @@ async def test_a_journal_is_on_the_disk_whatever_it_is_called(
         assert await journal.count(State.CREATED) == 1
 
 
-async def test_a_journal_that_is_not_open_answers_nobody(path: Path) -> None:
+async def test_a_journal_that_is_not_open_raises_an_error(path: Path) -> None:
     journal = Journal(path, IDENTITY)
     with pytest.raises(RuntimeError, match="the journal is not open"):
         await journal.begin("a")

@@ -104,7 +104,7 @@ def test_a_journal_that_may_not_be_written_is_refused_and_stays_as_it_was(public
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="needs two users")
-def test_somebody_elses_journal_is_refused(public: Path) -> None:
+def test_a_journal_of_another_user_is_refused(public: Path) -> None:
     private = journal_in(public / "private", file_mode=0o600, folder_mode=0o777)
     shared = journal_in(public / "shared", file_mode=0o666, folder_mode=0o777)
     for path in (private, shared):
@@ -192,7 +192,7 @@ MANY = 600
 PAGE = 4096  # bytes, in a file of SQLite
 
 
-async def test_somebody_elses_database_is_refused_and_left_as_it_was(path: Path) -> None:
+async def test_a_database_of_another_program_is_refused_and_left_as_it_was(path: Path) -> None:
     with closing(sqlite3.connect(path)) as database:
         database.execute("CREATE TABLE bookmarks (url TEXT)")
     before = write(path, content(path))
@@ -222,7 +222,9 @@ async def test_a_journal_with_garbage_at_its_beginning_is_refused(path: Path, wh
     assert WAY_OUT in await refusal(path)
 
 
-async def test_a_journal_with_garbage_in_its_middle_fails_whoever_meets_it(path: Path) -> None:
+async def test_a_journal_with_garbage_in_its_middle_fails_when_the_garbage_is_read(
+    path: Path,
+) -> None:
     await keep(path, MANY)
     damage(path, start=3 * PAGE)
     async with Journal(path, IDENTITY) as journal:
@@ -249,7 +251,7 @@ async def _met(journal: Journal, item: str) -> str:
         "UPDATE creation SET restream_id = x'ff00'",
     ],
 )
-async def test_an_entry_that_nobody_can_have_written_is_damage(path: Path, change: str) -> None:
+async def test_an_impossible_entry_is_damage(path: Path, change: str) -> None:
     await keep(path)
     query(path, change)
     async with Journal(path, IDENTITY) as journal:
@@ -257,7 +259,7 @@ async def test_an_entry_that_nobody_can_have_written_is_damage(path: Path, chang
 
 
 @pytest.mark.parametrize("salt", [b"\xa5" * 65, 5, "text"])
-async def test_a_key_that_nobody_can_have_written_is_damage(path: Path, salt: object) -> None:
+async def test_an_impossible_key_is_damage(path: Path, salt: object) -> None:
     await keep(path)
     query(path, "UPDATE meta SET value = ? WHERE name = 'salt'", salt)
     assert WAY_OUT in await refusal(path)

@@ -92,7 +92,7 @@ async def test_what_is_not_there_is_begun_anew_and_is_an_intent_again(
         assert await journal.count(state) == 0
 
 
-async def test_an_end_is_known_to_whoever_begins_right_after_it(path: Path) -> None:
+async def test_an_end_is_known_to_a_begin_right_after_it(path: Path) -> None:
     async with journal_at(path) as journal:
         first = await begun(journal)
         journal.end(journal.fingerprint("a"), first.occurrence, State.CREATED, restream_id=5)
@@ -149,7 +149,7 @@ async def test_a_doubt_that_was_checked_is_a_doubt_no_more(path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [0, 1, 499, 500, 501, 1000, MANY])
-async def test_all_ids_are_given_however_many_they_are(path: Path, number: int) -> None:
+async def test_any_number_of_ids_is_returned(path: Path, number: int) -> None:
     async with journal_at(path) as journal:
         for item in range(number):
             fingerprint = journal.fingerprint(str(item // 2))
@@ -228,7 +228,9 @@ async def test_a_commit_waits_for_the_disk_itself(path: Path, disk: Disk) -> Non
     assert disk.synchronous == FULL_SYNCHRONOUS
 
 
-async def test_cancelling_one_who_waits_does_not_disturb_the_others(path: Path, disk: Disk) -> None:
+async def test_cancelling_one_waiting_task_does_not_disturb_the_others(
+    path: Path, disk: Disk
+) -> None:
     async with journal_at(path) as journal:
         barrier = Barrier(disk)
         tasks = [asyncio.create_task(begun(journal, item)) for item in "abc"]
@@ -251,7 +253,7 @@ async def test_one_cancelled_before_its_commit_may_have_left_an_intent_and_no_mo
     assert states(path) in ([], [(0, "intended")])
 
 
-async def test_a_commit_that_fails_fails_all_who_wait_for_it(path: Path, disk: Disk) -> None:
+async def test_a_commit_that_fails_fails_all_tasks_that_wait_for_it(path: Path, disk: Disk) -> None:
     disk.pages = 4
     async with journal_at(path) as journal:
         tasks = [begun(journal, str(item)) for item in range(2000)]
@@ -259,7 +261,7 @@ async def test_a_commit_that_fails_fails_all_who_wait_for_it(path: Path, disk: D
         assert {str(end) for end in ends} == {FULL.format(path)}
 
 
-async def test_cancelling_one_of_those_whose_commit_fails_does_not_disturb_the_others(
+async def test_cancelling_one_task_whose_commit_fails_does_not_disturb_the_others(
     path: Path, disk: Disk
 ) -> None:
     async with journal_at(path) as journal:

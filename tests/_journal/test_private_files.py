@@ -9,7 +9,7 @@ from tests.helpers.journal_disk import content, copy_of, files_of, mode, write
 from tests.helpers.journal_opening import keep, refusal
 
 
-async def test_nobody_else_can_read_a_journal_or_the_files_beside_it(path: Path) -> None:
+async def test_other_users_cannot_read_a_journal_or_the_files_beside_it(path: Path) -> None:
     before = os.umask(0)
     try:
         async with Journal(path, IDENTITY) as journal:

@@ -112,7 +112,7 @@ class TestForgivenErrors:
         load.waves(2)
         assert (load.value, load.wave(shed=1)) == (21, 20)
 
-    def test_unless_it_has_reached_the_ceiling(self) -> None:
+    def test_a_refusal_at_the_ceiling_is_forgiven(self) -> None:
         load = standing(20, ceiling=25)
         load.waves(20)
         assert load.value == 25
@@ -136,7 +136,7 @@ class TestForgivenErrors:
 class TestRecently:
     """What the rate limit starts from: a moment, and the answers since."""
 
-    def test_there_is_none_in_the_first_two_rounds(self) -> None:
+    def test_there_is_no_recent_moment_in_the_first_two_rounds(self) -> None:
         load = Load(8, ceiling=8)
         assert load.limit.recently() == (math.inf, 0)
         load.wave()
@@ -231,7 +231,7 @@ class TestChance:
         assert load.varied_wave(IDLE * times, 0.1) == after
 
     @pytest.mark.parametrize(("latency", "after"), [(2.4, 64), (2.5, 25)])
-    def test_nor_make_seconds_of_less(self, latency: float, after: int) -> None:
+    def test_chance_does_not_make_quick_answers_long(self, latency: float, after: int) -> None:
         assert Load(ceiling=64).varied_wave(latency, 0.1) == after
 
 
@@ -239,7 +239,7 @@ class TestRestart:
     """After an outage."""
 
     @pytest.mark.parametrize("waves", [0, 3])
-    def test_that_is_how_it_begins_whatever_was_before(self, waves: int) -> None:
+    def test_it_begins_with_one_after_any_state(self, waves: int) -> None:
         """Growth by one, or an experiment."""
         load = standing(20, ceiling=25)
         load.waves(waves, IDLE * 2)
@@ -345,7 +345,7 @@ class TestRestart:
     ),
 )
 @quick
-def test_whatever_comes_it_stays_between_one_and_the_ceiling(
+def test_it_stays_between_one_and_the_ceiling_after_any_answers(
     ceiling: int, answers: list[tuple[Signal, float, float, str, int, int]]
 ) -> None:
     limit, now = AdaptiveLimit(ceiling), 0.0
@@ -430,7 +430,7 @@ class TestSimulated:
         assert median(seconds) < 10_000 / (1 - share) * 0.051 / 64 * 1.15
 
     @pytest.mark.parametrize("share", [0.01, 0.03])
-    def test_nor_do_they_hide_that_a_service_is_full(self, share: float) -> None:
+    def test_random_503s_do_not_hide_that_a_service_is_full(self, share: float) -> None:
         world = Simulation(
             limit=AdaptiveLimit(256),
             slots=16,

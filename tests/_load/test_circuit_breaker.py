@@ -67,7 +67,7 @@ class TestBeginning:
         assert service.fails(10, within=1.0)
         assert service.breaker.is_open
 
-    def test_nine_do_not_however_long_it_takes(self) -> None:
+    def test_nine_failures_begin_none_over_any_time(self) -> None:
         """A single call gives up after its five attempts, and is not held."""
         service = Service()
         assert not service.fails(9, within=3600)
@@ -286,7 +286,7 @@ class TestEnd:
         assert service.breaker.timed_out
         assert service.breaker.is_open, "and asked for all the same"
 
-    def test_who_comes_back_after_all_is_not_given_up(self) -> None:
+    def test_a_success_after_the_timeout_ends_the_outage(self) -> None:
         service = Service(patience=60)
         service.fails(10, within=1.0)
         service.now += 100
@@ -311,7 +311,9 @@ class TestQuietTime:
     """Where nobody asks, nobody knows how long the outage lasts."""
 
     @pytest.mark.parametrize("longest_pause", [0, 80])
-    def test_who_asks_after_it_has_all_of_the_patience(self, longest_pause: float) -> None:
+    def test_a_request_after_a_quiet_time_has_the_whole_outage_timeout(
+        self, longest_pause: float
+    ) -> None:
         service = Service(patience=60, longest_pause=longest_pause)
         service.fails(10, within=1.0)
         service.now += 10.1 + longest_pause
@@ -322,14 +324,14 @@ class TestQuietTime:
         # And the probes come quickly again.
         assert service.breaker.until_probe == pytest.approx(1)
 
-    def test_as_long_as_somebody_might_have_paused_it_is_the_same_outage(self) -> None:
+    def test_it_is_the_same_outage_as_long_as_a_call_may_wait_between_attempts(self) -> None:
         service = Service(patience=60, longest_pause=80)
         service.fails(10, within=1.0)
         service.now += 89
         service.breaker.probe_sent()
         assert service.breaker.timed_out
 
-    def test_while_somebody_waits_there_is_none(self) -> None:
+    def test_there_is_no_quiet_time_while_a_request_waits(self) -> None:
         service = Service(patience=60)
         service.fails(10, within=1.0)
         service.now += 3600

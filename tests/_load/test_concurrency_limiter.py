@@ -58,7 +58,7 @@ class Crowd:
     st.booleans(),
 )
 @quick
-def test_however_people_come_and_go_no_place_is_lost_and_none_invented(
+def test_no_slot_is_lost_or_added_in_any_order_of_requests(
     limit: int,
     happenings: Sequence[tuple[str, int]],
     prompt: bool,  # noqa: FBT001 - drawn
@@ -101,7 +101,7 @@ def test_however_people_come_and_go_no_place_is_lost_and_none_invented(
     asyncio.run(scenario())
 
 
-async def test_as_many_as_the_limit_are_through_at_once() -> None:
+async def test_as_many_requests_as_the_limit_are_in_flight_at_once() -> None:
     crowd = Crowd(3)
     for _ in range(10):
         crowd.ask()
@@ -115,7 +115,7 @@ async def test_as_many_as_the_limit_are_through_at_once() -> None:
     assert crowd.entered == list(range(10))
 
 
-async def test_who_comes_while_others_wait_does_not_overtake_them() -> None:
+async def test_a_new_request_does_not_overtake_waiting_requests() -> None:
     crowd = Crowd(1)
     crowd.ask()
     crowd.ask()
@@ -128,7 +128,7 @@ async def test_who_comes_while_others_wait_does_not_overtake_them() -> None:
     assert crowd.entered == [0, 1, 2]
 
 
-async def test_who_goes_ahead_takes_the_next_place() -> None:
+async def test_a_request_that_goes_ahead_takes_the_next_slot() -> None:
     limiter = ConcurrencyLimiter.adaptive(1, 300.0, Clock())
     await limiter.acquire()
     entered: list[str] = []
@@ -148,14 +148,14 @@ async def test_who_goes_ahead_takes_the_next_place() -> None:
     await asyncio.gather(*tasks)
 
 
-async def test_with_room_nobody_waits_even_for_the_event_loop() -> None:
+async def test_a_request_with_a_free_slot_does_not_wait_even_for_the_event_loop() -> None:
     limiter = ConcurrencyLimiter.adaptive(1, 300.0, Clock())
     with pytest.raises(StopIteration):
         limiter.acquire().send(None)
     assert limiter.in_flight == 1
 
 
-async def test_who_only_tries_enters_where_there_is_room() -> None:
+async def test_try_acquire_takes_a_free_slot() -> None:
     limiter = ConcurrencyLimiter.adaptive(2, 300.0, Clock())
     assert [(limiter.has_slot, limiter.try_acquire()) for _ in range(4)] == [
         (True, True),
@@ -169,7 +169,7 @@ async def test_who_only_tries_enters_where_there_is_room() -> None:
     assert limiter.try_acquire()
 
 
-async def test_who_only_tries_does_not_overtake_those_who_wait() -> None:
+async def test_try_acquire_does_not_overtake_waiting_requests() -> None:
     crowd = Crowd(1)
     crowd.ask()
     crowd.ask()
@@ -181,7 +181,7 @@ async def test_who_only_tries_does_not_overtake_those_who_wait() -> None:
     assert crowd.inside == [1]
 
 
-async def test_a_place_that_somebody_waits_for_is_no_room() -> None:
+async def test_a_slot_that_a_request_waits_for_is_not_free() -> None:
     crowd = Crowd(1)
     crowd.ask()
     crowd.ask()
@@ -194,7 +194,7 @@ async def test_a_place_that_somebody_waits_for_is_no_room() -> None:
     assert crowd.limiter.has_slot
 
 
-async def test_a_place_that_is_left_goes_to_who_has_waited_longest() -> None:
+async def test_a_released_slot_goes_to_the_request_that_has_waited_longest() -> None:
     crowd = Crowd(1)
     for _ in range(3):
         crowd.ask()
@@ -206,7 +206,7 @@ async def test_a_place_that_is_left_goes_to_who_has_waited_longest() -> None:
     assert crowd.inside == [1]
 
 
-async def test_who_waits_and_is_cancelled_is_forgotten() -> None:
+async def test_a_cancelled_waiting_request_gets_no_slot() -> None:
     crowd = Crowd(1)
     for _ in range(3):
         crowd.ask()
@@ -219,7 +219,7 @@ async def test_who_waits_and_is_cancelled_is_forgotten() -> None:
     assert crowd.entered == [0, 2]
 
 
-async def test_who_is_cancelled_in_the_moment_of_being_let_in_hands_the_place_on() -> None:
+async def test_a_request_that_is_cancelled_as_it_gets_a_slot_passes_the_slot_on() -> None:
     crowd = Crowd(1)
     for _ in range(3):
         crowd.ask()
@@ -231,7 +231,7 @@ async def test_who_is_cancelled_in_the_moment_of_being_let_in_hands_the_place_on
     assert crowd.asked[1].cancelled()
 
 
-async def test_who_is_cancelled_right_before_a_place_gets_free_does_not_take_it() -> None:
+async def test_a_request_that_is_cancelled_right_before_a_release_takes_no_slot() -> None:
     crowd = Crowd(1)
     for _ in range(3):
         crowd.ask()
@@ -243,7 +243,7 @@ async def test_who_is_cancelled_right_before_a_place_gets_free_does_not_take_it(
     assert crowd.asked[1].cancelled()
 
 
-async def test_when_all_who_wait_are_cancelled_the_place_is_free() -> None:
+async def test_the_slot_is_free_after_all_waiting_requests_are_cancelled() -> None:
     crowd = Crowd(1)
     for _ in range(3):
         crowd.ask()
@@ -271,7 +271,7 @@ class Counted(asyncio.Future[None]):
 
 
 @pytest.mark.parametrize("fresh", [False, True])
-async def test_those_who_wait_are_cancelled_without_a_search(
+async def test_waiting_requests_are_cancelled_without_a_search(
     fresh: bool,  # noqa: FBT001 - a parameter
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -33,7 +33,7 @@ class TestLearning:
         assert (limiter.limit, limiter.in_flight) == (200, 0)
 
     @simulated
-    async def test_who_waits_is_let_in_as_soon_as_the_limit_grows(self) -> None:
+    async def test_waiting_requests_get_slots_as_soon_as_the_limit_grows(self) -> None:
         limiter = limiter_of(ceiling=200)
         waiting = [asyncio.create_task(limiter.acquire()) for _ in range(2000)]
         entered = set[tuple[int, int]]()
@@ -49,7 +49,7 @@ class TestLearning:
         await asyncio.wait(waiting)
 
     @simulated
-    async def test_places_that_are_given_back_without_a_word_teach_nothing(self) -> None:
+    async def test_slots_that_are_released_without_a_signal_teach_nothing(self) -> None:
         limiter = limiter_of()
         for _ in range(1000):
             assert limiter.try_acquire()
@@ -59,7 +59,7 @@ class TestLearning:
         assert limiter.idle_latency("POST") == 0.0, "five answers are no round"
 
     @simulated
-    async def test_after_shedding_fewer_are_let_through(self) -> None:
+    async def test_after_refusals_fewer_slots_are_handed_out(self) -> None:
         limiter = limiter_of()
         await answers(limiter, 200, Signal.SHED, latency=1)
         assert limiter.limit < 64
@@ -73,7 +73,7 @@ class TestClosing:
     """Who waits is not left waiting."""
 
     @simulated
-    async def test_everybody_is_let_through(self) -> None:
+    async def test_all_waiting_requests_get_slots(self) -> None:
         limiter = limiter_of(ceiling=1)
         tasks = [asyncio.create_task(limiter.acquire()) for _ in range(5)]
         await asyncio.sleep(0)
@@ -82,7 +82,7 @@ class TestClosing:
         assert limiter.try_acquire()
 
     @simulated
-    async def test_in_an_outage_too_and_no_timer_is_left(self) -> None:
+    async def test_all_get_slots_in_an_outage_too_and_no_timer_is_left(self) -> None:
         limiter = limiter_of(ceiling=8)
         await answers(limiter, 30)
         await fall(limiter)
@@ -95,7 +95,7 @@ class TestClosing:
         assert limiter.try_acquire()
 
     @simulated
-    async def test_whoever_closes_it_may_be_cancelled_again_and_again(self) -> None:
+    async def test_closing_may_be_cancelled_again_and_again(self) -> None:
         limiter = limiter_of()
         await fall(limiter)
         tasks = [asyncio.create_task(limiter.acquire()) for _ in range(5)]

@@ -94,7 +94,7 @@ class TestOwnErrors:
     def test_no_more_than_a_third_is_forgiven(self) -> None:
         assert learned(every=3, then=4).allowance.after_growth == 0.33
 
-    def test_with_a_larger_share_more_errors_in_a_row_are_chance(self) -> None:
+    def test_more_errors_in_a_row_are_chance_with_a_larger_share(self) -> None:
         service = learned(every=3, then=4)
         service.good(1)
         # 0.33 to the power of 6 is more than 1 in 1,000.
@@ -164,7 +164,7 @@ class TestOwnErrors:
         # The allowance alone would be used up by 15.
         assert halved(every=3).forgiven(every=3, most=20) == 20
 
-    def test_but_no_more_than_six_in_a_row(self) -> None:
+    def test_no_more_than_six_in_a_row_are_forgiven(self) -> None:
         assert halved(every=4).forgiven() == 6
 
     def test_old_errors_count_less(self) -> None:
@@ -205,7 +205,7 @@ class TestLowLimit:
             service.limit = 2.0
 
     @pytest.mark.parametrize("every", [2, 7])
-    def test_not_if_there_are_many_errors_or_no_more_than_are_forgiven(self, every: int) -> None:
+    def test_it_is_not_tried_among_many_errors_or_as_few_as_are_forgiven(self, every: int) -> None:
         assert after_burst().errors(500, every=every) == []
 
 
@@ -220,7 +220,7 @@ class TestRecovery:
         assert service.allowance.after_growth == pytest.approx(share)
 
     @pytest.mark.parametrize(("good", "found"), [(102, [64.0]), (103, [])])
-    def test_so_are_the_errors_so_far(self, good: int, found: list[float]) -> None:
+    def test_the_errors_so_far_are_forgotten_too(self, good: int, found: list[float]) -> None:
         service = halved(every=4)
         service.good(good)
         assert service.errors(500, every=4)[:1] == found

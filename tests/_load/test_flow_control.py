@@ -264,7 +264,7 @@ class TestRateLimit:
 
     @simulated
     @pytest.mark.parametrize("rest", [0, 3600])
-    async def test_half_a_second_of_429s_costs_little_however_long_the_client_has_been_there(
+    async def test_half_a_second_of_429s_costs_little_after_any_age_of_the_client(
         self, rest: int
     ) -> None:
         service = Service(slots=1000, took=0.1)
@@ -278,7 +278,7 @@ class TestRateLimit:
         assert now() - start < 30
 
     @simulated
-    async def test_nor_does_it_if_the_rest_comes_after_the_429(self) -> None:
+    async def test_it_costs_little_too_if_the_other_answers_come_after_the_429(self) -> None:
         service = Service(slots=1000, took=0.1)
         async with client_of(service, attempts=1) as client:
             service.limited = True
@@ -350,7 +350,7 @@ class TestRateLimit:
 
     @simulated
     @pytest.mark.parametrize("count", [1, 5])
-    async def test_nor_does_a_run_of_few_go_on_for_ever(self, count: int) -> None:
+    async def test_a_run_of_few_items_is_given_up_too(self, count: int) -> None:
         """It takes ten failures in a row, with ever longer pauses in between."""
         service = Service(limited=True)
         async with client_of(service, patience=60) as client:
@@ -531,7 +531,7 @@ class TestBudget:
             assert client.executor.budget.waiting == 0
 
     @simulated
-    async def test_who_finds_no_budget_before_its_deadline_fails_with_what_went_wrong(
+    async def test_a_call_without_budget_before_its_deadline_fails_with_its_error(
         self,
     ) -> None:
         service = Service(slots=1000, noise=1.0)
@@ -602,7 +602,7 @@ class TestRetriesCounted:
             assert (client.executor.counts.attempts, client.executor.counts.retries) == (3, 1)
 
     @simulated
-    async def test_who_is_held_sends_nothing_again(self) -> None:
+    async def test_a_call_that_waits_for_a_slot_counts_no_retry(self) -> None:
         service = Service(gone=True)
         async with client_of(service, deadline=30) as client:
             await several(client, 12)
@@ -682,7 +682,7 @@ class TestOutage:
         assert sum(item.attempts for item in sent) == service.posts
 
     @simulated
-    async def test_nor_its_looks(self) -> None:
+    async def test_a_run_of_few_does_not_use_up_its_existence_checks_in_an_outage(self) -> None:
         service = Service(gone=True)
         async with client_of(service) as client, asyncio.TaskGroup() as group:
             group.create_task(at(280, service, gone=False))
@@ -703,7 +703,7 @@ class TestOutage:
         assert 60 < now() < 60 + 50
 
     @simulated
-    async def test_nobody_saves_up_for_a_service_that_is_given_up(self) -> None:
+    async def test_no_item_waits_for_budget_after_the_outage_timeout(self) -> None:
         """Not even where others use up all of the budget."""
         service = Service(gone=True)
         async with client_of(service, patience=30) as client:
@@ -714,7 +714,7 @@ class TestOutage:
         assert now() < 30 + 10
 
     @simulated
-    async def test_who_comes_after_it_was_given_up_is_not_kept_waiting(self) -> None:
+    async def test_a_call_after_the_outage_timeout_does_not_wait(self) -> None:
         service = Service(gone=True)
         async with client_of(service, patience=10) as client:
             await client.create_many(100)
@@ -792,7 +792,7 @@ class TestOutage:
         assert 40 <= now() - began < 40 + 30 + 20 + 5 + 1
 
     @simulated
-    async def test_after_a_quiet_hour_nobody_is_told_that_it_is_gone_who_has_not_asked(
+    async def test_after_a_quiet_hour_no_call_fails_because_of_the_old_outage(
         self,
     ) -> None:
         service = Service(gone=True)
@@ -884,7 +884,7 @@ class TestOutage:
             await asyncio.wait([run])
 
     @simulated
-    async def test_nor_does_it_wait_longer_for_an_equal_one_that_is_held(self) -> None:
+    async def test_a_single_creation_does_not_wait_longer_for_an_equal_one_that_waits(self) -> None:
         service = Service(gone=True)
         async with client_of(service, deadline=25, patience=300) as client:
             run = asyncio.create_task(client.create_many(100))

@@ -79,7 +79,7 @@ class TestShort:
     """Too short to be taken for an outage."""
 
     @simulated
-    async def test_it_fails_none_of_many(self) -> None:
+    async def test_it_fails_no_item_of_a_run(self) -> None:
         service = Service(slots=1000)
         async with client_of(service, ceiling=16) as client, asyncio.TaskGroup() as group:
             for start in (0.5, 3.5, 6.5):
@@ -106,7 +106,7 @@ class TestShort:
         assert now() < start + 20 + 5.1, "in the longest interval between two probes"
 
     @simulated
-    async def test_nor_where_the_network_swallows_everything(self) -> None:
+    async def test_it_uses_no_attempts_where_packets_are_lost(self) -> None:
         service = Service()
         async with (
             client_of(service, deadline=3.0, timeout=30) as client,
@@ -118,7 +118,7 @@ class TestShort:
         assert all_created(run.result(), 1)
 
     @simulated
-    async def test_nor_of_a_look(self) -> None:
+    async def test_it_uses_no_retries_of_an_existence_check(self) -> None:
         service = Service(loses=True, took=0.3)
         async with client_of(service, attempts=2) as client, asyncio.TaskGroup() as group:
             group.create_task(away(service, 0.2, 1.5))
@@ -178,7 +178,7 @@ class TestPartial:
             assert moment < 3 * 2 + 3
 
     @simulated
-    async def test_nor_are_existence_checks(self) -> None:
+    async def test_their_existence_checks_use_up_retries_too(self) -> None:
         """They are retries of their own."""
 
         class Checked(PartlyAway):

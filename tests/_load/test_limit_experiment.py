@@ -176,7 +176,7 @@ class TestQueueing:
                 assert (load.value, load.wave(latency)) == (size // 4, size // 2)
             assert rounds == [3, 8, 16, 32, 64]
 
-    def test_but_once_in_1024_rounds(self) -> None:
+    def test_there_is_at_least_one_in_1024_rounds(self) -> None:
         load, latency = Load(32, ceiling=32), IDLE
         load.wave()
         load.waves_at(IDLE * 2)

@@ -35,7 +35,7 @@ class TestGrowth:
         steps = [later - size for size, later in pairwise(sizes)]
         assert steps == [1, 1, 1, 1, 1, 2, 4, 7, 10, 12]
 
-    def test_so_the_wait_is_short_again_where_there_is_room(self) -> None:
+    def test_the_wait_is_short_again_where_there_is_room(self) -> None:
         load = standing(20)
         for _ in range(3):
             load.waves_at()
@@ -52,7 +52,7 @@ class TestGrowth:
         assert load.value == size + 1
 
     @pytest.mark.parametrize(("times", "grows"), [(1.24, True), (1.26, False)])
-    def test_not_while_latency_is_above_normal(
+    def test_it_does_not_grow_while_latency_is_above_normal(
         self,
         times: float,
         *,
@@ -125,13 +125,13 @@ class TestGrowth:
         load.answer(kind="")
         assert load.value == 32
 
-    def test_not_before_a_round_is_over(self) -> None:
+    def test_it_does_not_grow_before_a_round_is_over(self) -> None:
         load = Load(16)
         for _ in range(100):
             load.answer(kind="")
         assert load.value == 16
 
-    def test_not_during_an_experiment(self) -> None:
+    def test_it_does_not_grow_during_an_experiment(self) -> None:
         load = Load(16)
         assert load.queue(16, 4) == [16, 32, 16, 8]
         for _ in range(100):

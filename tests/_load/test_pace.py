@@ -25,7 +25,7 @@ class TestPace:
     """After a 429 nothing is sent for a while, then one request asks, then they go one by one."""
 
     @simulated
-    async def test_one_request_asks_when_the_pause_is_over(self) -> None:
+    async def test_one_request_is_sent_when_the_pause_is_over(self) -> None:
         limiter = limiter_of()
         refused = await refuse(limiter)
         assert not limiter.has_slot
@@ -48,7 +48,7 @@ class TestPace:
         assert now() - refused == pytest.approx(0.25)
 
     @simulated
-    async def test_one_of_no_time_at_all_is_none(self) -> None:
+    async def test_a_retry_after_of_0_is_ignored(self) -> None:
         limiter = limiter_of()
         log = [await refuse(limiter, retry_after=0.0) for _ in range(5)]
         pauses = [later - before - 0.01 for before, later in pairwise(log)]
@@ -82,7 +82,7 @@ class TestPace:
         await limiter.close()
 
     @simulated
-    async def test_who_could_use_a_slot_is_told_when_the_next_request_is_due(self) -> None:
+    async def test_listeners_are_called_when_the_next_request_is_due(self) -> None:
         limiter = limiter_of()
         due: list[float] = []
 
@@ -156,9 +156,7 @@ class TestPace:
 
     @simulated
     @pytest.mark.parametrize("how", ["without an answer", "unsent"])
-    async def test_one_that_asks_and_ends_without_an_answer_lets_the_next_ask(
-        self, how: str
-    ) -> None:
+    async def test_after_a_probe_without_an_answer_the_next_request_probes(self, how: str) -> None:
         limiter = limiter_of()
         await refuse(limiter)
         await limiter.acquire()
@@ -175,7 +173,9 @@ class TestPace:
         await limiter.close()
 
     @simulated
-    async def test_one_that_is_cancelled_in_the_moment_of_its_turn_lets_the_next_ask(self) -> None:
+    async def test_after_a_probe_that_is_cancelled_at_its_turn_the_next_request_probes(
+        self,
+    ) -> None:
         limiter = limiter_of()
         await refuse(limiter)
         tasks = [asyncio.create_task(limiter.acquire()) for _ in range(2)]
@@ -191,7 +191,7 @@ class TestPace:
         await limiter.close()
 
     @simulated
-    async def test_when_all_are_cancelled_before_their_turn_a_later_one_asks(self) -> None:
+    async def test_after_all_are_cancelled_before_their_turn_a_later_request_probes(self) -> None:
         limiter = limiter_of()
         await refuse(limiter)
         tasks = [asyncio.create_task(limiter.acquire()) for _ in range(2)]
@@ -207,7 +207,7 @@ class TestPace:
         await limiter.close()
 
     @simulated
-    async def test_a_slot_that_all_have_given_up_in_the_same_moment_is_not_asked_with(
+    async def test_a_turn_that_all_requests_have_given_up_goes_to_a_later_request(
         self,
     ) -> None:
         limiter = limiter_of()
@@ -226,7 +226,7 @@ class TestPace:
         await limiter.close()
 
     @simulated
-    async def test_what_was_sent_before_the_pause_and_is_cancelled_does_not_end_it(self) -> None:
+    async def test_an_earlier_request_that_is_cancelled_does_not_end_the_pause(self) -> None:
         limiter = limiter_of()
         await limiter.acquire()
         started = now()
@@ -239,7 +239,7 @@ class TestPace:
         await limiter.close()
 
     @simulated
-    async def test_nor_does_it_let_a_second_one_ask(self) -> None:
+    async def test_an_earlier_request_that_is_cancelled_does_not_allow_a_second_probe(self) -> None:
         limiter = limiter_of()
         await limiter.acquire()
         started = now()
@@ -250,7 +250,7 @@ class TestPace:
         assert not limiter.try_acquire()
 
     @simulated
-    async def test_nor_does_an_unsent_one(self) -> None:
+    async def test_an_unsent_request_does_not_end_the_pause(self) -> None:
         limiter = limiter_of()
         await limiter.acquire()
         await refuse(limiter)
@@ -277,7 +277,7 @@ class TestPace:
         await limiter.close()
 
     @simulated
-    async def test_a_timer_that_somebody_cancels_is_set_again_for_who_is_left(self) -> None:
+    async def test_a_cancelled_timer_is_set_again_for_waiting_requests(self) -> None:
         limiter = limiter_of()
         refused = await refuse(limiter)
         waiting = asyncio.create_task(limiter.acquire())
@@ -289,7 +289,7 @@ class TestPace:
         await limiter.close()
 
     @simulated
-    async def test_whoever_ends_all_tasks_finds_no_new_one(self) -> None:
+    async def test_code_that_cancels_all_tasks_finds_no_new_one(self) -> None:
         """The loop may be ending."""
         limiter = limiter_of()
         refused = await refuse(limiter)
@@ -317,7 +317,7 @@ class TestPace:
         await asyncio.wait(tasks)
 
     @simulated
-    async def test_closing_lets_everybody_through_and_leaves_no_timer(self) -> None:
+    async def test_closing_lets_all_requests_through_and_leaves_no_timer(self) -> None:
         limiter = limiter_of()
         await refuse(limiter)
         tasks = [asyncio.create_task(limiter.acquire()) for _ in range(5)]

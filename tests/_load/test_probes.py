@@ -26,7 +26,7 @@ class TestOutage:
     """Nobody is let through but a probe now and then."""
 
     @simulated
-    async def test_it_is_said(self) -> None:
+    async def test_the_state_is_open_and_no_slot_is_free(self) -> None:
         limiter = limiter_of()
         assert limiter.state == "closed"
         await fall(limiter)
@@ -35,7 +35,7 @@ class TestOutage:
         assert limiter.outage_seconds() == pytest.approx(now() - 1)
 
     @simulated
-    async def test_those_who_wait_ask_one_at_a_time_at_growing_intervals(self) -> None:
+    async def test_waiting_requests_probe_one_at_a_time_at_growing_intervals(self) -> None:
         limiter = limiter_of()
         await fall(limiter)
         start = now()
@@ -53,7 +53,7 @@ class TestOutage:
         await asyncio.wait(tasks)
 
     @simulated
-    async def test_while_one_asks_no_other_does(self) -> None:
+    async def test_there_is_one_probe_at_a_time(self) -> None:
         limiter = limiter_of()
         await fall(limiter)
         await limiter.acquire()
@@ -68,7 +68,7 @@ class TestOutage:
         await waiting
 
     @simulated
-    async def test_who_asks_and_is_cancelled_leaves_it_to_the_next(self) -> None:
+    async def test_after_a_cancelled_probe_the_next_request_probes(self) -> None:
         limiter = limiter_of()
         await fall(limiter)
         await limiter.acquire()
@@ -80,7 +80,7 @@ class TestOutage:
         assert limiter.state == "open"
 
     @simulated
-    async def test_who_only_tries_may_ask_when_it_is_time(self) -> None:
+    async def test_try_acquire_may_probe_when_a_probe_is_due(self) -> None:
         limiter = limiter_of()
         await fall(limiter)
         assert not limiter.try_acquire()
@@ -89,7 +89,7 @@ class TestOutage:
         assert not limiter.try_acquire()
 
     @simulated
-    async def test_the_first_success_lets_them_in_slowly(self) -> None:
+    async def test_after_the_first_success_the_limit_grows_slowly(self) -> None:
         limiter = limiter_of()
         await answers(limiter, 500)
         await fall(limiter)
@@ -106,7 +106,7 @@ class TestOutage:
         assert all(later <= 2 * before for before, later in pairwise(rounds))
 
     @simulated
-    async def test_when_patience_ends_all_who_wait_are_sent_away(self) -> None:
+    async def test_all_waiting_requests_are_given_up_at_the_outage_timeout(self) -> None:
         limiter = limiter_of(patience=42)
         await fall(limiter)
         began = now() - 1 / 9
@@ -126,7 +126,7 @@ class TestOutage:
         assert sent_away[-1] == pytest.approx(began + 42, abs=0.01)
 
     @pytest.mark.parametrize("moment", range(5))
-    def test_who_is_cancelled_in_the_moment_of_being_sent_away_leaves_nothing(
+    def test_a_request_that_is_cancelled_as_it_is_given_up_leaves_nothing(
         self, moment: int
     ) -> None:
         @simulated
@@ -160,7 +160,7 @@ class TestOutage:
         scene()
 
     @simulated
-    async def test_who_comes_right_after_is_sent_away_at_once_unless_it_is_time_to_ask(
+    async def test_a_later_request_is_given_up_at_once_unless_a_probe_is_due(
         self,
     ) -> None:
         limiter = limiter_of(patience=10)
@@ -184,7 +184,7 @@ class TestOutage:
         await limiter.acquire()
 
     @simulated
-    async def test_who_comes_after_a_quiet_time_waits_for_the_first_to_ask(self) -> None:
+    async def test_requests_after_a_quiet_time_wait_for_the_first_probe(self) -> None:
         """Nobody knows whether the service is still gone."""
         limiter = limiter_of(patience=10)
         await fall(limiter)
@@ -196,7 +196,7 @@ class TestOutage:
         assert limiter.state == "closed"
 
     @simulated
-    async def test_who_asks_for_long_and_is_cancelled_does_not_prolong_it(self) -> None:
+    async def test_a_long_probe_that_is_cancelled_does_not_prolong_the_outage(self) -> None:
         limiter = limiter_of(patience=60)
         await fall(limiter)
         for _ in range(5):
@@ -206,7 +206,7 @@ class TestOutage:
         assert limiter.given_up
 
     @simulated
-    async def test_patience_ends_while_somebody_asks_and_gets_no_answer(self) -> None:
+    async def test_the_outage_timeout_ends_while_a_probe_gets_no_answer(self) -> None:
         limiter = limiter_of(patience=40)
         await fall(limiter)
         began = now() - 1 / 9
@@ -223,7 +223,7 @@ class TestOutage:
         await limiter.close()
 
     @simulated
-    async def test_what_was_sent_before_it_comes_back_without_letting_another_ask(self) -> None:
+    async def test_the_end_of_an_earlier_request_lets_no_second_probe_through(self) -> None:
         limiter = limiter_of()
         began = now()
         for _ in range(5):
@@ -244,7 +244,7 @@ class TestOutage:
         await limiter.close()
 
     @simulated
-    async def test_timers_that_somebody_cancels_are_set_again(self) -> None:
+    async def test_cancelled_timers_are_set_again(self) -> None:
         """A handler that ends all tasks of a loop ends those of the limiter as well."""
         limiter = limiter_of()
         await answers(limiter, 30)
@@ -268,7 +268,7 @@ class TestOutage:
         await limiter.close()
 
     @simulated
-    async def test_who_is_left_waiting_when_somebody_cancels_the_timers_is_not_forgotten(
+    async def test_requests_still_wait_correctly_after_the_timers_are_cancelled(
         self,
     ) -> None:
         """Somebody may end all tasks but their own, and wait for a place of the limiter in that."""

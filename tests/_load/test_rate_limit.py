@@ -124,7 +124,7 @@ class TestPauses:
         client.limit.accepted(client.now)
         assert client.limit.delay < math.inf
 
-    def test_nor_does_an_answer_to_what_was_sent_before_the_pause_end_it(self) -> None:
+    def test_an_answer_to_an_earlier_request_does_not_end_the_pause(self) -> None:
         client = Client()
         sent = client.now
         client.wait(0.1).refuse_at(sent)
@@ -206,7 +206,7 @@ class TestPace:
         assert client.limit.delay == pytest.approx(3 / 21)
 
     @pytest.mark.parametrize("refusals", [1, 2, 4])
-    def test_but_at_least_one_request_in_the_latest_pause(self, refusals: int) -> None:
+    def test_it_is_at_least_one_request_in_the_latest_pause(self, refusals: int) -> None:
         """However long the client has been there, and done little."""
         client = Client()
         client.wait(1e6)
@@ -214,7 +214,7 @@ class TestPace:
         client.accept()
         assert client.limit.delay == pytest.approx(pauses[-1])
 
-    def test_time_in_which_nobody_asked_though_the_pause_was_over_does_not_count(self) -> None:
+    def test_time_without_requests_after_the_pause_does_not_count(self) -> None:
         client = Client()
         client.accept(20)
         client.refuse()
@@ -240,7 +240,7 @@ class TestPace:
         assert client.limit.delay == pytest.approx(1.25 - 0.25)
         assert client.wait(2.0).limit.delay == 0.0
 
-    def test_each_request_takes_an_interval_and_none_is_made_up_for(self) -> None:
+    def test_each_request_takes_an_interval_and_missed_ones_are_not_caught_up(self) -> None:
         client = Client()
         client.refuse()
         client.accept()
@@ -294,7 +294,7 @@ class TestSlowStart:
             delays.append(round(client.limit.delay, 3))
         assert delays == [*[1] * 4, *[0.5] * 3, *[0.25] * 3, *[0.125] * 3]
 
-    def test_but_in_a_quarter_of_a_second_only_once(self) -> None:
+    def test_the_rate_doubles_only_once_in_a_quarter_of_a_second(self) -> None:
         """Answers to what was sent more slowly say little."""
         client = slowly_started(400)
         began = client.now
@@ -329,7 +329,7 @@ class TestSlowStart:
         client.accept(15)
         assert client.limit.delay == pytest.approx(1 / 3.2, rel=0.05)
 
-    def test_where_there_is_none_the_limit_is_soon_gone(self) -> None:
+    def test_without_a_second_429_the_limit_soon_ends(self) -> None:
         client = slowly_started()
         began = client.now
         while client.limit.active:
@@ -391,7 +391,7 @@ class TestMeasuring:
             interval_after_a_refusal(other), rel=0.05
         )
 
-    def test_but_is_at_most_twice_what_was_accepted_by_the_time(self) -> None:
+    def test_it_is_at_most_twice_the_accepted_requests_by_the_time(self) -> None:
         """A window of a minute accepts many at once, and then none until the next one."""
         client = measured()
         began = client.now - 2 / 3.2 + client.limit.delay
@@ -402,7 +402,7 @@ class TestMeasuring:
         assert interval > 2 / 3.2
         assert interval_after_a_refusal(client) == pytest.approx(interval / 2, rel=1e-3)
 
-    def test_unless_it_is_the_first_that_is_measured(self) -> None:
+    def test_the_first_measured_rate_has_no_such_bound(self) -> None:
         """The pause before it may have been too long."""
         client = slowly_started(4)
         client.accept(8)
@@ -537,7 +537,7 @@ class TestGrowth:
     )
 )
 @quick
-def test_whatever_comes_somebody_may_send_in_the_end(
+def test_a_request_may_be_sent_in_the_end_after_any_answers(
     events: list[tuple[str, float, float, float | None]],
 ) -> None:
     client = Client()
@@ -597,7 +597,7 @@ class TestSimulated:
         assert service.run(300) < 600 * 1.3
 
     @pytest.mark.parametrize("size", [1, 10, 60, 80])
-    def test_so_many_in_each_second(self, size: int) -> None:
+    def test_a_fixed_number_in_each_second_is_found(self, size: int) -> None:
         service = RateLimited(quota=FixedWindow(size, 1.0))
         assert service.run(size * 60) < 60 * 1.1
 

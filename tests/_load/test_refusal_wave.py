@@ -75,7 +75,7 @@ class TestRefusals:
         assert [load.answer(Signal.SHED) for _ in range(6)] == [False] * 3 + [True] * 3
         assert [load.answer() for _ in range(100)].count(True) == 0
 
-    def test_so_it_does_of_a_growth(self) -> None:
+    def test_a_caller_learns_of_a_growth(self) -> None:
         load = Load(16, ceiling=32)
         load.wave()
         assert [load.answer() for _ in range(16)] == [False] * 15 + [True]

@@ -34,7 +34,7 @@ class TestRest:
         await limiter.close()
 
     @simulated
-    async def test_who_could_use_it_is_told(self) -> None:
+    async def test_listeners_are_called_when_it_is_free(self) -> None:
         limiter = limiter_of(ceiling=8)
         await answers(limiter, 30)
         start = now()

@@ -50,11 +50,11 @@ class TestTurns:
             ("rffa", "afrf"),
         ],
     )
-    async def test_whatever_the_order_in_which_they_come(self, come: str, let_in: str) -> None:
+    async def test_they_take_turns_in_any_order_of_arrival(self, come: str, let_in: str) -> None:
         assert await self._order(come) == let_in
 
     @simulated
-    async def test_who_goes_ahead_does_so_where_it_is_the_turn_of_a_new_item(self) -> None:
+    async def test_a_request_that_goes_ahead_does_so_at_the_turn_of_a_new_item_too(self) -> None:
         limiter = limiter_of(ceiling=1)
         await limiter.acquire()
         first, new = (asyncio.create_task(limiter.acquire(fresh=n == 1)) for n in range(2))
@@ -69,7 +69,7 @@ class TestTurns:
         await new
 
     @simulated
-    async def test_new_items_without_end_leave_the_others_their_turn(self) -> None:
+    async def test_endless_new_items_leave_the_other_requests_their_turn(self) -> None:
         """However many runs there are, each of which asks again as soon as it is let through."""
         limiter = limiter_of(ceiling=1)
         await limiter.acquire()
@@ -96,7 +96,7 @@ class TestTurns:
         assert limiter.waiting == 0
 
     @simulated
-    async def test_all_of_them_are_sent_away_when_patience_ends(self) -> None:
+    async def test_both_kinds_are_given_up_at_the_outage_timeout(self) -> None:
         limiter = limiter_of(patience=10)
         await fall(limiter)
         await limiter.acquire()

@@ -478,7 +478,7 @@ class TestEnsure:
 
 @pytest.mark.parametrize("fault", Fault)
 @pytest.mark.parametrize("phase", ["before", "after"])
-async def test_whatever_happens_and_whenever_it_exists_once(fault: Fault, phase: str) -> None:
+async def test_it_exists_once_after_any_fault_at_any_moment(fault: Fault, phase: str) -> None:
     faults = Faults(**{phase: {fault: 1.0}}, max_faults=2, retry_after=None)  # type: ignore[arg-type]
     timeout = 0.1 if fault is Fault.HANG else 5.0
     async with Sandbox(faults=faults) as sandbox, client_of(sandbox, timeout=timeout) as client:

@@ -30,7 +30,7 @@ def test_one_that_is_shown_in_full_and_is_another_is_not_it() -> None:
     assert find(Existence(), stored(stream_key="another")) is None
 
 
-def test_one_that_belongs_to_somebody_else_is_not_it() -> None:
+def test_a_restream_of_another_item_is_not_it() -> None:
     assert find(Existence(), stored(), others={7}) is None
 
 

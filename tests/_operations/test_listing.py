@@ -61,7 +61,7 @@ async def test_a_list_of_no_pages_is_empty() -> None:
     assert len(targets(server)) == 1
 
 
-async def test_pages_may_be_counted_from_nought() -> None:
+async def test_pages_may_be_counted_from_zero() -> None:
     async with RawServer(get=[page(0, 1, 2), page(1, 3)]) as server, client_of(server) as client:
         assert len(await client.list("v1")) == 3
 

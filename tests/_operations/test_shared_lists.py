@@ -226,7 +226,7 @@ async def test_a_check_waits_no_longer_than_it_may(checks: Checks) -> None:
     assert await first == []
 
 
-async def test_only_recent_lists_that_somebody_may_use_are_kept(checks: Checks) -> None:
+async def test_only_recent_lists_that_a_creation_may_use_are_kept(checks: Checks) -> None:
     for recent in (False, True):
         check = await checks.begin(recent=recent)
         await checks.answer([there(1)])

@@ -121,7 +121,7 @@ async def test_after_a_cancellation_the_next_one_checks_and_finds() -> None:
     assert (restream.id, server.order) == (7, "POST GET")
 
 
-async def test_whoever_waits_for_the_same_can_be_cancelled() -> None:
+async def test_a_creation_that_waits_for_an_equal_one_can_be_cancelled() -> None:
     async with RawServer(post=then_hang()) as server, client_of(server) as client:
         tasks = [asyncio.create_task(client.create(NEW)) for _ in range(3)]
         await server.arrived()

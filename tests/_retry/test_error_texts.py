@@ -296,7 +296,7 @@ def test_the_id_of_a_request_that_a_cache_answered_is_told() -> None:
     ],
     ids=range(6),
 )
-def test_where_there_is_no_id_of_a_request_none_is_told(headers: dict[str, str]) -> None:
+def test_without_a_request_id_the_error_shows_no_id(headers: dict[str, str]) -> None:
     for status in (400, 200):
         error = failure(Response(status=status, headers=headers)).error
         assert isinstance(error, ApiError | MalformedResponseError)
@@ -317,7 +317,7 @@ def test_a_long_first_segment_of_the_stream_url_is_a_secret_too() -> None:
 
 
 @pytest.mark.parametrize("said", ["streamKey=somebody-elses", "see rtmp://x.example/y/z"])
-def test_what_may_hold_somebody_elses_keys_is_withheld(said: str) -> None:
+def test_text_that_may_hold_foreign_keys_is_withheld(said: str) -> None:
     error = failure(
         Response(status=400, body=denial(errors=[said, "the rest"])), request=API.toggle(7)
     ).error

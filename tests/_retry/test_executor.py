@@ -281,7 +281,7 @@ async def test_nothing_is_sent_when_a_check_took_all_the_time_there_was() -> Non
     assert "too little time was left before the deadline" in str(error)
 
 
-async def test_real_time_is_used_where_none_is_handed_in() -> None:
+async def test_real_time_is_used_if_no_clock_is_handed_in() -> None:
     async with (
         RawServer(get=[INTERNAL_ERROR, listed()]) as server,
         RestreamClient(

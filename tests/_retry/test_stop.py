@@ -75,7 +75,7 @@ class TestWaiting:
         assert now() == 7
 
     @simulated
-    async def test_afterwards_nobody_waits(self) -> None:
+    async def test_nothing_waits_after_the_stop(self) -> None:
         stop = Stop()
         stop.request()
         await stop.pause(asyncio.sleep(99))
@@ -128,7 +128,7 @@ class TestNotSent:
         assert service.sent == []
 
     @simulated
-    async def test_nor_does_one_that_has_its_slot(self) -> None:
+    async def test_a_call_that_has_its_slot_sends_nothing_either(self) -> None:
         service, stop = Service(), Stop()
         async with client_of(service) as client:
             stop.request()
@@ -306,7 +306,7 @@ class TestSent:
 
     @simulated
     @pytest.mark.parametrize("then", ["cannot connect", "waits for its place"])
-    async def test_nor_is_one_that_was_to_be_repeated(self, then: str) -> None:
+    async def test_a_request_that_waits_to_be_repeated_is_not_sent(self, then: str) -> None:
         service, stop = Service(sheds=1), Stop()
         async with client_of(service) as client:
             limiter = client.executor.limiter

@@ -4,7 +4,7 @@ import time
 from restream_async._util.clock import Clock
 
 
-def test_deadlines_are_measured_on_a_clock_that_nobody_can_set() -> None:
+def test_deadlines_are_measured_on_a_clock_that_cannot_be_set() -> None:
     before = time.monotonic()
     assert before <= Clock().now() <= time.monotonic()
 

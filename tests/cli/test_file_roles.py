@@ -60,7 +60,7 @@ def test_no_file_has_two_roles(
         (["/dev/stdin", "--output", "input.csv", "--force"], "< input.csv"),
     ],
 )
-def test_nor_has_one_through_a_redirection(
+def test_a_redirection_gives_no_file_two_roles(
     sandbox: Sandbox, file: Path, arguments: list[str], streams: str
 ) -> None:
     end = run_in_shell(sandbox, ["bulk", *arguments], streams, folder=file.parent)

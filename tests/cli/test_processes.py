@@ -154,7 +154,7 @@ def test_a_reader_that_goes_away_ends_the_run_quietly(
     assert len(sandbox.stored) < 20_000
 
 
-def test_progress_that_nobody_reads_stops_nothing(
+def test_progress_without_a_reader_stops_nothing(
     environment: dict[str, str],
 ) -> None:
     with subprocess.Popen(  # noqa: S603 - our own

@@ -215,7 +215,7 @@ async def test_waiting_for_a_place_can_be_timed_out() -> None:
 
 @pytest.mark.parametrize("turns", range(4))
 @pytest.mark.parametrize("first", [0, 1])
-async def test_whoever_has_a_place_and_who_waits_for_it_can_be_cancelled_together(
+async def test_a_creation_in_flight_and_one_that_waits_can_be_cancelled_together(
     turns: int, first: int
 ) -> None:
     async with RawServer(post=then_hang()) as server, client_of(server, max_in_flight=1) as client:

@@ -141,7 +141,7 @@ async def test_a_pool_that_is_closed_ends_what_waits_for_it() -> None:
     assert server.order == "GET"
 
 
-async def test_who_is_cancelled_while_the_client_closes_is_cancelled() -> None:
+async def test_a_call_that_is_cancelled_while_the_client_closes_is_cancelled() -> None:
     async with RawServer(post=then_hang()) as server, client_of(server) as client:
         task = asyncio.create_task(client.create(new_restream()))
         await server.arrived()

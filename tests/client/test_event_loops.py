@@ -80,7 +80,7 @@ def abroad() -> Iterator[asyncio.Runner]:
 
 
 @pytest.mark.parametrize("way_in", WAYS_IN)
-def test_whatever_is_called_from_another_loop_says_so(
+def test_any_call_from_another_loop_says_so(
     way_in: str, home: asyncio.Runner, abroad: asyncio.Runner
 ) -> None:
     async def use() -> RestreamClient:
@@ -152,7 +152,7 @@ def test_with_a_session_it_belongs_to_the_loop_of_that(
     assert str(error).startswith(SAID)
 
 
-def test_of_two_threads_that_come_first_one_has_the_client_and_the_other_is_told(
+def test_one_of_two_first_threads_gets_the_client_and_the_other_an_error(
     home: asyncio.Runner,
 ) -> None:
     """No request is put together by both: each that leaves has its route and its key."""

@@ -324,7 +324,7 @@ async def test_closing_ends_what_is_held_at_once_and_does_not_speak_of_an_outage
 
 
 @pytest.mark.parametrize("patience", [0, -1, float("nan"), float("inf"), "300", True, None])
-def test_patience_is_a_number_of_seconds_above_nought(patience: Any) -> None:  # noqa: ANN401 - anything
+def test_patience_is_a_number_of_seconds_above_zero(patience: Any) -> None:  # noqa: ANN401 - anything
     with pytest.raises(ConfigurationError, match="patience must be a number of seconds above 0"):
         RestreamClient(
             base_url="https://api.example.com", project_id="p", api_key="k", patience=patience

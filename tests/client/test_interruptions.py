@@ -82,7 +82,7 @@ async def door_to(sandbox: Sandbox) -> AsyncGenerator[Door]:
         await door.close()
 
 
-async def test_a_port_that_is_closed_for_a_second_fails_none_of_a_run() -> None:
+async def test_a_port_that_is_closed_for_a_second_fails_no_item_of_a_run() -> None:
     async with (
         Sandbox(latency=0.02) as sandbox,
         door_to(sandbox) as door,
@@ -99,7 +99,7 @@ async def test_a_port_that_is_closed_for_a_second_fails_none_of_a_run() -> None:
     assert not sandbox.duplicates()
 
 
-async def test_nor_any_of_many_single_creations() -> None:
+async def test_a_port_that_is_closed_for_a_second_fails_no_single_creation() -> None:
     """And they need not save up for retries of what never arrived."""
     async with (
         Sandbox(latency=0.005) as sandbox,

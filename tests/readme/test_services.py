@@ -177,7 +177,7 @@ async def test_a_worker_of_your_own_ends_well_on_sigterm(sandbox: Sandbox, tmp_p
     assert len(sandbox.stored) < 20
 
 
-async def test_the_webhook_route_creates_once_however_often_it_is_told(
+async def test_the_webhook_route_creates_once_for_repeated_webhooks(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     (tmp_path / "destinations.toml").write_text("")

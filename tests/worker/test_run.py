@@ -111,7 +111,7 @@ async def setup(nats_server: NatsServer, connection: Client, sandbox: Sandbox) -
     return Setup(connection, sandbox, nats_server.url)
 
 
-async def test_a_slow_message_does_not_stall_others_and_none_is_fetched_ahead(
+async def test_a_slow_message_does_not_stall_others_and_no_message_is_fetched_ahead(
     setup: Setup,
 ) -> None:
     setup.sandbox.latency = lambda _: 2.0 if setup.sandbox.counts.posts == 1 else 0.05

@@ -315,7 +315,7 @@ def test_output_dash_writes_all_outcomes_to_standard_output(
     assert not Path("-").exists()
 
 
-def test_a_terminal_is_not_flooded_with_outcomes_that_nobody_asked_for(
+def test_a_terminal_is_not_flooded_with_outcomes_unless_requested(
     file: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file.write_text(csv_of(100))

@@ -88,7 +88,7 @@ def test_on_a_terminal_the_stream_key_is_asked_for_without_being_shown(
     assert asked == ["Stream key (not shown): "]
 
 
-def test_without_a_terminal_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_terminal_there_is_no_prompt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(STREAM_KEY))
     with pytest.raises(CliError, match="set RESTREAM_STREAM_KEY, or pass --stream-key-file"):
         read_stream_key(None)

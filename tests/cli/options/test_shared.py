@@ -4,7 +4,7 @@ from restream_async.cli.options.shared import seconds, seconds_or_zero
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "soon", ""])
-def test_a_time_out_must_be_a_number_of_seconds_above_nought(text: str) -> None:
+def test_a_timeout_must_be_a_number_of_seconds_above_zero(text: str) -> None:
     with pytest.raises(Exception, match="is not a number of seconds above 0"):
         seconds(text)
 

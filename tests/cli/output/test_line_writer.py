@@ -55,7 +55,7 @@ async def test_a_reader_that_pauses_holds_up_the_run_but_not_the_loop(
         await writing
 
 
-async def test_when_nobody_reads_any_more_it_says_so_and_drops_the_rest(
+async def test_when_the_reader_has_gone_it_says_so_and_drops_the_rest(
     pipe: tuple[int, int],
 ) -> None:
     os.close(pipe[0])

@@ -91,7 +91,7 @@ def test_a_line_says_whether_it_was_created_or_was_there(origin: Origin, word: s
         (TransportError(CALL, detail="no route", sent=False), "failed"),
     ],
 )
-def test_a_line_says_whether_it_failed_or_nobody_knows_or_it_was_not_sent(
+def test_a_line_says_whether_it_failed_is_unknown_or_was_not_sent(
     error: RestreamError, word: str
 ) -> None:
     line = outcome_line(Failed(index=4, request=NEW, error=error, attempts=0), 6)
@@ -114,7 +114,7 @@ def test_the_line_of_a_failed_one_says_why() -> None:
     }
 
 
-def test_an_error_without_a_status_has_none_in_its_line() -> None:
+def test_an_error_without_a_status_has_no_status_in_its_line() -> None:
     error = TransportError(CALL, detail="no route", sent=False)
     line = outcome_line(Failed(index=0, request=NEW, error=error, attempts=1), 2)
     assert "httpStatus" not in json.loads(line)

@@ -70,7 +70,7 @@ def test_a_line_says_all_there_is_to_say() -> None:
     )
 
 
-def test_what_there_is_none_of_is_not_counted() -> None:
+def test_counts_of_zero_are_not_shown() -> None:
     again = attrs.evolve(
         END,
         totals=attrs.evolve(totals(0), created_earlier=1000),

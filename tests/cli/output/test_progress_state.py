@@ -26,7 +26,7 @@ class Run:
         return self.meter.read()
 
 
-def test_at_first_nobody_knows_how_fast_it_goes() -> None:
+def test_at_first_the_rate_is_unknown() -> None:
     snapshot = Run(100).after(0)
     assert (snapshot.rate, snapshot.time_left, snapshot.share) == (None, None, 0)
 
@@ -40,12 +40,12 @@ def test_the_time_left_follows_from_the_rate() -> None:
     assert snapshot.stats is STATS
 
 
-def test_while_nothing_ends_nobody_knows_the_time_left() -> None:
+def test_the_time_left_is_unknown_while_nothing_ends() -> None:
     snapshot = Run(100).after(2)
     assert (snapshot.rate, snapshot.time_left) == (0, None)
 
 
-def test_while_the_service_is_gone_nobody_knows_the_time_left() -> None:
+def test_the_time_left_is_unknown_during_an_outage() -> None:
     run = Run(100)
     assert not run.after(1, created=10).waits_for_service
     run.stats = attrs.evolve(STATS, state="open")
@@ -55,7 +55,7 @@ def test_while_the_service_is_gone_nobody_knows_the_time_left() -> None:
     assert not run.meter.read(over=True).waits_for_service
 
 
-def test_while_it_stops_nobody_knows_the_time_left() -> None:
+def test_the_time_left_is_unknown_while_it_stops() -> None:
     run = Run(100)
     run.meter.stopping = True
     snapshot = run.after(1, created=10)
