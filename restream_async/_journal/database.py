@@ -118,21 +118,17 @@ class Database:
         execute = self._database.execute
         # The lock is held from the first write to the end, so that a second process is refused.
         execute("PRAGMA locking_mode=EXCLUSIVE")
-        tables = {name for (name,) in execute("SELECT name FROM sqlite_master")}
-        if tables and not {"meta", "creation"} <= tables:
-            raise JournalError(
-                f"{self._path} is an SQLite file, but no journal: name another journal"
-            )
+        is_journal = self.owner.exists(self._path)
         make_private(self._path)
         execute("PRAGMA journal_mode=WAL")
         # A commit has reached the disk, not only the operating system.
         execute("PRAGMA synchronous=FULL")
         with self._transaction():
-            if not tables:
+            if not is_journal:
                 execute(SCHEMA)
                 execute(rows.SCHEMA)
                 self.owner.initialize(identity)
-            self.owner.check(self._path, identity)
+            self.owner.claim(self._path, identity)
             self._run = self.owner.begin_run()
 
     def commit(self, batch: Batch) -> Replies:

@@ -8,6 +8,7 @@ from typing import Final
 
 from restream_async.errors import JournalError
 
+IN_USE: Final = "is in use by another run: wait for its end, or name another journal"
 FORBIDDEN: Final = "cannot be written: check its permissions, and those of its folder"
 _DAMAGED: Final = (
     "is damaged: move it away and run again with ensure=True, which checks whether each restream "
@@ -51,7 +52,7 @@ def _code(error: sqlite3.Error) -> int:
 def _explain(error: sqlite3.Error) -> str:
     match _code(error):
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return "is in use by another run: wait for its end, or name another journal"
+            return IN_USE
         case sqlite3.SQLITE_FULL:
             return "is on a disk that is full: make room and run again, nothing is lost"
         case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_CANTOPEN:

@@ -41,11 +41,39 @@ class JournalMeta:
         }
         self._database.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
 
-    def check(self, path: Path, identity: Identity) -> None:
-        """Check that the journal is that of `identity`.
+    def exists(self, path: Path) -> bool:
+        """Return whether the database is a journal; false if it is empty.
 
         Raises:
-            JournalError: it is not, or another version of this library has written it.
+            JournalError: it is another database.
+
+        """
+        tables = {name for (name,) in self._database.execute("SELECT name FROM sqlite_master")}
+        if tables and not {"meta", "creation"} <= tables:
+            raise JournalError(f"{path} is an SQLite file, but no journal: name another journal")
+        return bool(tables)
+
+    def claim(self, path: Path, identity: Identity) -> None:
+        """Make the journal that of `identity`, unless others have created something with it.
+
+        Raises:
+            JournalError: they have, or another version of this library has written it.
+
+        """
+        if not self.is_of(path, identity):
+            # Nothing was created, for example because of a wrong key or address. Begin anew.
+            self._database.execute("DELETE FROM creation")
+            self.initialize(identity)
+            self.is_of(path, identity)
+
+    def is_of(self, path: Path, identity: Identity) -> bool:
+        """Return whether the journal is that of `identity`, and then let fingerprints be made.
+
+        False means that it is that of others, and that nothing was created with it.
+
+        Raises:
+            JournalError: others have created something with it, or another version of this library
+                has written it.
 
         """
         self._read_meta()
@@ -59,11 +87,9 @@ class JournalMeta:
             failed = (State.FAILED.value,)
             if self._database.execute("SELECT 1 FROM creation WHERE state != ?", failed).fetchone():
                 raise JournalError(f"{path} {difference}")
-            # Nothing was created, for example because of a wrong key or address. Begin anew.
-            self._database.execute("DELETE FROM creation")
-            self.initialize(identity)
-            self._read_meta()
+            return False
         self._hash = hashlib.blake2b(key=_key(identity, self.meta["salt"]), digest_size=16)
+        return True
 
     def begin_run(self) -> int:
         """Return the number of a new run."""

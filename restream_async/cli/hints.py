@@ -23,10 +23,11 @@ def program() -> str:
     return _as_typed(sys.argv[0]) if Path(sys.argv[0]).stem == PROGRAM else PROGRAM
 
 
-def command(name: str, argument: str = "") -> str:
+def command(name: str, argument: str = "", *options: str) -> str:
     """Return a command to type; an argument that begins with a dash stands after `--`."""
     dashes = ["--"] if argument.startswith("-") else []
-    return f"{program()} {shlex.join([name, *dashes, *filter(None, [argument])])}"
+    words = [name, *options, *dashes, *filter(None, [argument])]
+    return f"{program()} {shlex.join(words)}"
 
 
 def install(*extras: str) -> str:

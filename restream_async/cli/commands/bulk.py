@@ -1,5 +1,6 @@
 """Private: `bulk` creates all restreams of a file, after checking every line of it."""
 
+import functools
 import os
 import sys
 from pathlib import Path
@@ -10,11 +11,13 @@ import typer
 
 from restream_async import JournalError, RetryPolicy
 from restream_async._bulk.repeats import Repeats
+from restream_async.cli.commands.bulk_dry_run import DryRun
 from restream_async.cli.commands.bulk_run import BulkCommandRun
 from restream_async.cli.errors import CliError, describe
 from restream_async.cli.event_loop import run_async
 from restream_async.cli.file_roles import FileRole, exists, refuse_shared
 from restream_async.cli.input.check import SecondReading, check
+from restream_async.cli.input.failed_lines import FailedLines
 from restream_async.cli.input.formats import LineReader
 from restream_async.cli.input.source import InputSource
 from restream_async.cli.options.connection import ConnectionOptions, client_for, connection_options
@@ -26,8 +29,9 @@ from restream_async.cli.options.shared import (
     Quiet,
     seconds,
 )
-from restream_async.cli.output.console import console_on, say
+from restream_async.cli.output.console import console_on
 from restream_async.cli.output.outcome_file import OutcomeFile
+from restream_async.cli.output.rejects_file import RejectsFile
 from restream_async.settings import InDoubt
 
 _ONCE: Final = "Never twice, never lost"
@@ -47,10 +51,26 @@ def bulk(  # noqa: PLR0913 - one for each option
             show_default="standard output; a terminal shows only failures",
         ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the output file.")] = False,
+    rejects: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Write the lines that failed, as they are in FILE, to a new file that only you "
+            "can read: the bad lines if there are any, else those that were not created. Correct "
+            "them there, and run that file. Lines that were not sent, or may have been created, "
+            "are left out: the same command resumes them.",
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite the files of --output and --rejects.")
+    ] = False,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Check FILE, print what would be sent, and send nothing."),
+        typer.Option(
+            "--dry-run",
+            help="Check FILE, print what a run would do, and send nothing. The journal is read if "
+            "there is one.",
+        ),
     ] = False,
     quiet: Quiet = False,
     journal: Annotated[
@@ -170,31 +190,39 @@ def bulk(  # noqa: PLR0913 - one for each option
     if str(journal) == "-":
         raise CliError("--journal needs a file, not a standard stream: name a file")
     outcome_file = OutcomeFile(output, force=force)
-    with InputSource(file, console) as source:
+    rejects_file = RejectsFile(rejects, force=force)
+    with InputSource(file, console) as source, rejects_file:
         if journal is None and not no_journal:
             journal = source.default_journal
-        if client is not None:
-            _check_files(source, outcome_file, journal)
+        _check_files(source, outcome_file, rejects_file, journal)
+        # With a journal, only the open run can know whether an earlier run wrote the output.
+        if not dry_run and (journal is None or not exists(journal)):
+            outcome_file.refuse_to_overwrite()
         reader = LineReader(source.name, format_ or source.guess_format())
-        checked = check(reader, source.lines(), console)
-        if client is None:
-            say(console, f"{checked}. All lines are good; nothing was sent (--dry-run).")
-            return
-        run = BulkCommandRun(
-            client=client,
-            reading=SecondReading(reader.read(source.lines_again())),
-            journal=journal,
-            repair=repair,
-            ensure=ensure,
-            repeats=repeats,
-            lines=checked.lines,
-            input_name=source.name,
-            has_connection_options=connection.is_on_command_line,
-            outcome_file=outcome_file,
-            console=console,
-            quiet=quiet,
+        check_input = functools.partial(
+            check, reader, source.lines(), console, rejects=rejects_file
         )
         try:
+            if client is None:
+                DryRun(connection=connection, journal=journal, repeats=repeats, ensure=ensure).run(
+                    lambda add: check_input(on_restream=add), console
+                )
+                return
+            run = BulkCommandRun(
+                client=client,
+                lines=check_input().lines,
+                reading=SecondReading(reader.read(source.lines_again())),
+                failed=FailedLines(reader, source.lines_again(), rejects_file),
+                journal=journal,
+                repair=repair,
+                ensure=ensure,
+                repeats=repeats,
+                input_name=source.name,
+                has_connection_options=connection.is_on_command_line,
+                outcome_file=outcome_file,
+                console=console,
+                quiet=quiet,
+            )
             code = run_async(run.run())
         except JournalError as error:
             message = _with_journal_options(describe(error), journal)
@@ -212,18 +240,18 @@ def _with_journal_options(message: str, journal: Path | None) -> str:
     return f"{message}; pass --journal PATH for another place, or --no-journal to keep none"
 
 
-def _check_files(source: InputSource, outcome_file: OutcomeFile, journal: Path | None) -> None:
+def _check_files(
+    source: InputSource, outcome_file: OutcomeFile, rejects: RejectsFile, journal: Path | None
+) -> None:
     """Check that no file is used twice, before anything is read.
 
     Raises:
-        CliError: two roles share a file, or the output may not be overwritten.
+        CliError: two roles share a file, or the rejects cannot be written.
 
     """
     messages = FileRole.of_status("standard error", os.fstat(sys.stderr.fileno()))
     # Outcomes and messages may go to one file, as with `&>`.
     messages = attrs.evolve(messages, files=messages.files - outcome_file.role.files)
     journals = [] if journal is None else [FileRole.of_journal(journal)]
-    refuse_shared(source.role, outcome_file.role, messages, *journals)
-    # With a journal, only the open run can know whether an earlier run wrote the output.
-    if journal is None or not exists(journal):
-        outcome_file.refuse_to_overwrite()
+    refuse_shared(source.role, outcome_file.role, messages, *journals, *rejects.roles)
+    rejects.check()

@@ -15,11 +15,12 @@ from restream_async.cli.errors import brief, system_reason
 from restream_async.cli.exit_codes import ExitCode
 from restream_async.cli.hints import command
 from restream_async.cli.input.check import SecondReading
+from restream_async.cli.input.failed_lines import FailedLines
 from restream_async.cli.input.line_numbers import LineNumbers
 from restream_async.cli.output.console import plural, safe, say, say_copyable, say_error
 from restream_async.cli.output.line_writer import LineWriter
 from restream_async.cli.output.outcome_file import OutcomeFile
-from restream_async.cli.output.outcome_lines import outcome_line
+from restream_async.cli.output.outcome_lines import outcome_line, outcome_word
 from restream_async.cli.output.progress_display import Display, LiveDisplay, display_on
 from restream_async.cli.output.run_result import RunResult, Span
 from restream_async.cli.output.run_summary import complaints, summary
@@ -36,6 +37,7 @@ class BulkCommandRun:
 
     client: RestreamClient
     reading: SecondReading
+    failed: FailedLines
     journal: Path | None
     repair: bool
     ensure: bool
@@ -73,6 +75,7 @@ class BulkCommandRun:
                     self._writer = await stack.enter_async_context(LineWriter(descriptor))
 
             async def on_outcome(outcome: Outcome) -> bool:
+                self._note_failed(outcome)
                 if self.outcome_file.only_failures:
                     failures.add(outcome)
                     return True
@@ -95,9 +98,17 @@ class BulkCommandRun:
                 )
             if result.cut_short and self._writer is not None:
                 self._writer.abandon()
+        for duplicate in result.duplicates:
+            if duplicate.reported_failed:
+                self.failed.remove(self.lines[duplicate.index])
         failures.print_rest(self.console)
         self._print_end(result)
         return self._exit_code(result)
+
+    def _note_failed(self, outcome: Outcome) -> None:
+        # An outcome that may exist, or was not sent, is left to the same command.
+        if outcome_word(outcome) == "failed":
+            self.failed.add(self.lines[outcome.index])
 
     def _exit_code(self, result: RunResult) -> int:
         if result.signal_code is not None:
@@ -125,6 +136,7 @@ class BulkCommandRun:
         is_unfinished = result.totals.exist < result.total or result.error is not None
         if is_unfinished or self._write_error is not None:
             say(self.console, self._how_to_go_on(result))
+        self._print_rejects()
 
     def _print_summary(self, result: RunResult) -> None:
         say(self.console, summary(result))
@@ -139,6 +151,22 @@ class BulkCommandRun:
             same = ", with the same connection options" if self.has_connection_options else ""
             undo = command("undo", str(self.journal))
             say_copyable(self.console, f"To delete what was created{same}:", undo)
+
+    def _print_rejects(self) -> None:
+        """Copy the lines that failed, and print how to go on with them."""
+        if problem := self.failed.copy():
+            say_error(problem)
+        file = self.failed.file
+        if file.count:
+            same = ", with the same connection options" if self.has_connection_options else ""
+            one = file.count == 1
+            lines = (
+                "the line that failed in a file of its"
+                if one
+                else f"the {file.count:,} lines that failed in a file of their"
+            )
+            say(self.console, f"Or correct {lines} own, and run it{same}:")
+            self.console.print(command("bulk", str(file.path), "--ensure"), soft_wrap=True)
 
     def _how_to_go_on(self, result: RunResult) -> str:
         totals = result.totals

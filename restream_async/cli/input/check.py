@@ -1,7 +1,7 @@
 """Private: checks every line of an input before anything is sent."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import attrs
@@ -11,13 +11,16 @@ from restream_async import NewRestream
 from restream_async.cli.errors import CliError
 from restream_async.cli.input.formats import BadLine, LineReader, Row
 from restream_async.cli.input.line_numbers import LineNumbers
-from restream_async.cli.output.console import can_redraw, plural, safe, say
+from restream_async.cli.input.suspicious_lines import SuspiciousLines
+from restream_async.cli.output.console import can_redraw, plural, safe, say, say_error
+from restream_async.cli.output.rejects_file import RejectsFile
 
 # More would scroll away; the next check shows the next ones.
 _MOST_SHOWN: Final = 50
 # Above this number, the ids are not kept to count them.
 _MOST_VIDEOS: Final = 100_000
 _STATUS_EVERY: Final = 10_000
+_NO_REJECTS: Final = RejectsFile()
 
 
 @attrs.frozen(kw_only=True)
@@ -71,8 +74,22 @@ class SecondReading:
             self.error = error
 
 
-def check(reader: LineReader, lines: Iterable[bytes], console: Console) -> CheckedInput:
-    """Read an input to its end, and print what is wrong with it.
+def check(
+    reader: LineReader,
+    lines: Iterable[bytes],
+    console: Console,
+    *,
+    rejects: RejectsFile = _NO_REJECTS,
+    on_restream: Callable[[NewRestream], None] | None = None,
+) -> CheckedInput:
+    """Read an input to its end, and print what is wrong with it, or may be.
+
+    Args:
+        reader: reads the lines.
+        lines: the input.
+        console: shows what is wrong.
+        rejects: gets the bad lines.
+        on_restream: is called with each restream.
 
     Raises:
         CliError: a line is bad, or the input has no restreams.
@@ -82,21 +99,24 @@ def check(reader: LineReader, lines: Iterable[bytes], console: Console) -> Check
     bad = 0
     found = LineNumbers()
     videos: set[str] = set()
+    suspicious = SuspiciousLines()
     for item in _with_status(reader.read(lines), console):
         if isinstance(item, Row):
             found.add(item.line)
             if len(videos) <= _MOST_VIDEOS:
                 videos.add(item.restream.video_id)
+            suspicious.look_at(item.restream, line=item.line, length=len(reader.record))
+            if on_restream is not None:
+                on_restream(item.restream)
             continue
         bad += 1
+        rejects.write(reader.header, reader.record)
         if bad <= _MOST_SHOWN:
             say(console, f"{name}:{item.line}: {safe(item.reason)}")
-    if bad > _MOST_SHOWN:
-        say(console, f"… and {plural(bad - _MOST_SHOWN, 'more bad line')}")
-    if reader.extra:
-        ignored = ", ".join(reader.extra)
-        say(console, f"Note: {name} has columns or fields that are ignored: {ignored}")
+    for note in _notes(reader, suspicious, more=bad - _MOST_SHOWN):
+        say(console, note)
     if bad:
+        _finish(rejects, console)
         raise CliError(
             f"{plural(bad, 'line')} of {name} cannot be sent, so nothing was sent: correct "
             f"{'it' if bad == 1 else 'them'} and run the same command again"
@@ -104,6 +124,24 @@ def check(reader: LineReader, lines: Iterable[bytes], console: Console) -> Check
     if not found:
         raise CliError(f"{name} has no restreams, so nothing was sent")
     return CheckedInput(lines=found, videos=len(videos) if len(videos) <= _MOST_VIDEOS else None)
+
+
+def _notes(reader: LineReader, suspicious: SuspiciousLines, *, more: int) -> Iterator[str]:
+    """Yield what is to be said about an input as a whole."""
+    if more > 0:
+        yield f"… and {plural(more, 'more bad line')}"
+    name = safe(reader.name)
+    if reader.extra:
+        yield f"Note: {name} has columns or fields that are ignored: {', '.join(reader.extra)}"
+    yield from suspicious.warnings(name)
+
+
+def _finish(rejects: RejectsFile, console: Console) -> None:
+    """Print where the bad lines are, or that they could not be written."""
+    if problem := rejects.finish():
+        say_error(problem)
+    elif rejects.path is not None:
+        say(console, f"The bad lines are in {safe(rejects.path)}.")
 
 
 def _with_status(items: Iterator[Row | BadLine], console: Console) -> Iterator[Row | BadLine]:

@@ -58,6 +58,8 @@ class LineReader:
     Attributes:
         name: the name of the input in messages.
         extra: names of columns or fields that are ignored; filled while reading.
+        header: the line with the names of the columns, as it is in the input; JSON has none.
+        record: the lines of the latest item, as they are in the input.
 
     """
 
@@ -65,6 +67,8 @@ class LineReader:
         """Read an input of that name and format."""
         self.name = name
         self.extra: dict[str, None] = {}
+        self.header = b""
+        self.record: list[bytes] = []
         self._format: Format = format_
 
     def read(self, lines: Iterable[bytes]) -> Iterator[Row | BadLine]:
@@ -83,6 +87,7 @@ class LineReader:
         )
         if header is None:
             return
+        self.header = self.record[-1]
         delimiter, columns = self._columns(header)
         self._note(name for name in columns if name and name not in COLUMNS)
         self._note(f"{column} (without a name)" for column in _nameless(columns))
@@ -90,6 +95,7 @@ class LineReader:
         while True:
             # A quoted cell may contain line breaks: a row is known by its first line.
             line = header_line + rows.line_num + 1
+            self.record.clear()
             try:
                 cells = next(rows)
             except StopIteration:
@@ -105,6 +111,7 @@ class LineReader:
     def _jsonl(self, texts: Iterator[str]) -> Iterator[Row | BadLine]:
         first = True
         for line, text in enumerate(texts, 1):
+            del self.record[:-1]
             if not text.strip():
                 continue
             if first and text.lstrip().startswith("["):
@@ -134,6 +141,7 @@ class LineReader:
     def _texts(self, lines: Iterable[bytes]) -> Iterator[str]:
         start = True
         for line in lines:
+            self.record.append(line)
             # Undecodable bytes are kept, so that their line is reported with its number.
             yield (line.removeprefix(BOM_UTF8) if start else line).decode(errors="surrogateescape")
             start = False

@@ -14,7 +14,7 @@ from restream_async.cli.errors import CliError, describe, system_reason
 from restream_async.cli.hints import command
 from restream_async.cli.options.secrets import read_secret
 from restream_async.cli.options.shared import add_options
-from restream_async.settings import InDoubt
+from restream_async.settings import InDoubt, Settings
 
 _P = ParamSpec("_P")
 
@@ -139,6 +139,31 @@ def client_for(  # noqa: PLR0913 - one keyword for each setting
             in_doubt=in_doubt,
             max_in_flight=max_in_flight,
             patience=patience,
+        )
+    except ConfigurationError as error:
+        message = describe(error)
+    # Outside the handler, so that the error has no context that might hold a secret.
+    raise CliError(message)
+
+
+def settings_for(options: ConnectionOptions) -> Settings:
+    """Return the settings of the client that `client_for` would return.
+
+    Raises:
+        CliError: a setting is missing or malformed.
+
+    """
+    _refuse_if_missing(options)
+    path = options.api_key_file
+    try:
+        return Settings.resolve(
+            base_url=options.base_url,
+            project_id=options.project_id,
+            api_key=None if path is None else read_secret(path, "the API key"),
+            auth_scheme=options.auth_scheme,
+            allow_http=options.allow_http,
+            proxy=options.proxy,
+            trust_env=True,
         )
     except ConfigurationError as error:
         message = describe(error)

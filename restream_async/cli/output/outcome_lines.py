@@ -18,7 +18,11 @@ def outcome_line(outcome: Outcome, line: int) -> str:
         line: its line in the input.
 
     """
-    fields: dict[str, Any] = {"line": line, "index": outcome.index, "outcome": _word(outcome)}
+    fields: dict[str, Any] = {
+        "line": line,
+        "index": outcome.index,
+        "outcome": outcome_word(outcome),
+    }
     if isinstance(outcome, Created):
         restream = outcome.restream
         fields |= {
@@ -46,7 +50,8 @@ def outcome_line(outcome: Outcome, line: int) -> str:
     return json.dumps(fields)
 
 
-def _word(outcome: Outcome) -> str:
+def outcome_word(outcome: Outcome) -> str:
+    """Return what a line says of an outcome, such as `created`."""
     if isinstance(outcome, Created):
         return "existing" if outcome.origin in _BEFORE_THIS_RUN else "created"
     if is_not_sent(outcome):
