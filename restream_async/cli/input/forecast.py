@@ -76,15 +76,15 @@ class Forecast:
             yield create + again, "would be created"
             yield again, self._why_again
             yield begun, "would be checked at the service first: an earlier run was interrupted"
-            yield done, "are done, according to the journal"
-        yield repeats, "are repeats of other lines, and would be reported as existing"
+            yield done, "done, according to the journal"
+        yield repeats, "equal to another line, and would be reported as existing"
 
     @property
     def _why_again(self) -> str:
         if self._creates_repeats:
-            return "of these are repeats of other lines (--repeats create)"
+            return "of these equal to another line (--repeats create)"
         return (
-            "of these are repeats that come too late: a run without a journal recognises only the "
+            "of these equal to a line far above: a run without a journal recognises only the "
             "latest 15,000 restreams or more"
         )
 

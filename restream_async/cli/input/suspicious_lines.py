@@ -31,11 +31,11 @@ _LINE_BREAK: Final = (
     "other restreams"
 )
 _SPELLED: Final = (
-    "streamUrl is another spelling of that of the line in brackets, for the same video (a slash at "
-    "the end, the case of the host, or the default port)"
+    "the line in brackets has another spelling of the streamUrl for the same video (a slash at the "
+    "end, the case of the host, the default port)"
 )
-_SAME: Final = f"{_SPELLED}. With the same streamKey, it is the same restream"
-_OTHER_KEY: Final = f"{_SPELLED}. The streamKey is another one: make sure that both are wanted"
+_SAME: Final = f"{_SPELLED} and the same streamKey, so it is the same restream"
+_OTHER_KEY: Final = f"{_SPELLED} and another streamKey: make sure that both are wanted"
 
 
 @attrs.define
@@ -96,7 +96,7 @@ class SuspiciousLines:
             self._newer[place] = url, key, line
         elif first[0] != url:
             what = _SAME if first[1] == key else _OTHER_KEY
-            self._warn(what, f"{line:,} ({first[2]:,})")
+            self._warn(what, f"{line:,} (see {first[2]:,})")
 
     def _warn(self, what: str, line: str) -> None:
         self._found.setdefault(what, _Lines()).add(line)

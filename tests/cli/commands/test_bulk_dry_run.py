@@ -36,7 +36,7 @@ def test_without_settings_and_a_journal_it_counts_new_restreams_and_repeats(
     for options in ([], ["--no-journal"]):
         end = cli("bulk", file, "--dry-run", *options)
         assert (end.code, end.out) == (0, "")
-        assert said(end.err) == {"would be created": 3, "are repeats of": 1}
+        assert said(end.err) == {"would be created": 3, "equal to another": 1}
         assert "4 restreams for 3 live videos. All lines are good; nothing was sent" in end.err
     assert not default_journal.exists()
 
@@ -63,15 +63,15 @@ def test_a_run_does_what_the_dry_run_has_said(
     created = found["created", "posted"]
     assert sum(found.values()) == 12
     if options == ["--ensure"]:
-        assert told["would be checked"] + told["are repeats of"] == 12
+        assert told["would be checked"] + told["equal to another"] == 12
         assert created <= told["would be checked"]
     else:
         # What is checked may exist or not.
         checked = created - told["would be created"]
-        checked += found["existing", "existing"] - told.get("are repeats of", 0)
+        checked += found["existing", "existing"] - told.get("equal to another", 0)
         assert checked == told.get("would be checked", 0)
         assert created >= told["would be created"]
-        assert found["existing", "journal"] == told.get("are done, according", 0)
+        assert found["existing", "journal"] == told.get("done, according to", 0)
 
 
 def test_it_says_what_the_journal_has_and_leaves_it_as_it_is(
@@ -82,7 +82,7 @@ def test_it_says_what_the_journal_has_and_leaves_it_as_it_is(
     before = content(default_journal)
     end = cli("bulk", file, "--dry-run")
     assert end.code == 0
-    assert said(end.err) == {"would be created": 2, "are done, according": COUNT}
+    assert said(end.err) == {"would be created": 2, "done, according to": COUNT}
     assert end.err.endswith(f"Journal: {default_journal}\n")
     assert content(default_journal) == before
     assert [*file.parent.glob("*journal*")] == [default_journal]
@@ -104,7 +104,7 @@ def test_it_says_what_a_killed_run_has_left_to_be_checked(
     )
     end = cli("bulk", file, "--dry-run")
     assert "1  would be checked at the service first: an earlier run was interrupted" in end.err
-    assert f"{COUNT - 1}  are done, according to the journal" in end.err
+    assert f"{COUNT - 1}  done, according to the journal" in end.err
     assert sandbox.counts.posts == COUNT
 
 
@@ -168,5 +168,5 @@ def test_on_a_terminal_nothing_is_cut(
     lines = plain(screen()).splitlines()
     text = " ".join(" ".join(lines).split())
     assert max(map(len, [line for line in lines if str(file) not in line])) <= width
-    assert "2 would be created 1 are repeats of other lines, and would be reported as" in text
+    assert "2 would be created 1 equal to another line, and would be reported as" in text
     assert "videoId is an error value of a spreadsheet, such as #NAME?: take the original" in text

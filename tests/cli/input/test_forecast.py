@@ -16,14 +16,14 @@ from tests.helpers.in_memory_service import IDENTITY, new
 from tests.helpers.strategies import quick
 
 CREATED = "would be created"
-REPEATS = "are repeats of other lines, and would be reported as existing"
+REPEATS = "equal to another line, and would be reported as existing"
 CHECKED = "would be checked at the service first: an earlier run was interrupted"
-DONE = "are done, according to the journal"
+DONE = "done, according to the journal"
 ENSURED = "would be checked at the service, and created if they do not exist (--ensure)"
-TOLD_TO = "of these are repeats of other lines (--repeats create)"
+TOLD_TO = "of these equal to another line (--repeats create)"
 FORGOTTEN = (
-    "of these are repeats that come too late: a run without a journal recognises only the latest "
-    "15,000 restreams or more"
+    "of these equal to a line far above: a run without a journal recognises only the latest 15,000 "
+    "restreams or more"
 )
 
 

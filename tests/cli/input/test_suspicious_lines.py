@@ -11,9 +11,10 @@ ROUNDED = (
 )
 ERROR_VALUE = "is an error value of a spreadsheet, such as #NAME?: take the original"
 SPELLED = (
-    "streamUrl is another spelling of that of the line in brackets, for the same video (a slash at "
-    "the end, the case of the host, or the default port)."
+    "the line in brackets has another spelling of the streamUrl for the same video (a slash at the "
+    "end, the case of the host, the default port)"
 )
+SAME_KEY = "and the same streamKey, so it is the same restream"
 
 
 def warnings(*items: NewRestream, length: int = 1) -> list[str]:
@@ -73,15 +74,15 @@ def spelled(url: str, *, video: str = "v1", key: str = "key-1") -> NewRestream:
 def test_two_spellings_of_one_url_for_one_video_are_found(url: str) -> None:
     plain = spelled("rtmp://live.example.com/app")
     assert warnings(plain, spelled(url)) == [
-        f"Warning: line 3 (2) of in.csv: {SPELLED} With the same streamKey, it is the same restream"
+        f"Warning: line 3 (see 2) of in.csv: {SPELLED} {SAME_KEY}"
     ]
     assert warnings(spelled(url), plain, spelled(url, key="key-2")) == [
-        f"Warning: line 3 (2) of in.csv: {SPELLED} With the same streamKey, it is the same restream"
+        f"Warning: line 3 (see 2) of in.csv: {SPELLED} {SAME_KEY}"
     ]
     (warning,) = warnings(plain, spelled(url, key="key-2"))
     assert warning == (
-        f"Warning: line 3 (2) of in.csv: {SPELLED} The streamKey is another one: make sure that "
-        "both are wanted"
+        f"Warning: line 3 (see 2) of in.csv: {SPELLED} and another streamKey: make sure that both "
+        "are wanted"
     )
 
 
