@@ -4,7 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -89,7 +89,7 @@ async def test_it_begins_no_run(path: Path) -> None:
 
 
 @contextmanager
-def held(path: Path, lines: str) -> Iterator[None]:
+def held(path: Path, lines: str) -> Generator[None]:
     """Run lines in another process while the block runs; locks are between processes."""
     program = "\n".join([*IMPORTS, lines])
     with subprocess.Popen(  # noqa: S603 - our own
@@ -198,8 +198,12 @@ async def test_a_journal_that_cannot_be_read_is_refused(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await keep(path)
+
     # The superuser can read everything.
-    monkeypatch.setattr(os, "access", lambda *_: False)
+    def denied(*_: object) -> bool:
+        return False
+
+    monkeypatch.setattr(os, "access", denied)
     assert refusal(path) == f"the journal {path} cannot be read: check its permissions"
 
 

@@ -1,7 +1,7 @@
 """Private: `bulk --dry-run`: checks an input, and says what a run would do with it."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import attrs
@@ -66,7 +66,7 @@ class DryRun:
             say_copyable(console, "Journal:", str(self.journal))
 
     @contextlib.contextmanager
-    def _earlier(self) -> Iterator[JournalReader | None]:
+    def _earlier(self) -> Generator[JournalReader | None]:
         """Open the journal if there is one."""
         if self.journal is None or not exists(self.journal):
             yield None

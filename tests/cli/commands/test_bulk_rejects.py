@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from restream_async.cli.input.failed_lines import FailedLines
@@ -26,6 +27,7 @@ from tests.helpers.command_line import (
     no_secrets,
     outcomes,
     row,
+    sandbox_beside,
 )
 
 COUNT = 5
@@ -125,6 +127,25 @@ def test_what_may_exist_is_not_among_the_rejects(
     assert not rejects.exists()
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_what_turns_out_to_exist_is_not_among_the_rejects(
+    cli: Cli,
+    settings: pytest.MonkeyPatch,
+    file: Path,
+    rejects: Path,
+    *,
+    wanted: bool,
+) -> None:
+    settings.setattr("restream_async._bulk.reconciliation.LATE_COMMIT_WAIT", 0.3)
+    with sandbox_beside(faults=Faults(late=1.0, late_by=0.1)) as sandbox:
+        settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)
+        end = cli("bulk", file, "--attempts", "1", *(["--rejects", rejects] if wanted else []))
+        assert len(sandbox.stored) == COUNT
+    assert "exists, although it was reported as failed" in end.err
+    assert {each["outcome"] for each in outcomes(end.out)} == {"failed"}
+    assert not rejects.exists()
+
+
 def test_rejects_that_exist_are_kept_unless_forced(
     cli: Cli, sandbox: Sandbox, file: Path, rejects: Path
 ) -> None:
@@ -192,7 +213,7 @@ CELLS = st.text(st.sampled_from('ab,;"\n \u00e9'), max_size=4)
     end=st.sampled_from(["\n", "\r\n"]),
     blank=st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60, deadline=None)
 def test_the_rejects_and_what_is_done_are_the_input(
     rows: list[tuple[str, str]], delimiter: str, end: str, *, blank: bool
 ) -> None:
