@@ -35,12 +35,14 @@ class Proxy:
         url: scheme, host and port.
         authorization: the value of the `Proxy-Authorization` header, or empty.
         secrets: what no text may repeat.
+        variable: the environment variable that names it; empty if an argument does.
 
     """
 
     url: str
     authorization: str = attrs.field(default="", repr=False)
     secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
+    variable: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -224,7 +226,7 @@ def _wrong_base_url(value: str, parts: SplitResult, *, allow_http: bool) -> str:
 
 
 def _proxy(given: object, base: str, *, trust_env: bool) -> Proxy | None:
-    name, hint = "proxy", "set it with proxy=…"
+    name, hint, variable = "proxy", "set it with proxy=…", ""
     if given is None and trust_env:
         given, variable = _proxy_of_environment(urlsplit(base))
         name, hint = f"the proxy in {variable}", f"set the variable {variable}"
@@ -245,6 +247,7 @@ def _proxy(given: object, base: str, *, trust_env: bool) -> Proxy | None:
         f"Basic {encoded}" if login else "",
         # A user without a password may be a token.
         (password or user, encoded) if login else (),
+        variable,
     )
 
 

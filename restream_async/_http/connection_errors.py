@@ -114,11 +114,18 @@ _REMEDIES: Final = {9: _OTHER_TIME, 10: _OTHER_TIME, 62: _OTHER_HOST, 64: _OTHER
 
 def _remedy(error: BaseException, leg: str) -> str:
     if isinstance(error, aiohttp.ServerFingerprintMismatch):
-        remedy = _OTHER_FINGERPRINT
-    elif isinstance(error, aiohttp.ClientConnectorCertificateError):
-        remedy = _REMEDIES.get(getattr(error.certificate_error, "verify_code", 0), _TRUST)
-    else:
-        return _CHECK_PROXY if leg == "to" else ""
+        return _of_peer(_OTHER_FINGERPRINT, leg)
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return certificate_remedy(error.certificate_error, leg)
+    return _CHECK_PROXY if leg == "to" else ""
+
+
+def certificate_remedy(error: Exception, leg: str = "") -> str:
+    """Return what to do about a certificate that OpenSSL refuses; `leg` is as above."""
+    return _of_peer(_REMEDIES.get(getattr(error, "verify_code", 0), _TRUST), leg)
+
+
+def _of_peer(remedy: str, leg: str) -> str:
     if leg == "to":
         return remedy.format(peer="proxy", url="proxy URL")
     return remedy.format(peer="service", url="base URL")
@@ -140,14 +147,14 @@ def _detail(error: BaseException, peer: str, leg: str) -> str:
         if isinstance(error, kind):
             host = getattr(error, "host", "")
             return text.format(
-                why=_why(error),
+                why=reason_of(error),
                 host=f"the proxy, {host}" if leg == "to" else host,
                 name=f"of the proxy, {host}," if leg == "to" else host,
                 port=getattr(error, "port", ""),
                 status=getattr(error, "status", ""),
                 peer=peer,
             )
-    return f"the connection was lost ({_why(error)})"
+    return f"the connection was lost ({reason_of(error)})"
 
 
 def _defect(error: BaseException) -> str:
@@ -172,7 +179,7 @@ _MANY_FIELDS: Final = "Too many headers received"
 _UNKNOWN: Final = "no reason was given"
 
 
-def _why(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """Return the reason in the words of the operating system, its resolver or OpenSSL."""
     cause: BaseException | None = error.__cause__
     if isinstance(error, aiohttp.ClientConnectorError):

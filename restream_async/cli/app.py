@@ -8,9 +8,11 @@ import typer
 from restream_async import RestreamError
 from restream_async.cli.commands.asyncapi import asyncapi
 from restream_async.cli.commands.bulk import bulk
+from restream_async.cli.commands.config import config
 from restream_async.cli.commands.create import create
 from restream_async.cli.commands.delete import delete
 from restream_async.cli.commands.demo import demo
+from restream_async.cli.commands.doctor import doctor
 from restream_async.cli.commands.enqueue import enqueue
 from restream_async.cli.commands.list import list_
 from restream_async.cli.commands.sandbox import sandbox
@@ -71,6 +73,8 @@ _COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "toggle": toggle,
     "delete": delete,
     "undo": undo,
+    "config": config,
+    "doctor": doctor,
     "sandbox": sandbox,
     "enqueue": enqueue,
     "worker": worker,

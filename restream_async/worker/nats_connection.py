@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import os
 import ssl
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -21,7 +20,7 @@ from restream_async._util.redaction import redact
 from restream_async._util.stray_characters import stray
 from restream_async._util.text_files import NoTextError, text_of_file
 from restream_async.errors import ConfigurationError
-from restream_async.worker.subjects import FILE_VARIABLES, URL_VARIABLE
+from restream_async.worker.subjects import URL_VARIABLE, nats_variables
 from restream_async.worker.tls_only import TlsOnlyClient
 
 NATS_ERRORS: Final = (nats.errors.Error, OSError, TimeoutError)
@@ -87,15 +86,15 @@ class NatsOptions:
             ConfigurationError: there is no address, or the options are wrong.
 
         """
-        found = url or os.environ.get(URL_VARIABLE)
-        if not found:
+        found = nats_variables()
+        address = url or found.get("url")
+        if not address:
             raise ConfigurationError(
                 f"the NATS server is missing: set {URL_VARIABLE}, such as nats://127.0.0.1:4222"
             )
-        for name, variable in FILE_VARIABLES.items():
-            if files.get(name) is None and (path := os.environ.get(variable)):
-                files[name] = Path(path)
-        return cls(url=found, **files)
+        paths = {name: Path(path) for name, path in found.items() if name != "url"}
+        paths |= {name: path for name, path in files.items() if path is not None}
+        return cls(url=address, **paths)
 
     @property
     def servers(self) -> list[str]:

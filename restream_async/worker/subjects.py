@@ -1,5 +1,6 @@
 """The names of streams, consumers and subjects on the NATS server. Needs no library of NATS."""
 
+import os
 from typing import Final
 
 import attrs
@@ -17,6 +18,12 @@ FILE_VARIABLES: Final = {
 CHECK_FIRST: Final = "Restream-Check-First"
 """The header of a command that may have been carried out before. Even its first delivery gets a
 fresh existence check, also from workers that trust the stream."""
+
+
+def nats_variables() -> dict[str, str]:
+    """Return the variables that are set, by the names of the fields of `NatsOptions`."""
+    names = {"url": URL_VARIABLE, **FILE_VARIABLES}
+    return {name: found for name, variable in names.items() if (found := os.environ.get(variable))}
 
 
 @attrs.frozen(kw_only=True)

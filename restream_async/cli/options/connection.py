@@ -4,12 +4,13 @@ import os
 import ssl
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Concatenate, Final, ParamSpec
+from typing import Annotated, Concatenate, Final, ParamSpec, TypedDict, Unpack
 
 import attrs
 import typer
 
 from restream_async import ConfigurationError, RestreamClient, RetryPolicy
+from restream_async._http.request_options import RequestOptions
 from restream_async.cli.errors import CliError, describe, system_reason
 from restream_async.cli.hints import command
 from restream_async.cli.options.secrets import read_secret
@@ -19,7 +20,7 @@ from restream_async.settings import InDoubt, Settings
 _P = ParamSpec("_P")
 
 _PANEL: Final = "Connection"
-_API_KEY: Final = "RESTREAM_API_KEY"
+API_KEY_VARIABLE: Final = "RESTREAM_API_KEY"
 
 
 @attrs.frozen(kw_only=True)
@@ -105,6 +106,18 @@ def connection_options(
     return add_options(ConnectionOptions, "connection", command)
 
 
+class ServiceArguments(TypedDict):
+    """The arguments with which `RestreamClient` and `Settings` find the service."""
+
+    base_url: str | None
+    project_id: str | None
+    api_key: str | None
+    auth_scheme: str | None
+    allow_http: bool
+    proxy: str | None
+    trust_env: bool
+
+
 def client_for(  # noqa: PLR0913 - one keyword for each setting
     options: ConnectionOptions,
     *,
@@ -121,18 +134,10 @@ def client_for(  # noqa: PLR0913 - one keyword for each setting
 
     """
     _refuse_if_missing(options)
-    tls = None if options.ca_file is None else _tls_context(options.ca_file)
-    path = options.api_key_file
-    api_key = None if path is None else read_secret(path, "the API key")
+    tls = tls_for(options)
     try:
         return RestreamClient(
-            base_url=options.base_url,
-            project_id=options.project_id,
-            api_key=api_key,
-            auth_scheme=options.auth_scheme,
-            allow_http=options.allow_http,
-            proxy=options.proxy,
-            trust_env=True,
+            **_arguments(options),
             ssl=tls,
             timeout=timeout,
             retry=retry,
@@ -154,21 +159,56 @@ def settings_for(options: ConnectionOptions) -> Settings:
 
     """
     _refuse_if_missing(options)
-    path = options.api_key_file
     try:
-        return Settings.resolve(
-            base_url=options.base_url,
-            project_id=options.project_id,
-            api_key=None if path is None else read_secret(path, "the API key"),
-            auth_scheme=options.auth_scheme,
-            allow_http=options.allow_http,
-            proxy=options.proxy,
-            trust_env=True,
-        )
+        return resolve(**_arguments(options))
     except ConfigurationError as error:
         message = describe(error)
-    # Outside the handler, so that the error has no context that might hold a secret.
     raise CliError(message)
+
+
+def resolve(**settings: Unpack[ServiceArguments]) -> Settings:
+    """Return the settings of a client, after all checks that the client makes.
+
+    Raises:
+        ConfigurationError: a setting is missing or malformed.
+
+    """
+    found = Settings.resolve(**settings)
+    RequestOptions(found.base_url, found.authorization, session=None, tls=None, proxy=found.proxy)
+    return found
+
+
+def tls_for(options: ConnectionOptions) -> ssl.SSLContext | None:
+    """Return the TLS context of `--ca-file`; None without it.
+
+    Raises:
+        CliError: the file cannot be used.
+
+    """
+    return None if options.ca_file is None else _tls_context(options.ca_file)
+
+
+def api_key_of(options: ConnectionOptions) -> str | None:
+    """Return the API key of `--api-key-file`; None without it, which means the variable.
+
+    Raises:
+        CliError: the file cannot be used.
+
+    """
+    path = options.api_key_file
+    return None if path is None else read_secret(path, "the API key")
+
+
+def _arguments(options: ConnectionOptions) -> ServiceArguments:
+    return ServiceArguments(
+        base_url=options.base_url,
+        project_id=options.project_id,
+        api_key=api_key_of(options),
+        auth_scheme=options.auth_scheme,
+        allow_http=options.allow_http,
+        proxy=options.proxy,
+        trust_env=True,
+    )
 
 
 def _tls_context(ca_file: Path) -> ssl.SSLContext:
@@ -186,7 +226,8 @@ def _refuse_if_missing(options: ConnectionOptions) -> None:
     settings = {
         "RESTREAM_BASE_URL (or --base-url)": options.base_url,
         "RESTREAM_PROJECT_ID (or --project-id)": options.project_id,
-        f"{_API_KEY} (or --api-key-file)": options.api_key_file or os.environ.get(_API_KEY),
+        f"{API_KEY_VARIABLE} (or --api-key-file)": options.api_key_file
+        or os.environ.get(API_KEY_VARIABLE),
     }
     missing = [how for how, value in settings.items() if not value]
     if missing:

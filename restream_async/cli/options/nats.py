@@ -12,7 +12,12 @@ from restream_async.cli.errors import CliError
 from restream_async.cli.hints import install
 from restream_async.cli.options.shared import add_options
 from restream_async.errors import ConfigurationError
-from restream_async.worker.subjects import FILE_VARIABLES, URL_VARIABLE, Subjects
+from restream_async.worker.subjects import (
+    FILE_VARIABLES,
+    URL_VARIABLE,
+    Subjects,
+    nats_variables,
+)
 
 if TYPE_CHECKING:
     from restream_async.worker.nats_connection import NatsOptions
@@ -93,6 +98,19 @@ class NatsCliOptions:
             outcomes=self.outcomes,
             dead=self.dead,
         )
+
+    @property
+    def is_given(self) -> bool:
+        """Whether an option or a variable says how to reach a NATS server."""
+        options = (
+            self.nats_url,
+            self.nats_creds,
+            self.nats_nkey,
+            self.nats_ca,
+            self.nats_cert,
+            self.nats_key,
+        )
+        return bool(nats_variables()) or any(each is not None for each in options)
 
     def options(self) -> "NatsOptions":
         """Return how to reach the server.
