@@ -14,8 +14,8 @@ from restream_async.cli.options.connection import ConnectionOptions, connection_
 from restream_async.cli.options.nats import NatsCliOptions, nats_options
 from restream_async.cli.output.console import result_console
 from restream_async.cli.output.restreams import print_json
-from restream_async.models import check_identifier
 from restream_async.errors import InvalidRestreamError
+from restream_async.models import check_identifier
 
 
 @connection_options

@@ -7,12 +7,14 @@ from typing import Final, TypeAlias
 import attrs
 
 from restream_async._util.clock import Clock
+from restream_async._util.redaction import MASK
 from restream_async.cli.doctor.answers import INVENTED_VIDEO, Asker
 from restream_async.cli.doctor.network import Way
 from restream_async.cli.doctor.path_checks import PathChecks
 from restream_async.cli.doctor.results import Finding, Result, Status, failed, ok, skipped
 from restream_async.cli.doctor.service_checks import ServiceChecks
 from restream_async.cli.errors import CliError
+from restream_async.cli.hints import command
 from restream_async.cli.options.connection import ConnectionOptions, settings_for, tls_for
 from restream_async.cli.options.nats import NatsCliOptions
 from restream_async.settings import Settings
@@ -21,8 +23,8 @@ Check: TypeAlias = Callable[[], Awaitable[Finding]]
 
 _CHECK_SECONDS: Final = 10.0
 _ALL_SECONDS: Final = 55.0
-_REQUEST_SECONDS: Final = 9.5
-"""A bit less than a check has, so that the client's own words say what took too long."""
+STEP_SECONDS: Final = 9.5
+"""Seconds for a connection or a request: less than a check has, so that it can say what is late."""
 _TOO_SLOW: Final = (
     "Something on the way takes too long: try again, and check the network and the service."
 )
@@ -65,16 +67,15 @@ class Examination:
         except CliError as error:
             self._note("settings", failed(*_message_and_advice(error)))
             return
-        shown = f"{settings.base_url}, project {settings.project_id}"
-        self._note("settings", ok(shown))
+        self._note("settings", _settings(settings))
         self._note("proxy", _proxy(settings))
-        path = PathChecks(way=way, clock=self.clock)
+        path = PathChecks(way=way, clock=self.clock, timeout=STEP_SECONDS)
         asker = Asker(
             settings=settings,
             way=way,
             video_id=self.video_id or INVENTED_VIDEO,
             clock=self.clock,
-            timeout=_REQUEST_SECONDS,
+            timeout=STEP_SECONDS,
         )
         service = ServiceChecks(asker)
         await self._make([*_checks_of_path(path), *_checks_of_service(service)])
@@ -157,6 +158,11 @@ def _checks_of_service(service: ServiceChecks) -> Iterator[tuple[str, Check | Fi
     yield "list call", service.list_call
 
 
+def _settings(settings: Settings) -> Finding:
+    key = settings.authorization.replace(settings.api_key, MASK)
+    return ok(f"{settings.base_url}, project {settings.project_id}, API key {key}")
+
+
 def _proxy(settings: Settings) -> Finding:
     proxy = settings.proxy
     if proxy is None:
@@ -166,4 +172,4 @@ def _proxy(settings: Settings) -> Finding:
 
 
 def _message_and_advice(error: CliError) -> tuple[str, str]:
-    return str(error), "`restream-async config` shows every setting and where it comes from."
+    return str(error), f"{command('config')} shows every setting and where it comes from."

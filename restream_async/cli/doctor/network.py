@@ -27,8 +27,6 @@ _STATUS: Final = re.compile(rb"HTTP/1\.\d (\d{3})")
 _SUCCESS: Final = range(200, 300)
 _BETWEEN_ADDRESSES: Final = 3.0
 """Seconds until the next address is tried."""
-LAST_ADDRESS: Final = 9.0
-"""Seconds for the last address."""
 
 
 class TunnelRefusedError(Exception):
@@ -141,7 +139,7 @@ async def reachable(addresses: list[str], port: int) -> str:
             async with asyncio.timeout(_BETWEEN_ADDRESSES), tcp(address, port):
                 pass
             return address
-    async with asyncio.timeout(LAST_ADDRESS), tcp(last, port):
+    async with tcp(last, port):
         return last
 
 

@@ -1,5 +1,6 @@
 """Private: checks of the way to the service: DNS, TCP, the proxy and its tunnel, TLS."""
 
+import asyncio
 import ssl
 from http import HTTPStatus
 from typing import Final
@@ -10,7 +11,6 @@ from restream_async._http.connection_errors import certificate_remedy, reason_of
 from restream_async._util.clock import Clock
 from restream_async.cli.doctor.certificates import Certificate, presented
 from restream_async.cli.doctor.network import (
-    LAST_ADDRESS,
     NETWORK_ERRORS,
     TunnelRefusedError,
     Way,
@@ -42,11 +42,13 @@ class PathChecks:
     Attributes:
         way: the layers.
         clock: the source of time.
+        timeout: seconds for one check.
 
     """
 
     way: Way
     clock: Clock
+    timeout: float
     _addresses: list[str] = attrs.field(init=False, factory=list[str])
     _address: str = attrs.field(init=False, default="")
 
@@ -54,11 +56,12 @@ class PathChecks:
         """Check that the host has an address."""
         host = self.way.first.host
         try:
-            self._addresses = await resolve(self.way.first)
+            async with asyncio.timeout(self.timeout):
+                self._addresses = await resolve(self.way.first)
         except NETWORK_ERRORS as error:
             where = _CHECK_HOST if self.way.proxy is None else _CHECK_PROXY
             return failed(
-                f"the name {host} could not be resolved ({reason_of(error)})",
+                f"the name {host} could not be resolved ({self._why(error)})",
                 f"{where}, and the DNS server of this machine.",
             )
         if self._addresses == [host]:
@@ -71,15 +74,15 @@ class PathChecks:
         """Check that the host takes a connection."""
         first, start = self.way.first, self.clock.now()
         try:
-            self._address = await reachable(self._addresses, first.port)
+            async with asyncio.timeout(self.timeout):
+                self._address = await reachable(self._addresses, first.port)
         except NETWORK_ERRORS as error:
-            is_late = isinstance(error, TimeoutError) and not error.errno
-            reason = f"no answer within {LAST_ADDRESS:g} s" if is_late else reason_of(error)
             where = _CHECK_HOST.replace("host", "host and the port")
             if self.way.proxy is not None:
                 where = _CHECK_PROXY
             return failed(
-                f"no connection to {first} ({reason})", f"{where}, and the firewalls in between."
+                f"no connection to {first} ({self._why(error)})",
+                f"{where}, and the firewalls in between.",
             )
         return ok(f"connected to {self._address} port {first.port} in {self._since(start)}")
 
@@ -87,36 +90,37 @@ class PathChecks:
         """Check the TLS of a proxy with an https:// URL."""
         start = self.clock.now()
         try:
-            async with to_proxy(self.way, self._address):
+            async with asyncio.timeout(self.timeout), to_proxy(self.way, self._address):
                 pass
         except NETWORK_ERRORS as error:
-            return _failed_handshake(error, "proxy", None, self.clock.wall_clock())
+            return self._failed_handshake(error, "proxy", None)
         return ok(f"the connection to the proxy is encrypted, in {self._since(start)}")
 
     async def tunnel(self) -> Finding:
         """Check that the proxy opens a tunnel to the service."""
         start, service = self.clock.now(), self.way.service
         try:
-            async with tunnel(self.way, self._address):
+            async with asyncio.timeout(self.timeout), tunnel(self.way, self._address):
                 pass
         except TunnelRefusedError as refusal:
             return _refused_tunnel(refusal.status)
         except NETWORK_ERRORS as error:
-            return failed(f"the proxy did not answer ({reason_of(error)})", f"{_CHECK_PROXY}.")
+            return failed(f"the proxy did not answer ({self._why(error)})", f"{_CHECK_PROXY}.")
         return ok(f"the proxy opened one to {service} in {self._since(start)}")
 
     async def tls(self) -> Finding:
         """Check the certificate of the service."""
-        start, now = self.clock.now(), self.clock.wall_clock()
+        start = self.clock.now()
         try:
-            agreed = await handshake(self.way, self._address, self.way.trust)
+            async with asyncio.timeout(self.timeout):
+                agreed = await handshake(self.way, self._address, self.way.trust)
         except (*NETWORK_ERRORS, TunnelRefusedError) as error:
             found = None
             if isinstance(error, ssl.SSLCertVerificationError):
                 found = await presented(self.way, self._address)
-            return _failed_handshake(error, "service", found, now)
+            return self._failed_handshake(error, "service", found)
         found = Certificate.of(agreed.getpeercert() or {})
-        days = found.days_left(now)
+        days = found.days_left(self.clock.wall_clock())
         detail = (
             f"{agreed.version()} in {self._since(start)}, certificate issued by {found.issuer}, "
             f"{plural(days, 'day')} left"
@@ -125,31 +129,35 @@ class PathChecks:
             return warning(detail, "The operators of the service have to renew the certificate.")
         return ok(detail)
 
+    def _failed_handshake(
+        self, error: Exception, peer: str, certificate: Certificate | None
+    ) -> Finding:
+        """Return why a TLS handshake failed; `certificate` is what the peer presented, if known."""
+        if isinstance(error, ssl.SSLCertVerificationError):
+            detail = f"the certificate of the {peer} could not be verified ({self._why(error)})"
+            if certificate is not None:
+                days = certificate.days_left(self.clock.wall_clock())
+                detail += f", issued by {certificate.issuer}, " + (
+                    f"{plural(days, 'day')} left"
+                    if days >= 0
+                    else f"expired {plural(-days, 'day')} ago"
+                )
+            remedy = certificate_remedy(error, "to" if peer == "proxy" else "")
+            advice = in_cli_words(RestreamError(remedy))
+            return failed(detail, f"{advice[0].upper()}{advice[1:]}.")
+        return failed(
+            f"the {peer} does not speak TLS on this port ({self._why(error)})",
+            "It may be a port for plain http://: check the port, and http or https, in the "
+            + ("proxy URL." if peer == "proxy" else "base URL (RESTREAM_BASE_URL or --base-url)."),
+        )
+
+    def _why(self, error: Exception) -> str:
+        if isinstance(error, TimeoutError) and not error.errno:
+            return f"no answer within {self.timeout:g} s"
+        return reason_of(error)
+
     def _since(self, start: float) -> str:
         return duration(self.clock.now() - start)
-
-
-def _failed_handshake(
-    error: Exception, peer: str, certificate: Certificate | None, now: float
-) -> Finding:
-    """Return why a TLS handshake failed; `certificate` is what the peer presented, if known."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        detail = f"the certificate of the {peer} could not be verified ({reason_of(error)})"
-        if certificate is not None:
-            days = certificate.days_left(now)
-            detail += f", issued by {certificate.issuer}, " + (
-                f"{plural(days, 'day')} left"
-                if days >= 0
-                else f"expired {plural(-days, 'day')} ago"
-            )
-        remedy = certificate_remedy(error, "to" if peer == "proxy" else "")
-        advice = in_cli_words(RestreamError(remedy))
-        return failed(detail, f"{advice[0].upper()}{advice[1:]}.")
-    return failed(
-        f"the {peer} does not speak TLS on this port ({reason_of(error)})",
-        "It may be a port for plain http://: check the port, and http or https, in the "
-        + ("proxy URL." if peer == "proxy" else "base URL (RESTREAM_BASE_URL or --base-url)."),
-    )
 
 
 def _refused_tunnel(status: int) -> Finding:

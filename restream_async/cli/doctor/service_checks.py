@@ -45,6 +45,7 @@ class ServiceChecks:
 
     asker: Asker
     _answer: Answer | None = attrs.field(init=False, default=None)
+    _response: Response | None = attrs.field(init=False, default=None)
 
     async def http(self) -> Finding:
         """Check that the service answers, and in time."""
@@ -53,6 +54,7 @@ class ServiceChecks:
         if not isinstance(response, Response):
             advice = f"{_CHECK_BASE_URL}, and whether the service works."
             return failed(answer.summary, answer.note or advice)
+        self._response = response
         detail = f"{response.status} {safe(response.reason)}".rstrip()
         detail += f" in {duration(answer.seconds)}"
         if response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
@@ -74,6 +76,8 @@ class ServiceChecks:
     async def envelope(self) -> Finding:
         """Check that the answer has the documented form."""
         response = self._response
+        if response is None:
+            raise AssertionError("`http` has failed")
         problem = "it is another JSON"
         try:
             found = serialization.as_object(serialization.parse(response.body)) or {}
@@ -122,9 +126,9 @@ class ServiceChecks:
 
     async def clock(self) -> Finding:
         """Compare the clock of this machine with that of the service."""
-        if self._answer is None or not isinstance(self._answer.response, Response):
+        if self._response is None:
             return skipped("there is no answer")
-        headers = self._answer.response.headers
+        headers = self._response.headers
         if is_from_cache(headers):
             return skipped("a cache answered, with the date of an earlier answer")
         try:
@@ -132,8 +136,8 @@ class ServiceChecks:
         except ValueError:
             return skipped("the answer has no date")
         # The service wrote the date, in whole seconds, between sending and receiving.
-        here = self._answer.sent_at
-        ahead = max(0.0, here - there - 1) + min(0.0, here + self._answer.seconds - there)
+        sent = self._answered.sent_at
+        ahead = max(0.0, sent - there - 1) + min(0.0, sent + self._answered.seconds - there)
         if abs(ahead) <= _CLOCK_TOLERANCE:
             return ok("as at the service, within a minute")
         side = "ahead of" if ahead > 0 else "behind"
@@ -167,12 +171,6 @@ class ServiceChecks:
         if self._answer is None:
             raise AssertionError("`http` comes first")
         return self._answer
-
-    @property
-    def _response(self) -> Response:
-        if not isinstance(self._answered.response, Response):
-            raise AssertionError("`http` has failed")
-        return self._answered.response
 
 
 def _of_page(page: ListPage, video: str) -> Finding:

@@ -11,6 +11,7 @@ import attrs
 import typer
 
 from restream_async import ConfigurationError, RestreamClient, RetryPolicy
+from restream_async._util.redaction import MASK
 from restream_async.cli.errors import CliError, describe
 from restream_async.cli.options.connection import (
     API_KEY_VARIABLE,
@@ -26,12 +27,11 @@ from restream_async.worker.subjects import FILE_VARIABLES, URL_VARIABLE, nats_va
 
 _DEFAULT: Final = "default"
 _MISSING: Final = "missing"
-_MASK: Final = "***"
 # A setting is checked among others that are right.
 _RIGHT: Final[dict[str, Any]] = {
     "base_url": "https://api.example.com",
-    "project_id": "project",
-    "api_key": "key",
+    "project_id": "an-id",
+    "api_key": "a-key",
     "auth_scheme": "Bearer",
     "allow_http": False,
     "proxy": None,
@@ -70,12 +70,16 @@ def connection_settings(options: ConnectionOptions, origins: Origins) -> Iterato
         options.project_id,
         origins,
         "project_id",
-        _problem(project_id=options.project_id, api_key=key if not key_problem else "key"),
+        _problem(project_id=options.project_id, **({} if key_problem else {"api_key": key})),
     )
-    scheme = options.auth_scheme
+    scheme = options.auth_scheme or ""
+    scheme_problem = "" if options.auth_scheme is None else _problem(auth_scheme=scheme)
+    if scheme_problem or scheme == key:
+        # It may be the key.
+        scheme = MASK
     yield Setting(
         name="API key",
-        value=(f"{scheme} {_MASK}" if scheme else _MASK) if key else "",
+        value=f"{scheme} {MASK}".lstrip() if key else "",
         source=key_source,
         problem=key_problem,
     )
@@ -83,7 +87,7 @@ def connection_settings(options: ConnectionOptions, origins: Origins) -> Iterato
         name="auth scheme",
         value=scheme or "none, the key alone",
         source=origins.of("auth_scheme", "RESTREAM_AUTH_SCHEME"),
-        problem="" if scheme is None else _problem(auth_scheme=scheme),
+        problem=scheme_problem,
     )
     yield _proxy(options, "" if base_problem else options.base_url)
     yield _ca_file(options)
@@ -99,14 +103,14 @@ def limits() -> Iterator[Setting]:
     defaults = inspect.signature(RestreamClient).parameters
     policy = RetryPolicy()
     values = {
-        "--timeout": ("time-out of an attempt", f"{defaults['timeout'].default:g} s"),
-        "--attempts": ("attempts", str(policy.attempts)),
-        "--deadline": ("deadline of a restream", f"{policy.deadline:g} s"),
-        "--patience": ("wait in an outage", f"{defaults['patience'].default:g} s"),
-        "--max-in-flight": ("requests in flight", f"up to {defaults['max_in_flight'].default}"),
+        "--timeout": f"{defaults['timeout'].default:g} s for an attempt",
+        "--attempts": f"{policy.attempts} for a restream",
+        "--deadline": f"{policy.deadline:g} s for a restream",
+        "--patience": f"{defaults['patience'].default:g} s in an outage",
+        "--max-in-flight": f"{defaults['max_in_flight'].default} requests",
     }
-    for option, (name, value) in values.items():
-        yield Setting(name=name, value=value, source=f"{_DEFAULT} (bulk {option})")
+    for option, value in values.items():
+        yield Setting(name=option, value=value, source=f"{_DEFAULT} of bulk")
 
 
 def nats_settings(options: NatsCliOptions, origins: Origins) -> Iterator[Setting]:
@@ -124,7 +128,7 @@ def nats_settings(options: NatsCliOptions, origins: Origins) -> Iterator[Setting
     source = origins.of("nats_url") if options.nats_url is not None else URL_VARIABLE
     yield Setting(
         name="NATS server",
-        value=shown or (_MASK if has_url else ""),
+        value=shown or (MASK if has_url else ""),
         source=source if has_url else _MISSING,
         problem=problem,
     )
@@ -153,7 +157,7 @@ def _required(name: str, value: str | None, origins: Origins, field: str, proble
         return Setting(name=name, value="", source=_MISSING, problem=missing)
     source = origins.of(field, variable)
     # A wrong value may hold a secret, such as a password in a URL.
-    return Setting(name=name, value=_MASK if problem else value, source=source, problem=problem)
+    return Setting(name=name, value=MASK if problem else value, source=source, problem=problem)
 
 
 def _api_key(options: ConnectionOptions) -> tuple[str, str, str]:
@@ -181,7 +185,7 @@ def _proxy(options: ConnectionOptions, base_url: str | None) -> Setting:
     proxy: Proxy | None = None if found is None else found.proxy
     if problem:
         source = "--proxy" if options.proxy else "the environment"
-        return Setting(name="proxy", value=_MASK, source=source, problem=problem)
+        return Setting(name="proxy", value=MASK, source=source, problem=problem)
     if proxy is None:
         return Setting(name="proxy", value="none", source=_DEFAULT)
     login = " with a login" if proxy.authorization else ""

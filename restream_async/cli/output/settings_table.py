@@ -10,8 +10,9 @@ from rich.text import Text
 
 from restream_async.cli.output.console import safe, say
 
-# Wide enough that no cell is cut off.
 _UNBOUNDED: Final = 10_000
+_NARROW: Final = 72
+"""Columns below which a list is easier to read than a table."""
 
 
 @attrs.frozen(kw_only=True)
@@ -46,10 +47,8 @@ def print_settings(console: Console, settings: list[Setting]) -> None:
     """Print a table, or a list if the terminal is too narrow for it; then what is wrong."""
     if not console.file.isatty():
         console.width = _UNBOUNDED
-    table = _table(settings)
-    wide = console.measure(table, options=console.options.update(max_width=_UNBOUNDED))
-    if wide.maximum <= console.width:
-        console.print(table)
+    if console.width >= _NARROW:
+        console.print(_table(settings))
     else:
         say(console, Text("\n").join(map(_entry, settings)))
     for each in settings:
@@ -59,8 +58,9 @@ def print_settings(console: Console, settings: list[Setting]) -> None:
 
 def _table(settings: list[Setting]) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
-    for column in ("setting", "value", "from"):
-        table.add_column(column, overflow="fold")
+    table.add_column("setting", no_wrap=True)
+    table.add_column("value", overflow="fold")
+    table.add_column("from", no_wrap=True)
     for each in settings:
         table.add_row(*_cells(each))
     return table
