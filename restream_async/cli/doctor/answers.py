@@ -94,7 +94,7 @@ class Asker:
             self.settings.base_url,
             f"{scheme} {key}" if scheme else key,
             limit=1,
-            tls=self.way.trust,
+            tls=self.way.tls,
             proxy=self.settings.proxy,
         )
         start, sent_at = self.clock.now(), self.clock.wall_clock()

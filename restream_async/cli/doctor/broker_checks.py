@@ -7,6 +7,7 @@ import attrs
 import nats.errors
 import nats.js.errors
 from nats.aio.client import Client
+from nats.js import JetStreamContext
 
 from restream_async._util.redaction import redact
 from restream_async.cli.doctor.permissions import PublishPermissions
@@ -18,7 +19,6 @@ from restream_async.worker.nats_connection import (
     NATS_ERRORS,
     NatsOptions,
     close,
-    jetstream_of,
     jetstream_setup,
 )
 from restream_async.worker.subjects import Subjects
@@ -63,9 +63,8 @@ class BrokerChecks:
             self._connection = connection = await self.options.connect()
         except ConfigurationError as error:
             return failed(str(error), _advice(str(error)))
-        return ok(
-            f"connected to {self.options.shown}, version {connection.connected_server_version}"
-        )
+        version = str(connection.connected_server_version).strip("<>")
+        return ok(f"connected to {self.options.shown}, {safe(version)}")
 
     async def permissions(self) -> Finding:
         """Check whether the user may publish what `enqueue` and `worker` publish."""
@@ -89,7 +88,7 @@ class BrokerChecks:
 
     async def streams(self) -> Finding:
         """Read what is on the streams, without making any."""
-        jetstream = jetstream_of(self._connected)
+        jetstream = self._jetstream
         names = self.subjects
         found: list[str] = []
         full: list[str] = []
@@ -122,7 +121,7 @@ class BrokerChecks:
         payload = self._connected.max_payload
         try:
             with jetstream_setup():
-                account = await jetstream_of(self._connected).account_info()
+                account = await self._jetstream.account_info()
         except ConfigurationError as error:
             return self._without_jetstream(error)
         used = [
@@ -161,9 +160,13 @@ class BrokerChecks:
             raise AssertionError("`server` comes first")
         return self._connection
 
+    @property
+    def _jetstream(self) -> JetStreamContext:
+        return self._connected.jetstream(timeout=_REQUEST_SECONDS)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
+
     def _without_jetstream(self, error: ConfigurationError) -> Finding:
         last = self._connected.last_error
-        if isinstance(last, nats.errors.Error) and "ermissions" in str(last):
+        if isinstance(last, nats.errors.Error) and "permissions" in str(last).lower():
             denied = safe(redact(str(last), self.options.secrets))
             return failed(
                 f"JetStream does not answer ({denied})",

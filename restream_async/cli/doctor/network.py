@@ -64,14 +64,14 @@ class Way:
         service: the host and the port of the base URL.
         has_tls: whether the base URL is https://.
         proxy: the proxy, or None.
-        trust: which certificates to trust.
+        tls: which certificates to trust; None for those of the system.
 
     """
 
     service: Endpoint
     has_tls: bool
     proxy: Proxy | None
-    trust: ssl.SSLContext
+    tls: ssl.SSLContext | None
 
     @classmethod
     def of(cls, settings: Settings, tls: ssl.SSLContext | None) -> Self:
@@ -80,13 +80,18 @@ class Way:
             service=Endpoint.of(settings.base_url),
             has_tls=URL(settings.base_url).scheme == "https",
             proxy=settings.proxy,
-            trust=tls or ssl.create_default_context(),
+            tls=tls,
         )
 
     @property
     def first(self) -> Endpoint:
         """The host and the port of the first connection: those of the proxy, if there is one."""
         return self.service if self.proxy is None else Endpoint.of(self.proxy.url)
+
+    @property
+    def trust(self) -> ssl.SSLContext:
+        """Which certificates to trust."""
+        return self.tls or ssl.create_default_context()
 
     @property
     def has_encrypted_proxy(self) -> bool:

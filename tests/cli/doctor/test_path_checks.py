@@ -11,7 +11,6 @@ import pytest
 import trustme
 
 from restream_async._util.clock import Clock
-from restream_async.cli.doctor import network
 from restream_async.cli.doctor.results import Result
 from restream_async.sandbox import Sandbox
 from tests.helpers.examination import examine, said, skipped_after, statuses
@@ -52,7 +51,7 @@ def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port)) for each in known[host]]
 
-    monkeypatch.setattr(network.socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
     return known
 
 
@@ -126,7 +125,7 @@ async def test_a_resolver_that_hangs_ends_with_its_check(
         asyncio.run_coroutine_threadsafe(released.wait(), loop).result()
         return []
 
-    monkeypatch.setattr(network.socket, "getaddrinfo", hang)
+    monkeypatch.setattr(socket, "getaddrinfo", hang)
     monkeypatch.setattr("restream_async.cli.doctor.examination.STEP_SECONDS", 0.05)
     results = await examine("https://api.example")
     released.set()
