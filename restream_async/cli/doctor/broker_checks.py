@@ -1,6 +1,7 @@
 """Private: checks of the NATS server, its streams and its limits. They only read."""
 
 import json
+import re
 from typing import Final
 
 import attrs
@@ -23,6 +24,7 @@ from restream_async.worker.nats_connection import (
 )
 from restream_async.worker.subjects import Subjects
 
+_ERRNO: Final = re.compile(r"\[Errno -?\d+\] ")
 _USER_INFO: Final = "$SYS.REQ.USER.INFO"
 _REQUEST_SECONDS: Final = 2.0
 _NEARLY_FULL: Final = 0.9
@@ -62,7 +64,8 @@ class BrokerChecks:
         try:
             self._connection = connection = await self.options.connect()
         except ConfigurationError as error:
-            return failed(str(error), _advice(str(error)))
+            problem = _ERRNO.sub("", str(error))
+            return failed(problem, _advice(problem))
         version = str(connection.connected_server_version).strip("<>")
         return ok(f"connected to {self.options.shown}, {safe(version)}")
 

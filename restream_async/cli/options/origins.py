@@ -27,6 +27,8 @@ from restream_async.worker.subjects import FILE_VARIABLES, URL_VARIABLE, nats_va
 
 _DEFAULT: Final = "default"
 _MISSING: Final = "missing"
+_HIDDEN: Final = "not shown"
+"""In place of a wrong value, which may be a secret in the wrong place."""
 # A setting is checked among others that are right.
 _RIGHT: Final[dict[str, Any]] = {
     "base_url": "https://api.example.com",
@@ -128,7 +130,7 @@ def nats_settings(options: NatsCliOptions, origins: Origins) -> Iterator[Setting
     source = origins.of("nats_url") if options.nats_url is not None else URL_VARIABLE
     yield Setting(
         name="NATS server",
-        value=shown or (MASK if has_url else ""),
+        value=shown or (_HIDDEN if has_url else ""),
         source=source if has_url else _MISSING,
         problem=problem,
     )
@@ -156,8 +158,7 @@ def _required(name: str, value: str | None, origins: Origins, field: str, proble
         missing = f"the {name} is missing: set {variable}, or pass {option}"
         return Setting(name=name, value="", source=_MISSING, problem=missing)
     source = origins.of(field, variable)
-    # A wrong value may hold a secret, such as a password in a URL.
-    return Setting(name=name, value=MASK if problem else value, source=source, problem=problem)
+    return Setting(name=name, value=_HIDDEN if problem else value, source=source, problem=problem)
 
 
 def _api_key(options: ConnectionOptions) -> tuple[str, str, str]:
@@ -185,7 +186,7 @@ def _proxy(options: ConnectionOptions, base_url: str | None) -> Setting:
     proxy: Proxy | None = None if found is None else found.proxy
     if problem:
         source = "--proxy" if options.proxy else "the environment"
-        return Setting(name="proxy", value=MASK, source=source, problem=problem)
+        return Setting(name="proxy", value=_HIDDEN, source=source, problem=problem)
     if proxy is None:
         return Setting(name="proxy", value="none", source=_DEFAULT)
     login = " with a login" if proxy.authorization else ""

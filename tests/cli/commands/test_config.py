@@ -136,6 +136,7 @@ def test_a_wrong_setting_is_explained_without_being_shown(
     wrong = {each: shown for each, shown in settings_in(end).items() if shown["problem"]}
     assert [*wrong] == [name]
     assert problem in wrong[name]["problem"]
+    assert wrong[name]["value"] in {"not shown", "***", "", "nothing.pem"}
     assert not re.search(f"{API_KEY}|{SECRET}", end.out)
 
 
