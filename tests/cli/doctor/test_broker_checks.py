@@ -94,7 +94,7 @@ async def test_a_closed_port() -> None:
 
     assert results["NATS server"].status.value == "failed"
     assert results["NATS server"].detail.startswith(
-        f"cannot connect to the NATS server at nats://127.0.0.1:{port}: Connection refused"
+        f"cannot connect to the NATS server at nats://127.0.0.1:{port}: Connect"
     )
     assert results["NATS server"].advice.startswith("Check the address (RESTREAM_NATS_URL or --n")
     for name in ("NATS permissions", "NATS streams", "NATS limits"):
