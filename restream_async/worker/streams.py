@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Any, Final
 
+import attrs
 import nats.js.errors
 from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
@@ -22,6 +23,45 @@ DUPLICATE_WINDOW: Final = 2 * 3600.0
 _OUTCOMES_MAX_AGE: Final = 7 * 24 * 3600.0
 _SALT: Final = "restream-async-salt"
 _ADVISORY: Final = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES"
+
+
+@attrs.frozen
+class WantedStream:
+    """A stream as this library makes it.
+
+    Attributes:
+        config: its settings.
+        compared: the names of those that an existing stream must have too.
+
+    """
+
+    config: StreamConfig
+    compared: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of the stream."""
+        return self.config.name or ""
+
+    def check(self, found: StreamConfig) -> None:
+        """Check the settings of an existing stream.
+
+        Raises:
+            ConfigurationError: it would lose messages, or something else made it.
+
+        """
+        missing = sorted(set(self.config.subjects or ()) - set(found.subjects or ()))
+        if missing:
+            raise ConfigurationError(
+                f"the stream {self.name} does not take {', '.join(missing)}: name another stream, "
+                "or change its subjects"
+            )
+        compare(f"the stream {self.name}", found, self.config, self.compared)
+        if _SALT in (self.config.metadata or {}) and _SALT not in (found.metadata or {}):
+            raise ConfigurationError(
+                f"the stream {self.name} was not made by restream-async (it has no {_SALT}): name "
+                "another stream"
+            )
 
 
 async def declare_streams(
@@ -39,6 +79,15 @@ async def declare_streams(
             cannot be used.
 
     """
+    with jetstream_setup():
+        commands, *_ = [
+            await _declare(jetstream, each) for each in wanted_streams(subjects, replicas=replicas)
+        ]
+    return (commands.metadata or {})[_SALT].encode()
+
+
+def wanted_streams(subjects: Subjects, *, replicas: int = 1) -> tuple[WantedStream, ...]:
+    """Return the streams of commands, outcomes and dead letters."""
     common: dict[str, Any] = {"storage": StorageType.FILE, "num_replicas": replicas}
     commands = StreamConfig(
         name=subjects.stream,
@@ -67,28 +116,20 @@ async def declare_streams(
         retention=RetentionPolicy.LIMITS,
         **common,
     )
-    with jetstream_setup():
-        found = await _declare(jetstream, commands, "retention", "discard", "duplicate_window")
-        await _declare(jetstream, outcomes, "retention")
-        await _declare(jetstream, dead, "retention")
-    salt = (found.metadata or {}).get(_SALT)
-    if salt is None:
-        raise ConfigurationError(
-            f"the stream {subjects.stream} was not made by restream-async (it has no "
-            f"{_SALT}): name another stream"
-        )
-    return salt.encode()
+    return (
+        WantedStream(commands, ("retention", "discard", "duplicate_window")),
+        WantedStream(outcomes, ("retention",)),
+        WantedStream(dead, ("retention",)),
+    )
 
 
-async def _declare(
-    jetstream: JetStreamContext, wanted: StreamConfig, *compared: str
-) -> StreamConfig:
-    name = wanted.name or ""
+async def _declare(jetstream: JetStreamContext, wanted: WantedStream) -> StreamConfig:
+    name = wanted.name
     try:
         found = (await jetstream.stream_info(name)).config
     except nats.js.errors.NotFoundError:
         try:
-            found = (await jetstream.add_stream(wanted)).config  # pyright: ignore[reportUnknownMemberType] - untyped keywords
+            found = (await jetstream.add_stream(wanted.config)).config  # pyright: ignore[reportUnknownMemberType] - untyped keywords
         except nats.js.errors.BadRequestError as error:
             problem = error.description
             try:
@@ -96,13 +137,7 @@ async def _declare(
                 found = (await jetstream.stream_info(name)).config
             except nats.js.errors.NotFoundError:
                 raise ConfigurationError(f"the stream {name} cannot be made: {problem}") from None
-    missing = sorted(set(wanted.subjects or ()) - set(found.subjects or ()))
-    if missing:
-        raise ConfigurationError(
-            f"the stream {name} does not take {', '.join(missing)}: name another stream, or "
-            "change its subjects"
-        )
-    compare(f"the stream {name}", found, wanted, compared)
+    wanted.check(found)
     return found
 
 

@@ -9,6 +9,7 @@ import nats.errors
 import nats.js.errors
 from nats.aio.client import Client
 from nats.js import JetStreamContext
+from nats.js.api import StreamInfo
 
 from restream_async._util.redaction import redact
 from restream_async.cli.doctor.permissions import PublishPermissions
@@ -22,6 +23,7 @@ from restream_async.worker.nats_connection import (
     close,
     jetstream_setup,
 )
+from restream_async.worker.streams import WantedStream, wanted_streams
 from restream_async.worker.subjects import Subjects
 
 _ERRNO: Final = re.compile(r"\[Errno -?\d+\] ")
@@ -91,27 +93,18 @@ class BrokerChecks:
 
     async def streams(self) -> Finding:
         """Read what is on the streams, without making any."""
-        jetstream = self._jetstream
-        names = self.subjects
-        found: list[str] = []
-        full: list[str] = []
+        wanted = wanted_streams(self.subjects)
         try:
             with jetstream_setup():
-                for name in (names.stream, names.outcomes_stream, names.dead_stream):
-                    try:
-                        info = await jetstream.stream_info(name)
-                    except nats.js.errors.NotFoundError:
-                        found.append(f"{name}: does not exist yet")
-                        continue
-                    found.append(f"{name}: {plural(info.state.messages, 'message')}")
-                    limits = (
-                        (info.state.messages, info.config.max_msgs),
-                        (info.state.bytes, info.config.max_bytes),
-                    )
-                    full += [name] if any(_is_nearly_full(*each) for each in limits) else []
+                infos = [await self._stream(each.name) for each in wanted]
         except ConfigurationError as error:
             return self._without_jetstream(error)
-        detail = ", ".join(found)
+        found = list(zip(wanted, infos, strict=True))
+        detail = ", ".join(f"{each.name}: {_content(info)}" for each, info in found)
+        wrong = [_problem(each, info) for each, info in found if info is not None]
+        full = [each.name for each, info in found if info is not None and _is_full(info)]
+        if any(wrong):
+            return failed(detail, f"{'; '.join(filter(None, wrong))}.")
         if full:
             return warning(
                 f"{detail}; nearly full: {', '.join(full)}",
@@ -127,22 +120,17 @@ class BrokerChecks:
                 account = await self._jetstream.account_info()
         except ConfigurationError as error:
             return self._without_jetstream(error)
-        used = [
-            ("storage", account.storage, account.limits.max_storage, _MEBIBYTE, " MiB"),
-            ("streams", account.streams, account.limits.max_streams, 1, ""),
-            ("consumers", account.consumers, account.limits.max_consumers, 1, ""),
-        ]
-        parts = [f"messages up to {payload:,} bytes"]
-        parts += [
-            f"{what}: {count / unit:,.0f}{name} of {_limit(most, unit, name)}"
-            for what, count, most, unit, name in used
-        ]
-        full = [what for what, count, most, *_ in used if _is_nearly_full(count, most)]
-        detail = ", ".join(parts)
-        if full:
+        most = account.limits
+        detail = (
+            f"messages up to {payload:,} bytes, "
+            f"storage: {_of_most(account.storage, most.max_storage, _MEBIBYTE)}, "
+            f"streams: {_of_most(account.streams, most.max_streams)}, "
+            f"consumers: {_of_most(account.consumers, most.max_consumers)}"
+        )
+        if _is_nearly(account.storage, most.max_storage):
             return warning(
-                f"{detail}; nearly used up: {', '.join(full)}",
-                "Raise the limits of JetStream for the account of the user.",
+                f"{detail}; the storage is nearly used up",
+                "Raise the storage of JetStream for the account of the user.",
             )
         if payload < _LONGEST_COMMAND:
             return warning(
@@ -167,6 +155,12 @@ class BrokerChecks:
     def _jetstream(self) -> JetStreamContext:
         return self._connected.jetstream(timeout=_REQUEST_SECONDS)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
 
+    async def _stream(self, name: str) -> StreamInfo | None:
+        try:
+            return await self._jetstream.stream_info(name)
+        except nats.js.errors.NotFoundError:
+            return None
+
     def _without_jetstream(self, error: ConfigurationError) -> Finding:
         last = self._connected.last_error
         if isinstance(last, nats.errors.Error) and "permissions" in str(last).lower():
@@ -187,9 +181,32 @@ def _advice(problem: str) -> str:
     return _CHECK_SERVER
 
 
-def _is_nearly_full(used: int, most: int | None) -> bool:
+def _content(info: StreamInfo | None) -> str:
+    return "does not exist yet" if info is None else plural(info.state.messages, "message")
+
+
+def _problem(wanted: WantedStream, info: StreamInfo) -> str:
+    """Return why a worker would refuse an existing stream, or nothing."""
+    try:
+        wanted.check(info.config)
+    except ConfigurationError as error:
+        text = str(error)
+        return f"{text[0].upper()}{text[1:]}"
+    return ""
+
+
+def _is_full(info: StreamInfo) -> bool:
+    state, config = info.state, info.config
+    return _is_nearly(state.messages, config.max_msgs) or _is_nearly(state.bytes, config.max_bytes)
+
+
+def _is_nearly(used: int, most: int | None) -> bool:
+    """Return whether a limit is nearly reached; NATS has -1 or 0 where there is none."""
     return most is not None and most > 0 and used >= _NEARLY_FULL * most
 
 
-def _limit(most: int, unit: int, name: str) -> str:
-    return f"{most / unit:,.0f}{name}" if most > 0 else "any number" if unit == 1 else "any size"
+def _of_most(used: int, most: int, unit: int = 1) -> str:
+    """Return for example `3 of 10`, `8 MiB of 8 MiB` or `3 (no limit)`."""
+    name = " MiB" if unit == _MEBIBYTE else ""
+    limit = f" of {most / unit:,.0f}{name}" if most > 0 else " (no limit)"
+    return f"{used / unit:,.0f}{name}{limit}"

@@ -143,7 +143,7 @@ def _checks_of_path(path: PathChecks) -> Iterator[tuple[str, Check | Finding]]:
     if way.has_tunnel:
         yield "tunnel", path.tunnel
     if not way.has_tls:
-        yield "TLS", skipped("the base URL is plain http://, so the key travels unencrypted")
+        yield "TLS", skipped("not used, the base URL is plain http://")
     elif way.has_tunnel:
         yield "TLS through the tunnel", path.tls
     else:

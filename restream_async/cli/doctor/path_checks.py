@@ -154,6 +154,8 @@ class PathChecks:
     def _why(self, error: Exception) -> str:
         if isinstance(error, TimeoutError) and not error.errno:
             return f"no answer within {self.timeout:g} s"
+        if isinstance(error, EOFError):
+            return "it closed the connection"
         return reason_of(error)
 
     def _since(self, start: float) -> str:

@@ -42,11 +42,6 @@ class Finding:
     detail: str
     advice: str = ""
 
-    @property
-    def is_good(self) -> bool:
-        """Whether checks that need this one can be made."""
-        return self.status in {Status.OK, Status.WARNING}
-
 
 def ok(detail: str) -> Finding:
     """Return that a check succeeded."""

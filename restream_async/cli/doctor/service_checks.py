@@ -13,6 +13,7 @@ from restream_async._http import serialization
 from restream_async._http.messages import Response, is_from_cache
 from restream_async._http.serialization import ListPage
 from restream_async._operations.matching import is_masked
+from restream_async._util.redaction import redact
 from restream_async.cli.doctor.answers import INVENTED_VIDEO, Answer, Asker
 from restream_async.cli.doctor.results import Finding, duration, failed, ok, skipped, warning
 from restream_async.cli.output.console import plural, safe
@@ -55,14 +56,15 @@ class ServiceChecks:
             advice = f"{_CHECK_BASE_URL}, and whether the service works."
             return failed(answer.summary, answer.note or advice)
         self._response = response
-        detail = f"{response.status} {safe(response.reason)}".rstrip()
-        detail += f" in {duration(answer.seconds)}"
+        secrets = self.asker.settings.secrets
+        reason = safe(redact(response.reason, secrets))
+        detail = f"{response.status} {reason}".rstrip() + f" in {duration(answer.seconds)}"
         if response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             return failed(answer.summary, answer.note)
         if response.status in _REDIRECT:
-            where = safe(response.headers.get("Location", "nowhere").partition("?")[0])
+            where = redact(response.headers.get("Location", "nowhere").partition("?")[0], secrets)
             advice = f"Redirects are not followed. {_CHECK_BASE_URL}."
-            return failed(f"{detail}, a redirect to {where}", advice)
+            return failed(f"{detail}, a redirect to {safe(where)}", advice)
         if response.status >= HTTPStatus.INTERNAL_SERVER_ERROR and response.status not in _NO_CALL:
             return failed(detail, _advice_on_outage(answer, response.headers.get("Server", "")))
         if answer.seconds > _SLOW:

@@ -62,8 +62,8 @@ async def test_a_server_without_streams_is_fine_and_gets_none(server: NatsServer
         "RESTREAMS_DEAD: does not exist yet"
     )
     assert said(results["NATS limits"]) == (
-        "ok | messages up to 1,048,576 bytes, storage: 0 MiB of any size, streams: 0 of any "
-        "number, consumers: 0 of any number"
+        "ok | messages up to 1,048,576 bytes, storage: 0 MiB (no limit), streams: 0 (no limit), "
+        "consumers: 0 (no limit)"
     )
     connection = await NatsOptions(url=server.url).connect()
     assert (await jetstream_of(connection).account_info()).streams == 0
@@ -137,9 +137,9 @@ async def test_an_account_whose_storage_is_nearly_full(server: NatsServer) -> No
     url = server.url.replace("//", f"//ann:{SECRET}@")
     connection = await NatsOptions(url=url).connect()
     jetstream = jetstream_of(connection)
-    await jetstream.add_stream(  # pyright: ignore[reportUnknownMemberType] - untyped keywords
-        StreamConfig(name="RESTREAMS", subjects=["restreams.commands"], max_msgs=10)
-    )
+    await declare_streams(jetstream, Subjects())
+    config = (await jetstream.stream_info("RESTREAMS")).config
+    await jetstream.update_stream(config.evolve(max_msgs=10))  # pyright: ignore[reportUnknownMemberType] - untyped keywords
     for _ in range(10):
         await jetstream.publish("restreams.commands", b"x" * 800_000)
     await close(connection)
@@ -148,8 +148,25 @@ async def test_an_account_whose_storage_is_nearly_full(server: NatsServer) -> No
     assert results["NATS streams"].status.value == "warning"
     assert results["NATS streams"].detail.endswith("; nearly full: RESTREAMS")
     assert results["NATS limits"].status.value == "warning"
-    assert "storage: 8 MiB of 8 MiB, streams: 1 of 3," in results["NATS limits"].detail
-    assert results["NATS limits"].detail.endswith("; nearly used up: storage")
+    assert "storage: 8 MiB of 8 MiB, streams: 3 of 3," in results["NATS limits"].detail
+    assert results["NATS limits"].detail.endswith("; the storage is nearly used up")
+
+
+async def test_a_stream_of_others_is_refused_as_a_worker_would(server: NatsServer) -> None:
+    await started(server)
+    connection = await NatsOptions(url=server.url).connect()
+    await jetstream_of(connection).add_stream(  # pyright: ignore[reportUnknownMemberType] - untyped keywords
+        StreamConfig(name="RESTREAMS", subjects=["orders"])
+    )
+    await close(connection)
+    results = await broker(server.url)
+
+    assert results["NATS streams"].status.value == "failed"
+    assert results["NATS streams"].detail.startswith("RESTREAMS: 0 messages, RESTREAMS_OUTCOMES: ")
+    assert results["NATS streams"].advice == (
+        "The stream RESTREAMS does not take restreams.commands, restreams.events: name another "
+        "stream, or change its subjects."
+    )
 
 
 async def test_a_server_that_takes_short_messages_only(server: NatsServer) -> None:

@@ -206,6 +206,14 @@ async def test_an_envelope_that_says_503_under_200_is_no_success() -> None:
     assert results["list call"].advice.startswith("Try again later.")
 
 
+@pytest.mark.parametrize("status", ["200", "302", "503"])
+async def test_a_service_that_repeats_the_key_does_not_make_it_known(status: str) -> None:
+    there = {"Location": f"https://login.example/{API_KEY}", "X-Request-Id": API_KEY}
+    results = await ask(answer(API_KEY.encode(), f"{status} No {API_KEY}", there))
+
+    assert results["HTTP"].detail.startswith(f"{status} No *** in ")
+
+
 async def test_a_redirect_is_named_without_its_query() -> None:
     there = {"Location": f"https://login.example/?key={API_KEY}"}
     results = await ask(answer(b"", "302 Found", there))
