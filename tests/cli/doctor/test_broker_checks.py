@@ -220,6 +220,19 @@ async def test_what_a_user_may_publish(server: NatsServer, publish: str, sentenc
     assert results["NATS limits"].status.value == "ok"
 
 
+async def test_a_user_who_may_not_ask_for_the_limits(
+    server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("restream_async.cli.doctor.broker_checks._REQUEST_SECONDS", 0.2)
+    await started(server, may_publish('["restreams.>", "$JS.API.STREAM.>", "$SYS.REQ.USER.INFO"]'))
+    results = await broker(server.url.replace("//", f"//ann:{SECRET}@"))
+
+    assert results["NATS streams"].status.value == "ok"
+    assert said(results["NATS limits"]) == (
+        "skipped | the server does not tell them, but messages up to 1,048,576 bytes"
+    )
+
+
 async def test_a_user_who_may_not_ask(server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("restream_async.cli.doctor.broker_checks._REQUEST_SECONDS", 0.2)
     await started(server, may_publish('["restreams.>"]'))

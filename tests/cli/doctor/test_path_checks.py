@@ -80,14 +80,15 @@ async def test_the_addresses_of_a_name_are_shown_and_each_is_tried(
     assert skipped_after(results, "TCP")
 
 
+@pytest.mark.parametrize("addresses", [["127.0.0.2", "127.0.0.1"], ["127.0.0.1", "127.0.0.2"]])
 async def test_an_address_that_takes_no_connection_is_passed_over(
-    names: dict[str, list[str]],
+    names: dict[str, list[str]], addresses: list[str]
 ) -> None:
-    names["localhost"] = ["127.0.0.2", "127.0.0.1"]
+    names["localhost"] = addresses
     async with RawServer(get=listed()) as server:
         results = await examine(f"http://localhost:{server.port}")
 
-    assert results["DNS"].detail == "localhost is 127.0.0.2, 127.0.0.1"
+    assert results["DNS"].detail == f"localhost is {', '.join(addresses)}"
     assert results["TCP"].detail.startswith(f"connected to 127.0.0.1 port {server.port} in ")
 
 
