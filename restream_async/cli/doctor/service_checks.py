@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from restream_async._http import serialization
+from restream_async._http import json_values
 from restream_async._http.messages import Response, is_from_cache
 from restream_async._http.serialization import ListPage
 from restream_async._operations.matching import is_masked
@@ -82,10 +82,10 @@ class ServiceChecks:
             raise AssertionError("`http` has failed")
         problem = "it is another JSON"
         try:
-            found = serialization.as_object(serialization.parse(response.body)) or {}
+            found = json_values.as_object(json_values.parse(response.body)) or {}
             if isinstance(success := found.get("success"), bool):
                 return ok(f"as documented, with success: {str(success).lower()}")
-        except serialization.UnreadableError as error:
+        except json_values.UnreadableError as error:
             problem = str(error)
         if response.body.lstrip().startswith(b"<"):
             problem = "it is an HTML page"
