@@ -64,8 +64,7 @@ class _Status:
 
     request: Request
     wanted: bool
-    shown: Restream |        self._listed: list[Restream] | Failure = []
-        self._toggled = False
+    shown: Restream | None = None
     failure: Failure | None = None
     doubt: CallError | None = None
     attempts: int = 0
@@ -87,7 +86,7 @@ class _Status:
 class VideoStatuses:
     """The restreams of one video whose statuses are set."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of a client, and what is set
         self,
         executor: RequestExecutor,
         api: Api,
@@ -113,7 +112,8 @@ class VideoStatuses:
             str(restream_id): _Status(request=api.toggle(restream_id), wanted=on)
             for restream_id, on in wanted.items()
         }
-        self._listed: list[Restream] | Failure | None = None
+        self._listed: list[Restream] | Failure = []
+        self._toggled = False
         self._was_in_doubt = deadline.in_doubt
 
     @property
@@ -237,9 +237,7 @@ class VideoStatuses:
 def _in_vain(status: _Status) -> Failure:
     """Return the failure of a toggle that was answered, and whose effect a list does not show."""
     problem = f"the toggle was answered, but the restream is {status.state}"
-    error = MalformedResponseError(
-        status.request.call, problem=problem, attempts=status.attempts
-    )
+    error = MalformedResponseError(status.request.call, problem=problem, attempts=status.attempts)
     return Failure(Classification.IN_DOUBT, error)
 
 

@@ -128,7 +128,7 @@ async def test_after_doubt_it_waits_before_it_checks(backend: Backend) -> None:
     backend.meets("PUT", Fate.LOST_AFTER)
     client = client_of(backend)
     slept_before: list[int] = []
-    backend.watch = lambda method: slept_before.append(len(client.slept))
+    backend.watch = lambda _: slept_before.append(len(client.slept))
     statuses = setter_of(client)
     await statuses.set("v1", {1: False}, client.executor.begin_call())
 
@@ -377,10 +377,7 @@ async def test_two_at_the_same_time_toggle_once(backend: Backend) -> None:
     client = client_of(backend)
     statuses = setter_of(client)
     results = await asyncio.gather(
-        *(
-            statuses.set_one("v1", 1, client.executor.begin_call(), on=False)
-            for _ in range(3)
-        )
+        *(statuses.set_one("v1", 1, client.executor.begin_call(), on=False) for _ in range(3))
     )
 
     assert results == [backend.stored[0]] * 3
@@ -429,7 +426,7 @@ FATES = st.sampled_from([fate for fate in Fate if fate is not Fate.LATE])
 @quick
 @given(puts=st.lists(FATES, max_size=12), gets=st.lists(FATES, max_size=12), on=st.booleans())
 def test_whatever_fails_the_status_is_the_wanted_one_or_the_old_one_or_unknown(
-    puts: list[Fate], gets: list[Fate], on: bool
+    puts: list[Fate], gets: list[Fate], *, on: bool
 ) -> None:
     async def scene() -> None:
         backend = Backend()
@@ -438,9 +435,7 @@ def test_whatever_fails_the_status_is_the_wanted_one_or_the_old_one_or_unknown(
         backend.meets("PUT", *puts)
         backend.meets("GET", *gets)
         client = client_of(backend)
-        result = await setter_of(client).set(
-            "v1", {1: on, 2: not on}, client.executor.begin_call()
-        )
+        result = await setter_of(client).set("v1", {1: on, 2: not on}, client.executor.begin_call())
         for (restream_id, wanted), stored in zip(
             {1: on, 2: not on}.items(), backend.stored, strict=True
         ):
