@@ -257,7 +257,8 @@ class RestreamClient(HoldsKey):
         """Return the restream if it exists, else create it.
 
         Use it if an event may be delivered twice. A restream is the same if it has the same video
-        id, stream URL and stream key. After a cancellation the restream may have been
+        id, stream URL and stream key. Its title and its status may be others than wanted: compare
+        them, and set the status with `set_status`. After a cancellation the restream may have been
         created: call `ensure` again.
 
         Raises:

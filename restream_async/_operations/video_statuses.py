@@ -181,9 +181,9 @@ class VideoStatuses:
         for status in self._open():
             if status.failure is None or status.failure is failure:
                 status.failure = end
-            error = status.failure.error
-            if status.sent:
-                error.note = error.note or f"a check found the restream still {status.state}"
+            if status.doubt is not None:
+                note = f"a check found the restream still {status.state}"
+                status.failure.error.note = status.failure.error.note or note
             status.ended = True
 
     def result(self) -> StatusResult:

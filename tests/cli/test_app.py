@@ -6,7 +6,7 @@ from restream_async.cli import app as app_module
 from restream_async.cli import main
 from tests.helpers.command_line import API_KEY, Cli
 
-COMMANDS = ("demo", "create", "bulk", "list", "toggle", "delete", "sandbox")
+COMMANDS = ("demo", "create", "bulk", "list", "enable", "disable", "toggle", "delete", "sandbox")
 
 
 def test_the_version_is_that_of_the_package(cli: Cli) -> None:
@@ -30,7 +30,9 @@ def test_every_command_has_help(cli: Cli, command: str) -> None:
     assert "Usage: restream-async" in end.out
 
 
-@pytest.mark.parametrize("command", ["create", "bulk", "list", "toggle", "delete"])
+@pytest.mark.parametrize(
+    "command", ["create", "bulk", "list", "enable", "disable", "toggle", "delete"]
+)
 def test_every_command_that_calls_the_service_has_the_options_of_a_connection(
     cli: Cli, command: str
 ) -> None:

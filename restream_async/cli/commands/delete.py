@@ -53,8 +53,8 @@ def delete(  # noqa: PLR0913 - one for each option
         return
     selection.check()
     deleting = SelectedRestreams(
-        client=client_for(connection),
         video_ids=read_video_ids(videos or (), selection.file),
+        client=client_for(connection),
         selection=selection,
         change=RestreamChange(words=_WORDS, make=_deleted, always_shown=True),
         yes=yes,

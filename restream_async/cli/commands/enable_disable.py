@@ -71,8 +71,8 @@ def _switch(  # noqa: PLR0913 - one for each option
 
     selection.check()
     changing = SelectedRestreams(
-        client=client_for(connection),
         video_ids=read_video_ids(video_ids or (), selection.file),
+        client=client_for(connection),
         selection=selection,
         change=RestreamChange(
             words=_ON if on else _OFF,

@@ -88,8 +88,11 @@ class SelectedRestreams:
                     failed[video_id] = listed
                 else:
                     selected += listed
+            without = [video_id for video_id, listed in found.items() if listed == []]
             if not (selected or failed):
-                raise CliError(self._nothing_selected(), ExitCode.FAILED)
+                raise CliError(self._nothing(without), ExitCode.FAILED)
+            if without:
+                say(console_on(sys.stderr), f"{self._nothing(without)}.")
             report = ChangedRestreams(
                 self.change.words,
                 total=len(selected),
@@ -147,14 +150,15 @@ class SelectedRestreams:
         restreams = [attrs.evolve(each, video_id=video_id) for each in listed]
         return [each for each in restreams if self.selection.selects(each)]
 
-    def _nothing_selected(self) -> str:
-        one, *others = self.video_ids
-        which = (
-            f"none of the {len(self.video_ids):,} videos has" if others else f"{safe(one)} has no"
-        )
-        noun = "a restream" if others else "restream"
-        where = command("list", safe(one) if not others else "VIDEO_ID")
-        return f"{which} {noun}{self.selection}: see {where}"
+    def _nothing(self, video_ids: Sequence[str]) -> str:
+        """Return that these videos have no selected restream, as a sentence."""
+        one, *others = video_ids
+        if others:
+            return (
+                f"{len(video_ids):,} videos, such as {safe(one)}, have no restream{self.selection}"
+            )
+        where = command("list", safe(one))
+        return f"{safe(one)} has no restream{self.selection}: see {where}"
 
     def _may_change(self, needed: list[Restream]) -> bool:
         """Show what is changed, and ask if that is necessary."""
@@ -175,7 +179,6 @@ class SelectedRestreams:
             videos.setdefault(each.video_id, []).append(each)
         waiting = deque(videos.values())
         console = console_on(sys.stderr)
-        log = PlainDisplay(console)
         ending: asyncio.Task[None] | None = None
 
         async def change_videos() -> None:
@@ -183,7 +186,6 @@ class SelectedRestreams:
                 for restream in waiting.popleft():
                     if ending is None:
                         await self._change_one(restream, report)
-                        log.offer(report.summary)
 
         def stop() -> None:
             nonlocal ending

@@ -87,7 +87,7 @@ class SelectionOptions:
 VideoIds: TypeAlias = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="VIDEO_ID...",
+        metavar="VIDEO_ID",
         help="The public ids of live videos. Put -- before an id that begins with a dash.",
         show_default=False,
     ),
