@@ -151,9 +151,6 @@ class VideoStatuses:
 
     async def check_answered(self) -> Failure | None:
         """Check after all toggles were answered; return why a status still differs, or None."""
-        if any(status.resent for status in self._open()):
-            pause = self._executor.clock.sleep(LATE_TOGGLE_WAIT)
-            await self._deadline.stop.pause(pause)
         await self.check()
         return next((status.failure for status in self._open()), None)
 
@@ -162,6 +159,8 @@ class VideoStatuses:
         if not any(status.sent for status in self._open()):
             return
         deadline = self._deadline
+        if any(status.resent for status in self._open()):
+            await deadline.stop.pause(self._executor.clock.sleep(LATE_TOGGLE_WAIT))
         listed = await self._listing.read(self._video_id, deadline)
         if isinstance(listed, Failure) and deadline.remaining() < _FINAL_CHECK:
             longest = min(_FINAL_CHECK, self._executor.timeout)
@@ -179,8 +178,8 @@ class VideoStatuses:
     def give_up(self, failure: Failure, end: Failure) -> None:
         """Toggle nothing any more: the wait after `failure` has ended in `end`."""
         for status in self._open():
-            if status.failure is None or status.failure is failure:
-                status.failure = end
+            own = status.failure or end
+            status.failure = end if own is failure else own
             if status.doubt is not None:
                 note = f"a check found the restream still {status.state}"
                 status.failure.error.note = status.failure.error.note or note
