@@ -90,7 +90,8 @@ class SelectedRestreams:
                     selected += listed
             without = [video_id for video_id, listed in found.items() if listed == []]
             if not (selected or failed):
-                raise CliError(self._nothing(without), ExitCode.FAILED)
+                see = command("list", safe(without[0]))
+                raise CliError(f"{self._nothing(without)}: see {see}", ExitCode.FAILED)
             if without:
                 say(console_on(sys.stderr), f"{self._nothing(without)}.")
             report = ChangedRestreams(
@@ -157,8 +158,7 @@ class SelectedRestreams:
             return (
                 f"{len(video_ids):,} videos, such as {safe(one)}, have no restream{self.selection}"
             )
-        where = command("list", safe(one))
-        return f"{safe(one)} has no restream{self.selection}: see {where}"
+        return f"{safe(one)} has no restream{self.selection}"
 
     def _may_change(self, needed: list[Restream]) -> bool:
         """Show what is changed, and ask if that is necessary."""
