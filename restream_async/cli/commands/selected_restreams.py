@@ -194,7 +194,6 @@ class SelectedRestreams:
                 console,
                 "Stopping: requests in flight are finished first. Ctrl-C again stops at once.",
             )
-            waiting.clear()
             ending = asyncio.create_task(self._end_calls())
 
         async with StopSignals(stop) as signals:
