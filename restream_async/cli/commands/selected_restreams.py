@@ -8,7 +8,7 @@ from typing import Final
 
 import attrs
 
-from restream_async import Restream, RestreamClient, RestreamError
+from restream_async import OutageError, Restream, RestreamClient, RestreamError
 from restream_async._bulk.parallel import run_in_tasks
 from restream_async.cli.errors import CliError, exit_code_of
 from restream_async.cli.event_loop import run_async
@@ -143,7 +143,7 @@ class SelectedRestreams:
         try:
             listed = await self.client.list(video_id)
         except RestreamError as error:
-            if exit_code_of(error) is ExitCode.USAGE:
+            if exit_code_of(error) is ExitCode.USAGE or isinstance(error, OutageError):
                 # It is not about this video: all others would fail as well.
                 raise
             return error
@@ -179,16 +179,20 @@ class SelectedRestreams:
             videos.setdefault(each.video_id, []).append(each)
         waiting = deque(videos.values())
         console = console_on(sys.stderr)
+        over = False
         ending: asyncio.Task[None] | None = None
 
         async def change_videos() -> None:
-            while waiting:
+            nonlocal over
+            while waiting and not over:
                 for restream in waiting.popleft():
-                    if ending is None:
-                        await self._change_one(restream, report)
+                    if not over:
+                        error = await self._change_one(restream, report)
+                        over = over or isinstance(error, OutageError)
 
         def stop() -> None:
-            nonlocal ending
+            nonlocal over, ending
+            over = True
             leave_echoed_line(console)
             say(
                 console,
@@ -204,16 +208,20 @@ class SelectedRestreams:
             return signals.exit_code
         return ExitCode.DONE if report.succeeded else ExitCode.FAILED
 
-    async def _change_one(self, restream: Restream, report: ChangedRestreams) -> None:
+    async def _change_one(
+        self, restream: Restream, report: ChangedRestreams
+    ) -> RestreamError | None:
+        """Change a restream, report its end, and return its error."""
         try:
             after = await self.change.make(self.client, restream)
         except RestreamError as error:
             report.failed(restream, error)
+            return error
         except asyncio.CancelledError:
             report.interrupted(restream)
             raise
-        else:
-            report.changed(attrs.evolve(after, video_id=restream.video_id))
+        report.changed(attrs.evolve(after, video_id=restream.video_id))
+        return None
 
     async def _end_calls(self) -> None:
         """End waits at once, and requests that are in flight after the grace period."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from restream_async import Restream, RestreamClient
+from restream_async import OutageError, Restream, RestreamClient
 from restream_async.cli import main
 from restream_async.errors import Call, CallError, ForbiddenError, OutcomeUnknownError
 from restream_async.sandbox import Sandbox
@@ -114,6 +114,32 @@ def test_what_fails_is_listed_and_the_rest_is_done(
     assert (changed["outcome"], changed["status"]) == ("changed", False)
     assert no_secrets(end.out, end.err)
     assert statuses(sandbox) == [True, True, False]
+
+
+def test_in_an_outage_the_rest_is_not_sent(
+    cli: Cli, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(cli, tmp_path, videos=1)
+    fail_change_of(monkeypatch, {1: OutageError(CALL)})
+    end = cli("disable", "v1", "--yes")
+    assert end.code == 1
+    assert end.err.endswith("3 restreams: 1 failed, 2 not sent.\n")
+    assert sandbox.counts.toggles == 0
+
+
+def test_in_an_outage_nothing_is_listed_any_more(
+    cli: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del sandbox
+
+    async def fail(*_: object) -> list[Restream]:
+        raise OutageError(CALL)
+
+    monkeypatch.setattr("restream_async.RestreamClient.list", fail)
+    end = cli("disable", "v1", "v2")
+    assert (end.code, end.out) == (1, "")
+    assert end.err.startswith("Error: the service is out, and did not recover")
+    assert end.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
