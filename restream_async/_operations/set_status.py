@@ -20,6 +20,7 @@ from restream_async._operations.video_statuses import StatusResult, VideoStatuse
 from restream_async._retry.classification import Failure
 from restream_async._retry.deadline import Deadline
 from restream_async._retry.executor import RequestExecutor
+from restream_async._retry.unsent_requests import too_late
 from restream_async.errors import ApiError
 from restream_async.models import Restream
 
@@ -78,12 +79,12 @@ class StatusSetter:
         self, video_id: str, restream_id: int | str, deadline: Deadline, *, on: bool
     ) -> Restream | Failure:
         """Do the same as `set` for one restream, in its turn."""
-        request = self._api.toggle(restream_id)
+        call = self._api.toggle(restream_id).call
         try:
             async with self.turn(video_id, deadline):
                 result = await self.set(video_id, {restream_id: on}, deadline)
         except TimeoutError:
-            return self._executor.too_late(request, deadline, _TURN_TAKEN)
+            return too_late(self._executor.limiter, call, deadline, _TURN_TAKEN)
         return result.restreams[restream_id]
 
     async def set(
