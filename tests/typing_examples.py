@@ -92,6 +92,7 @@ async def calls_are_awaited(client: RestreamClient) -> None:
     assert_type(await client.list("v1"), list[Restream])
     assert_type(await client.toggle(created.id), Toggled)
     assert_type((await client.toggle("r-7")).status, bool)
+    assert_type(await client.set_status(created, on=True), Restream)
     assert_type(await client.delete(7), bool)
     assert_type(client.stats(), Stats)
 

@@ -13,6 +13,7 @@ from restream_async.cli.commands.create import create
 from restream_async.cli.commands.delete import delete
 from restream_async.cli.commands.demo import demo
 from restream_async.cli.commands.doctor import doctor
+from restream_async.cli.commands.enable_disable import disable, enable
 from restream_async.cli.commands.enqueue import enqueue
 from restream_async.cli.commands.list import list_
 from restream_async.cli.commands.sandbox import sandbox
@@ -70,6 +71,8 @@ _COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "create": create,
     "bulk": bulk,
     "list": list_,
+    "enable": enable,
+    "disable": disable,
     "toggle": toggle,
     "delete": delete,
     "undo": undo,

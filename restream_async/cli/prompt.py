@@ -1,4 +1,4 @@
-"""Private: asks for confirmation before something is deleted."""
+"""Private: asks for confirmation before something is changed or deleted."""
 
 import signal
 import sys
@@ -8,8 +8,13 @@ from restream_async.cli.exit_codes import ExitCode
 from restream_async.cli.output.console import console_on, say
 
 
-def confirmed(question: str) -> bool:
-    """Ask on the terminal, and print that nothing was deleted if the answer is no.
+def confirmed(question: str, *, verb: str = "delete", done: str = "deleted") -> bool:
+    """Ask on the terminal, and print that nothing was done if the answer is no.
+
+    Args:
+        question: ends in `[y/N]`.
+        verb: what is to be done, for messages.
+        done: the same, as it was done.
 
     Raises:
         CliError: there is no terminal to ask on, or Ctrl-C was pressed.
@@ -17,7 +22,7 @@ def confirmed(question: str) -> bool:
     """
     if not sys.stdin.isatty():
         raise CliError(
-            "without a terminal there is no way to ask: pass --yes to delete without being asked"
+            f"without a terminal there is no way to ask: pass --yes to {verb} without being asked"
         )
     console = console_on(sys.stderr)
     console.print(question, end=" ", soft_wrap=not console.file.isatty())
@@ -31,8 +36,8 @@ def confirmed(question: str) -> bool:
         signal.signal(signal.SIGINT, before)
     if answer is None:
         console.print()
-        raise CliError("interrupted: nothing was deleted", ExitCode.INTERRUPTED)
+        raise CliError(f"interrupted: nothing was {done}", ExitCode.INTERRUPTED)
     if answer in {"y", "yes"}:
         return True
-    say(console, "Nothing was deleted.")
+    say(console, f"Nothing was {done}.")
     return False

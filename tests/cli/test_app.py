@@ -11,6 +11,8 @@ COMMANDS = (
     "create",
     "bulk",
     "list",
+    "enable",
+    "disable",
     "toggle",
     "delete",
     "config",

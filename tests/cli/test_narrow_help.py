@@ -5,7 +5,7 @@ import pytest
 from restream_async.cli import app as app_module
 from tests.helpers.command_line import Cli
 
-COMMANDS = ("demo", "create", "bulk", "list", "toggle", "delete", "sandbox")
+COMMANDS = ("demo", "create", "bulk", "list", "enable", "disable", "toggle", "delete", "sandbox")
 
 
 ALL_COMMANDS = (*COMMANDS, "undo", "enqueue", "worker", "asyncapi")
@@ -32,8 +32,8 @@ def test_the_usage_of_a_module_breaks_only_between_words(
 ) -> None:
     monkeypatch.setattr(app_module, "program", lambda: "python -m restream_async.cli")
     monkeypatch.setenv("COLUMNS", "40")
-    usage, _, _ = cli("delete", "--help").out.partition("\n\n")
-    assert usage == "Usage: python -m restream_async.cli\ndelete [OPTIONS] {ID}"
+    usage, _, _ = cli("toggle", "--help").out.partition("\n\n")
+    assert usage == "Usage: python -m restream_async.cli\ntoggle [OPTIONS] {ID}"
 
 
 def _words(text: str) -> set[str]:

@@ -31,3 +31,16 @@ async def test_nothing_is_created_twice_behind_a_cache_that_keeps_lists(
     assert len([item for item in report.created if isinstance(item, Created)]) == len(wanted)
     assert report.unchecked == 0
     assert report.duplicates == ()
+
+
+async def test_a_status_is_set_behind_a_cache_that_keeps_lists(
+    varnish_setup: OpenVarnishSetup,
+) -> None:
+    async with varnish_setup(cache_seconds=60) as setup, setup.client() as client:
+        restream = await client.create(new("v1"))
+        await client.list("v1")
+        off = await client.set_status(restream, on=False)
+        # The cache still has a list in which it is on.
+        on = await client.set_status(restream, on=True)
+        assert (off.status, on.status) == (False, True)
+        assert setup.sandbox.counts.toggles == 2

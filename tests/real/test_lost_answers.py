@@ -8,11 +8,18 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
+import attrs
 import pytest
 
-from restream_async import BackendFetchFailedError, InternalServerError, Origin, RestreamError
+from restream_async import (
+    BackendFetchFailedError,
+    InternalServerError,
+    MalformedResponseError,
+    Origin,
+    RestreamError,
+)
 from restream_async.sandbox import Fault, Faults
-from tests.helpers.varnish_clients import new
+from tests.helpers.varnish_clients import Waits, client_of, new
 from tests.real.conftest import OpenVarnishSetup
 
 IMPATIENT = 0.3
@@ -175,3 +182,48 @@ async def test_a_toggle_whose_connection_breaks_is_sent_once_but_repeated_by_var
             await client.toggle(restream.id)
         assert client.stats().attempts == sent + 1
         assert setup.sandbox.counts.toggles == 2
+
+
+@pytest.mark.parametrize("on", [True, False])
+async def test_a_status_is_set_although_varnish_repeats_the_toggle(
+    varnish_setup: OpenVarnishSetup, *, on: bool
+) -> None:
+    async with varnish_setup() as setup:
+
+        async def recover() -> None:
+            setup.sandbox.faults = Faults()
+
+        async with client_of(setup.base_url, Waits(recover)) as client:
+            restream = await client.create(attrs.evolve(new("v1"), status=not on))
+            setup.sandbox.faults = Faults(other={Fault.RESET: 1.0}, max_faults=1)
+            after = await client.set_status(restream, on)
+        assert after == attrs.evolve(restream, status=on)
+        assert setup.sandbox.stored[0].status is on
+        assert setup.sandbox.counts.toggles == 3, "two by Varnish, which undid each other"
+
+
+async def test_a_toggle_that_varnish_always_repeats_is_an_error(
+    varnish_setup: OpenVarnishSetup,
+) -> None:
+    async with varnish_setup() as setup, setup.client(attempts=2) as client:
+        restream = await client.create(new("v1"))
+        setup.sandbox.faults = Faults(other={Fault.RESET: 1.0}, max_faults=1)
+        with pytest.raises(MalformedResponseError) as caught:
+            await client.set_status(restream, on=False)
+        assert str(caught.value) == (
+            "the answer cannot be read (the toggle was answered, but the restream is active): "
+            f"PUT /api/v1/p1/restreams/{restream.id}/toggle, 2 attempts"
+        )
+        assert setup.sandbox.stored[0].status is True
+        assert setup.sandbox.counts.toggles == 4
+
+
+async def test_a_status_whose_toggle_is_answered_too_late_is_set_once(
+    varnish_setup: OpenVarnishSetup,
+) -> None:
+    async with varnish_setup(first_byte_timeout=IMPATIENT) as setup, setup.client() as client:
+        restream = await client.create(new())
+        setup.sandbox.faults = Faults(other={Fault.HANG: 1.0})
+        after = await client.set_status(restream, on=False)
+        assert after == attrs.evolve(restream, status=False)
+        assert setup.sandbox.counts.toggles == 1

@@ -14,6 +14,12 @@ from restream_async.cli.input.formats import Format
 RETRIES: Final = "Retries and limits"
 """The help section of options for retries."""
 
+_RESTREAM_ID: Final = typer.Argument(
+    metavar="ID",
+    help="The id of a restream, as create and list show it. "
+    "Put -- before an id that begins with a dash.",
+)
+
 
 def add_options(
     group: type[attrs.AttrsInstance], name: str, command: Callable[..., None]
@@ -93,17 +99,9 @@ AsJson: TypeAlias = Annotated[
     bool,
     typer.Option("--json", help="Print JSON without stream keys; of stream URLs only the host."),
 ]
-RestreamId: TypeAlias = Annotated[
-    str,
-    typer.Argument(
-        metavar="ID",
-        help="The id of a restream, as create and list show it. "
-        "Put -- before an id that begins with a dash.",
-    ),
-]
-Yes: TypeAlias = Annotated[
-    bool, typer.Option("--yes", "-y", help="Delete without asking for confirmation.")
-]
+RestreamId: TypeAlias = Annotated[str, _RESTREAM_ID]
+OptionalRestreamId: TypeAlias = Annotated[str | None, _RESTREAM_ID]
+Yes: TypeAlias = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 OutageTimeout: TypeAlias = Annotated[
     float,
     typer.Option(

@@ -42,36 +42,45 @@ def print_result(fields: dict[str, Any], sentence: str, *, done: str, as_json: b
             say(console, sentence)
 
 
-def print_restreams(console: Console, restreams: list[Restream]) -> None:
-    """Print a table, or a list if the terminal is too narrow for the table."""
+def print_restreams(
+    console: Console, restreams: list[Restream], *, with_video: bool = False
+) -> None:
+    """Print a table, or a list if the terminal is too narrow for the table.
+
+    `with_video` says to which video each restream belongs.
+    """
     if not console.file.isatty():
         console.width = _UNBOUNDED
-    table = _table(restreams)
+    table = _table(restreams, with_video=with_video)
     wide = console.measure(table, options=console.options.update(max_width=_UNBOUNDED))
     if wide.maximum <= console.width:
         console.print(table)
     else:
-        say(console, _list(restreams))
+        say(console, _list(restreams, with_video=with_video))
 
 
-def _table(restreams: list[Restream]) -> Table:
+def _table(restreams: list[Restream], *, with_video: bool) -> Table:
     table = Table(
         box=box.SIMPLE_HEAD, title=plural(len(restreams), "restream"), title_justify="left"
     )
+    if with_video:
+        table.add_column("video", overflow="fold")
     table.add_column("id", overflow="fold")
     table.add_column("title", overflow="fold")
     table.add_column("status")
     table.add_column("to", overflow="fold")
     for each in restreams:
-        table.add_row(*_cells(each))
+        video = [Text(safe(each.video_id))] if with_video else []
+        table.add_row(*video, *_cells(each))
     return table
 
 
-def _list(restreams: list[Restream]) -> Text:
+def _list(restreams: list[Restream], *, with_video: bool) -> Text:
     parts = [Text(plural(len(restreams), "restream"), "italic")]
     for each in restreams:
         shown_id, title, status, to = _cells(each)
-        parts += [Text.assemble("\n", shown_id, "  ", status), title, to]
+        video = f"{safe(each.video_id)}: " if with_video else ""
+        parts += [Text.assemble("\n", video, shown_id, "  ", status), title, to]
     return Text("\n").join(parts)
 
 
