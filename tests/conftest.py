@@ -15,11 +15,22 @@ from tests.helpers.message_index import messages, pytest_runtest_logreport, pyte
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["messages", "mocked", "pytest_runtest_logreport", "pytest_sessionfinish"]
+__all__ = [
+    "messages",
+    "mocked",
+    "pytest_runtest_logreport",
+    "pytest_sessionfinish",
+    "pytest_xdist_auto_num_workers",
+]
 # What the machine that runs the tests has set.
 for _variable in ("RESTREAM_AUTH_SCHEME", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
     for _name in (_variable, _variable.lower()):
         os.environ.pop(_name, None)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Run all tests in two processes, and a choice of them in this one, which starts sooner."""
+    return 2 if config.args == config.getini("testpaths") else 0
 
 
 class _Answer(aiohttp.ClientResponse):

@@ -35,6 +35,8 @@ ACK_WAIT: Final = 30.0
 _MAX_DELIVER: Final = MOST_DELIVERIES + REDELIVERY.attempts
 # Each slot of each worker has one fetch waiting. The server refuses more fetches than this.
 _MAX_WAITING: Final = 8192
+# Seconds in which another worker that has noted the consumer creates it.
+_RECHECK_SECONDS: Final = 1.0
 # Key in the metadata of the stream: it has had the consumer with the name that follows.
 _HAD: Final = "restream-async-had-"
 # Key in the metadata of the consumer: the number of the last message that an earlier consumer may
@@ -160,13 +162,16 @@ async def _find_or_create(
     sleep: Callable[[float], Awaitable[object]],
 ) -> ConsumerConfig:
     name = wanted.durable_name or ""
-    with contextlib.suppress(nats.js.errors.NotFoundError):
-        found: ConsumerInfo = await jetstream.consumer_info(stream_name, name)
-        return found.config
+    if found := await _find(jetstream, stream_name, name):
+        return found
     stream = await jetstream.stream_info(stream_name)
     metadata = stream.config.metadata or {}
     had = f"{_HAD}{name}"
     if had in metadata:
+        # Another worker may have noted it a moment ago, and be about to create the first one.
+        await sleep(_RECHECK_SECONDS)
+        if found := await _find(jetstream, stream_name, name):
+            return found
         seconds = wanted.ack_wait or ACK_WAIT
         _log.warning(
             "the consumer %s was deleted: waiting %g s, until all work on its messages has ended, "
@@ -183,3 +188,10 @@ async def _find_or_create(
         await jetstream.update_stream(stream.config)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
     created: ConsumerInfo = await jetstream.add_consumer(stream_name, wanted)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
     return created.config
+
+
+async def _find(jetstream: JetStreamContext, stream: str, name: str) -> ConsumerConfig | None:
+    with contextlib.suppress(nats.js.errors.NotFoundError):
+        found: ConsumerInfo = await jetstream.consumer_info(stream, name)
+        return found.config
+    return None

@@ -109,9 +109,31 @@ async def test_after_a_deleted_consumer_all_earlier_messages_need_a_check(
     second = await declare_consumer(jetstream, SUBJECTS, ack_wait=7.0, sleep=sleep)
 
     assert (first.check_until, second.check_until) == (0, 3)
-    assert slept == [7.0], "until all work on messages of the first one has ended"
+    assert slept == [1.0, 7.0], "until all work on messages of the first one has ended"
     assert await declare_consumer(jetstream, SUBJECTS) == second
     assert await declare_streams(jetstream, SUBJECTS) == salt
+
+
+async def test_a_worker_that_starts_while_another_one_creates_the_consumer_does_not_wait_for_work(
+    connection: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    jetstream = jetstream_of(connection)
+    await declare_streams(jetstream, SUBJECTS)
+    made = await declare_consumer(jetstream, SUBJECTS, ack_wait=7.0)
+    config = (await jetstream.consumer_info(SUBJECTS.stream, SUBJECTS.consumer)).config
+    # It is noted, and does not exist yet.
+    await jetstream.delete_consumer(SUBJECTS.stream, SUBJECTS.consumer)
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        await jetstream.add_consumer(SUBJECTS.stream, config)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
+
+    found = await declare_consumer(jetstream, SUBJECTS, ack_wait=7.0, sleep=sleep)
+
+    assert found == made
+    assert slept == [1.0]
+    assert caplog.messages == []
 
 
 async def test_a_deleted_stream_is_named_and_an_unreachable_server_has_deleted_nothing(
