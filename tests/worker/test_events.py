@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from restream_async import BadRequestError, RestreamError
+from restream_async import BadRequestError, NewRestream, RestreamError
 from restream_async.changes import Action
 from restream_async.destinations import Destination
 from restream_async.worker.commands import Unusable
@@ -91,3 +91,16 @@ async def test_an_event_that_cannot_be_used_is_a_dead_letter() -> None:
     (dead,) = (await handler(FakeEventClient()).handle(b"{}", 1)).dead
 
     assert dead.reason == "the event cannot be used: it is not an object with an eventType"
+
+
+async def test_a_new_live_video_becomes_commands_that_ask_for_a_check() -> None:
+    published: list[tuple[str, bool]] = []
+
+    class Taking:
+        async def publish_all(self, wanted: list[NewRestream], *, check_first: bool) -> None:
+            published.extend((new.video_id, check_first) for new in wanted)
+
+    handled = await handler(FakeEventClient(), Taking()).handle(CREATED, 1)
+
+    assert handled.verdict == "done"
+    assert published == [("v5", True)]
