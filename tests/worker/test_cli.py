@@ -141,7 +141,7 @@ def test_a_worker_follows_the_rules_beside_its_destinations(
     servers.when(lambda: bool(servers.sandbox.stored), lambda: publish("deleted"))
     servers.signal_when(
         lambda: (
-            servers.sandbox.counts.posts == 1
+            servers.sandbox.counts.toggles + servers.sandbox.counts.deletes == 1
             and not any(each.status for each in servers.sandbox.stored)
         )
     )
