@@ -5,7 +5,7 @@ The list is CSV or JSON lines with `videoId` and any other columns, or one id on
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from restream_async import InvalidRestreamError
@@ -61,19 +61,9 @@ class VideoReader(LineReader):
             for column in sorted(destination.columns):
                 self._users.setdefault(column, number)
         self.needed = (_VIDEO_ID, *self._users)
-        # The line of each video, by the hash of its id, in some 100 bytes each.
+        # The line of each video, by the hash of its id, in some 100 bytes each. A second reading
+        # finds the same lines.
         self._lines: dict[int, int] = {}
-
-    def read(self, lines: Iterable[bytes]) -> Iterator[Row | BadLine]:
-        """Read lines, each with its line break; skip blank ones.
-
-        Raises:
-            CliError: the first line or the format is unusable, or a destination uses a column that
-                the list does not have.
-
-        """
-        self._lines = {}
-        return super().read(lines)
 
     def _csv(self, texts: Iterator[str]) -> Iterator[Row | BadLine]:
         start: list[str] = []

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from restream_async.cli.input import check
-from restream_async.cli.input.formats import BadLine
+from restream_async.cli.input.formats import BadLine, Row
 from restream_async.sandbox import Sandbox
 from tests.helpers.command_line import Cli, outcomes
+from tests.helpers.examples import new
 
 TOML = """
 [[destinations]]
@@ -132,7 +133,7 @@ def test_every_problem_is_found_before_anything_is_sent(
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "reason"),
+    ("old", "now", "reason"),
     [
         ("{title}", "{tittle}", "destination 1 of PATH uses {tittle}: add the column, or correct"),
         ("YOUTUBE_KEY", "NO_KEY", "destination 1 of PATH: stream_key is missing: set the variable"),
@@ -140,9 +141,9 @@ def test_every_problem_is_found_before_anything_is_sent(
     ],
 )
 def test_wrong_destinations_are_one_sentence(
-    old: str, new: str, reason: str, cli: Cli, sandbox: Sandbox, videos: Path, destinations: Path
+    old: str, now: str, reason: str, cli: Cli, sandbox: Sandbox, videos: Path, destinations: Path
 ) -> None:
-    destinations.write_text(TOML.replace(old, new))
+    destinations.write_text(TOML.replace(old, now))
 
     end = cli("bulk", videos, "--destinations", destinations)
 
@@ -164,9 +165,11 @@ def test_the_destinations_are_never_overwritten(
 
 
 def test_a_key_that_is_gone_at_the_second_reading_ends_the_run() -> None:
-    reading = check.SecondReading([BadLine(3, "destination 1: streamKey is missing")])
+    rows = [Row(line, new(video_id=f"v{line}")) for line in (2, 4)]
+    bad = BadLine(3, "destination 1: streamKey is missing")
+    reading = check.SecondReading([rows[0], bad, rows[1]])
 
-    assert list(reading) == []
+    assert list(reading) == [rows[0].restream]
     assert str(reading.error) == (
         "line 3 was good and is no longer: destination 1: streamKey is missing; nothing from this "
         "line on was sent"

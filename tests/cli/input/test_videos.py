@@ -157,7 +157,7 @@ def test_a_video_may_be_there_once() -> None:
     assert shown(items)[-1] == (4, "has the video of line 2 again: remove one of the lines")
 
 
-def test_a_second_reading_knows_nothing_of_the_first() -> None:
+def test_a_second_reading_finds_the_same_as_the_first() -> None:
     again = reader(PLAIN)
 
     first, second = (list(again.read(io.BytesIO(b"videoId\nv1\n"))) for _ in range(2))
