@@ -9,7 +9,7 @@ from typing import Final
 
 import attrs
 
-from restream_async._http import serialization
+from restream_async._http import json_values
 from restream_async.changes import Action
 from restream_async.destinations import Destination, restreams_of
 from restream_async.errors import InvalidRestreamError
@@ -80,12 +80,12 @@ def _read(data: bytes) -> tuple[str, Mapping[str, object]]:
     if len(data) > MAX_BYTES:
         raise UnusableEventError("the event is too large")
     try:
-        event = serialization.as_object(serialization.parse(data))
-    except serialization.UnreadableError as error:
+        event = json_values.as_object(json_values.parse(data))
+    except json_values.UnreadableError as error:
         problem = str(error)
     else:
         kind = None if event is None else event.get("eventType")
         if event is not None and isinstance(kind, str):
-            return kind, serialization.as_object(event.get("data")) or {}
+            return kind, json_values.as_object(event.get("data")) or {}
         problem = "it is not an object with an eventType"
     raise UnusableEventError(f"the event cannot be used: {problem}")

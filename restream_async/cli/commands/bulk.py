@@ -17,7 +17,7 @@ from restream_async.cli.errors import CliError, describe
 from restream_async.cli.event_loop import run_async
 from restream_async.cli.file_roles import FileRole, exists, refuse_shared
 from restream_async.cli.input.check import SecondReading, check
-from restream_async.cli.input.destinations import reader_of
+from restream_async.cli.input.destinations import reader_of, roles_of
 from restream_async.cli.input.failed_lines import FailedLines
 from restream_async.cli.input.source import InputSource
 from restream_async.cli.options.connection import ConnectionOptions, client_for, connection_options
@@ -162,7 +162,7 @@ def bulk(  # noqa: PLR0913 - one for each option
     or active; or false, 0, no, off or inactive. JSON lines have the same names, and the status true
     or false.
 
-    With --destinations, FILE is a list of videos. A second line for the same video is an error.
+    With --destinations, FILE is a list of videos, each of which has one line.
 
     The outcomes are JSON lines on standard output or in the file of --output. On a terminal, only
     failures are shown unless --output is given. Each line has line, index, outcome, videoId, title
@@ -193,6 +193,11 @@ def bulk(  # noqa: PLR0913 - one for each option
         raise CliError("--journal and --no-journal exclude each other: pass one of them")
     if str(journal) == "-":
         raise CliError("--journal needs a file, not a standard stream: name a file")
+    if rejects is not None and destinations is not None:
+        raise CliError(
+            "--rejects does not work with --destinations: leave it out, and run the same command "
+            "again; the journal knows what is done"
+        )
     outcome_file = OutcomeFile(output, force=force)
     rejects_file = RejectsFile(rejects, force=force)
     with InputSource(file, console) as source, rejects_file:
@@ -261,7 +266,6 @@ def _check_files(
     # Outcomes and messages may go to one file, as with `&>`.
     messages = attrs.evolve(messages, files=messages.files - outcome_file.role.files)
     others = [] if journal is None else [FileRole.of_journal(journal)]
-    if destinations is not None:
-        others.append(FileRole.of_path(f"the destinations {destinations}", destinations))
-    refuse_shared(source.role, outcome_file.role, messages, *others, *rejects.roles)
+    others += [*rejects.roles, *roles_of(destinations)]
+    refuse_shared(source.role, outcome_file.role, messages, *others)
     rejects.check()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from restream_async import ConfigurationError
 from restream_async.cli.errors import CliError
+from restream_async.cli.file_roles import FileRole
 from restream_async.cli.input.formats import Format, LineReader
 from restream_async.cli.input.source import InputSource
 from restream_async.cli.input.videos import VideoReader
@@ -31,6 +32,13 @@ def reader_of(source: InputSource, format_: Format | None, destinations: Path | 
         file=str(destinations),
         may_be_ids=format_ is None and source.format_by_ending is None,
     )
+
+
+def roles_of(destinations: Path | None) -> list[FileRole]:
+    """Return the file that `--destinations` names, to be compared with others, if there is one."""
+    if destinations is None:
+        return []
+    return [FileRole.of_path(f"the destinations {destinations}", destinations)]
 
 
 def destinations_in(path: Path) -> tuple[Destination, ...]:

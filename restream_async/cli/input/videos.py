@@ -73,8 +73,9 @@ class VideoReader(LineReader):
                 break
         texts = itertools.chain(start, texts)
         if self._may_be_ids and start and self._is_id(start[-1]):
-            return self._ids(texts)
-        return super()._csv(texts)
+            yield from self._ids(texts)
+        else:
+            yield from super()._csv(texts)
 
     def _is_id(self, first: str) -> bool:
         """Return whether the first line is an id, and not the names of columns.
@@ -101,6 +102,7 @@ class VideoReader(LineReader):
                 + self._advice(missing)
             )
         for line, text in enumerate(texts, 1):
+            del self.record[:-1]
             video_id = text.removesuffix("\n").removesuffix("\r")
             if not video_id.strip():
                 continue

@@ -152,6 +152,31 @@ def test_wrong_destinations_are_one_sentence(
     assert sandbox.counts.posts == 0
 
 
+def test_rejects_of_a_list_of_videos_are_refused(
+    cli: Cli, sandbox: Sandbox, videos: Path, destinations: Path
+) -> None:
+    end = cli("bulk", videos, "--destinations", destinations, "--rejects", "rejects.csv")
+
+    assert end.code == 2
+    assert "--rejects does not work with --destinations: leave it out" in end.err
+    assert sandbox.counts.posts == 0
+
+
+def test_a_warning_names_each_line_once(
+    cli: Cli, settings: object, videos: Path, destinations: Path
+) -> None:
+    del settings
+    videos.write_text("videoId,title,channel,key,notes\n1E+9,T,a,k1,\nv2,T,b,k2,'a\n")
+    with videos.open("a") as file:
+        file.write('v3,T,b,k3,"two\nlines"\n')
+
+    end = cli("bulk", videos, "--destinations", destinations, "--dry-run")
+
+    assert end.code == 0
+    assert f"Warning: line 2 of {videos}: videoId is a number" in end.err
+    assert f"Warning: line 4 of {videos}: a cell of a column" in end.err
+
+
 @pytest.mark.parametrize("option", ["--output", "--journal"])
 def test_the_destinations_are_never_overwritten(
     option: str, cli: Cli, sandbox: Sandbox, videos: Path, destinations: Path
@@ -181,8 +206,8 @@ def test_a_key_that_changes_between_the_readings_is_read_once(
 ) -> None:
     real = check.check
 
-    def checked(*arguments: Any) -> check.CheckedInput:  # noqa: ANN401 - as the real one
-        result = real(*arguments)
+    def checked(*arguments: Any, **options: Any) -> check.CheckedInput:  # noqa: ANN401 - as the real one
+        result = real(*arguments, **options)
         (destinations.parent / "keys" / "a").unlink()
         del os.environ["YOUTUBE_KEY"]
         return result

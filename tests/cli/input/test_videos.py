@@ -88,6 +88,14 @@ def test_ids_are_on_the_lines_of_the_file() -> None:
     assert [item.line for item in read("\nv1\n\nv2", may_be_ids=True)] == [2, 4]
 
 
+def test_a_list_of_ids_keeps_one_line_at_a_time() -> None:
+    wanted = reader(PLAIN, may_be_ids=True)
+
+    records = [list(wanted.record) for _ in wanted.read(io.BytesIO(b"\nv1\nv2\n"))]
+
+    assert records == [[b"v1\n"], [b"v2\n"]]
+
+
 def test_an_empty_list_has_no_rows() -> None:
     assert read("", may_be_ids=True) == read("\n\n", may_be_ids=True) == []
 
