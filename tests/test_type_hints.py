@@ -11,6 +11,7 @@ from restream_async._bulk.report import BulkCounts, Duplicate
 from restream_async._bulk.run import BulkRun
 from restream_async._bulk.undo import Undo, Undone
 from restream_async._util.clock import Clock
+from restream_async.destinations import Destination, KeyFromColumn, KeyFromFile, KeyFromVariable
 from restream_async.models import Toggled
 from restream_async.stats import Stats
 
@@ -22,7 +23,11 @@ PUBLIC: Final[list[type]] = [
     ),
     BulkRun,
     BulkCounts,
+    Destination,
     Duplicate,
+    KeyFromColumn,
+    KeyFromFile,
+    KeyFromVariable,
     Stats,
     Clock,
     Toggled,

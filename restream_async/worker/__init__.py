@@ -4,8 +4,8 @@ Start with `run.run_worker`, which shows the main flow, and `handling`, which de
 of a message and knows no broker.
 
 - Messages: `commands` (what is asked for), `reports` (outcomes and dead letters), `asyncapi` (the
-  document of both), `destinations` and `events` (events of the platform), `webhooks` (the same by
-  HTTP).
+  document of both), `platform_events`, `rules` and `event_actions` (what an event of the
+  platform asks for), `events` (events on the stream), `webhooks` (events by HTTP).
 - NATS: `nats_connection` and `tls_only` (the connection), `subjects` (all names), `streams` and
   `consumer` (what is on the server), `publishing` (restreams to the stream).
 - One process: `settings`, `run`, `slot` (the pull loop), `lease` (the time in which a message is

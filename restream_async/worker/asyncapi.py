@@ -69,7 +69,7 @@ _SCHEMAS: Final[dict[str, _Schema]] = {
     },
     "Event": _object(
         "Event",
-        "An event of the platform; one of a new live video asks for restreams, others for nothing.",
+        "An event of the platform. By default one of a new live video asks for restreams.",
         eventType=_TEXT,
         eventTime=_TEXT,
         data={"additionalProperties": True, "type": "object"},
@@ -122,7 +122,7 @@ def document(subjects: Subjects) -> str:
             "receive",
             subjects.events,
             "Event",
-            "Events of the platform: a new live video becomes a command for each destination.",
+            "Events of the platform. By default a new live video becomes commands.",
         ),
         (
             "Outcomes",

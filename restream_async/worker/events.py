@@ -1,29 +1,83 @@
-"""Events of the platform on the stream: each becomes commands on the same stream."""
+"""Events of the platform on the stream: each becomes commands on the same stream, or changes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
-from restream_async.worker.destinations import Destination, UnusableEventError, restreams_for
-from restream_async.worker.handling import DeadItem, Handled
+import attrs
+
+from restream_async.changes import Action
+from restream_async.destinations import Destination
+from restream_async.errors import RestreamError
+from restream_async.worker.commands import Unusable
+from restream_async.worker.event_actions import EventClient, change_existing
+from restream_async.worker.handling import MOST_DELIVERIES, DeadItem, Handled, is_permanent
+from restream_async.worker.platform_events import Task, UnusableEventError, task_of
 from restream_async.worker.publishing import Publisher, UnpublishedError
+from restream_async.worker.rules import DEFAULT_RULES, Rule
 
 _RETRY_SECONDS: Final = 5.0
 
 
-async def publish_commands(
-    data: bytes, destinations: Sequence[Destination], publisher: Publisher
-) -> Handled:
-    """Publish the commands that an event asks for, and return what becomes of the event.
+@attrs.frozen(kw_only=True)
+class EventHandler:
+    """Processes events.
 
-    The platform repeats events for longer than the stream remembers messages, so these commands get
-    an existence check.
+    Attributes:
+        destinations: where live videos are pushed to.
+        rules: what to do for which event.
+        client: enables, disables and deletes restreams.
+        publisher: puts commands on the stream.
+        error_text: returns the text of an error.
+
     """
-    try:
-        wanted = restreams_for(data, destinations)
-    except UnusableEventError as error:
-        return Handled(dead=(DeadItem(index=0, reason=str(error)),))
-    try:
-        await publisher.publish_all(wanted, check_first=True)
-    except UnpublishedError as error:
-        return Handled(delay=_RETRY_SECONDS, reason=str(error))
-    return Handled()
+
+    destinations: Sequence[Destination]
+    rules: Sequence[Rule] = DEFAULT_RULES
+    client: EventClient
+    publisher: Publisher
+    error_text: Callable[[RestreamError], str] = str
+
+    async def handle(self, data: bytes, delivery: int) -> Handled:
+        """Do what an event asks for, and return what becomes of the event.
+
+        Args:
+            data: the event as JSON.
+            delivery: the number of this delivery of the event, from 1.
+
+        """
+        try:
+            task = task_of(data, self.destinations, self.rules)
+        except UnusableEventError as error:
+            return Handled(dead=(DeadItem(index=0, reason=str(error)),))
+        if task is None:
+            return Handled()
+        if task.action is not Action.CREATE:
+            return self._changed(task, await change_existing(self.client, task), delivery)
+        try:
+            # The platform repeats events for longer than the stream remembers messages.
+            await self.publisher.publish_all(task.wanted, check_first=True)
+        except UnpublishedError as error:
+            return _again(task, str(error), delivery)
+        return Handled()
+
+    def _changed(self, task: Task, failures: Sequence[RestreamError], delivery: int) -> Handled:
+        for_now = [error for error in failures if not is_permanent(error)]
+        if for_now:
+            return _again(task, self.error_text(for_now[0]), delivery)
+        return _dead(task, *map(self.error_text, failures))
+
+
+def _again(task: Task, reason: str, delivery: int) -> Handled:
+    # Later, the server would drop the event without a word.
+    if delivery >= MOST_DELIVERIES:
+        return _dead(task, f"given up after {delivery} deliveries: {reason}")
+    return Handled(delay=_RETRY_SECONDS, reason=reason)
+
+
+def _dead(task: Task, *reasons: str) -> Handled:
+    return Handled(
+        dead=tuple(
+            DeadItem(index=index, reason=reason, item=Unusable(reason, task.video_id))
+            for index, reason in enumerate(reasons)
+        )
+    )

@@ -22,7 +22,7 @@ from restream_async.worker.consumer import (
     declare_consumer,
     find_deleted,
 )
-from restream_async.worker.events import publish_commands
+from restream_async.worker.events import EventHandler
 from restream_async.worker.first_delivery_guard import FirstDeliveryGuard
 from restream_async.worker.handling import Handled, MessageHandler
 from restream_async.worker.lease import Lease, LeaseLostError
@@ -126,6 +126,7 @@ class Worker:
         self._stopping = asyncio.Event()
         self._shutdown_over = asyncio.Event()
         self._handler: MessageHandler
+        self._event_handler: EventHandler
         self._deleted = ""
         self._first_deliveries = FirstDeliveryGuard(connection, consumer.ack_wait)
 
@@ -150,10 +151,17 @@ class Worker:
                 error_text=settings.error_text,
                 sleep=self._sleep,
             )
+            self._event_handler = EventHandler(
+                destinations=settings.destinations,
+                rules=settings.rules,
+                client=client,
+                publisher=self._publisher,
+                error_text=settings.error_text,
+            )
             consumers = {subjects.consumer: self._create}
             slots = [subjects.consumer] * settings.concurrency
             if settings.destinations:
-                consumers[subjects.events_consumer] = self._publish_commands
+                consumers[subjects.events_consumer] = self._handle_event
                 slots.append(subjects.events_consumer)
             async with asyncio.TaskGroup() as tasks:
                 working = [
@@ -236,8 +244,8 @@ class Worker:
             or about.sequence.stream <= self._consumer.check_until,
         )
 
-    async def _publish_commands(self, message: Msg) -> Handled:
-        return await publish_commands(message.data, self._settings.destinations, self._publisher)
+    async def _handle_event(self, message: Msg) -> Handled:
+        return await self._event_handler.handle(message.data, message.metadata.num_delivered)
 
     async def _watch(self, consumers: list[str]) -> None:
         """Stop the worker if something that it needs is deleted. A fetch does not notice that."""

@@ -5,9 +5,10 @@ from collections.abc import Callable
 import attrs
 
 from restream_async._retry.policy import RetryPolicy
+from restream_async.destinations import Destination
 from restream_async.errors import RestreamError
-from restream_async.worker.destinations import Destination
 from restream_async.worker.handling import REDELIVERY, SHUTDOWN_TIMEOUT
+from restream_async.worker.rules import DEFAULT_RULES, Rule
 from restream_async.worker.subjects import Subjects
 
 
@@ -27,8 +28,9 @@ class WorkerSettings:
             does not exist yet.
         shutdown_timeout: seconds in which messages may finish after the worker was stopped.
             The worker gives back the others; the server delivers them again after `ack_wait`.
-        destinations: a new live video gets one restream for each of these. Without destinations
-            the worker leaves events of the platform to other workers.
+        destinations: where the live videos of events are pushed to. Without destinations the worker
+            leaves events of the platform to other workers.
+        rules: what to do for which event.
         redelivery: the number of deliveries after which a failing message becomes a dead letter,
             and the delay before each delivery.
         trust_stream: if true, a first delivery creates its restreams without an existence check.
@@ -47,6 +49,7 @@ class WorkerSettings:
     replicas: int = 1
     shutdown_timeout: float = SHUTDOWN_TIMEOUT
     destinations: tuple[Destination, ...] = ()
+    rules: tuple[Rule, ...] = DEFAULT_RULES
     redelivery: RetryPolicy = REDELIVERY
     trust_stream: bool = False
     error_text: Callable[[RestreamError], str] = str

@@ -1,8 +1,8 @@
 """Webhook routes for aiohttp.web, and for FastAPI or Starlette.
 
-Both answer 204 if all restreams exist, or if there is nothing to do; 400 if the body is not an
-event; 403 if the secret is wrong; 503 if a restream could not be created, so that the platform
-sends the event again.
+Both answer 204 if all is done, or if there is nothing to do; 400 if the body is not an event, or
+lacks what a destination needs; 403 if the secret is wrong; 503 if something failed that may succeed
+later, so that the platform sends the event again.
 """
 
 import asyncio
@@ -14,10 +14,15 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from restream_async.changes import Action
+from restream_async.destinations import Destination
+from restream_async.errors import RestreamError
 from restream_async.models import Failed
 from restream_async.worker.commands import MAX_BYTES
-from restream_async.worker.destinations import Destination, UnusableEventError, restreams_for
-from restream_async.worker.handling import Client, is_permanent
+from restream_async.worker.event_actions import EventClient, change_existing
+from restream_async.worker.handling import is_permanent
+from restream_async.worker.platform_events import Task, UnusableEventError, task_of
+from restream_async.worker.rules import DEFAULT_RULES, Rule
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -32,17 +37,20 @@ SECRET_HEADER: Final = "X-Webhook-Secret"  # noqa: S105 - its name, not its valu
 
 @attrs.frozen(kw_only=True)
 class Webhook:
-    """Receives events, and creates the restreams that they ask for.
+    """Receives events, and does what the rules say. Each event may be repeated.
 
     Attributes:
         client: a client that the application opens and closes.
-        destinations: a new live video gets one restream for each of these.
+        destinations: where the live videos are pushed to.
+        rules: what to do for which event; by default a new live video gets a restream for each
+            destination. `read_rules` reads them.
         secret: the value that the header `X-Webhook-Secret` must have; None: it is not checked.
 
     """
 
-    client: Client
+    client: EventClient
     destinations: Sequence[Destination]
+    rules: Sequence[Rule] = DEFAULT_RULES
     secret: str | None = attrs.field(default=None, repr=False)
 
     async def receive(self, data: bytes, secret: str | None = None) -> HTTPStatus:
@@ -58,18 +66,26 @@ class Webhook:
         ):
             return HTTPStatus.FORBIDDEN
         try:
-            wanted = restreams_for(data, self.destinations)
+            task = task_of(data, self.destinations, self.rules)
         except UnusableEventError as error:
             _log.warning("%s", error)
             return HTTPStatus.BAD_REQUEST
-        outcomes = await asyncio.gather(*(self.client.outcome(new, ensure=True) for new in wanted))
-        failures = [outcome.error for outcome in outcomes if isinstance(outcome, Failed)]
+        failures = [] if task is None else await self._carry_out(task)
         for failure in failures:
-            _log.warning("a restream for an event was not created: %s", failure)
+            _log.warning("an event was not carried out in full: %s", failure)
         # A permanent failure would fail again, so sending the event again is of no use.
         if all(map(is_permanent, failures)):
             return HTTPStatus.NO_CONTENT
         return HTTPStatus.SERVICE_UNAVAILABLE
+
+    async def _carry_out(self, task: Task) -> list[RestreamError]:
+        """Do what an event asks for, and return what failed."""
+        if task.action is not Action.CREATE:
+            return await change_existing(self.client, task)
+        outcomes = await asyncio.gather(
+            *(self.client.outcome(new, ensure=True) for new in task.wanted)
+        )
+        return [outcome.error for outcome in outcomes if isinstance(outcome, Failed)]
 
 
 def aiohttp_handler(webhook: Webhook) -> Callable[["web.Request"], Awaitable["web.Response"]]:

@@ -23,6 +23,8 @@ from tests.helpers.readmes import FILES, environment
 DEADLINE = "deadline=10.0"
 WANTED = {"title": "YouTube", "stream_url": "rtmp://h/a", "stream_key": "SECRET-of-a-service"}
 EVENT = {"eventType": "live.video.created", "data": {"PublicId": "v9", "Title": "Show"}}
+OFFLINE = {"eventType": "live.video.status.changed", "data": {"Id": "v9", "Status": "Offline"}}
+DELETED = {"eventType": "live.video.deleted", "data": {"Id": "v9"}}
 
 
 def free_port() -> int:
@@ -177,10 +179,9 @@ async def test_a_worker_of_your_own_ends_well_on_sigterm(sandbox: Sandbox, tmp_p
     assert len(sandbox.stored) < 20
 
 
-async def test_the_webhook_route_creates_once_for_repeated_webhooks(
+async def test_the_webhook_route_follows_its_rules_however_often_it_is_told(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    (tmp_path / "destinations.toml").write_text("")
     port = free_port()
     url = f"http://127.0.0.1:{port}/webhooks"
 
@@ -188,6 +189,12 @@ async def test_the_webhook_route_creates_once_for_repeated_webhooks(
         "-m", "uvicorn", "webhooks:app", "--port", str(port), folder=tmp_path, sandbox=sandbox
     ):
         answers = [await post(url, event) for event in (EVENT, EVENT, {"eventType": "x"}, {})]
+        created = sandbox.stored
+        answers += [await post(url, event) for event in (OFFLINE, OFFLINE)]
+        disabled = sandbox.stored
+        answers += [await post(url, event) for event in (DELETED, DELETED)]
 
-    assert [status for status, _ in answers] == [204, 204, 204, 400]
-    assert [item.title for item in sandbox.stored] == ["YouTube: Show"]
+    assert [status for status, _ in answers] == [204, 204, 204, 400, 204, 204, 204, 204]
+    assert [(item.title, item.status) for item in created] == [("YouTube: Show", True)]
+    assert [(item.title, item.status) for item in disabled] == [("YouTube: Show", False)]
+    assert sandbox.stored == ()

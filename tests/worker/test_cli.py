@@ -95,6 +95,76 @@ def test_a_worker_takes_events_where_it_has_destinations(
     assert servers.sandbox.stored[0].title == "Show"
 
 
+def test_a_list_of_videos_is_put_on_the_stream_for_each_destination(
+    servers: BackgroundServers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "videos.txt").write_text("v1\nv2\n")
+    destinations = tmp_path / "destinations.toml"
+    destinations.write_text(
+        "".join(
+            f'[[destinations]]\ntitle = "{part}"\nstream_url = "rtmp://h/{part}"\n'
+            'stream_key_file = "key"\n'
+            for part in "ab"
+        )
+    )
+    (tmp_path / "key").write_text("SECRET")
+    videos = str(tmp_path / "videos.txt")
+
+    assert main(["enqueue", videos, "--destinations", str(destinations)]) == 0
+    assert "4 of 4 restreams on the stream" in capsys.readouterr().err
+    servers.signal_when(lambda: len(servers.sandbox.stored) == 4)
+
+    assert main(["worker"]) == 0
+    stored = {(each.video_id, each.title) for each in servers.sandbox.stored}
+    assert stored == {("v1", "a"), ("v1", "b"), ("v2", "a"), ("v2", "b")}
+
+
+@pytest.mark.parametrize("action", ["disable", "delete"])
+def test_a_worker_follows_the_rules_beside_its_destinations(
+    action: str, servers: BackgroundServers, tmp_path: Path
+) -> None:
+    (tmp_path / "key").write_text("SECRET")
+    path = tmp_path / "destinations.toml"
+    path.write_text(
+        '[[destinations]]\ntitle = "T"\nstream_url = "rtmp://h/a"\nstream_key_file = "key"\n'
+        '[[rules]]\nevent = "live.video.created"\naction = "create"\n'
+        f'[[rules]]\nevent = "live.video.deleted"\naction = "{action}"\n'
+    )
+    prepare(servers)
+    jetstream = jetstream_of(servers.connection)
+
+    def publish(kind: str) -> Coroutine[Any, Any, Any]:
+        event = {"eventType": f"live.video.{kind}", "data": {"PublicId": "v1"}}
+        return jetstream.publish("restreams.events", json.dumps(event).encode())
+
+    servers.run(publish("created"))
+    servers.when(lambda: bool(servers.sandbox.stored), lambda: publish("deleted"))
+    servers.signal_when(
+        lambda: (
+            servers.sandbox.counts.toggles + servers.sandbox.counts.deletes == 1
+            and not any(each.status for each in servers.sandbox.stored)
+        )
+    )
+
+    assert main(["worker", "--destinations", str(path)]) == 0
+    assert len(servers.sandbox.stored) == (action == "disable")
+
+
+def test_wrong_rules_are_one_sentence(
+    servers: BackgroundServers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "key").write_text("SECRET")
+    path = tmp_path / "destinations.toml"
+    path.write_text(
+        '[[destinations]]\ntitle = "T"\nstream_url = "rtmp://h/a"\nstream_key_file = "key"\n'
+        '[[rules]]\nevent = "live.video.deleted"\naction = "drop"\n'
+    )
+
+    assert main(["worker", "--destinations", str(path)]) == 2
+    assert f"Error: rule 1 of {path}: action must be one of" in capsys.readouterr().err
+    assert servers.callers == 0
+
+
 def test_destinations_that_cannot_be_read_are_one_sentence(
     servers: BackgroundServers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,13 +22,14 @@ from restream_async import (
     RestreamClient,
     RetryPolicy,
 )
+from restream_async.destinations import Destination
 from restream_async.errors import Call
 from restream_async.sandbox import Fault, Faults, Sandbox
 from restream_async.worker.commands import encode
 from restream_async.worker.consumer import Consumer, DeletedError, declare_consumer
-from restream_async.worker.destinations import Destination, restreams_for
 from restream_async.worker.handling import SHUTDOWN_TIMEOUT
 from restream_async.worker.nats_connection import NatsOptions, close, jetstream_of
+from restream_async.worker.platform_events import task_of
 from restream_async.worker.run import Worker
 from restream_async.worker.settings import WorkerSettings
 from restream_async.worker.streams import declare_streams
@@ -407,7 +408,9 @@ async def test_an_event_that_is_repeated_creates_one_restream_for_each_destinati
         await all_processed(setup.connection, 10)
         # As if the stream had forgotten the first event before the second one came.
         headers = {CHECK_FIRST: "1"}
-        again = encode(restreams_for(event, destinations))
+        task = task_of(event, destinations)
+        assert task is not None
+        again = encode(task.wanted)
         await jetstream.publish("restreams.commands", again, headers=headers)
         await all_processed(setup.connection, 10)
 

@@ -17,12 +17,13 @@ from restream_async.cli.errors import CliError, describe
 from restream_async.cli.event_loop import run_async
 from restream_async.cli.file_roles import FileRole, exists, refuse_shared
 from restream_async.cli.input.check import SecondReading, check
+from restream_async.cli.input.destinations import reader_of, roles_of
 from restream_async.cli.input.failed_lines import FailedLines
-from restream_async.cli.input.formats import LineReader
 from restream_async.cli.input.source import InputSource
 from restream_async.cli.options.connection import ConnectionOptions, client_for, connection_options
 from restream_async.cli.options.shared import (
     RETRIES,
+    DestinationsFile,
     InputFile,
     InputFormat,
     OutageTimeout,
@@ -43,6 +44,7 @@ def bulk(  # noqa: PLR0913 - one for each option
     *,
     file: InputFile,
     format_: InputFormat = None,
+    destinations: DestinationsFile = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -160,6 +162,8 @@ def bulk(  # noqa: PLR0913 - one for each option
     or active; or false, 0, no, off or inactive. JSON lines have the same names, and the status true
     or false.
 
+    With --destinations, FILE is a list of videos, each of which has one line.
+
     The outcomes are JSON lines on standard output or in the file of --output. On a terminal, only
     failures are shown unless --output is given. Each line has line, index, outcome, videoId, title
     and attempts. If the restream exists, it also has id, status, differences (where the title or
@@ -189,16 +193,21 @@ def bulk(  # noqa: PLR0913 - one for each option
         raise CliError("--journal and --no-journal exclude each other: pass one of them")
     if str(journal) == "-":
         raise CliError("--journal needs a file, not a standard stream: name a file")
+    if rejects is not None and destinations is not None:
+        raise CliError(
+            "--rejects does not work with --destinations: leave it out, and run the same command "
+            "again; the journal knows what is done"
+        )
     outcome_file = OutcomeFile(output, force=force)
     rejects_file = RejectsFile(rejects, force=force)
     with InputSource(file, console) as source, rejects_file:
         if journal is None and not no_journal:
             journal = source.default_journal
-        _check_files(source, outcome_file, rejects_file, journal)
+        _check_files(source, outcome_file, rejects_file, journal, destinations)
         # With a journal, only the open run can know whether an earlier run wrote the output.
         if not dry_run and (journal is None or not exists(journal)):
             outcome_file.refuse_to_overwrite()
-        reader = LineReader(source.name, format_ or source.guess_format())
+        reader = reader_of(source, format_, destinations)
         check_input = functools.partial(
             check, reader, source.lines(), console, rejects=rejects_file
         )
@@ -241,7 +250,11 @@ def _with_journal_options(message: str, journal: Path | None) -> str:
 
 
 def _check_files(
-    source: InputSource, outcome_file: OutcomeFile, rejects: RejectsFile, journal: Path | None
+    source: InputSource,
+    outcome_file: OutcomeFile,
+    rejects: RejectsFile,
+    journal: Path | None,
+    destinations: Path | None,
 ) -> None:
     """Check that no file is used twice, before anything is read.
 
@@ -252,6 +265,7 @@ def _check_files(
     messages = FileRole.of_status("standard error", os.fstat(sys.stderr.fileno()))
     # Outcomes and messages may go to one file, as with `&>`.
     messages = attrs.evolve(messages, files=messages.files - outcome_file.role.files)
-    journals = [] if journal is None else [FileRole.of_journal(journal)]
-    refuse_shared(source.role, outcome_file.role, messages, *journals, *rejects.roles)
+    others = [] if journal is None else [FileRole.of_journal(journal)]
+    others += [*rejects.roles, *roles_of(destinations)]
+    refuse_shared(source.role, outcome_file.role, messages, *others)
     rejects.check()

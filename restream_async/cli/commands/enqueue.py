@@ -7,10 +7,10 @@ import typer
 
 from restream_async.cli.event_loop import run_async
 from restream_async.cli.input.check import SecondReading, check
-from restream_async.cli.input.formats import LineReader
+from restream_async.cli.input.destinations import reader_of
 from restream_async.cli.input.source import InputSource
 from restream_async.cli.options.nats import NatsCliOptions, nats_options, worker_extra
-from restream_async.cli.options.shared import InputFile, InputFormat, Quiet
+from restream_async.cli.options.shared import DestinationsFile, InputFile, InputFormat, Quiet
 from restream_async.cli.output.console import console_on, say
 
 
@@ -20,6 +20,7 @@ def enqueue(  # noqa: PLR0913 - one for each option
     file: InputFile,
     nats: NatsCliOptions,
     format_: InputFormat = None,
+    destinations: DestinationsFile = None,
     replicas: Annotated[
         int, typer.Option(min=1, max=5, help="Copies to keep of a stream that is created.")
     ] = 1,
@@ -49,7 +50,7 @@ def enqueue(  # noqa: PLR0913 - one for each option
     console = console_on(sys.stderr)
     options = None if dry_run else nats.options()
     with InputSource(file, console) as source:
-        reader = LineReader(source.name, format_ or source.guess_format())
+        reader = reader_of(source, format_, destinations)
         checked = check(reader, source.lines(), console)
         if options is None:
             say(console, f"{checked}. All lines are good; nothing was put (--dry-run).")

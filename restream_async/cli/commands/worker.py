@@ -13,12 +13,13 @@ import typer
 from restream_async import ConfigurationError, RestreamClient, RetryPolicy
 from restream_async.cli.errors import CliError, describe
 from restream_async.cli.event_loop import run_async
+from restream_async.cli.input.destinations import destinations_in
 from restream_async.cli.options.connection import ConnectionOptions, client_for, connection_options
 from restream_async.cli.options.nats import NatsCliOptions, nats_options, worker_extra
 from restream_async.cli.options.shared import seconds, seconds_or_zero
 from restream_async.cli.output.console import console_on, say
-from restream_async.worker.destinations import Destination, read_destinations
 from restream_async.worker.handling import SHUTDOWN_TIMEOUT
+from restream_async.worker.rules import DEFAULT_RULES, Rule, read_rules
 from restream_async.worker.settings import WorkerSettings
 
 _PANEL: Final = "Worker"
@@ -71,8 +72,8 @@ def worker(  # noqa: PLR0913 - one for each option
         Path | None,
         typer.Option(
             metavar="PATH",
-            help="A TOML or JSON file with destinations. Each live.video.created event on --events "
-            "then becomes a restream for each of them.",
+            help="A TOML or JSON file with destinations, and perhaps with rules. Without rules, "
+            "each live.video.created event on --events becomes a restream for each destination.",
             rich_help_panel=_PANEL,
         ),
     ] = None,
@@ -131,7 +132,8 @@ def worker(  # noqa: PLR0913 - one for each option
     # Wrong settings are reported before anything is connected.
     client()
     options = nats.options()
-    wanted = () if destinations is None else _read_destinations(destinations)
+    wanted = () if destinations is None else destinations_in(destinations)
+    rules = DEFAULT_RULES if destinations is None else _rules_in(destinations)
     with worker_extra():
         from restream_async.worker.run import run_worker  # noqa: PLC0415 - needs the extra
     logging.basicConfig(
@@ -148,6 +150,7 @@ def worker(  # noqa: PLR0913 - one for each option
         replicas=replicas,
         shutdown_timeout=grace,
         destinations=wanted,
+        rules=rules,
         trust_stream=trust_stream,
         error_text=describe,
     )
@@ -178,9 +181,9 @@ def _exit(number: int, frame: FrameType | None) -> NoReturn:
     raise SystemExit(0)
 
 
-def _read_destinations(path: Path) -> tuple[Destination, ...]:
+def _rules_in(path: Path) -> tuple[Rule, ...]:
     try:
-        return read_destinations(path)
+        return read_rules(path)
     except ConfigurationError as error:
         message = str(error)
     raise CliError(message)

@@ -66,10 +66,16 @@ class SecondReading:
     def __iter__(self) -> Iterator[NewRestream]:
         """Yield the restreams."""
         try:
-            # The first reading has found no bad line, and the source has made sure that they are
-            # the same.
-            for row in (item for item in self._items if isinstance(item, Row)):
-                yield row.restream
+            for item in self._items:
+                # The first reading has found no bad line, and the source has made sure that they
+                # are the same. But a stream key may have gone from its file or variable.
+                if isinstance(item, BadLine):
+                    self.error = CliError(
+                        f"line {item.line:,} was good and is no longer: {item.reason}; nothing "
+                        "from this line on was sent"
+                    )
+                    return
+                yield item.restream
         except CliError as error:
             self.error = error
 
@@ -97,7 +103,7 @@ def check(
     """
     name = safe(reader.name)
     bad = 0
-    found = LineNumbers()
+    found = LineNumbers(per_line=reader.per_line)
     videos: set[str] = set()
     suspicious = SuspiciousLines()
     for item in _with_status(reader.read(lines), console):

@@ -7,14 +7,14 @@ value, which may be a key.
 import csv
 import re
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, Literal, TypeAlias, cast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final, Literal, TypeAlias
 
 import attrs
 
 from restream_async import InvalidRestreamError, NewRestream
 from restream_async._http import serialization
-from restream_async._http.json_values import UnreadableError, parse
+from restream_async._http.json_values import UnreadableError, as_object, parse
 from restream_async._util.stray_characters import named, trimmed
 from restream_async.cli.errors import CliError
 from restream_async.cli.output.console import plural, safe
@@ -29,10 +29,10 @@ STATUS_WORDS: Final = {
 }
 
 # Stands for bytes that are not UTF-8 (`surrogateescape`).
-_UNDECODED: Final = re.compile(r"[\udc80-\udcff]")
-_NOT_UTF8: Final = "is not UTF-8: save the file as UTF-8"
+UNDECODED: Final = re.compile(r"[\udc80-\udcff]")
+NOT_UTF8: Final = "is not UTF-8: save the file as UTF-8"
 # Spreadsheets write semicolons where the comma is the decimal mark.
-_DELIMITERS: Final = (",", ";", "\t")
+DELIMITERS: Final = (",", ";", "\t")
 _MOST_EXTRA: Final = 20
 
 
@@ -57,6 +57,8 @@ class LineReader:
 
     Attributes:
         name: the name of the input in messages.
+        per_line: how many restreams each line asks for.
+        needed: the names of the columns that each line must have.
         extra: names of columns or fields that are ignored; filled while reading.
         header: the line with the names of the columns, as it is in the input; JSON has none.
         record: the lines of the latest item, as they are in the input.
@@ -66,6 +68,8 @@ class LineReader:
     def __init__(self, name: str, format_: Format) -> None:
         """Read an input of that name and format."""
         self.name = name
+        self.per_line = 1
+        self.needed: tuple[str, ...] = COLUMNS
         self.extra: dict[str, None] = {}
         self.header = b""
         self.record: list[bytes] = []
@@ -89,7 +93,7 @@ class LineReader:
             return
         self.header = self.record[-1]
         delimiter, columns = self._columns(header)
-        self._note(name for name in columns if name and name not in COLUMNS)
+        self._note(name for name in columns if name and name not in self.needed)
         self._note(f"{column} (without a name)" for column in _nameless(columns))
         rows = csv.reader(texts, delimiter=delimiter, strict=True)
         while True:
@@ -106,7 +110,7 @@ class LineReader:
                 )
                 continue
             if any(map(str.strip, cells)):
-                yield _csv_row(line, columns, cells)
+                yield from self._csv_row(line, columns, cells)
 
     def _jsonl(self, texts: Iterator[str]) -> Iterator[Row | BadLine]:
         first = True
@@ -120,23 +124,47 @@ class LineReader:
                     "with `jq -c '.[]'`"
                 )
             first = False
-            yield self._json_row(line, text)
+            yield from self._json_row(line, text)
 
-    def _json_row(self, line: int, text: str) -> Row | BadLine:
-        if _UNDECODED.search(text):
-            return BadLine(line, _NOT_UTF8)
+    def _csv_row(
+        self, line: int, columns: Sequence[str], cells: Sequence[str]
+    ) -> Iterator[Row | BadLine]:
+        if len(cells) != len(columns):
+            yield BadLine(
+                line,
+                f"has {plural(len(cells), 'cell')}, but the header has {len(columns)} "
+                '(put a cell that contains a delimiter or a quote in "quotes")',
+            )
+        elif any(map(UNDECODED.search, cells)):
+            yield BadLine(line, NOT_UTF8)
+        else:
+            yield from self._from_cells(line, dict(zip(columns, cells, strict=True)))
+
+    def _json_row(self, line: int, text: str) -> Iterator[Row | BadLine]:
+        if UNDECODED.search(text):
+            yield BadLine(line, NOT_UTF8)
+            return
         try:
-            value = parse(text)
-            fields = cast("dict[str, object]", value) if isinstance(value, dict) else None
-            if fields is None:
-                return BadLine(line, "is not a JSON object")
-            row = Row(line, serialization.read_new_restream(fields))
+            fields = as_object(parse(text))
         except UnreadableError as error:
-            return BadLine(line, str(error).removeprefix("it "))
+            yield BadLine(line, str(error).removeprefix("it "))
+            return
+        if fields is None:
+            yield BadLine(line, "is not a JSON object")
+            return
+        self._note(name for name in fields if name not in self.needed)
+        yield from self._from_object(line, fields)
+
+    def _from_cells(self, line: int, cells: Mapping[str, str]) -> Iterator[Row | BadLine]:
+        """Yield what the cells of a CSV line ask for."""
+        yield _row_of_cells(line, cells)
+
+    def _from_object(self, line: int, fields: Mapping[str, object]) -> Iterator[Row | BadLine]:
+        """Yield what a JSON object asks for."""
+        try:
+            yield Row(line, serialization.read_new_restream(fields))
         except InvalidRestreamError as error:
-            return BadLine(line, serialization.problems_in_json_names(error))
-        self._note(name for name in fields if name not in COLUMNS)
-        return row
+            yield BadLine(line, serialization.problems_in_json_names(error))
 
     def _texts(self, lines: Iterable[bytes]) -> Iterator[str]:
         start = True
@@ -148,24 +176,26 @@ class LineReader:
 
     def _columns(self, header: str) -> tuple[str, list[str]]:
         """Return the delimiter, and the columns under their JSON field names."""
-        found = {delimiter: self._names(header, delimiter) for delimiter in _DELIMITERS}
+        found = {delimiter: self._names(header, delimiter) for delimiter in DELIMITERS}
         for delimiter, names in found.items():
-            doubled = [name for name in COLUMNS if names.count(name) > 1]
+            doubled = [name for name in self.needed if names.count(name) > 1]
             if doubled:
                 columns = "column" if len(doubled) == 1 else "columns"
                 raise CliError(f"{self.name} has the {columns} {', '.join(doubled)} more than once")
-            if set(COLUMNS).issubset(names):
+            if set(self.needed).issubset(names):
                 return delimiter, names
-        nearest = max(found.values(), key=lambda names: len(set(COLUMNS).intersection(names)))
+        nearest = max(found.values(), key=lambda names: len(set(self.needed).intersection(names)))
         if header.lstrip().startswith(("{", "[")):
             raise CliError(f"{self.name} is JSON, not CSV: pass --format jsonl for JSON lines")
-        if _UNDECODED.search(header):
-            raise CliError(f"the first line of {self.name} {_NOT_UTF8}")
-        missing = ", ".join(name for name in COLUMNS if name not in nearest)
+        if UNDECODED.search(header):
+            raise CliError(f"the first line of {self.name} {NOT_UTF8}")
+        missing = [name for name in self.needed if name not in nearest]
         nameless = ", ".join(_nameless(nearest)[:_MOST_EXTRA])
         raise CliError(
-            f"the first line of {self.name} must name the columns {','.join(COLUMNS)}; "
-            f"missing: {missing}" + (f"; without a name: {nameless}" if nameless else "")
+            f"the first line of {self.name} must name the columns {','.join(self.needed)}; "
+            f"missing: {', '.join(missing)}"
+            + (f"; without a name: {nameless}" if nameless else "")
+            + self._advice(missing)
         )
 
     def _names(self, header: str, delimiter: str) -> list[str]:
@@ -174,10 +204,15 @@ class LineReader:
         except csv.Error as error:
             problem = _csv_problem(error, lines=1)
         else:
-            known = {name.casefold(): name for name in COLUMNS}
+            known = {name.casefold(): name for name in self.needed}
             names = map(trimmed, cells)
             return [known.get(name.casefold(), name) for name in names]
         raise CliError(f"the first line of {self.name}: {problem}")
+
+    def _advice(self, missing: Sequence[str]) -> str:
+        """Return what else to say about columns that are missing."""
+        del missing
+        return ""
 
     def _note(self, names: Iterable[str]) -> None:
         for name in names:
@@ -189,16 +224,7 @@ def _nameless(columns: Sequence[str]) -> list[str]:
     return [f"column {number}" for number, name in enumerate(columns, 1) if not name]
 
 
-def _csv_row(line: int, columns: Sequence[str], cells: Sequence[str]) -> Row | BadLine:
-    if len(cells) != len(columns):
-        return BadLine(
-            line,
-            f"has {plural(len(cells), 'cell')}, but the header has {len(columns)} "
-            '(put a cell that contains a delimiter or a quote in "quotes")',
-        )
-    values = dict(zip(columns, cells, strict=True))
-    if any(map(_UNDECODED.search, cells)):
-        return BadLine(line, _NOT_UTF8)
+def _row_of_cells(line: int, values: Mapping[str, str]) -> Row | BadLine:
     status = STATUS_WORDS.get(trimmed(values["status"]).casefold())
     problems: list[str] = []
     try:

@@ -17,8 +17,9 @@ class LineNumbers:
     with line breaks.
     """
 
-    def __init__(self, lines: Iterable[int] = ()) -> None:
-        """Start with items on `lines`."""
+    def __init__(self, lines: Iterable[int] = (), *, per_line: int = 1) -> None:
+        """Start with items on `lines`; so many items share each line."""
+        self._per_line = per_line
         self._count = 0
         self._starts = array("Q")
         self._distances = array("Q")
@@ -31,24 +32,34 @@ class LineNumbers:
 
     def __getitem__(self, index: int) -> int:
         """Return the line of an item."""
-        return index + self._distances[bisect_right(self._starts, index) - 1]
+        row = index // self._per_line
+        return row + self._distances[bisect_right(self._starts, row) - 1]
 
     def add(self, line: int) -> None:
         """Add the next item."""
-        distance = line - self._count
-        if not self._distances or self._distances[-1] != distance:
-            self._starts.append(self._count)
+        row = self._count // self._per_line
+        distance = line - row
+        is_first = self._count % self._per_line == 0
+        if is_first and not (self._distances and self._distances[-1] == distance):
+            self._starts.append(row)
             self._distances.append(distance)
         self._count += 1
 
     def describe(self, spans: Sequence[Span]) -> str:
         """Return for example `line 2`, or `lines 3, 7 to 9 and 15 to 2,001`."""
-        if len(spans) > _MOST_SPANS:
-            return f"between line {self[spans[0][0]]:,} and line {self[spans[-1][1]]:,}"
-        *others, last = [self._describe_span(*span) for span in spans]
-        text = f"{', '.join(others)} and {last}" if others else last
-        return f"line {text}" if spans[0][0] == spans[-1][1] else f"lines {text}"
+        in_lines: list[Span] = []
+        for first, last in spans:
+            start, end = self[first], self[last]
+            # Items may share a line.
+            if in_lines and start <= in_lines[-1][1]:
+                start, _ = in_lines.pop()
+            in_lines.append((start, end))
+        if len(in_lines) > _MOST_SPANS:
+            return f"between line {in_lines[0][0]:,} and line {in_lines[-1][1]:,}"
+        *others, last_text = [_describe(*span) for span in in_lines]
+        text = f"{', '.join(others)} and {last_text}" if others else last_text
+        return f"line {text}" if in_lines[0][0] == in_lines[-1][1] else f"lines {text}"
 
-    def _describe_span(self, first: int, last: int) -> str:
-        start = f"{self[first]:,}"
-        return start if first == last else f"{start} to {self[last]:,}"
+
+def _describe(first: int, last: int) -> str:
+    return f"{first:,}" if first == last else f"{first:,} to {last:,}"

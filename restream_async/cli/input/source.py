@@ -105,6 +105,13 @@ class InputSource(AbstractContextManager["InputSource"]):
             return None
         return Path(f"{self._where}.journal") if stat.S_ISREG(self._status.st_mode) else None
 
+    @property
+    def format_by_ending(self) -> Format | None:
+        """The format that the file extension names, or None."""
+        path = Path(self._where)
+        ending = path.with_suffix("").suffix if path.suffix.lower() == ".gz" else path.suffix
+        return _ENDINGS.get(ending.lower())
+
     def guess_format(self) -> Format:
         """Return the format, by the file extension or else by the first character.
 
@@ -112,9 +119,7 @@ class InputSource(AbstractContextManager["InputSource"]):
             CliError: it cannot be read.
 
         """
-        path = Path(self._where)
-        ending = path.with_suffix("").suffix if path.suffix.lower() == ".gz" else path.suffix
-        known = _ENDINGS.get(ending.lower())
+        known = self.format_by_ending
         if known is not None:
             return known
         start = self._start().removeprefix(BOM_UTF8).lstrip()

@@ -44,8 +44,13 @@ class _Lines:
 
     shown: list[str] = attrs.field(factory=list[str])
     more: int = 0
+    _latest: str = ""
 
     def add(self, line: str) -> None:
+        # A line may ask for several restreams.
+        if line == self._latest:
+            return
+        self._latest = line
         if len(self.shown) < _MOST_SHOWN:
             self.shown.append(line)
         else:

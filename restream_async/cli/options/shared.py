@@ -4,6 +4,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias
 
 import attrs
@@ -84,6 +85,16 @@ InputFile: TypeAlias = Annotated[
     typer.Argument(
         metavar="FILE",
         help="CSV or JSON lines, also compressed with gzip; - reads standard input.",
+    ),
+]
+DestinationsFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--destinations",
+        metavar="PATH",
+        help="Create a restream of each video in FILE for each destination in this TOML or JSON "
+        "file. FILE is then a list of videos: one id on each line, or CSV or JSON lines with "
+        "videoId and the columns that the destinations use.",
     ),
 ]
 InputFormat: TypeAlias = Annotated[

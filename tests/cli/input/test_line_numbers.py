@@ -25,3 +25,27 @@ def test_the_line_of_every_item_is_known(lines: list[int]) -> None:
 )
 def test_lines_are_told_in_plain_words(spans: list[Span], words: str) -> None:
     assert LineNumbers(range(2, 2002)).describe(spans) == words
+
+
+@pytest.mark.parametrize("lines", [[], [1], [2, 3, 4], [2, 5, 6, 20]])
+def test_several_items_may_share_each_line(lines: list[int]) -> None:
+    each = [line for line in lines for _ in range(3)]
+    known = LineNumbers(each, per_line=3)
+    assert len(known) == len(each)
+    assert [known[index] for index in range(len(each))] == each
+
+
+@pytest.mark.parametrize(
+    ("spans", "words"),
+    [
+        ([(0, 0)], "line 2"),
+        ([(0, 2)], "line 2"),
+        ([(0, 0), (2, 2)], "line 2"),
+        ([(1, 1), (5, 5)], "lines 2 and 3"),
+        ([(1, 1), (3, 3), (5, 8)], "lines 2 and 3 to 4"),
+        ([(n, n) for n in range(0, 36, 2)], "between line 2 and line 13"),
+    ],
+)
+def test_a_line_that_items_share_is_told_once(spans: list[Span], words: str) -> None:
+    lines = (line for line in range(2, 20) for _ in range(3))
+    assert LineNumbers(lines, per_line=3).describe(spans) == words
