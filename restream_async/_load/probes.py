@@ -60,7 +60,7 @@ class Probes:
             self._breaker.probe_ended()
 
     def set_timers(self) -> None:
-        """Set the timers for the next probe and for the outage timeout, for waiting requests."""
+        """Set the timers that waiting requests need in an outage: next probe, outage timeout."""
         breaker = self._breaker
         if not self._queue:
             return
@@ -83,4 +83,6 @@ class Probes:
         self._timeout = None
         if self._breaker.timed_out:
             self._queue.fail_patient()
-        self.set_timers()
+        # The timer also ends when it is cancelled, as the outage is over.
+        if self._breaker.is_open:
+            self.set_timers()

@@ -106,6 +106,21 @@ class TestOutage:
         assert all(later <= 2 * before for before, later in pairwise(rounds))
 
     @simulated
+    async def test_after_an_outage_no_timer_is_left_although_requests_wait(self) -> None:
+        limiter = limiter_of()
+        await fall(limiter)
+        tasks = [asyncio.create_task(limiter.acquire()) for _ in range(5)]
+        await asyncio.sleep(1)
+        assert limiter.in_flight == 1
+        limiter.succeeded()
+        await asyncio.sleep(0.1)
+        assert (limiter.state, limiter.waiting) == ("closed", 4)
+        waiting = {task for task in tasks if not task.done()}
+        assert asyncio.all_tasks() == {asyncio.current_task(), *waiting}
+        await limiter.close()
+        await asyncio.wait(waiting)
+
+    @simulated
     async def test_all_waiting_requests_are_given_up_at_the_outage_timeout(self) -> None:
         limiter = limiter_of(patience=42)
         await fall(limiter)
