@@ -8,6 +8,7 @@ both, and the next run finds the rest in the list.
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 import attrs
@@ -67,6 +68,7 @@ class VideoApply:
         self._options = options
         self._creations = Creations(video, reader, options.journal)
         self._progress = Progress(options.api)
+        self._deleted: list[Restream] = []
 
     @property
     def changes(self) -> list[Change]:
@@ -88,7 +90,7 @@ class VideoApply:
                 return
             for change in self._difference(listed):
                 self._progress.add(change)
-            await self._create()
+            await self._create({shown.id for shown in listed})
             after = await self._set_statuses(listed)
             await self._verify(after)
             await self._delete()
@@ -117,8 +119,8 @@ class VideoApply:
             known=named | created,
         )
 
-    async def _create(self) -> None:
-        """Create what is missing, each once."""
+    async def _create(self, listed: AbstractSet[int | str]) -> None:
+        """Create what is missing, each once; the list has shown these ids."""
         present = present_in(self.changes)
         await self._creations.note_existing(present)
         missing: dict[Key, NewRestream] = {}
@@ -126,7 +128,7 @@ class VideoApply:
             new = change.wanted
             if new is not None and key_of(new) not in present:
                 missing[key_of(new)] = new
-        await self._creations.create([*missing.values()])
+        await self._creations.create([*missing.values()], listed)
         self._note_created()
         if self._creations.in_doubt:
             # A copy may come late.
@@ -243,6 +245,7 @@ class VideoApply:
             else:
                 todo.append((number, change.existing))
         await for_each(todo, self._delete_one, most=self._executor.limiter.ceiling)
+        await self._creations.note_deleted(self._deleted)
 
     async def _delete_one(self, numbered: tuple[int, Restream]) -> None:
         number, shown = numbered
@@ -265,6 +268,7 @@ class VideoApply:
             progress.fail(number, MalformedResponseError(call, problem=_REFUSED, attempts=1))
         else:
             progress.close(number)
+            self._deleted.append(shown)
 
 
 def _is_in(present: Mapping[Key, Restream], new: NewRestream | None) -> bool:

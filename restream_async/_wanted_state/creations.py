@@ -5,13 +5,14 @@ a kill, and remembers what was created, for `undo`.
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 import attrs
 
 from restream_async._bulk.journal_adapter import JournalAdapter, JournalSlot
 from restream_async._bulk.unfinished import interrupted_creation
-from restream_async._journal.entries import BEGUN, Entry
-from restream_async._operations.create_options import PLAIN
+from restream_async._journal.entries import BEGUN, Entry, State
+from restream_async._operations.create_options import PLAIN, CreateOptions
 from restream_async._operations.create_result import CreateFailed, CreateSucceeded
 from restream_async._operations.existence import Key, key_of
 from restream_async._wanted_state.input import WantedVideo
@@ -41,6 +42,7 @@ class Creations:
         self._entries: dict[Key, Entry] = {}
         self._slots: dict[Key, JournalSlot] = {}
         self._doubtful: list[JournalSlot] = []
+        self._options = PLAIN
         self.results: dict[Key, CreateSucceeded | CreateFailed] = {}
         self.in_doubt = False
 
@@ -84,8 +86,8 @@ class Creations:
         for slot, new in zip(await self._journal.note_intents(begun), begun, strict=True):
             slot.note_end(new, CreateSucceeded(existing[key_of(new)], 0, Origin.EXISTING))
 
-    async def create(self, missing: Sequence[NewRestream]) -> None:
-        """Create restreams that a list has just shown to be missing.
+    async def create(self, missing: Sequence[NewRestream], listed: AbstractSet[int | str]) -> None:
+        """Create restreams that a list with these ids has just shown to be missing.
 
         Raises:
             JournalError: the intents could not be made durable, so nothing was sent.
@@ -94,7 +96,25 @@ class Creations:
         if self._journal is not None and missing:
             slots = await self._journal.note_intents(missing)
             self._slots = dict(zip(map(key_of, missing), slots, strict=True))
+        self._options = CreateOptions(listed=listed)
         await for_each(missing, self._create, most=self._reader.executor.limiter.ceiling)
+
+    async def note_deleted(self, deleted: Sequence[Restream]) -> None:
+        """Note that restreams were deleted that runs of the journal had created or found.
+
+        Raises:
+            JournalError: the journal cannot be read.
+
+        """
+        if self._journal is None or not deleted:
+            return
+        journal, video_id = self._journal.journal, self._video.video_id
+        keys = (key_of(attrs.evolve(restream, video_id=video_id)) for restream in deleted)
+        fingerprints = [journal.fingerprint(*key) for key in keys]
+        entries = await journal.known(*fingerprints)
+        for fingerprint, entry, restream in zip(fingerprints, entries, deleted, strict=True):
+            if entry.restream_id == restream.id:
+                journal.end(fingerprint, entry.occurrence, State.UNDONE, restream_id=restream.id)
 
     def note_checked(self) -> None:
         """Note that a list has shown no copies of what was created after doubt."""
@@ -111,7 +131,7 @@ class Creations:
         executor = self._reader.executor
         deadline = executor.begin_patient_call(self._reader.stop)
         try:
-            result = await self._reader.creator.create(new, deadline, PLAIN)
+            result = await self._reader.creator.create(new, deadline, self._options)
         except BaseException:
             # Mostly a cancellation.
             call = self._api.create(new).call
