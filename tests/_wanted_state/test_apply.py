@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from restream_async import (
@@ -12,7 +12,7 @@ from restream_async import (
     NotFoundError,
     NotSentError,
 )
-from restream_async._http.messages import Request
+from restream_async._http.messages import NoResponse, Request, Response
 from tests.helpers.in_memory_service import Backend, Fate, client_of
 from tests.helpers.strategies import quick
 from tests.helpers.wanted_states import (
@@ -192,6 +192,33 @@ class TestFailures:
         changes = await changes_of(apply_of(client_of(backend), [want()]))
         assert short(changes) == ["create a #2", "delete #1 BadRequestError"]
 
+    async def test_a_deletion_that_the_service_did_not_make_is_reported(self) -> None:
+        class Keeping(Backend):
+            async def send(self, request: Request, timeout: float) -> Response | NoResponse:  # noqa: ASYNC109 - the protocol's
+                if request.method == "DELETE":
+                    return Response(status=200, body=b'{"success": true, "result": false}')
+                return await super().send(request, timeout)
+
+        backend = Keeping()
+        backend.add(want("x", title="X"))
+        [_, extra] = await changes_of(apply_of(client_of(backend), [want()]))
+        assert "it did not delete the restream" in str(extra.error)
+
+    async def test_a_copy_whose_original_is_gone_meanwhile_is_kept(self) -> None:
+        backend = Backend()
+        for new in (want("b", title="B"), want("b", title="B"), want("old")):
+            backend.add(new)
+
+        def delete_the_first(method: str) -> None:
+            if method == "POST":
+                backend.stored = [each for each in backend.stored if each.id != 1]
+
+        backend.watch = delete_the_first
+        wanted = [want("b", title="B"), want("new")]
+        changes = await changes_of(apply_of(client_of(backend), wanted))
+        assert short(changes) == ["keep b #1", "keep b #2", "rotate new #3"]
+        assert state_of(backend.stored) == wanted_state(wanted)
+
     async def test_a_status_that_cannot_be_set_is_reported(self) -> None:
         backend = Backend()
         backend.add(want(status=False))
@@ -300,7 +327,7 @@ fates = st.lists(st.sampled_from([Fate.DONE, Fate.DONE, Fate.DONE, *HARMLESS]), 
 
 class TestAnything:
     @given(wanted=wanted_lists, existing=st.lists(restreams, max_size=6), fates=fates)
-    @quick
+    @settings(quick, max_examples=30)
     def test_any_state_becomes_the_wanted_one_under_faults(
         self, wanted: list[NewRestream], existing: list[NewRestream], fates: list[Fate]
     ) -> None:

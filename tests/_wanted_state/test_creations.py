@@ -1,11 +1,13 @@
 """What an apply notes in its journal, and what it believes of it."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from restream_async import Action, JournalError
 from restream_async._bulk.undo import Undo
+from restream_async._http.messages import NoResponse, Request, Response
 from restream_async._journal.database import Batch, Database
 from restream_async._journal.entries import State
 from restream_async._journal.journal import Journal
@@ -78,6 +80,29 @@ class TestWhatIsNoted:
         backend.add(want("old"))
         await changes_of(apply_of(client_of(backend), [want("new")], journal=path))
         assert states(path) == [(0, "created")]
+
+
+class Hanging(Backend):
+    """Never answers a POST."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hanging = asyncio.Event()
+
+    async def send(self, request: Request, timeout: float) -> Response | NoResponse:  # noqa: ASYNC109 - the protocol's
+        if request.method == "POST":
+            self.hanging.set()
+            request.sent = True
+            await asyncio.Event().wait()
+        return await super().send(request, timeout)
+
+
+async def test_what_a_cancelled_run_has_not_begun_leaves_no_open_intent(path: Path) -> None:
+    backend = Hanging()
+    wanted = [want("a"), want("b"), want("c")]
+    async with apply_of(client_of(backend, limit=1), wanted, journal=path):
+        await backend.hanging.wait()
+    assert sorted(states(path)) == [(0, "failed"), (0, "failed"), (0, "intended")]
 
 
 class TestWhatIsBelieved:

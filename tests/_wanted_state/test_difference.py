@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from restream_async import Action, Change, NewRestream, Restream
@@ -250,7 +250,7 @@ def carried_out(changes: Sequence[Change], existing: Sequence[Restream]) -> list
 
 class TestAnyWantedAndAnyExisting:
     @given(wanted=wanted_lists, existing=existing_lists)
-    @quick
+    @settings(quick, max_examples=50)
     def test_the_changes_lead_to_exactly_the_wanted_state(
         self, wanted: list[NewRestream], existing: list[Restream]
     ) -> None:
@@ -261,7 +261,7 @@ class TestAnyWantedAndAnyExisting:
         assert all(change.action is Action.KEEP for change in again)
 
     @given(wanted=wanted_lists, existing=existing_lists, rotate=st.booleans(), prune=st.booleans())
-    @quick
+    @settings(quick, max_examples=50)
     def test_a_second_time_only_what_is_not_allowed_is_left(
         self, wanted: list[NewRestream], existing: list[Restream], *, rotate: bool, prune: bool
     ) -> None:
@@ -271,7 +271,7 @@ class TestAnyWantedAndAnyExisting:
         assert all(change.action is Action.KEEP or change.needs for change in again)
 
     @given(wanted=wanted_lists, existing=shown_lists)
-    @quick
+    @settings(quick, max_examples=50)
     def test_each_restream_has_its_change_and_no_masked_one_is_deleted(
         self, wanted: list[NewRestream], existing: list[Restream]
     ) -> None:

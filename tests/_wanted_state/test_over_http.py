@@ -81,12 +81,11 @@ def gaps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 class TestAnEvent:
     """Three destinations for fifty videos: created, changed, and in sync each time."""
 
-    @pytest.mark.parametrize("seed", [1, 2])
     async def test_each_state_is_reached_under_faults(
-        self, path: Path, gaps: list[tuple[str, str]], seed: int
+        self, path: Path, gaps: list[tuple[str, str]]
     ) -> None:
         async with (
-            Sandbox(faults=FAULTS, seed=seed) as sandbox,
+            Sandbox(faults=FAULTS, seed=1) as sandbox,
             client_of(sandbox, attempts=6) as client,
         ):
             await self.reach(client, sandbox, [*destinations(extra=True)], path)
@@ -138,8 +137,8 @@ async def test_a_plan_lists_each_video_once_and_an_apply_at_most_twice(path: Pat
 
 async def test_no_change_shows_a_secret() -> None:
     async with Sandbox() as sandbox, client_of(sandbox) as client:
-        await changes_of(client.apply(destinations(extra=True)))
-        changes = await changes_of(client.plan(destinations(twitch_key="two")))
+        await changes_of(client.apply([*destinations(extra=True)][::10]))
+        changes = await changes_of(client.plan([*destinations(twitch_key="two")][::10]))
     assert "SECRET" not in repr(changes)
     assert "SECRET" not in "".join(str(change) for change in changes)
 

@@ -215,7 +215,7 @@ class TestTheEnd:
         client = client_of(Backend())
         calls = CallsInProgress(client.executor)
         async with plan_of(client, [want()], calls=calls) as run:
-            assert await collect(run)
+            assert short((await collect(run))[0]) == ["create a"]
             async with asyncio.timeout(5):
                 await calls.drain(60)
 

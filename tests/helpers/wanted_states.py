@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import AsyncIterable, Iterable
 from pathlib import Path
 
-from restream_async import Action, Change, NewRestream, Restream
+from restream_async import Change, NewRestream, Restream
 from restream_async._bulk.journal_adapter import JournalAdapter
 from restream_async._journal.journal import Journal
 from restream_async._operations.draining import CallsInProgress
@@ -128,8 +128,3 @@ def state_of(restreams: Iterable[Restream]) -> Counter[tuple[Key, bool]]:
 
 def wanted_state(wanted: Iterable[NewRestream]) -> Counter[tuple[Key, bool]]:
     return Counter({(key_of(each), each.status) for each in wanted})
-
-
-def made(changes: Iterable[Change], action: Action) -> list[Change]:
-    """Return the changes of an action that were made."""
-    return [each for each in changes if each.action is action and each.error is each.needs is None]
