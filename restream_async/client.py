@@ -510,7 +510,7 @@ class RestreamClient(HoldsKey):
 
         Raises:
             InvalidRestreamError: on entering: two items name the same restream with another title
-                or status. Nothing was sent.
+                or status, or spell a video id with other capitals. Nothing was sent.
             UnauthorizedError: from the iteration, like other errors that end a run. A video that
                 cannot be read does not end it: its changes have an `error`.
 
@@ -555,7 +555,7 @@ class RestreamClient(HoldsKey):
 
         Raises:
             InvalidRestreamError: on entering: two items name the same restream with another title
-                or status. Nothing was sent.
+                or status, or spell a video id with other capitals. Nothing was sent.
             JournalError: on entering: the journal cannot be used. From the iteration: it can no
                 longer be written, which stops the run.
             UnauthorizedError: from the iteration, like other errors that end a run.

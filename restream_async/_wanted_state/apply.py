@@ -1,4 +1,4 @@
-"""Private: applies the wanted state to one video. The flow is in `VideoApply.run`.
+"""Private: applies the wanted state to one video. The flow is in `VideoApply._apply`.
 
     list > compare > create > set statuses > list again > delete
 
@@ -9,6 +9,7 @@ both, and the next run finds the rest in the list.
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import AsyncExitStack
 from typing import Final
 
 import attrs
@@ -82,18 +83,15 @@ class VideoApply:
             JournalError: the journal cannot be used; what needs it was not sent.
 
         """
-        async with self._options.statuses.turn(self._video.video_id):
-            await self._creations.read_journal()
-            listed = await self._reader.read(self._video)
-            if isinstance(listed, Failure):
-                self.changes.extend(unread(self._video, listed.error))
+        async with AsyncExitStack() as stack:
+            deadline = self._executor.begin_patient_call(self._reader.stop)
+            turn = self._options.statuses.turn(self._video.video_id, deadline)
+            try:
+                await stack.enter_async_context(turn)
+            except TimeoutError:
+                # The run was stopped.
                 return
-            for change in self._difference(listed):
-                self._progress.add(change)
-            await self._create({shown.id for shown in listed})
-            after = await self._set_statuses(listed)
-            await self._verify(after)
-            await self._delete()
+            await self._apply()
 
     def finish(self, error: RestreamError) -> None:
         """Report what is not done because of `error`, or may have been done."""
@@ -102,6 +100,19 @@ class VideoApply:
             self.changes.extend(unread(self._video, error))
         self._note_created()
         self._progress.finish(error)
+
+    async def _apply(self) -> None:
+        await self._creations.read_journal()
+        listed = await self._reader.read(self._video)
+        if isinstance(listed, Failure):
+            self.changes.extend(unread(self._video, listed.error))
+            return
+        for change in self._difference(listed):
+            self._progress.add(change)
+        await self._create({shown.id for shown in listed})
+        after = await self._set_statuses(listed)
+        await self._verify(after)
+        await self._delete()
 
     def _difference(self, listed: Sequence[Restream]) -> list[Change]:
         named = {
@@ -165,7 +176,7 @@ class VideoApply:
             )
         except RestreamError as error:
             for number in numbers.values():
-                progress.fail(number, error)
+                progress.fail(number, error.with_traceback(None))
             return None
         except BaseException:
             if deadline.in_doubt:
@@ -254,7 +265,8 @@ class VideoApply:
         try:
             result = await delete(self._executor, api, shown.id, deadline)
         except RestreamError as error:
-            progress.fail(number, error)
+            # Its frames would keep this object alive.
+            progress.fail(number, error.with_traceback(None))
             return
         except BaseException:
             if deadline.in_doubt:

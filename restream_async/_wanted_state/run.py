@@ -242,9 +242,10 @@ class WantedStateRun:
         try:
             await work.run()
         except JournalError as error:
-            # Nothing more may be created, but what is in progress may end.
+            # Nothing more may be created, but what is in progress may end. The changes get a copy,
+            # because the error will hold the frames of the iteration that raises it.
             self._input.fail(error)
-            work.finish(error)
+            work.finish(copy.copy(error))
             self.end_input()
         except Exception as error:  # noqa: BLE001 - a session of the caller may raise anything
             self._input.fail(error)

@@ -24,6 +24,7 @@ from tests.helpers.wanted_states import (
     plan_of,
     short,
     state_of,
+    statuses_of,
     want,
     wanted_state,
 )
@@ -303,10 +304,12 @@ class TestTurns:
         backend = Backend()
         client = client_of(backend)
         backend.add(want("old"))
-        run = apply_of(client, [want("new")])
-        other = apply_of(client, [want("new")])
+        statuses = statuses_of(client)
+        run = apply_of(client, [want("new")], statuses=statuses)
+        other = apply_of(client, [want("new")], statuses=statuses)
         await asyncio.gather(changes_of(run), changes_of(other))
         assert state_of(backend.stored) == wanted_state([want("new")])
+        assert methods(backend) == ["GET", "POST", "GET", "DELETE", "GET"]
 
 
 videos = st.sampled_from(["v1", "v2"])

@@ -1,9 +1,11 @@
 """Plans and applies of a real client over real HTTP, against the sandbox and its faults."""
 
+import random
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import attrs
 import pytest
 
 from restream_async import Action, Change, NewRestream, RestreamClient
@@ -133,6 +135,35 @@ async def test_a_plan_lists_each_video_once_and_an_apply_at_most_twice(path: Pat
         await changes_of(client.apply(changed, rotate=True, prune=True, journal=path))
         assert sandbox.counts.lists == 4 * VIDEOS
         assert exists(sandbox) == Counter(changed)
+
+
+async def test_any_state_of_many_videos_becomes_the_wanted_one_under_faults() -> None:
+    chance = random.Random(3)  # noqa: S311 - states, not secrets
+    wanted: list[NewRestream] = []
+    existing: list[NewRestream] = []
+    for number in range(60):
+        kinds = [
+            NewRestream(
+                video_id=f"v{number}",
+                title=title,
+                stream_url=url,
+                stream_key=f"SECRET-{key}-{number}",
+                status=True,
+            )
+            for title in ("A", "B")
+            for url in (URL, OTHER_URL)
+            for key in ("old", "new")
+        ]
+        keyed = {(new.stream_url, new.stream_key): new for new in chance.choices(kinds, k=4)}
+        wanted += [attrs.evolve(new, status=chance.random() < 0.5) for new in keyed.values()]
+        existing += [*chance.choices(kinds, k=chance.randrange(6))]
+    async with Sandbox(seed=3) as sandbox, client_of(sandbox, attempts=6) as client:
+        await client.create_all(existing, repeats="create")
+        sandbox.faults = FAULTS
+        changes = await changes_of(client.apply(wanted, rotate=True, prune=True))
+        assert not [change.error for change in changes if change.error is not None]
+        found = Counter(attrs.evolve(new, title="-") for new in exists(sandbox).elements())
+        assert found == Counter(attrs.evolve(new, title="-") for new in wanted)
 
 
 async def test_no_change_shows_a_secret() -> None:

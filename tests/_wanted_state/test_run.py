@@ -19,7 +19,14 @@ from restream_async._http.messages import NoResponse, Request, Response
 from restream_async._operations.draining import CallsInProgress
 from restream_async._wanted_state.run import WantedStateRun
 from tests.helpers.in_memory_service import Backend, Fate, client_of
-from tests.helpers.wanted_states import apply_of, changes_of, plan_of, short, want
+from tests.helpers.wanted_states import (
+    apply_of,
+    changes_of,
+    plan_of,
+    short,
+    statuses_of,
+    want,
+)
 
 MANY = [want(video=f"v{number}") for number in range(200)]
 
@@ -252,6 +259,21 @@ class TestTheEnd:
         assert isinstance(enable.error, OutcomeUnknownError)
         assert "/toggle" in str(enable.error)
         assert isinstance(extra.error, NotSentError)
+
+    async def test_a_stopped_run_does_not_wait_for_the_turn_of_another_one(self) -> None:
+        backend = Hanging("POST")
+        client = client_of(backend)
+        statuses = statuses_of(client)
+        async with apply_of(client, [want("a")], statuses=statuses):
+            await backend.hanging.wait()
+            async with apply_of(client, [want("b")], statuses=statuses) as other:
+                for _ in range(10):
+                    await asyncio.sleep(0)
+                other.stop()
+                async with asyncio.timeout(1):
+                    changes, error = await collect(other)
+        assert (short(changes), error) == (["keep b NotSentError"], None)
+        assert backend.count("GET") == 1
 
     async def test_other_code_that_cancels_the_tasks_is_an_error(self) -> None:
         backend = Hanging("GET")

@@ -68,6 +68,11 @@ def plan_of(
     )
 
 
+def statuses_of(client: Client) -> StatusSetter:
+    listing = Listing(client.executor, client.api, uncached=True)
+    return StatusSetter(client.executor, client.api, listing)
+
+
 def apply_of(
     client: Client,
     wanted: Iterable[NewRestream] | AsyncIterable[NewRestream],
@@ -76,12 +81,12 @@ def apply_of(
     prune: bool = True,
     journal: Path | None = None,
     calls: CallsInProgress | None = None,
+    statuses: StatusSetter | None = None,
 ) -> WantedStateRun:
-    listing = Listing(client.executor, client.api, uncached=True)
     opened = Journal(journal, IDENTITY) if journal is not None else None
     options = ApplyOptions(
         api=client.api,
-        statuses=StatusSetter(client.executor, client.api, listing),
+        statuses=statuses or statuses_of(client),
         rotate=rotate,
         prune=prune,
         journal=JournalAdapter(opened, "existing", ensure=True) if opened is not None else None,
