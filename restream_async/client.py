@@ -33,6 +33,8 @@ from restream_async._operations.create_result import (
 )
 from restream_async._operations.delete import delete
 from restream_async._operations.draining import CallsInProgress
+from restream_async._operations.listing import Listing
+from restream_async._operations.set_status import StatusSetter
 from restream_async._operations.toggle import toggle
 from restream_async._retry.classification import value_or_raise
 from restream_async._retry.executor import RequestExecutor
@@ -40,8 +42,8 @@ from restream_async._retry.policy import RetryPolicy
 from restream_async._util.clock import Clock
 from restream_async._util.holds_key import HoldsKey
 from restream_async._util.tasks import run_to_completion
-from restream_async.errors import Call, ConfigurationError
-from restream_async.models import NewRestream, Outcome, Restream, Toggled
+from restream_async.errors import Call, ConfigurationError, InvalidRestreamError
+from restream_async.models import CHECKS, NewRestream, Outcome, Restream, Toggled
 from restream_async.settings import InDoubt, Settings, check_limits
 from restream_async.stats import Stats
 
@@ -165,6 +167,8 @@ class RestreamClient(HoldsKey):
             secrets=settings.secrets,
         )
         self._creator = Creator(self._executor, self._api, in_doubt)
+        listing = Listing(self._executor, self._api, uncached=True)
+        self._statuses = StatusSetter(self._executor, self._api, listing)
         self._calls_in_progress = CallsInProgress(self._executor, self._transport.loop)
 
     def __repr__(self) -> str:
@@ -303,6 +307,8 @@ class RestreamClient(HoldsKey):
     async def toggle(self, restream_id: int | str) -> Toggled:
         """Turn a restream on if it is off, and off if it is on; return its new status.
 
+        To turn it on, or to turn it off, use `set_status`.
+
         A second toggle undoes the first. So the client sends it again only if the first certainly
         took no effect; any other failure is raised at once, and says that the effect is unknown. A
         cache in between may still repeat it: Varnish resends a request without a body when a
@@ -314,6 +320,36 @@ class RestreamClient(HoldsKey):
         """
         with self._accepted(self._api.toggle(restream_id)) as deadline:
             return value_or_raise(await toggle(self._executor, self._api, restream_id, deadline))
+
+    async def set_status(self, restream: Restream, on: bool) -> Restream:  # noqa: FBT001 - the word says it
+        """Turn a restream on or off, and return it as the service then lists it.
+
+        Safe to repeat. The client lists the video, and toggles the restream only if its status
+        differs. It then always lists the video again, because a cache may have sent the toggle
+        twice. After an attempt that may have taken effect it first waits, and it toggles again only
+        if the list still shows the old status. Calls for one video take turns, so two at the same
+        time toggle once.
+
+        If the service works on a toggle only after the last list, or if another program toggles the
+        restream too, the status may change afterwards.
+
+        Args:
+            restream: the restream; only its `id` and its `video_id` matter.
+            on: true to turn it on, false to turn it off.
+
+        Raises:
+            NotFoundError: the list of the video does not show the restream.
+            OutcomeUnknownError: a toggle was sent, and the list after it failed.
+            InvalidRestreamError: the restream has no id or no video id that can be a part of a
+                path, or `on` is not a boolean.
+
+        """
+        if problem := CHECKS["status"](on):
+            raise InvalidRestreamError("status", problem)
+        restream_id = restream.id
+        with self._accepted(self._api.toggle(restream_id)) as deadline:
+            setting = self._statuses.set_one(restream.video_id, restream_id, deadline, on=on)
+            return value_or_raise(await setting)
 
     async def delete(self, restream_id: int | str) -> bool:
         """Delete a restream; return whether the service says that it deleted it.

@@ -22,11 +22,19 @@ _Attempt: TypeAlias = Callable[
 class Listing:
     """Lists restreams. It remembers whether a cache answered in place of the service."""
 
-    def __init__(self, executor: RequestExecutor, api: Api) -> None:
-        """List the restreams of one project."""
+    def __init__(self, executor: RequestExecutor, api: Api, *, uncached: bool = False) -> None:
+        """List the restreams of one project.
+
+        Args:
+            executor: sends the requests.
+            api: makes them.
+            uncached: whether every list must come past caches, also past those that do not say
+                that they answered.
+
+        """
         self._executor = executor
         self._api = api
-        self._cached = False
+        self._cached = uncached
         self._uncached_calls = 0
 
     async def read(
@@ -57,7 +65,7 @@ class Listing:
         return await self._executor.with_retries(attempt, deadline, on_failure=on_failure)
 
     async def read_finally(
-        self, video_id: str, deadline: Deadline, *, about: NewRestream
+        self, video_id: str, deadline: Deadline, *, about: NewRestream | None = None
     ) -> list[Restream] | Failure:
         """Return the restreams of a video, without retries and even if the call was stopped."""
         return await self._read_once(video_id, deadline, about, self._executor.final_attempt)
