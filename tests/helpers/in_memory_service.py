@@ -60,6 +60,8 @@ class Fate(enum.Enum):
     """503, and it happened."""
     LATE = "late"
     """503, and it happens in the end of a run, when late commits are waited for."""
+    DONE_TWICE = "done twice"
+    """A cache in between sent it twice; the second answer comes."""
 
 
 _STATUS = {
@@ -68,11 +70,12 @@ _STATUS = {
     Fate.NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
     Fate.TURNED_AWAY: HTTPStatus.TOO_MANY_REQUESTS,
 }
-_HAPPENS = {Fate.DONE, Fate.LOST_AFTER}
+_HAPPENS = {Fate.DONE, Fate.LOST_AFTER, Fate.DONE_TWICE}
+_ANSWERED = {Fate.DONE, Fate.DONE_TWICE}
 
 
 class Backend:
-    """Stores restreams, deletes them, lists them, and counts what it is asked."""
+    """Stores restreams, toggles, deletes and lists them, and counts what it is asked."""
 
     closed_reason = ""
 
@@ -142,11 +145,13 @@ class Backend:
             return NoResponse(detail="connection refused", sent=False)
         if fate is Fate.LATE:
             self._late.append(request)
+        if fate is Fate.DONE_TWICE:
+            self._do(request)
         reply = self._do(request) if fate in _HAPPENS else None
         self.watch(request.method)
         for _ in range(self.turns):
             await asyncio.sleep(0)
-        if reply is not None and fate is Fate.DONE:
+        if reply is not None and fate in _ANSWERED:
             return reply
         return Response(status=_STATUS.get(fate, HTTPStatus.SERVICE_UNAVAILABLE))
 
@@ -162,12 +167,21 @@ class Backend:
         if request.method == "GET":
             listed = [item for item in self.stored if item.video_id == request.video_id]
             return _success([self.show(to_json_fields(item)) for item in listed])
+        if request.method == "PUT":
+            return self._toggle(request)
         wanted = unquote(request.path.rpartition("/")[2])
         kept = [item for item in self.stored if str(item.id) != wanted]
         if kept == self.stored:
             return Response(status=HTTPStatus.NOT_FOUND)
         self.stored = kept
         return _success(result=True)
+
+    def _toggle(self, request: Request) -> Response:
+        for place, item in enumerate(self.stored):
+            if str(item.id) == request.restream_id:
+                toggled = self.stored[place] = attrs.evolve(item, status=not item.status)
+                return _success({"id": toggled.id, "status": toggled.status})
+        return Response(status=HTTPStatus.NOT_FOUND)
 
 
 def _success(result: object) -> Response:
