@@ -29,7 +29,10 @@ class Action(enum.Enum):
 
 @attrs.frozen(kw_only=True)
 class Change:
-    """One restream that is wanted or exists, and what is to be done about it, or was done.
+    """One restream that is wanted or exists, and what is to be done about it.
+
+    `RestreamClient.plan` says what is to be done. From `RestreamClient.apply`, the change was made
+    unless it has an `error` or `needs` an option.
 
     Attributes:
         action: what is to be done.
@@ -37,14 +40,16 @@ class Change:
         title: the name of the destination: the wanted one, or that of an extra restream.
         wanted: the wanted restream; None if the existing one is extra.
         existing: what the service has; None if there is none. For `Action.ROTATE`, the restream
-            with the old key. From `apply`, after `Action.CREATE`, what was created.
+            with the old key. From `apply`, what the service has after the change: the restream that
+            was created, or its new status. A restream that was deleted stays named here.
         error: why the change was not made; with `Action.KEEP`, why the video could not be read, so
-            that nothing is known about the restream.
+            that nothing is known about the restream. After `OutcomeUnknownError` it may have been
+            made.
         needs: the option without which the change is not made: "rotate" or "prune", or empty.
         is_duplicate: whether `existing` is a second copy of `wanted`.
         is_unclear: whether the service shows the stream key or the stream URL of `existing`
             masked, so that nothing can tell for certain whether it is the wanted one. Such a
-            restream is never deleted.
+            restream is neither rotated nor deleted. Its status is set only if the title agrees.
 
     """
 
@@ -65,7 +70,7 @@ class Change:
 
     @property
     def is_in_sync(self) -> bool:
-        """Whether the wanted state is reached, so far as this restream goes.
+        """Whether the wanted state is reached without this change.
 
         An extra restream or a duplicate counts as out of sync only if it is to be deleted.
         """

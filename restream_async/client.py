@@ -9,6 +9,7 @@ from typing import Self, TypeVar
 import aiohttp
 from yarl import URL
 
+from restream_async._bulk.journal_adapter import JournalAdapter
 from restream_async._bulk.repeats import Repeats
 from restream_async._bulk.report import BulkReport
 from restream_async._bulk.run import BulkRun
@@ -42,6 +43,9 @@ from restream_async._retry.policy import RetryPolicy
 from restream_async._util.clock import Clock
 from restream_async._util.holds_key import HoldsKey
 from restream_async._util.tasks import run_to_completion
+from restream_async._wanted_state.apply import ApplyOptions, VideoApply
+from restream_async._wanted_state.plan import VideoPlan
+from restream_async._wanted_state.run import WantedStateRun
 from restream_async.errors import Call, ConfigurationError, InvalidRestreamError
 from restream_async.models import CHECKS, NewRestream, Outcome, Restream, Toggled
 from restream_async.settings import InDoubt, Settings, check_limits
@@ -476,6 +480,104 @@ class RestreamClient(HoldsKey):
         )
         async with run:
             return await run.report()
+
+    def plan(
+        self,
+        wanted: Iterable[NewRestream] | AsyncIterable[NewRestream],
+        *,
+        rotate: bool = False,
+        prune: bool = False,
+    ) -> WantedStateRun:
+        """Compare the wanted restreams with those that exist, and stream the changes to make.
+
+        Use it as an async context manager and iterate over it:
+
+            async with client.plan(wanted) as plan:
+                async for change in plan:
+                    ...
+
+        Nothing is changed. Each video that `wanted` names is listed once; other videos are left
+        alone. The changes come video by video, in the order of `wanted`: one or more for each
+        wanted restream, then the extra restreams.
+
+        Args:
+            wanted: all restreams that the videos shall have, in any order. It is read to its end on
+                entering, because a later item may want what would otherwise look extra. Equal items
+                (video id, stream URL, stream key, title and status) are wanted once.
+            rotate: whether `apply` may replace stream keys. If false, such a change needs "rotate".
+            prune: whether `apply` may delete restreams that are extra or duplicates. If false, such
+                a change needs "prune".
+
+        Raises:
+            InvalidRestreamError: on entering: two items name the same restream with another title
+                or status, or spell a video id with other capitals. Nothing was sent.
+            UnauthorizedError: from the iteration, like other errors that end a run. A video that
+                cannot be read does not end it: its changes have an `error`.
+
+        """
+        return WantedStateRun(
+            self._executor,
+            self._api,
+            self._creator,
+            wanted,
+            lambda video, reader: VideoPlan(video, reader, rotate=rotate, prune=prune),
+            calls=self._calls_in_progress,
+        )
+
+    def apply(
+        self,
+        wanted: Iterable[NewRestream] | AsyncIterable[NewRestream],
+        *,
+        rotate: bool = False,
+        prune: bool = False,
+        journal: str | os.PathLike[str] | None = None,
+    ) -> WantedStateRun:
+        """Bring the videos to the wanted state, and stream the changes that were made.
+
+            async with client.apply(wanted, journal="apply.db") as run:
+                async for change in run:
+                    ...
+
+        Each video is listed right before it is changed. What is missing is created, then statuses
+        are set, then the video is listed again if there is something to verify, and only then old
+        and extra restreams are deleted. A change that failed has an `error`, and the rest is done.
+        Applied twice, the second run changes nothing. After any end, `kill -9` included, apply
+        again: it ends in the same state, and no rotated destination is ever without both its old
+        and its new restream.
+
+        Args:
+            wanted: as for `plan`.
+            rotate: create the restreams whose stream key has changed, and delete the old ones once
+                a list shows the new ones. If false, such a change is only reported.
+            prune: delete restreams that are extra or duplicates. If false, they are only reported.
+            journal: a file that notes what is created, as for `create_many`. It lets `undo` delete
+                it. What exists is always decided by the service, not by the journal.
+
+        Raises:
+            InvalidRestreamError: on entering: two items name the same restream with another title
+                or status, or spell a video id with other capitals. Nothing was sent.
+            JournalError: on entering: the journal cannot be used. From the iteration: it can no
+                longer be written, which stops the run.
+            UnauthorizedError: from the iteration, like other errors that end a run.
+
+        """
+        opened = self._journal(journal) if journal is not None else None
+        options = ApplyOptions(
+            api=self._api,
+            statuses=self._statuses,
+            rotate=rotate,
+            prune=prune,
+            journal=JournalAdapter(opened, "existing", ensure=True) if opened is not None else None,
+        )
+        return WantedStateRun(
+            self._executor,
+            self._api,
+            self._creator,
+            wanted,
+            lambda video, reader: VideoApply(video, reader, options),
+            calls=self._calls_in_progress,
+            journal=opened,
+        )
 
     def undo(self, journal: str | os.PathLike[str], *, include_found: bool = False) -> Undo:
         """Delete what the runs of a journal have created.

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from restream_async import Created, Failed, InvalidRestreamError, NewRestream, Origin, Restream
+from restream_async import (
+    Action,
+    Change,
+    Created,
+    Failed,
+    InvalidRestreamError,
+    NewRestream,
+    Origin,
+    Restream,
+)
 from restream_async._bulk.report import BulkCounts, BulkReport
 from restream_async._http import serialization
 from restream_async._http.json_values import parse
@@ -131,6 +140,14 @@ def test_half_a_surrogate_pair_from_the_service_can_be_shown() -> None:
             created=(Created(index=0, request=KEYED, restream=FOUND, attempts=1),),
             failed=(Failed(index=1, request=KEYED, error=REFUSAL, attempts=3),),
             counts=BulkCounts(posted=1, failed={"BackendFetchFailedError": 1}),
+        ),
+        Change(
+            action=Action.ROTATE,
+            video_id="v1",
+            title="YouTube",
+            wanted=KEYED,
+            existing=FOUND,
+            error=REFUSAL,
         ),
         API.create(KEYED),
         API.list("v1", about=KEYED),

@@ -11,6 +11,8 @@ from restream_async._bulk.report import BulkCounts, Duplicate
 from restream_async._bulk.run import BulkRun
 from restream_async._bulk.undo import Undo, Undone
 from restream_async._util.clock import Clock
+from restream_async._wanted_state.counts import ChangeCounts
+from restream_async._wanted_state.run import WantedStateRun
 from restream_async.destinations import Destination, KeyFromColumn, KeyFromFile, KeyFromVariable
 from restream_async.models import Toggled
 from restream_async.stats import Stats
@@ -23,11 +25,13 @@ PUBLIC: Final[list[type]] = [
     ),
     BulkRun,
     BulkCounts,
+    ChangeCounts,
     Destination,
     Duplicate,
     KeyFromColumn,
     KeyFromFile,
     KeyFromVariable,
+    WantedStateRun,
     Stats,
     Clock,
     Toggled,
@@ -56,5 +60,7 @@ def test_what_a_client_returns_is_known_at_run_time() -> None:
     client = restream_async.RestreamClient
     assert get_type_hints(client.create_many)["return"] is BulkRun
     assert get_type_hints(client.create_all)["return"] is restream_async.BulkReport
+    assert get_type_hints(client.plan)["return"] is WantedStateRun
+    assert get_type_hints(client.apply)["return"] is WantedStateRun
     assert get_type_hints(client.undo)["return"] is Undo
     assert get_type_hints(client.list)["return"] == list[restream_async.Restream]

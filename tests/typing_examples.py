@@ -15,10 +15,12 @@ import aiohttp
 from yarl import URL
 
 from restream_async import (
+    Action,
     ApiError,
     AttemptTimeoutError,
     BackendFetchFailedError,
     BulkReport,
+    Change,
     Created,
     Failed,
     InvalidRestreamError,
@@ -35,6 +37,7 @@ from restream_async import (
 )
 from restream_async._bulk.run import BulkRun
 from restream_async._util.clock import Clock
+from restream_async._wanted_state.run import WantedStateRun
 from restream_async.models import Toggled
 from restream_async.stats import Stats
 
@@ -179,6 +182,40 @@ async def all_at_once_are_a_report(client: RestreamClient) -> None:
         report.raise_for_failures()
     except* RestreamError as group:
         assert_type(group, ExceptionGroup[RestreamError])
+
+
+async def changes_come_from_a_plan_and_from_an_apply(client: RestreamClient) -> None:
+    assert_type(client.plan([NEW]), WantedStateRun)
+    client.plan(from_a_database(), rotate=True, prune=True)
+    client.plan(from_a_queue())
+    client.apply([NEW], rotate=True, prune=True, journal=Path("apply.db"))
+    async with client.apply([NEW], journal="apply.db") as run:
+        assert_type(run.videos, int)
+        assert_type(run.done, int)
+        assert_type(run.counts.create, int)
+        async for change in run:
+            assert_type(change, Change)
+            assert_type(change.wanted, NewRestream | None)
+            assert_type(change.existing, Restream | None)
+            assert_type(change.error, RestreamError | None)
+            assert_type(change.is_in_sync, bool)
+        run.stop()
+
+    client.plan([NEW], True)  # type: ignore[call-arg] # noqa: FBT003
+    client.plan([NEW], journal="plan.db")  # type: ignore[call-arg]
+    client.apply(["v1"])  # type: ignore[list-item]
+    for _ in client.plan([NEW]):  # type: ignore[attr-defined]
+        pass
+
+
+def an_action_is_one_of_six(action: Action) -> str:
+    match action:
+        case Action.CREATE | Action.ENABLE | Action.DISABLE | Action.ROTATE:
+            return "wanted"
+        case Action.DELETE:
+            return "not wanted"
+        case Action.KEEP:
+            return "done"
 
 
 async def errors_say_what_they_know(client: RestreamClient) -> None:

@@ -151,6 +151,14 @@ class Database:
         (number,) = self._database.execute(query, (state.value,)).fetchone()
         return int(number)
 
+    def known(self, fingerprints: Sequence[str]) -> list[Entry]:
+        """Return what is known of creations, as `Journal.known` does."""
+        known = self._rows.read(fingerprints)
+        return [
+            self._entry(known[each], repeat=False) if each in known else _NEW
+            for each in fingerprints
+        ]
+
     def page(self, state: State, after: tuple[str, int]) -> list[tuple[str, int, int | str]]:
         """Return the next creations in a state that have an id, as `Journal.page` does."""
         found = self._database.execute(

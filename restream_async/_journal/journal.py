@@ -130,6 +130,10 @@ class Journal:
         """Return how many creations are in a state."""
         return await self._ask(lambda database: database.count(state))
 
+    async def known(self, *fingerprints: str) -> list[Entry]:
+        """Return what is known of each creation, and note nothing."""
+        return await self._ask(lambda database: database.known(fingerprints))
+
     async def page(
         self, state: State, after: tuple[str, int] = ("", -1)
     ) -> list[tuple[str, int, int | str]]:

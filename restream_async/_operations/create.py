@@ -168,7 +168,8 @@ class _Creation:
         """Make the first attempt, and check before it where the options say so."""
         options = self._options
         # A list that hides keys finds a restream only by comparison with an earlier list.
-        needs_list = self._existence.hides_keys and self._in_doubt != "resend"
+        hides_keys = self._existence.hides_keys and self._in_doubt != "resend"
+        needs_list = hides_keys and options.listed is None
         if not (needs_list or options.check_first or options.in_doubt):
             return await self.post(has_slot=options.has_slot)
         if options.has_slot:

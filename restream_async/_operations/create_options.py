@@ -18,6 +18,8 @@ class CreateOptions:
         allow_equal: create the restream although an equal one may exist.
         others: ids of equal restreams that are not this one; it may grow.
         known_id: the id that an earlier run had for the restream.
+        listed: ids that a list of the video has just shown, without the restream; None if the
+            caller has no list. If lists hide keys, the first check is then not needed.
 
     """
 
@@ -28,6 +30,7 @@ class CreateOptions:
     allow_equal: bool = False
     others: AbstractSet[int | str] = frozenset()
     known_id: int | str | None = None
+    listed: AbstractSet[int | str] | None = None
 
     @property
     def plain(self) -> bool:

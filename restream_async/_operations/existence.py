@@ -88,6 +88,9 @@ class CheckContext:
     has_rivals: bool = False
 
 
+_NOTHING_KNOWN: Final = CheckContext()
+
+
 class Existence:
     """What a client has learnt about the restreams of its project, and how the service shows them.
 
@@ -144,7 +147,7 @@ class Existence:
         self, new: NewRestream, restreams: Sequence[Restream], context: CheckContext
     ) -> Restream | Inconclusive | None:
         """Return the wanted restream from a list; None if it does not exist."""
-        self._learn(new, restreams)
+        self.learn([new], restreams)
         candidates = [shown for shown in restreams if shown.id not in context.others]
         for shown in candidates:
             if match(new, shown) is Match.SAME or self._has_known_id(new, shown, context):
@@ -171,6 +174,31 @@ class Existence:
         rest = [shown for shown in restreams if match(new, shown) is not Match.SAME]
         return isinstance(self.find(new, rest, CheckContext(others=known)), Inconclusive)
 
+    def compare(self, new: NewRestream, shown: Restream) -> Match:
+        """Compare a listed restream with the wanted one, with all that was learnt."""
+        if (found := match(new, shown)) is Match.SAME:
+            return found
+        hidden = self.hides_keys or found is Match.UNCLEAR
+        if hidden and self._has_known_id(new, shown, _NOTHING_KNOWN):
+            return Match.SAME
+        unclear = self._is_unclear(new, shown, _NOTHING_KNOWN)
+        return Match.UNCLEAR if unclear else Match.DIFFERENT
+
+    def learn(self, wanted: Sequence[NewRestream], restreams: Sequence[Restream]) -> None:
+        """Learn from known keys, and those of `wanted`, whether a list shows keys as they are."""
+        keys = {new.stream_key for new in wanted}
+        for shown in restreams:
+            given = self._given_key(shown.id)
+            if given == hash(shown.stream_key) or shown.stream_key in keys:
+                self._shows_keys = True
+                self._in_lists.discard(_KEY)
+                self.hides_keys = False
+            elif given is not None and not self._shows_keys and not is_masked(shown.stream_key):
+                # A single one may have been changed at the service.
+                self._replaced.add(shown.id)
+                if len(self._replaced) >= _ENOUGH:
+                    self._add_form(self._in_lists, _KEY)
+
     def _has_known_id(self, new: NewRestream, shown: Restream, context: CheckContext) -> bool:
         """Return whether the id shows that a restream is the wanted one."""
         if shown.id in context.unaccepted:
@@ -187,20 +215,6 @@ class Existence:
         replaced = not self._shows_keys and len(self._replaced) >= _ENOUGH
         unclear = match(new, shown) is Match.UNCLEAR
         return unclear or replaced or shown.id in context.unaccepted
-
-    def _learn(self, new: NewRestream, restreams: Sequence[Restream]) -> None:
-        """Learn from known keys whether lists show stream keys as they were sent."""
-        for shown in restreams:
-            given = self._given_key(shown.id)
-            if given == hash(shown.stream_key) or shown.stream_key == new.stream_key:
-                self._shows_keys = True
-                self._in_lists.discard(_KEY)
-                self.hides_keys = False
-            elif given is not None and not self._shows_keys and not is_masked(shown.stream_key):
-                # A single one may have been changed at the service.
-                self._replaced.add(shown.id)
-                if len(self._replaced) >= _ENOUGH:
-                    self._add_form(self._in_lists, _KEY)
 
     def _given_key(self, restream_id: int | str) -> int | None:
         given = self._given.get(restream_id)

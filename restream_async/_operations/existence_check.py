@@ -69,7 +69,7 @@ class ExistenceCheck:
         # Over the whole creation, because they are retries within retries.
         self._list_retries = checker.executor.policy.attempts - 1
         # Ids that a list showed before the latest POST.
-        self._listed_before: set[int | str] | None = None
+        self._listed_before = options.listed
         self.made = False
         self.was_absent = False
         self.unaccepted: dict[int | str, Restream] = {}

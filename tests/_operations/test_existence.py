@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from restream_async._operations.existence import CheckContext, Existence, Inconclusive
+from restream_async._operations.matching import Match
 from tests.helpers.examples import STREAM_KEY, new, stored
 
 if TYPE_CHECKING:
@@ -166,3 +167,39 @@ def test_a_list_leaves_open_only_what_is_not_shown_in_full_and_not_known() -> No
     assert not existence.may_hide_copies(new(), [stored(), stored(id=8, stream_key="x")], set())
     assert existence.may_hide_copies(new(), [hidden], set())
     assert not existence.may_hide_copies(new(), [hidden], {7})
+
+
+class TestComparing:
+    """One listed restream with a wanted one, for lists that are compared as a whole."""
+
+    def test_what_is_shown_in_full_is_the_same_or_another(self) -> None:
+        assert Existence().compare(new(), stored()) is Match.SAME
+        assert Existence().compare(new(), stored(stream_key="another")) is Match.DIFFERENT
+
+    def test_what_is_hidden_is_unclear_unless_its_id_is_known(self) -> None:
+        existence = Existence()
+        hidden = stored(stream_key=HIDDEN)
+        assert existence.compare(new(), hidden) is Match.UNCLEAR
+        existence.remember_id(new(), 7)
+        assert existence.compare(new(), hidden) is Match.SAME
+        assert existence.compare(new(stream_key="another"), hidden) is Match.DIFFERENT
+
+    def test_a_known_id_does_not_hide_that_the_key_was_changed(self) -> None:
+        existence = Existence()
+        existence.remember_id(new(), 7)
+        assert existence.compare(new(), stored(stream_key="another")) is Match.DIFFERENT
+
+    def test_where_lists_replace_keys_any_other_key_is_unclear(self) -> None:
+        existence = Existence()
+        for number in (1, 2):
+            existence.remember_id(new(stream_key=f"key {number}"), number)
+        shown = [stored(id=number, stream_key=f"hash {number}") for number in (1, 2, 3)]
+        existence.learn([new()], shown)
+        assert existence.hides_keys
+        assert existence.compare(new(), shown[2]) is Match.UNCLEAR
+        assert existence.compare(new(stream_key="key 1"), shown[0]) is Match.SAME
+
+    def test_where_lists_show_keys_one_that_looks_masked_is_another(self) -> None:
+        existence = Existence()
+        existence.learn([new(), new(stream_key="second")], [stored(id=6, stream_key="second")])
+        assert existence.compare(new(), stored(stream_key=HIDDEN)) is Match.DIFFERENT

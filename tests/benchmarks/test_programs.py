@@ -16,6 +16,7 @@ PROGRAMS = [
     "benchmarks.fleet",
     "benchmarks.journal",
     "benchmarks.kill9",
+    "benchmarks.wanted_state",
     "benchmarks.worker_scaling",
 ]
 
