@@ -80,7 +80,7 @@ class SecondReading:
             self.error = error
 
 
-def check(
+def check(  # noqa: PLR0913 - the parts of an input
     reader: LineReader,
     lines: Iterable[bytes],
     console: Console,
