@@ -169,10 +169,12 @@ def test_json_has_a_line_for_each_change_and_the_totals_are_a_message(
     assert no_secrets(end.out, end.err)
 
 
-def test_json_that_cannot_be_written_is_an_error(cli: Cli, created: Path) -> None:
+def test_json_that_cannot_be_written_stops_the_plan(cli: Cli, sandbox: Sandbox, file: Path) -> None:
+    file.write_text(csv_of(500))
     cli.out_file = Path("/dev/full")
-    end = cli("plan", created, "--json")
+    end = cli("plan", file, "--json", "--max-in-flight", "1")
     assert end.code == 1
+    assert sandbox.counts.lists < 500
     assert "could not be written to standard output: no space left on device" in end.err
 
 
