@@ -25,6 +25,7 @@ other programs, each with --help:
   python -m benchmarks.fleet           single scenes of the suite `fleet`, with other seeds or sizes
   python -m benchmarks.chaos           the same creations through the same faults, by five clients
   python -m benchmarks.kill9           a journaled run that is killed a hundred times
+  python -m benchmarks.apply_kill9     an apply that replaces keys and is killed fifty times
   python -m benchmarks.journal         what a journal costs
   python -m benchmarks.worker_fleet    workers that are killed, and NATS restarted (extra `test`)
   python -m benchmarks.worker_scaling  throughput by worker processes (extra `test`)

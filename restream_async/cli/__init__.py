@@ -15,8 +15,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, and return its exit code.
 
-    0: all done. 1: some of it failed. 2: usage, configuration or input is wrong. 130 and 143: ended
-    by Ctrl-C and by SIGTERM.
+    0: all done. 1: some of it failed. 2: usage, configuration or input is wrong. 3: `plan` found
+    changes to make. 130 and 143: ended by Ctrl-C and by SIGTERM.
 
     Args:
         arguments: the words after the program's name; None takes those of the process.

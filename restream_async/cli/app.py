@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from restream_async import RestreamError
+from restream_async.cli.commands.apply import apply
 from restream_async.cli.commands.asyncapi import asyncapi
 from restream_async.cli.commands.bulk import bulk
 from restream_async.cli.commands.config import config
@@ -16,6 +17,7 @@ from restream_async.cli.commands.doctor import doctor
 from restream_async.cli.commands.enable_disable import disable, enable
 from restream_async.cli.commands.enqueue import enqueue
 from restream_async.cli.commands.list import list_
+from restream_async.cli.commands.plan import plan
 from restream_async.cli.commands.sandbox import sandbox
 from restream_async.cli.commands.toggle import toggle
 from restream_async.cli.commands.undo import undo
@@ -49,7 +51,7 @@ def _show_version(value: bool) -> None:  # noqa: FBT001 - typer passes it by pos
 @app.callback(
     epilog="Set RESTREAM_BASE_URL, RESTREAM_PROJECT_ID and RESTREAM_API_KEY, or pass options "
     "instead. Exit codes: 0 all done, 1 some failed, 2 usage, configuration or input is wrong, "
-    "130 interrupted, 143 terminated."
+    "3 (plan) there are changes to make, 130 interrupted, 143 terminated."
 )
 def _about(
     *,
@@ -70,6 +72,8 @@ _COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "demo": demo,
     "create": create,
     "bulk": bulk,
+    "plan": plan,
+    "apply": apply,
     "list": list_,
     "enable": enable,
     "disable": disable,

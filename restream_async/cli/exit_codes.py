@@ -11,6 +11,8 @@ class ExitCode(IntEnum):
     """Some or all of the work was not done."""
     USAGE = 2
     """Arguments, configuration or input are wrong."""
+    CHANGES = 3
+    """Only `plan`: there are changes to make."""
     INTERRUPTED = 130
     """Ctrl-C."""
     TERMINATED = 143

@@ -8,6 +8,19 @@ from restream_async.cli.exit_codes import ExitCode
 from restream_async.cli.output.console import console_on, say
 
 
+def refuse_without_terminal(verb: str) -> None:
+    """Do nothing if there is a terminal to ask on; `verb` is as for `confirmed`.
+
+    Raises:
+        CliError: there is none.
+
+    """
+    if not sys.stdin.isatty():
+        raise CliError(
+            f"without a terminal there is no way to ask: pass --yes to {verb} without being asked"
+        )
+
+
 def confirmed(question: str, *, verb: str = "delete", done: str = "deleted") -> bool:
     """Ask on the terminal, and print that nothing was done if the answer is no.
 
@@ -20,10 +33,7 @@ def confirmed(question: str, *, verb: str = "delete", done: str = "deleted") -> 
         CliError: there is no terminal to ask on, or Ctrl-C was pressed.
 
     """
-    if not sys.stdin.isatty():
-        raise CliError(
-            f"without a terminal there is no way to ask: pass --yes to {verb} without being asked"
-        )
+    refuse_without_terminal(verb)
     console = console_on(sys.stderr)
     console.print(question, end=" ", soft_wrap=not console.file.isatty())
     # A running event loop would only note Ctrl-C and go on waiting for the answer.

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 # Without the extra `bench`, because help must work before it is installed.
 PROGRAMS = [
     "benchmarks",
+    "benchmarks.apply_kill9",
     "benchmarks.fleet",
     "benchmarks.journal",
     "benchmarks.kill9",

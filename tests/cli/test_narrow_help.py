@@ -8,7 +8,7 @@ from tests.helpers.command_line import Cli
 COMMANDS = ("demo", "create", "bulk", "list", "enable", "disable", "toggle", "delete", "sandbox")
 
 
-ALL_COMMANDS = (*COMMANDS, "undo", "enqueue", "worker", "asyncapi")
+ALL_COMMANDS = (*COMMANDS, "plan", "apply", "undo", "enqueue", "worker", "asyncapi")
 
 
 @pytest.mark.parametrize("columns", [40, 71, 72, 80])

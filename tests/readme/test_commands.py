@@ -108,13 +108,14 @@ async def test_the_commands_of_the_command_line_run_as_they_stand(
 
     output = await run("restream_async/cli/README.md", tmp_path, sandbox)
 
-    assert sandbox.counts.posts == 8
+    assert sandbox.counts.posts == 8 + 3
     assert [item.video_id for item in sandbox.stored] == [
         "v3",
         *("v10", "v10", "v11", "v11"),
+        *("v20", "v20"),
     ], "the others were taken back"
     assert len((tmp_path / "outcomes.jsonl").read_text().splitlines()) == 2
-    assert not re.search("abcd|efgh|live_[12]|k3|mnop", output)
+    assert not re.search("abcd|efgh|live_[12]|k3|mnop|uvwx|wxyz", output)
 
 
 async def test_the_commands_about_workers_that_need_no_server_run(

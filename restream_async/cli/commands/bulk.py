@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import attrs
 import typer
 
-from restream_async import JournalError, RetryPolicy
+from restream_async import JournalError
 from restream_async._bulk.repeats import Repeats
 from restream_async.cli.commands.bulk_dry_run import DryRun
 from restream_async.cli.commands.bulk_run import BulkCommandRun
@@ -20,15 +20,14 @@ from restream_async.cli.input.check import SecondReading, check
 from restream_async.cli.input.destinations import reader_of, roles_of
 from restream_async.cli.input.failed_lines import FailedLines
 from restream_async.cli.input.source import InputSource
-from restream_async.cli.options.connection import ConnectionOptions, client_for, connection_options
+from restream_async.cli.options.connection import ConnectionOptions, connection_options
+from restream_async.cli.options.retries import RetryOptions, retry_options
 from restream_async.cli.options.shared import (
     RETRIES,
     DestinationsFile,
     InputFile,
     InputFormat,
-    OutageTimeout,
     Quiet,
-    seconds,
 )
 from restream_async.cli.output.console import console_on
 from restream_async.cli.output.outcome_file import OutcomeFile
@@ -39,8 +38,10 @@ _ONCE: Final = "Never twice, never lost"
 
 
 @connection_options
+@retry_options
 def bulk(  # noqa: PLR0913 - one for each option
     connection: ConnectionOptions,
+    retries: RetryOptions,
     *,
     file: InputFile,
     format_: InputFormat = None,
@@ -118,33 +119,6 @@ def bulk(  # noqa: PLR0913 - one for each option
             rich_help_panel=_ONCE,
         ),
     ] = "existing",
-    max_in_flight: Annotated[
-        int,
-        typer.Option(min=1, help="The most requests in flight at once.", rich_help_panel=RETRIES),
-    ] = 64,
-    timeout: Annotated[
-        float,
-        typer.Option(
-            parser=seconds,
-            metavar="SECONDS",
-            help="Timeout of one attempt.",
-            rich_help_panel=RETRIES,
-        ),
-    ] = 30.0,
-    attempts: Annotated[
-        int,
-        typer.Option(min=1, help="The most attempts for one restream.", rich_help_panel=RETRIES),
-    ] = 5,
-    deadline: Annotated[
-        float,
-        typer.Option(
-            parser=seconds,
-            metavar="SECONDS",
-            help="Time for one restream, including all attempts and waits.",
-            rich_help_panel=RETRIES,
-        ),
-    ] = 120.0,
-    patience: OutageTimeout = 300.0,
     in_doubt: Annotated[
         InDoubt,
         typer.Option(
@@ -181,14 +155,7 @@ def bulk(  # noqa: PLR0913 - one for each option
     # Settings are checked before the input: reading it may take minutes.
     client = None
     if not dry_run:
-        client = client_for(
-            connection,
-            timeout=timeout,
-            retry=RetryPolicy(attempts=attempts, deadline=deadline),
-            in_doubt=in_doubt,
-            max_in_flight=max_in_flight,
-            patience=patience,
-        )
+        client = retries.client(connection, in_doubt=in_doubt)
     if journal is not None and no_journal:
         raise CliError("--journal and --no-journal exclude each other: pass one of them")
     if str(journal) == "-":

@@ -80,13 +80,14 @@ class SecondReading:
             self.error = error
 
 
-def check(
+def check(  # noqa: PLR0913 - the parts of an input
     reader: LineReader,
     lines: Iterable[bytes],
     console: Console,
     *,
     rejects: RejectsFile = _NO_REJECTS,
     on_restream: Callable[[NewRestream], None] | None = None,
+    screen: Callable[[Iterator[Row | BadLine]], Iterator[Row | BadLine]] = iter,
 ) -> CheckedInput:
     """Read an input to its end, and print what is wrong with it, or may be.
 
@@ -96,6 +97,7 @@ def check(
         console: shows what is wrong.
         rejects: gets the bad lines.
         on_restream: is called with each restream.
+        screen: replaces further rows by bad lines.
 
     Raises:
         CliError: a line is bad, or the input has no restreams.
@@ -106,7 +108,7 @@ def check(
     found = LineNumbers(per_line=reader.per_line)
     videos: set[str] = set()
     suspicious = SuspiciousLines()
-    for item in _with_status(reader.read(lines), console):
+    for item in _with_status(screen(reader.read(lines)), console):
         if isinstance(item, Row):
             found.add(item.line)
             if len(videos) <= _MOST_VIDEOS:

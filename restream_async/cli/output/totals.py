@@ -16,12 +16,13 @@ from restream_async import (
 from restream_async._bulk.report import BulkCounts
 from restream_async.errors import ApiError, CertificateError, NotSentError, ProxyError
 
-_NOT_SENT: Final = (NotSentError, JournalError, CertificateError, ProxyError, OutageError)
+NOT_SENT: Final = (NotSentError, JournalError, CertificateError, ProxyError, OutageError)
+"""Errors after which the service has not worked on a restream."""
 
 
 def is_not_sent(outcome: Outcome) -> bool:
     """Return whether the service never worked on an item, although the run had read it."""
-    return isinstance(outcome, Failed) and isinstance(outcome.error, _NOT_SENT)
+    return isinstance(outcome, Failed) and isinstance(outcome.error, NOT_SENT)
 
 
 @attrs.frozen(kw_only=True)
@@ -52,7 +53,7 @@ class Totals:
         """Sort the counts of a run; `ended_by` is the error that ended it early."""
         failures = dict(counts.failed)
         in_doubt = failures.pop(OutcomeUnknownError.__name__, 0)
-        not_sent = sum(failures.pop(kind.__name__, 0) for kind in _NOT_SENT)
+        not_sent = sum(failures.pop(kind.__name__, 0) for kind in NOT_SENT)
         is_refusal = isinstance(ended_by, ApiError)
         return cls(
             created=counts.posted + counts.confirmed,

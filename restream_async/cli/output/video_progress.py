@@ -1,0 +1,67 @@
+"""Private: shows how many videos are done: a line that is redrawn, or lines in a log."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
+
+from restream_async.cli.output.console import can_redraw
+from restream_async.cli.output.progress_display import PlainDisplay
+
+# Seconds between two updates.
+_EVERY: Final = 0.125
+
+
+class VideoProgress:
+    """Shows a text while its block runs, again and again."""
+
+    _task: asyncio.Task[None]
+
+    def __init__(self, console: Console, text: Callable[[], str]) -> None:
+        """Show on `console` what `text` returns."""
+        self._text = text
+        self._log = PlainDisplay(console)
+        self._live: Live | None = None
+        if can_redraw(console):
+            # Standard output may be a file, and must be written as it is.
+            self._live = Live(
+                console=console, auto_refresh=False, transient=True, redirect_stdout=False
+            )
+        self._spinner = Spinner("dots")
+
+    async def __aenter__(self) -> Self:
+        """Start to show it."""
+        if self._live is not None:
+            self._live.start()
+        self._task = asyncio.create_task(self._tick())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Remove the line, and show the cursor again."""
+        try:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        finally:
+            if self._live is not None:
+                self._live.stop()
+
+    async def _tick(self) -> None:
+        while True:
+            if self._live is None:
+                self._log.offer(self._text())
+            else:
+                self._spinner.update(text=Text(self._text()))
+                self._live.update(self._spinner, refresh=True)
+            await asyncio.sleep(_EVERY)
