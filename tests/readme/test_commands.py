@@ -66,7 +66,7 @@ async def run(readme: str, folder: Path, sandbox: Sandbox) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    output, errors = await asyncio.wait_for(process.communicate(), 60)
+    output, errors = await asyncio.wait_for(process.communicate(), 110)
     assert process.returncode == 0, errors.decode()
     return output.decode()
 

@@ -30,7 +30,7 @@ AGAIN = "To go on, run the same command again: what is done is not done again.\n
 @pytest.fixture
 def applied(cli: Cli, sandbox: Sandbox, file: Path) -> Path:
     """Apply an input, and return it."""
-    assert cli("apply", file, "--yes").code == 0
+    assert cli("apply", file, "--yes", "--max-in-flight", "1").code == 0
     assert len(sandbox.stored) == 3
     return file
 

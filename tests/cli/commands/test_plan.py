@@ -29,7 +29,7 @@ HOST = "live.example.com"
 @pytest.fixture
 def created(cli: Cli, sandbox: Sandbox, file: Path) -> Path:
     """Create the restreams of an input, and return it."""
-    assert cli("bulk", file, "--no-journal").code == 0
+    assert cli("bulk", file, "--no-journal", "--max-in-flight", "1").code == 0
     assert len(sandbox.stored) == 3
     return file
 

@@ -20,7 +20,7 @@ from tests.helpers.changes import (
 )
 from tests.helpers.command_line import no_secrets
 
-KEPT = {
+KEPT: dict[str, object] = {
     "action": "keep",
     "videoId": "v1",
     "title": "YouTube",
