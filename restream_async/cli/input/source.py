@@ -25,8 +25,8 @@ from rich.console import Console
 
 from restream_async.cli.errors import CliError, system_reason
 from restream_async.cli.file_roles import FileRole
-from restream_async.cli.input.file_kinds import GZIP, why_unreadable
 from restream_async.cli.input.formats import Format
+from restream_async.cli.input.unreadable_files import GZIP, why_unreadable
 from restream_async.cli.output.console import say
 
 STDIN: Final = "-"
