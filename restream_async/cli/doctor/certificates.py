@@ -11,6 +11,7 @@ from restream_async.cli.doctor.network import NETWORK_ERRORS, Way, handshake
 
 _LONGEST: Final = 80
 _DAY: Final = 24 * 3600.0
+_FEW_DAYS: Final = 14
 # X509_V_FLAG_NO_CHECK_TIME of OpenSSL 1.1.0, which the module ssl does not name.
 _NO_CHECK_TIME: Final = ssl.VerifyFlags(0x200000)
 
@@ -40,6 +41,10 @@ class Certificate:
     def days_left(self, now: float) -> int:
         """Return the whole days until it expires; negative if it has expired."""
         return int((self.ends - now) // _DAY)
+
+    def expires_soon(self, now: float) -> bool:
+        """Return whether so few days are left that somebody should renew it."""
+        return self.days_left(now) < _FEW_DAYS
 
 
 async def presented(way: Way, address: str) -> Certificate | None:

@@ -25,7 +25,6 @@ from restream_async.cli.errors import in_cli_words
 from restream_async.cli.output.console import plural
 from restream_async.errors import RestreamError
 
-_FEW_DAYS: Final = 14
 _MOST_ADDRESSES: Final = 4
 _CHECK_HOST: Final = "Check the host in the base URL (RESTREAM_BASE_URL or --base-url)"
 _CHECK_PROXY: Final = "Check the proxy (--proxy, or the variable that names it)"
@@ -120,12 +119,12 @@ class PathChecks:
                 found = await presented(self.way, self._address)
             return self._failed_handshake(error, "service", found)
         found = Certificate.of(agreed.getpeercert() or {})
-        days = found.days_left(self.clock.wall_clock())
+        now = self.clock.wall_clock()
         detail = (
             f"{agreed.version()} in {self._since(start)}, certificate issued by {found.issuer}, "
-            f"{plural(days, 'day')} left"
+            f"{plural(found.days_left(now), 'day')} left"
         )
-        if days < _FEW_DAYS:
+        if found.expires_soon(now):
             return warning(detail, "The operators of the service have to renew the certificate.")
         return ok(detail)
 

@@ -34,6 +34,11 @@ def test_days_are_whole_ones(now: float, days: int) -> None:
     assert Certificate.of({"notAfter": ENDS}).ends == NOON
 
 
+@pytest.mark.parametrize(("days", "soon"), [(14, False), (13, True), (-1, True)])
+def test_it_expires_soon_with_fewer_than_14_days_left(days: int, soon: bool) -> None:  # noqa: FBT001 - a test's case
+    assert Certificate("x", NOON).expires_soon(NOON - days * DAY) is soon
+
+
 async def test_a_certificate_that_cannot_be_read_is_left_out() -> None:
     with closed_port() as port:
         way = Way(
