@@ -18,6 +18,7 @@ from restream_async._operations.matching import (
     match,
     match_key,
     match_url,
+    may_be_hidden,
     normal_url,
 )
 from restream_async.models import NewRestream, Restream
@@ -184,6 +185,10 @@ class Existence:
         unclear = self._is_unclear(new, shown, _NOTHING_KNOWN)
         return Match.UNCLEAR if unclear else Match.DIFFERENT
 
+    def may_be_another_key(self, stream_key: str) -> bool:
+        """Return whether a listed key may stand for another one, so that `compare` may say so."""
+        return self.hides_keys or may_be_hidden(stream_key)
+
     def learn(self, wanted: Sequence[NewRestream], restreams: Sequence[Restream]) -> None:
         """Learn from known keys, and those of `wanted`, whether a list shows keys as they are."""
         keys = {new.stream_key for new in wanted}
@@ -207,14 +212,15 @@ class Existence:
 
     def _is_unclear(self, new: NewRestream, shown: Restream, context: CheckContext) -> bool:
         """Return whether a restream may be the wanted one, but is not shown in full."""
-        if self._given_key(shown.id) is not None or not _is_near(new, shown):
+        if self._given_key(shown.id) is not None:
             return False
         if self._shows_keys and match_key(new.stream_key, shown.stream_key) is Match.UNCLEAR:
             # Lists show keys, so it is another key even if it looks masked.
             return False
         replaced = not self._shows_keys and len(self._replaced) >= _ENOUGH
-        unclear = match(new, shown) is Match.UNCLEAR
-        return unclear or replaced or shown.id in context.unaccepted
+        if match(new, shown) is Match.UNCLEAR:
+            return True
+        return (replaced or shown.id in context.unaccepted) and _is_near(new, shown)
 
     def _given_key(self, restream_id: int | str) -> int | None:
         given = self._given.get(restream_id)

@@ -45,14 +45,12 @@ def match(new: NewRestream, shown: Restream) -> Match:
     """
     if shown.video_id and shown.video_id.casefold() != new.video_id.casefold():
         return Match.DIFFERENT
-    matches = {
-        match_url(new.stream_url, shown.stream_url),
-        match_key(new.stream_key, shown.stream_key),
-    }
-    for worst in (Match.DIFFERENT, Match.UNCLEAR):
-        if worst in matches:
-            return worst
-    return Match.SAME
+    # The URL takes longer, and a key that differs decides.
+    key = match_key(new.stream_key, shown.stream_key)
+    if key is Match.DIFFERENT:
+        return key
+    url = match_url(new.stream_url, shown.stream_url)
+    return key if url is Match.SAME else url
 
 
 def match_url(wanted: str, shown: str) -> Match:
@@ -78,6 +76,11 @@ def match_key(wanted: str, shown: str) -> Match:
     )
     hidden = not shown or cut or _may_be_masked(wanted, shown)
     return Match.UNCLEAR if hidden else Match.DIFFERENT
+
+
+def may_be_hidden(shown: str) -> bool:
+    """Return whether a stream key that is shown so may be another one, in part or as a whole."""
+    return is_masked(shown) or len(shown) in _SHOWN
 
 
 def is_masked(shown: str) -> bool:

@@ -126,7 +126,7 @@ class VideoApply:
             listed,
             rotate=self._options.rotate,
             prune=self._options.prune,
-            compare=self._reader.creator.existence.compare,
+            existence=self._reader.creator.existence,
             known=named | created,
         )
 

@@ -12,17 +12,14 @@ Pure: it sends nothing. Each existing restream belongs to at most one wanted one
 4. What is left is extra.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Sequence
-from typing import Final, TypeAlias
+from collections import defaultdict, deque
+from collections.abc import Container, Iterable, Sequence
+from typing import Final
 
-from restream_async._operations.existence import Key, key_of
-from restream_async._operations.matching import Match, match, normal_url
+from restream_async._operations.existence import Existence, Key, key_of
+from restream_async._operations.matching import Match, normal_url
 from restream_async.changes import Action, Change
 from restream_async.models import NewRestream, Restream
-
-Compare: TypeAlias = Callable[[NewRestream, Restream], Match]
-"""Compares a wanted restream with one that a list shows."""
 
 DELETING: Final = frozenset({Action.ROTATE, Action.DELETE})
 """The actions that delete the existing restream."""
@@ -34,7 +31,7 @@ def difference(  # noqa: PLR0913 - what the changes depend on
     *,
     rotate: bool,
     prune: bool,
-    compare: Compare = match,
+    existence: Existence,
     known: Container[int | str] = (),
 ) -> list[Change]:
     """Return the changes of one video: those of the wanted restreams in order, then the extras.
@@ -44,11 +41,11 @@ def difference(  # noqa: PLR0913 - what the changes depend on
         existing: what the service shows for it.
         rotate: whether stream keys may be replaced.
         prune: whether extras and duplicates may be deleted.
-        compare: compares a wanted restream with an existing one.
+        existence: compares a wanted restream with an existing one.
         known: ids that are kept rather than others that are the same.
 
     """
-    pairing = _Pairing(wanted, existing, compare, known)
+    pairing = _Pairing(wanted, existing, existence, known)
     changes: list[Change] = []
     for index, new in enumerate(wanted):
         changes += pairing.changes_of(index, new, rotate=rotate, prune=prune)
@@ -100,7 +97,7 @@ class _Pairing:
         self,
         wanted: Sequence[NewRestream],
         existing: Sequence[Restream],
-        compare: Compare,
+        existence: Existence,
         known: Container[int | str],
     ) -> None:
         self._wanted = wanted
@@ -111,30 +108,43 @@ class _Pairing:
         by_key = {
             (normal_url(new.stream_url), new.stream_key): index for index, new in enumerate(wanted)
         }
+        with_key: defaultdict[str, list[int]] = defaultdict(list)
+        for index, new in enumerate(wanted):
+            with_key[new.stream_key].append(index)
         for shown in _of_video(wanted[0].video_id, existing):
             exact = by_key.get((normal_url(shown.stream_url), shown.stream_key))
             if exact is not None:
                 self._same[exact].append(shown)
                 continue
-            matches = [compare(new, shown) for new in wanted]
-            if Match.SAME in matches:
-                self._same[matches.index(Match.SAME)].append(shown)
-            elif Match.UNCLEAR in matches:
-                may_be = {index for index, one in enumerate(matches) if one is Match.UNCLEAR}
+            # Comparing each with each takes long, and a key that is shown in full rules out others.
+            candidates: Iterable[int] = (
+                range(len(wanted))
+                if existence.may_be_another_key(shown.stream_key)
+                else with_key.get(shown.stream_key, ())
+            )
+            matches = {index: existence.compare(wanted[index], shown) for index in candidates}
+            same = next((index for index, one in matches.items() if one is Match.SAME), None)
+            may_be = {index for index, one in matches.items() if one is Match.UNCLEAR}
+            if same is not None:
+                self._same[same].append(shown)
+            elif may_be:
                 maybe.append((shown, may_be))
             else:
                 others.append(shown)
-        for index, same in self._same.items():
-            _best_first(same, wanted[index], known)
+        for index, copies in self._same.items():
+            _best_first(copies, wanted[index], known)
         self._paired: dict[int, Restream] = {}
         self._pair(maybe)
         paired = {shown.id for shown in self._paired.values()}
         self.unclear = [shown for shown, _ in maybe if shown.id not in paired]
         # One that may exist already must not cost another its place.
-        self._owners: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
-        for index, new in enumerate(wanted):
-            if index not in self._paired:
-                self._owners[normal_url(new.stream_url), new.title].append(index)
+        free = [index for index in range(len(wanted)) if index not in self._paired]
+        # First those that do not exist.
+        self._owners: defaultdict[tuple[str, str], deque[int]] = defaultdict(deque)
+        for index in sorted(free, key=self._same.__contains__):
+            owners = self._owners[normal_url(wanted[index].stream_url), wanted[index].title]
+            if not owners or index not in self._same or owners[0] in self._same:
+                owners.append(index)
         self._old: defaultdict[int, list[Restream]] = defaultdict(list)
         self.extras = [shown for shown in others if not self._is_old(shown)]
 
@@ -201,9 +211,9 @@ class _Pairing:
         owners = self._owners.get((normal_url(shown.stream_url), shown.title))
         if owners is None:
             return False
-        # First those that do not exist, each with one old restream.
-        owner = min(owners, key=lambda index: (index in self._same, index in self._old))
-        self._old[owner].append(shown)
+        # Each in its turn.
+        self._old[owners[0]].append(shown)
+        owners.rotate(-1)
         return True
 
 

@@ -38,7 +38,7 @@ class VideoPlan:
                 listed,
                 rotate=self._rotate,
                 prune=self._prune,
-                compare=self._reader.creator.existence.compare,
+                existence=self._reader.creator.existence,
             )
         )
 

@@ -1,6 +1,6 @@
 """The difference between the wanted restreams of one video and those that exist."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import pytest
 from hypothesis import given, settings
@@ -8,11 +8,25 @@ from hypothesis import strategies as st
 
 from restream_async import Action, Change, NewRestream, Restream
 from restream_async._operations.existence import Existence, key_of
+from restream_async._operations.matching import Match
 from restream_async._wanted_state.difference import DELETING, difference, present_in
 from tests.helpers.strategies import quick
 from tests.helpers.wanted_states import OTHER_URL, URL, have, short, state_of, want, wanted_state
 
 MASKED = "****"
+
+
+def changes_between(
+    wanted: Sequence[NewRestream],
+    existing: Sequence[Restream],
+    *,
+    rotate: bool = True,
+    prune: bool = True,
+    known: Collection[int | str] = (),
+) -> list[Change]:
+    return difference(
+        wanted, existing, rotate=rotate, prune=prune, existence=Existence(), known=known
+    )
 
 
 def diff(
@@ -22,7 +36,7 @@ def diff(
     rotate: bool = True,
     prune: bool = True,
 ) -> list[str]:
-    return short(difference(wanted, existing, rotate=rotate, prune=prune))
+    return short(changes_between(wanted, existing, rotate=rotate, prune=prune))
 
 
 class TestTheSame:
@@ -39,7 +53,7 @@ class TestTheSame:
         assert diff(wanted, existing) == ["enable a #1", "disable b #2"]
 
     def test_a_title_that_differs_is_said_and_kept(self) -> None:
-        [change] = difference([want()], [have(1, title="Twitch")], rotate=True, prune=True)
+        [change] = changes_between([want()], [have(1, title="Twitch")])
         assert change.action is Action.KEEP
         assert change.differences == ("title",)
 
@@ -60,7 +74,7 @@ class TestTheSame:
 
     def test_the_one_that_is_known_is_kept_rather_than_a_better_one(self) -> None:
         existing = [have(1), have(2, status=False)]
-        changes = difference([want()], existing, rotate=True, prune=True, known={2})
+        changes = changes_between([want()], existing, known={2})
         assert short(changes) == ["enable a #2", "delete a #1 duplicate"]
 
 
@@ -75,7 +89,7 @@ class TestExtras:
         assert diff([want("new")], existing) == ["create new", "delete #1"]
 
     def test_an_extra_restream_keeps_its_title(self) -> None:
-        [_, extra] = difference([want()], [have(7, "x", title="Old")], rotate=True, prune=True)
+        [_, extra] = changes_between([want()], [have(7, "x", title="Old")])
         assert (extra.title, extra.video_id, extra.is_extra) == ("Old", "v1", True)
 
     def test_what_the_service_shows_of_another_video_is_left_alone(self) -> None:
@@ -99,7 +113,7 @@ class TestRotation:
         assert diff([want("new")], [have(1, "old")], rotate=False) == ["rotate new #1 needs rotate"]
 
     def test_prune_alone_does_not_allow_it(self) -> None:
-        changes = difference([want("new")], [have(1, "old")], rotate=False, prune=True)
+        changes = changes_between([want("new")], [have(1, "old")], rotate=False, prune=True)
         assert [change.needs for change in changes] == ["rotate"]
 
     def test_a_rotation_that_was_interrupted_after_the_creation_is_finished(self) -> None:
@@ -160,7 +174,7 @@ class TestUnclear:
         assert diff([want()], [elsewhere]) == ["create a", "delete #1"]
 
     def test_it_is_not_present_for_certain(self) -> None:
-        changes = difference([want()], [have(1, stream_key=MASKED)], rotate=True, prune=True)
+        changes = changes_between([want()], [have(1, stream_key=MASKED)])
         assert not present_in(changes)
 
     def test_an_id_that_the_service_gave_decides(self) -> None:
@@ -171,7 +185,7 @@ class TestUnclear:
             [have(1, stream_key=MASKED), have(2, stream_key=MASKED)],
             rotate=True,
             prune=True,
-            compare=existence.compare,
+            existence=existence,
         )
         assert short(changes) == ["keep a #1", "keep b #2 unclear"]
 
@@ -248,16 +262,53 @@ def carried_out(changes: Sequence[Change], existing: Sequence[Restream]) -> list
     return [*exists.values()]
 
 
+class CountingExistence(Existence):
+    """Counts comparisons."""
+
+    comparisons = 0
+
+    def compare(self, new: NewRestream, shown: Restream) -> Match:
+        self.comparisons += 1
+        return super().compare(new, shown)
+
+
+class TestManyRestreamsOfOneVideo:
+    """The difference of one video must not hold up the others, or a stop."""
+
+    def test_keys_that_are_shown_in_full_are_not_compared_with_each_wanted_one(self) -> None:
+        numbers = range(300)
+        wanted = [want(f"{number}") for number in numbers]
+        existing = [have(number, f"old-{number}") for number in numbers]
+        existence = CountingExistence()
+        changes = difference(wanted, existing, rotate=True, prune=True, existence=existence)
+        assert [change.action for change in changes] == [Action.ROTATE] * len(numbers)
+        assert existence.comparisons <= len(numbers)
+
+    def test_a_url_that_is_not_shown_in_full_is_still_compared_if_the_key_is_the_same(self) -> None:
+        shown = have(1, stream_url="rtmps://live.example")
+        assert diff([want("b"), want("a")], [shown]) == ["create b", "keep a #1 unclear"]
+
+    def test_keys_that_are_shown_in_another_form_are_compared_with_each(self) -> None:
+        existence = Existence()
+        shown = [have(number, stream_key=f"hash-of-the-key-{number}") for number in (1, 2, 3)]
+        for number in (1, 2):
+            existence.remember_id(want(f"{number}"), number)
+        wanted = [want("2"), want("1"), want("3")]
+        existence.learn(wanted, shown)
+        changes = difference(wanted, shown, rotate=True, prune=True, existence=existence)
+        assert short(changes) == ["keep 2 #2", "keep 1 #1", "keep 3 #3 unclear"]
+
+
 class TestAnyWantedAndAnyExisting:
     @given(wanted=wanted_lists, existing=existing_lists)
     @settings(quick, max_examples=50)
     def test_the_changes_lead_to_exactly_the_wanted_state(
         self, wanted: list[NewRestream], existing: list[Restream]
     ) -> None:
-        changes = difference(wanted, existing, rotate=True, prune=True)
+        changes = changes_between(wanted, existing)
         after = carried_out(changes, existing)
         assert state_of(after) == wanted_state(wanted)
-        again = difference(wanted, after, rotate=True, prune=True)
+        again = changes_between(wanted, after)
         assert all(change.action is Action.KEEP for change in again)
 
     @given(wanted=wanted_lists, existing=existing_lists, rotate=st.booleans(), prune=st.booleans())
@@ -265,9 +316,9 @@ class TestAnyWantedAndAnyExisting:
     def test_a_second_time_only_what_is_not_allowed_is_left(
         self, wanted: list[NewRestream], existing: list[Restream], *, rotate: bool, prune: bool
     ) -> None:
-        changes = difference(wanted, existing, rotate=rotate, prune=prune)
+        changes = changes_between(wanted, existing, rotate=rotate, prune=prune)
         after = carried_out(changes, existing)
-        again = difference(wanted, after, rotate=rotate, prune=prune)
+        again = changes_between(wanted, after, rotate=rotate, prune=prune)
         assert all(change.action is Action.KEEP or change.needs for change in again)
 
     @given(wanted=wanted_lists, existing=shown_lists)
@@ -275,7 +326,7 @@ class TestAnyWantedAndAnyExisting:
     def test_each_restream_has_its_change_and_no_masked_one_is_deleted(
         self, wanted: list[NewRestream], existing: list[Restream]
     ) -> None:
-        changes = difference(wanted, existing, rotate=True, prune=True)
+        changes = changes_between(wanted, existing)
         named = [change.existing.id for change in changes if change.existing is not None]
         assert sorted(named, key=str) == sorted((each.id for each in existing), key=str)
         asked = [change.wanted for change in changes if change.wanted is not None]
@@ -293,7 +344,7 @@ class TestAnyWantedAndAnyExisting:
 def test_a_state_that_is_reached_is_in_sync_whatever_is_allowed(
     *, rotate: bool, prune: bool
 ) -> None:
-    changes = difference(
+    changes = changes_between(
         [want("a"), want("b")], [have(1, "b"), have(2)], rotate=rotate, prune=prune
     )
     assert all(change.is_in_sync for change in changes)
