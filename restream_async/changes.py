@@ -54,8 +54,9 @@ class Change:
     """
 
     action: Action
-    video_id: str
-    title: str
+    # The restreams show them, without their secrets.
+    video_id: str = attrs.field(repr=False)
+    title: str = attrs.field(repr=False)
     wanted: NewRestream | None = None
     existing: Restream | None = None
     error: RestreamError | None = None

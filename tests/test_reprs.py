@@ -144,7 +144,7 @@ def test_half_a_surrogate_pair_from_the_service_can_be_shown() -> None:
         Change(
             action=Action.ROTATE,
             video_id="v1",
-            title="YouTube",
+            title="the key is abcd-1234",
             wanted=KEYED,
             existing=FOUND,
             error=REFUSAL,

@@ -7,7 +7,7 @@ list shows its successor. So a run that is killed at any moment leaves the old o
 both, and the next run finds the rest in the list.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack
 from typing import Final
@@ -25,6 +25,7 @@ from restream_async._retry.classification import Failure
 from restream_async._wanted_state.creations import Creations
 from restream_async._wanted_state.difference import DELETING, difference, present_in
 from restream_async._wanted_state.input import WantedVideo
+from restream_async._wanted_state.later_list import adapt
 from restream_async._wanted_state.parallel import for_each
 from restream_async._wanted_state.progress import Progress
 from restream_async._wanted_state.reader import VideoReader, unread
@@ -33,7 +34,6 @@ from restream_async.errors import MalformedResponseError, NotFoundError, Restrea
 from restream_async.models import NewRestream, Restream
 
 _SETTABLE: Final = frozenset({Action.CREATE, Action.ENABLE, Action.DISABLE})
-_NOT_SHOWN: Final = "no list has shown the new restream, so the old one was kept"
 _NOT_CREATED: Final = "another restream of the video could not be created, so this one was kept"
 _REFUSED: Final = "the service says that it did not delete the restream"
 
@@ -153,7 +153,9 @@ class VideoApply:
             if isinstance(result, CreateFailed):
                 self._progress.fail(number, result.error)
             elif result is not None and change.action is Action.CREATE:
-                self._progress.close(number, existing=result.restream)
+                self._progress.note(number, result.restream)
+                if "status" not in self.changes[number].differences:
+                    self._progress.close(number)
 
     async def _set_statuses(self, listed: Sequence[Restream]) -> list[Restream] | Failure | None:
         """Set the statuses that differ; return the list that was read afterwards."""
@@ -209,36 +211,10 @@ class VideoApply:
 
     def _compare_again(self, after: Sequence[Restream]) -> None:
         """Adapt the changes to those of a later list."""
-        progress = self._progress
-        changes = self._difference(after)
-        later = {each.existing.id: each for each in changes if each.existing is not None}
-        present = present_in(changes)
-        for number, change in enumerate([*self.changes]):
-            if change.existing is None:
-                self._note_found(number, change, present)
-                continue
-            now = later.pop(change.existing.id, None)
-            if not progress.is_open(number):
-                continue
-            if now is None:
-                # It is gone already.
-                progress.close(number)
-            elif now.action not in DELETING:
-                progress.replace(number, now)
-            elif change.action is Action.ROTATE and not _is_in(present, change.wanted):
-                progress.keep(number, change.existing, _NOT_SHOWN)
-        for change in later.values():
-            if change.action in DELETING:
-                progress.add(change)
-        if not any(change.is_duplicate for change in changes):
+        later = self._difference(after)
+        adapt(self._progress, later)
+        if not any(change.is_duplicate for change in later):
             self._creations.note_checked()
-
-    def _note_found(self, number: int, change: Change, present: Mapping[Key, Restream]) -> None:
-        """Note that a restream exists although its creation failed."""
-        new = change.wanted
-        found = present.get(key_of(new)) if new is not None else None
-        if found is not None and new is not None and found.status == new.status:
-            self._progress.close(number, existing=found)
 
     async def _delete(self) -> None:
         """Delete what is to be deleted."""
@@ -248,11 +224,11 @@ class VideoApply:
         )
         todo: list[tuple[int, Restream]] = []
         for number, change in [*self._progress.open()]:
-            if change.existing is None:
-                raise AssertionError("all that is missing was created, or failed")
+            if change.existing is None or change.action not in DELETING:
+                raise AssertionError("all other changes are made, or have failed")
             if missing and change.is_extra:
                 # It may be the same destination with another title.
-                self._progress.keep(number, change.existing, _NOT_CREATED)
+                self._progress.leave(number, _NOT_CREATED)
             else:
                 todo.append((number, change.existing))
         await for_each(todo, self._delete_one, most=self._executor.limiter.ceiling)
@@ -281,7 +257,3 @@ class VideoApply:
         else:
             progress.close(number)
             self._deleted.append(shown)
-
-
-def _is_in(present: Mapping[Key, Restream], new: NewRestream | None) -> bool:
-    return new is not None and key_of(new) in present

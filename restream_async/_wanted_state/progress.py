@@ -8,7 +8,7 @@ from restream_async._bulk.unfinished import interrupted_error
 from restream_async._http.messages import Api
 from restream_async._wanted_state.difference import DELETING
 from restream_async.changes import Action, Change
-from restream_async.errors import NotSentError, RestreamError
+from restream_async.errors import Call, NotSentError, RestreamError
 from restream_async.models import Restream
 
 _UNKNOWN_NOTE = "apply again: what is done is not done twice"
@@ -44,11 +44,15 @@ class Progress:
         """Return whether a change is to be made."""
         return number in self._open
 
+    def note(self, number: int, existing: Restream) -> None:
+        """Note what the service has now."""
+        self.changes[number] = attrs.evolve(self.changes[number], existing=existing, error=None)
+
     def close(self, number: int, *, existing: Restream | None = None) -> None:
         """Note that a change is made; `existing` is what the service has now."""
         self._open.discard(number)
         if existing is not None:
-            self.changes[number] = attrs.evolve(self.changes[number], existing=existing, error=None)
+            self.note(number, existing)
 
     def replace(self, number: int, change: Change) -> None:
         """Note that another change has turned out to be right, with nothing to make."""
@@ -60,18 +64,17 @@ class Progress:
         self._open.discard(number)
         self.changes[number] = attrs.evolve(self.changes[number], error=error)
 
-    def keep(self, number: int, existing: Restream, reason: str) -> None:
-        """Note why a restream was not deleted."""
-        call = self._api.delete(existing.id).call
+    def leave(self, number: int, reason: str) -> None:
+        """Note why an existing restream is left as it is."""
+        call = self._call(self.changes[number])
         self.fail(number, NotSentError(call, detail=reason, sent=False))
 
     def finish(self, error: RestreamError) -> None:
         """Note on all open changes that they were not made, or may have been."""
         for number, change in self.open():
-            if number not in self.interrupted or change.existing is None:
-                self.fail(number, error)
-                continue
-            deleting = change.action in DELETING
-            about = self._api.delete if deleting else self._api.toggle
-            call = about(change.existing.id).call
-            self.fail(number, interrupted_error(call, in_doubt=True, note=_UNKNOWN_NOTE))
+            unknown = interrupted_error(self._call(change), in_doubt=True, note=_UNKNOWN_NOTE)
+            self.fail(number, unknown if number in self.interrupted else error)
+
+    def _call(self, change: Change) -> Call:
+        """Return the kind of call that changes an existing restream so."""
+        return self._api.restreams_call("DELETE" if change.action in DELETING else "PUT")

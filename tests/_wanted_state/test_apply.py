@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,6 +33,16 @@ from tests.helpers.wanted_states import (
 
 def methods(backend: Backend) -> list[str]:
     return [request.method for request in backend.sent]
+
+
+def deletion_at(method: str, backend: Backend, *ids: int) -> Callable[[str], None]:
+    """Return a watch that deletes restreams whenever a request of that method was done."""
+
+    def delete(seen: str) -> None:
+        if seen == method:
+            backend.stored = [each for each in backend.stored if each.id not in ids]
+
+    return delete
 
 
 class TestTheOrder:
@@ -220,6 +231,41 @@ class TestFailures:
         assert short(changes) == ["keep b #1", "keep b #2", "rotate new #3"]
         assert state_of(backend.stored) == wanted_state(wanted)
 
+    async def test_a_copy_that_takes_the_place_with_another_status_is_not_called_done(self) -> None:
+        backend = Backend()
+        for new in (want("b", title="B"), want("b", title="B", status=False), want("old")):
+            backend.add(new)
+        backend.watch = deletion_at("POST", backend, 1)
+        wanted = [want("b", title="B"), want("new")]
+        changes = await changes_of(apply_of(client_of(backend), wanted))
+        assert short(changes) == ["keep b #1", "enable b #2 NotSentError", "rotate new #3"]
+        assert "apply again" in str(changes[1].error)
+        await changes_of(apply_of(client_of(backend), wanted))
+        assert state_of(backend.stored) == wanted_state(wanted)
+
+    async def test_a_video_that_is_deleted_meanwhile_is_not_called_in_sync(self) -> None:
+        backend = Backend()
+        backend.add(want("b", title="B"))
+        backend.add(want("old"))
+        backend.watch = deletion_at("POST", backend, 1, 2, 3)
+        changes = await changes_of(
+            apply_of(client_of(backend), [want("b", title="B"), want("new")])
+        )
+        assert short(changes) == ["keep b #1 NotSentError", "rotate new #2 NotSentError"]
+        assert all("apply again" in str(change.error) for change in changes)
+
+    async def test_an_id_that_cannot_stand_in_a_path_does_not_end_the_run(self) -> None:
+        backend = Backend()
+        backend.show = lambda fields: {**fields, "id": ".."} if fields["id"] == 1 else fields
+        backend.add(want("x", title="X"))
+        backend.meets("POST", Fate.REFUSED, video="v1")
+        changes = await changes_of(apply_of(client_of(backend), [want(), want(video="v2")]))
+        assert short(changes) == [
+            "create a BadRequestError",
+            "delete #.. NotSentError",
+            "create a #2",
+        ]
+
     async def test_a_status_that_cannot_be_set_is_reported(self) -> None:
         backend = Backend()
         backend.add(want(status=False))
@@ -297,6 +343,25 @@ class TestDoubt:
         [change] = await changes_of(apply_of(client_of(backend), [want()]))
         assert short([change]) == ["create a #1"]
         assert state_of(backend.stored) == wanted_state([want()])
+
+    async def test_what_was_found_with_another_status_is_not_called_done_before_it_is_set(
+        self,
+    ) -> None:
+        backend = Backend()
+
+        def create_elsewhere(request: Request) -> Fate:
+            if request.method == "POST":
+                backend.add(want(status=False))
+                return Fate.LOST_BEFORE
+            if request.method == "PUT":
+                run.stop()
+                return Fate.TURNED_AWAY
+            return Fate.DONE
+
+        backend.choose = create_elsewhere
+        run = apply_of(client_of(backend), [want()])
+        [change] = await changes_of(run)
+        assert change.error is not None
 
 
 class TestTurns:

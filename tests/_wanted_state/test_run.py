@@ -257,7 +257,7 @@ class TestTheEnd:
             [enable, extra], error = await collect(run)
         assert error is None
         assert isinstance(enable.error, OutcomeUnknownError)
-        assert "/toggle" in str(enable.error)
+        assert "PUT /api" in str(enable.error)
         assert isinstance(extra.error, NotSentError)
 
     async def test_a_stopped_run_does_not_wait_for_the_turn_of_another_one(self) -> None:
