@@ -7,9 +7,11 @@ list shows its successor. So a run that is killed at any moment leaves the old o
 both, and the next run finds the rest in the list.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack
+from itertools import chain
 from typing import Final
 
 import attrs
@@ -33,7 +35,6 @@ from restream_async.changes import Action, Change
 from restream_async.errors import MalformedResponseError, NotFoundError, RestreamError
 from restream_async.models import NewRestream, Restream
 
-_SETTABLE: Final = frozenset({Action.CREATE, Action.ENABLE, Action.DISABLE})
 _NOT_CREATED: Final = "another restream of the video could not be created, so this one was kept"
 _REFUSED: Final = "the service says that it did not delete the restream"
 
@@ -160,13 +161,7 @@ class VideoApply:
     async def _set_statuses(self, listed: Sequence[Restream]) -> list[Restream] | Failure | None:
         """Set the statuses that differ; return the list that was read afterwards."""
         progress = self._progress
-        numbers = {
-            change.existing.id: number
-            for number, change in enumerate(self.changes)
-            if change.action in _SETTABLE
-            and change.existing is not None
-            and "status" in change.differences
-        }
+        numbers = self._with_other_status()
         if not numbers:
             return None
         known = [*listed, *self._creations.created.values()]
@@ -177,21 +172,44 @@ class VideoApply:
                 self._video.video_id, on, deadline, listed=known
             )
         except RestreamError as error:
-            for number in numbers.values():
+            for number in chain.from_iterable(numbers.values()):
                 progress.fail(number, error.with_traceback(None))
             return None
         except BaseException:
             if deadline.in_doubt:
-                progress.interrupted.update(numbers.values())
+                progress.interrupted.update(*numbers.values())
             raise
         for restream_id, end in result.restreams.items():
-            if isinstance(end, Failure):
-                progress.fail(numbers[restream_id], end.error)
-                self._reader.on_failure(end.error)
-            else:
-                progress.close(numbers[restream_id], existing=end)
+            self._note_status(numbers[restream_id], end)
         # Without a toggle that was sent, it is the list from before.
         return result.listed if result.listed != known else None
+
+    def _note_status(self, numbers: Sequence[int], end: Restream | Failure) -> None:
+        """Note on the changes to a restream how its status was set."""
+        if isinstance(end, Failure):
+            self._reader.on_failure(end.error)
+        for number in numbers:
+            if isinstance(end, Failure):
+                self._progress.fail(number, end.error)
+            elif self.changes[number].action not in DELETING:
+                self._progress.close(number, existing=end)
+
+    def _with_other_status(self) -> Mapping[int | str, Sequence[int]]:
+        """Return the restreams whose status differs, and the numbers of the changes to each.
+
+        A service may create a restream with another status than it was asked for.
+        """
+        created = self._creations.created
+        found: defaultdict[int | str, list[int]] = defaultdict(list)
+        for number, change in self._progress.open():
+            new = change.wanted
+            if new is None:
+                continue
+            shown = None if change.action in DELETING else change.existing
+            shown = created.get(key_of(new), shown)
+            if shown is not None and shown.status != new.status:
+                found[shown.id].append(number)
+        return found
 
     async def _verify(self, after: list[Restream] | Failure | None) -> None:
         """List again if there is something to verify, and adapt the changes to what it shows."""

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 
+import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from restream_async import (
     NewRestream,
     NotFoundError,
     NotSentError,
+    Restream,
 )
 from restream_async._http.messages import NoResponse, Request, Response
 from tests.helpers.in_memory_service import Backend, Fate, client_of
@@ -300,6 +302,34 @@ class TestFailures:
         [change] = await changes_of(apply_of(client_of(backend), [want()]))
         assert change.action is Action.CREATE
         assert isinstance(change.error, NotFoundError)
+
+
+class Pausing(Backend):
+    """Creates every restream inactive."""
+
+    def add(self, wanted: NewRestream) -> Restream:
+        return super().add(attrs.evolve(wanted, status=False))
+
+
+class TestAServiceThatCreatesInactiveRestreams:
+    async def test_a_new_key_is_active_before_the_old_one_is_deleted(self) -> None:
+        backend = Pausing()
+        Backend.add(backend, want("old"))
+        Backend.add(backend, want("older"))
+        changes = await changes_of(
+            apply_of(client_of(backend), [want("new"), want("b", title="B")])
+        )
+        assert short(changes) == ["rotate new #1", "rotate new #2", "create b #4"]
+        assert methods(backend)[-4:] == ["PUT", "GET", "DELETE", "DELETE"]
+        assert state_of(backend.stored) == wanted_state([want("new"), want("b", title="B")])
+
+    async def test_an_old_one_stays_if_the_new_one_cannot_be_activated(self) -> None:
+        backend = Pausing()
+        Backend.add(backend, want("old"))
+        backend.meets("PUT", Fate.REFUSED)
+        [change] = await changes_of(apply_of(client_of(backend), [want("new")]))
+        assert short([change]) == ["rotate new #1 BadRequestError"]
+        assert backend.count("DELETE") == 0
 
 
 class TestDoubt:
