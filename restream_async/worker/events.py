@@ -1,16 +1,21 @@
 """Events of the platform on the stream: each becomes commands on the same stream, or changes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import attrs
 
 from restream_async.changes import Action
 from restream_async.destinations import Destination
-from restream_async.errors import RestreamError
 from restream_async.worker.commands import Unusable
 from restream_async.worker.event_actions import EventClient, change_existing
-from restream_async.worker.handling import MOST_DELIVERIES, DeadItem, Handled, is_permanent
+from restream_async.worker.handling import (
+    MOST_DELIVERIES,
+    DeadItem,
+    Handled,
+    MessageHandler,
+    is_permanent,
+)
 from restream_async.worker.platform_events import Task, UnusableEventError, task_of
 from restream_async.worker.publishing import Publisher, UnpublishedError
 from restream_async.worker.rules import DEFAULT_RULES, Rule
@@ -25,20 +30,22 @@ class EventHandler:
     Attributes:
         destinations: where live videos are pushed to.
         rules: what to do for which event.
+        messages: processes messages with the same client, and knows when to hold them.
         client: enables, disables and deletes restreams.
         publisher: puts commands on the stream.
-        error_text: returns the text of an error.
 
     """
 
     destinations: Sequence[Destination]
     rules: Sequence[Rule] = DEFAULT_RULES
+    messages: MessageHandler
     client: EventClient
     publisher: Publisher
-    error_text: Callable[[RestreamError], str] = str
 
     async def handle(self, data: bytes, delivery: int) -> Handled:
         """Do what an event asks for, and return what becomes of the event.
+
+        While the service cannot be reached or refuses the key, the event is held, as messages are.
 
         Args:
             data: the event as JSON.
@@ -52,7 +59,7 @@ class EventHandler:
         if task is None:
             return Handled()
         if task.action is not Action.CREATE:
-            return self._changed(task, await change_existing(self.client, task), delivery)
+            return await self._change(task, delivery)
         try:
             # The platform repeats events for longer than the stream remembers messages.
             await self.publisher.publish_all(task.wanted, check_first=True)
@@ -60,11 +67,17 @@ class EventHandler:
             return _again(task, str(error), delivery)
         return Handled()
 
-    def _changed(self, task: Task, failures: Sequence[RestreamError], delivery: int) -> Handled:
-        for_now = [error for error in failures if not is_permanent(error)]
-        if for_now:
-            return _again(task, self.error_text(for_now[0]), delivery)
-        return _dead(task, *map(self.error_text, failures))
+    async def _change(self, task: Task, delivery: int) -> Handled:
+        messages = self.messages
+        while not messages.stopping():
+            failures = await change_existing(self.client, task)
+            for_now = next((error for error in failures if not is_permanent(error)), None)
+            if await messages.hold(for_now):
+                continue
+            if for_now is not None:
+                return _again(task, messages.error_text(for_now), delivery)
+            return _dead(task, *map(messages.error_text, failures))
+        return Handled(delay=0.0, reason="the worker stops")
 
 
 def _again(task: Task, reason: str, delivery: int) -> Handled:

@@ -219,6 +219,17 @@ class MessageHandler:
             dead.append(DeadItem(index=index, reason=reason, failed=outcome))
         return Handled(done=tuple(done), dead=tuple(dead))
 
+    async def hold(self, error: RestreamError | None) -> bool:
+        """Wait if an error is about the service or the key; return whether to try again then."""
+        hold = self._hold_after(error) if error is not None else None
+        if hold is None:
+            self.hold_log.released()
+            return False
+        why, seconds = hold
+        self.hold_log.held(why)
+        await self.sleep(seconds)
+        return True
+
     def note_outage(self) -> None:
         """Log that messages are held if the service cannot be reached now."""
         stats = self.client.stats()
@@ -234,13 +245,8 @@ class MessageHandler:
         while not self.stopping():
             check = tried or not self.trust_stream
             outcome = await self.client.outcome(new, ensure=check, recent=not tried)
-            hold = self._hold_after(outcome.error) if isinstance(outcome, Failed) else None
-            if hold is None:
-                self.hold_log.released()
+            if not await self.hold(outcome.error if isinstance(outcome, Failed) else None):
                 return outcome
-            why, seconds = hold
-            self.hold_log.held(why)
-            await self.sleep(seconds)
             tried = True
         return None
 

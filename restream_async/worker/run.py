@@ -154,9 +154,9 @@ class Worker:
             self._event_handler = EventHandler(
                 destinations=settings.destinations,
                 rules=settings.rules,
+                messages=self._handler,
                 client=client,
                 publisher=self._publisher,
-                error_text=settings.error_text,
             )
             consumers = {subjects.consumer: self._create}
             slots = [subjects.consumer] * settings.concurrency

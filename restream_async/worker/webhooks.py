@@ -62,7 +62,9 @@ class Webhook:
 
         """
         if self.secret is not None and not hmac.compare_digest(
-            self.secret.encode(), (secret or "").encode()
+            # A header that is not UTF-8 is decoded to surrogates.
+            self.secret.encode(),
+            (secret or "").encode(errors="surrogatepass"),
         ):
             return HTTPStatus.FORBIDDEN
         try:

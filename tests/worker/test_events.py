@@ -4,7 +4,13 @@ from typing import Any
 
 import pytest
 
-from restream_async import BadRequestError, NewRestream, RestreamError
+from restream_async import (
+    BadRequestError,
+    InternalServerError,
+    NewRestream,
+    OutageError,
+    RestreamError,
+)
 from restream_async.changes import Action
 from restream_async.destinations import Destination
 from restream_async.worker.commands import Unusable
@@ -14,6 +20,7 @@ from restream_async.worker.publishing import UnpublishedError
 from restream_async.worker.rules import DEFAULT_RULES, Rule
 from tests.helpers.examples import FIELDS, stored
 from tests.worker.test_event_actions import CALL, REFUSED, FakeEventClient
+from tests.worker.test_handling import Setup
 
 DESTINATION = Destination(
     title="t", stream_url=FIELDS["stream_url"], stream_key=FIELDS["stream_key"]
@@ -22,6 +29,7 @@ CREATED = b'{"eventType": "live.video.created", "data": {"PublicId": "v5"}}'
 DELETED = b'{"eventType": "live.video.deleted", "data": {"Id": "v1"}}'
 RULES = (*DEFAULT_RULES, Rule(event="live.video.deleted", action=Action.DELETE))
 BAD = BadRequestError(CALL, status=400)
+BUSY = InternalServerError(CALL, status=500)
 
 
 class Failing:
@@ -29,8 +37,18 @@ class Failing:
         raise UnpublishedError("the stream is full")
 
 
-def handler(client: FakeEventClient, publisher: Any = None) -> EventHandler:  # noqa: ANN401 - a stand-in
-    return EventHandler(destinations=[DESTINATION], rules=RULES, client=client, publisher=publisher)
+def handler(
+    client: FakeEventClient,
+    publisher: Any = None,  # noqa: ANN401 - a stand-in
+    setup: Setup | None = None,
+) -> EventHandler:
+    return EventHandler(
+        destinations=[DESTINATION],
+        rules=RULES,
+        messages=(setup or Setup(client)).handler,
+        client=client,
+        publisher=publisher,
+    )
 
 
 async def test_an_event_whose_commands_cannot_be_published_is_delivered_again() -> None:
@@ -62,7 +80,7 @@ async def test_a_rule_changes_restreams_at_once() -> None:
 @pytest.mark.parametrize(
     ("errors", "verdict", "reasons"),
     [
-        ({1: REFUSED, 2: BAD}, "retry", []),
+        ({1: BUSY, 2: BAD}, "retry", []),
         ({1: BAD, 2: BAD}, "dead", [str(BAD), str(BAD)]),
     ],
 )
@@ -75,7 +93,38 @@ async def test_a_change_that_fails_is_tried_again_only_if_that_may_help(
 
     assert handled.verdict == verdict
     assert [(each.index, each.reason) for each in handled.dead] == list(enumerate(reasons))
-    assert handled.reason == ("" if reasons else str(REFUSED))
+    assert handled.reason == ("" if reasons else str(BUSY))
+
+
+@pytest.mark.parametrize("error", [REFUSED, OutageError(CALL)], ids=["key", "outage"])
+async def test_an_event_is_held_while_the_service_cannot_be_reached_or_refuses_the_key(
+    error: RestreamError,
+) -> None:
+    client = FakeEventClient(has=[stored(id=1)], list_error=error)
+    setup = Setup(client)
+
+    def mend_in_the_end() -> None:
+        if len(setup.slept) == 3 * MOST_DELIVERIES:
+            client.list_error = None
+
+    setup.after_sleep = mend_in_the_end
+    handled = await handler(client, setup=setup).handle(DELETED, MOST_DELIVERIES)
+
+    assert handled.verdict == "done"
+    assert client.calls[-2:] == ["list v1", "delete 1"]
+
+
+async def test_an_event_that_is_held_is_given_back_if_the_worker_stops() -> None:
+    client = FakeEventClient(list_error=REFUSED)
+    setup = Setup(client)
+
+    def stop() -> None:
+        setup.stopping = True
+
+    setup.after_sleep = stop
+    handled = await handler(client, setup=setup).handle(DELETED, MOST_DELIVERIES)
+
+    assert (handled.delay, handled.reason) == (0.0, "the worker stops")
 
 
 async def test_an_event_that_no_rule_fits_is_done() -> None:
