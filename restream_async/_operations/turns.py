@@ -4,6 +4,9 @@ Two restreams are equal if they have the same key (`existence.key_of`).
 """
 
 import asyncio
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from typing import Final
 
 from restream_async._operations.existence import Key, key_of
@@ -24,6 +27,8 @@ class Turns:
         self._in_progress: dict[Key, asyncio.Event | None] = {}
         # The service may have made their restreams, but no id is known.
         self._unresolved: dict[Key, None] = {}
+        # The creations that have ended since somebody began to watch a video.
+        self._watched: dict[str, set[Key]] = {}
 
     def is_taken(self, key: Key) -> bool:
         """Return whether an equal restream is being created."""
@@ -40,6 +45,19 @@ class Turns:
         longest = None if deadline.patient else deadline.remaining()
         await deadline.stop.wait_for(self._end_of(key), longest)
 
+    @contextmanager
+    def watch(self, video_id: str) -> Iterator[AbstractSet[Key]]:
+        """Return the creations of a video that end during the block; the set grows.
+
+        What is in it may exist although a list from before did not show it. There must be one such
+        block for a video at a time.
+        """
+        self._watched[video_id] = ended = set[Key]()
+        try:
+            yield ended
+        finally:
+            self._watched.pop(video_id, None)
+
     def begin(self, key: Key) -> None:
         """Note that a creation begins."""
         self._in_progress[key] = None
@@ -50,6 +68,8 @@ class Turns:
             self._unresolved[key] = None
             if len(self._unresolved) > _MOST_UNRESOLVED:
                 del self._unresolved[next(iter(self._unresolved))]
+        if (watched := self._watched.get(key[0])) is not None:
+            watched.add(key)
         if (ended := self._in_progress.pop(key)) is not None:
             ended.set()
 

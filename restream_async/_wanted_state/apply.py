@@ -104,13 +104,14 @@ class VideoApply:
 
     async def _apply(self) -> None:
         await self._creations.read_journal()
-        listed = await self._reader.read(self._video)
-        if isinstance(listed, Failure):
-            self.changes.extend(unread(self._video, listed.error))
-            return
-        for change in self._difference(listed):
-            self._progress.add(change)
-        await self._create({shown.id for shown in listed})
+        with self._reader.creator.turns.watch(self._video.video_id) as ended:
+            listed = await self._reader.read(self._video)
+            if isinstance(listed, Failure):
+                self.changes.extend(unread(self._video, listed.error))
+                return
+            for change in self._difference(listed):
+                self._progress.add(change)
+            await self._create({shown.id for shown in listed}, ended)
         after = await self._set_statuses(listed)
         await self._verify(after)
         await self._delete()
@@ -131,8 +132,14 @@ class VideoApply:
             known=named | created,
         )
 
-    async def _create(self, listed: AbstractSet[int | str]) -> None:
-        """Create what is missing, each once; the list has shown these ids."""
+    async def _create(self, listed: AbstractSet[int | str], ended: AbstractSet[Key]) -> None:
+        """Create what is missing, each once.
+
+        Args:
+            listed: the ids that the list has shown.
+            ended: the creations of the client that have ended since; it grows.
+
+        """
         present = present_in(self.changes)
         await self._creations.note_existing(present)
         missing: dict[Key, NewRestream] = {}
@@ -140,7 +147,7 @@ class VideoApply:
             new = change.wanted
             if new is not None and key_of(new) not in present:
                 missing[key_of(new)] = new
-        await self._creations.create([*missing.values()], listed)
+        await self._creations.create([*missing.values()], listed, ended)
         self._note_created()
         if self._creations.in_doubt:
             # A copy may come late.

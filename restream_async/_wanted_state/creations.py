@@ -12,7 +12,7 @@ import attrs
 from restream_async._bulk.journal_adapter import JournalAdapter, JournalSlot
 from restream_async._bulk.unfinished import interrupted_creation
 from restream_async._journal.entries import BEGUN, Entry, State
-from restream_async._operations.create_options import PLAIN, CreateOptions
+from restream_async._operations.create_options import CreateOptions
 from restream_async._operations.create_result import CreateFailed, CreateSucceeded
 from restream_async._operations.existence import Key, key_of
 from restream_async._wanted_state.input import WantedVideo
@@ -42,7 +42,8 @@ class Creations:
         self._entries: dict[Key, Entry] = {}
         self._slots: dict[Key, JournalSlot] = {}
         self._doubtful: list[JournalSlot] = []
-        self._options = PLAIN
+        self._listed: AbstractSet[int | str] = frozenset()
+        self._ended: AbstractSet[Key] = frozenset()
         self.results: dict[Key, CreateSucceeded | CreateFailed] = {}
         self.in_doubt = False
 
@@ -86,8 +87,18 @@ class Creations:
         for slot, new in zip(await self._journal.note_intents(begun), begun, strict=True):
             slot.note_end(new, CreateSucceeded(existing[key_of(new)], 0, Origin.EXISTING))
 
-    async def create(self, missing: Sequence[NewRestream], listed: AbstractSet[int | str]) -> None:
-        """Create restreams that a list with these ids has just shown to be missing.
+    async def create(
+        self,
+        missing: Sequence[NewRestream],
+        listed: AbstractSet[int | str],
+        ended: AbstractSet[Key] = frozenset(),
+    ) -> None:
+        """Create restreams that a list has just shown to be missing.
+
+        Args:
+            missing: the restreams.
+            listed: the ids that the list has shown.
+            ended: creations that have ended since the list; it grows. They are checked first.
 
         Raises:
             JournalError: the intents could not be made durable, so nothing was sent.
@@ -96,7 +107,7 @@ class Creations:
         if self._journal is not None and missing:
             slots = await self._journal.note_intents(missing)
             self._slots = dict(zip(map(key_of, missing), slots, strict=True))
-        self._options = CreateOptions(listed=listed)
+        self._listed, self._ended = listed, ended
         await for_each(missing, self._create, most=self._reader.executor.limiter.ceiling)
 
     async def note_deleted(self, deleted: Sequence[Restream]) -> None:
@@ -130,8 +141,9 @@ class Creations:
     async def _create(self, new: NewRestream) -> None:
         executor = self._reader.executor
         deadline = executor.begin_patient_call(self._reader.stop)
+        options = CreateOptions(listed=self._listed, check_first=key_of(new) in self._ended)
         try:
-            result = await self._reader.creator.create(new, deadline, self._options)
+            result = await self._reader.creator.create(new, deadline, options)
         except BaseException:
             # Mostly a cancellation.
             call = self._api.create(new).call

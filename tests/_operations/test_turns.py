@@ -7,8 +7,11 @@ import asyncio
 import pytest
 
 from restream_async import BadRequestError, Created, InternalServerError, Origin
+from restream_async._operations.existence import key_of
+from restream_async._operations.turns import Turns
 from restream_async.sandbox import Fault, Faults, Sandbox
 from tests.helpers.client_calls import outcomes_of
+from tests.helpers.in_memory_service import new
 from tests.helpers.leak_checks import assert_nothing_left, client_of
 from tests.helpers.raw_server import Peer, RawServer, Seen, then_hang
 from tests.helpers.samples import (
@@ -162,3 +165,19 @@ async def test_pairs_through_faults_are_stored_once_each(fault: Fault) -> None:
     assert len(outcomes) == 60
     assert len(sandbox.stored) == 20
     assert sandbox.duplicates() == ()
+
+
+def test_the_creations_of_a_video_that_end_while_it_is_watched_are_named() -> None:
+    turns = Turns()
+    first, second, elsewhere = key_of(new("a")), key_of(new("b")), key_of(new("a", video="v2"))
+    for key in (first, second, elsewhere):
+        turns.begin(key)
+    turns.end(first, in_doubt=False)
+    with turns.watch("v1") as ended:
+        turns.end(elsewhere, in_doubt=False)
+        assert not ended
+        turns.end(second, in_doubt=True)
+        assert ended == {second}
+    turns.begin(first)
+    turns.end(first, in_doubt=False)
+    assert ended == {second}

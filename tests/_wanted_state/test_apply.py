@@ -16,6 +16,7 @@ from restream_async import (
     Restream,
 )
 from restream_async._http.messages import NoResponse, Request, Response
+from restream_async._operations.create_options import CHECK_FIRST
 from tests.helpers.in_memory_service import Backend, Fate, client_of
 from tests.helpers.strategies import quick
 from tests.helpers.wanted_states import (
@@ -395,6 +396,21 @@ class TestDoubt:
 
 
 class TestTurns:
+    async def test_what_the_client_creates_after_the_list_is_not_created_again(self) -> None:
+        class CreatingMeanwhile(Backend):
+            async def send(self, request: Request, timeout: float) -> Response | NoResponse:  # noqa: ASYNC109 - the protocol's
+                reply = await super().send(request, timeout)
+                if request is self.sent[0]:
+                    deadline = client.executor.begin_call()
+                    await client.creator.create(want(), deadline, CHECK_FIRST)
+                return reply
+
+        backend = CreatingMeanwhile()
+        client = client_of(backend)
+        changes = await changes_of(apply_of(client, [want(), want("b")]))
+        assert short(changes) == ["create a #1", "create b #2"]
+        assert state_of(backend.stored) == wanted_state([want(), want("b")])
+
     async def test_two_applies_of_one_client_change_a_video_one_after_the_other(self) -> None:
         backend = Backend()
         client = client_of(backend)
