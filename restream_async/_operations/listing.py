@@ -4,6 +4,8 @@ import functools
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
+import attrs
+
 from restream_async._http.messages import Api, Request
 from restream_async._http.serialization import ListPage, read_page
 from restream_async._retry.classification import Classification, Failure
@@ -113,7 +115,10 @@ class Listing:
             # The list changed while its pages were read, or does not show all.
             problem = f"{found} of {first.count} restreams are shown"
             return self._unreadable(video_id, about, problem)
-        return restreams
+        # The text may be empty, and other calls need it.
+        return [
+            each if each.video_id else attrs.evolve(each, video_id=video_id) for each in restreams
+        ]
 
     async def _page(
         self,

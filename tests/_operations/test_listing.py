@@ -54,6 +54,14 @@ async def test_a_list_in_pages_is_read_to_its_end() -> None:
     assert targets(server)[1].partition("?")[2] == "page=2&take=2"
 
 
+async def test_a_restream_that_is_shown_without_its_video_id_gets_that_of_the_list() -> None:
+    shown = {**on_the_wire(NEW, 7), "videoId": ""}
+    async with RawServer(get=listed(shown)) as server, client_of(server) as client:
+        [restream] = await client.list("v1")
+        assert restream.video_id == "v1"
+        assert await client.set_status(restream, NEW.status) == restream
+
+
 async def test_a_list_of_no_pages_is_empty() -> None:
     empty = page(1, pages=0, count=0)
     async with RawServer(get=empty) as server, client_of(server) as client:
