@@ -35,6 +35,7 @@ from restream_async.changes import Action, Change
 from restream_async.errors import MalformedResponseError, NotFoundError, RestreamError
 from restream_async.models import NewRestream, Restream
 
+_OLD_KEPT: Final = "the new restream was created, and the old one was kept: apply again"
 _NOT_CREATED: Final = "another restream of the video could not be created, so this one was kept"
 _REFUSED: Final = "the service says that it did not delete the restream"
 
@@ -100,6 +101,9 @@ class VideoApply:
         if not self.changes:
             self.changes.extend(unread(self._video, error))
         self._note_created()
+        for number in self._unverified():
+            if number not in self._progress.interrupted:
+                self._progress.leave(number, _OLD_KEPT)
         self._progress.finish(error)
 
     async def _apply(self) -> None:
@@ -220,19 +224,26 @@ class VideoApply:
 
     async def _verify(self, after: list[Restream] | Failure | None) -> None:
         """List again if there is something to verify, and adapt the changes to what it shows."""
-        created = self._creations.created
-        rotated = [
-            number
-            for number, change in self._progress.open()
-            if change.wanted is not None and key_of(change.wanted) in created
-        ]
+        rotated = self._unverified()
         if after is None and (rotated or self._creations.in_doubt):
             after = await self._reader.read(self._video)
         if isinstance(after, Failure):
+            after.error.note = after.error.note or _OLD_KEPT
             for number in rotated:
                 self._progress.fail(number, after.error)
         elif after is not None:
             self._compare_again(after)
+
+    def _unverified(self) -> list[int]:
+        """Return the rotations whose new restream was created, and not yet seen in a list."""
+        created = self._creations.created
+        return [
+            number
+            for number, change in self._progress.open()
+            if change.wanted is not None
+            and change.action in DELETING
+            and key_of(change.wanted) in created
+        ]
 
     def _compare_again(self, after: Sequence[Restream]) -> None:
         """Adapt the changes to those of a later list."""

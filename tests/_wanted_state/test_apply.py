@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import attrs
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -164,7 +165,39 @@ class TestFailures:
         backend.meets("GET", Fate.DONE, *[Fate.REFUSED] * 9)
         [change] = await changes_of(apply_of(client_of(backend), [want("new")]))
         assert short([change]) == ["rotate new #1 BadRequestError"]
+        assert "the new restream was created, and the old one was kept" in str(change.error)
         assert len(backend.stored) == 2
+
+    async def test_a_rotation_that_is_stopped_after_the_creation_says_so(self) -> None:
+        backend = Backend()
+        backend.add(want("old"))
+        run = apply_of(client_of(backend), [want("new")])
+
+        def stop_after_the_creation(seen: str) -> None:
+            if seen == "POST" and len(backend.stored) == 2:
+                run.stop()
+
+        backend.watch = stop_after_the_creation
+        [change] = await changes_of(run)
+        assert "the new restream was created, and the old one was kept" in str(change.error)
+        assert len(backend.stored) == 2
+
+    async def test_a_rotation_that_is_cancelled_after_the_creation_says_so(self) -> None:
+        backend = Backend()
+        backend.add(want("old"))
+        run = apply_of(client_of(backend), [want("new")])
+
+        def cancel_after_the_creation(seen: str) -> None:
+            if seen == "GET" and len(backend.stored) == 2:
+                for task in run._tasks:  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+                    task.cancel()
+
+        backend.watch = cancel_after_the_creation
+        async with run:
+            change = await anext(run)
+            with pytest.raises(RuntimeError, match="cancelled from outside"):
+                await anext(run)
+        assert "the new restream was created, and the old one was kept" in str(change.error)
 
     async def test_an_old_one_stays_if_the_list_does_not_show_the_new_one(self) -> None:
         backend = Backend()
