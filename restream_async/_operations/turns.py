@@ -4,7 +4,7 @@ Two restreams are equal if they have the same key (`existence.key_of`).
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import Final
@@ -46,7 +46,7 @@ class Turns:
         await deadline.stop.wait_for(self._end_of(key), longest)
 
     @contextmanager
-    def watch(self, video_id: str) -> Iterator[AbstractSet[Key]]:
+    def watch(self, video_id: str) -> Generator[AbstractSet[Key]]:
         """Return the creations of a video that end during the block; the set grows.
 
         What is in it may exist although a list from before did not show it. There must be one such
