@@ -23,7 +23,7 @@ from restream_async.models import NewRestream
 
 _TABLES: Final = ("destinations", "rules")
 _SOURCES: Final = ("stream_key_env", "stream_key_file", "stream_key_column")
-_FIELDS: Final = frozenset({"title", "stream_url", "status", *_SOURCES})
+_FIELDS: Final = ("title", "stream_url", *_SOURCES, "status")
 
 
 def read_destinations(
@@ -94,7 +94,7 @@ def _load(path: Path) -> object:
         problem = f"it {error}"
     except (ValueError, RecursionError) as error:
         # Only the line number: the line may hold a key that does not belong there.
-        at = re.search(r"line \d+", str(error))
+        at = re.search(r"line \d+|end of document", str(error))
         problem = "it is not TOML or JSON" + (f" at {at[0]}" if at else "")
     raise ConfigurationError(f"the destinations cannot be read from {path}: {problem}")
 
@@ -104,8 +104,10 @@ def _destination(
 ) -> Destination:
     if "stream_key" in item:
         raise ConfigurationError(f"{where} holds a stream key: name one of {_options()} instead")
-    if unknown := sorted(set(item) - _FIELDS):
-        raise ConfigurationError(f"{where} has unknown fields: {', '.join(unknown)}")
+    if unknown := sorted(set(item) - set(_FIELDS)):
+        raise ConfigurationError(
+            f"{where} has unknown fields: {', '.join(unknown)} (known: {', '.join(_FIELDS)})"
+        )
     for name, value in item.items():
         if isinstance(value, str) and (problem := wrong_braces(value)):
             raise ConfigurationError(f"{where}: {name} {problem}")

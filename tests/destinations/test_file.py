@@ -118,6 +118,7 @@ def test_a_stream_key_file_is_read_like_other_key_files(
         ("destinations = 1", "destination 1 of PATH is not a table"),
         ("stream_key = secret", "cannot be read from PATH: it is not TOML or JSON at line 1"),
         ("\x00", "it is not TOML or JSON"),
+        ('title = "secret', "cannot be read from PATH: it is not TOML or JSON at end of document"),
         ("x".encode("utf-16"), "cannot be read from PATH: it is UTF-16: save it as UTF-8"),
         (f"{GOOD}\n[[rule]]", "PATH has unknown names: rule (known: destinations, rules)"),
         (
@@ -127,7 +128,7 @@ def test_a_stream_key_file_is_read_like_other_key_files(
                 "stream_key_file or stream_key_column instead"
             ),
         ),
-        ('[[destinations]]\nkey = "secret"', "has unknown fields: key"),
+        ('[[destinations]]\nkey = "secret"', "has unknown fields: key (known: title, "),
         ("[[destinations]]", "must name exactly one of stream_key_env, stream_key_file or"),
         (f'{ENV}stream_key_file = "x"', "must name exactly one of"),
         ("[[destinations]]\nstream_key_env = 1", "must name exactly one of"),

@@ -14,7 +14,7 @@ from restream_async.sandbox import Sandbox
 
 ROOT: Final = Path(__file__).parents[2]
 _PACKAGE: Final = Path(restream_async.__file__).parent
-_FENCE: Final = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE: Final = re.compile(r"^## (.+?)$|^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _FILE_NAME: Final = re.compile(r"# (\w+\.(?:py|toml))\n")
 _HERE_DOCUMENT: Final = "<<'END'"
 
@@ -25,12 +25,14 @@ class Block:
 
     Attributes:
         readme: the README.md that it stands in.
+        section: the heading above it.
         language: what the fence names.
         text: what is inside.
 
     """
 
     readme: str
+    section: str
     language: str
     text: str
 
@@ -54,8 +56,11 @@ def path_of(name: str) -> Path:
 
 def _blocks() -> Iterator[Block]:
     for readme, text in READMES.items():
-        for language, block in _FENCE.findall(text):
-            yield Block(readme, language, block)
+        section = ""
+        for heading, language, block in _FENCE.findall(text):
+            section = heading or section
+            if language:
+                yield Block(readme, section, language, block)
 
 
 def commands(block: Block) -> Iterator[str]:

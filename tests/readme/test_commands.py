@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Container
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,21 @@ SETUP = {
     "python -m pip install -e '.[test]' && python -m pytest\n",
 }
 SHELL = [block for block in BLOCKS if block.language == "sh"]
+COMMAND_LINE = "restream_async/cli/README.md"
+READING = [
+    "Try it without an account",
+    "Say where the service is",
+    "Find out why nothing works",
+    "Proxies",
+    "Certificates",
+]
+# Each group runs without the files and restreams of other sections.
+ALONE = {
+    "reading": READING,
+    "one restream": ["One restream"],
+    "destinations": ["Many videos to the same destinations"],
+    "wanted state": ["The wanted state"],
+}
 SERVICE = re.compile(r"export RESTREAM_(BASE_URL|PROJECT_ID|API_KEY)=(\S+)")
 NOT_RUN = {
     r"python3 -m venv|\. \.venv|python -m pip install": "needs the network; CI begins with it",
@@ -51,12 +67,18 @@ def every(pattern: str) -> list[str]:
     ]
 
 
-async def run(readme: str, folder: Path, sandbox: Sandbox) -> str:
-    """Run all commands of a README.md in one shell; its files are beside them."""
+async def run(
+    readme: str, folder: Path, sandbox: Sandbox, sections: Container[str] | None = None
+) -> str:
+    """Run the commands of a README.md, or of some sections, in one shell beside its files."""
     for block in FILES.values():
         if block.readme == readme:
             (folder / block.file).write_text(block.text)
-    shell = [block for block in SHELL if block.readme == readme]
+    shell = [
+        block
+        for block in SHELL
+        if block.readme == readme and (sections is None or block.section in sections)
+    ]
     script = [command for block in shell for command in commands(block) if is_run(command)]
     process = await asyncio.create_subprocess_exec(
         *("bash", "-exuc", "\n".join(script)),
@@ -101,20 +123,29 @@ async def test_the_quick_start_creates_resumes_checks_and_takes_back(
     assert "created: 1\nexisted: 1\n" in output
 
 
+@pytest.mark.parametrize(
+    ("group", "posts", "left"),
+    [
+        ("reading", 0, []),
+        ("one restream", 1, []),
+        ("destinations", 4, ["v10", "v10", "v11", "v11"]),
+        ("wanted state", 3, ["v20", "v20"]),
+        ("all others", 3, ["v3"]),
+    ],
+)
 async def test_the_commands_of_the_command_line_run_as_they_stand(
-    sandbox: Sandbox, tmp_path: Path
+    sandbox: Sandbox, tmp_path: Path, group: str, posts: int, left: list[str]
 ) -> None:
+    """Groups of sections run side by side, because each command starts a process."""
     shutil.copy(SELF_SIGNED, tmp_path / "ca.pem")
+    names = {block.section for block in SHELL if block.readme == COMMAND_LINE}
+    alone = {name for sections in ALONE.values() for name in sections}
+    assert alone < names
 
-    output = await run("restream_async/cli/README.md", tmp_path, sandbox)
+    output = await run(COMMAND_LINE, tmp_path, sandbox, ALONE.get(group, names - alone))
 
-    assert sandbox.counts.posts == 8 + 3
-    assert [item.video_id for item in sandbox.stored] == [
-        "v3",
-        *("v10", "v10", "v11", "v11"),
-        *("v20", "v20"),
-    ], "the others were taken back"
-    assert len((tmp_path / "outcomes.jsonl").read_text().splitlines()) == 2
+    assert sandbox.counts.posts == posts
+    assert [item.video_id for item in sandbox.stored] == left, "the others were taken back"
     assert not re.search("abcd|efgh|live_[12]|k3|mnop|uvwx|wxyz", output)
 
 

@@ -17,6 +17,7 @@ from restream_async.cli.errors import CliError, describe
 from restream_async.cli.event_loop import run_async
 from restream_async.cli.exit_codes import ExitCode
 from restream_async.cli.file_roles import FileRole, exists, refuse_shared
+from restream_async.cli.input.destinations import roles_of
 from restream_async.cli.input.source import InputSource
 from restream_async.cli.options.connection import ConnectionOptions, connection_options
 from restream_async.cli.options.retries import RetryOptions, retry_options
@@ -158,9 +159,12 @@ class _Apply:
             return plan_code(end, output)
         changes = end.totals.made.total()
         if not changes:
-            say(self._console, "There is nothing to do.")
             plan_code(end, output)
-            return ExitCode.DONE if end.totals.is_in_sync else ExitCode.FAILED
+            if end.totals.is_in_sync:
+                say(self._console, "There is nothing to do.")
+                return ExitCode.DONE
+            say(self.screen.err, "Nothing was changed.")
+            return ExitCode.FAILED
         question = f"Make {'this change' if changes == 1 else f'these {changes:,} changes'}? [y/N]"
         return None if confirmed(question, verb="change", done="changed") else ExitCode.DONE
 
@@ -211,10 +215,8 @@ def _refuse_shared_files(
     err = FileRole.of_status("standard error", os.fstat(sys.stderr.fileno()))
     # Results and messages may go to one file, as with `&>`.
     err = attrs.evolve(err, files=err.files - out.files)
-    others = [] if journal is None else [FileRole.of_journal(journal)]
-    if destinations is not None:
-        others.append(FileRole.of_path(f"the destinations {destinations}", destinations))
-    refuse_shared(source.role, out, err, *others)
+    journals = [] if journal is None else [FileRole.of_journal(journal)]
+    refuse_shared(source.role, out, err, *journals, *roles_of(destinations))
 
 
 def _with_journal_options(message: str, journal: Path | None) -> str:

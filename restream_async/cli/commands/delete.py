@@ -42,11 +42,12 @@ def delete(  # noqa: PLR0913 - one for each option
     as_json: AsJson = False,
 ) -> None:
     """Delete a restream, or restreams of live videos, after asking for confirmation."""
-    selects = videos or selection.is_given
-    if bool(selects) is (restream_id is not None):
+    has_videos = bool(videos) or selection.file is not None
+    needs_videos = selection.is_given and not has_videos
+    if needs_videos or has_videos is (restream_id is not None):
         raise CliError(
             "name either the ID of a restream, or live videos with --video or --file"
-            + (": --destination and --title select restreams of those" if selects else "")
+            + (": --destination and --title select restreams of those" if needs_videos else "")
         )
     if restream_id is not None:
         _delete_one(connection, restream_id, yes=yes, as_json=as_json)

@@ -10,12 +10,11 @@ from restream_async.cli.doctor.results import Result
 from restream_async.cli.errors import CliError
 from restream_async.cli.event_loop import run_async
 from restream_async.cli.exit_codes import ExitCode
+from restream_async.cli.input.video_ids import checked_video_id
 from restream_async.cli.options.connection import ConnectionOptions, connection_options
 from restream_async.cli.options.nats import NatsCliOptions, nats_options
 from restream_async.cli.output.console import result_console
 from restream_async.cli.output.restreams import print_json
-from restream_async.errors import InvalidRestreamError
-from restream_async.models import check_identifier
 
 
 @connection_options
@@ -44,7 +43,7 @@ def doctor(
     It only reads, so it changes nothing. The exit code is 0 if no step failed, else 1.
     """
     if video is not None:
-        _check_video(video)
+        checked_video_id(video, "--video")
     with result_console() as console:
 
         def report(result: Result) -> None:
@@ -63,13 +62,3 @@ def _run(examination: Examination) -> bool:
         return run_async(examination.run())
     except KeyboardInterrupt:
         raise CliError("interrupted", ExitCode.INTERRUPTED) from None
-
-
-def _check_video(video: str) -> None:
-    try:
-        check_identifier("video_id", video)
-    except InvalidRestreamError as error:
-        message = f"--video {error.reason}"
-    else:
-        return
-    raise CliError(message)

@@ -20,7 +20,7 @@ from restream_async.cli.output.change_output import ChangeOutput, Screen
 from restream_async.cli.output.change_totals import ChangeTotals
 from restream_async.cli.output.console import plural, say, say_error
 from restream_async.cli.output.progress_rendering import STOPPING
-from restream_async.cli.output.run_summary import headed
+from restream_async.cli.output.run_summary import failures, headed
 from restream_async.cli.output.video_progress import VideoProgress
 from restream_async.cli.signals import StopSignals
 from restream_async.stats import Stats
@@ -104,7 +104,13 @@ class RunEnd:
 
     def with_remarks(self, headline: Text) -> Text:
         """Return a headline, and below it the numbers that need an explanation."""
-        return headed(headline, self.totals.remarks())
+        totals = self.totals
+        text = headed(headline, totals.remarks())
+        # The error that ended the run is printed on its own.
+        if not totals.failures or self.error is not None:
+            return text
+        title = "Failed" if totals.applied else "Not read"
+        return Text("\n").join([text, failures(title, totals.failures, totals.examples)])
 
 
 async def carry_out(

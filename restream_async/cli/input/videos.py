@@ -23,7 +23,7 @@ from restream_async.cli.input.formats import (
 )
 from restream_async.destinations import Destination, restreams_of
 
-_VIDEO_ID: Final = "videoId"
+VIDEO_ID: Final = "videoId"
 # First lines that are names of a column with another spelling than `videoId`, and no ids.
 _LIKE_A_NAME: Final = re.compile(r"(live)?video(public)?(id)?s?|(public)?ids?")
 
@@ -60,7 +60,7 @@ class VideoReader(LineReader):
         for number, destination in enumerate(destinations, 1):
             for column in sorted(destination.columns):
                 self._users.setdefault(column, number)
-        self.needed = (_VIDEO_ID, *self._users)
+        self.needed = (VIDEO_ID, *self._users)
         # The line of each video, by the hash of its id, in some 100 bytes each. A second reading
         # finds the same lines.
         self._lines: dict[int, int] = {}
@@ -85,12 +85,12 @@ class VideoReader(LineReader):
 
         """
         word = trimmed(first).strip('"').casefold()
-        if not word or word == _VIDEO_ID.casefold() or _has_delimiter(word):
+        if not word or word == VIDEO_ID.casefold() or _has_delimiter(word):
             return False
         if _LIKE_A_NAME.fullmatch(re.sub(r"[\W_]", "", word)):
             raise CliError(
                 f"the first line of {self.name} looks like the name of a column: name the column "
-                f"with the ids {_VIDEO_ID}"
+                f"with the ids {VIDEO_ID}"
             )
         return True
 
@@ -110,10 +110,10 @@ class VideoReader(LineReader):
                 yield BadLine(line, NOT_UTF8)
             elif _has_delimiter(video_id):
                 yield BadLine(
-                    line, f"has more than an id: name the columns on the first line ({_VIDEO_ID},…)"
+                    line, f"has more than an id: name the columns on the first line ({VIDEO_ID},…)"
                 )
             else:
-                yield from self._restreams(line, {_VIDEO_ID: video_id})
+                yield from self._restreams(line, {VIDEO_ID: video_id})
 
     def _from_cells(self, line: int, cells: Mapping[str, str]) -> Iterator[Row | BadLine]:
         return self._restreams(line, cells)
@@ -124,9 +124,9 @@ class VideoReader(LineReader):
         return self._restreams(line, fields)
 
     def _restreams(self, line: int, columns: Mapping[str, object]) -> Iterator[Row | BadLine]:
-        video_id = columns[_VIDEO_ID]
+        video_id = columns[VIDEO_ID]
         if not isinstance(video_id, str):
-            yield BadLine(line, f"{_VIDEO_ID} must be a string")
+            yield BadLine(line, f"{VIDEO_ID} must be a string")
             return
         first = self._lines.setdefault(hash(video_id), line)
         if first != line:

@@ -76,7 +76,7 @@ def connection_settings(options: ConnectionOptions, origins: Origins) -> Iterato
     )
     scheme = options.auth_scheme or ""
     scheme_problem = "" if options.auth_scheme is None else _problem(auth_scheme=scheme)
-    if scheme_problem or scheme == key:
+    if scheme_problem or (scheme and scheme == key):
         # It may be the key.
         scheme = MASK
     yield Setting(

@@ -27,7 +27,8 @@ class SelectionOptions:
         typer.Option(
             "--file",
             metavar="PATH",
-            help="A file with ids of live videos, one a line; - reads standard input.",
+            help="A file with live videos: one id on each line, or CSV or JSON lines with "
+            "videoId; - reads standard input.",
             rich_help_panel=_PANEL,
         ),
     ] = None

@@ -9,6 +9,7 @@ import attrs
 
 from restream_async import OutcomeUnknownError
 from restream_async.changes import Action, Change
+from restream_async.cli.errors import describe
 from restream_async.cli.output.run_summary import Count
 from restream_async.cli.output.totals import NOT_SENT
 
@@ -70,6 +71,8 @@ class ChangeTotals:
         duplicates: duplicates that need `--prune`.
         titles: restreams whose title differs.
         unclear: restreams that the service does not show in full.
+        failures: failures by the name of the error, without what was not sent.
+        examples: the text of the first error of each name.
         is_in_sync: whether the wanted state is reached.
 
     """
@@ -82,6 +85,8 @@ class ChangeTotals:
     duplicates: int = 0
     titles: int = 0
     unclear: int = 0
+    failures: Counter[str] = attrs.field(factory=Counter[str])
+    examples: dict[str, str] = attrs.field(factory=dict[str, str])
     is_in_sync: bool = True
 
     def add(self, change: Change) -> None:
@@ -97,6 +102,10 @@ class ChangeTotals:
             self.extra += change.needs == "prune" and not change.is_duplicate
         self.titles += has_other_title(change)
         self.unclear += change.is_unclear
+        if change.error is not None and not isinstance(change.error, NOT_SENT):
+            name = type(change.error).__name__
+            self.failures[name] += 1
+            self.examples[name] = self.examples.get(name) or describe(change.error)
 
     @property
     def unread(self) -> int:

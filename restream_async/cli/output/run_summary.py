@@ -1,6 +1,6 @@
 """Private: the summary of a bulk run, in words."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from rich.text import Text
@@ -23,8 +23,9 @@ _NUMBER_WIDTH: Final = 9
 def summary(result: RunResult) -> Text:
     """Return a headline with the outcomes, and the numbers below it."""
     text = headed(headline(result), _origins(result))
-    if result.totals.failed:
-        text = Text("\n").join([text, headed(Text("Not created:", "bold"), _failures(result))])
+    totals = result.totals
+    if totals.failed:
+        text = Text("\n").join([text, failures("Not created", totals.failures, result.examples)])
     return text
 
 
@@ -64,6 +65,24 @@ def counted(counts: Iterable[Count]) -> Text:
         Text(f"{count:>{_NUMBER_WIDTH},}  {what}", "" if count else "dim") for count, what in counts
     )
     return Text("\n").join(lines)
+
+
+def failures(title: str, numbers: Mapping[str, int], examples: Mapping[str, str]) -> Text:
+    """Return how many failed of each kind, with an example of each, below a title.
+
+    Args:
+        title: what did not happen.
+        numbers: how many, by the name of the error.
+        examples: the text of an error of each name.
+
+    """
+    kinds = sorted(numbers.items(), key=lambda kind: kind[1], reverse=True)
+    counts = [
+        (count, f"{name}, such as: {safe(examples.get(name, name))}")
+        for name, count in kinds[:_MOST_KINDS]
+    ]
+    rest = sum(count for _, count in kinds[_MOST_KINDS:])
+    return headed(Text(f"{title}:", "bold"), [*counts, (rest, "of other kinds")])
 
 
 def complaints(result: RunResult, place: Callable[[int], str]) -> Iterator[str]:
@@ -117,12 +136,3 @@ def _origins(result: RunResult) -> Iterator[Count]:
         counts.maybe_duplicate,
         "that may exist twice, because the check failed too: see `maybeDuplicate` in the outcomes",
     )
-
-
-def _failures(result: RunResult) -> Iterator[Count]:
-    kinds = sorted(result.totals.failures.items(), key=lambda kind: kind[1], reverse=True)
-    for name, count in kinds[:_MOST_KINDS]:
-        yield count, f"{name}, such as: {safe(result.examples.get(name, name))}"
-    rest = sum(count for _, count in kinds[_MOST_KINDS:])
-    if rest:
-        yield rest, "of other kinds"

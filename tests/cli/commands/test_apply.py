@@ -155,7 +155,20 @@ def test_nothing_that_can_be_done_without_an_option_is_a_failure(cli: Cli, appli
     applied.write_text(csv_of(1).replace(f"{STREAM_KEY}-1", "new-key"))
     end = cli("apply", applied, stdin=Terminal())
     assert end.code == 1
-    assert end.out.endswith("--rotate replaces it\nThere is nothing to do.\n")
+    assert end.out.endswith("--rotate replaces it\n")
+    assert end.err == "Nothing was changed.\n"
+
+
+def test_apply_asks_nothing_if_no_video_could_be_read(
+    cli: Cli, sandbox: Sandbox, file: Path, settings: pytest.MonkeyPatch
+) -> None:
+    settings.setenv("RESTREAM_API_KEY", "wrong")
+    end = cli("apply", file, "--no-journal", stdin=Terminal("y\n"))
+    assert end.code == 1
+    assert "✗ 3 videos: 3 not read\nNot read:\n" in end.out
+    assert "check the API key (RESTREAM_API_KEY or --api-key-file)" in end.out
+    assert end.err == "Nothing was changed.\n"
+    assert not sandbox.stored
 
 
 def test_a_plan_that_ends_early_is_not_asked_for(

@@ -100,7 +100,9 @@ def test_what_is_missing_is_named_and_the_rest_is_shown(
         "✗ the base URL is missing: set RESTREAM_BASE_URL, or pass --base-url",
         "✗ the API key is missing: set RESTREAM_API_KEY, or pass --api-key-file",
     ]
-    assert settings_in(cli("config", "--json"))["API key"]["source"] == "missing"
+    found = settings_in(cli("config", "--json"))
+    assert found["API key"]["source"] == "missing"
+    assert found["auth scheme"]["value"] == "none, the key alone"
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,9 @@ def test_delete_video_says_which_the_service_did_not_delete(
     ("arguments", "more"),
     [
         ([], ""),
-        (["1", "--video", "v1"], ": --destination and --title select restreams of those"),
+        (["1", "--video", "v1"], ""),
+        (["1", "--file", "videos.txt"], ""),
+        (["--title", "T"], ": --destination and --title select restreams of those"),
         (["1", "--title", "T"], ": --destination and --title select restreams of those"),
     ],
 )

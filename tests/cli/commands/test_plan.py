@@ -111,7 +111,10 @@ def test_a_video_that_cannot_be_read_is_said(cli: Cli, created: Path, sandbox: S
     end = cli("plan", created, "--attempts", "1")
     assert end.code == 1
     assert "v1\n  ✗ not read  1 restream\n              500 Internal Server Error\n" in end.out
-    assert "✗ 3 videos: 3 not read\n" in end.out
+    assert (
+        "✗ 3 videos: 3 not read\nNot read:\n"
+        "        3  InternalServerError, such as: 500 Internal Server Error: GET "
+    ) in end.out
 
 
 def test_a_service_that_is_out_is_said(
@@ -134,7 +137,7 @@ def test_a_wrong_key_ends_the_plan_with_advice(
     assert end.code == 2
     assert "401" in end.err
     assert "check the API key (RESTREAM_API_KEY or --api-key-file)" in end.err
-    assert "✗ 50 videos: 50 not read" in end.out
+    assert end.out.endswith("✗ 50 videos: 50 not read\n"), "the reason is said once"
     assert sandbox.counts.lists < 20
 
 
