@@ -10,10 +10,10 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from restream_async._journal import rows
+from restream_async._journal import schema
 from restream_async._journal.entries import BEGUN, DONE, Entry, Identity, State
 from restream_async._journal.errors import explained
-from restream_async._journal.identity import SCHEMA, JournalMeta
+from restream_async._journal.identity import JournalMeta
 from restream_async._journal.private_files import create_private, make_private
 from restream_async._journal.rows import VARIABLES_OF_A_ROW, Row, Rows
 from restream_async.errors import JournalError
@@ -125,8 +125,8 @@ class Database:
         execute("PRAGMA synchronous=FULL")
         with self._transaction():
             if not is_journal:
-                execute(SCHEMA)
-                execute(rows.SCHEMA)
+                execute(schema.META)
+                execute(schema.CREATION)
                 self.owner.initialize(identity)
             self.owner.claim(self._path, identity)
             self._run = self.owner.begin_run()

@@ -5,13 +5,11 @@ import os
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from restream_async._journal.entries import Identity, State
+from restream_async._journal.schema import FORMAT
 from restream_async.errors import JournalError
-
-SCHEMA: Final = "CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
-_FORMAT: Final = "restream-async journal 2"
 
 
 class JournalMeta:
@@ -32,7 +30,7 @@ class JournalMeta:
         """Make the journal that of `identity`."""
         salt = os.urandom(16)
         meta = {
-            "format": _FORMAT,
+            "format": FORMAT,
             "base_url": identity.base_url,
             "project_id": identity.project_id,
             "salt": salt,
@@ -77,7 +75,7 @@ class JournalMeta:
 
         """
         self._read_meta()
-        if self.meta.get("format") != _FORMAT:
+        if self.meta.get("format") != FORMAT:
             raise JournalError(
                 f"{path} was written by another version of restream-async: finish its run with "
                 "that one, or name a new journal"

@@ -15,19 +15,6 @@ from typing import Final, NamedTuple, TypeVar
 
 _T = TypeVar("_T")
 
-SCHEMA: Final = """
-CREATE TABLE creation (
-    fingerprint TEXT NOT NULL,
-    occurrence INTEGER NOT NULL,
-    run INTEGER NOT NULL,
-    state TEXT NOT NULL,
-    restream_id TEXT,
-    absent_before INTEGER,
-    title TEXT,
-    status INTEGER,
-    PRIMARY KEY (fingerprint, occurrence)
-) WITHOUT ROWID
-"""
 _READ: Final = """
 SELECT json_group_array(
     json_array(fingerprint, occurrence, run, state, restream_id, absent_before, title, status)
