@@ -1,7 +1,8 @@
 """Workers: restreams created by commands on a NATS JetStream stream, on any number of machines.
 
 Start with `run.run_worker`, which shows the main flow, and `handling`, which decides what becomes
-of a message and knows no broker.
+of a message and knows no broker. `redelivery` says when a failing message comes again, and when it
+is dead.
 
 - Messages: `commands` (what is asked for), `reports` (outcomes and dead letters), `asyncapi` (the
   document of both), `platform_events`, `rules` and `event_actions` (what an event of the

@@ -16,38 +16,23 @@ from typing import Final, Literal, Protocol
 
 import attrs
 
-from restream_async._retry.classification import Classification, classify_status
 from restream_async._retry.policy import RetryPolicy
 from restream_async.errors import (
     ApiError,
     CertificateError,
-    ForbiddenError,
-    InvalidRestreamError,
     OutageError,
     ProxyError,
     RestreamError,
-    UnauthorizedError,
 )
 from restream_async.models import Created, Failed, NewRestream, Outcome
 from restream_async.stats import Stats
 from restream_async.worker.commands import Item, Unusable, decode
-
-REDELIVERY: Final = RetryPolicy(attempts=8, base=1.0, cap=10.0)
-"""After how many deliveries a failing message becomes a dead letter, and the delays between them.
-
-At each delivery the client makes several attempts of its own. The delays are short, at most 45
-seconds together unless the service asks for more with `Retry-After`: while a message waits for its
-redelivery, the server counts it as in progress (`max_ack_pending`). If as many messages fail as the
-global concurrency allows, others wait until the first of them is given up. If all messages fail, it
-is an outage, and none is given up.
-"""
-
-MOST_DELIVERIES: Final = 2 * REDELIVERY.attempts
-"""Deliveries after which a message becomes a dead letter untried. It probably kills workers.
-
-This is twice the number of failing deliveries, because a worker that stops gives its messages back,
-which counts as a delivery too. So restarts during a long outage cost no message.
-"""
+from restream_async.worker.redelivery import (
+    MOST_DELIVERIES,
+    REDELIVERY,
+    is_permanent,
+    refuses_key,
+)
 
 SHUTDOWN_TIMEOUT: Final = 7.0
 """Seconds in which messages in progress may finish when a worker stops. A worker stops within 10
@@ -252,25 +237,9 @@ class MessageHandler:
 
     def _hold_after(self, error: RestreamError) -> tuple[str, float] | None:
         """Return why and for how many seconds a message is held after an error, or None."""
-        if _refuses_key(error):
+        if refuses_key(error):
             return _REFUSED_KEY.format(self.error_text(error)), _REFUSED_KEY_PAUSE
         unreachable = isinstance(error, _UNREACHABLE) or self.client.stats().state == "open"
         if unreachable and not is_permanent(error):
             return _OUTAGE.format(self.error_text(error)), _OUTAGE_PAUSE
         return None
-
-
-def is_permanent(error: RestreamError) -> bool:
-    """Return whether another attempt would fail in the same way.
-
-    A refused key says nothing about the restream: with the right key it may be created.
-    """
-    if isinstance(error, ApiError):
-        return classify_status(error.status) is Classification.REFUSED and not _refuses_key(error)
-    return isinstance(error, InvalidRestreamError)
-
-
-def _refuses_key(error: RestreamError) -> bool:
-    # A key that may not list restreams says nothing about this restream either.
-    may_not_list = isinstance(error, ForbiddenError) and error.call.method == "GET"
-    return may_not_list or isinstance(error, UnauthorizedError)

@@ -20,8 +20,8 @@ from restream_async.errors import RestreamError
 from restream_async.models import Failed
 from restream_async.worker.commands import MAX_BYTES
 from restream_async.worker.event_actions import EventClient, change_existing
-from restream_async.worker.handling import is_permanent
 from restream_async.worker.platform_events import Task, UnusableEventError, task_of
+from restream_async.worker.redelivery import is_permanent
 from restream_async.worker.rules import DEFAULT_RULES, Rule
 
 if TYPE_CHECKING:

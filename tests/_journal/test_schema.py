@@ -1,3 +1,5 @@
+"""The tables of a journal, and the rows that are read from them, have the same form."""
+
 import contextlib
 import sqlite3
 

@@ -15,8 +15,8 @@ from restream_async.changes import Action
 from restream_async.destinations import Destination
 from restream_async.worker.commands import Unusable
 from restream_async.worker.events import EventHandler
-from restream_async.worker.handling import MOST_DELIVERIES
 from restream_async.worker.publishing import UnpublishedError
+from restream_async.worker.redelivery import MOST_DELIVERIES
 from restream_async.worker.rules import DEFAULT_RULES, Rule
 from tests.helpers.examples import FIELDS, stored
 from tests.worker.test_event_actions import CALL, REFUSED, FakeEventClient

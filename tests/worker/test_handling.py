@@ -25,8 +25,9 @@ from restream_async import (
 from restream_async.errors import ApiError, Call, CertificateError, ProxyError
 from restream_async.stats import Stats
 from restream_async.worker.commands import MAX_BYTES, MAX_RESTREAMS, Unusable, encode
-from restream_async.worker.handling import MOST_DELIVERIES, Handled, HoldLog, MessageHandler
-from restream_async.worker.handling import REDELIVERY as DEFAULT
+from restream_async.worker.handling import Handled, HoldLog, MessageHandler
+from restream_async.worker.redelivery import MOST_DELIVERIES
+from restream_async.worker.redelivery import REDELIVERY as DEFAULT
 from tests.helpers.examples import to_json_fields
 
 CALL = Call("POST", "/api/v1/p/restreams", "v1")
@@ -297,12 +298,6 @@ async def test_a_message_that_kills_workers_is_not_tried_again() -> None:
     assert handled.verdict == "dead"
     assert handled.dead[0].item == new()
     assert setup.client.calls == []
-
-
-def test_the_delays_of_a_failing_message_add_up_to_less_than_a_minute() -> None:
-    rests = [DEFAULT.wait(failures, None, 1.0) for failures in range(1, DEFAULT.attempts)]
-
-    assert sum(rests) == 45.0
 
 
 @pytest.mark.parametrize("error", [OutageError(CALL), UNAVAILABLE])
