@@ -9,8 +9,8 @@ import attrs
 from restream_async._util.clock import Clock
 from restream_async._util.redaction import MASK
 from restream_async.cli.doctor.answers import INVENTED_VIDEO, Asker
+from restream_async.cli.doctor.connection_checks import ConnectionChecks
 from restream_async.cli.doctor.network import Way
-from restream_async.cli.doctor.path_checks import PathChecks
 from restream_async.cli.doctor.results import Finding, Result, Status, failed, ok, skipped
 from restream_async.cli.doctor.service_checks import ServiceChecks
 from restream_async.cli.errors import CliError
@@ -69,7 +69,7 @@ class Examination:
             return
         self._note("settings", _settings(settings))
         self._note("proxy", _proxy(settings))
-        path = PathChecks(way=way, clock=self.clock, timeout=STEP_SECONDS)
+        layers = ConnectionChecks(way=way, clock=self.clock, timeout=STEP_SECONDS)
         asker = Asker(
             settings=settings,
             way=way,
@@ -78,7 +78,7 @@ class Examination:
             timeout=STEP_SECONDS,
         )
         service = ServiceChecks(asker)
-        await self._make([*_checks_of_path(path), *_checks_of_service(service)])
+        await self._make([*_checks_of_connection(layers), *_checks_of_service(service)])
 
     async def _examine_broker(self) -> None:
         try:
@@ -133,21 +133,21 @@ class Examination:
         self.report(result)
 
 
-def _checks_of_path(path: PathChecks) -> Iterator[tuple[str, Check | Finding]]:
-    way = path.way
+def _checks_of_connection(layers: ConnectionChecks) -> Iterator[tuple[str, Check | Finding]]:
+    way = layers.way
     suffix = "" if way.proxy is None else " of the proxy"
-    yield f"DNS{suffix}", path.dns
-    yield f"TCP{suffix}", path.tcp
+    yield f"DNS{suffix}", layers.dns
+    yield f"TCP{suffix}", layers.tcp
     if way.has_encrypted_proxy:
-        yield f"TLS{suffix}", path.proxy_tls
+        yield f"TLS{suffix}", layers.proxy_tls
     if way.has_tunnel:
-        yield "tunnel", path.tunnel
+        yield "tunnel", layers.tunnel
     if not way.has_tls:
         yield "TLS", skipped("not used, the base URL is plain http://")
     elif way.has_tunnel:
-        yield "TLS through the tunnel", path.tls
+        yield "TLS through the tunnel", layers.tls
     else:
-        yield "TLS", path.tls
+        yield "TLS", layers.tls
 
 
 def _checks_of_service(service: ServiceChecks) -> Iterator[tuple[str, Check | Finding]]:

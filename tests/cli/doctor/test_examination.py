@@ -68,7 +68,7 @@ async def test_a_check_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> N
         await asyncio.Event().wait()
         return []
 
-    monkeypatch.setattr("restream_async.cli.doctor.path_checks.resolve", hang)
+    monkeypatch.setattr("restream_async.cli.doctor.connection_checks.resolve", hang)
     results = await examine()
 
     assert results["DNS"].detail == "no result within 0 s"

@@ -1,4 +1,4 @@
-"""Private: checks of the way to the service: DNS, TCP, the proxy and its tunnel, TLS."""
+"""Private: checks of the connection to the service: DNS, TCP, the proxy and its tunnel, TLS."""
 
 import asyncio
 import ssl
@@ -35,8 +35,8 @@ _LOGIN: Final = (
 
 
 @attrs.define(kw_only=True)
-class PathChecks:
-    """Checks the way to the service, layer by layer; each check needs those before it.
+class ConnectionChecks:
+    """Checks the connection to the service, layer by layer; each check needs those before it.
 
     Attributes:
         way: the layers.
