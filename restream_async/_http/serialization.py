@@ -16,8 +16,6 @@ from cattrs.gen import make_dict_structure_fn, override
 from restream_async._http.json_values import (
     JSON_TYPES,
     UnreadableError,
-    as_array,
-    as_integer,
     as_object,
     type_name,
 )
@@ -26,28 +24,7 @@ from restream_async.models import CHECKS, NewRestream, Restream, Toggled, make_r
 
 _T = TypeVar("_T")
 
-_PAGING: Final = ("currentPage", "totalPages", "pageSize", "totalCount")
 _MOST_PROBLEMS: Final = 5
-
-
-@attrs.frozen(kw_only=True)
-class ListPage:
-    """A list of restreams, or one page of it.
-
-    Attributes:
-        restreams: the restreams of this page.
-        number: the number of the page.
-        pages: how many pages there are; 1 for a whole list.
-        size: how many restreams a page has, or None if the service does not say.
-        count: how many restreams there are on all pages, or None if the service does not say.
-
-    """
-
-    restreams: list[Restream]
-    number: int = 1
-    pages: int = 1
-    size: int | None = None
-    count: int | None = None
 
 
 def json_name(name: str) -> str:
@@ -99,45 +76,15 @@ def read_restream(value: object) -> Restream:
     return _valid_restream(value) or _read(value, Restream)
 
 
-def read_restreams(value: object) -> list[Restream]:
-    """Read the `result` of a list call: an array, a single object, or null.
+def read_restream_array(array: list[object]) -> list[Restream]:
+    """Read the restreams of a list call.
 
     Raises:
-        UnreadableError: it is none of them; names the path.
+        UnreadableError: one is not a restream; names the path.
 
     """
-    if value is None:
-        return []
-    if as_object(value) is not None:
-        return [read_restream(value)]
-    array = as_array(value)
-    if array is None:
-        raise UnreadableError("result: expected an array, an object or null")
     valid = [restream for each in array if (restream := _valid_restream(each)) is not None]
-    return valid if len(valid) == len(array) else _read(value, list[Restream])
-
-
-def read_page(value: object) -> ListPage:
-    """Read the `result` of a list call, which may be one page of the list.
-
-    Pages have the form of the service's list call for live videos: `items`, `currentPage`,
-    `totalPages`, `pageSize`, `totalCount`.
-
-    Raises:
-        UnreadableError: it is no list, or a page that does not say how many pages there are.
-
-    """
-    fields = as_object(value)
-    if fields is None or "items" not in fields:
-        return ListPage(restreams=read_restreams(value))
-    items = as_array(fields["items"])
-    if items is None:
-        raise UnreadableError("result.items: expected an array")
-    number, pages, size, count = (as_integer(fields.get(name)) for name in _PAGING)
-    if number is None or pages is None:
-        raise UnreadableError("result: a page must have currentPage and totalPages")
-    restreams = read_restreams(items)
-    return ListPage(restreams=restreams, number=number, pages=pages, size=size, count=count)
+    return valid if len(valid) == len(array) else _read(array, list[Restream])
 
 
 def read_toggled(value: object) -> Toggled:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restream_async import InvalidRestreamError, NewRestream, Restream
-from restream_async._http import serialization
+from restream_async._http import list_response, serialization
 from restream_async._http.json_values import parse
 from restream_async.models import Toggled
 from tests.helpers.examples import FIELDS, RESULT, STREAM_KEY, new, stored, to_json_fields
@@ -16,7 +16,7 @@ from tests.helpers.unreadable_values import READABLE, problem_of
 
 READERS: Final = [
     serialization.read_restream,
-    serialization.read_restreams,
+    list_response.read_restreams,
     serialization.read_toggled,
     serialization.read_deleted,
 ]
@@ -45,7 +45,7 @@ def test_what_is_sent_is_what_the_converter_makes_of_it(model: NewRestream) -> N
 @quick
 def test_any_list_of_restreams_survives_serialization(models: list[Restream]) -> None:
     data = json.dumps([to_json_fields(model) for model in models])
-    assert serialization.read_restreams(parse(data)) == models
+    assert list_response.read_restreams(parse(data)) == models
 
 
 def test_a_new_restream_is_sent_as_the_documentation_names_it() -> None:
@@ -80,7 +80,7 @@ def test_an_id_is_kept_as_it_was_sent(kept: object) -> None:
 
 def test_undocumented_fields_are_ignored() -> None:
     assert serialization.read_restream({**RESULT, "region": "eu", "meta": {"a": [1]}}) == stored()
-    assert serialization.read_restreams([{**RESULT, "id": 8, "region": None}]) == [stored(id=8)]
+    assert list_response.read_restreams([{**RESULT, "id": 8, "region": None}]) == [stored(id=8)]
     assert serialization.read_toggled({"id": 1, "status": False, "x": 1}) == Toggled(
         id=1, status=False
     )
@@ -109,9 +109,9 @@ def test_a_value_of_the_wrong_type_is_named_by_its_path(
 ) -> None:
     wrong = {**RESULT, name: value}
     assert problem_of(serialization.read_restream, wrong) == problem
-    assert problem_of(serialization.read_restreams, wrong) == problem
+    assert problem_of(list_response.read_restreams, wrong) == problem
     in_list = problem.replace("result", "result[3]", 1)
-    assert problem_of(serialization.read_restreams, [RESULT, RESULT, RESULT, wrong]) == in_list
+    assert problem_of(list_response.read_restreams, [RESULT, RESULT, RESULT, wrong]) == in_list
 
 
 @pytest.mark.parametrize("name", sorted(RESULT.keys() - {"streamKey", "streamUrl"}))
@@ -119,7 +119,7 @@ def test_a_missing_value_is_named_by_its_path(name: str) -> None:
     rest = {key: value for key, value in RESULT.items() if key != name}
     assert problem_of(serialization.read_restream, rest) == f"result.{name}: is missing"
     assert (
-        problem_of(serialization.read_restreams, [rest, RESULT]) == f"result[0].{name}: is missing"
+        problem_of(list_response.read_restreams, [rest, RESULT]) == f"result[0].{name}: is missing"
     )
 
 
@@ -144,7 +144,7 @@ def test_several_problems_are_told_together() -> None:
 
 def test_of_very_many_problems_the_first_are_told() -> None:
     empty: list[object] = [{}] * 1000
-    problem = problem_of(serialization.read_restreams, empty)
+    problem = problem_of(list_response.read_restreams, empty)
     assert problem.startswith("result[0].id: is missing; ")
     assert len(problem) < 300
 
@@ -157,11 +157,11 @@ def test_of_very_many_problems_the_first_are_told() -> None:
         (serialization.read_restream, 5, "result: expected an object, got an integer"),
         (serialization.read_restream, True, "result: expected an object, got true or false"),
         (serialization.read_restream, [], "result: expected an object, got an array"),
-        (serialization.read_restreams, "x", "result: expected an array, an object or null"),
-        (serialization.read_restreams, 5, "result: expected an array, an object or null"),
-        (serialization.read_restreams, False, "result: expected an array, an object or null"),
-        (serialization.read_restreams, [RESULT, None], "result[1]: expected an object, got null"),
-        (serialization.read_restreams, [[RESULT]], "result[0]: expected an object, got an array"),
+        (list_response.read_restreams, "x", "result: expected an array, an object or null"),
+        (list_response.read_restreams, 5, "result: expected an array, an object or null"),
+        (list_response.read_restreams, False, "result: expected an array, an object or null"),
+        (list_response.read_restreams, [RESULT, None], "result[1]: expected an object, got null"),
+        (list_response.read_restreams, [[RESULT]], "result[0]: expected an object, got an array"),
         (serialization.read_toggled, None, "result: expected an object, got null"),
         (serialization.read_toggled, {"id": 1}, "result.status: is missing"),
         (
@@ -179,22 +179,6 @@ def test_a_result_of_the_wrong_shape_is_unreadable(
     read: Callable[[Any], object], value: object, problem: str
 ) -> None:
     assert problem_of(read, value) == problem
-
-
-@pytest.mark.parametrize(
-    ("value", "found"),
-    [
-        ([], []),
-        (None, []),
-        ({**RESULT, "id": 1}, [stored(id=1)]),
-        ([{**RESULT, "id": 1}], [stored(id=1)]),
-        ([{**RESULT, "id": 2}, {**RESULT, "id": 1}], [stored(id=2), stored(id=1)]),
-    ],
-)
-def test_a_list_may_come_as_an_array_an_object_or_null(
-    value: object, found: list[Restream]
-) -> None:
-    assert serialization.read_restreams(value) == found
 
 
 @pytest.mark.parametrize("value", [True, False])
@@ -249,7 +233,7 @@ def test_any_result_is_read_or_unreadable(read: Callable[[Any], object], value: 
 @quick
 def test_any_object_is_a_restream_as_sent_or_unreadable(value: dict[str, Any]) -> None:
     problem = problem_of(serialization.read_restream, value)
-    assert problem_of(serialization.read_restreams, [value]) == problem.replace(
+    assert problem_of(list_response.read_restreams, [value]) == problem.replace(
         "result.", "result[0]."
     )
     assert (
@@ -270,48 +254,3 @@ def test_what_is_said_of_a_value_never_repeats_it() -> None:
 )
 def test_json_names_are_in_camel_case(name: str, wire: str) -> None:
     assert serialization.json_name(name) == wire
-
-
-PAGE = {
-    "items": [RESULT],
-    "currentPage": 2,
-    "totalPages": 3,
-    "pageSize": 1,
-    "totalCount": 3,
-}
-
-
-def test_a_list_may_come_in_pages() -> None:
-    assert serialization.read_page(PAGE) == serialization.ListPage(
-        restreams=[stored()], number=2, pages=3, size=1, count=3
-    )
-
-
-@pytest.mark.parametrize("value", [None, [], [RESULT], RESULT])
-def test_a_list_that_is_whole_is_one_page(value: object) -> None:
-    assert serialization.read_page(value) == serialization.ListPage(
-        restreams=serialization.read_restreams(value)
-    )
-
-
-def test_a_page_need_not_say_how_large_it_is() -> None:
-    short = {name: PAGE[name] for name in ("items", "currentPage", "totalPages")}
-    assert serialization.read_page(short) == serialization.ListPage(
-        restreams=[stored()], number=2, pages=3
-    )
-
-
-@pytest.mark.parametrize(
-    ("changes", "problem"),
-    [
-        ({"items": None}, "result.items: expected an array"),
-        ({"items": [dict[str, object]()]}, "result[0].id: is missing"),
-        ({"currentPage": "2"}, "result: a page must have currentPage and totalPages"),
-        ({"totalPages": None}, "result: a page must have currentPage and totalPages"),
-        ({"totalPages": True}, "result: a page must have currentPage and totalPages"),
-    ],
-)
-def test_a_page_that_does_not_say_how_many_there_are_is_unreadable(
-    changes: dict[str, object], problem: str
-) -> None:
-    assert problem_of(serialization.read_page, {**PAGE, **changes}).startswith(problem)

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from restream_async import NewRestream, Restream, RestreamError
-from restream_async._http import serialization
+from restream_async._http import list_response, serialization
 from restream_async._http.messages import NoResponse, Request, Response
 from restream_async._retry.classification import Failure
 from restream_async._util.redaction import one_line
@@ -34,7 +34,7 @@ WISHES: Final = [
 ]
 READERS: Final = [
     serialization.read_restream,
-    serialization.read_restreams,
+    list_response.read_restreams,
     serialization.read_toggled,
     serialization.read_deleted,
 ]
@@ -240,7 +240,7 @@ def test_foreign_secrets_in_a_list_answer_are_not_shown(data: st.DataObject) -> 
     request: Request = API.list("v1")
     status = data.draw(st.sampled_from([200, 404, 500]))
     result = classified(
-        Response(status=status, body=body), serialization.read_restreams, request=request
+        Response(status=status, body=body), list_response.read_restreams, request=request
     )
     assert isinstance(result, Failure)
     assert "F0re1gn" not in texts_of(result)

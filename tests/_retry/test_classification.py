@@ -23,7 +23,7 @@ from restream_async import (
     TransportError,
     UnauthorizedError,
 )
-from restream_async._http import serialization
+from restream_async._http import list_response, serialization
 from restream_async._http.messages import NoResponse, Response
 from restream_async._retry.classification import Classification, Failure
 from restream_async.errors import Call
@@ -231,12 +231,12 @@ def test_success_is_success_whatever_stands_beside_it(body: bytes) -> None:
 
 def test_every_call_reads_its_own_result() -> None:
     both = Response(status=200, body=envelope([RESULT, RESULT]))
-    assert classified(both, serialization.read_restreams, request=API.list("v1")) == [
+    assert classified(both, list_response.read_restreams, request=API.list("v1")) == [
         stored(),
         stored(),
     ]
     none = Response(status=200, body=envelope(None))
-    assert classified(none, serialization.read_restreams, request=API.list("v1")) == []
+    assert classified(none, list_response.read_restreams, request=API.list("v1")) == []
     off = Response(status=200, body=envelope({"id": "r", "status": False}))
     assert classified(off, serialization.read_toggled, request=API.toggle("r")) == Toggled(
         id="r", status=False

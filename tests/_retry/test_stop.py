@@ -12,7 +12,7 @@ from restream_async import (
     OutcomeUnknownError,
     TransportError,
 )
-from restream_async._http import serialization
+from restream_async._http import list_response
 from restream_async._operations.create_options import CreateOptions
 from restream_async._operations.create_result import CreateFailed, CreateSucceeded
 from restream_async._operations.delete import delete
@@ -117,7 +117,7 @@ class TestNotSent:
             [error] = await ended(await begun(client, stop), stop)
             request = client.api.list("v1")
             listed = await client.executor.send_with_retries(
-                request, serialization.read_restreams, client.executor.begin_call(stop)
+                request, list_response.read_restreams, client.executor.begin_call(stop)
             )
             with pytest.raises(NotSentError, match="0 attempts"):
                 value_or_raise(listed)

@@ -4,9 +4,8 @@ from typing import Final
 
 import attrs
 
-from restream_async._http import serialization
+from restream_async._http.list_response import ListPage, read_page
 from restream_async._http.messages import Api, NoResponse, Response
-from restream_async._http.serialization import ListPage
 from restream_async._http.transport import Transport
 from restream_async._retry.classification import Failure, classify
 from restream_async._util.clock import Clock
@@ -105,7 +104,7 @@ class Asker:
         verdict = classify(
             request,
             response,
-            serialization.read_page,
+            read_page,
             secrets=self.settings.secrets,
             wall_clock=self.clock.wall_clock,
         )

@@ -10,8 +10,8 @@ from typing import Final
 import attrs
 
 from restream_async._http import json_values
+from restream_async._http.list_response import ListPage
 from restream_async._http.messages import Response, is_from_cache
-from restream_async._http.serialization import ListPage
 from restream_async._operations.matching import is_masked
 from restream_async._util.redaction import redact
 from restream_async.cli.doctor.answers import INVENTED_VIDEO, Answer, Asker
