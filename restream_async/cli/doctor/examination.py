@@ -8,8 +8,8 @@ import attrs
 
 from restream_async._util.clock import Clock
 from restream_async._util.redaction import MASK
-from restream_async.cli.doctor.answers import INVENTED_VIDEO, Asker
 from restream_async.cli.doctor.connection_checks import ConnectionChecks
+from restream_async.cli.doctor.list_call import INVENTED_VIDEO, Asker
 from restream_async.cli.doctor.network import Way
 from restream_async.cli.doctor.results import Finding, Result, Status, failed, ok, skipped
 from restream_async.cli.doctor.service_checks import ServiceChecks

@@ -14,7 +14,7 @@ from restream_async._http.list_response import ListPage
 from restream_async._http.messages import Response, is_from_cache
 from restream_async._operations.matching import is_masked
 from restream_async._util.redaction import redact
-from restream_async.cli.doctor.answers import INVENTED_VIDEO, Answer, Asker
+from restream_async.cli.doctor.list_call import INVENTED_VIDEO, Answer, Asker
 from restream_async.cli.doctor.results import Finding, duration, failed, ok, skipped, warning
 from restream_async.cli.output.console import plural, safe
 from restream_async.errors import ApiError, MalformedResponseError

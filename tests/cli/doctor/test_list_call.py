@@ -2,7 +2,7 @@ from restream_async._http.list_response import read_page
 from restream_async._http.messages import Request, Response
 from restream_async._retry.classification import Failure, classify
 from restream_async._util.clock import Clock
-from restream_async.cli.doctor.answers import Answer
+from restream_async.cli.doctor.list_call import Answer
 from tests.helpers.samples import envelope
 
 
