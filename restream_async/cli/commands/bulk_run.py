@@ -21,10 +21,10 @@ from restream_async.cli.output.console import plural, safe, say, say_copyable, s
 from restream_async.cli.output.line_writer import LineWriter
 from restream_async.cli.output.outcome_file import OutcomeFile
 from restream_async.cli.output.outcome_lines import outcome_line, outcome_word
+from restream_async.cli.output.outcome_totals import is_not_sent
 from restream_async.cli.output.progress_display import Display, LiveDisplay, display_on
 from restream_async.cli.output.run_result import RunResult, Span
 from restream_async.cli.output.run_summary import complaints, summary
-from restream_async.cli.output.totals import is_not_sent
 from restream_async.cli.run_with_progress import run_with_progress
 
 _MOST_FAILURES: Final = 20

@@ -18,7 +18,7 @@ from restream_async.cli.output.change_totals import (
     result_of,
 )
 from restream_async.cli.output.console import plural, safe
-from restream_async.cli.output.totals import NOT_SENT
+from restream_async.cli.output.outcome_totals import NOT_SENT
 
 _SYMBOLS: Final = {
     Action.CREATE: ("+", "green"),

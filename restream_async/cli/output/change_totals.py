@@ -10,8 +10,8 @@ import attrs
 from restream_async import OutcomeUnknownError
 from restream_async.changes import Action, Change
 from restream_async.cli.errors import describe
+from restream_async.cli.output.outcome_totals import NOT_SENT
 from restream_async.cli.output.run_summary import Count
-from restream_async.cli.output.totals import NOT_SENT
 
 DONE_WORDS: Final = {
     Action.CREATE: "created",

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from restream_async import ApiError, Created, Origin, Outcome, OutcomeUnknownError
 from restream_async.cli.errors import in_cli_words
-from restream_async.cli.output.totals import is_not_sent
+from restream_async.cli.output.outcome_totals import is_not_sent
 
 _BEFORE_THIS_RUN: Final = frozenset({Origin.EXISTING, Origin.JOURNAL})
 

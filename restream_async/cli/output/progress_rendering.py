@@ -12,8 +12,8 @@ from rich.text import Text
 
 from restream_async.cli.errors import describe_outage
 from restream_async.cli.output.console import format_duration
+from restream_async.cli.output.outcome_totals import Totals
 from restream_async.cli.output.progress_state import Snapshot
-from restream_async.cli.output.totals import Totals
 from restream_async.stats import Stats
 
 STOPPING: Final = "Stopping: requests in flight are finished first. Ctrl-C again stops at once."

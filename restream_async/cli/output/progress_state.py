@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from restream_async._bulk.report import BulkCounts
-from restream_async.cli.output.totals import Totals
+from restream_async.cli.output.outcome_totals import Totals
 from restream_async.stats import Stats
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from restream_async import ApiError, Created, Outcome, OutcomeUnknownError, Rest
 from restream_async._bulk.report import BulkCounts, Duplicate
 from restream_async._retry.classification import Classification, classify_status
 from restream_async.cli.errors import describe
-from restream_async.cli.output.totals import Totals, is_not_sent
+from restream_async.cli.output.outcome_totals import Totals, is_not_sent
 from restream_async.models import Origin
 
 Span: TypeAlias = tuple[int, int]

@@ -5,9 +5,9 @@ import pytest
 
 from restream_async._bulk.report import BulkCounts
 from restream_async.cli.output.console import console_on
+from restream_async.cli.output.outcome_totals import Totals
 from restream_async.cli.output.progress_rendering import line, picture
 from restream_async.cli.output.progress_state import Snapshot
-from restream_async.cli.output.totals import Totals
 from restream_async.stats import Stats
 
 STATS = Stats(

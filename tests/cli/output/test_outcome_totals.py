@@ -2,7 +2,7 @@ import pytest
 
 from restream_async import Failed, NewRestream, RestreamError, TransportError
 from restream_async._bulk.report import BulkCounts
-from restream_async.cli.output.totals import Totals, is_not_sent
+from restream_async.cli.output.outcome_totals import Totals, is_not_sent
 from restream_async.errors import Call, ForbiddenError, NotSentError
 
 CALL = Call("POST", "/api/v1/p1/restreams", "v1")
