@@ -9,7 +9,7 @@ is dead.
   platform asks for), `events` (events on the stream), `webhooks` (events by HTTP).
 - NATS: `nats_connection` and `tls_only` (the connection), `subjects` (all names), `streams` and
   `consumer` (what is on the server), `publishing` (restreams to the stream).
-- One process: `settings`, `run`, `slot` (the pull loop), `lease` (the time in which a message is
+- One process: `settings`, `run`, `pull_loop` (of one slot), `lease` (the time in which a message is
   this worker's), `first_delivery_guard`, `tasks`.
 
 All modules that touch NATS need the extra `worker`.

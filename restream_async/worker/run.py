@@ -28,9 +28,9 @@ from restream_async.worker.handling import Handled, MessageHandler
 from restream_async.worker.lease import Lease, LeaseLostError
 from restream_async.worker.nats_connection import NATS_ERRORS, NatsOptions, close, jetstream_of
 from restream_async.worker.publishing import Publisher
+from restream_async.worker.pull_loop import run_slot
 from restream_async.worker.reports import Report, Source, reports, summary
 from restream_async.worker.settings import WorkerSettings
-from restream_async.worker.slot import run_slot
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import CHECK_FIRST
 from restream_async.worker.tasks import end

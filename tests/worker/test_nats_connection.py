@@ -37,7 +37,7 @@ QUOTED = "SECRET-of-nats%2F%40%3A%25"
 def short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("restream_async.worker.nats_connection._RECONNECT_SECONDS", 0.1)
     monkeypatch.setattr("restream_async.worker.nats_connection._CLOSE_SECONDS", 0.2)
-    monkeypatch.setattr("restream_async.worker.slot._FETCH_SECONDS", 0.5)
+    monkeypatch.setattr("restream_async.worker.pull_loop._FETCH_SECONDS", 0.5)
 
 
 @attrs.frozen

@@ -45,7 +45,7 @@ RETRY = RetryPolicy(attempts=3, base=0.05, cap=0.2, deadline=5.0)
 @pytest.fixture(autouse=True)
 def short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("restream_async.worker.nats_connection._RECONNECT_SECONDS", 0.1)
-    monkeypatch.setattr("restream_async.worker.slot._FETCH_SECONDS", 0.5)
+    monkeypatch.setattr("restream_async.worker.pull_loop._FETCH_SECONDS", 0.5)
 
 
 @attrs.define

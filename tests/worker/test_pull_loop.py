@@ -8,7 +8,7 @@ import nats.errors
 import nats.js.errors
 import pytest
 
-from restream_async.worker.slot import run_slot
+from restream_async.worker.pull_loop import run_slot
 
 ACK_WAIT = 30.0
 
@@ -86,7 +86,7 @@ async def test_the_age_of_queued_messages_adds_up() -> None:
 
 
 async def test_a_fetch_that_fails_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("restream_async.worker.slot._ERROR_PAUSE", 0.0)
+    monkeypatch.setattr("restream_async.worker.pull_loop._ERROR_PAUSE", 0.0)
     errors: list[Exception] = [nats.errors.TimeoutError(), nats.js.errors.ServiceUnavailableError()]
 
     assert await Subscription(1, errors=errors).run() == [0.0]
