@@ -21,6 +21,14 @@ from restream_async.cli.output.console import plural, safe
 
 Format: TypeAlias = Literal["csv", "jsonl"]
 
+ENDINGS: Final[Mapping[str, Format]] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+}
+"""The format that a file extension names."""
+
 COLUMNS: Final = tuple(serialization.json_name(field.name) for field in attrs.fields(NewRestream))
 
 STATUS_WORDS: Final = {

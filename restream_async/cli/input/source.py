@@ -25,7 +25,7 @@ from rich.console import Console
 
 from restream_async.cli.errors import CliError, system_reason
 from restream_async.cli.file_roles import FileRole
-from restream_async.cli.input.formats import Format
+from restream_async.cli.input.formats import ENDINGS, Format
 from restream_async.cli.input.unreadable_files import GZIP, why_unreadable
 from restream_async.cli.output.console import say
 
@@ -37,12 +37,6 @@ _LINES_IN_BLOCK: Final = 1000
 _BYTES_IN_BLOCK: Final = 1024 * 1024
 # Names of open descriptors. A journal cannot be kept beside them.
 _DESCRIPTOR: Final = re.compile(r"/dev/stdin|/dev/fd/\d+|/proc/[^/]+/fd/\d+")
-_ENDINGS: Final[dict[str, Format]] = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-}
 # Errors of reading; the last two mean that gzip data are cut off or damaged.
 _FAILURES: Final = (OSError, EOFError, zlib.error)
 
@@ -110,7 +104,7 @@ class InputSource(AbstractContextManager["InputSource"]):
         """The format that the file extension names, or None."""
         path = Path(self._where)
         ending = path.with_suffix("").suffix if path.suffix.lower() == ".gz" else path.suffix
-        return _ENDINGS.get(ending.lower())
+        return ENDINGS.get(ending.lower())
 
     def guess_format(self) -> Format:
         """Return the format, by the file extension or else by the first character.
