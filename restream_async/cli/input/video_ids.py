@@ -52,9 +52,10 @@ def checked_video_id(video_id: str, name: str) -> str:
 def _ids_of_file(file: str) -> list[str]:
     with InputSource(file, console_on(sys.stderr)) as source:
         reader = _IdReader(source)
-        for item in reader.read(source.lines()):
-            if isinstance(item, BadLine):
-                raise CliError(f"line {item.line:,} of {source.name} {item.reason}")
+        # It yields nothing else.
+        bad = next(reader.read(source.lines()), None)
+        if isinstance(bad, BadLine):
+            raise CliError(f"line {bad.line:,} of {source.name} {bad.reason}")
     return reader.ids
 
 
@@ -74,8 +75,7 @@ class _IdReader(VideoReader):
     def _restreams(self, line: int, columns: Mapping[str, object]) -> Iterator[Row | BadLine]:
         video_id = columns[VIDEO_ID]
         if not isinstance(video_id, str):
-            yield BadLine(line, f"has a {VIDEO_ID} that is not a string")
-            return
+            return iter([BadLine(line, f"has a {VIDEO_ID} that is not a string")])
         if any(name.casefold() == "streamurl" for name in columns):
             raise CliError(
                 f"{self.name} lists restreams, but --file takes live videos, and would select all "
@@ -83,3 +83,4 @@ class _IdReader(VideoReader):
             )
         where = f"line {line:,} of {self.name}: the video id"
         self.ids.append(checked_video_id(video_id.strip(), where))
+        return iter([])
