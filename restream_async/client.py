@@ -14,7 +14,8 @@ from restream_async._bulk.repeats import Repeats
 from restream_async._bulk.report import BulkReport
 from restream_async._bulk.run import BulkRun
 from restream_async._bulk.undo import Undo
-from restream_async._http.messages import Api, Request
+from restream_async._http.api import Api
+from restream_async._http.messages import Request
 from restream_async._http.request_options import Tls
 from restream_async._http.transport import Transport
 from restream_async._journal.entries import Identity

@@ -1,17 +1,15 @@
 """The settings of a client: from arguments, else from the environment, and checked."""
 
-import ipaddress
 import os
 import re
 import sys
-from base64 import b64encode
 from typing import Final, Literal, TypeAlias, cast, get_args
-from urllib.parse import SplitResult, unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import SplitResult, urlsplit
 
 import attrs
 from yarl import URL
 
+from restream_async._proxy import Proxy, is_loopback, keeps_secret, proxy_for
 from restream_async._util.addresses import wrong_address
 from restream_async._util.stray_characters import stray
 from restream_async.errors import ConfigurationError
@@ -19,30 +17,10 @@ from restream_async.errors import ConfigurationError
 InDoubt: TypeAlias = Literal["confirm", "resend", "raise"]
 
 _EXAMPLE: Final = "https://api.example.com"
-_EXAMPLE_PROXY: Final = "http://user:password@proxy.example.com:3128"
-_END_OF_HOST: Final = re.compile(r"[/?#]")
 # A token of RFC 9110, section 5.6.2.
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SCHEME: Final = re.compile(r"(bearer|basic|token|apikey|api-key)\s+\S", re.IGNORECASE)
 _ROUTE: Final = re.compile(r"/api/v1(?=/|\Z)", re.IGNORECASE)
-
-
-@attrs.frozen
-class Proxy:
-    """A forward proxy.
-
-    Attributes:
-        url: scheme, host and port.
-        authorization: the value of the `Proxy-Authorization` header, or empty.
-        secrets: what no text may repeat.
-        variable: the environment variable that names it; empty if an argument does.
-
-    """
-
-    url: str
-    authorization: str = attrs.field(default="", repr=False)
-    secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
-    variable: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -91,8 +69,8 @@ class Settings:
         scheme = _scheme(auth_scheme)
         project = _project_id(project_id, key)
         base = _base_url(base_url, allow_http=allow_http)
-        through = _proxy(proxy, base, trust_env=trust_env)
-        if through is not None and not (allow_http or _keeps_secret(base, through)):
+        through = proxy_for(base, proxy, trust_env=trust_env)
+        if through is not None and not (allow_http or keeps_secret(base, through)):
             raise ConfigurationError(
                 "base_url is plain http://, which would send the API key unencrypted to the "
                 "proxy: use https://, or pass allow_http=True where the network is trusted"
@@ -217,76 +195,9 @@ def _wrong_base_url(value: str, parts: SplitResult, *, allow_http: bool) -> str:
     if route := _ROUTE.search(parts.path):
         rest = value[: len(value) - len(parts.path) + route.start()]
         return f'must end before "/api/v1", which is added to it: use {rest}'
-    if parts.scheme == "http" and not allow_http and not _is_loopback(parts.hostname or ""):
+    if parts.scheme == "http" and not allow_http and not is_loopback(parts.hostname or ""):
         return (
             "is plain http://, which would send the API key unencrypted: use https://, or pass "
             "allow_http=True where the network is trusted"
         )
     return ""
-
-
-def _proxy(given: object, base: str, *, trust_env: bool) -> Proxy | None:
-    name, hint, variable = "proxy", "set it with proxy=…", ""
-    if given is None and trust_env:
-        given, variable = _proxy_of_environment(urlsplit(base))
-        name, hint = f"the proxy in {variable}", f"set the variable {variable}"
-    if given is None:
-        return None
-    if not isinstance(given, str | URL):
-        raise ConfigurationError(f"{name} must be a string, not {type(given).__name__}")
-    text = str(given)
-    url = text if "://" in text else f"http://{text}"
-    if problem := stray(text, "visible") or _wrong_proxy(url):
-        raise ConfigurationError(f"{name} {problem} ({hint})")
-    parts = urlsplit(url)
-    login, _, address = parts.netloc.rpartition("@")
-    user, _, password = login.partition(":")
-    encoded = b64encode(unquote(f"{user}:{password}").encode()).decode() if login else ""
-    return Proxy(
-        f"{parts.scheme}://{address}",
-        f"Basic {encoded}" if login else "",
-        # A user without a password may be a token.
-        (password or user, encoded) if login else (),
-        variable,
-    )
-
-
-def _wrong_proxy(url: str) -> str:
-    """Return what is wrong with the URL of a proxy, or nothing."""
-    scheme, _, rest = url.partition("://")
-    if scheme.lower() not in {"http", "https"}:
-        kind = "is a SOCKS proxy, which is not supported: it " if "socks" in scheme.lower() else ""
-        return f"{kind}must begin with http:// or https://, such as {_EXAMPLE_PROXY}"
-    if any(_END_OF_HOST.split(rest, maxsplit=1)[1:]):
-        return (
-            f"must end with its host and port, such as {_EXAMPLE_PROXY}, with special characters "
-            "of a user name or password percent-encoded"
-        )
-    return wrong_address(url, _EXAMPLE_PROXY)
-
-
-def _proxy_of_environment(base: SplitResult) -> tuple[str | None, str]:
-    """Return the proxy that the environment names for the service, and the name of its variable.
-
-    There is none for this machine itself, nor for the hosts in NO_PROXY.
-    """
-    host = base.hostname or ""
-    if _is_loopback(host) or proxy_bypass(base.netloc):
-        return None, ""
-    proxies = getproxies()
-    name = base.scheme if base.scheme in proxies else "all"
-    return proxies.get(name), f"{name.upper()}_PROXY"
-
-
-def _keeps_secret(base: str, proxy: Proxy) -> bool:
-    """Return whether no other machine can read what is sent through a proxy."""
-    return base.lower().startswith("https:") or _is_loopback(urlsplit(proxy.url).hostname or "")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -23,7 +23,7 @@ from benchmarks.inputs import restreams
 from benchmarks.suite import Figures
 from restream_async import NewRestream, RetryPolicy
 from restream_async._bulk.run import BulkRun
-from restream_async._http.messages import Api
+from restream_async._http.api import Api
 from restream_async._operations.create import Creator
 from restream_async._retry.executor import RequestExecutor
 from restream_async._util.clock import Clock

@@ -15,7 +15,8 @@ from benchmarks.inputs import restreams
 from benchmarks.terms import IN_FLIGHT
 from restream_async import Created, NewRestream, RetryPolicy
 from restream_async._bulk.run import BulkRun
-from restream_async._http.messages import Api, NoResponse, Request, Response
+from restream_async._http.api import Api
+from restream_async._http.messages import NoResponse, Request, Response
 from restream_async._operations.create import Creator
 from restream_async._operations.create_result import CreateSucceeded
 from restream_async._retry.executor import RequestExecutor, Sender

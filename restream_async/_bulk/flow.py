@@ -27,7 +27,7 @@ from restream_async._bulk.report import CountsBuilder
 from restream_async._bulk.stop_rule import StopRule
 from restream_async._bulk.unfinished import interrupted_creation, unsent_creation
 from restream_async._bulk.worker_pool import WorkerPool
-from restream_async._http.messages import Api
+from restream_async._http.api import Api
 from restream_async._journal.journal import Journal
 from restream_async._operations.create import Creator
 from restream_async._operations.create_result import (

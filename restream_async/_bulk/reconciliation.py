@@ -13,7 +13,7 @@ import attrs
 from restream_async._bulk.journal_adapter import JournalSlot
 from restream_async._bulk.parallel import run_in_tasks
 from restream_async._bulk.report import Duplicate
-from restream_async._http.messages import Api
+from restream_async._http.api import Api
 from restream_async._operations.create import Creator
 from restream_async._operations.create_result import Doubt
 from restream_async._operations.delete import delete

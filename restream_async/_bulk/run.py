@@ -18,7 +18,7 @@ from restream_async._bulk.report import (
     note_lost_outcomes,
     sort_outcomes,
 )
-from restream_async._http.messages import Api
+from restream_async._http.api import Api
 from restream_async._journal.journal import Journal
 from restream_async._operations.create import Creator
 from restream_async._operations.draining import CallsInProgress

@@ -11,7 +11,7 @@ import attrs
 from restream_async._bulk.graceful_stop import GracefulStop
 from restream_async._bulk.parallel import run_in_tasks
 from restream_async._bulk.unfinished import interrupted_error
-from restream_async._http.messages import Api
+from restream_async._http.api import Api
 from restream_async._journal.entries import State
 from restream_async._journal.journal import Journal
 from restream_async._operations.delete import delete

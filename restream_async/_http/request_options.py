@@ -8,8 +8,8 @@ from aiohttp import hdrs
 from yarl import URL
 
 from restream_async._http.request_body import PreparedRequest, resetting_socket
+from restream_async._proxy import Proxy
 from restream_async.errors import ConfigurationError
-from restream_async.settings import Proxy
 
 LARGEST_FIELD: Final = 2**16
 """Bytes; a response with a larger header field or status line is not read."""

@@ -18,7 +18,7 @@ from restream_async._http.messages import NoResponse, Request, Response
 from restream_async._http.request_body import Body
 from restream_async._http.request_options import RequestOptions, Tls
 from restream_async._http.timeouts import SharedTimeouts
-from restream_async.settings import Proxy
+from restream_async._proxy import Proxy
 
 LARGEST_RESPONSE: Final = 2**20
 """Bytes; a longer body is not read to its end."""

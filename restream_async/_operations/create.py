@@ -13,7 +13,8 @@ from typing import Final
 
 import attrs
 
-from restream_async._http.messages import Api, Request
+from restream_async._http.api import Api
+from restream_async._http.messages import Request
 from restream_async._http.serialization import read_restream
 from restream_async._operations.create_options import PLAIN, CreateOptions
 from restream_async._operations.create_result import CreateFailed, CreateSucceeded, Doubt

@@ -1,7 +1,7 @@
 """Private: one deletion. Deleting twice does no harm, so the client sends it again after doubt."""
 
 from restream_async._http import serialization
-from restream_async._http.messages import Api
+from restream_async._http.api import Api
 from restream_async._retry.classification import Classification, Failure
 from restream_async._retry.deadline import Deadline
 from restream_async._retry.executor import RequestExecutor

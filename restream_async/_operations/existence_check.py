@@ -6,7 +6,7 @@ What a list says about the wanted restream is decided in `existence`.
 from http import HTTPStatus
 from typing import Final
 
-from restream_async._http.messages import Api
+from restream_async._http.api import Api
 from restream_async._operations.create_options import CreateOptions
 from restream_async._operations.existence import CheckContext, Existence, Inconclusive, key_of
 from restream_async._operations.listing import Listing

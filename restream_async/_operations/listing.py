@@ -6,8 +6,9 @@ from typing import Final, TypeAlias
 
 import attrs
 
+from restream_async._http.api import Api
 from restream_async._http.list_response import ListPage, read_page
-from restream_async._http.messages import Api, Request
+from restream_async._http.messages import Request
 from restream_async._retry.classification import Classification, Failure
 from restream_async._retry.deadline import Deadline
 from restream_async._retry.executor import RequestExecutor

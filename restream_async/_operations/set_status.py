@@ -14,9 +14,9 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Final
 
-from restream_async._http.messages import Api
+from restream_async._http.api import Api
 from restream_async._operations.listing import Listing
-from restream_async._operations.video_statuses import StatusResult, VideoStatuses
+from restream_async._operations.toggle_and_check import StatusResult, VideoStatuses
 from restream_async._retry.classification import Failure
 from restream_async._retry.deadline import Deadline
 from restream_async._retry.executor import RequestExecutor

@@ -3,7 +3,7 @@
 from typing import Final
 
 from restream_async._http import serialization
-from restream_async._http.messages import Api
+from restream_async._http.api import Api
 from restream_async._retry.classification import Classification, Failure
 from restream_async._retry.deadline import Deadline
 from restream_async._retry.executor import RequestExecutor

@@ -13,9 +13,10 @@ from typing import Final, TypeVar
 import attrs
 
 from restream_async._http import json_values
-from restream_async._http.messages import NoResponse, Request, Response, is_from_cache
+from restream_async._http.messages import NoResponse, Request, Response
+from restream_async._http.response_headers import is_from_cache
 from restream_async._load.load_signal import Signal
-from restream_async._retry.error_texts import ErrorTexts, proxy_error
+from restream_async._retry.response_errors import ErrorTexts, proxy_error
 from restream_async._util.redaction import redact
 from restream_async.errors import (
     ApiError,

@@ -18,16 +18,16 @@ import attrs
 
 from restream_async._bulk.journal_adapter import JournalAdapter
 from restream_async._bulk.reconciliation import LATE_COMMIT_WAIT
-from restream_async._http.messages import Api
+from restream_async._http.api import Api
 from restream_async._operations.create_result import CreateFailed
 from restream_async._operations.delete import delete
 from restream_async._operations.existence import Key, key_of
 from restream_async._operations.set_status import StatusSetter
 from restream_async._retry.classification import Failure
+from restream_async._wanted_state.adapted_changes import adapt
 from restream_async._wanted_state.creations import Creations
 from restream_async._wanted_state.difference import DELETING, difference, present_in
 from restream_async._wanted_state.input import WantedVideo
-from restream_async._wanted_state.later_list import adapt
 from restream_async._wanted_state.parallel import for_each
 from restream_async._wanted_state.progress import Progress
 from restream_async._wanted_state.reader import VideoReader, unread

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import attrs
 
 from restream_async._bulk.unfinished import interrupted_error
-from restream_async._http.messages import Api
+from restream_async._http.api import Api
 from restream_async._wanted_state.difference import DELETING
 from restream_async.changes import Action, Change
 from restream_async.errors import Call, NotSentError, RestreamError

@@ -26,7 +26,7 @@ from restream_async.errors import (
 )
 from restream_async.models import Created, Failed, NewRestream, Outcome
 from restream_async.stats import Stats
-from restream_async.worker.commands import Item, Unusable, decode
+from restream_async.worker.command_messages import Item, Unusable, decode
 from restream_async.worker.redelivery import (
     MOST_DELIVERIES,
     REDELIVERY,

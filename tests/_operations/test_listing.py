@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from restream_async import MalformedResponseError, Origin, OutcomeUnknownError
-from restream_async._http.messages import is_from_cache
+from restream_async._http.response_headers import is_from_cache
 from tests.helpers.client_calls import created_by, failure_of
 from tests.helpers.leak_checks import client_of
 from tests.helpers.raw_server import RawServer

@@ -17,7 +17,8 @@ from benchmarks.fleet.simulation import simulate
 from benchmarks.fleet.targets import Target
 from benchmarks.inputs import restreams
 from benchmarks.suite import Figures
-from restream_async._http.messages import Api, Request, Response
+from restream_async._http.api import Api
+from restream_async._http.messages import Request, Response
 from tests.helpers.simulated_time import now, simulated
 
 _CLIENTS = 60

@@ -8,7 +8,8 @@ import attrs
 
 from restream_async import NewRestream, Restream
 from restream_async._http import serialization
-from restream_async._http.messages import Api, NoResponse, Request, Response
+from restream_async._http.api import Api
+from restream_async._http.messages import NoResponse, Request, Response
 from restream_async._retry.classification import Failure, classify
 
 _T = TypeVar("_T")

@@ -16,7 +16,8 @@ from restream_async import NewRestream, Restream, RetryPolicy
 from restream_async._bulk.repeats import Repeats
 from restream_async._bulk.run import BulkRun
 from restream_async._http import serialization
-from restream_async._http.messages import Api, NoResponse, Request, Response
+from restream_async._http.api import Api
+from restream_async._http.messages import NoResponse, Request, Response
 from restream_async._journal.entries import Identity
 from restream_async._journal.journal import Journal
 from restream_async._load.concurrency_limiter import ConcurrencyLimiter

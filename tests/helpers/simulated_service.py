@@ -11,7 +11,8 @@ import attrs
 
 from restream_async import BackendFetchFailedError, NewRestream, Outcome, RetryPolicy
 from restream_async._bulk.run import BulkRun
-from restream_async._http.messages import Api, NoResponse, Request, Response
+from restream_async._http.api import Api
+from restream_async._http.messages import NoResponse, Request, Response
 from restream_async._operations.create import Creator
 from restream_async._retry.classification import Classification, Failure
 from restream_async._retry.executor import RequestExecutor

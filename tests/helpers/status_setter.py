@@ -7,7 +7,7 @@ from restream_async import (
 )
 from restream_async._operations.listing import Listing
 from restream_async._operations.set_status import StatusSetter
-from restream_async._operations.video_statuses import StatusResult
+from restream_async._operations.toggle_and_check import StatusResult
 from restream_async._retry.classification import Failure
 from restream_async._retry.deadline import Deadline
 from restream_async.errors import RestreamError

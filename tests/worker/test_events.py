@@ -13,7 +13,7 @@ from restream_async import (
 )
 from restream_async.changes import Action
 from restream_async.destinations import Destination
-from restream_async.worker.commands import Unusable
+from restream_async.worker.command_messages import Unusable
 from restream_async.worker.events import EventHandler
 from restream_async.worker.publishing import UnpublishedError
 from restream_async.worker.redelivery import MOST_DELIVERIES

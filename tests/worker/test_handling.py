@@ -24,7 +24,7 @@ from restream_async import (
 )
 from restream_async.errors import ApiError, Call, CertificateError, ProxyError
 from restream_async.stats import Stats
-from restream_async.worker.commands import MAX_BYTES, MAX_RESTREAMS, Unusable, encode
+from restream_async.worker.command_messages import MAX_BYTES, MAX_RESTREAMS, Unusable, encode
 from restream_async.worker.handling import Handled, HoldLog, MessageHandler
 from restream_async.worker.redelivery import MOST_DELIVERIES
 from restream_async.worker.redelivery import REDELIVERY as DEFAULT

@@ -9,7 +9,7 @@ import pytest
 
 from restream_async import Created, Failed, NewRestream, Origin, Restream
 from restream_async.errors import BadRequestError, Call
-from restream_async.worker.commands import Item, Unusable
+from restream_async.worker.command_messages import Item, Unusable
 from restream_async.worker.handling import DeadItem, Handled
 from restream_async.worker.reports import Source, reports, summary
 

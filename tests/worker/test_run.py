@@ -25,7 +25,7 @@ from restream_async import (
 from restream_async.destinations import Destination
 from restream_async.errors import Call
 from restream_async.sandbox import Fault, Faults, Sandbox
-from restream_async.worker.commands import encode
+from restream_async.worker.command_messages import encode
 from restream_async.worker.consumer import Consumer, DeletedError, declare_consumer
 from restream_async.worker.handling import SHUTDOWN_TIMEOUT
 from restream_async.worker.nats_connection import NatsOptions, close, jetstream_of

@@ -4,8 +4,9 @@ from typing import Final
 
 import attrs
 
+from restream_async._http.api import Api
 from restream_async._http.list_response import ListPage, read_page
-from restream_async._http.messages import Api, NoResponse, Response
+from restream_async._http.messages import NoResponse, Response
 from restream_async._http.transport import Transport
 from restream_async._retry.classification import Failure, classify
 from restream_async._util.clock import Clock

@@ -16,7 +16,8 @@ from typing import Final, Self, TypeAlias
 import attrs
 from yarl import URL
 
-from restream_async.settings import Proxy, Settings
+from restream_async._proxy import Proxy
+from restream_async.settings import Settings
 
 Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 

@@ -11,7 +11,8 @@ import attrs
 
 from restream_async._http import json_values
 from restream_async._http.list_response import ListPage
-from restream_async._http.messages import Response, is_from_cache
+from restream_async._http.messages import Response
+from restream_async._http.response_headers import is_from_cache
 from restream_async._operations.matching import is_masked
 from restream_async._util.redaction import redact
 from restream_async.cli.doctor.list_call import INVENTED_VIDEO, Answer, Asker

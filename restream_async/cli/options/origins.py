@@ -22,7 +22,7 @@ from restream_async.cli.options.connection import (
 )
 from restream_async.cli.options.nats import NatsCliOptions
 from restream_async.cli.output.settings_table import Setting
-from restream_async.settings import Proxy, Settings
+from restream_async.settings import Settings
 from restream_async.worker.subjects import FILE_VARIABLES, URL_VARIABLE, nats_variables
 
 _DEFAULT: Final = "default"
@@ -183,7 +183,7 @@ def _proxy(options: ConnectionOptions, base_url: str | None) -> Setting:
         proxy=options.proxy,
         trust_env=True,
     )
-    proxy: Proxy | None = None if found is None else found.proxy
+    proxy = None if found is None else found.proxy
     if problem:
         source = "--proxy" if options.proxy else "the environment"
         return Setting(name="proxy", value=_HIDDEN, source=source, problem=problem)

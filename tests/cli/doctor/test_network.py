@@ -1,7 +1,7 @@
 import pytest
 
+from restream_async._proxy import Proxy
 from restream_async.cli.doctor.network import Endpoint, Way, tunnel
-from restream_async.settings import Proxy
 from tests.helpers.raw_server import RawServer
 from tests.helpers.relay import Relay
 

@@ -10,7 +10,8 @@ from typing import Final, Self
 import attrs
 
 from restream_async._http import json_values
-from restream_async._http.messages import Request, Response, request_id, retry_after
+from restream_async._http.messages import Request, Response
+from restream_async._http.response_headers import request_id, retry_after
 from restream_async._util.redaction import (
     clean,
     may_hold_foreign_secrets,

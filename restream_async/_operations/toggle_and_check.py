@@ -7,7 +7,8 @@ from typing import Final, cast
 import attrs
 
 from restream_async._http import serialization
-from restream_async._http.messages import Api, Request
+from restream_async._http.api import Api
+from restream_async._http.messages import Request
 from restream_async._operations.listing import Listing
 from restream_async._retry.classification import Classification, Failure
 from restream_async._retry.deadline import Deadline

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from restream_async._http.messages import retry_after
+from restream_async._http.response_headers import retry_after
 from tests.helpers.examples import NOW
 from tests.helpers.strategies import quick
 

@@ -1,0 +1,81 @@
+"""Private: the calls of the service: their methods, paths, queries and bodies.
+
+They are those of the service's documentation of `POST /restreams` and its sibling pages.
+"""
+
+from urllib.parse import quote, urlencode
+
+import attrs
+
+from restream_async._http import serialization
+from restream_async._http.messages import Request
+from restream_async.errors import Call
+from restream_async.models import NewRestream, check_identifier
+
+
+@attrs.frozen
+class Api:
+    """The requests of one project.
+
+    Raises:
+        InvalidRestreamError: from each method, for an id that cannot stand in a path.
+
+    """
+
+    project_id: str
+    _root: str = attrs.field(init=False, repr=False)
+    _restreams: str = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Escape the project id once."""
+        root = f"/api/v1/{quote(self.project_id, safe='')}"
+        object.__setattr__(self, "_root", root)
+        object.__setattr__(self, "_restreams", f"{root}/restreams")
+
+    def restreams_call(self, method: str) -> Call:
+        """Return what errors show of a method's calls, without saying which restream."""
+        return Call(method, self._restreams)
+
+    def create(self, new: NewRestream) -> Request:
+        """Return the request that creates a restream."""
+        return Request("POST", self._restreams, new.video_id, new, serialization.to_json(new))
+
+    def list(
+        self,
+        video_id: str,
+        *,
+        about: NewRestream | None = None,
+        page: int | None = None,
+        take: int | None = None,
+        unique: int | None = None,
+    ) -> Request:
+        """Return the request that lists the restreams of one live video.
+
+        Args:
+            video_id: the live video.
+            about: the restream that the list is searched for, if any.
+            page: the number of the page, for a list that comes in pages.
+            take: how many restreams a page has.
+            unique: a number that no earlier request had, so that no cache knows the query.
+
+        """
+        video = check_identifier("video_id", video_id)
+        path = f"{self._root}/live-video/{quote(video, safe='')}/restreams"
+        parameters = {"page": page, "take": take, "_": unique}
+        query = urlencode({name: value for name, value in parameters.items() if value is not None})
+        if query:
+            path = f"{path}?{query}"
+        return Request(method="GET", path=path, video_id=video, new=about)
+
+    def toggle(self, restream_id: int | str) -> Request:
+        """Return the request that turns a restream on or off."""
+        return self._about("PUT", restream_id, "/toggle")
+
+    def delete(self, restream_id: int | str) -> Request:
+        """Return the request that deletes a restream."""
+        return self._about("DELETE", restream_id)
+
+    def _about(self, method: str, restream_id: int | str, rest: str = "") -> Request:
+        identifier = check_identifier("restream_id", restream_id)
+        path = f"{self._restreams}/{quote(identifier, safe='')}{rest}"
+        return Request(method, path, restream_id=identifier)
