@@ -30,9 +30,9 @@ from nats.aio.client import Client
 
 from benchmarks import deadline
 from restream_async.sandbox import Fault, Faults, Sandbox
+from restream_async.worker.command_publishing import Publisher
 from restream_async.worker.consumer import declare_consumer
 from restream_async.worker.nats_connection import NatsOptions, close, jetstream_of
-from restream_async.worker.publishing import Publisher
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import Subjects
 from tests.helpers.nats_server import NatsServer

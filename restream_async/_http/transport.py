@@ -17,7 +17,7 @@ from restream_async._http.connection_errors import ConnectionFailure
 from restream_async._http.messages import NoResponse, Request, Response
 from restream_async._http.request_body import Body
 from restream_async._http.request_options import RequestOptions, Tls
-from restream_async._http.timeouts import SharedTimeouts
+from restream_async._http.shared_timeouts import SharedTimeouts
 from restream_async._proxy import Proxy
 
 LARGEST_RESPONSE: Final = 2**20

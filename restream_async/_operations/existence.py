@@ -1,4 +1,4 @@
-"""Private: what a list of a video's restreams says about a wanted restream.
+"""Private: what a list of a video, or the answer to a POST, says about a wanted restream.
 
 A list may show less than was sent (`matching`). If the list leaves it unclear, ids decide: ids that
 were listed before the creation, and ids that the service gave this client for other restreams. If

@@ -16,6 +16,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from restream_async.client import RestreamClient
+from restream_async.worker.command_publishing import Publisher
 from restream_async.worker.consumer import (
     Consumer,
     DeletedError,
@@ -26,10 +27,10 @@ from restream_async.worker.events import EventHandler
 from restream_async.worker.first_delivery_guard import FirstDeliveryGuard
 from restream_async.worker.handling import Handled, MessageHandler
 from restream_async.worker.lease import Lease, LeaseLostError
-from restream_async.worker.nats_connection import NATS_ERRORS, NatsOptions, close, jetstream_of
-from restream_async.worker.publishing import Publisher
+from restream_async.worker.nats_connection import NatsOptions, close, jetstream_of
 from restream_async.worker.pull_loop import run_slot
-from restream_async.worker.reports import Report, Source, reports, summary
+from restream_async.worker.report_publishing import publish_report
+from restream_async.worker.reports import Source, reports, summary
 from restream_async.worker.settings import WorkerSettings
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import CHECK_FIRST
@@ -38,7 +39,6 @@ from restream_async.worker.tasks import end
 # Seconds after the shutdown timeout to give back unfinished messages. If the server does not
 # confirm one in that time, it delivers the message again by itself.
 _GIVE_BACK_SECONDS: Final = 1.0
-_PUBLISH_SECONDS: Final = 5.0
 # Seconds between two checks whether consumer and streams exist; and before the second check of what
 # is missing, because a cluster may not know of it for a moment.
 _CHECK_SECONDS: Final = 5.0
@@ -229,7 +229,7 @@ class Worker:
         for item in handled.dead:
             _log.warning("message %d is a dead letter: %s", source.sequence, item.reason)
         for report in reports(handled, source):
-            await self._publish(report)
+            await publish_report(self._jetstream, self._settings.subjects, report)
         return handled
 
     async def _create(self, message: Msg) -> Handled:
@@ -261,30 +261,6 @@ class Worker:
                 )
         _log.error("%s does not exist any more, so this worker ends", self._deleted)
         self.stop()
-
-    async def _publish(self, report: Report) -> None:
-        subjects = self._settings.subjects
-        targets = [(subjects.outcomes, subjects.outcomes_stream)]
-        targets += [(subjects.dead, subjects.dead_stream)] if report.is_dead_letter else []
-        headers = {
-            "Nats-Msg-Id": report.message_id,
-            "correlation_id": report.message_id,
-            "content-type": "application/json",
-        }
-        for subject, stream in targets:
-            while True:
-                try:
-                    await self._jetstream.publish(
-                        subject,
-                        report.body,
-                        timeout=_PUBLISH_SECONDS,
-                        stream=stream,
-                        headers=dict(headers),
-                    )
-                    break
-                except NATS_ERRORS as error:
-                    _log.warning("an outcome cannot be published yet: %s", error)
-                    await asyncio.sleep(1.0)
 
     async def _sleep(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -14,8 +14,8 @@ from restream_async import (
 from restream_async.changes import Action
 from restream_async.destinations import Destination
 from restream_async.worker.command_messages import Unusable
+from restream_async.worker.command_publishing import UnpublishedError
 from restream_async.worker.events import EventHandler
-from restream_async.worker.publishing import UnpublishedError
 from restream_async.worker.redelivery import MOST_DELIVERIES
 from restream_async.worker.rules import DEFAULT_RULES, Rule
 from tests.helpers.examples import FIELDS, stored

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 import typer
 
 from restream_async import NotFoundError, Restream, RestreamClient, RestreamError
-from restream_async.cli.commands.selected_restreams import RestreamChange, SelectedRestreams
+from restream_async.cli.commands.change_selected import RestreamChange, SelectedRestreams
 from restream_async.cli.commands.single_call import call_service
 from restream_async.cli.errors import CliError
 from restream_async.cli.exit_codes import ExitCode

@@ -6,7 +6,7 @@ from typing import Final
 import typer
 
 from restream_async import Restream, RestreamClient
-from restream_async.cli.commands.selected_restreams import RestreamChange, SelectedRestreams
+from restream_async.cli.commands.change_selected import RestreamChange, SelectedRestreams
 from restream_async.cli.input.video_ids import read_video_ids
 from restream_async.cli.options.connection import ConnectionOptions, client_for, connection_options
 from restream_async.cli.options.selection import SelectionOptions, VideoIds, selection_options

@@ -20,8 +20,8 @@ from restream_async.cli.output.progress_display import PlainDisplay
 from restream_async.cli.output.progress_rendering import bar_width
 from restream_async.cli.output.run_summary import headed, success_mark
 from restream_async.cli.signals import StopSignals
+from restream_async.worker.command_publishing import Published, Publisher, UnpublishedError
 from restream_async.worker.nats_connection import NatsOptions, close, jetstream_of
-from restream_async.worker.publishing import Published, Publisher, UnpublishedError
 from restream_async.worker.streams import declare_streams
 
 _AGAIN: Final = "run the same command again; it does not put twice what is on the stream already"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from restream_async._http.timeouts import SharedTimeout, SharedTimeouts
+from restream_async._http.shared_timeouts import SharedTimeout, SharedTimeouts
 
 SOON = 0.002
 

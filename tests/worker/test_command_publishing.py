@@ -11,8 +11,8 @@ from nats.aio.client import Client
 from nats.js.api import PubAck
 from nats.js.errors import APIError
 
+from restream_async.worker.command_publishing import Published, Publisher, UnpublishedError
 from restream_async.worker.nats_connection import NatsOptions, close, jetstream_of
-from restream_async.worker.publishing import Published, Publisher, UnpublishedError
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import Subjects
 from tests.helpers.nats_server import NatsServer
@@ -51,7 +51,7 @@ async def test_a_restart_of_the_server_loses_and_doubles_nothing(
     publisher: Publisher, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The server never confirms what was in progress just then.
-    monkeypatch.setattr("restream_async.worker.publishing._CONFIRM_SECONDS", 0.5)
+    monkeypatch.setattr("restream_async.worker.command_publishing._CONFIRM_SECONDS", 0.5)
     found: list[Published] = []
     publishing = asyncio.create_task(
         publisher.publish_all((wanted(number) for number in range(3000)), found.append)
