@@ -5,26 +5,24 @@ import pytest
 from restream_async.cli import app as app_module
 from tests.helpers.command_line import Cli
 
-COMMANDS = ("demo", "create", "bulk", "list", "enable", "disable", "toggle", "delete", "sandbox")
+COMMANDS = [str(command.name) for command in app_module.app.registered_commands]
 
 
-ALL_COMMANDS = (*COMMANDS, "plan", "apply", "undo", "enqueue", "worker", "asyncapi")
-
-
-@pytest.mark.parametrize("columns", [40, 71, 72, 80])
-@pytest.mark.parametrize("command", ["", *ALL_COMMANDS])
+@pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_help_cuts_off_nothing_on_a_narrow_terminal(
-    cli: Cli, command: str, columns: int, monkeypatch: pytest.MonkeyPatch
+    cli: Cli, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def help_at(width: int) -> str:
         monkeypatch.setenv("COLUMNS", str(width))
         return cli(*filter(None, [command]), "--help").out
 
-    text, wide = help_at(columns), help_at(300)
-    assert all(len(row) <= columns for row in text.splitlines())
-    assert wide.count("...") == text.count("...")
-    assert wide.count("…") == text.count("…")
-    assert not _words(wide) - _words(text)
+    wide = help_at(300)
+    for columns in (40, 71, 72, 80):
+        text = help_at(columns)
+        assert all(len(row) <= columns for row in text.splitlines())
+        assert wide.count("...") == text.count("...")
+        assert wide.count("…") == text.count("…")
+        assert not _words(wide) - _words(text)
 
 
 def test_the_usage_of_a_module_breaks_only_between_words(
