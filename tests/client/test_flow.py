@@ -95,7 +95,7 @@ async def test_while_all_goes_well_it_stays_there() -> None:
 
 async def test_a_service_that_sheds_makes_it_smaller_also_for_the_next_run() -> None:
     async with (
-        Sandbox(latency=0.02, capacity=2, faults=_PROMPT) as sandbox,
+        Sandbox(latency=0.05, capacity=2, faults=_PROMPT) as sandbox,
         client_of(sandbox, clock=FastForward(5).as_clock()) as client,
     ):
         (await client.create_all(many(60))).raise_for_failures()
