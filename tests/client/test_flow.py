@@ -101,11 +101,11 @@ async def test_a_service_that_sheds_makes_it_smaller_also_for_the_next_run() -> 
         (await client.create_all(many(60))).raise_for_failures()
         limit, shed = client.stats().limit, sandbox.counts.shed
         assert limit <= 6
-        # The first wave of requests, and few after it.
-        assert 64 - 2 - 5 <= shed <= 64 + 30
+        # The first wave of requests, and few after it: with a limit of 64 there are 480.
+        assert 64 - 2 - 5 <= shed <= 64 + 60
         (await client.create_all(many(60, first=60))).raise_for_failures()
         assert client.stats().limit <= 6
-        assert sandbox.counts.shed - shed <= 30
+        assert sandbox.counts.shed - shed <= 60
 
     assert not sandbox.duplicates()
 
