@@ -206,8 +206,8 @@ class _Creation:
 
     def classify(self, answer: Restream | Failure) -> CreateSucceeded | Failure:
         """Return what the end of an attempt means, and note a doubt."""
-        not_sent = isinstance(answer, Failure) and isinstance(answer.error, NotSentError)
-        self._attempts += not not_sent
+        unsent = isinstance(answer, Failure) and isinstance(answer.error, NotSentError)
+        self._attempts += not unsent
         if not isinstance(answer, Failure):
             if self._existence.accepts(self._new, answer):
                 return self._succeeded(answer, Origin.POSTED)
@@ -243,9 +243,8 @@ class _Creation:
         """Check once more before `failure` is reported: the restream may exist all the same."""
         doubt = self._doubt
         # Report an unknown outcome rather than a closed client.
-        closed = isinstance(failure.error, ClientClosedError)
-        never_checks = self._in_doubt == "resend" and not closed
-        if doubt is None or never_checks or isinstance(failure.error, OutcomeUnknownError):
+        unchecked = self._in_doubt == "resend" and not isinstance(failure.error, ClientClosedError)
+        if doubt is None or unchecked or isinstance(failure.error, OutcomeUnknownError):
             return failure
         found = await self._existence_check.final(doubt)
         if found is None:

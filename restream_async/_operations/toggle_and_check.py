@@ -187,7 +187,7 @@ class VideoStatuses:
             status.ended = True
 
     def result(self) -> StatusResult:
-        """Return what became of each restream."""
+        """Return the result for each restream."""
         return StatusResult(
             {restream_id: self._end_of(restream_id) for restream_id in self._ids},
             self._listed,

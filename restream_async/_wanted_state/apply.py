@@ -75,7 +75,7 @@ class VideoApply:
 
     @property
     def changes(self) -> list[Change]:
-        """The changes, with what became of them."""
+        """The changes with their results."""
         return self._progress.changes
 
     async def run(self) -> None:

@@ -18,7 +18,7 @@ class Progress:
     """The changes of one video, and which of them are made. They are named by their number.
 
     Attributes:
-        changes: all changes, with what became of them.
+        changes: all changes with their results.
         interrupted: the numbers of those that were interrupted, and may have been made.
 
     """

@@ -38,7 +38,7 @@ class EventHandler:
     publisher: Publisher
 
     async def handle(self, data: bytes, delivery: int) -> Handled:
-        """Do what an event asks for, and return what becomes of the event.
+        """Do what an event asks for, and return how the event was handled.
 
         While the service cannot be reached or refuses the key, the event is held, as messages are.
 

@@ -14,7 +14,7 @@ def change_line(change: Change, *, applied: bool) -> str:
     """Return a change as JSON in ASCII, which cannot steer a terminal either.
 
     Args:
-        change: what is to be done, or what became of it.
+        change: what is to be done, or its result.
         applied: whether the change comes from `apply`, which adds its `outcome`.
 
     """

@@ -41,7 +41,7 @@ class Result(enum.Enum):
 
 
 def result_of(change: Change) -> Result:
-    """Return what became of a change."""
+    """Return the result of a change."""
     if change.error is None:
         if change.action is Action.KEEP:
             return Result.UNCHANGED
