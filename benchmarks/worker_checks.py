@@ -22,8 +22,8 @@ import attrs
 
 from benchmarks import deadline, progress
 from restream_async import NewRestream
+from restream_async.handling.command_messages import encode
 from restream_async.sandbox import Sandbox
-from restream_async.worker.command_messages import encode
 from restream_async.worker.consumer import declare_consumer
 from restream_async.worker.nats_connection import NatsOptions, close, jetstream_of
 from restream_async.worker.streams import declare_streams

@@ -1,15 +1,14 @@
 """Workers: restreams created by commands on a NATS JetStream stream, on any number of machines.
 
-Start with `run.run_worker`, which shows the main flow, and `handling`, which decides what becomes
-of a message and knows no broker. `redelivery` says when a failing message comes again, and when it
-is dead.
+Start with `run.run_worker`, which shows the main flow. What becomes of a message is decided in
+`restream_async.handling`, which knows no broker.
 
-- Messages: `command_messages` (what is asked for), `reports` (outcomes and dead letters),
-  `asyncapi` (the document of both), `platform_events`, `rules` and `event_actions` (what an event
-  of the platform asks for), `events` (events on the stream), `webhooks` (events by HTTP).
+- Messages: `asyncapi` (the document of commands, outcomes and dead letters), `platform_events`,
+  `rules` and `event_actions` (what an event of the platform asks for), `events` (events on the
+  stream), `webhooks` (events by HTTP).
 - NATS: `nats_connection` and `tls_only` (the connection), `subjects` (all names), `streams` and
-  `consumer` (what is on the server), `command_publishing` (restreams to the
-  stream), `report_publishing` (outcomes and dead letters).
+  `consumer` (what is on the server), `command_publishing` (restreams to the stream),
+  `report_publishing` (outcomes and dead letters).
 - One process: `settings`, `run`, `pull_loop` (of one slot), `lease` (the time in which a message is
   this worker's), `first_delivery_guard`, `tasks`.
 

@@ -23,8 +23,8 @@ import nats.js.errors
 from nats.js import JetStreamContext
 
 from restream_async._operations.existence import key_of
+from restream_async.handling.command_messages import encode
 from restream_async.models import NewRestream
-from restream_async.worker.command_messages import encode
 from restream_async.worker.nats_connection import NATS_ERRORS
 from restream_async.worker.subjects import CHECK_FIRST
 

@@ -23,8 +23,8 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
 
 from restream_async.errors import ConfigurationError, RestreamError
+from restream_async.handling.redelivery import MOST_DELIVERIES, REDELIVERY
 from restream_async.worker.nats_connection import NATS_ERRORS, jetstream_setup
-from restream_async.worker.redelivery import MOST_DELIVERIES, REDELIVERY
 from restream_async.worker.streams import compare
 from restream_async.worker.subjects import Subjects
 

@@ -8,8 +8,8 @@ from typing import Final, Protocol
 from restream_async._operations.matching import Match, match
 from restream_async.changes import Action
 from restream_async.errors import NotFoundError, RestreamError
+from restream_async.handling.message_handler import Client
 from restream_async.models import NewRestream, Restream
-from restream_async.worker.handling import Client
 from restream_async.worker.platform_events import Task
 
 _log: Final = logging.getLogger("restream_async.worker")

@@ -7,12 +7,12 @@ import attrs
 
 from restream_async.changes import Action
 from restream_async.destinations import Destination
-from restream_async.worker.command_messages import Unusable
+from restream_async.handling.command_messages import Unusable
+from restream_async.handling.message_handler import DeadItem, Handled, MessageHandler
+from restream_async.handling.redelivery import MOST_DELIVERIES, is_permanent
 from restream_async.worker.command_publishing import Publisher, UnpublishedError
 from restream_async.worker.event_actions import EventClient, change_existing
-from restream_async.worker.handling import DeadItem, Handled, MessageHandler
 from restream_async.worker.platform_events import Task, UnusableEventError, task_of
-from restream_async.worker.redelivery import MOST_DELIVERIES, is_permanent
 from restream_async.worker.rules import DEFAULT_RULES, Rule
 
 _RETRY_SECONDS: Final = 5.0

@@ -6,8 +6,8 @@ from typing import Final
 
 from nats.js import JetStreamContext
 
+from restream_async.handling.reports import Report
 from restream_async.worker.nats_connection import NATS_ERRORS
-from restream_async.worker.reports import Report
 from restream_async.worker.subjects import Subjects
 
 _TIMEOUT: Final = 5.0

@@ -16,6 +16,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from restream_async.client import RestreamClient
+from restream_async.handling.message_handler import Handled, MessageHandler
+from restream_async.handling.reports import Source, reports, summary
 from restream_async.worker.command_publishing import Publisher
 from restream_async.worker.consumer import (
     Consumer,
@@ -25,12 +27,10 @@ from restream_async.worker.consumer import (
 )
 from restream_async.worker.events import EventHandler
 from restream_async.worker.first_delivery_guard import FirstDeliveryGuard
-from restream_async.worker.handling import Handled, MessageHandler
 from restream_async.worker.lease import Lease, LeaseLostError
 from restream_async.worker.nats_connection import NatsOptions, close, jetstream_of
 from restream_async.worker.pull_loop import run_slot
 from restream_async.worker.report_publishing import publish_report
-from restream_async.worker.reports import Source, reports, summary
 from restream_async.worker.settings import WorkerSettings
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import CHECK_FIRST

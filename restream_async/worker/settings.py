@@ -7,8 +7,8 @@ import attrs
 from restream_async._retry.policy import RetryPolicy
 from restream_async.destinations import Destination
 from restream_async.errors import RestreamError
-from restream_async.worker.handling import SHUTDOWN_TIMEOUT
-from restream_async.worker.redelivery import REDELIVERY
+from restream_async.handling.message_handler import SHUTDOWN_TIMEOUT
+from restream_async.handling.redelivery import REDELIVERY
 from restream_async.worker.rules import DEFAULT_RULES, Rule
 from restream_async.worker.subjects import Subjects
 

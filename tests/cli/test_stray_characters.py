@@ -9,7 +9,7 @@ import pytest
 
 from restream_async import NewRestream, RestreamError
 from restream_async.cli.input.formats import BadLine, LineReader
-from restream_async.worker.command_messages import Unusable, decode
+from restream_async.handling.command_messages import Unusable, decode
 from tests.helpers.command_line import API_KEY, HEADER, SECRETS, STREAM_KEY, STREAM_URL, Cli
 
 GOOD: Final = {

@@ -13,8 +13,8 @@ import attrs
 from nats.aio.client import Client
 
 from restream_async import NewRestream
+from restream_async.handling.command_messages import encode
 from restream_async.sandbox import Sandbox
-from restream_async.worker.command_messages import encode
 from restream_async.worker.nats_connection import jetstream_of
 from tests.helpers.polling import until
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from restream_async import BadRequestError, Created, Failed, NewRestream, Origin, Restream
 from restream_async.errors import Call
+from restream_async.handling.command_messages import Unusable
+from restream_async.handling.message_handler import DeadItem, Handled
+from restream_async.handling.reports import Source, reports
 from restream_async.worker.asyncapi import document
-from restream_async.worker.command_messages import Unusable
-from restream_async.worker.handling import DeadItem, Handled
-from restream_async.worker.reports import Source, reports
 from restream_async.worker.subjects import Subjects
 from tests.helpers.examples import to_json_fields
 

@@ -12,7 +12,7 @@ from nats.js.api import StreamState
 
 from restream_async.cli import main
 from restream_async.cli.commands.enqueue_run import EnqueueRun
-from restream_async.worker.command_messages import encode
+from restream_async.handling.command_messages import encode
 from restream_async.worker.command_publishing import Published
 from restream_async.worker.nats_connection import jetstream_of
 from restream_async.worker.streams import declare_streams

@@ -8,7 +8,7 @@ from nats.aio.client import Client
 from nats.js.api import ConsumerConfig
 
 from restream_async import ConfigurationError
-from restream_async.worker.command_messages import encode
+from restream_async.handling.command_messages import encode
 from restream_async.worker.consumer import (
     ACK_WAIT,
     GLOBAL_CONCURRENCY,

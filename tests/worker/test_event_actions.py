@@ -10,8 +10,8 @@ from restream_async.changes import Action
 from restream_async.errors import Call
 from restream_async.worker.event_actions import change_existing
 from restream_async.worker.platform_events import Task
+from tests.handling.test_message_handler import FakeClient
 from tests.helpers.examples import new, stored
-from tests.worker.test_handling import FakeClient
 
 CALL = Call("GET", "/r", "v1")
 GONE = NotFoundError(CALL, status=404)

@@ -13,14 +13,14 @@ from restream_async import (
 )
 from restream_async.changes import Action
 from restream_async.destinations import Destination
-from restream_async.worker.command_messages import Unusable
+from restream_async.handling.command_messages import Unusable
+from restream_async.handling.redelivery import MOST_DELIVERIES
 from restream_async.worker.command_publishing import UnpublishedError
 from restream_async.worker.events import EventHandler
-from restream_async.worker.redelivery import MOST_DELIVERIES
 from restream_async.worker.rules import DEFAULT_RULES, Rule
+from tests.handling.test_message_handler import Setup
 from tests.helpers.examples import FIELDS, stored
 from tests.worker.test_event_actions import CALL, REFUSED, FakeEventClient
-from tests.worker.test_handling import Setup
 
 DESTINATION = Destination(
     title="t", stream_url=FIELDS["stream_url"], stream_key=FIELDS["stream_key"]

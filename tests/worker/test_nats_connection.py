@@ -16,8 +16,8 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from restream_async import ConfigurationError, RestreamClient
+from restream_async.handling.command_messages import encode
 from restream_async.sandbox import Sandbox
-from restream_async.worker.command_messages import encode
 from restream_async.worker.consumer import Consumer, declare_consumer
 from restream_async.worker.nats_connection import NatsOptions, close, jetstream_of
 from restream_async.worker.run import Worker

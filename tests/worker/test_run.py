@@ -24,10 +24,10 @@ from restream_async import (
 )
 from restream_async.destinations import Destination
 from restream_async.errors import Call
+from restream_async.handling.command_messages import encode
+from restream_async.handling.message_handler import SHUTDOWN_TIMEOUT
 from restream_async.sandbox import Fault, Faults, Sandbox
-from restream_async.worker.command_messages import encode
 from restream_async.worker.consumer import Consumer, DeletedError, declare_consumer
-from restream_async.worker.handling import SHUTDOWN_TIMEOUT
 from restream_async.worker.nats_connection import NatsOptions, close, jetstream_of
 from restream_async.worker.platform_events import task_of
 from restream_async.worker.run import Worker
@@ -206,7 +206,7 @@ async def test_in_an_outage_messages_are_held_and_no_delivery_is_used_up(
     caplog.set_level(logging.INFO, "restream_async.worker")
     monkeypatch.setattr("restream_async._load.circuit_breaker._SILENCE", 0.3)
     monkeypatch.setattr("restream_async._load.circuit_breaker._LONGEST_INTERVAL", 0.5)
-    monkeypatch.setattr("restream_async.worker.handling._OUTAGE_PAUSE", 0.2)
+    monkeypatch.setattr("restream_async.handling.message_handler._OUTAGE_PAUSE", 0.2)
     # With a Retry-After the delays would be so long that no message is held.
     setup.sandbox.faults = Faults(retry_after=None)
     setup.sandbox.outage = True

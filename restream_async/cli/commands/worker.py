@@ -18,7 +18,7 @@ from restream_async.cli.options.connection import ConnectionOptions, client_for,
 from restream_async.cli.options.nats import NatsCliOptions, nats_options, worker_extra
 from restream_async.cli.options.shared import seconds, seconds_or_zero
 from restream_async.cli.output.console import console_on, say
-from restream_async.worker.handling import SHUTDOWN_TIMEOUT
+from restream_async.handling.message_handler import SHUTDOWN_TIMEOUT
 from restream_async.worker.rules import DEFAULT_RULES, Rule, read_rules
 from restream_async.worker.settings import WorkerSettings
 

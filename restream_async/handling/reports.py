@@ -12,9 +12,9 @@ import attrs
 
 from restream_async._util.redaction import clean, redact, redact_values
 from restream_async.errors import ApiError
+from restream_async.handling.command_messages import Item
+from restream_async.handling.message_handler import DeadItem, Handled
 from restream_async.models import Created, NewRestream, Origin
-from restream_async.worker.command_messages import Item
-from restream_async.worker.handling import DeadItem, Handled
 
 # Characters of one text. A report must stay far below the largest message that a server takes,
 # whatever the command holds, or it could never be published.

@@ -11,7 +11,7 @@ from restream_async.errors import (
     RestreamError,
     UnauthorizedError,
 )
-from restream_async.worker.redelivery import REDELIVERY, is_permanent, refuses_key
+from restream_async.handling.redelivery import REDELIVERY, is_permanent, refuses_key
 
 LIST = Call("GET", "/api/v1/p/restreams", "v1")
 CREATE = Call("POST", "/api/v1/p/restreams", "v1")

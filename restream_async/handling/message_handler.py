@@ -24,15 +24,15 @@ from restream_async.errors import (
     ProxyError,
     RestreamError,
 )
-from restream_async.models import Created, Failed, NewRestream, Outcome
-from restream_async.stats import Stats
-from restream_async.worker.command_messages import Item, Unusable, decode
-from restream_async.worker.redelivery import (
+from restream_async.handling.command_messages import Item, Unusable, decode
+from restream_async.handling.redelivery import (
     MOST_DELIVERIES,
     REDELIVERY,
     is_permanent,
     refuses_key,
 )
+from restream_async.models import Created, Failed, NewRestream, Outcome
+from restream_async.stats import Stats
 
 SHUTDOWN_TIMEOUT: Final = 7.0
 """Seconds in which messages in progress may finish when a worker stops. A worker stops within 10

@@ -9,9 +9,9 @@ import pytest
 
 from restream_async import Created, Failed, NewRestream, Origin, Restream
 from restream_async.errors import BadRequestError, Call
-from restream_async.worker.command_messages import Item, Unusable
-from restream_async.worker.handling import DeadItem, Handled
-from restream_async.worker.reports import Source, reports, summary
+from restream_async.handling.command_messages import Item, Unusable
+from restream_async.handling.message_handler import DeadItem, Handled
+from restream_async.handling.reports import Source, reports, summary
 
 SOURCE = Source(
     stream="S",

@@ -23,11 +23,11 @@ from restream_async import (
     UnauthorizedError,
 )
 from restream_async.errors import ApiError, Call, CertificateError, ProxyError
+from restream_async.handling.command_messages import MAX_BYTES, MAX_RESTREAMS, Unusable, encode
+from restream_async.handling.message_handler import Handled, HoldLog, MessageHandler
+from restream_async.handling.redelivery import MOST_DELIVERIES
+from restream_async.handling.redelivery import REDELIVERY as DEFAULT
 from restream_async.stats import Stats
-from restream_async.worker.command_messages import MAX_BYTES, MAX_RESTREAMS, Unusable, encode
-from restream_async.worker.handling import Handled, HoldLog, MessageHandler
-from restream_async.worker.redelivery import MOST_DELIVERIES
-from restream_async.worker.redelivery import REDELIVERY as DEFAULT
 from tests.helpers.examples import to_json_fields
 
 CALL = Call("POST", "/api/v1/p/restreams", "v1")
