@@ -2,7 +2,7 @@
 
 import builtins
 import os
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -80,6 +80,9 @@ class RestreamClient(HoldsKey):
     request that was sent may still take effect: see `create`.
     """
 
+    _transport_type: Callable[..., Transport] = Transport
+    """What sends the requests; a test double has its own."""
+
     def __init__(  # noqa: PLR0913 - one keyword for each setting
         self,
         *,
@@ -154,7 +157,7 @@ class RestreamClient(HoldsKey):
         clock = _checked(Clock, "clock", clock)
         self._settings = settings
         self._api = Api(settings.project_id)
-        self._transport = Transport(
+        self._transport = self._transport_type(
             settings.base_url,
             settings.authorization,
             limit=max_in_flight,

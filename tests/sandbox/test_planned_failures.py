@@ -92,7 +92,7 @@ async def test_only_the_call_that_is_named_fails(
     assert (await client.create()).status == 201
     [before] = sandbox.stored
     assert await status_of(client, method, path) == 502
-    assert sandbox.stored == (before,), "nothing was done"
+    assert list(sandbox.stored) == [before], "nothing was done"
     assert await status_of(client, method, path) == 200
     assert sandbox.counts.faults.total == 1
 
@@ -204,7 +204,7 @@ async def test_what_is_still_to_come_is_shown_and_can_be_forgotten(
         "HANG at the next list of video 'v2'",
     ]
     sandbox.clear_failures()
-    assert sandbox.pending_failures == ()
+    assert not sandbox.pending_failures
     assert await client.outcome_of_create() == "201"
 
 
@@ -221,7 +221,7 @@ async def test_a_sandbox_in_a_thread_of_its_own_fails_too() -> None:
         sandbox.fail_next(500)
         assert len(sandbox.pending_failures) == 1
         sandbox.clear_failures()
-        assert sandbox.pending_failures == ()
+        assert not sandbox.pending_failures
 
 
 @pytest.mark.parametrize(
@@ -242,6 +242,7 @@ async def test_a_sandbox_in_a_thread_of_its_own_fails_too() -> None:
 def test_values_that_cannot_be_are_refused(
     sandbox: Sandbox, options: dict[str, Any], problem: str
 ) -> None:
+    values: dict[str, Any] = {"failure": 503, **options}
     with pytest.raises(ValueError, match=f"^{problem}"):
-        sandbox.fail_next(**{"failure": 503, **options})
-    assert sandbox.pending_failures == ()
+        sandbox.fail_next(**values)
+    assert not sandbox.pending_failures
