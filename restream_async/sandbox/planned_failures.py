@@ -80,14 +80,6 @@ class PlannedFailure:
     latency: float = attrs.field(default=0.0, validator=check_seconds)
     """Seconds until the failure reaches the client; 0 for `Fault.HANG`: `Faults.hang_seconds`."""
 
-    def is_for(self, call: CallName, video_id: str) -> bool:
-        """Return whether a request meets this failure."""
-        return (
-            (self.call is None or self.call == call)
-            and (self.video_id is None or self.video_id == video_id)
-            and not (self.after_effect and call == "list")
-        )
-
     def __str__(self) -> str:
         """Return it in words."""
         kind = self.kind
@@ -100,6 +92,14 @@ class PlannedFailure:
         if self.times > 1:
             words.append(f"({self.times} times)")
         return " ".join(words)
+
+
+def _meets(failure: PlannedFailure, call: CallName, video_id: str) -> bool:
+    return (
+        (failure.call is None or failure.call == call)
+        and (failure.video_id is None or failure.video_id == video_id)
+        and not (failure.after_effect and call == "list")
+    )
 
 
 class PlannedFailures:
@@ -125,7 +125,7 @@ class PlannedFailures:
     def take(self, call: CallName, video_id: str) -> PlannedFailure | None:
         """Return the first failure that a request meets, and use it up once."""
         for place, failure in enumerate(self._planned):
-            if failure.is_for(call, video_id):
+            if _meets(failure, call, video_id):
                 rest = [attrs.evolve(failure, times=failure.times - 1)] if failure.times > 1 else []
                 self._planned[place : place + 1] = rest
                 return failure

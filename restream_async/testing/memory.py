@@ -85,8 +85,7 @@ class MemorySandbox(Controls):
         """Let all late effects happen now."""
         self.__exit__(exc_type, exc, traceback)
 
-    def respond(self, request: Request, authorization: str) -> SandboxResponse:
-        """Process a request of a client."""
+    def _respond(self, request: Request, authorization: str) -> SandboxResponse:
         self._commit(self.clock.now())
         asked = read_request(request.method, request.path)
         self._service.counts.started(asked.endpoint)
@@ -139,7 +138,8 @@ class MemoryTransport(Transport):
         # Other tasks run meanwhile, as on a network. A cancellation comes before or after the
         # effect.
         await asyncio.sleep(0)
-        response = self._sandbox.respond(request, self._authorization)
+        respond = self._sandbox._respond  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - of this module
+        response = respond(request, self._authorization)
         await self._sandbox.clock.sleep(min(response.delay, timeout))
         if response.delay >= timeout:
             detail = f"no answer within {timeout:.3g} s"
