@@ -226,7 +226,7 @@ class Sandbox(Controls):
 
     def _call(self, function: Callable[[], T]) -> T:
         """Call a function in the thread of the event loop, if that is a thread of its own."""
-        return function() if self._thread is None else self._thread.call(function)
+        return super()._call(function) if self._thread is None else self._thread.call(function)
 
     def _set(self, part: object, name: str, value: object) -> None:
         self._call(lambda: setattr(part, name, value))

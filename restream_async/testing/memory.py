@@ -98,7 +98,7 @@ class MemorySandbox(Controls):
 
     def _call(self, function: Callable[[], _T]) -> _T:
         self._commit(self.clock.now())
-        return function()
+        return super()._call(function)
 
     def _commit_later(self, seconds: float, action: Callable[[], object]) -> None:
         self._late.append((self.clock.now() + seconds, action))

@@ -12,6 +12,7 @@ from restream_async import (
     BackendFetchFailedError,
     ClientClosedError,
     Created,
+    MalformedResponseError,
     NewRestream,
     NotFoundError,
     Origin,
@@ -80,6 +81,15 @@ async def test_an_error_is_the_same_in_both(failure: Fault | int) -> None:
 
     on_a_port, in_memory = raised
     assert type(in_memory) is type(on_a_port)
+
+
+async def test_half_an_answer_is_told_as_such() -> None:
+    sandbox = MemorySandbox()
+    sandbox.fail_next(Fault.TRUNCATED)
+
+    async with sandbox_client(sandbox, retry=ONCE) as client:
+        with pytest.raises(MalformedResponseError, match="the connection was closed early"):
+            await client.list("v1")
 
 
 async def test_a_lost_connection_is_an_error_and_in_doubt() -> None:
