@@ -138,6 +138,14 @@ def document(subjects: Subjects) -> str:
             "FailedReport",
             "Restreams that will not be created, with the reason.",
         ),
+        (
+            "DeadCommands",
+            "send",
+            subjects.dead_commands,
+            "Command",
+            "What a retry of a dead letter asks for, with the stream key. The last word of the "
+            "subject comes from the id of the dead letter.",
+        ),
     ):
         kind = "SubscribeMessage" if action == "receive" else "Message"
         message = f"{name}:{kind}"
