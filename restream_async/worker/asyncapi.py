@@ -143,8 +143,7 @@ def document(subjects: Subjects) -> str:
             "send",
             subjects.dead_commands,
             "Command",
-            "What a retry of a dead letter asks for, with the stream key. The last word of the "
-            "subject comes from the id of the dead letter.",
+            "What a retry of a dead letter asks for, with its stream key.",
         ),
     ):
         kind = "SubscribeMessage" if action == "receive" else "Message"

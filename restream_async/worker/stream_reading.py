@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import nats.errors
@@ -76,8 +76,8 @@ async def read_stream(  # noqa: PLR0913 - one keyword for each setting
                     yield message
                     if not follow and sequence >= last:
                         break
-            if not follow:
-                return
+            # With `follow` they end only with an error.
+            return
         await asyncio.sleep(_RETRY_SECONDS)
         with contextlib.suppress(*NATS_ERRORS):
             await _last_sequence(jetstream, stream)
@@ -150,4 +150,6 @@ def _from_sequence(sequence: int) -> dict[str, Any]:
 
 
 def _from_time(time: datetime) -> dict[str, Any]:
-    return {"deliver_policy": DeliverPolicy.BY_START_TIME, "opt_start_time": time}
+    # The times that messages show are rounded to microseconds, also to later ones.
+    start = time - timedelta(microseconds=1)
+    return {"deliver_policy": DeliverPolicy.BY_START_TIME, "opt_start_time": start}

@@ -22,6 +22,7 @@ from tests.helpers.polling import until
 
 STREAM = "RESTREAMS_OUTCOMES"
 SUBJECT = "restreams.outcomes"
+EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +73,7 @@ async def test_what_came_before_a_time_is_left_out(connection: Client) -> None:
     await publish(jetstream, 3, 4)
 
     assert await numbers(jetstream, since=since) == [3, 4]
-    assert await numbers(jetstream, since=datetime(2020, 1, 1, tzinfo=UTC)) == [0, 1, 2, 3, 4]
+    assert await numbers(jetstream, since=EPOCH) == [0, 1, 2, 3, 4]
 
 
 async def test_what_comes_while_it_reads_is_left_for_the_next_reading(
@@ -112,7 +113,7 @@ async def test_a_restart_of_the_server_loses_and_repeats_nothing(
     async def follow() -> None:
         async with aclosing(read_stream(jetstream, STREAM, follow=True)) as messages:
             async for message in messages:
-                found.append(number(message))
+                found.append(number(message))  # noqa: PERF401 - seen while it grows
 
     following = asyncio.create_task(follow())
     await is_reading(jetstream)
@@ -180,23 +181,22 @@ async def test_a_stream_that_is_deleted_ends_the_reading(connection: Client) -> 
 
 
 async def test_without_following_a_lost_server_is_an_error(
-    connection: Client, nats_server: NatsServer
+    connection: Client, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jetstream = await prepared(connection, 1)
-    reading = read_stream(connection.jetstream(timeout=0.2), STREAM)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
-    await jetstream.stream_info(STREAM)
-    await nats_server.stop()
+    monkeypatch.setattr("restream_async.worker.stream_reading._BATCH", 1)
+    await prepared(connection, 2)
+    jetstream = connection.jetstream(timeout=0.2)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
 
-    with pytest.raises(ConfigurationError, match="JetStream of the NATS server cannot be used"):
-        await anext(reading)
+    async with aclosing(read_stream(jetstream, STREAM)) as messages:
+        assert number(await anext(messages)) == 0
+        await nats_server.stop()
+        with pytest.raises(ConfigurationError, match="JetStream of the NATS server cannot be use"):
+            await anext(messages)
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b"1"])
 def test_a_body_that_is_no_object_says_so(body: bytes) -> None:
     assert json_object(body) == {"error": "the message is not a JSON object"}
-
-
-EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 async def is_reading(jetstream: JetStreamContext) -> None:

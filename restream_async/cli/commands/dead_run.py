@@ -117,41 +117,22 @@ class DeadRun:
 
     async def _change(self, chosen: Sequence[DeadLetter], impossible: int, *, drop: bool) -> int:
         """Retry or drop dead letters, and return the exit code."""
-        console = console_on(sys.stderr)
-        waiting = deque(chosen)
-        done, problem = 0, ""
-
-        async def change_all(letters: DeadLetters) -> None:
-            async def change() -> None:
-                nonlocal done, impossible
-                while waiting:
-                    letter = waiting.popleft()
-                    if drop:
-                        await letters.drop(letter)
-                    elif not await letters.retry(letter):
-                        impossible += 1
-                        continue
-                    done += 1
-
-            await run_in_tasks(change, min(len(chosen), _MOST_TASKS))
-
-        async with StopSignals(waiting.clear) as signals:
-            try:
-                await self._connected(change_all)
-            except (UnpublishedError, ConfigurationError) as error:
-                problem = str(error)
+        changes = _Changes(waiting=deque(chosen), impossible=impossible, drop=drop)
+        async with StopSignals(changes.waiting.clear) as signals:
+            await self._connected(changes.make)
+        done = changes.done
         head = success_mark(success=done == len(chosen))
         head.append(f"{done:,} of {plural(len(chosen), 'dead letter')} ", "bold")
         head.append("dropped" if drop else f"on the stream {self.names.stream} again")
-        say(console, head)
-        if impossible:
-            say_error(_impossible(impossible))
-        if problem:
-            say_error(f"{problem}; {_AGAIN}")
+        say(console_on(sys.stderr), head)
+        if changes.impossible:
+            say_error(_impossible(changes.impossible))
+        if changes.problem:
+            say_error(f"{changes.problem}; {_AGAIN}")
         if signals.exit_code is not None:
             say_error(f"interrupted: {_AGAIN}")
             return signals.exit_code
-        return ExitCode.FAILED if impossible or problem else ExitCode.DONE
+        return ExitCode.FAILED if changes.impossible or changes.problem else ExitCode.DONE
 
     async def _connected(self, work: Callable[[DeadLetters], Awaitable[_T]]) -> _T:
         connection = await self.options.connect()
@@ -160,6 +141,44 @@ class DeadRun:
             return await work(DeadLetters(jetstream=jetstream, subjects=self.names))
         finally:
             await close(connection)
+
+
+@attrs.define(kw_only=True)
+class _Changes:
+    """Retries or drops dead letters.
+
+    Attributes:
+        waiting: those that nothing was done to yet.
+        impossible: how many cannot be retried.
+        drop: whether to drop them.
+        done: how many were retried or dropped.
+        problem: why no more of them were begun, or empty.
+
+    """
+
+    waiting: deque[DeadLetter]
+    impossible: int
+    drop: bool
+    done: int = 0
+    problem: str = ""
+
+    async def make(self, letters: DeadLetters) -> None:
+        await run_in_tasks(lambda: self._change(letters), min(len(self.waiting), _MOST_TASKS))
+
+    async def _change(self, letters: DeadLetters) -> None:
+        while self.waiting:
+            letter = self.waiting.popleft()
+            try:
+                if self.drop:
+                    await letters.drop(letter)
+                elif not await letters.retry(letter):
+                    self.impossible += 1
+                    continue
+                self.done += 1
+            except (UnpublishedError, ConfigurationError) as error:
+                # The other tasks finish what they have begun.
+                self.problem = str(error)
+                self.waiting.clear()
 
 
 def _has(letter: DeadLetter, reason: str | None) -> bool:

@@ -7,6 +7,7 @@ from typing import Annotated, Final, TypeAlias
 import typer
 
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _AGO: Final = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
 
 
@@ -14,11 +15,17 @@ def time_of(text: str) -> dt.datetime:
     """Parse a time in ISO 8601, or how long ago it was, such as `10m`."""
     try:
         if ago := _AGO.fullmatch(text):
-            return dt.datetime.now(dt.UTC) - dt.timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+            age = dt.timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+            return max(dt.datetime.now(dt.UTC) - age, _EPOCH)
         # A time without a zone is that of this machine.
-        return dt.datetime.fromisoformat(text).astimezone(dt.UTC)
+        time = dt.datetime.fromisoformat(text).astimezone(dt.UTC)
     except (ValueError, OverflowError):
         problem = f"{text!r} is neither a time such as 2026-01-31T18:00Z nor an age such as 10m"
+    else:
+        if time <= dt.datetime.now(dt.UTC):
+            # NATS counts nanoseconds, and takes a time of another century for a later one.
+            return max(time, _EPOCH)
+        problem = f"{text} is in the future"
     raise typer.BadParameter(problem)
 
 

@@ -21,17 +21,17 @@ def outcome_text(body: Mapping[str, Any], time: dt.datetime) -> str:
     else:
         doubt = ", may exist twice" if body.get("maybeDuplicate") else ""
         end = f"restream {body.get('id')} ({body.get('origin')}{doubt})"
-    return safe(f"{_local(time)}  {word:<8}  {_named(body)}{end}")
+    return f"{_local(time)}  {safe(word):<8}  {_named(body)}{safe(end)}"
 
 
 def letter_text(number: int, body: Mapping[str, Any], time: dt.datetime, note: str = "") -> str:
-    """Return a dead letter as a line that begins with its number."""
-    return f"{number:>6}  " + safe(f"{_local(time)}  {_named(body)}{body.get('error')}{note}")
+    """Return a dead letter as a line that begins with its number, and ends with a note."""
+    return f"{number:>6}  {_local(time)}  {_named(body)}{safe(body.get('error'))}{note}"
 
 
 def _named(body: Mapping[str, Any]) -> str:
     """Return the video and the title, as far as they are known."""
-    parts = [str(body[name]) for name in ("videoId", "title") if name in body]
+    parts = [safe(body[name]) for name in ("videoId", "title") if name in body]
     return f"{'  '.join(parts)}: " if parts else ""
 
 

@@ -149,7 +149,7 @@ async def test_an_account_whose_storage_is_nearly_full(server: NatsServer) -> No
     assert results["NATS streams"].status.value == "warning"
     assert results["NATS streams"].detail.endswith("; nearly full: RESTREAMS")
     assert results["NATS limits"].status.value == "warning"
-    assert "storage: 8 MiB of 8 MiB, streams: 3 of 3," in results["NATS limits"].detail
+    assert "storage: 8 MiB of 8 MiB, streams: 4 of 4," in results["NATS limits"].detail
     assert results["NATS limits"].detail.endswith("; the storage is nearly used up")
 
 
@@ -180,7 +180,7 @@ async def test_a_server_that_takes_short_messages_only(server: NatsServer) -> No
 
 ACCOUNT = """
 accounts: {{ A: {{
-    jetstream: {{ max_file: 8MB, max_streams: 3 }},
+    jetstream: {{ max_file: 8MB, max_streams: 4 }},
     users: [ {{ user: ann, password: SECRET-of-nats }} ]
 }} }}
 """
@@ -207,8 +207,8 @@ def may_publish(publish: str) -> str:
             '["restreams.commands", "$JS.API.>", "$SYS.REQ.USER.INFO"]',
             (
                 "warning | the user may not publish to restreams.outcomes, restreams.dead, "
-                "restreams.commands.dead.* | enqueue needs restreams.commands, worker the others: ask for them, or for another "
-                "login."
+                "restreams.commands.dead.* | enqueue needs restreams.commands, worker the others: "
+                "ask for them, or for another login."
             ),
         ),
     ],
