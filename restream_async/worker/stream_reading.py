@@ -24,7 +24,7 @@ from restream_async.errors import ConfigurationError
 from restream_async.worker.nats_connection import NATS_ERRORS, jetstream_setup
 
 _BATCH: Final = 500
-# Seconds for which a batch waits for its first message, and then for more of them.
+# Seconds for which a batch waits for its first message.
 _FETCH_SECONDS: Final = 1.0
 _RETRY_SECONDS: Final = 1.0
 # Seconds after which the server deletes a consumer that is not used.

@@ -1,5 +1,7 @@
 """Dead letters and their commands, on a real NATS server."""
 
+import asyncio
+
 import pytest
 from nats.aio.client import Client
 from nats.js import JetStreamContext
@@ -54,11 +56,23 @@ async def test_a_retry_asks_for_a_check_and_keeps_the_id_of_the_first_message(
 
     command = await jetstream.get_msg(NAMES.stream, 1)
     assert command.data == encode(wanted(7))
-    headers: dict[str, str] = command.headers or {}  # pyright: ignore[reportUnknownMemberType] - untyped
+    headers: dict[str, str] = command.headers or {}  # pyright: ignore - untyped
     assert headers[CHECK_FIRST] == "1"
     assert headers["Nats-Msg-Id"].startswith("order-7:retry:RESTREAMS:7:")
     assert await letters.read() == []
     assert await count(jetstream, NAMES.dead_commands_stream) == 0
+
+
+async def test_two_who_retry_the_same_dead_letter_put_one_command_on_the_stream(
+    jetstream: JetStreamContext, letters: DeadLetters
+) -> None:
+    await add_dead_letter(jetstream, 7)
+    (letter,) = await letters.read()
+
+    await asyncio.gather(letters.retry(letter), letters.retry(letter))
+
+    assert await count(jetstream, NAMES.stream) == 1
+    assert await letters.read() == []
 
 
 async def test_what_is_gone_is_neither_retried_nor_an_error(
@@ -100,6 +114,7 @@ async def test_a_dead_letter_that_is_published_twice_is_one(
         await add_dead_letter(jetstream, 7)
     await add_dead_letter(jetstream, 8)
 
+    assert await count(jetstream, NAMES.dead_commands_stream) == 2
     first, second = await letters.read()
     assert (first.sequences, second.sequences) == ((1, 2), (3,))
     assert await letters.retry(first)
