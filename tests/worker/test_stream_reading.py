@@ -146,7 +146,8 @@ async def test_a_message_that_is_lost_on_the_way_is_read_again(
 
     monkeypatch.setattr(JetStreamContext.PullSubscription, "fetch", lossy)
 
-    async with aclosing(read_stream(jetstream, STREAM, since=EPOCH, follow=True)) as messages:
+    reading = read_stream(jetstream, STREAM, since=EPOCH, follow=True)
+    async with asyncio.timeout(10), aclosing(reading) as messages:
         found = [number(await anext(messages)) for _ in range(20)]
 
     assert found == list(range(20))
@@ -165,7 +166,8 @@ async def test_the_last_message_that_is_lost_on_the_way_is_read_again(
 
     monkeypatch.setattr(JetStreamContext.PullSubscription, "fetch", lossy)
 
-    async with aclosing(read_stream(jetstream, STREAM, since=EPOCH, follow=True)) as messages:
+    reading = read_stream(jetstream, STREAM, since=EPOCH, follow=True)
+    async with asyncio.timeout(10), aclosing(reading) as messages:
         assert number(await anext(messages)) == 0
 
 
