@@ -20,6 +20,8 @@ from restream_async._retry.policy import RetryPolicy
 from restream_async.errors import (
     ApiError,
     CertificateError,
+    ClientClosedError,
+    NotSentError,
     OutageError,
     ProxyError,
     RestreamError,
@@ -40,6 +42,8 @@ seconds in all, because container engines kill a process that takes longer."""
 
 # These errors say that the service cannot be reached, and nothing about the message.
 _UNREACHABLE: Final = (OutageError, CertificateError, ProxyError)
+# These errors say that the client drains or is closed, and nothing about the message.
+_CLIENT_ENDS: Final = (ClientClosedError, NotSentError)
 # Seconds until the next attempt during an outage; meanwhile the client probes the service.
 _OUTAGE_PAUSE: Final = 1.0
 # Seconds until the next attempt with a refused key: only a person can help.
@@ -48,7 +52,7 @@ _OUTAGE: Final = "the service cannot be reached, so this worker holds its messag
 _REFUSED_KEY: Final = "the service refuses the API key, so this worker holds its messages: {}"
 _LOG_INTERVAL: Final = 60.0
 
-_log: Final = logging.getLogger("restream_async.worker")
+_log: Final = logging.getLogger("restream_async.handling")
 
 
 class Client(Protocol):
@@ -92,7 +96,8 @@ class Handled:
         done: the restreams that exist now; their `index` is the position in the message.
         dead: the restreams that will not be created, for the dead letters.
         delay: seconds until the message is to be delivered again; None: it is not.
-        reason: why it is to be delivered again; empty if the log says it for all messages together.
+        reason: why it is to be delivered again, without secrets; empty if the log says it for all
+            messages together.
 
     """
 
@@ -103,7 +108,12 @@ class Handled:
 
     @property
     def verdict(self) -> Literal["done", "retry", "dead"]:
-        """`retry`: deliver it again after `delay`; `dead`: at least a part is a dead letter."""
+        """What the consumer tells its broker.
+
+        - "done": acknowledge it.
+        - "retry": deliver it again after `delay` seconds. It is reported at its last delivery.
+        - "dead": never deliver it again. `dead` has at least one restream, `done` those that exist.
+        """
         if self.delay is not None:
             return "retry"
         return "dead" if self.dead else "done"
@@ -134,46 +144,66 @@ class HoldLog:
             _log.info("this worker goes on: the service answers again")
 
 
-@attrs.frozen(kw_only=True)
+def _never() -> bool:
+    return False
+
+
+@attrs.frozen
 class MessageHandler:
-    """Processes messages.
+    """Processes messages: creates the restreams that a message asks for.
+
+    Handles any number of messages at the same time. Only the client limits the requests in flight.
 
     Attributes:
-        client: shared by all messages of a process.
+        client: an open `RestreamClient`, shared by all messages of a process.
         redelivery: after how many deliveries a failing message becomes a dead letter, and the
-            delays between them.
+            delays between them, in seconds.
         trust_stream: if true, a first delivery creates without an existence check: the stream is
             the only source of restreams, and never forgets a message that it has seen.
-        stopping: returns whether the worker stops, so that no restream is started any more.
+        stopping: returns whether the consumer stops. Then no restream is started any more, and
+            messages that have not ended get the verdict "retry" with a delay of 0.
         hold_log: logs that messages are held.
         error_text: returns the text of an error, for the log and the reasons.
-        sleep: waits for so many seconds.
+        sleep: waits for so many seconds, while a message is held.
         random: returns a random number from 0 up to 1.
 
     """
 
     client: Client
-    redelivery: RetryPolicy = REDELIVERY
-    trust_stream: bool = False
-    stopping: Callable[[], bool]
-    hold_log: HoldLog = attrs.field(factory=HoldLog)
-    error_text: Callable[[RestreamError], str] = str
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    random: Callable[[], float] = random.random
+    redelivery: RetryPolicy = attrs.field(default=REDELIVERY, kw_only=True)
+    trust_stream: bool = attrs.field(default=False, kw_only=True)
+    stopping: Callable[[], bool] = attrs.field(default=_never, kw_only=True)
+    hold_log: HoldLog = attrs.field(factory=HoldLog, kw_only=True)
+    error_text: Callable[[RestreamError], str] = attrs.field(default=str, kw_only=True)
+    sleep: Callable[[float], Awaitable[None]] = attrs.field(default=asyncio.sleep, kw_only=True)
+    random: Callable[[], float] = attrs.field(default=random.random, kw_only=True)
 
     async def handle(self, data: bytes, delivery: int, *, check_first: bool = False) -> Handled:
-        """Process a message, and return what becomes of it.
+        """Create what a message asks for, and return what the consumer tells its broker.
 
         While the service cannot be reached or refuses the key, the message is held here instead of
-        being given back. So an outage uses up no deliveries.
+        being given back, for as long as that takes. So an outage uses up no deliveries.
+
+        It can be cancelled at any time. Then the restream may exist or not, and the message has to
+        be delivered again.
 
         Args:
-            data: the message.
-            delivery: the number of this delivery of the message, from 1.
-            check_first: whether it may have been processed before. Then its first delivery is as
-                uncertain as a later one.
+            data: the message: JSON, one restream or a list of them, with the field names of the
+                service. A message that cannot be read gets the verdict "dead".
+            delivery: the number of this delivery of the message, from 1. From 2 on, the existence
+                check asks the service for a fresh list.
+            check_first: whether an earlier consumer may have worked on the message although
+                `delivery` is 1, because the broker does not count or has forgotten. Then the check
+                is that of a later delivery.
+
+        Raises:
+            ValueError: `delivery` is less than 1. Some brokers count from 0.
 
         """
+        if delivery < 1:
+            raise ValueError(
+                f"delivery must be 1 or more, not {delivery}: brokers may count from 0"
+            )
         items = decode(data)
         if isinstance(items, Unusable):
             return Handled(dead=(DeadItem(index=0, reason=items.reason),))
@@ -197,7 +227,7 @@ class MessageHandler:
                 continue
             reason = self.error_text(outcome.error)
             if not is_permanent(outcome.error):
-                if delivery < self.redelivery.attempts:
+                if delivery < self.redelivery.attempts or self._ends(outcome.error):
                     # Items that have ended end the same way again, and are reported with the last.
                     return Handled(delay=self._delay(outcome.error, delivery), reason=reason)
                 reason = f"given up after {delivery} deliveries: {reason}"
@@ -224,6 +254,10 @@ class MessageHandler:
     def _delay(self, error: RestreamError, delivery: int) -> float:
         retry_after = error.retry_after if isinstance(error, ApiError) else None
         return self.redelivery.wait(delivery, retry_after, self.random())
+
+    def _ends(self, error: RestreamError) -> bool:
+        """Return whether an error comes from the end of this process, so that no limit applies."""
+        return self.stopping() or isinstance(error, _CLIENT_ENDS)
 
     async def _create(self, new: NewRestream, *, tried: bool) -> Outcome | None:
         """Create a restream and return its outcome, or None if the worker stops first."""

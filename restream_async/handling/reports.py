@@ -26,20 +26,20 @@ class Source:
     """Where a message came from.
 
     Attributes:
-        stream: the name of its stream.
-        sequence: its number in the stream.
-        stored: when the stream got it. A stream that was deleted and created again numbers its
-            messages from 1 again; the time tells them apart.
+        stream: the name of its stream, queue or topic.
         delivery: the number of this delivery of the message, from 1.
+        sequence: its number or id in the stream; empty: the broker gives it none.
+        stored: when the stream got it, or None. A stream that was deleted and created again numbers
+            its messages from 1 again; the time tells them apart.
         message_id: the id that its sender gave it, or None.
 
     """
 
     stream: str
-    sequence: int
-    stored: datetime
     delivery: int
-    message_id: str | None
+    sequence: int | str = ""
+    stored: datetime | None = None
+    message_id: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -48,8 +48,9 @@ class Report:
 
     Attributes:
         is_dead_letter: whether it is published with the dead letters too, besides the outcomes.
-        message_id: lets the server drop a repeated report: a message may be processed twice.
-        body: JSON.
+        message_id: lets the broker drop a repeated report: a message may be processed twice. Tells
+            messages apart only if their `Source` has a `sequence`.
+        body: JSON, without any secret.
         command: the restream of a dead letter, with its stream key, so that it can be asked for
             again; None: it could not be read, or it is no dead letter.
 
@@ -62,7 +63,10 @@ class Report:
 
 
 def reports(handled: Handled, source: Source) -> list[Report]:
-    """Return the reports about a processed message; none if the message is delivered again."""
+    """Return the reports about a processed message, one for each restream.
+
+    None if the message is delivered again: it is reported at its last delivery.
+    """
     if handled.delay is not None:
         return []
     return [
@@ -94,9 +98,10 @@ def _report(source: Source, index: int, fields: dict[str, Any], *, dead: bool) -
         "delivery": source.delivery,
         "messageId": source.message_id and clean(source.message_id, _MAX_TEXT),
     }
+    stored = "" if source.stored is None else f"{source.stored.timestamp():.6f}"
     return Report(
         is_dead_letter=dead,
-        message_id=f"{source.stream}:{source.sequence}:{source.stored.timestamp():.6f}:{index}",
+        message_id=f"{source.stream}:{source.sequence}:{stored}:{index}",
         body=json.dumps({**fields, **about}).encode(),
     )
 

@@ -22,7 +22,14 @@ from restream_async import (
     RetryPolicy,
     UnauthorizedError,
 )
-from restream_async.errors import ApiError, Call, CertificateError, ProxyError
+from restream_async.errors import (
+    ApiError,
+    Call,
+    CertificateError,
+    ClientClosedError,
+    NotSentError,
+    ProxyError,
+)
 from restream_async.handling.command_messages import MAX_BYTES, MAX_RESTREAMS, Unusable, encode
 from restream_async.handling.message_handler import Handled, HoldLog, MessageHandler
 from restream_async.handling.redelivery import MOST_DELIVERIES
@@ -104,7 +111,7 @@ class Setup:
                 self.after_sleep()
 
         return MessageHandler(
-            client=self.client,
+            self.client,
             redelivery=REDELIVERY,
             trust_stream=self.trust_stream,
             stopping=lambda: self.stopping,
@@ -120,6 +127,17 @@ class Setup:
 
 def handler_with(*failures: RestreamError) -> Setup:
     return Setup(FakeClient(list(failures)))
+
+
+async def test_a_handler_needs_a_client_only() -> None:
+    handled = await MessageHandler(FakeClient()).handle(encode(new()), delivery=1)
+
+    assert handled.verdict == "done"
+
+
+async def test_deliveries_are_counted_from_1() -> None:
+    with pytest.raises(ValueError, match="delivery must be 1 or more, not 0: brokers may count"):
+        await handler_with().handle(encode(new()), 0)
 
 
 async def test_a_first_delivery_is_checked_against_a_recent_list() -> None:
@@ -279,6 +297,30 @@ async def test_at_the_last_delivery_a_failing_message_is_given_up() -> None:
 
     assert handled.verdict == "dead"
     assert handled.dead[0].reason.startswith("given up after 3 deliveries: 503")
+
+
+@pytest.mark.parametrize("kind", [ClientClosedError, NotSentError])
+async def test_a_client_that_drains_or_is_closed_makes_no_dead_letters(
+    kind: type[ClientClosedError | NotSentError],
+) -> None:
+    handled = await handler_with(kind(CALL, detail="no", sent=False)).handle(encode(new()), 9)
+
+    assert handled.verdict == "retry"
+
+
+async def test_a_failure_while_the_consumer_stops_makes_no_dead_letter() -> None:
+    setup = handler_with()
+
+    class StoppedMeanwhile(FakeClient):
+        async def outcome(
+            self, new: NewRestream, *, ensure: bool = False, recent: bool = False
+        ) -> Outcome:
+            setup.stopping = True
+            return await super().outcome(new, ensure=ensure, recent=recent)
+
+    setup.client = StoppedMeanwhile([UNAVAILABLE])
+
+    assert (await setup.handle(encode(new()), 9)).verdict == "retry"
 
 
 async def test_deliveries_to_workers_that_stopped_are_not_failures() -> None:

@@ -147,6 +147,14 @@ def test_only_failures_are_dead_letters_and_each_has_an_id_of_its_own() -> None:
     ]
 
 
+def test_a_broker_without_numbers_and_times_has_reports_too() -> None:
+    (report,) = reports(Handled(done=(DONE,)), Source(stream="queue", delivery=1))
+
+    about = {"stream": "queue", "sequence": "", "delivery": 1, "messageId": None}
+    assert about.items() <= json.loads(report.body).items()
+    assert report.message_id == "queue:::0"
+
+
 def test_a_message_that_is_delivered_again_has_no_report() -> None:
     assert decoded_reports(Handled(done=(DONE,), delay=1.0)) == []
 
