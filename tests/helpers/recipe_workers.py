@@ -19,7 +19,9 @@ RECIPES: Final = Path(__file__).parents[1] / "recipes"
 COUNT: Final = 120
 # Seconds after which another consumer may work on the message of a lost one.
 LEASE: Final = 3.0
-LATENCY: Final = 0.2
+# Seconds. A check that comes right after a kill does not see what the service still works on.
+LATENCY: Final = 0.5
+LIST_LATENCY: Final = 0.02
 FAULTS: Final = Faults(
     before={Fault.BACKEND_FETCH_FAILED: 0.03, Fault.RESET: 0.02},
     after={Fault.BACKEND_FETCH_FAILED: 0.04, Fault.RESET: 0.02, Fault.GARBAGE: 0.02},

@@ -92,6 +92,7 @@ async def main() -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     path = os.environ["QUEUE_FILE"]
     with closing(sqlite3.connect(path, timeout=5, isolation_level=None)) as table:
+        table.execute("PRAGMA journal_mode = WAL")
         table.execute(TABLE)
         async with RestreamClient() as client:
             queue, handler = Queue(table), MessageHandler(client, stopping=stop.is_set)
