@@ -4,16 +4,17 @@ import asyncio
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol, Self
 
 import attrs
 
+from restream_async.handling.command_messages import encode
 from restream_async.sandbox import Fault, Faults, Sandbox
 from tests.helpers.polling import until
 from tests.helpers.readmes import environment
-from tests.helpers.worker_fleet import stored_count
+from tests.helpers.worker_fleet import BAD, stored_count, wanted
 
 RECIPES: Final = Path(__file__).parents[1] / "recipes"
 COUNT: Final = 120
@@ -27,7 +28,26 @@ FAULTS: Final = Faults(
     after={Fault.BACKEND_FETCH_FAILED: 0.04, Fault.RESET: 0.02, Fault.GARBAGE: 0.02},
     retry_after=None,
 )
-_SIGNALS: Final = (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL)
+_SLOW: Final = 1.2
+_FEW: Final = 8
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGKILL)
+
+
+class RecipeQueue(Protocol):
+    """The queue of a test."""
+
+    async def wait_for_consumers(self, count: int) -> None:
+        """Wait until so many consumers are there, if the broker knows them."""
+
+    async def put(self, bodies: Iterable[bytes]) -> None:
+        """Put messages on the queue."""
+
+    async def restart(self) -> None:
+        """Kill the server, if there is one, and start it again."""
+
+    async def is_done(self) -> bool:
+        """Return whether all messages have ended."""
+        ...
 
 
 @attrs.define
@@ -50,26 +70,33 @@ class RecipeWorkers:
         factory=list[asyncio.subprocess.Process], init=False
     )
 
-    async def work(
-        self, restart: Callable[[], Awaitable[object]], ended: Callable[[], Awaitable[bool]]
-    ) -> None:
-        """Let them work until `ended`, through kills of workers and a restart of the broker."""
+    async def work(self, queue: "RecipeQueue") -> None:
+        """Let them create all restreams, through kills of workers and a restart of the broker."""
+        self.sandbox.latency = _SLOW
         for _ in range(2):
             await self._start()
+        await queue.wait_for_consumers(2)
+        # Few, so that the worker that is left has slots for the messages of the killed one at once.
+        await queue.put(encode(wanted(number)) for number in range(_FEW))
+        await self._replace(signal.SIGKILL, amid=_FEW)
+        self.sandbox.latency = LATENCY
+        await queue.put((*(encode(wanted(number)) for number in range(_FEW, COUNT)), *BAD))
         for part, number in enumerate(_SIGNALS, start=1):
-            await self._amid_creations(part * COUNT // (len(_SIGNALS) + 2))
-            await self._end(number)
-            await self._start()
-        await self._amid_creations((len(_SIGNALS) + 1) * COUNT // (len(_SIGNALS) + 2))
-        await restart()
+            await stored_count(self.sandbox, part * COUNT // 6, 60)
+            await self._replace(number)
+        await stored_count(self.sandbox, COUNT * 2 // 3, 60)
+        await queue.restart()
         async with asyncio.timeout(60):
-            while not await ended():  # noqa: ASYNC110 - no event tells it
+            while not await queue.is_done():
                 await asyncio.sleep(0.1)
         while self._running:
             await self._end(signal.SIGTERM)
         await self.sandbox.settle()
 
-    async def kill(self) -> None:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         """Kill those that still run, after a failure."""
         for process in self._running:
             if process.returncode is None:
@@ -80,9 +107,11 @@ class RecipeWorkers:
     def log(self) -> str:
         return (self.folder / "workers.log").read_text()
 
-    async def _amid_creations(self, stored: int) -> None:
-        await stored_count(self.sandbox, stored, 60)
-        await until(lambda: self.sandbox.counts.in_flight >= 4, 60)
+    async def _replace(self, number: signal.Signals, amid: int = 4) -> None:
+        """End one of them while so many requests are in flight, and start another one."""
+        await until(lambda: self.sandbox.counts.in_flight >= amid, 60)
+        await self._end(number)
+        await self._start()
 
     async def _start(self) -> None:
         with (self.folder / "workers.log").open("ab") as log:

@@ -2,24 +2,61 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aio_pika
+import attrs
 import pytest
+from aio_pika.abc import AbstractChannel
 
-from restream_async.handling.command_messages import encode
 from restream_async.sandbox import Sandbox
 from tests.helpers.brokers import Broker, rabbitmq
-from tests.helpers.recipe_workers import (
-    COUNT,
-    LEASE,
-    RecipeWorkers,
-    assert_each_exists_once,
-)
-from tests.helpers.worker_fleet import BAD, wanted
+from tests.helpers.recipe_workers import COUNT, LEASE, RecipeWorkers, assert_each_exists_once
+from tests.helpers.worker_fleet import BAD
 from tests.recipes.rabbitmq_worker import DEAD, OUTCOMES, QUEUE, declare
+
+
+@attrs.define
+class Queue:
+    broker: Broker
+    outcomes: list[dict[str, Any]] = attrs.field(factory=list[dict[str, Any]])
+
+    @asynccontextmanager
+    async def channel(self) -> AsyncGenerator[AbstractChannel]:
+        async with await aio_pika.connect(self.broker.url) as connection:
+            yield await connection.channel()
+
+    async def wait_for_consumers(self, count: int) -> None:
+        async with asyncio.timeout(60), self.channel() as channel:
+            await channel.declare_queue(OUTCOMES, durable=True)
+            while (await declare(channel)).declaration_result.consumer_count != count:
+                await asyncio.sleep(0.05)
+
+    async def put(self, bodies: Iterable[bytes]) -> None:
+        async with self.channel() as channel:
+            for body in bodies:
+                message = aio_pika.Message(body, delivery_mode=aio_pika.DeliveryMode.PERSISTENT)
+                await channel.default_exchange.publish(message, QUEUE)
+
+    async def take(self, name: str) -> list[bytes]:
+        """Take all messages of a queue."""
+        async with self.channel() as channel:
+            queue = await channel.get_queue(name)
+            found: list[bytes] = []
+            while message := await queue.get(no_ack=True, fail=False):
+                found.append(message.body)
+            return found
+
+    async def restart(self) -> None:
+        self.broker.kill()
+        await asyncio.to_thread(self.broker.start)
+
+    async def is_done(self) -> bool:
+        self.outcomes.extend(map(json.loads, await self.take(OUTCOMES)))
+        return len({each.get("id") for each in self.outcomes}) == COUNT + 1
 
 
 @pytest.fixture(scope="module")
@@ -28,50 +65,15 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         yield broker
 
 
-async def put(broker: Broker) -> None:
-    async with await aio_pika.connect(broker.url) as connection:
-        channel = await connection.channel()
-        await declare(channel)
-        await channel.declare_queue(OUTCOMES, durable=True)
-        for body in (*(encode(wanted(number)) for number in range(COUNT)), *BAD):
-            message = aio_pika.Message(body, delivery_mode=2)
-            await channel.default_exchange.publish(message, QUEUE)
-
-
-async def take(broker: Broker, name: str) -> list[bytes]:
-    """Take all messages of a queue."""
-    async with await aio_pika.connect(broker.url) as connection:
-        queue = await (await connection.channel()).get_queue(name)
-        found: list[bytes] = []
-        while message := await queue.get(no_ack=True, fail=False):
-            found.append(message.body)
-        return found
-
-
 async def test_after_kills_of_consumers_and_of_the_server_each_restream_exists_once(
     broker: Broker, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    await put(broker)
+    queue = Queue(broker)
     settings = {"RABBITMQ_URL": broker.url, "SETTLE_SECONDS": str(LEASE)}
-    workers = RecipeWorkers("rabbitmq_worker.py", tmp_path, sandbox, settings)
-
-    async def restart() -> None:
-        broker.kill()
-        await asyncio.to_thread(broker.start)
-
-    outcomes: list[dict[str, Any]] = []
-
-    async def ended() -> bool:
-        outcomes.extend(map(json.loads, await take(broker, OUTCOMES)))
-        created = {each.get("id") for each in outcomes}
-        return len(created) == COUNT + 1
-
-    try:
-        await workers.work(restart, ended)
-    finally:
-        await workers.kill()
+    async with RecipeWorkers("rabbitmq_worker.py", tmp_path, sandbox, settings) as workers:
+        await workers.work(queue)
 
     assert_each_exists_once(sandbox, workers.log)
-    assert await take(broker, QUEUE) == []
-    assert set(await take(broker, DEAD)) == set(BAD)
-    assert "SECRET" not in str(outcomes)
+    assert await queue.take(QUEUE) == []
+    assert set(await queue.take(DEAD)) == set(BAD)
+    assert "SECRET" not in str(queue.outcomes)
