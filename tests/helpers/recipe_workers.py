@@ -10,8 +10,12 @@ from typing import Final, Protocol, Self
 
 import attrs
 
+from restream_async import NewRestream, Outcome, RetryPolicy
+from restream_async.errors import ApiError
+from restream_async.handling import MessageHandler
 from restream_async.handling.command_messages import encode
 from restream_async.sandbox import Fault, Faults, Sandbox
+from tests.handling.test_message_handler import CALL, FakeClient
 from tests.helpers.polling import until
 from tests.helpers.readmes import environment
 from tests.helpers.worker_fleet import BAD, stored_count, wanted
@@ -87,7 +91,7 @@ class RecipeWorkers:
         await stored_count(self.sandbox, COUNT * 2 // 3, 60)
         await queue.restart()
         async with asyncio.timeout(60):
-            while not await queue.is_done():
+            while not await queue.is_done():  # noqa: ASYNC110 - no event tells it
                 await asyncio.sleep(0.1)
         while self._running:
             await self._end(signal.SIGTERM)
@@ -139,3 +143,39 @@ def assert_each_exists_once(sandbox: Sandbox, log: str) -> None:
     assert sandbox.counts.faults.total > 0
     assert "SECRET" not in log
     assert sandbox.api_key not in log
+
+
+@attrs.define
+class SlowClient(FakeClient):
+    """Takes some seconds for each creation.
+
+    Attributes:
+        seconds: how long a creation takes.
+        begun: is set when the first one has begun.
+
+    """
+
+    seconds: float = 0.0
+    begun: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+    async def outcome(
+        self, new: NewRestream, *, ensure: bool = False, recent: bool = False
+    ) -> Outcome:
+        self.begun.set()
+        await asyncio.sleep(self.seconds)
+        return await super().outcome(new, ensure=ensure, recent=recent)
+
+
+def failing_once() -> FakeClient:
+    """Return a client whose first creation fails for now."""
+    return FakeClient([ApiError(CALL, status=500)])
+
+
+def handler(client: FakeClient, stop: asyncio.Event, delay: float = 0.01) -> MessageHandler:
+    """Return a handler whose failing messages rest for so many seconds."""
+    return MessageHandler(
+        client,
+        redelivery=RetryPolicy(attempts=3, base=delay, cap=delay),
+        stopping=stop.is_set,
+        random=lambda: 1.0,
+    )

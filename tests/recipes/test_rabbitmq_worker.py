@@ -12,11 +12,21 @@ import attrs
 import pytest
 from aio_pika.abc import AbstractChannel
 
+from restream_async.handling.command_messages import encode
 from restream_async.sandbox import Sandbox
+from tests.handling.test_message_handler import FakeClient
 from tests.helpers.brokers import Broker, rabbitmq
-from tests.helpers.recipe_workers import COUNT, LEASE, RecipeWorkers, assert_each_exists_once
-from tests.helpers.worker_fleet import BAD
-from tests.recipes.rabbitmq_worker import DEAD, OUTCOMES, QUEUE, declare
+from tests.helpers.polling import until
+from tests.helpers.recipe_workers import (
+    COUNT,
+    LEASE,
+    RecipeWorkers,
+    assert_each_exists_once,
+    failing_once,
+    handler,
+)
+from tests.helpers.worker_fleet import BAD, wanted
+from tests.recipes.rabbitmq_worker import DEAD, OUTCOMES, QUEUE, consume, declare
 
 
 @attrs.define
@@ -32,7 +42,7 @@ class Queue:
     async def wait_for_consumers(self, count: int) -> None:
         async with asyncio.timeout(60), self.channel() as channel:
             await channel.declare_queue(OUTCOMES, durable=True)
-            while (await declare(channel)).declaration_result.consumer_count != count:
+            while (await declare(channel)).declaration_result.consumer_count != count:  # noqa: ASYNC110 - no event tells it
                 await asyncio.sleep(0.05)
 
     async def put(self, bodies: Iterable[bytes]) -> None:
@@ -59,6 +69,18 @@ class Queue:
         return len({each.get("id") for each in self.outcomes}) == COUNT + 1
 
 
+@asynccontextmanager
+async def consuming(queue: Queue, client: FakeClient, delay: float) -> AsyncGenerator[None]:
+    """Run the recipe in this process, and stop it at the end."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(consume(queue.broker.url, handler(client, stop, delay), stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+
+
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     with rabbitmq(tmp_path_factory.mktemp("rabbitmq")) as broker:
@@ -77,3 +99,44 @@ async def test_after_kills_of_consumers_and_of_the_server_each_restream_exists_o
     assert await queue.take(QUEUE) == []
     assert set(await queue.take(DEAD)) == set(BAD)
     assert "SECRET" not in str(queue.outcomes)
+
+
+async def test_a_message_that_fails_for_now_is_tried_again_by_its_consumer(broker: Broker) -> None:
+    queue, client = Queue(broker), failing_once()
+
+    async with consuming(queue, client, delay=0.01):
+        await queue.wait_for_consumers(1)
+        await queue.put([encode(wanted(1))])
+        await until(lambda: len(client.calls) == 2)
+
+    assert client.calls == ["recent check, v1", "fresh check, v1"]
+    assert await queue.take(QUEUE) == []
+
+
+async def test_a_message_that_rests_goes_back_to_the_queue_when_the_consumer_stops(
+    broker: Broker,
+) -> None:
+    queue, client = Queue(broker), failing_once()
+
+    async with asyncio.timeout(5), consuming(queue, client, delay=60):
+        await queue.wait_for_consumers(1)
+        await queue.put([encode(wanted(1))])
+        await until(lambda: client.calls)
+
+    assert await queue.take(QUEUE) == [encode(wanted(1))]
+
+
+async def test_a_message_of_a_lost_consumer_gets_a_fresh_check(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.recipes.rabbitmq_worker.SETTLE", 0.0)
+    queue, client = Queue(broker), FakeClient()
+    async with queue.channel() as channel:
+        lost = await declare(channel)
+        await queue.put([encode(wanted(1))])
+        await lost.get()
+
+    async with consuming(queue, client, delay=0.01):
+        await until(lambda: client.calls)
+
+    assert client.calls == ["fresh check, v1"]

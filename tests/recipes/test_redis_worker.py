@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import suppress
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,22 @@ import pytest_asyncio
 from redis import exceptions
 from redis.asyncio import Redis
 
+from restream_async.handling.command_messages import encode
 from restream_async.sandbox import Sandbox
+from tests.handling.test_message_handler import FakeClient
 from tests.helpers import brokers
-from tests.helpers.recipe_workers import COUNT, LEASE, RecipeWorkers, assert_each_exists_once
-from tests.helpers.worker_fleet import BAD
+from tests.helpers.polling import until
+from tests.helpers.recipe_workers import (
+    COUNT,
+    LEASE,
+    RecipeWorkers,
+    SlowClient,
+    assert_each_exists_once,
+    failing_once,
+    handler,
+)
+from tests.helpers.worker_fleet import BAD, wanted
+from tests.recipes import redis_worker
 from tests.recipes.redis_worker import DEAD, OUTCOMES, STREAM
 
 
@@ -70,3 +83,80 @@ async def test_after_kills_of_consumers_and_of_the_server_each_restream_exists_o
     letters = [fields for _, fields in await stream.redis.xrange(DEAD)]
     assert {fields[b"json"] for fields in letters} == set(BAD)
     assert "SECRET" not in str([*outcomes, *(fields[b"reasons"] for fields in letters)])
+
+
+@pytest_asyncio.fixture
+async def redis(broker: brokers.Broker, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Any]:
+    """A client as the recipe has it, with short leases."""
+    monkeypatch.setattr(redis_worker, "LEASE", 0.3)
+    client: Any = Redis.from_url(broker.url, decode_responses=True)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
+    async with client as redis:
+        await redis.xgroup_create(STREAM, redis_worker.GROUP, id="0", mkstream=True)
+        yield redis
+        await redis.flushall()
+
+
+@asynccontextmanager
+async def slot(
+    redis: Any, client: FakeClient, delay: float = 0.01
+) -> AsyncGenerator[asyncio.Task[None]]:
+    """Run a slot of the recipe in this process, and stop it at the end."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(redis_worker.slot(redis, handler(client, stop, delay), stop))
+    try:
+        yield task
+    finally:
+        stop.set()
+        await asyncio.wait([task])
+
+
+async def test_a_message_that_fails_for_now_is_tried_again_by_its_consumer(redis: Any) -> None:
+    await redis.xadd(STREAM, {"json": encode(wanted(1))})
+    client = failing_once()
+
+    async with slot(redis, client):
+        await until(lambda: len(client.calls) == 2)
+
+    assert client.calls == ["recent check, v1", "fresh check, v1"]
+    assert not await redis.xlen(STREAM)
+
+
+async def test_no_other_consumer_gets_a_message_while_its_consumer_works(redis: Any) -> None:
+    await redis.xadd(STREAM, {"json": encode(wanted(1))})
+    client = SlowClient(seconds=3 * redis_worker.LEASE)
+
+    async with slot(redis, client):
+        await client.begun.wait()
+        while not client.calls:
+            assert not await redis.xpending_range(STREAM, redis_worker.GROUP, "-", "+", 1, idle=300)
+            await asyncio.sleep(0.02)
+
+
+async def test_the_message_of_a_lost_consumer_is_a_later_delivery(redis: Any) -> None:
+    await redis.xadd(STREAM, {"json": encode(wanted(1))})
+    client = SlowClient(seconds=60)
+    async with slot(redis, client) as task:
+        await client.begun.wait()
+        task.cancel()
+
+    another = FakeClient()
+    async with slot(redis, another):
+        await until(lambda: another.calls)
+
+    assert another.calls == ["fresh check, v1"]
+
+
+async def test_work_is_cancelled_before_its_lease_ends_if_redis_does_not_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(redis_worker, "LEASE", 0.3)
+
+    class Silent:
+        async def xclaim(self, *_: object, **__: object) -> None:
+            await asyncio.Event().wait()
+
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        await redis_worker.extend(Silent(), "1-0")
+
+    assert time.monotonic() - began < 2 * 0.3
