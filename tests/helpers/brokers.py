@@ -53,12 +53,17 @@ class Broker:
     def kill(self) -> None:
         """Kill the server and what it has started."""
         if self._process is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+            self.send(signal.SIGKILL)
             self._process.wait()
             # What it has started may end a moment later.
             while self._accepts():
                 time.sleep(0.02)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send the server a signal, such as SIGSTOP, which makes it silent."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
 
     def _accepts(self) -> bool:
         with suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):

@@ -18,6 +18,7 @@ _MODULES: Final = (
     f"{_PACKAGE}.destinations",
     f"{_PACKAGE}.errors",
     f"{_PACKAGE}.handling",
+    f"{_PACKAGE}.handling.reports",
     f"{_PACKAGE}.sandbox",
     f"{_PACKAGE}.testing",
     f"{_PACKAGE}.worker.rules",

@@ -1,6 +1,7 @@
 """Creates restreams that others put on a RabbitMQ queue, each exactly once.
 
-Run it as often as you like. SIGTERM stops it within 10 seconds. It needs `pip install aio-pika`.
+Run it as often as you like. SIGTERM or Ctrl-C stops it within 10 seconds. It needs
+`pip install aio-pika`.
 """
 
 import asyncio
@@ -9,21 +10,25 @@ import signal
 from contextlib import suppress
 
 import aio_pika
-from aio_pika.abc import AbstractChannel, AbstractQueue, FieldValue
+from aio_pika.abc import AbstractChannel as Channel
 from aio_pika.abc import AbstractIncomingMessage as Message
+from aio_pika.abc import AbstractQueue, FieldValue
 
 from restream_async import RestreamClient
-from restream_async.handling import MessageHandler, Source, reports, summary
+from restream_async.handling import Handled, MessageHandler
+from restream_async.handling.reports import Source, reports, summary
 
+# aiormq cancels calls that wait for an answer on a lost connection.
+LOST = (*aio_pika.exceptions.CONNECTION_EXCEPTIONS, asyncio.CancelledError)
 PERSISTENT = aio_pika.DeliveryMode.PERSISTENT
 QUEUE, DEAD, OUTCOMES = "restreams", "restreams.dead", "restreams.outcomes"
 SLOTS = 16  # messages at the same time
-GRACE = 7.0  # seconds for the messages in progress when the worker stops
+GRACE = 5.0  # seconds to connect, and for the messages in progress when the worker stops
 SETTLE = float(os.environ.get("SETTLE_SECONDS", "30"))
 
 
 async def work(
-    message: Message, channel: AbstractChannel, handler: MessageHandler, stop: asyncio.Event
+    message: Message, channel: Channel, handler: MessageHandler, stop: asyncio.Event
 ) -> None:
     """Handle one message. If this raises or returns early, the queue keeps the message."""
     again = bool(message.redelivered)
@@ -37,12 +42,17 @@ async def work(
         handled = await handler.handle(message.body, delivery, check_first=again)
         if handled.verdict != "retry":
             break
-        # The message waits here, because RabbitMQ would deliver it again without a delay.
+        # The message rests here, because RabbitMQ would deliver it again without a delay.
         await pause(stop, handled.delay or 0)
         if stop.is_set():
             return
         delivery, again = delivery + 1, True
+    await publish(channel, message, handled, delivery)
+    await message.ack()
 
+
+async def publish(channel: Channel, message: Message, handled: Handled, delivery: int) -> None:
+    """Publish outcomes and a dead letter, and return when the broker has confirmed them."""
     source = Source(stream=QUEUE, delivery=delivery, message_id=message.message_id)
     for report in reports(handled, source):
         # Nothing happens if there is no queue of this name.
@@ -52,12 +62,10 @@ async def work(
         letter = aio_pika.Message(message.body, delivery_mode=PERSISTENT)
         letter.headers["reasons"] = "; ".join(each.reason for each in handled.dead)[:2000]
         await channel.default_exchange.publish(letter, DEAD)
-    # Last: `publish` returned when the broker had confirmed.
-    await message.ack()
     print(summary(handled), flush=True)
 
 
-async def declare(channel: AbstractChannel) -> AbstractQueue:
+async def declare(channel: Channel) -> AbstractQueue:
     """Declare the queues, which are on several nodes of a cluster. A producer does it too."""
     quorum: dict[str, FieldValue] = {"x-queue-type": "quorum"}
     dead = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": DEAD}
@@ -67,25 +75,26 @@ async def declare(channel: AbstractChannel) -> AbstractQueue:
 
 async def consume(url: str, handler: MessageHandler, stop: asyncio.Event) -> None:
     """Work until `stop` is set. If the connection is lost, cancel all work and raise."""
-    async with await aio_pika.connect(url, heartbeat=10) as connection:
-        channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
-        await channel.set_qos(prefetch_count=SLOTS)
-        queue = await declare(channel)
+    async with await aio_pika.connect(url, heartbeat=10, timeout=GRACE) as connection:
         with suppress(TimeoutError):
-            async with asyncio.timeout(None) as limit, asyncio.TaskGroup() as tasks:
+            async with asyncio.timeout(GRACE) as limit, asyncio.TaskGroup() as tasks:
+                channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+                await channel.set_qos(prefetch_count=SLOTS)
+                queue = await declare(channel)
 
                 async def begin(message: Message) -> None:
                     tasks.create_task(work(message, channel, handler, stop))
 
                 watching = tasks.create_task(raise_when_closed(channel))
                 tag = await queue.consume(begin)
+                limit.reschedule(None)
                 await stop.wait()
+                limit.reschedule(asyncio.get_running_loop().time() + GRACE)
                 await queue.cancel(tag)
                 watching.cancel()
-                limit.reschedule(asyncio.get_running_loop().time() + GRACE)
 
 
-async def raise_when_closed(channel: AbstractChannel) -> None:
+async def raise_when_closed(channel: Channel) -> None:
     await channel.closed()
     raise ConnectionError("the connection to RabbitMQ is lost")
 
@@ -97,14 +106,15 @@ async def pause(stop: asyncio.Event, seconds: float) -> None:
 
 async def main() -> None:
     stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with RestreamClient() as client:
         handler = MessageHandler(client, stopping=stop.is_set)
         while not stop.is_set():
             try:
                 await consume(os.environ["RABBITMQ_URL"], handler, stop)
-            except* (aio_pika.exceptions.AMQPError, OSError) as lost:
-                print("connecting again, after:", type(lost.exceptions[0]).__name__, flush=True)
+            except* LOST as error:
+                print("connecting again, after:", type(error.exceptions[0]).__name__, flush=True)
                 await pause(stop, 1.0)
 
 

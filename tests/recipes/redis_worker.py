@@ -1,7 +1,7 @@
 """Creates restreams that others put on a Redis stream, each exactly once.
 
-Run it as often as you like. SIGTERM stops it within 10 seconds. It needs `pip install redis`, and a
-server with `appendonly yes`.
+Run it as often as you like. SIGTERM or Ctrl-C stops it within 10 seconds. It needs
+`pip install redis`, and a server with `appendonly yes`.
 """
 
 import asyncio
@@ -15,13 +15,14 @@ from redis import exceptions
 from redis.asyncio import Redis
 
 from restream_async import RestreamClient
-from restream_async.handling import MessageHandler, Source, reports, summary
+from restream_async.handling import MessageHandler
+from restream_async.handling.reports import Source, reports, summary
 
 STREAM, DEAD, OUTCOMES = "restreams.commands", "restreams.dead", "restreams.outcomes"
 GROUP, ME = "workers", uuid.uuid4().hex
 KEPT = 100_000  # outcomes and dead letters
 SLOTS = 16  # messages at the same time
-GRACE = 7.0  # seconds for the messages in progress when the worker stops
+GRACE = 5.0  # seconds for the messages in progress when the worker stops
 LEASE = float(os.environ.get("LEASE_SECONDS", "30"))  # after it others may claim a message
 
 
@@ -92,7 +93,8 @@ async def slot(redis: Any, handler: MessageHandler, stop: asyncio.Event) -> None
 
 async def main() -> None:
     stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     redis: Any = Redis.from_url(os.environ["REDIS_URL"], decode_responses=True)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
     async with redis, RestreamClient() as client:
         with suppress(exceptions.ResponseError):  # it exists

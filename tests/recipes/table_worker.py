@@ -1,7 +1,7 @@
 """Creates restreams that others put into a table, each exactly once: a pattern for any broker.
 
 Taking a message hides it from other consumers for some seconds, as with SQS and its visibility
-time-out. Run it as often as you like. SIGTERM stops it within 10 seconds.
+time-out. Run it as often as you like. SIGTERM or Ctrl-C stops it within 10 seconds.
 """
 
 import asyncio
@@ -12,10 +12,11 @@ import time
 from contextlib import closing, suppress
 
 from restream_async import RestreamClient
-from restream_async.handling import MessageHandler, summary
+from restream_async.handling import MessageHandler
+from restream_async.handling.reports import summary
 
 SLOTS = 16  # messages at the same time
-GRACE = 7.0  # seconds for the messages in progress when the worker stops
+GRACE = 5.0  # seconds for the messages in progress when the worker stops
 HIDDEN = float(os.environ.get("HIDDEN_SECONDS", "30"))
 
 TABLE = """CREATE TABLE IF NOT EXISTS messages (
@@ -89,7 +90,8 @@ async def slot(queue: Queue, handler: MessageHandler, stop: asyncio.Event) -> No
 
 async def main() -> None:
     stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     path = os.environ["QUEUE_FILE"]
     with closing(sqlite3.connect(path, timeout=5, isolation_level=None)) as table:
         table.execute("PRAGMA journal_mode = WAL")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -140,3 +141,17 @@ async def test_a_message_of_a_lost_consumer_gets_a_fresh_check(
         await until(lambda: client.calls)
 
     assert client.calls == ["fresh check, v1"]
+
+
+async def test_a_consumer_stops_in_time_if_the_server_is_silent(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue, client = Queue(broker), FakeClient()
+    monkeypatch.setattr("tests.recipes.rabbitmq_worker.GRACE", 1.0)
+
+    try:
+        async with asyncio.timeout(10), consuming(queue, client, delay=0.01):
+            await queue.wait_for_consumers(1)
+            broker.send(signal.SIGSTOP)
+    finally:
+        broker.send(signal.SIGCONT)
