@@ -203,7 +203,7 @@ async def test_a_message_that_always_fails_is_a_dead_letter_after_its_deliveries
 async def test_in_an_outage_messages_are_held_and_no_delivery_is_used_up(
     setup: Setup, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "restream_async.worker")
+    caplog.set_level(logging.INFO, "restream_async")
     monkeypatch.setattr("restream_async._load.circuit_breaker._SILENCE", 0.3)
     monkeypatch.setattr("restream_async._load.circuit_breaker._LONGEST_INTERVAL", 0.5)
     monkeypatch.setattr("restream_async.handling.message_handler._OUTAGE_PAUSE", 0.2)
@@ -236,7 +236,7 @@ async def test_in_an_outage_messages_are_held_and_no_delivery_is_used_up(
 async def test_in_an_outage_a_worker_logs_why_it_holds_messages_before_any_call_has_ended(
     setup: Setup, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "restream_async.worker")
+    caplog.set_level(logging.INFO, "restream_async")
     monkeypatch.setattr("restream_async._load.circuit_breaker._SILENCE", 0.3)
     monkeypatch.setattr("restream_async._load.circuit_breaker._LONGEST_INTERVAL", 0.5)
     monkeypatch.setattr("restream_async.worker.run._CHECK_SECONDS", 0.1)
@@ -257,7 +257,7 @@ async def test_in_an_outage_a_worker_logs_why_it_holds_messages_before_any_call_
 async def test_each_message_that_ends_is_one_log_line_without_a_secret(
     setup: Setup, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "restream_async.worker")
+    caplog.set_level(logging.INFO, "restream_async")
     jetstream = jetstream_of(setup.connection)
     both = encode([wanted(2), wanted(3)])
     for data in (encode(wanted(1)), encode(wanted(1)), both, *BAD[:2], both[:-1] + b",7]"):
