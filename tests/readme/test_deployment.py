@@ -1,9 +1,11 @@
 """The files of the chapter on deployment: each is checked by what reads it, or carried out."""
 
 import asyncio
+import json
 import re
 import shlex
 import signal
+import statistics
 import subprocess
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
@@ -26,7 +28,7 @@ from restream_async.sandbox import Sandbox
 from tests.helpers.container_file import Image, NoRegistryError, build
 from tests.helpers.nats_server import NatsServer
 from tests.helpers.programs import do_without, find
-from tests.helpers.readmes import FILES, ROOT, environment, path_of
+from tests.helpers.readmes import FILES, READMES, ROOT, environment, path_of
 from tests.helpers.varnish import closed_port
 from tests.helpers.worker_fleet import stored_count
 
@@ -106,6 +108,21 @@ def test_the_parts_of_the_manifests_fit_together() -> None:
     assert set(mounts) == volumes
     for name in ("--api-key-file", "--nats-creds"):
         assert str(Path(option(CONTAINER["args"], name)).parent) in mounts.values()
+
+
+def test_the_others_fill_the_cap_while_one_worker_is_missing() -> None:
+    slots, cap = (int(option(CONTAINER["args"], name)) for name in ("--places", "--cap"))
+
+    assert (DEPLOYMENT["spec"]["replicas"] - 1) * slots == cap
+
+
+def test_the_throughput_is_the_one_that_was_measured() -> None:
+    found = json.loads((ROOT / "benchmarks" / "plots" / "workers.json").read_text())
+
+    assert found["service_seconds"] == 0.2
+    rate = statistics.median(found["rates"]["4"])
+    slots = 4 * found["places"]
+    assert f"measured {rate:.0f} with {slots} slots" in READMES["restream_async/worker/README.md"]
 
 
 def test_a_worker_gets_the_time_to_stop_that_it_needs() -> None:
