@@ -18,8 +18,8 @@ from typing import Final
 _FIRST_PAUSE: Final = 1.0
 """Seconds without requests after the first 429, unless `Retry-After` is less. With 0.5,
 a limit of less than 2 a second answers one more 429; with 2, a second is lost."""
-_LONGEST_PAUSE: Final = 60.0
-"""Seconds; what a `Retry-After` beyond it is taken for."""
+RETRY_AFTER_CAP: Final = 60.0
+"""Seconds; a longer `Retry-After` is shortened to this."""
 _SHORTEST_PAUSE: Final = 1e-6
 """Seconds."""
 _ENOUGH: Final = 8
@@ -126,7 +126,7 @@ class RateLimit:
         self._refused_in_a_row = min(16, self._refused_in_a_row + 1)
         # `Retry-After` has whole seconds, often more than needed, and some services always send the
         # same value, even 0.
-        longest = min(_LONGEST_PAUSE, retry_after or _LONGEST_PAUSE)
+        longest = min(RETRY_AFTER_CAP, retry_after or RETRY_AFTER_CAP)
         self._paused_at = now
         # At least one tick, or no answer would count as sent after the pause began.
         self._next = now + max(_SHORTEST_PAUSE, min(pause, longest))
@@ -146,7 +146,7 @@ class RateLimit:
         if enough or first:
             self._rate = max(least, self._rate)
             self._accepted, self._pauses, self._since = 0, 0, now
-        self._rate = max(self._rate, 1.0 / _LONGEST_PAUSE)
+        self._rate = max(self._rate, 1.0 / RETRY_AFTER_CAP)
         self._pauses += 1
         self._measured = self._rate
 

@@ -1,14 +1,10 @@
 """Private: `RetryPolicy`, which limits the attempts of a call and the waits between them."""
 
-from typing import Final
-
 import attrs
 
+from restream_async._load.rate_limit import RETRY_AFTER_CAP
 from restream_async.errors import ConfigurationError
 from restream_async.settings import is_count, is_positive
-
-RETRY_AFTER_CAP: Final = 60.0
-"""Seconds; a longer `Retry-After` is shortened to this."""
 
 
 def _positive(policy: object, field: "attrs.Attribute[float]", value: object) -> None:

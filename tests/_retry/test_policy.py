@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from restream_async import ConfigurationError, RetryPolicy
-from restream_async._retry.policy import RETRY_AFTER_CAP
+from restream_async._load.rate_limit import RETRY_AFTER_CAP
 from tests.helpers.strategies import quick
 
 INFINITE: Final = float("inf")

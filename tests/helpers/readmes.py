@@ -15,7 +15,7 @@ from restream_async.sandbox import Sandbox
 ROOT: Final = Path(__file__).parents[2]
 _PACKAGE: Final = Path(restream_async.__file__).parent
 _FENCE: Final = re.compile(r"^## (.+?)$|^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_FILE_NAME: Final = re.compile(r"# (\w+\.(?:py|toml))\n")
+_FILE_NAME: Final = re.compile(r"# (Containerfile|[\w-]+\.(?:py|toml|env|service|yaml|conf))\n")
 _HERE_DOCUMENT: Final = "<<'END'"
 
 

@@ -49,6 +49,9 @@ NOT_RUN = {
     r"restream-async (outcomes|dead)\b": (
         "needs dead letters on a NATS server; tests/worker/test_cli_dead.py runs it"
     ),
+    r"docker|kubectl|sudo": (
+        "needs Docker, Kubernetes or systemd; test_deployment.py checks the files they take"
+    ),
     r"python -m benchmarks": "takes minutes to hours; a test below checks its options",
     r"python -m pytest|ruff|mypy|pyright|lint-imports|bash \.ci/run": (
         "checks the whole repository; a test below compares it with CI"

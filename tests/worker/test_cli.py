@@ -203,7 +203,10 @@ def test_a_worker_whose_stream_is_deleted_fails_with_one_sentence(
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--nats-url", "nats://127.0.0.1:1"], "cannot connect to the NATS server"),
+        (
+            ["--nats-url", "nats://u:hidden-password@127.0.0.1:1"],
+            "cannot connect to the NATS server at nats://127.0.0.1:1",
+        ),
         (["--nats-url", "nats://"], "the address of the NATS server cannot be read"),
         (["--subject", "a.b"], "does not take a.b"),
     ],
@@ -220,16 +223,34 @@ def test_wrong_settings_are_one_sentence_from_both_commands(
         assert main([*command, *options]) == 2
         said = capsys.readouterr().err
         assert f"Error: {sentence}" in said or sentence in said.splitlines()[-1]
+        assert "hidden-password" not in said
 
 
+@pytest.mark.parametrize("command", [["worker"], ["enqueue", "-"]], ids=["worker", "enqueue"])
 def test_without_an_address_the_error_says_how_to_give_one(
-    servers: BackgroundServers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    command: list[str],
+    servers: BackgroundServers,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     del servers
     monkeypatch.delenv("RESTREAM_NATS_URL")
 
-    assert main(["worker"]) == 2
-    assert "such as nats://127.0.0.1:4222 (or --nats-url)" in capsys.readouterr().err
+    assert main(command) == 2
+    said = capsys.readouterr().err
+    assert "set RESTREAM_NATS_URL, such as nats://127.0.0.1:4222 (or --nats-url)" in said
+
+
+def test_a_bad_line_is_named_before_anything_is_put(
+    servers: BackgroundServers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare(servers)
+    (tmp_path / "bad.jsonl").write_text('{"videoId": 7}\n')
+
+    assert main(["enqueue", str(tmp_path / "bad.jsonl")]) == 2
+
+    assert "bad.jsonl:1: " in capsys.readouterr().err
+    assert state(servers).messages == 0
 
 
 def test_a_dry_run_checks_all_and_puts_nothing(
@@ -351,5 +372,15 @@ def test_the_document_of_all_subjects_is_json_and_names_no_password(
     assert main(["asyncapi", "--dead", "my.dead"]) == 0
 
     said = capsys.readouterr().out
-    assert "my.dead" in {each["address"] for each in json.loads(said)["channels"].values()}
+    document = json.loads(said)
+    subjects = Subjects(dead="my.dead")
+    assert {each["address"] for each in document["channels"].values()} == {
+        subjects.commands,
+        subjects.events,
+        subjects.outcomes,
+        "my.dead",
+    }
+    assert set(document["components"]["schemas"]["Command"]["required"]) == set(
+        HEADER.strip().split(",")
+    )
     assert "hidden-password" not in said

@@ -16,10 +16,11 @@ from restream_async.cli.commands.wanted_run import RunEnd, WantedInput, carry_ou
 from restream_async.cli.errors import CliError, describe
 from restream_async.cli.event_loop import run_async
 from restream_async.cli.exit_codes import ExitCode
-from restream_async.cli.file_roles import FileRole, exists, refuse_shared
+from restream_async.cli.file_roles import FileRole, refuse_shared
 from restream_async.cli.input.destinations import roles_of
 from restream_async.cli.input.source import InputSource
 from restream_async.cli.options.connection import ConnectionOptions, connection_options
+from restream_async.cli.options.journal import check_journal, with_journal_options
 from restream_async.cli.options.retries import RetryOptions, retry_options
 from restream_async.cli.options.shared import AsJson, DestinationsFile, InputFile, InputFormat
 from restream_async.cli.options.wanted import Prune, Rotate
@@ -89,10 +90,7 @@ def apply(  # noqa: PLR0913 - one for each option
     """
     err = console_on(sys.stderr)
     client = retries.client(connection)
-    if journal is not None and no_journal:
-        raise CliError("--journal and --no-journal exclude each other: pass one of them")
-    if str(journal) == "-":
-        raise CliError("--journal needs a file, not a standard stream: name a file")
+    check_journal(journal, no_journal=no_journal)
     if not yes:
         refuse_without_terminal("change")
     with InputSource(file, err) as source:
@@ -113,7 +111,8 @@ def apply(  # noqa: PLR0913 - one for each option
             try:
                 code = run_async(command.run(yes=yes))
             except JournalError as error:
-                message = _with_journal_options(describe(error), journal)
+                message = _in_own_words(describe(error))
+                message = with_journal_options(message, journal, keep_none="--no-journal")
             else:
                 raise typer.Exit(code)
     raise CliError(message)
@@ -219,14 +218,9 @@ def _refuse_shared_files(
     refuse_shared(source.role, out, err, *journals, *roles_of(destinations))
 
 
-def _with_journal_options(message: str, journal: Path | None) -> str:
-    """Return a message about an unusable journal in the words of `apply`."""
-    # `apply` always checks what exists.
-    text = message.replace(
+def _in_own_words(message: str) -> str:
+    """Return a message about an unusable journal in the words of `apply`, which always checks."""
+    return message.replace(
         "run again with --ensure, which checks whether each restream exists before creating it",
         "run the same command again",
     )
-    if journal is None or exists(journal):
-        advice = "name another journal"
-        return text.replace(advice, f"{advice} (--journal PATH), or keep none (--no-journal)")
-    return f"{text}; pass --journal PATH for another place, or --no-journal to keep none"

@@ -21,6 +21,7 @@ from restream_async.cli.input.destinations import reader_of, roles_of
 from restream_async.cli.input.failed_lines import FailedLines
 from restream_async.cli.input.source import InputSource
 from restream_async.cli.options.connection import ConnectionOptions, connection_options
+from restream_async.cli.options.journal import check_journal, with_journal_options
 from restream_async.cli.options.retries import RetryOptions, retry_options
 from restream_async.cli.options.shared import (
     RETRIES,
@@ -156,10 +157,7 @@ def bulk(  # noqa: PLR0913 - one for each option
     client = None
     if not dry_run:
         client = retries.client(connection, in_doubt=in_doubt)
-    if journal is not None and no_journal:
-        raise CliError("--journal and --no-journal exclude each other: pass one of them")
-    if str(journal) == "-":
-        raise CliError("--journal needs a file, not a standard stream: name a file")
+    check_journal(journal, no_journal=no_journal)
     if rejects is not None and destinations is not None:
         raise CliError(
             "--rejects does not work with --destinations: leave it out, and run the same command "
@@ -201,19 +199,12 @@ def bulk(  # noqa: PLR0913 - one for each option
             )
             code = run_async(run.run())
         except JournalError as error:
-            message = _with_journal_options(describe(error), journal)
+            message = with_journal_options(
+                describe(error), journal, keep_none="--no-journal --ensure"
+            )
         else:
             raise typer.Exit(code)
     raise CliError(message)
-
-
-def _with_journal_options(message: str, journal: Path | None) -> str:
-    """Add the options that help to a message about an unusable journal."""
-    if journal is None or exists(journal):
-        advice = "name another journal"
-        options = "(--journal PATH), or keep none (--no-journal --ensure)"
-        return message.replace(advice, f"{advice} {options}")
-    return f"{message}; pass --journal PATH for another place, or --no-journal to keep none"
 
 
 def _check_files(

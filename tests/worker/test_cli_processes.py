@@ -1,4 +1,4 @@
-"""The commands `enqueue`, `worker` and `asyncapi`, as a user runs them."""
+"""The commands `enqueue` and `worker`, each in a process of its own."""
 
 import asyncio
 import json
@@ -147,63 +147,3 @@ async def test_another_cap_changes_the_consumer_and_another_ack_wait_is_refused(
     assert found.config.max_ack_pending == 6
     assert "ack_wait 30.0 instead of 31.0" in output
     assert "Traceback" not in output
-
-
-async def test_an_unreachable_server_is_one_sentence(sandbox: Sandbox, tmp_path: Path) -> None:
-    env = environment(sandbox, "nats://u:hidden-password@127.0.0.1:1")
-
-    for command in (["worker"], ["enqueue", csv(tmp_path)]):
-        code, output = await run(*command, env=env)
-
-        assert code == 2
-        assert "cannot connect to the NATS server at nats://127.0.0.1:1" in output
-        assert "Traceback" not in output
-        assert "hidden-password" not in output
-
-
-async def test_without_an_address_both_commands_say_how_to_give_one(
-    sandbox: Sandbox, tmp_path: Path
-) -> None:
-    env = environment(sandbox, "")
-
-    for command in (["worker"], ["enqueue", csv(tmp_path)]):
-        code, output = await run(*command, env=env)
-
-        assert code == 2
-        assert "set RESTREAM_NATS_URL, such as nats://127.0.0.1:4222 (or --nats-url)" in output
-
-
-async def test_a_bad_line_is_named_before_anything_is_put(
-    nats_server: NatsServer, sandbox: Sandbox, tmp_path: Path
-) -> None:
-    (tmp_path / "bad.jsonl").write_text('{"videoId": 7}\n')
-
-    code, output = await run(
-        "enqueue", str(tmp_path / "bad.jsonl"), env=environment(sandbox, nats_server.url)
-    )
-
-    assert code == 2
-    assert "bad.jsonl:1: " in output
-
-
-async def test_the_asyncapi_document_names_the_subjects_and_no_secret(sandbox: Sandbox) -> None:
-    env = environment(sandbox, "nats://u:hidden-password@127.0.0.1:1")
-
-    code, output = await run("asyncapi", "--subject", "my.commands", env=env)
-
-    document = json.loads(output)
-    assert code == 0
-    assert {each["address"] for each in document["channels"].values()} == {
-        "my.commands",
-        "restreams.events",
-        "restreams.outcomes",
-        "restreams.dead",
-    }
-    assert set(document["components"]["schemas"]["Command"]["required"]) == {
-        "videoId",
-        "title",
-        "streamUrl",
-        "streamKey",
-        "status",
-    }
-    assert "hidden-password" not in output
