@@ -84,7 +84,7 @@ def attributes(span: ReadableSpan) -> dict[str, Any]:
 
 def trace_id(span: ReadableSpan) -> int:
     assert span.context is not None
-    return span.context.trace_id
+    return int(span.context.trace_id)
 
 
 def is_child(span: ReadableSpan, parent: ReadableSpan) -> bool:
