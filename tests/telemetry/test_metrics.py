@@ -44,7 +44,7 @@ async def test_creations_and_attempts_are_counted(
     post = {"http.request.method": "POST", "http.response.status_code": 201}
     get = {"http.request.method": "GET", "http.response.status_code": 200}
     assert recorded.points("restream.creations") == [(CREATED, 50), (existing, 1)]
-    assert recorded.points("restream.creation.duration") == [(CREATED, 50), (existing, 1)]
+    assert recorded.points("restream.creation.duration") == [({"restream.outcome": "created"}, 51)]
     assert recorded.points("restream.attempts") == [(post, 50), (get, 1)]
     assert recorded.points("http.client.request.duration") == [(post, 50), (get, 1)]
     assert recorded.points("restream.checks") == [({"restream.check.result": "found"}, 1)]
@@ -85,6 +85,7 @@ async def test_failed_creations_are_counted_by_error(
         ({**failed, "error.type": "CancelledError"}, 1),
         ({**failed, "error.type": "UnauthorizedError"}, 1),
     ]
+    assert recorded.points("restream.creation.duration") == [(failed, 2)]
 
 
 async def test_durations_are_in_seconds(sandbox: Sandbox, recorded: RecordedTelemetry) -> None:
