@@ -20,7 +20,7 @@ from opentelemetry.trace import Span as TraceSpan
 
 from restream_async._http.api import URL_TEMPLATES
 from restream_async._telemetry import AttemptSpan, ClientTelemetry, RunSpan, Span
-from restream_async._util.redaction import redact, url_secrets
+from restream_async._util.redaction import may_repeat, redact, url_secrets
 from restream_async.errors import RestreamError
 from restream_async.models import NewRestream, Origin
 from restream_async.stats import Stats
@@ -223,5 +223,7 @@ class _Run(RunSpan):
 
 def _shown(new: NewRestream) -> str:
     """Return the id of the video, without secrets that may stand in it by mistake."""
-    # In two steps, because many restreams have the same URL, and its spellings are kept.
-    return redact(redact(new.video_id, url_secrets(new.stream_url)), (new.stream_key,))
+    video_id, of_url, key = new.video_id, url_secrets(new.stream_url), (new.stream_key,)
+    # To mask every id would cost as much as a sixth of a creation.
+    unclear = may_repeat(video_id, of_url) or may_repeat(video_id, key)
+    return redact(video_id, new.secrets) if unclear else video_id

@@ -19,6 +19,7 @@ _MODULES: Final = (
     f"{_PACKAGE}.errors",
     f"{_PACKAGE}.handling",
     f"{_PACKAGE}.sandbox",
+    f"{_PACKAGE}.telemetry",
     f"{_PACKAGE}.testing",
     f"{_PACKAGE}.worker.rules",
     f"{_PACKAGE}.worker.webhooks",
