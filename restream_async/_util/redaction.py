@@ -92,6 +92,14 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     return _mask(text, _spellings(tuple(secrets)))
 
 
+def may_repeat(text: str, secrets: tuple[str, ...]) -> bool:
+    """Return whether `redact` might change a text: quick, and true if it is not clear."""
+    # A text of these characters can repeat a secret only as it is, or without its URL escapes.
+    return not _UNMISTAKABLE.fullmatch(text) or any(
+        beginning in text for beginning in _beginnings(secrets)
+    )
+
+
 def redact_values(values: Iterable[object], secrets: Iterable[str]) -> list[object]:
     """Return decoded JSON values without the secrets; fields named like secrets are masked."""
     spellings = _spellings(tuple(secrets))
@@ -153,6 +161,13 @@ def _mask_value(value: object, spellings: Sequence[str], depth: int) -> object:
         shown = _mask(str(value), spellings)
         return shown if MASK in shown else value
     return value
+
+
+@functools.lru_cache(maxsize=256)
+def _beginnings(secrets: tuple[str, ...]) -> frozenset[str]:
+    """Return the first characters of the secrets, also of their forms without URL escapes."""
+    forms = {form for secret in secrets for form in (secret, unquote(secret))}
+    return frozenset(form[:_SHORTEST] for form in forms if len(form) >= _SHORTEST)
 
 
 # One failure has several texts, all with the same secrets.

@@ -23,6 +23,7 @@ import nats.js.errors
 from nats.js import JetStreamContext
 
 from restream_async._operations.existence import key_of
+from restream_async._telemetry import Telemetry, found
 from restream_async.handling.command_messages import encode
 from restream_async.models import NewRestream
 from restream_async.worker.nats_connection import NATS_ERRORS
@@ -62,6 +63,7 @@ class CommandStream:
         subject: the subject of commands.
         stream: the stream that must take them.
         timeout: seconds for one command, in which an unreachable server may come back.
+        telemetry: adds the trace context to the messages.
 
     """
 
@@ -69,6 +71,7 @@ class CommandStream:
     subject: str
     stream: str
     timeout: float = 120.0
+    telemetry: Telemetry = attrs.field(factory=found)
 
     async def put(self, data: bytes, message_id: str, *, check_first: bool) -> bool:
         """Put a command on the stream, and wait until it is there; return whether it is new.
@@ -83,14 +86,16 @@ class CommandStream:
 
         """
         headers = {"Nats-Msg-Id": message_id, **({CHECK_FIRST: "1"} if check_first else {})}
-        try:
-            async with asyncio.timeout(self.timeout):
-                while (is_new := await self._attempt(data, headers)) is None:  # noqa: ASYNC110 - no event tells it
-                    await asyncio.sleep(_RETRY_SECONDS)
-                return is_new
-        except TimeoutError:
-            problem = f"the NATS server has not answered for {self.timeout:g} s"
-        raise UnpublishedError(problem)
+        with self.telemetry.sending(self.subject):
+            self.telemetry.inject(headers)
+            try:
+                async with asyncio.timeout(self.timeout):
+                    while (is_new := await self._attempt(data, headers)) is None:  # noqa: ASYNC110 - no event tells it
+                        await asyncio.sleep(_RETRY_SECONDS)
+                    return is_new
+            except TimeoutError:
+                problem = f"the NATS server has not answered for {self.timeout:g} s"
+            raise UnpublishedError(problem)
 
     async def _attempt(self, data: bytes, headers: dict[str, str]) -> bool | None:
         """Publish once; return whether the message is new, or None if the server did not answer.

@@ -1,6 +1,7 @@
 """Outages: probes, and requests that wait for them, in simulated time."""
 
 import asyncio
+import logging
 from collections import Counter
 from itertools import pairwise
 
@@ -33,6 +34,26 @@ class TestOutage:
         assert not limiter.try_acquire()
         assert not limiter.has_slot
         assert limiter.outage_seconds() == pytest.approx(now() - 1)
+
+    @simulated
+    async def test_a_warning_is_logged_when_it_begins_and_when_it_ends(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        limiter = limiter_of()
+        await answers(limiter, 1)
+        assert caplog.records == []
+        await fall(limiter)
+        limiter.succeeded()
+        limiter.succeeded()
+        open_, closed = caplog.records
+        assert open_.getMessage().startswith("circuit breaker open, only probes are sent: ")
+        assert closed.getMessage() == "circuit breaker closed, the service answers again"
+        assert {record.levelno for record in caplog.records} == {logging.WARNING}
+        assert [vars(each)["restream_circuit_breaker"] for each in (open_, closed)] == [
+            "open",
+            "closed",
+        ]
+        assert vars(open_)["restream_error"] == "BackendFetchFailedError"
 
     @simulated
     async def test_waiting_requests_probe_one_at_a_time_at_growing_intervals(self) -> None:

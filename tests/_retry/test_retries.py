@@ -12,6 +12,7 @@ from restream_async._retry.budget import RetryBudget
 from restream_async._retry.classification import Failure
 from restream_async._retry.deadline import Deadline
 from restream_async._retry.retries import Retries
+from restream_async._telemetry import ClientTelemetry
 from restream_async._util.clock import Clock
 from tests.helpers.examples import API, STREAM_KEY, failure, new
 from tests.helpers.scripted_clock import ScriptedClock
@@ -62,7 +63,15 @@ async def run_retries(
     budget = RetryBudget(clock.now)
     for _ in range(400):
         budget.record_call()
-    retries = Retries(policy, clock, deadline, limiter, budget, is_uncounted=excused)
+    retries = Retries(
+        policy,
+        clock,
+        deadline,
+        limiter,
+        budget,
+        telemetry=ClientTelemetry(),
+        is_uncounted=excused,
+    )
     result: object = first
     while isinstance(result, Failure):
         if (end := await retries.wait_after(result)) is not None:
@@ -318,11 +327,41 @@ async def test_every_retry_is_logged_without_secrets(
     told = failure(
         Response(status=503, body=f"no {STREAM_KEY}".encode()), request=API.create(new())
     )
-    with caplog.at_level(logging.DEBUG, logger="restream_async"):
+    with caplog.at_level(logging.INFO, logger="restream_async"):
         await retried(told, Attempts(told), ScriptedClock(), RetryPolicy(attempts=3))
     assert [record.getMessage() for record in caplog.records] == [
         f"attempt 1 failed, again in 0.5 s: {told.error}",
         f"attempt 2 failed, again in 1 s: {told.error}",
     ]
+    assert {record.levelname for record in caplog.records} == {"INFO"}
     assert STREAM_KEY not in caplog.text
     assert "(no ***)" in caplog.text
+    assert fields_of(caplog.records[1]) == {
+        "restream_method": "POST",
+        "restream_route": "/api/v1/p1/restreams",
+        "restream_video_id": "v1",
+        "restream_attempt": 2,
+        "restream_wait": 1.0,
+        "restream_error": "BackendFetchFailedError",
+        "restream_status": 503,
+    }
+
+
+async def test_a_retry_without_an_answer_has_no_status(caplog: pytest.LogCaptureFixture) -> None:
+    away = failure(NoResponse(detail="refused", sent=False))
+    with caplog.at_level(logging.INFO, logger="restream_async"):
+        await retried(away, Attempts("a restream"), ScriptedClock())
+    [record] = caplog.records
+    assert fields_of(record)["restream_error"] == "TransportError"
+    assert fields_of(record)["restream_status"] is None
+
+
+async def test_a_retry_costs_no_text_if_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    told = failure(Response(status=503), request=API.create(new()))
+    with caplog.at_level(logging.WARNING, logger="restream_async"):
+        await retried(told, Attempts("a restream"), ScriptedClock())
+    assert caplog.records == []
+
+
+def fields_of(record: logging.LogRecord) -> dict[str, object]:
+    return {name: value for name, value in vars(record).items() if name.startswith("restream_")}

@@ -10,6 +10,7 @@ from restream_async._util.redaction import (
     clean,
     mask_url,
     may_hold_foreign_secrets,
+    may_repeat,
     one_line,
     redact,
     redact_values,
@@ -36,6 +37,33 @@ def test_a_secret_is_taken_out_in_every_spelling(
     redacted = redact(f"{before}{spelled}{after}", [secret])
     assert MASK in redacted
     assert not [form for form in spellings(secret) if form in redacted]
+
+
+@given(secret=secrets, spelling=spelling_names, data=st.data())
+@quick
+def test_a_text_that_may_repeat_a_secret_is_told(
+    secret: str, spelling: str, data: st.DataObject
+) -> None:
+    spelled = SPELLINGS[spelling](secret)
+    end = data.draw(st.integers(3, len(spelled)))
+    words = st.text("abc-1", max_size=3)
+    text = data.draw(words) + spelled[:end] + data.draw(words)
+    assert may_repeat(text, (secret,)) or redact(text, [secret]) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("v7", False),
+        ("k7-live", False),
+        ("v-key", True),
+        ("v 7", True),
+        ("AB", False),
+        ("xABC", True),
+    ],
+)
+def test_another_text_is_told_apart(text: str, *, told: bool) -> None:
+    assert may_repeat(text, ("key", "%41BCD", "ab")) is told
 
 
 @given(

@@ -20,6 +20,7 @@ _MODULES: Final = (
     f"{_PACKAGE}.handling",
     f"{_PACKAGE}.handling.reports",
     f"{_PACKAGE}.sandbox",
+    f"{_PACKAGE}.telemetry",
     f"{_PACKAGE}.testing",
     f"{_PACKAGE}.worker.rules",
     f"{_PACKAGE}.worker.webhooks",
