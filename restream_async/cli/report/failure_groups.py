@@ -17,6 +17,8 @@ from restream_async.errors import ApiError, CallError, MalformedResponseError
 _MOST_REASONS: Final = 100
 # Changes that are named for each reason.
 _MOST_CHANGES: Final = 10
+# The service may quote an id in its message.
+_WORD: Final = re.compile(r"[\w-]+")
 _OTHER: Final = "other reasons"
 
 
@@ -141,8 +143,7 @@ def cause(error: RestreamError) -> str:
             text = brief(attrs.evolve(error, request_id=None))
         case _:
             text = brief(error)
-    if isinstance(error, CallError):
-        for own in (error.call.video_id, error.call.restream_id):
-            if own:
-                text = re.sub(rf"(?<!\w){re.escape(own)}(?!\w)", "…", text)
-    return text
+    if not isinstance(error, CallError):
+        return text
+    ids = {error.call.video_id, error.call.restream_id}
+    return _WORD.sub(lambda word: "…" if word[0] in ids else word[0], text)
