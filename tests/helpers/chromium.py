@@ -3,7 +3,6 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -24,16 +23,12 @@ def chromium() -> Generator[Browser]:
 
 
 @contextmanager
-def shown(
-    browser: Browser, file: Path, *, width: int, scheme: Literal["light", "dark"]
-) -> Generator[Page]:
+def shown(browser: Browser, file: Path, *, width: int = 1_400) -> Generator[Page]:
     """Open a file; afterwards fail if it asked for anything else, or wrote to the console."""
     # The file itself, and an icon within it.
     allowed = {file.as_uri(), "data:,"}
     problems: list[str] = []
-    context = browser.new_context(
-        viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True
-    )
+    context = browser.new_context(viewport={"width": width, "height": 900}, offline=True)
     page = context.new_page()
     page.on("console", lambda message: problems.append(message.text))
     page.on("pageerror", lambda error: problems.append(str(error)))
@@ -41,7 +36,8 @@ def shown(
     try:
         page.goto(file.as_uri())
         yield page
-        assert [each for each in problems if each not in allowed] == []
+        unexpected = [each for each in problems if each not in allowed]
+        assert not unexpected, unexpected
     finally:
         context.close()
 

@@ -17,7 +17,7 @@ Spec: TypeAlias = dict[str, Any]
 
 # Pixels. The page shows the narrow drawing on a phone.
 _WIDE: Final = 540
-_NARROW: Final = 336
+_NARROW: Final = 300
 _HEIGHT: Final = 230
 
 _INK: Final = "var(--ink)"
