@@ -92,7 +92,7 @@ def apply(  # noqa: PLR0913 - one for each option
     """
     err = console_on(sys.stderr)
     report = report_at(report_path)
-    client = retries.client(connection)
+    client = retries.client(connection, telemetry=report.telemetry)
     if journal is not None and no_journal:
         raise CliError("--journal and --no-journal exclude each other: pass one of them")
     if str(journal) == "-":

@@ -159,7 +159,7 @@ def bulk(  # noqa: PLR0913 - one for each option
     report = report_at(report_path)
     client = None
     if not dry_run:
-        client = retries.client(connection, in_doubt=in_doubt)
+        client = retries.client(connection, in_doubt=in_doubt, telemetry=report.telemetry)
     if journal is not None and no_journal:
         raise CliError("--journal and --no-journal exclude each other: pass one of them")
     if str(journal) == "-":

@@ -84,6 +84,7 @@ async def _demo(console: Console, *, count: int, seed: int, report: Report) -> i
             # Overrides RESTREAM_AUTH_SCHEME, which is for the real service.
             auth_scheme="Bearer",
             retry=_RETRY,
+            telemetry=report.telemetry,
         ) as client,
     ):
         say(console, _introduction(faults, sandbox.base_url, count))

@@ -1,9 +1,14 @@
 """Private: what happens while a run lasts, in bounded memory."""
 
 import datetime as dt
+import time
+from types import TracebackType
+from typing import Final
 
 import attrs
 
+from restream_async import RestreamError
+from restream_async._telemetry import ClientTelemetry, Span, Telemetry
 from restream_async.cli.report.failure_groups import Reasons
 from restream_async.cli.report.histogram import Histogram
 from restream_async.cli.report.timeline import Timeline
@@ -25,3 +30,48 @@ class Recording:
     timeline: Timeline = attrs.field(factory=Timeline)
     latencies: Histogram = attrs.field(factory=Histogram)
     retries: Reasons = attrs.field(factory=Reasons)
+
+
+@attrs.define
+class RecordingTelemetry(Telemetry, ClientTelemetry):
+    """Records the attempts and the retries of a client, in place of other telemetry.
+
+    Attributes:
+        recording: where they are recorded now.
+
+    """
+
+    recording: Recording = attrs.field(factory=Recording)
+
+    def for_client(self, host: str, port: int) -> ClientTelemetry:
+        """Return the hooks of the client."""
+        del host, port
+        return self
+
+    def attempt(self, method: str, resends: int) -> Span:
+        """Return a block whose time is recorded."""
+        del method, resends
+        return _Attempt(self.recording.latencies)
+
+    def retried(self, error: RestreamError) -> None:
+        """Record that a request is sent again because of an error."""
+        self.recording.retries.add(error)
+
+
+class _Attempt(Span):
+    """Measures an attempt, unless it is cancelled."""
+
+    __slots__ = ("_latencies", "_start")
+
+    def __init__(self, latencies: Histogram) -> None:
+        self._latencies: Final = latencies
+        self._start: Final = time.perf_counter()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self._latencies.add(time.perf_counter() - self._start)

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from restream_async import Failed, Outcome
+from restream_async._telemetry import Telemetry
 from restream_async.changes import Change
 from restream_async.cli.errors import CliError, system_reason
 from restream_async.cli.extras import importing
@@ -23,7 +24,7 @@ from restream_async.cli.output.outcome_totals import is_not_sent
 from restream_async.cli.output.ticker import Ticker
 from restream_async.cli.report.contents import Contents
 from restream_async.cli.report.failure_groups import FailedChanges, FailedItems
-from restream_async.cli.report.recording import Recording
+from restream_async.cli.report.recording import Recording, RecordingTelemetry
 from restream_async.stats import Stats
 
 ReportPath: TypeAlias = Annotated[
@@ -53,8 +54,11 @@ class Report:
         failed_items: the creations that failed.
         failed_changes: the changes that failed.
         problem: why the report could not be written, or an empty text.
+        telemetry: the telemetry for the client of the run; None: that of the library.
 
     """
+
+    telemetry: Telemetry | None = None
 
     def __init__(self) -> None:
         """Begin without anything recorded."""
@@ -106,7 +110,7 @@ class HtmlReport(Report):
             from restream_async.cli.report.page import page  # noqa: PLC0415 - needs the extra
         self._page = page
         self._path = path
-        self._recording = Recording()
+        self.telemetry = self._telemetry = RecordingTelemetry()
 
     @property
     def roles(self) -> list[FileRole]:
@@ -116,7 +120,7 @@ class HtmlReport(Report):
     @contextlib.asynccontextmanager
     async def record(self, progress: Progress, stats: Callable[[], Stats]) -> AsyncGenerator[None]:
         """Record what happens while a block runs, and forget what happened before."""
-        self._recording = recording = Recording()
+        self._telemetry.recording = recording = Recording()
         start = time.monotonic()
 
         def sample() -> None:
@@ -141,7 +145,7 @@ class HtmlReport(Report):
     def write(self, contents: Callable[[], Contents]) -> None:
         """Write the report. If that fails, `problem` says why."""
         try:
-            _write(self._path, self._page(contents(), self._recording))
+            _write(self._path, self._page(contents(), self._telemetry.recording))
         except OSError as error:
             self.problem = f"the report {self._path} could not be written: {system_reason(error)}"
 

@@ -46,16 +46,14 @@ def test_items_are_grouped_by_reason_the_most_frequent_first() -> None:
 def test_reasons_beyond_a_hundred_count_together_by_the_name_of_the_error() -> None:
     failed = FailedItems()
     for item in range(100_000):
-        failed.add(item, attrs.evolve(BAD if item % 2 else GONE, **named(item)))
+        problem = f"problem {item}"
+        bad, gone = attrs.evolve(BAD, errors=[problem]), attrs.evolve(GONE, detail=problem)
+        failed.add(item, bad if item % 2 else gone)
     found = {each.reason: each for each in failed.groups(told)}
     assert len(found) == 102
     assert sum(each.count for each in found.values()) == 100_000
     assert found[Reason("BadRequestError", "other reasons")].count == 50_000 - 50
     assert found[Reason("TransportError", "other reasons")].places.startswith("100-100, 102-102")
-
-
-def named(item: int) -> dict[str, object]:
-    return {"errors": [f"problem {item}"]} if item % 2 else {"detail": f"problem {item}"}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -27,7 +28,7 @@ def test_bars_have_no_gaps() -> None:
     bars = of(0.5, 2.0).bars()
     assert bars[0] == Bar(0.5, 2**-0.75, 1)
     assert [bar.count for bar in bars] == [1, 0, 0, 0, 0, 0, 0, 0, 1]
-    assert all(one.end == other.start for one, other in zip(bars, bars[1:], strict=False))
+    assert all(one.end == other.start for one, other in pairwise(bars))
 
 
 def test_a_quantile_is_at_most_a_fifth_too_long() -> None:

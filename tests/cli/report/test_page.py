@@ -14,7 +14,6 @@ from restream_async.cli.report.recording import Recording
 from tests.helpers.chromium import CONTRASTS, LABELS, chromium, shown
 from tests.helpers.report_samples import HOSTILE, contents, recorded
 
-
 SCHEMES: Final[list[Literal["light", "dark"]]] = ["light", "dark"]
 
 

@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -47,7 +48,7 @@ def test_however_long_a_run_is_no_item_is_missing_and_the_intervals_are_few(coun
     assert sum(each.done for each in intervals) == 3 * count
     assert sum(each.failed for each in intervals) == count // 10
     assert (intervals[0].start, intervals[-1].end) == (0, count / 20)
-    assert all(one.end == other.start for one, other in zip(intervals, intervals[1:], strict=False))
+    assert all(one.end == other.start for one, other in pairwise(intervals))
     mean = sum(each.in_flight * each.seconds for each in intervals) / (count / 20)
     assert mean == pytest.approx(0.5, abs=0.01)
     assert {each.limit for each in intervals} == {64}
