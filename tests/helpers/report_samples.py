@@ -20,8 +20,14 @@ _LOST: Final = TransportError(_CALL, detail="connection lost (reset by peer)", s
 _BUSY: Final = BackendFetchFailedError(_CALL, status=503, reason="Backend fetch failed")
 
 
-def recorded(count: int) -> Recording:
-    """Return the recording of a run with an outage in its middle; the same for the same `count`."""
+def recorded(count: int, *, every: float = 0.1) -> Recording:
+    """Return the recording of a run with an outage in its middle, always the same one.
+
+    Args:
+        count: how many samples were taken.
+        every: seconds between two samples.
+
+    """
     recording = Recording()
     chance = random.Random(count)  # noqa: S311 - no secret
     done = failed = 0
@@ -38,7 +44,7 @@ def recorded(count: int) -> Recording:
             budget_left=0,
             state="open" if is_open else "closed",
         )
-        recording.timeline.sample((step + 1) / 10, done, failed, stats)
+        recording.timeline.sample((step + 1) * every, done, failed, stats)
         for _ in range(10):
             recording.latencies.add(chance.lognormvariate(-2, 1))
     for error, times in ((_LOST, 7), (_BUSY, 1_234), (_BAD, 2)):

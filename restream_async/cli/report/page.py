@@ -50,14 +50,12 @@ def page(contents: Contents, recording: Recording) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "number": "{:,}".format,
-        "seconds": _seconds,
-        "duration": format_duration,
-        "shares": _shares,
-    }
     timeline, latencies = recording.timeline, recording.latencies
     return environment.get_template("report.html.jinja").render(
+        number="{:,}".format,
+        seconds=_seconds,
+        duration=format_duration,
+        shares=_shares,
         contents=contents,
         started=recording.started,
         version=__version__,

@@ -7,7 +7,7 @@ import signal
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -38,6 +38,10 @@ def report(tmp_path: Path) -> Path:
 @pytest.fixture
 def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("restream_async._retry.policy.RetryPolicy.wait", at_once)
+
+
+def agree(*_: object, **__: object) -> bool:
+    return True
 
 
 def text_of(report: Path) -> str:
@@ -169,8 +173,8 @@ def test_quietly_only_the_file_is_written(
 @pytest.mark.parametrize(
     ("make", "problem"),
     [
-        (lambda path: path.mkdir(), "is no file: name another file for --report"),
-        (lambda path: path.write_text("mine"), "exists and is no report: name another file"),
+        (Path.mkdir, "is no file: name another file for --report"),
+        (Path.touch, "exists and is no report: name another file for --report"),
     ],
     ids=["folder", "other file"],
 )
@@ -228,7 +232,7 @@ def test_a_file_that_cannot_be_read_is_not_replaced(
     def refuse(path: Path, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as the real one
         if path == report:
             raise PermissionError
-        return real(path, *arguments, **options)
+        return cast("Any", real)(path, *arguments, **options)
 
     monkeypatch.setattr(Path, "open", refuse)
     assert f"{report} exists and is no report" in cli("bulk", file, "--report", report).err
@@ -285,7 +289,7 @@ def test_a_link_stays_a_link(cli: Cli, sandbox: Sandbox, file: Path, report: Pat
 def test_what_was_read_for_the_plan_is_not_in_the_report_of_apply(
     sandbox: Sandbox, file: Path, report: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("restream_async.cli.commands.apply.confirmed", lambda *_, **__: True)
+    monkeypatch.setattr("restream_async.cli.commands.apply.confirmed", agree)
     with pseudo_terminal(monkeypatch) as seen:
         assert main(["apply", str(file), "--report", str(report)]) == 0
     assert f"Report: {report}" in plain(seen())
