@@ -42,6 +42,13 @@ def shown(browser: Browser, file: Path, *, width: int = 1_400) -> Generator[Page
         context.close()
 
 
+def rows(page: Page, table: str) -> list[list[str]]:
+    """Return the texts of a table's cells."""
+    return [
+        row.locator("th, td").all_inner_texts() for row in page.locator(f"{table} tbody tr").all()
+    ]
+
+
 CONTRASTS = """() => {
   const channels = text => text.match(/[\\d.]+/g).map(Number);
   const luminance = colour => channels(colour).slice(0, 3)

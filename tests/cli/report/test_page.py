@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Final, Literal
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from restream_async.cli.report.contents import Contents
 from restream_async.cli.report.page import page
 from restream_async.cli.report.recording import Recording
-from tests.helpers.chromium import CONTRASTS, LABELS, chromium, shown
+from tests.helpers.chromium import CONTRASTS, LABELS, chromium, rows, shown
 from tests.helpers.report_samples import HOSTILE, contents, recorded
 
 SCHEMES: Final[list[Literal["light", "dark"]]] = ["light", "dark"]
@@ -28,13 +28,6 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("report") / "run.html"
     file.write_text(page(contents(1_000), recorded(1_000)), encoding="utf-8")
     return file
-
-
-def rows(page: Page, table: str) -> list[list[str]]:
-    """Return the texts of a table's cells."""
-    return [
-        row.locator("th, td").all_inner_texts() for row in page.locator(f"{table} tbody tr").all()
-    ]
 
 
 def test_its_numbers_can_be_read(browser: Browser, file: Path) -> None:
