@@ -16,7 +16,7 @@ from restream_async.cli.report.failure_groups import (
 
 MOST_PLACES: Final = 30
 """Blocks of items that a report names for each reason."""
-_NOT_SENT: Final = Reason("", "not sent: the run ended before")
+_NOT_SENT: Final = Reason("", "not sent: the run ended first")
 
 
 @attrs.frozen(kw_only=True)

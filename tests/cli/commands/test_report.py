@@ -59,6 +59,12 @@ def text_of(report: Path) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", body)).split())
 
 
+def done_over_time(report: Path) -> int:
+    """Return the sum of the chart that shows how many were done at which time."""
+    rows = report.read_text().partition('<table id="intervals">')[2].partition("</table>")[0]
+    return sum(int(row[2]) for row in re.findall(r"<tr>" + r"<td.*?>(.*?)</td>" * 3, rows))
+
+
 @pytest.mark.usefixtures("no_waits")
 def test_bulk_reports_what_existed_what_failed_why_and_where(
     cli: Cli, sandbox: Sandbox, file: Path, report: Path
@@ -87,6 +93,7 @@ def test_bulk_reports_what_was_created_and_what_was_confirmed(
     assert "asked for 3 created 3 existed before 0 failed 0" in text
     assert "found to exist after a lost answer 3" in text
     assert "the connection was lost (Connection reset by peer) 3" in text
+    assert done_over_time(report) == 3
     assert "Problems" not in text
     assert no_secrets(report.read_text())
 
@@ -141,6 +148,7 @@ def test_after_ctrl_c_there_is_a_report(
     text = text_of(report)
     assert f"created {created} existed before 0 failed 0 not sent {500 - created}" in text
     assert f"lines {created + 2} to 501 {500 - created}" in text
+    assert "NotSentError" not in text
 
 
 def test_after_an_outage_that_did_not_end_there_is_a_report_with_a_band(
@@ -154,6 +162,8 @@ def test_after_an_outage_that_did_not_end_there_is_a_report_with_a_band(
     text = text_of(report)
     assert "Outages: the circuit breaker was open from to duration" in text
     assert "no request to the service succeeds" in text
+    assert "not sent: the run ended first" in text
+    assert "OutageError" not in text
 
 
 def test_quietly_only_the_file_is_written(
