@@ -2,13 +2,12 @@
 
 import datetime as dt
 import time
-from types import TracebackType
 from typing import Final
 
 import attrs
 
 from restream_async import RestreamError
-from restream_async._telemetry import ClientTelemetry, Span, Telemetry
+from restream_async._telemetry import AttemptSpan, ClientTelemetry, Telemetry
 from restream_async.cli.report.failure_groups import Reasons
 from restream_async.cli.report.histogram import Histogram
 from restream_async.cli.report.timeline import Timeline
@@ -48,8 +47,8 @@ class RecordingTelemetry(Telemetry, ClientTelemetry):
         del host, port
         return self
 
-    def attempt(self, method: str, resends: int) -> Span:
-        """Return a block whose time is recorded."""
+    def attempt(self, method: str, resends: int) -> AttemptSpan:
+        """Return a span whose time is recorded."""
         del method, resends
         return _Attempt(self.recording.latencies)
 
@@ -58,7 +57,7 @@ class RecordingTelemetry(Telemetry, ClientTelemetry):
         self.recording.retries.add(error)
 
 
-class _Attempt(Span):
+class _Attempt(AttemptSpan):
     """Measures an attempt, unless it is cancelled."""
 
     __slots__ = ("_latencies", "_start")
@@ -67,11 +66,7 @@ class _Attempt(Span):
         self._latencies: Final = latencies
         self._start: Final = time.perf_counter()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if kind is None:
+    def ended(self, status: int, error: BaseException | None = None) -> None:
+        del status
+        if error is None or isinstance(error, RestreamError):
             self._latencies.add(time.perf_counter() - self._start)
