@@ -101,12 +101,10 @@ async def _demo(console: Console, *, count: int, seed: int, report: Report) -> i
     sent = (new for index, new in enumerate(invented(count, seed)) if index not in unsent)
     proof = Proof.of(stored, sent)
     say(console, _report(result, proof, fault_counts))
-    for sentence in complaints(result, _place):
-        say_error(sentence)
     report.write(lambda: _contents(result, report))
     report.say_path(console)
-    if report.problem:
-        say_error(report.problem)
+    for sentence in (*complaints(result, _place), *filter(None, [report.problem])):
+        say_error(sentence)
     if result.signal_code is not None:
         return result.signal_code
     is_done = result.succeeded and proof.holds and not report.problem
