@@ -36,6 +36,7 @@ _CONFIG: Final[Spec] = {
         "labelFontSize": 12,
         "titleFontSize": 12,
         "titleFontWeight": "normal",
+        "titlePadding": 8,
         "labelOverlap": True,
         "labelSeparation": 6,
     },
@@ -173,7 +174,7 @@ def _axis(field: str, title: str) -> Spec:
     return {
         "field": field,
         "type": "quantitative",
-        "axis": {"title": title, "tickCount": 5, "format": "~s"},
+        "axis": {"title": title, "tickCount": 5, "format": ",~r"},
         "scale": {"domainMin": 0},
     }
 
