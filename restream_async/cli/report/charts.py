@@ -148,10 +148,10 @@ def _over_time(timeline: Timeline, layers: Sequence[Spec]) -> Drawing:
     unit, name = _unit(end)
     time = {
         "type": "quantitative",
-        "scale": {"domain": [0, end], "nice": False},
+        "scale": {"domain": [0, end / unit], "nice": False},
         "axis": {
             "title": f"{name} since the start",
-            "labelExpr": f"format(datum.value / {unit}, '~r')",
+            "format": ",~r",
             "tickCount": 6,
             "grid": False,
         },
@@ -161,7 +161,8 @@ def _over_time(timeline: Timeline, layers: Sequence[Spec]) -> Drawing:
         "mark": {"type": "rect", "color": "var(--outage)"},
         "encoding": {"x": {"field": "start", **time}, "x2": {"field": "end"}},
     }
-    return _drawn({"layer": [bands, *layers]})
+    in_units = [{"calculate": f"datum.{field} / {unit}", "as": field} for field in ("start", "end")]
+    return _drawn({"layer": [{**layer, "transform": in_units} for layer in (bands, *layers)]})
 
 
 def _unit(seconds: float) -> tuple[int, str]:
