@@ -64,6 +64,19 @@ def refuse_shared(*roles: FileRole) -> None:
             )
 
 
+def refuse_unwritable_folder(path: Path) -> None:
+    """Do nothing if files can be created in the folder of a file.
+
+    Raises:
+        CliError: they cannot.
+
+    """
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise CliError(
+            f"cannot write {path}: make sure that its folder exists and that you can write to it"
+        )
+
+
 def exists(path: Path) -> bool:
     """Return whether a file exists; false also for a name that no file can have."""
     try:

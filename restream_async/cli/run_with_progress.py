@@ -5,19 +5,22 @@ from collections.abc import Awaitable, Callable
 
 from restream_async import Outcome, RestreamClient, RestreamError
 from restream_async._bulk.run import BulkRun
+from restream_async.cli.output.outcome_totals import Totals
 from restream_async.cli.output.progress_display import Display, ProgressTicker
 from restream_async.cli.output.progress_rendering import STOPPING
 from restream_async.cli.output.progress_state import ProgressMeter
 from restream_async.cli.output.run_result import OutcomeRecorder, RunResult
+from restream_async.cli.report.run_report import NO_REPORT, Report
 from restream_async.cli.signals import StopSignals
 
 
-async def run_with_progress(
+async def run_with_progress(  # noqa: PLR0913 - what a run needs
     client: RestreamClient,
     run: BulkRun,
     *,
     total: int,
     display: Display,
+    report: Report = NO_REPORT,
     on_outcome: Callable[[Outcome], Awaitable[bool]] | None = None,
 ) -> RunResult:
     """Carry out a run, and show its progress.
@@ -27,6 +30,7 @@ async def run_with_progress(
         run: the run.
         total: how many restreams it creates.
         display: shows the progress.
+        report: records the run.
         on_outcome: gets every outcome; returns false to stop the run after the requests in flight.
 
     Raises:
@@ -42,10 +46,20 @@ async def run_with_progress(
         display.note(STOPPING)
         run.stop()
 
-    async with StopSignals(stop) as signals, run, ProgressTicker(display, meter):
+    def progress() -> tuple[int, int]:
+        totals = Totals.of(run.counts)
+        return totals.exist, totals.failed + totals.in_doubt
+
+    async with (
+        StopSignals(stop) as signals,
+        run,
+        ProgressTicker(display, meter),
+        report.record(progress, client.stats),
+    ):
         try:
             async for outcome in run:
                 recorder.add(outcome)
+                report.add(outcome)
                 if on_outcome is not None and not await on_outcome(outcome):
                     run.stop()
         except RestreamError as error:

@@ -39,6 +39,8 @@ from restream_async.cli.output.console import (
 )
 from restream_async.cli.output.run_summary import success_mark
 from restream_async.cli.prompt import confirmed, refuse_without_terminal
+from restream_async.cli.report.contents import Contents
+from restream_async.cli.report.run_report import Report, ReportPath, report_at
 
 
 @connection_options
@@ -72,6 +74,7 @@ def apply(  # noqa: PLR0913 - one for each option
     ] = None,
     no_journal: Annotated[bool, typer.Option("--no-journal", help="Keep no journal.")] = False,
     as_json: AsJson = False,
+    report_path: ReportPath = None,
 ) -> None:
     """Make the restreams of the videos in a file as the file says, after asking.
 
@@ -89,14 +92,15 @@ def apply(  # noqa: PLR0913 - one for each option
     same command goes on: what is done is not done again.
     """
     err = console_on(sys.stderr)
-    client = retries.client(connection)
+    report = report_at(report_path)
+    client = retries.client(connection, telemetry=report.telemetry)
     check_journal(journal, no_journal=no_journal)
     if not yes:
         refuse_without_terminal("change")
     with InputSource(file, err) as source:
         if journal is None and not no_journal:
             journal = source.default_journal
-        _refuse_shared_files(source, journal, destinations)
+        _refuse_shared_files(source, report, journal, destinations)
         wanted = WantedInput.checked(source, format_, destinations, err)
         with result_console() as out:
             command = _Apply(
@@ -107,6 +111,7 @@ def apply(  # noqa: PLR0913 - one for each option
                 prune=prune,
                 journal=journal,
                 as_json=as_json,
+                report=report,
             )
             try:
                 code = run_async(command.run(yes=yes))
@@ -129,6 +134,7 @@ class _Apply:
     prune: bool
     journal: Path | None
     as_json: bool
+    report: Report
 
     async def run(self, *, yes: bool) -> int:
         """Plan and ask, unless `yes`; apply, and return the exit code."""
@@ -139,9 +145,12 @@ class _Apply:
                 run = self.client.apply(
                     self.wanted, rotate=self.rotate, prune=self.prune, journal=self.journal
                 )
-                end = await carry_out(self.client, run, output, self.screen, applied=True)
+                end = await carry_out(
+                    self.client, run, output, self.screen, applied=True, report=self.report
+                )
+        self.report.write(lambda: self._contents(end))
         self._print_end(end, output)
-        return _code(end, output)
+        return _code(end, output, self.report)
 
     @property
     def _console(self) -> Console:
@@ -167,11 +176,26 @@ class _Apply:
         question = f"Make {'this change' if changes == 1 else f'these {changes:,} changes'}? [y/N]"
         return None if confirmed(question, verb="change", done="changed") else ExitCode.DONE
 
+    def _contents(self, end: RunEnd) -> Contents:
+        totals = end.totals
+        return Contents(
+            title=f"Apply of {self.wanted.source.name}",
+            headline=_headline(end).plain,
+            succeeded=totals.is_in_sync and end.early_code is None,
+            seconds=end.seconds,
+            items="Changes",
+            numbers=totals.numbers,
+            remarks=[count for count in totals.remarks() if count[0]],
+            failures=list(self.report.failed_changes.groups()),
+            messages=end.messages,
+        )
+
     def _print_end(self, end: RunEnd, output: ChangeOutput) -> None:
         say(self._console, _summary(end))
+        self.report.say_path(self._console)
         end.say_error()
-        if output.problem:
-            say_error(output.problem)
+        for problem in filter(None, (output.problem, self.report.problem)):
+            say_error(problem)
         if end.cut_short:
             say_error("changes that were in flight may or may not have been made")
         totals = end.totals
@@ -184,25 +208,28 @@ class _Apply:
 
 def _summary(end: RunEnd) -> Text:
     """Return what was done, in numbers."""
+    return end.with_remarks(_headline(end))
+
+
+def _headline(end: RunEnd) -> Text:
     totals = end.totals
     is_done = totals.is_in_sync and end.early_code is None
     head = success_mark(success=is_done)
     if is_done and not totals.made:
         head.append("There was nothing to do: ")
     sentence = totals.sentence or "nothing done"
-    head.append(sentence, "bold").append(f", in {format_duration(end.seconds)}")
-    return end.with_remarks(head)
+    return head.append(sentence, "bold").append(f", in {format_duration(end.seconds)}")
 
 
-def _code(end: RunEnd, output: ChangeOutput) -> int:
+def _code(end: RunEnd, output: ChangeOutput, report: Report) -> int:
     if end.early_code is not None:
         return end.early_code
-    is_done = end.totals.is_in_sync and not output.problem
+    is_done = end.totals.is_in_sync and not output.problem and not report.problem
     return ExitCode.DONE if is_done else ExitCode.FAILED
 
 
 def _refuse_shared_files(
-    source: InputSource, journal: Path | None, destinations: Path | None
+    source: InputSource, report: Report, journal: Path | None, destinations: Path | None
 ) -> None:
     """Check that the inputs, the journal and the standard streams are different files.
 
@@ -215,7 +242,7 @@ def _refuse_shared_files(
     # Results and messages may go to one file, as with `&>`.
     err = attrs.evolve(err, files=err.files - out.files)
     journals = [] if journal is None else [FileRole.of_journal(journal)]
-    refuse_shared(source.role, out, err, *journals, *roles_of(destinations))
+    refuse_shared(source.role, out, err, *report.roles, *journals, *roles_of(destinations))
 
 
 def _in_own_words(message: str) -> str:

@@ -3,6 +3,7 @@
 import functools
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -33,6 +34,7 @@ from restream_async.cli.options.shared import (
 from restream_async.cli.output.console import console_on
 from restream_async.cli.output.outcome_file import OutcomeFile
 from restream_async.cli.output.rejects_file import RejectsFile
+from restream_async.cli.report.run_report import ReportPath, report_at
 from restream_async.settings import InDoubt
 
 _ONCE: Final = "Never twice, never lost"
@@ -129,6 +131,7 @@ def bulk(  # noqa: PLR0913 - one for each option
             rich_help_panel=RETRIES,
         ),
     ] = "confirm",
+    report_path: ReportPath = None,
 ) -> None:
     """Create all restreams of a file. Every line is checked before the first one is sent.
 
@@ -154,9 +157,10 @@ def bulk(  # noqa: PLR0913 - one for each option
     """
     console = console_on(sys.stderr)
     # Settings are checked before the input: reading it may take minutes.
+    report = report_at(report_path)
     client = None
     if not dry_run:
-        client = retries.client(connection, in_doubt=in_doubt)
+        client = retries.client(connection, in_doubt=in_doubt, telemetry=report.telemetry)
     check_journal(journal, no_journal=no_journal)
     if rejects is not None and destinations is not None:
         raise CliError(
@@ -168,7 +172,9 @@ def bulk(  # noqa: PLR0913 - one for each option
     with InputSource(file, console) as source, rejects_file:
         if journal is None and not no_journal:
             journal = source.default_journal
-        _check_files(source, outcome_file, rejects_file, journal, destinations)
+        others = [*report.roles, *roles_of(destinations)]
+        others += [] if journal is None else [FileRole.of_journal(journal)]
+        _check_files(source, outcome_file, rejects_file, others)
         # With a journal, only the open run can know whether an earlier run wrote the output.
         if not dry_run and (journal is None or not exists(journal)):
             outcome_file.refuse_to_overwrite()
@@ -194,6 +200,7 @@ def bulk(  # noqa: PLR0913 - one for each option
                 input_name=source.name,
                 has_connection_options=connection.is_on_command_line,
                 outcome_file=outcome_file,
+                report=report,
                 console=console,
                 quiet=quiet,
             )
@@ -211,8 +218,7 @@ def _check_files(
     source: InputSource,
     outcome_file: OutcomeFile,
     rejects: RejectsFile,
-    journal: Path | None,
-    destinations: Path | None,
+    others: Sequence[FileRole],
 ) -> None:
     """Check that no file is used twice, before anything is read.
 
@@ -223,7 +229,5 @@ def _check_files(
     messages = FileRole.of_status("standard error", os.fstat(sys.stderr.fileno()))
     # Outcomes and messages may go to one file, as with `&>`.
     messages = attrs.evolve(messages, files=messages.files - outcome_file.role.files)
-    others = [] if journal is None else [FileRole.of_journal(journal)]
-    others += [*rejects.roles, *roles_of(destinations)]
-    refuse_shared(source.role, outcome_file.role, messages, *others)
+    refuse_shared(source.role, outcome_file.role, messages, *rejects.roles, *others)
     rejects.check()

@@ -25,6 +25,8 @@ from restream_async.cli.output.outcome_totals import is_not_sent
 from restream_async.cli.output.progress_display import Display, LiveDisplay, display_on
 from restream_async.cli.output.run_result import RunResult, Span
 from restream_async.cli.output.run_summary import complaints, summary
+from restream_async.cli.report.contents import MOST_PLACES, Contents, creations
+from restream_async.cli.report.run_report import Report
 from restream_async.cli.run_with_progress import run_with_progress
 
 _MOST_FAILURES: Final = 20
@@ -46,6 +48,7 @@ class BulkCommandRun:
     input_name: str
     has_connection_options: bool
     outcome_file: OutcomeFile
+    report: Report
     console: Console
     quiet: bool
     _writer: LineWriter | None = attrs.field(default=None, init=False)
@@ -94,6 +97,7 @@ class BulkCommandRun:
                     run,
                     total=len(self.lines),
                     display=display,
+                    report=self.report,
                     on_outcome=on_outcome,
                 )
             if result.cut_short and self._writer is not None:
@@ -102,6 +106,7 @@ class BulkCommandRun:
             if duplicate.reported_failed:
                 self.failed.remove(self.lines[duplicate.index])
         failures.print_rest(self.console)
+        self.report.write(lambda: self._contents(result))
         self._print_end(result)
         return self._exit_code(result)
 
@@ -117,7 +122,7 @@ class BulkCommandRun:
             return self.reading.error.code
         if result.error is not None and not isinstance(result.error, JournalError):
             return ExitCode.USAGE
-        is_done = result.succeeded and self._write_error is None
+        is_done = result.succeeded and self._write_error is None and not self.report.problem
         return ExitCode.DONE if is_done else ExitCode.FAILED
 
     @property
@@ -131,6 +136,7 @@ class BulkCommandRun:
             *complaints(result, self._place),
             *self._not_done(result),
             *self._not_written(result),
+            *filter(None, [self.report.problem]),
         ):
             say_error(message)
         is_unfinished = result.totals.exist < result.total or result.error is not None
@@ -143,6 +149,7 @@ class BulkCommandRun:
         has_details = result.different or result.counts.maybe_duplicate
         if self.outcome_file.only_failures and has_details:
             say(self.console, _ALL_OUTCOMES)
+        self.report.say_path(self.console)
         if self.journal is None:
             return
         say_copyable(self.console, "Journal:", str(self.journal))
@@ -187,6 +194,15 @@ class BulkCommandRun:
 
     def _place(self, index: int) -> str:
         return f"line {self.lines[index]:,} of {self.input_name}"
+
+    def _contents(self, result: RunResult) -> Contents:
+        return creations(
+            f"Bulk run of {self.input_name}",
+            result,
+            self.report.failed_items,
+            place=self._place,
+            places=lambda spans: self.lines.describe(spans, most=MOST_PLACES),
+        )
 
     def _places(self, spans: Sequence[Span]) -> str:
         return f"{self.lines.describe(spans)} of {self.input_name}"

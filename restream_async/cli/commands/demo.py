@@ -14,10 +14,13 @@ from rich.text import Text
 from restream_async import NewRestream, RestreamClient, RetryPolicy
 from restream_async.cli.event_loop import run_async
 from restream_async.cli.exit_codes import ExitCode
+from restream_async.cli.input.line_numbers import LineNumbers
 from restream_async.cli.output.console import console_on, plural, say, say_error
 from restream_async.cli.output.progress_display import display_on
 from restream_async.cli.output.run_result import RunResult
 from restream_async.cli.output.run_summary import Count, complaints, counted, success_mark, summary
+from restream_async.cli.report.contents import MOST_PLACES, Contents, creations
+from restream_async.cli.report.run_report import Report, ReportPath, report_at
 from restream_async.cli.run_with_progress import run_with_progress
 from restream_async.sandbox import Fault, FaultCounts, Faults, Sandbox, Stored
 
@@ -56,6 +59,7 @@ def demo(
             help="Decides which creations fail, and how. The same seed brings the same faults."
         ),
     ] = 1,
+    report: ReportPath = None,
 ) -> None:
     """Watch a thousand restreams being created through faults. Needs no account.
 
@@ -63,11 +67,13 @@ def demo(
     fails, on purpose, about one creation in eight. Then counts what the sandbox has stored. Nothing
     is sent to other machines.
     """
-    code = run_async(_demo(console_on(sys.stderr), count=count, seed=seed))
+    code = run_async(
+        _demo(console_on(sys.stderr), count=count, seed=seed, report=report_at(report))
+    )
     raise typer.Exit(code)
 
 
-async def _demo(console: Console, *, count: int, seed: int) -> int:
+async def _demo(console: Console, *, count: int, seed: int, report: Report) -> int:
     faults = Faults.demo()
     async with (
         Sandbox(faults=faults, seed=seed, latency=_latency, list_latency=_QUICKEST) as sandbox,
@@ -78,6 +84,7 @@ async def _demo(console: Console, *, count: int, seed: int) -> int:
             # Overrides RESTREAM_AUTH_SCHEME, which is for the real service.
             auth_scheme="Bearer",
             retry=_RETRY,
+            telemetry=report.telemetry,
         ) as client,
     ):
         say(console, _introduction(faults, sandbox.base_url, count))
@@ -86,6 +93,7 @@ async def _demo(console: Console, *, count: int, seed: int) -> int:
             client.create_many(invented(count, seed)),
             total=count,
             display=display_on(console),
+            report=report,
         )
         await sandbox.settle()
         stored, fault_counts = sandbox.stored, sandbox.counts.faults
@@ -93,11 +101,14 @@ async def _demo(console: Console, *, count: int, seed: int) -> int:
     sent = (new for index, new in enumerate(invented(count, seed)) if index not in unsent)
     proof = Proof.of(stored, sent)
     say(console, _report(result, proof, fault_counts))
-    for sentence in complaints(result, lambda index: f"item {index + 1:,}"):
+    report.write(lambda: _contents(result, report))
+    report.say_path(console)
+    for sentence in (*complaints(result, _place), *filter(None, [report.problem])):
         say_error(sentence)
     if result.signal_code is not None:
         return result.signal_code
-    return ExitCode.DONE if result.succeeded and proof.holds else ExitCode.FAILED
+    is_done = result.succeeded and proof.holds and not report.problem
+    return ExitCode.DONE if is_done else ExitCode.FAILED
 
 
 def invented(count: int, seed: int) -> Iterator[NewRestream]:
@@ -141,6 +152,21 @@ class Proof:
     def holds(self) -> bool:
         """Whether each restream exists exactly once."""
         return not self.twice and not self.lost
+
+
+def _place(index: int) -> str:
+    return f"item {index + 1:,}"
+
+
+def _contents(result: RunResult, report: Report) -> Contents:
+    items = LineNumbers(range(1, result.total + 1))
+    return creations(
+        "Demo",
+        result,
+        report.failed_items,
+        place=_place,
+        places=lambda spans: items.describe(spans, most=MOST_PLACES, what="item"),
+    )
 
 
 def _latency(generator: random.Random) -> float:

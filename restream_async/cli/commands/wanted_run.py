@@ -22,6 +22,7 @@ from restream_async.cli.output.console import plural, say, say_error
 from restream_async.cli.output.progress_rendering import STOPPING
 from restream_async.cli.output.run_summary import failures, headed
 from restream_async.cli.output.video_progress import VideoProgress
+from restream_async.cli.report.run_report import NO_REPORT, Report
 from restream_async.cli.signals import StopSignals
 from restream_async.stats import Stats
 
@@ -95,12 +96,19 @@ class RunEnd:
             return self.signal_code
         return None if self.error is None else exit_code_of(self.error)
 
-    def say_error(self) -> None:
-        """Print the error that ended the run early, or why nothing succeeds, if any."""
+    @property
+    def messages(self) -> list[str]:
+        """The error that ended the run early, or why nothing succeeds, if any."""
         if self.error is not None:
-            say_error(describe(self.error))
-        elif self.stats.last_error and not self.totals.is_in_sync:
-            say_error(describe_outage(self.stats.last_error, reached=self.stats.reached))
+            return [describe(self.error)]
+        if self.stats.last_error and not self.totals.is_in_sync:
+            return [describe_outage(self.stats.last_error, reached=self.stats.reached)]
+        return []
+
+    def say_error(self) -> None:
+        """Print the messages."""
+        for message in self.messages:
+            say_error(message)
 
     def with_remarks(self, headline: Text) -> Text:
         """Return a headline, and below it the numbers that need an explanation."""
@@ -113,13 +121,14 @@ class RunEnd:
         return Text("\n").join([text, failures(title, totals.failures, totals.examples)])
 
 
-async def carry_out(
+async def carry_out(  # noqa: PLR0913 - what a run needs
     client: RestreamClient,
     run: WantedStateRun,
     output: ChangeOutput,
     screen: Screen,
     *,
     applied: bool,
+    report: Report = NO_REPORT,
 ) -> RunEnd:
     """Carry out a run, show its progress, and pass on its changes.
 
@@ -129,6 +138,7 @@ async def carry_out(
         output: gets the changes.
         screen: where messages and progress are printed.
         applied: whether the run makes changes.
+        report: records the run.
 
     Raises:
         JournalError: the run could not begin.
@@ -146,10 +156,20 @@ async def carry_out(
     def progress() -> str:
         return _progress(client.stats(), run, "Applying" if applied else "Reading")
 
-    async with StopSignals(stop) as signals, run, VideoProgress(screen.progress, progress):
+    def ended() -> tuple[int, int]:
+        not_made = totals.failed + totals.unread
+        return totals.results.total() - not_made, not_made
+
+    async with (
+        StopSignals(stop) as signals,
+        run,
+        VideoProgress(screen.progress, progress),
+        report.record(ended, client.stats),
+    ):
         try:
             async for change in run:
                 totals.add(change)
+                report.add_change(change)
                 if not await output.add(change):
                     run.stop()
         except RestreamError as reason:

@@ -2,7 +2,7 @@
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from restream_async.cli.output.run_result import Span
@@ -45,20 +45,30 @@ class LineNumbers:
             self._distances.append(distance)
         self._count += 1
 
-    def describe(self, spans: Sequence[Span]) -> str:
-        """Return for example `line 2`, or `lines 3, 7 to 9 and 15 to 2,001`."""
+    def describe(
+        self, spans: Iterable[Span], *, most: int = _MOST_SPANS, what: str = "line"
+    ) -> str:
+        """Return for example `line 2`, or `lines 3, 7 to 9 and 15 to 2,001`.
+
+        Args:
+            spans: the items.
+            most: only the first and the last line are named if there are more blocks than this.
+            what: the word for a line.
+
+        """
         in_lines: list[Span] = []
         for first, last in spans:
             start, end = self[first], self[last]
             # Items may share a line.
             if in_lines and start <= in_lines[-1][1]:
                 start, _ = in_lines.pop()
+            del in_lines[most:]
             in_lines.append((start, end))
-        if len(in_lines) > _MOST_SPANS:
-            return f"between line {in_lines[0][0]:,} and line {in_lines[-1][1]:,}"
+        if len(in_lines) > most:
+            return f"between {what} {in_lines[0][0]:,} and {what} {in_lines[-1][1]:,}"
         *others, last_text = [_describe(*span) for span in in_lines]
         text = f"{', '.join(others)} and {last_text}" if others else last_text
-        return f"line {text}" if in_lines[0][0] == in_lines[-1][1] else f"lines {text}"
+        return f"{what} {text}" if in_lines[0][0] == in_lines[-1][1] else f"{what}s {text}"
 
 
 def _describe(first: int, last: int) -> str:

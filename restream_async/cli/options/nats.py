@@ -1,7 +1,7 @@
 """Private: the options for the NATS server, its streams and its subjects."""
 
-import contextlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -9,7 +9,7 @@ import attrs
 import typer
 
 from restream_async.cli.errors import CliError
-from restream_async.cli.hints import install
+from restream_async.cli.extras import importing
 from restream_async.cli.options.shared import add_options
 from restream_async.errors import ConfigurationError
 from restream_async.worker.subjects import (
@@ -135,23 +135,14 @@ class NatsCliOptions:
         raise CliError(message)
 
 
-@contextlib.contextmanager
-def worker_extra() -> Generator[None]:
+def worker_extra() -> AbstractContextManager[None]:
     """Import modules of the extra `worker` in this block; slow, so only commands that need it do.
 
     Raises:
         CliError: the extra is not installed.
 
     """
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in _EXTRA:
-            raise
-        missing = error.name
-    else:
-        return
-    raise CliError(f"this needs {missing}, which is not installed: {install('cli', 'worker')}")
+    return importing("worker", _EXTRA)
 
 
 def nats_options(command: Callable[..., None]) -> Callable[..., None]:

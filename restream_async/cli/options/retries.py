@@ -7,6 +7,7 @@ import attrs
 import typer
 
 from restream_async import RestreamClient, RetryPolicy
+from restream_async._telemetry import Telemetry
 from restream_async.cli.options.connection import ConnectionOptions, client_for
 from restream_async.cli.options.shared import RETRIES, OutageTimeout, add_options, seconds
 from restream_async.settings import InDoubt
@@ -45,7 +46,11 @@ class RetryOptions:
     patience: OutageTimeout = 300.0
 
     def client(
-        self, connection: ConnectionOptions, *, in_doubt: InDoubt = "confirm"
+        self,
+        connection: ConnectionOptions,
+        *,
+        in_doubt: InDoubt = "confirm",
+        telemetry: Telemetry | None = None,
     ) -> RestreamClient:
         """Return a client with these options; send nothing.
 
@@ -60,6 +65,7 @@ class RetryOptions:
             in_doubt=in_doubt,
             max_in_flight=self.max_in_flight,
             patience=self.patience,
+            telemetry=telemetry,
         )
 
 

@@ -121,6 +121,11 @@ class ChangeTotals:
     @property
     def sentence(self) -> str:
         """The totals, such as `3 to create, 1 extra, 147 unchanged`, or `3 created, 1 failed`."""
+        return ", ".join(f"{count:,} {what}" for count, what in self.numbers)
+
+    @property
+    def numbers(self) -> list[Count]:
+        """The totals that are not 0, each with what it counts."""
         results = self.results
         counts = [
             *(
@@ -136,7 +141,7 @@ class ChangeTotals:
             (results[Result.NOT_READ], "not read"),
             (results[Result.UNCHANGED], "unchanged"),
         ]
-        return ", ".join(f"{count:,} {what}" for count, what in counts if count)
+        return [number for number in counts if number[0]]
 
     def remarks(self) -> Iterator[Count]:
         """Yield numbers that need an explanation, and the explanations; a number may be 0."""

@@ -1,7 +1,5 @@
 """Private: shows the progress of a run: a picture on a terminal, lines elsewhere."""
 
-import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -13,6 +11,7 @@ from rich.live import Live
 from restream_async.cli.output.console import can_redraw, say
 from restream_async.cli.output.progress_rendering import line, picture
 from restream_async.cli.output.progress_state import ProgressMeter, Snapshot
+from restream_async.cli.output.ticker import Ticker
 
 # Seconds between two updates: of lines in a log, of lines on a terminal, and of a picture.
 LOG_EVERY: Final = 10.0
@@ -139,21 +138,19 @@ class LiveDisplay:
         self._console.print()
 
 
-class ProgressTicker:
+class ProgressTicker(Ticker):
     """Updates a display while its block runs, and once more at the end."""
-
-    _task: asyncio.Task[None]
 
     def __init__(self, display: Display, meter: ProgressMeter) -> None:
         """Show snapshots of `meter` on `display`."""
+        super().__init__(display.every, lambda: display.show(meter.read()))
         self._display = display
         self._meter = meter
 
     async def __aenter__(self) -> Self:
         """Open the display, and start to update it."""
         self._display.open()
-        self._task = asyncio.create_task(self._tick())
-        return self
+        return await super().__aenter__()
 
     async def __aexit__(
         self,
@@ -163,14 +160,7 @@ class ProgressTicker:
     ) -> None:
         """Show the end, and close the display."""
         try:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await super().__aexit__(kind, error, trace)
             self._display.show(self._meter.read(over=True))
         finally:
             self._display.close()
-
-    async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(self._display.every)
-            self._display.show(self._meter.read())

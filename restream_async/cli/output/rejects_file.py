@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from restream_async.cli.errors import CliError, system_reason
-from restream_async.cli.file_roles import FileRole, exists
+from restream_async.cli.file_roles import FileRole, exists, refuse_unwritable_folder
 
 
 class RejectsFile(AbstractContextManager["RejectsFile"]):
@@ -72,11 +72,7 @@ class RejectsFile(AbstractContextManager["RejectsFile"]):
                     f"{path} exists already: pass --force to overwrite it, or name another file "
                     "for --rejects"
                 )
-        if not os.access(path.parent, os.W_OK | os.X_OK):
-            raise CliError(
-                f"cannot write {path}: make sure that its folder exists and that you can write to "
-                "it"
-            )
+        refuse_unwritable_folder(path)
 
     def write(self, header: bytes, record: Iterable[bytes]) -> None:
         """Write the lines of a record, after the header of the input if it is the first one.

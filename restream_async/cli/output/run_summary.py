@@ -22,7 +22,7 @@ _NUMBER_WIDTH: Final = 9
 
 def summary(result: RunResult) -> Text:
     """Return a headline with the outcomes, and the numbers below it."""
-    text = headed(headline(result), _origins(result))
+    text = headed(headline(result), origins(result))
     totals = result.totals
     if totals.failed:
         text = Text("\n").join([text, failures("Not created", totals.failures, result.examples)])
@@ -122,7 +122,8 @@ def _describe_duplicate(duplicate: Duplicate, place: str) -> str:
     return f"{where} exists more than once: ids {ids}"
 
 
-def _origins(result: RunResult) -> Iterator[Count]:
+def origins(result: RunResult) -> Iterator[Count]:
+    """Yield how those that exist came to be, and what is remarkable; a number may be 0."""
     counts = result.counts
     if counts.posted:
         yield result.by_first_attempt, "by the first attempt"

@@ -1,7 +1,5 @@
 """Private: shows how many videos are done: a line that is redrawn, or lines in a log."""
 
-import asyncio
-import contextlib
 from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
@@ -13,18 +11,18 @@ from rich.text import Text
 
 from restream_async.cli.output.console import can_redraw
 from restream_async.cli.output.progress_display import PlainDisplay
+from restream_async.cli.output.ticker import Ticker
 
 # Seconds between two updates.
 _EVERY: Final = 0.125
 
 
-class VideoProgress:
+class VideoProgress(Ticker):
     """Shows a text while its block runs, again and again."""
-
-    _task: asyncio.Task[None]
 
     def __init__(self, console: Console, text: Callable[[], str]) -> None:
         """Show on `console` what `text` returns."""
+        super().__init__(_EVERY, self._show)
         self._text = text
         self._log = PlainDisplay(console)
         self._live: Live | None = None
@@ -39,8 +37,7 @@ class VideoProgress:
         """Start to show it."""
         if self._live is not None:
             self._live.start()
-        self._task = asyncio.create_task(self._tick())
-        return self
+        return await super().__aenter__()
 
     async def __aexit__(
         self,
@@ -50,18 +47,14 @@ class VideoProgress:
     ) -> None:
         """Remove the line, and show the cursor again."""
         try:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await super().__aexit__(kind, error, trace)
         finally:
             if self._live is not None:
                 self._live.stop()
 
-    async def _tick(self) -> None:
-        while True:
-            if self._live is None:
-                self._log.offer(self._text())
-            else:
-                self._spinner.update(text=Text(self._text()))
-                self._live.update(self._spinner, refresh=True)
-            await asyncio.sleep(_EVERY)
+    def _show(self) -> None:
+        if self._live is None:
+            self._log.offer(self._text())
+        else:
+            self._spinner.update(text=Text(self._text()))
+            self._live.update(self._spinner, refresh=True)

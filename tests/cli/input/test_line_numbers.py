@@ -1,3 +1,5 @@
+import tracemalloc
+
 import pytest
 
 from restream_async.cli.input.line_numbers import LineNumbers
@@ -25,6 +27,18 @@ def test_the_line_of_every_item_is_known(lines: list[int]) -> None:
 )
 def test_lines_are_told_in_plain_words(spans: list[Span], words: str) -> None:
     assert LineNumbers(range(2, 2002)).describe(spans) == words
+
+
+def test_very_many_blocks_need_little_memory() -> None:
+    lines = LineNumbers(range(2, 20_002))
+    tracemalloc.start()
+    try:
+        words = lines.describe(((n, n) for n in range(0, 20_000, 2)), most=30, what="item")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert words == "between item 2 and item 20,000"
+    assert peak < 20_000
 
 
 @pytest.mark.parametrize("lines", [[], [1], [2, 3, 4], [2, 5, 6, 20]])

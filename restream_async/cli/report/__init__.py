@@ -1,0 +1,1 @@
+"""Private: a picture of a run, as one HTML file."""
