@@ -172,8 +172,8 @@ def bulk(  # noqa: PLR0913 - one for each option
     with InputSource(file, console) as source, rejects_file:
         if journal is None and not no_journal:
             journal = source.default_journal
-        others = [*report.roles, *roles_of(destinations)]
-        others += [] if journal is None else [FileRole.of_journal(journal)]
+        journals = [] if journal is None else [FileRole.of_journal(journal)]
+        others = [*report.roles, *journals, *roles_of(destinations)]
         _check_files(source, outcome_file, rejects_file, others)
         # With a journal, only the open run can know whether an earlier run wrote the output.
         if not dry_run and (journal is None or not exists(journal)):
