@@ -4,9 +4,12 @@ import asyncio
 import logging
 from typing import Final
 
+from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
-from restream_async.handling.reports import Report
+from restream_async.handling.message_handler import Handled
+from restream_async.handling.reports import Report, Source, reports
+from restream_async.worker.activity import Activity
 from restream_async.worker.nats_connection import NATS_ERRORS
 from restream_async.worker.subjects import Subjects
 
@@ -16,8 +19,29 @@ _TIMEOUT: Final = 5.0
 _log: Final = logging.getLogger("restream_async.worker")
 
 
-async def publish_report(jetstream: JetStreamContext, subjects: Subjects, report: Report) -> None:
-    """Publish a report as an outcome, and perhaps as a dead letter; retry until confirmed."""
+async def publish_reports(
+    jetstream: JetStreamContext,
+    subjects: Subjects,
+    handled: Handled,
+    message: Msg,
+    activity: Activity,
+) -> None:
+    """Publish what became of a message, as outcomes and dead letters; retry until confirmed."""
+    about = message.metadata
+    source = Source(
+        stream=about.stream,
+        sequence=about.sequence.stream,
+        stored=about.timestamp,
+        delivery=about.num_delivered,
+        message_id=(message.headers or {}).get("Nats-Msg-Id"),
+    )
+    for report in reports(handled, source):
+        await _publish(jetstream, subjects, report, activity)
+
+
+async def _publish(
+    jetstream: JetStreamContext, subjects: Subjects, report: Report, activity: Activity
+) -> None:
     targets = [(subjects.outcomes, subjects.outcomes_stream)]
     targets += [(subjects.dead, subjects.dead_stream)] if report.is_dead_letter else []
     headers = {
@@ -37,5 +61,6 @@ async def publish_report(jetstream: JetStreamContext, subjects: Subjects, report
                 )
                 break
             except NATS_ERRORS as error:
+                activity.unpublished += 1
                 _log.warning("an outcome cannot be published yet: %s", error)
                 await asyncio.sleep(1.0)

@@ -188,7 +188,7 @@ def test_a_worker_whose_stream_is_deleted_fails_with_one_sentence(
     servers: BackgroundServers, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("restream_async.worker.run._CHECK_SECONDS", 0.1)
-    monkeypatch.setattr("restream_async.worker.run._RECHECK_SECONDS", 0.1)
+    monkeypatch.setattr("restream_async.worker.nats_watch._RECHECK_SECONDS", 0.1)
     prepare(servers)
     jetstream = jetstream_of(servers.connection)
     servers.run(jetstream.publish("restreams.commands", encode(wanted(1))))
@@ -332,14 +332,17 @@ def test_without_the_extra_the_error_says_how_to_install_it(
     assert "pip install 'restream-async[cli,worker]'" in capsys.readouterr().err
 
 
-def test_a_missing_module_of_our_own_is_a_bug(
-    servers: BackgroundServers, monkeypatch: pytest.MonkeyPatch
+def test_a_missing_module_of_our_own_is_a_bug_that_is_logged(
+    servers: BackgroundServers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     del servers
     monkeypatch.setitem(sys.modules, "restream_async.worker.run", None)
 
-    with pytest.raises(ModuleNotFoundError):
-        main(["worker"])
+    assert main(["worker"]) == 1
+
+    said = capsys.readouterr().err
+    assert " CRITICAL this is a bug\n" in said
+    assert said.endswith("ModuleNotFoundError\n")
 
 
 def test_the_document_of_all_subjects_is_json_and_names_no_password(

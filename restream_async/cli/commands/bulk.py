@@ -27,9 +27,11 @@ from restream_async.cli.options.shared import (
     DestinationsFile,
     InputFile,
     InputFormat,
+    LogFormatOption,
     Quiet,
 )
 from restream_async.cli.output.console import console_on
+from restream_async.cli.output.log_format import start_log
 from restream_async.cli.output.outcome_file import OutcomeFile
 from restream_async.cli.output.rejects_file import RejectsFile
 from restream_async.settings import InDoubt
@@ -76,6 +78,7 @@ def bulk(  # noqa: PLR0913 - one for each option
         ),
     ] = False,
     quiet: Quiet = False,
+    log_format: LogFormatOption = None,
     journal: Annotated[
         Path | None,
         typer.Option(
@@ -151,6 +154,7 @@ def bulk(  # noqa: PLR0913 - one for each option
     Ctrl-C finishes the requests in flight; a second Ctrl-C stops at once. However a run ends, the
     same command resumes it, because a journal beside FILE records what is done.
     """
+    start_log(log_format)
     console = console_on(sys.stderr)
     # Settings are checked before the input: reading it may take minutes.
     client = None

@@ -11,6 +11,7 @@ import typer
 
 from restream_async import ConfigurationError, RestreamClient, RetryPolicy
 from restream_async._http.request_options import RequestOptions
+from restream_async._telemetry import Telemetry
 from restream_async.cli.errors import CliError, describe, system_reason
 from restream_async.cli.hints import command
 from restream_async.cli.options.secrets import read_secret
@@ -126,6 +127,7 @@ def client_for(  # noqa: PLR0913 - one keyword for each setting
     in_doubt: InDoubt = "confirm",
     max_in_flight: int = 64,
     patience: float = 300.0,
+    telemetry: Telemetry | None = None,
 ) -> RestreamClient:
     """Return a client; send nothing.
 
@@ -144,6 +146,7 @@ def client_for(  # noqa: PLR0913 - one keyword for each setting
             in_doubt=in_doubt,
             max_in_flight=max_in_flight,
             patience=patience,
+            telemetry=telemetry,
         )
     except ConfigurationError as error:
         message = describe(error)
