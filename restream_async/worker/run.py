@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from restream_async._telemetry import found
 from restream_async.client import RestreamClient
 from restream_async.handling.message_handler import Handled, MessageHandler
 from restream_async.handling.reports import Source, reports, summary
@@ -129,6 +130,7 @@ class Worker:
         self._event_handler: EventHandler
         self._deleted = ""
         self._first_deliveries = FirstDeliveryGuard(connection, consumer.ack_wait)
+        self._telemetry = found()
 
     def stop(self) -> None:
         """Tell the worker to stop: it fetches no more messages, and finishes those it has."""
@@ -217,7 +219,8 @@ class Worker:
             _log.exception("message %d failed because of a bug; it is delivered again", number)
 
     async def _process_and_report(self, process: _Process, message: Msg) -> Handled:
-        handled = await process(message)
+        with self._telemetry.received(message.headers or {}):
+            handled = await process(message)
         about = message.metadata
         source = Source(
             stream=about.stream,
