@@ -41,6 +41,7 @@ from restream_async._operations.toggle import toggle
 from restream_async._retry.classification import value_or_raise
 from restream_async._retry.executor import RequestExecutor
 from restream_async._retry.policy import RetryPolicy
+from restream_async._telemetry import Telemetry, found
 from restream_async._util.clock import Clock
 from restream_async._util.holds_key import HoldsKey
 from restream_async._util.tasks import run_to_completion
@@ -97,6 +98,7 @@ class RestreamClient(HoldsKey):
         trust_env: bool = False,
         ssl: Tls | None = None,
         allow_http: bool = False,
+        telemetry: Telemetry | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Check the settings; nothing is sent yet.
@@ -132,6 +134,9 @@ class RestreamClient(HoldsKey):
                 read the API key. None and True trust those of `session`, or without a session
                 those of the system. SSL_CERT_FILE names other authorities.
             allow_http: permit plain http:// to other machines.
+            telemetry: a `restream_async.telemetry.OpenTelemetry`, which reports traces and metrics.
+                By default the client uses OpenTelemetry if the application has set up its SDK
+                before it makes the client. `Telemetry()` of the same module reports nothing.
             clock: time, sleep and random numbers, for tests.
 
         Raises:
@@ -152,6 +157,7 @@ class RestreamClient(HoldsKey):
         )
         retry = _checked(RetryPolicy, "retry", retry)
         clock = _checked(Clock, "clock", clock)
+        telemetry = found() if telemetry is None else _checked(Telemetry, "telemetry", telemetry)
         self._settings = settings
         self._api = Api(settings.project_id)
         self._transport = Transport(
@@ -170,11 +176,13 @@ class RestreamClient(HoldsKey):
             clock=clock,
             timeout=timeout,
             secrets=settings.secrets,
+            telemetry=telemetry.for_client(*settings.address),
         )
         self._creator = Creator(self._executor, self._api, in_doubt)
         listing = Listing(self._executor, self._api, uncached=True)
         self._statuses = StatusSetter(self._executor, self._api, listing)
         self._calls_in_progress = CallsInProgress(self._executor, self._transport.loop)
+        self._executor.telemetry.observe(self.stats)
 
     def __repr__(self) -> str:
         """Return the address and the project, without the key."""
@@ -238,6 +246,7 @@ class RestreamClient(HoldsKey):
         await run_to_completion(self._close)
 
     async def _close(self) -> None:
+        self._executor.telemetry.close()
         await self._transport.close()
         # Calls that wait for a slot get it, and find the client closed.
         await self._executor.limiter.close()
@@ -522,6 +531,7 @@ class RestreamClient(HoldsKey):
             self._creator,
             wanted,
             lambda video, reader: VideoPlan(video, reader, rotate=rotate, prune=prune),
+            name="plan",
             calls=self._calls_in_progress,
         )
 
@@ -576,6 +586,7 @@ class RestreamClient(HoldsKey):
             self._creator,
             wanted,
             lambda video, reader: VideoApply(video, reader, options),
+            name="apply",
             calls=self._calls_in_progress,
             journal=opened,
         )

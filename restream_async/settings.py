@@ -44,6 +44,12 @@ class Settings:
     secrets: tuple[str, ...] = attrs.field(repr=False)
     proxy: Proxy | None = attrs.field(default=None, repr=False)
 
+    @property
+    def address(self) -> tuple[str, int]:
+        """The host and the port of the service."""
+        parts = urlsplit(self.base_url)
+        return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
     @classmethod
     def resolve(  # noqa: PLR0913 - one keyword for each setting
         cls,

@@ -37,6 +37,7 @@ from restream_async._operations.create_result import (
     outcome_of,
 )
 from restream_async._retry.executor import RequestExecutor
+from restream_async._telemetry import RunSpan
 from restream_async._util.tasks import cancelled_by_others
 from restream_async.errors import JournalError
 from restream_async.models import Created, Failed, NewRestream, Outcome
@@ -72,13 +73,15 @@ class BulkFlow:
         repair: bool,
         ensure: bool,
         repeats: Repeats,
+        span: RunSpan,
         on_end: Callable[[], None],
     ) -> None:
-        """Prepare; `on_end` is called when all tasks have ended."""
+        """Prepare; `on_end` is called when all tasks have ended. They run in contexts of `span`."""
         self._executor = executor
         self._api = api
         self._creator = creator
         self._journal = journal
+        self._span = span
         self._on_end = on_end
         self.tasks: set[asyncio.Task[None]] = set()
         self._graceful_stop = GracefulStop(self.tasks)
@@ -254,7 +257,8 @@ class BulkFlow:
         self._workers.add_worker()
 
     def _start(self, work: Work) -> asyncio.Task[None]:
-        task = self._group.create_task(self._guarded(work))
+        # Not in the context of what starts the task: that may be another call of the client.
+        task = self._group.create_task(self._guarded(work), context=self._span.context)
         self.tasks.add(task)
         task.add_done_callback(self._task_ended)
         return task

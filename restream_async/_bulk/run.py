@@ -68,6 +68,7 @@ class BulkRun:
         self._api = api
         self._journal = journal
         self._calls = calls if calls is not None else CallsInProgress(executor)
+        self._span = executor.telemetry.run("create_many")
         self._flow = BulkFlow(
             executor,
             api,
@@ -77,6 +78,7 @@ class BulkRun:
             repair=repair,
             ensure=ensure,
             repeats=repeats,
+            span=self._span,
             on_end=lambda: self._calls.discard(self),
         )
         self._stack = AsyncExitStack()
@@ -95,6 +97,7 @@ class BulkRun:
             raise RuntimeError("a bulk run can be entered once; call create_many again")
         self._entered = True
         async with AsyncExitStack() as stack:
+            stack.enter_context(self._span)
             self._calls.add(self, self._api.restreams_call("POST"))
             stack.callback(self._calls.discard, self)
             if self._journal is not None:
@@ -114,6 +117,11 @@ class BulkRun:
     ) -> None:
         """Cancel what is in progress, and wait until it has ended."""
         self._flow.leave()
+        counts = self.counts
+        failed = sum(counts.failed.values())
+        self._span.counted({"created": counts.created, "failed": failed})
+        if error is not None:
+            self._span.failed(error)
         if not isinstance(error, asyncio.CancelledError):
             # The task group would wrap the error of the block in a group of exceptions.
             kind = error = trace = None

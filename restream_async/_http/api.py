@@ -3,6 +3,8 @@
 They are those of the service's documentation of `POST /restreams` and its sibling pages.
 """
 
+from collections.abc import Mapping
+from typing import Final
 from urllib.parse import quote, urlencode
 
 import attrs
@@ -11,6 +13,15 @@ from restream_async._http import serialization
 from restream_async._http.messages import Request
 from restream_async.errors import Call
 from restream_async.models import NewRestream, check_identifier
+
+_RESTREAMS: Final = "/api/v1/{projectId}/restreams"
+URL_TEMPLATES: Final[Mapping[str, str]] = {
+    "POST": _RESTREAMS,
+    "GET": "/api/v1/{projectId}/live-video/{videoId}/restreams",
+    "PUT": f"{_RESTREAMS}/{{restreamId}}/toggle",
+    "DELETE": f"{_RESTREAMS}/{{restreamId}}",
+}
+"""The path of each call, by its method, without values."""
 
 
 @attrs.frozen

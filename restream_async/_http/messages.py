@@ -1,6 +1,7 @@
 """Private: requests and responses, without a network."""
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import attrs
 
@@ -83,6 +84,7 @@ class NoResponse:
         untrusted: whether the certificate of the service could not be verified.
         remedy: what the user can do, or empty.
         proxy_status: the status with which a proxy refused to connect to the service, or 0.
+        status: 0, as there is no response.
 
     """
 
@@ -94,3 +96,4 @@ class NoResponse:
     untrusted: bool = False
     remedy: str = ""
     proxy_status: int = 0
+    status: ClassVar[int] = 0

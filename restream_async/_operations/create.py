@@ -68,6 +68,19 @@ class Creator:
             options: what is known before the first request.
 
         """
+        with self.executor.telemetry.creation(new) as span:
+            result = await self._create_in_turn(new, deadline, options)
+            if isinstance(result, CreateSucceeded):
+                maybe_duplicate = result.maybe_duplicate
+                span.created(result.origin, result.attempts, maybe_duplicate=maybe_duplicate)
+            else:
+                span.failed(result.error)
+            return result
+
+    async def _create_in_turn(
+        self, new: NewRestream, deadline: Deadline, options: CreateOptions
+    ) -> CreateSucceeded | CreateFailed:
+        """Create a restream when no equal one is being created."""
         key, turns = key_of(new), self.turns
         if turns.is_taken(key):
             if options.has_slot:
@@ -196,7 +209,7 @@ class _Creation:
             read_restream,
             self._deadline,
             has_slot=has_slot,
-            again=self._attempts > 0,
+            resends=self._attempts,
             # The sooner the POST follows the check, the less can happen in between.
             ahead=self._existence_check.made and not has_slot,
         )

@@ -3,6 +3,7 @@
 What a list says about the wanted restream is decided in `existence`.
 """
 
+from collections.abc import Coroutine
 from http import HTTPStatus
 from typing import Final
 
@@ -76,6 +77,29 @@ class ExistenceCheck:
 
     async def before_first_attempt(self) -> Restream | Failure | None:
         """Check with a list that the checks of all restreams of the video share."""
+        return await self._observed(self._before_first_attempt())
+
+    async def after_doubt(self, doubt: CallError) -> Restream | Failure | None:
+        """Check before an attempt is repeated whose outcome is unknown because of `doubt`."""
+        return await self._observed(self._after_doubt(doubt))
+
+    async def final(self, doubt: CallError) -> Restream | Failure | None:
+        """Check once, without retries, even if the call was stopped."""
+        return await self._observed(self._final(doubt))
+
+    async def _observed(
+        self, check: Coroutine[None, None, Restream | Failure | None]
+    ) -> Restream | Failure | None:
+        """Make a check, and report it to the telemetry."""
+        with self._checker.executor.telemetry.check() as span:
+            found = await check
+            if isinstance(found, Failure):
+                span.failed(found.error)
+            else:
+                span.checked(exists=found is not None)
+            return found
+
+    async def _before_first_attempt(self) -> Restream | Failure | None:
         deadline, options = self._deadline, self._options
         try:
             listed = await deadline.stop.wait_for(
@@ -92,12 +116,10 @@ class ExistenceCheck:
             listed = too_late(limiter, call, deadline, _LIST_IN_PROGRESS)
         return self._search(listed, None)
 
-    async def after_doubt(self, doubt: CallError) -> Restream | Failure | None:
-        """Check before an attempt is repeated whose outcome is unknown because of `doubt`."""
+    async def _after_doubt(self, doubt: CallError) -> Restream | Failure | None:
         return self._search(await self._list(doubt), doubt)
 
-    async def final(self, doubt: CallError) -> Restream | Failure | None:
-        """Check once, without retries, even if the call was stopped."""
+    async def _final(self, doubt: CallError) -> Restream | Failure | None:
         deadline, executor = self._deadline, self._checker.executor
         longest = min(_FINAL_CHECK, executor.timeout)
         if deadline.remaining() < longest:

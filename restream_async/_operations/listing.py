@@ -64,8 +64,8 @@ class Listing:
 
         """
 
-        async def attempt(again: bool) -> list[Restream] | Failure:  # noqa: FBT001 - of `with_retries`
-            send = functools.partial(self._executor.attempt, again=again)
+        async def attempt(resends: int) -> list[Restream] | Failure:
+            send = functools.partial(self._executor.attempt, resends=resends)
             return await self._read_once(video_id, deadline, about, send)
 
         return await self._executor.with_retries(attempt, deadline, on_failure=on_failure)

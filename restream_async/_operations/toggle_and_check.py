@@ -203,7 +203,7 @@ class VideoStatuses:
             status.request,
             serialization.read_toggled,
             self._deadline,
-            again=status.attempts > 0,
+            resends=status.attempts,
             ahead=True,
         )
         if not isinstance(answer, Failure):

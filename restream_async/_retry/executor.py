@@ -20,6 +20,7 @@ from restream_async._retry.policy import RetryPolicy
 from restream_async._retry.retries import Retries
 from restream_async._retry.uncounted_attempts import is_singled_out, is_uncounted
 from restream_async._retry.unsent_requests import not_sent, service_is_out, too_late
+from restream_async._telemetry import ClientTelemetry
 from restream_async._util.clock import Clock
 from restream_async._util.holds_key import HoldsKey
 from restream_async.errors import AttemptTimeoutError, NotSentError
@@ -67,6 +68,7 @@ class RequestExecutor(HoldsKey):
         secrets: what no text may repeat.
         budget: limits the retries of all calls.
         counts: what was sent so far.
+        telemetry: where attempts and retries are reported.
 
     """
 
@@ -80,6 +82,7 @@ class RequestExecutor(HoldsKey):
         lambda executor: RetryBudget(executor.clock.now), takes_self=True
     )
     counts: RequestCounts = attrs.field(factory=RequestCounts)
+    telemetry: ClientTelemetry = attrs.field(factory=ClientTelemetry)
 
     @classmethod
     def adaptive(  # noqa: PLR0913 - the parts of a client, handed over once
@@ -92,6 +95,7 @@ class RequestExecutor(HoldsKey):
         clock: Clock,
         timeout: float,
         secrets: tuple[str, ...] = (),
+        telemetry: ClientTelemetry | None = None,
     ) -> Self:
         """Return an executor with an adaptive limiter.
 
@@ -106,6 +110,7 @@ class RequestExecutor(HoldsKey):
             clock=clock,
             timeout=timeout,
             secrets=secrets,
+            telemetry=telemetry or ClientTelemetry(),
         )
 
     def begin_call(self, stop: Stop = NEVER) -> Deadline:
@@ -125,7 +130,7 @@ class RequestExecutor(HoldsKey):
         deadline: Deadline,
         *,
         has_slot: bool = False,
-        again: bool = False,
+        resends: int = 0,
         ahead: bool = False,
     ) -> _T | Failure:
         """Acquire a slot, send the request once, and classify the response.
@@ -135,7 +140,7 @@ class RequestExecutor(HoldsKey):
             read: makes the value from the envelope's `result`.
             deadline: when the call ends.
             has_slot: whether the caller has acquired a slot. It is released here.
-            again: whether the request follows a failure.
+            resends: how often the call has sent the request before.
             ahead: whether to go ahead of all requests that wait for a slot.
 
         """
@@ -152,15 +157,19 @@ class RequestExecutor(HoldsKey):
                 return too_late(limiter, request.call, deadline, detail)
             timeout = remaining
         self.counts.attempts += 1
+        request.again = again = resends > 0
         self.counts.retries += again
-        request.again = again
         now = self.clock.now
         started = now()
         try:
-            response = await self.transport.send(request, timeout)
-            result = classify(
-                request, response, read, secrets=self.secrets, wall_clock=self.clock.wall_clock
-            )
+            with self.telemetry.attempt(request.method, resends) as span:
+                response = await self.transport.send(request, timeout)
+                span.answered(response.status)
+                result = classify(
+                    request, response, read, secrets=self.secrets, wall_clock=self.clock.wall_clock
+                )
+                if isinstance(result, Failure):
+                    span.failed(result.error)
         except BaseException:
             deadline.in_doubt = deadline.in_doubt or request.sent
             # A cancellation says nothing about the load.
@@ -191,25 +200,25 @@ class RequestExecutor(HoldsKey):
 
         """
         return await self.with_retries(
-            lambda again: self.attempt(request, read, deadline, again=again),
+            lambda resends: self.attempt(request, read, deadline, resends=resends),
             deadline,
             on_failure=on_failure,
         )
 
     async def with_retries(
         self,
-        attempt: Callable[[bool], Awaitable[_T | Failure]],
+        attempt: Callable[[int], Awaitable[_T | Failure]],
         deadline: Deadline,
         *,
         on_failure: Callable[[Failure], Failure] = lambda failure: failure,
     ) -> _T | Failure:
         """Do the same with an attempt that may take several requests.
 
-        `attempt` makes one attempt, and gets whether it follows a failure.
+        `attempt` makes one attempt, and gets how many were made before.
         """
         attempts = 0
         retries: Retries | None = None
-        while isinstance(result := await attempt(attempts > 0), Failure):
+        while isinstance(result := await attempt(attempts), Failure):
             attempts += not isinstance(result.error, NotSentError)
             result.error.attempts = attempts
             retries = retries or self.retries(deadline)
@@ -229,6 +238,7 @@ class RequestExecutor(HoldsKey):
             deadline,
             self.limiter,
             self.budget,
+            telemetry=self.telemetry,
             is_uncounted=lambda failure: is_uncounted(failure, deadline, self.limiter, self.policy),
         )
 

@@ -14,6 +14,7 @@ from restream_async._retry.classification import Classification, Failure
 from restream_async._retry.deadline import Deadline
 from restream_async._retry.policy import RetryPolicy
 from restream_async._retry.unsent_requests import not_sent, service_is_out
+from restream_async._telemetry import ClientTelemetry
 from restream_async._util.clock import Clock
 from restream_async.errors import NotSentError
 
@@ -49,6 +50,7 @@ class Retries:
         limiter: ConcurrencyLimiter,
         budget: RetryBudget,
         *,
+        telemetry: ClientTelemetry,
         is_uncounted: Callable[[Failure], bool],
     ) -> None:
         """Prepare the retries of one call.
@@ -59,6 +61,7 @@ class Retries:
             deadline: no wait passes it.
             limiter: knows whether there is an outage.
             budget: limits the retries of all calls of the client.
+            telemetry: where retries are reported.
             is_uncounted: whether an attempt that has failed now does not count as an attempt.
 
         """
@@ -69,6 +72,7 @@ class Retries:
         self._deadline = deadline
         self._limiter = limiter
         self._budget = budget
+        self._telemetry = telemetry
         self._last: Failure | None = None
         self._price = 0.0
         strategy = _Strategy(policy, clock, deadline, is_uncounted)
@@ -121,6 +125,7 @@ class Retries:
         if self._deadline.patient and self._limiter.given_up:
             # Only new items may still probe: one that waits would never end.
             return service_is_out(self._limiter, last.error.call, last.error.attempts)
+        self._telemetry.retried(last.error)
         return None
 
     async def _afford(self) -> bool:

@@ -13,6 +13,8 @@ from functools import partial
 from types import TracebackType
 from typing import Final, Protocol, Self, TypeAlias
 
+import attrs
+
 from restream_async._bulk.graceful_stop import GracefulStop
 from restream_async._bulk.stop_rule import StopRule
 from restream_async._bulk.unfinished import interrupted_error
@@ -85,11 +87,13 @@ class WantedStateRun:
         wanted: Iterable[NewRestream] | AsyncIterable[NewRestream],
         make_work: MakeWork,
         *,
+        name: str,
         calls: CallsInProgress,
         journal: Journal | None = None,
     ) -> None:
-        """Prepare; nothing is read or sent before the block is entered."""
+        """Prepare; nothing is read or sent before the block is entered. `name` is for telemetry."""
         self._executor = executor
+        self._span = executor.telemetry.run(name)
         self._api = api
         self._make_work = make_work
         self._calls = calls
@@ -134,6 +138,7 @@ class WantedStateRun:
             raise RuntimeError("a run can be entered once; call the method of the client again")
         self._entered = True
         async with AsyncExitStack() as stack:
+            stack.enter_context(self._span)
             self._calls.add(self, self._api.restreams_call("GET"))
             stack.callback(self._calls.discard, self)
             if self._journal is not None:
@@ -159,6 +164,9 @@ class WantedStateRun:
         self._begun.clear()
         for task in self._tasks:
             task.cancel()
+        self._span.counted(attrs.asdict(self.counts))
+        if error is not None:
+            self._span.failed(error)
         if not isinstance(error, asyncio.CancelledError):
             # The task group would wrap the error of the block in a group of exceptions.
             kind = error = trace = None
@@ -229,18 +237,22 @@ class WantedStateRun:
     def _begin_videos(self) -> None:
         most = self._executor.limiter.ceiling * _AHEAD
         while self._waiting and len(self._begun) < most and not self._ended:
-            work = self._make_work(self._waiting.popleft(), self._reader)
-            task = self._group.create_task(self._guarded(work))
+            video = self._waiting.popleft()
+            work = self._make_work(video, self._reader)
+            # Not in the context of what begins it: any task may iterate over the run.
+            guarded = self._guarded(work, video)
+            task = self._group.create_task(guarded, context=self._span.context)
             self._tasks.add(task)
             self._begun.append((work, task))
             task.add_done_callback(partial(self._task_ended, work))
         self._note_end()
 
-    async def _guarded(self, work: VideoWork) -> None:
+    async def _guarded(self, work: VideoWork, video: WantedVideo) -> None:
         # With eager tasks, this runs inside the code that started it, so it must wait for its turn.
         await asyncio.sleep(0)
         try:
-            await work.run()
+            with self._executor.telemetry.video(video.wanted[0]):
+                await work.run()
         except JournalError as error:
             # Nothing more may be created, but what is in progress may end. The changes get a copy,
             # because the error will hold the frames of the iteration that raises it.

@@ -23,6 +23,7 @@ import nats.js.errors
 from nats.js import JetStreamContext
 
 from restream_async._operations.existence import key_of
+from restream_async._telemetry import Telemetry, found
 from restream_async.handling.command_messages import encode
 from restream_async.models import NewRestream
 from restream_async.worker.nats_connection import NATS_ERRORS
@@ -63,6 +64,7 @@ class Publisher:
         stream: the stream that must take them.
         salt: what `declare_streams` returned.
         timeout: seconds for one restream, in which an unreachable server may come back.
+        telemetry: adds the trace context to the messages.
 
     """
 
@@ -71,6 +73,7 @@ class Publisher:
     stream: str
     salt: bytes = attrs.field(repr=False)
     timeout: float = 120.0
+    telemetry: Telemetry = attrs.field(factory=found)
 
     def message_id(self, new: NewRestream) -> str:
         """Return the id of the message that asks for a restream."""
@@ -90,14 +93,16 @@ class Publisher:
         """
         message_id = self.message_id(new)
         headers = {"Nats-Msg-Id": message_id, **({CHECK_FIRST: "1"} if check_first else {})}
-        try:
-            async with asyncio.timeout(self.timeout):
-                while (is_new := await self._attempt(encode(new), headers)) is None:  # noqa: ASYNC110 - no event tells it
-                    await asyncio.sleep(_RETRY_SECONDS)
-                return Published(message_id=message_id, is_new=is_new)
-        except TimeoutError:
-            problem = f"the NATS server has not answered for {self.timeout:g} s"
-        raise UnpublishedError(problem)
+        with self.telemetry.sending(self.subject):
+            self.telemetry.inject(headers)
+            try:
+                async with asyncio.timeout(self.timeout):
+                    while (is_new := await self._attempt(encode(new), headers)) is None:  # noqa: ASYNC110 - no event tells it
+                        await asyncio.sleep(_RETRY_SECONDS)
+                    return Published(message_id=message_id, is_new=is_new)
+            except TimeoutError:
+                problem = f"the NATS server has not answered for {self.timeout:g} s"
+            raise UnpublishedError(problem)
 
     async def _attempt(self, data: bytes, headers: dict[str, str]) -> bool | None:
         """Publish once; return whether the message is new, or None if the server did not answer.

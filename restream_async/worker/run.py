@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
+from restream_async._telemetry import found
 from restream_async.client import RestreamClient
 from restream_async.handling.message_handler import Handled, MessageHandler
 from restream_async.handling.reports import summary
@@ -145,6 +146,7 @@ class Worker:
         self._event_handler: EventHandler
         self._problem = ""
         self._first_deliveries = FirstDeliveryGuard(connection, consumer.ack_wait)
+        self._telemetry = found()
 
     def stop(self) -> None:
         """Tell the worker to stop: it fetches no more messages, and finishes those it has."""
@@ -247,7 +249,8 @@ class Worker:
         return handled.verdict
 
     async def _process_and_report(self, process: _Process, message: Msg) -> Handled:
-        handled = await process(message)
+        with self._telemetry.received(message.headers or {}):
+            handled = await process(message)
         for item in handled.dead:
             number = message.metadata.sequence.stream
             _log.warning("message %d is a dead letter: %s", number, item.reason)

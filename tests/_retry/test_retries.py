@@ -12,6 +12,7 @@ from restream_async._retry.budget import RetryBudget
 from restream_async._retry.classification import Failure
 from restream_async._retry.deadline import Deadline
 from restream_async._retry.retries import Retries
+from restream_async._telemetry import ClientTelemetry
 from restream_async._util.clock import Clock
 from tests.helpers.examples import API, STREAM_KEY, failure, new
 from tests.helpers.scripted_clock import ScriptedClock
@@ -62,7 +63,15 @@ async def run_retries(
     budget = RetryBudget(clock.now)
     for _ in range(400):
         budget.record_call()
-    retries = Retries(policy, clock, deadline, limiter, budget, is_uncounted=excused)
+    retries = Retries(
+        policy,
+        clock,
+        deadline,
+        limiter,
+        budget,
+        telemetry=ClientTelemetry(),
+        is_uncounted=excused,
+    )
     result: object = first
     while isinstance(result, Failure):
         if (end := await retries.wait_after(result)) is not None:

@@ -64,6 +64,7 @@ def plan_of(
         client.creator,
         wanted,
         lambda video, reader: VideoPlan(video, reader, rotate=rotate, prune=prune),
+        name="plan",
         calls=calls or CallsInProgress(client.executor),
     )
 
@@ -97,6 +98,7 @@ def apply_of(
         client.creator,
         wanted,
         lambda video, reader: VideoApply(video, reader, options),
+        name="apply",
         calls=calls or CallsInProgress(client.executor),
         journal=opened,
     )
