@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import itertools
 import logging
 import os
@@ -13,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from typing import Any
 
 import aiohttp
 import attrs
@@ -20,7 +20,7 @@ import pytest
 import pytest_asyncio
 from nats.aio.client import Client
 from nats.js import JetStreamContext
-from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from restream_async import ConfigurationError, RestreamClient, RetryPolicy, __version__
@@ -37,6 +37,8 @@ from restream_async.worker.subjects import Subjects
 from tests.helpers.nats_identities import operator_mode
 from tests.helpers.nats_server import NatsServer
 from tests.helpers.worker_fleet import BAD, publish_all
+
+_MESSAGES = "restream_worker_messages_total"
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +97,8 @@ class Probes:
         """Return the samples of `/metrics`, by name and labels."""
         _, text = await self.ask("/metrics")
         return {
-            " ".join([sample.name, *sample.labels.values()]): sample.value
+            # A label that other samples have is empty.
+            " ".join([sample.name, *filter(None, sample.labels.values())]): sample.value
             for family in text_string_to_metric_families(text)
             for sample in family.samples
         }
@@ -190,13 +193,13 @@ async def test_an_outage_of_the_service_is_named_and_leaves_a_worker_ready(
     async with worker.running():
         sandbox.outage = True
         await publish_all(connection, 30)
+        answer = (0, "")
 
         async def names_it() -> bool:
             nonlocal answer
             answer = await probes.ask("/readyz")
             return answer != (200, "ready")
 
-        answer = (0, "")
         await until(names_it)
         held = "ready\nthe service cannot be reached, so messages are held: "
         assert (answer[0], answer[1][: len(held)]) == (200, held)
@@ -234,31 +237,33 @@ async def test_a_thousand_creations_are_counted_while_they_happen(
     await publish_all(connection, 1_000)
     seen: list[dict[str, float]] = []
     async with worker.running(concurrency=32), asyncio.timeout(60):
-        while not seen or _ended(seen[-1]) < 1_000 + len(BAD):
+        while not seen or _sum(seen[-1], _MESSAGES) < 1_000 + len(BAD):
             seen.append(await probes.metrics())
             await asyncio.sleep(0.02)
 
     last = seen[-1]
-    assert last["restream_worker_messages_total done"] == len(sandbox.stored) == 1_000
-    assert last["restream_worker_messages_total dead"] == len(BAD)
+    assert last[f"{_MESSAGES} done"] == len(sandbox.stored) == 1_000
+    assert last[f"{_MESSAGES} dead"] == len(BAD)
+    requests = sandbox.counts.posts + sandbox.counts.lists
+    assert _sum(last, "restream_attempts_total") == requests
+    assert _sum(last, "http_client_request_duration_seconds_count") == requests
+    created = [name for name in last if re.match("restream_creations_total .* created", name)]
+    assert sum(last[name] for name in created) == 1_000
     assert (
         last["restream_worker_in_progress"] == last["restream_worker_publish_failures_total"] == 0
     )
     assert last["restream_worker_slots"] == 32
     assert last[f"restream_build_info {__version__}"] == 1
     assert last["process_resident_memory_bytes"] > 0
-    assert len({_ended(each) for each in seen}) > 5, "it was scraped meanwhile"
+    assert len({_sum(each, _MESSAGES) for each in seen}) > 5, "it was scraped meanwhile"
     for before, after in itertools.pairwise(seen):
         for name in before:
             assert after[name] >= before[name] or not name.partition(" ")[0].endswith("_total")
 
 
-def _ended(metrics: dict[str, float]) -> float:
-    return sum(
-        value
-        for name, value in metrics.items()
-        if name.startswith("restream_worker_messages_total ")
-    )
+def _sum(metrics: dict[str, float], name: str) -> float:
+    """Return the sum over all labels."""
+    return sum(value for each, value in metrics.items() if each.startswith(f"{name} "))
 
 
 def _impatient(connection: Client) -> JetStreamContext:
@@ -271,8 +276,26 @@ async def _end_of_running(worker: RunningWorker, then: Callable[[], object]) -> 
         await asyncio.wait([task], timeout=10)
 
 
-# nats-py leaves connections open that were refused.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest_asyncio.fixture
+async def _close_refused(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[None]:
+    """Close the connections whose login was refused: nats-py leaves them open."""
+    writers: list[asyncio.StreamWriter] = []
+    connect = asyncio.open_connection
+
+    async def connected(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401
+        reader, writer = await connect(*arguments, **options)
+        writers.append(writer)
+        return reader, writer
+
+    monkeypatch.setattr("asyncio.open_connection", connected)
+    yield
+    for each in writers:
+        each.close()
+        with contextlib.suppress(OSError):
+            await each.wait_closed()
+
+
+@pytest.mark.usefixtures("_close_refused")
 async def test_a_worker_whose_login_is_refused_from_now_on_ends_with_the_reason(
     worker: RunningWorker,
     nats_server: NatsServer,
@@ -294,7 +317,6 @@ async def test_a_worker_whose_login_is_refused_from_now_on_ends_with_the_reason(
     with pytest.raises(WorkerEndedError, match=r"refuses the login \(.*Authorization Violation"):
         await _end_of_running(worker, revoke)
 
-    gc.collect()
     assert "refuses the login" in caplog.text
     assert "SECRET" not in caplog.text
 
@@ -375,7 +397,8 @@ async def test_metrics_come_as_openmetrics_too(endpoint: Probes) -> None:
     accept = {"Accept": "application/openmetrics-text; version=1.0.0"}
     async with endpoint.session.get(f"{endpoint.url}/metrics", headers=accept) as response:
         assert response.content_type == "application/openmetrics-text"
-        names = {family.name for family in parse_openmetrics(await response.text())}
+        families: Any = openmetrics.text_string_to_metric_families(await response.text())  # type: ignore[no-untyped-call]
+        names = {family.name for family in families}
     assert "restream_worker_messages" in names
 
 

@@ -84,8 +84,8 @@ class _LoggedLines:
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
             # FORCE_COLOR makes rich colour what is no terminal.
-            plain = Text.from_ansi(line).plain
-            if plain.strip():
+            plain = Text.from_ansi(line).plain.strip()
+            if plain:
                 level = logging.ERROR if plain.startswith(ERROR) else logging.INFO
                 _log.log(level, "%s", plain.removeprefix(ERROR))
         return len(text)
@@ -131,7 +131,7 @@ class _Json(_Safe, JsonFormatter):
     seconds = "milliseconds"
 
     def __init__(self) -> None:
-        JsonFormatter.__init__(
+        JsonFormatter.__init__(  # pyright: ignore[reportUnknownMemberType] - untyped callables
             self,
             ["asctime", "levelname", "name", "message"],
             rename_fields={
@@ -152,5 +152,6 @@ def _traceback(error: BaseException) -> Iterator[str]:
     yield from traceback.format_tb(error.__traceback__)
     text = f": {error}" if isinstance(error, RestreamError) else ""
     yield f"{type(error).__qualname__}{text}\n"
-    for part in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
-        yield from _traceback(part)
+    if isinstance(error, BaseExceptionGroup):
+        for part in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+            yield from _traceback(part)

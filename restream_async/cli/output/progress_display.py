@@ -122,7 +122,7 @@ class LogDisplay(QuietDisplay):
 
     def show(self, snapshot: Snapshot) -> None:
         """Log the progress."""
-        _log.info(line(snapshot), extra=fields(snapshot))
+        _log.info("%s", line(snapshot).strip(), extra=fields(snapshot))
 
 
 class LiveDisplay:
