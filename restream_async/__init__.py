@@ -1,6 +1,7 @@
 """Create restreams on the VP live-video platform: one or a million, each exactly once."""
 
 from importlib import import_module
+from logging import NullHandler, getLogger
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ __all__ = [
     "UnauthorizedError",
     "__version__",
 ]
+
+# Whether and where the library logs is up to the application.
+getLogger(__name__).addHandler(NullHandler())
 
 # The modules of the names that lie neither in `errors` nor in `models`.
 _MODULES: Final = {

@@ -33,24 +33,30 @@ class Span:
     ) -> None:
         """Note that it has ended, with an exception that was raised through the block."""
 
-    def answered(self, status: int) -> None:
-        """Note the HTTP status of the response to an attempt; 0 if there was no response."""
-
-    def created(self, origin: Origin, attempts: int, *, maybe_duplicate: bool) -> None:
+    def created(self, origin: Origin, attempts: int, maybe_duplicate: bool) -> None:  # noqa: FBT001 - keywords cost more
         """Note that the restream of a creation exists."""
 
     def checked(self, *, exists: bool) -> None:
         """Note what an existence check has found."""
 
-    def counted(self, counts: Mapping[str, int]) -> None:
-        """Note the numbers of a run."""
-
     def failed(self, error: BaseException) -> None:
         """Note why it failed."""
 
 
+class AttemptSpan:
+    """An attempt. It is no block, because that costs more, and `ended` must be called once."""
+
+    __slots__ = ()
+
+    def ended(self, status: int, error: BaseException | None = None) -> None:
+        """Note the HTTP status of the response, or 0 without a response; and why it failed."""
+
+
 class RunSpan(Span):
     """A run. Its tasks are to run in copies of its context."""
+
+    def ended(self, counts: Mapping[str, int], error: BaseException | None) -> None:
+        """Note its numbers, and the exception with which its block was left."""
 
     @property
     def context(self) -> contextvars.Context:
@@ -71,15 +77,15 @@ class ClientTelemetry:
         """Return the span of a creation."""
         return _NOTHING
 
-    def attempt(self, method: str, resends: int) -> Span:  # noqa: ARG002 - of the hook
-        """Return the span of an attempt.
+    def attempt(self, method: str, resends: int) -> AttemptSpan:  # noqa: ARG002 - of the hook
+        """Return the span of an attempt that begins now.
 
         Args:
             method: the HTTP method, which tells what is asked.
             resends: how often the call has sent its request before.
 
         """
-        return _NOTHING
+        return _NO_ATTEMPT
 
     def check(self) -> Span:
         """Return the span of an existence check."""
@@ -127,4 +133,5 @@ def found() -> Telemetry:
 
 
 _NOTHING: Final = Span()
+_NO_ATTEMPT: Final = AttemptSpan()
 _OF_NO_CLIENT: Final = ClientTelemetry()

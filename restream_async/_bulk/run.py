@@ -117,11 +117,8 @@ class BulkRun:
     ) -> None:
         """Cancel what is in progress, and wait until it has ended."""
         self._flow.leave()
-        counts = self.counts
-        failed = sum(counts.failed.values())
-        self._span.counted({"created": counts.created, "failed": failed})
-        if error is not None:
-            self._span.failed(error)
+        failed = sum(self.counts.failed.values())
+        self._span.ended({"created": self.counts.created, "failed": failed}, error)
         if not isinstance(error, asyncio.CancelledError):
             # The task group would wrap the error of the block in a group of exceptions.
             kind = error = trace = None

@@ -225,6 +225,7 @@ class ConcurrencyLimiter:
         """
         self.note(error)
         if self._breaker.record_failure(connected=connected, latency=latency):
+            self._probes.outage_began(error)
             self._slots.update()
             self._set_timers()
 

@@ -4,11 +4,16 @@ The circuit breaker (`circuit_breaker`) says when the next probe is due, and whe
 are given up.
 """
 
+import logging
 from collections.abc import Callable
+from typing import Final
 
 from restream_async._load.circuit_breaker import CircuitBreaker
 from restream_async._load.timers import Timer, Timers
 from restream_async._load.wait_queue import WaitQueue
+from restream_async.errors import CallError
+
+_log: Final = logging.getLogger("restream_async")
 
 
 class Probes:
@@ -70,8 +75,15 @@ class Probes:
         if self._queue.has_patient and not breaker.timed_out and self._timeout is None:
             self._timeout = self._timers.after(breaker.time_left, self._timeout_ended)
 
+    def outage_began(self, error: CallError) -> None:
+        """Log that there is an outage, and its latest error."""
+        fields = {"restream_circuit_breaker": "open", "restream_error": type(error).__name__}
+        _log.warning("circuit breaker open, only probes are sent: %s", error.summary, extra=fields)
+
     def outage_ended(self) -> None:
-        """Cancel the timer for the outage timeout."""
+        """Log it, and cancel the timer for the outage timeout."""
+        fields = {"restream_circuit_breaker": "closed"}
+        _log.warning("circuit breaker closed, the service answers again", extra=fields)
         if self._timeout is not None:
             self._timeout.cancel()
 

@@ -14,27 +14,18 @@ from typing import Final
 import attrs
 
 from restream_async._http.api import Api
-from restream_async._http.messages import Request
 from restream_async._http.serialization import read_restream
 from restream_async._operations.create_options import PLAIN, CreateOptions
-from restream_async._operations.create_result import CreateFailed, CreateSucceeded, Doubt
+from restream_async._operations.create_result import CreateFailed, CreateSucceeded
+from restream_async._operations.creation import Creation, release_slot
 from restream_async._operations.existence import Key, key_of
-from restream_async._operations.existence_check import ExistenceCheck, ExistenceChecker
+from restream_async._operations.existence_check import ExistenceChecker
 from restream_async._operations.turns import Turns
-from restream_async._retry.classification import Classification, Failure
+from restream_async._retry.classification import Failure
 from restream_async._retry.deadline import Deadline
 from restream_async._retry.executor import RequestExecutor
-from restream_async._retry.unsent_requests import not_sent, too_late
-from restream_async.errors import (
-    CallError,
-    ClientClosedError,
-    MalformedResponseError,
-    NotSentError,
-    OutageError,
-    OutcomeUnknownError,
-    TransportError,
-)
-from restream_async.models import NewRestream, Origin, Restream
+from restream_async._retry.unsent_requests import too_late
+from restream_async.models import NewRestream, Origin
 from restream_async.settings import InDoubt
 
 _EQUAL_IN_PROGRESS: Final = "an equal restream was being created until the deadline"
@@ -68,42 +59,34 @@ class Creator:
             options: what is known before the first request.
 
         """
-        with self.executor.telemetry.creation(new) as span:
-            result = await self._create_in_turn(new, deadline, options)
-            if isinstance(result, CreateSucceeded):
-                maybe_duplicate = result.maybe_duplicate
-                span.created(result.origin, result.attempts, maybe_duplicate=maybe_duplicate)
-            else:
-                span.failed(result.error)
-            return result
-
-    async def _create_in_turn(
-        self, new: NewRestream, deadline: Deadline, options: CreateOptions
-    ) -> CreateSucceeded | CreateFailed:
-        """Create a restream when no equal one is being created."""
         key, turns = key_of(new), self.turns
-        if turns.is_taken(key):
-            if options.has_slot:
-                _release_slot(self.executor)
+        with self.executor.telemetry.creation(new) as span:
+            if turns.is_taken(key):
+                if options.has_slot:
+                    release_slot(self.executor)
+                try:
+                    await turns.wait_for(key, deadline)
+                except TimeoutError:
+                    call = self.api.create(new).call
+                    late = too_late(self.executor.limiter, call, deadline, _EQUAL_IN_PROGRESS)
+                    span.failed(late.error)
+                    return CreateFailed(error=late.error, attempts=0)
+                check_first = options.check_first or not options.allow_equal
+                options = attrs.evolve(options, has_slot=False, check_first=check_first)
+            turns.begin(key)
             try:
-                await turns.wait_for(key, deadline)
-            except TimeoutError:
-                call = self.api.create(new).call
-                late = too_late(self.executor.limiter, call, deadline, _EQUAL_IN_PROGRESS)
-                return CreateFailed(error=late.error, attempts=0)
-            check_first = options.check_first or not options.allow_equal
-            options = attrs.evolve(options, has_slot=False, check_first=check_first)
-        turns.begin(key)
-        try:
-            result = await self._create(new, deadline, options)
-            if isinstance(result, CreateSucceeded):
-                deadline.in_doubt = False
-                turns.resolve(key)
-            return result
-        finally:
-            turns.end(key, in_doubt=deadline.in_doubt)
-            if self._lists.videos:
-                self._lists.note_end(new.video_id, key)
+                result = await self._create(new, deadline, options)
+                if isinstance(result, CreateSucceeded):
+                    deadline.in_doubt = False
+                    turns.resolve(key)
+                    span.created(result.origin, result.attempts, result.maybe_duplicate)
+                else:
+                    span.failed(result.error)
+                return result
+            finally:
+                turns.end(key, in_doubt=deadline.in_doubt)
+                if self._lists.videos:
+                    self._lists.note_end(new.video_id, key)
 
     async def _create(
         self, new: NewRestream, deadline: Deadline, options: CreateOptions
@@ -117,11 +100,11 @@ class Creator:
             )
             if not isinstance(answer, Failure) and self.existence.accepts(new, answer):
                 return CreateSucceeded(answer, 1, Origin.POSTED)
-            creation = _Creation(self, new, request, deadline, options)
+            creation = Creation(self.checker, new, request, deadline, options, self.in_doubt)
             result = creation.classify(answer)
         else:
             options = self._with_equal_ids(new, options)
-            creation = _Creation(self, new, request, deadline, options)
+            creation = Creation(self.checker, new, request, deadline, options, self.in_doubt)
             result = await creation.start()
         if isinstance(result, Failure):
             retries = self.executor.retries(deadline)
@@ -148,166 +131,3 @@ class Creator:
         known = self._equal_ids.setdefault(key_of(new), set())
         known |= options.others
         return attrs.evolve(options, others=known)
-
-
-class _Creation:
-    """The steps of one creation, and what is known of it so far."""
-
-    def __init__(
-        self,
-        creator: Creator,
-        new: NewRestream,
-        request: Request,
-        deadline: Deadline,
-        options: CreateOptions,
-    ) -> None:
-        self._executor = creator.executor
-        self._existence = creator.existence
-        self._in_doubt = creator.in_doubt
-        self._existence_check = ExistenceCheck(creator.checker, new, deadline, options)
-        self._new = new
-        self._request = request
-        self._deadline = deadline
-        self._options = options
-        self._attempts = 0
-        # The latest attempt whose outcome is unknown, and how many there were.
-        self._doubt: CallError | None = None
-        self._doubts = 0
-        # Whether the next POST is sent although the outcome of an earlier one is unknown, and
-        # whether that has happened.
-        self._blind = False
-        self._maybe_duplicate = False
-
-    async def start(self) -> CreateSucceeded | Failure:
-        """Make the first attempt, and check before it where the options say so."""
-        options = self._options
-        # A list that hides keys finds a restream only by comparison with an earlier list.
-        hides_keys = self._existence.hides_keys and self._in_doubt != "resend"
-        needs_list = hides_keys and options.listed is None
-        if not (needs_list or options.check_first or options.in_doubt):
-            return await self.post(has_slot=options.has_slot)
-        if options.has_slot:
-            _release_slot(self._executor)
-        if options.in_doubt:
-            self._doubts, self._deadline.in_doubt = 1, True
-            detail = "an earlier run ended before its answer came"
-            self._doubt = TransportError(self._request.call, detail=detail, sent=True)
-            checked = await self.check()
-            return await self.post() if checked is None else checked
-        found = await self._existence_check.before_first_attempt()
-        if not options.check_first or found is None:
-            return await self.post()
-        if isinstance(found, Failure):
-            # Without an answer to the check nothing is sent.
-            return Failure(Classification.REFUSED, found.error)
-        return self._succeeded(found, Origin.EXISTING)
-
-    async def post(self, *, has_slot: bool = False) -> CreateSucceeded | Failure:
-        """Send the POST once."""
-        answer = await self._executor.attempt(
-            self._request,
-            read_restream,
-            self._deadline,
-            has_slot=has_slot,
-            resends=self._attempts,
-            # The sooner the POST follows the check, the less can happen in between.
-            ahead=self._existence_check.made and not has_slot,
-        )
-        if not (isinstance(answer, Failure) and answer.classification is Classification.NOT_DONE):
-            self._maybe_duplicate = self._maybe_duplicate or self._blind
-        return self.classify(answer)
-
-    def classify(self, answer: Restream | Failure) -> CreateSucceeded | Failure:
-        """Return what the end of an attempt means, and note a doubt."""
-        unsent = isinstance(answer, Failure) and isinstance(answer.error, NotSentError)
-        self._attempts += not unsent
-        if not isinstance(answer, Failure):
-            if self._existence.accepts(self._new, answer):
-                return self._succeeded(answer, Origin.POSTED)
-            self._existence_check.unaccepted[answer.id] = answer
-            problem = "it is about another restream than was asked for"
-            error = MalformedResponseError(self._request.call, problem=problem)
-            answer = Failure(Classification.IN_DOUBT, error)
-        answer.error.attempts = self._attempts
-        if answer.classification is Classification.IN_DOUBT:
-            self._doubt = answer.error
-            self._doubts += 1
-        return answer
-
-    async def check(self) -> CreateSucceeded | Failure | None:
-        """Check whether an attempt in doubt has created the restream.
-
-        Returns:
-            None if the POST may be sent again: there was no doubt; the restream does not exist, or
-            the service has nothing to list (404, 405 or 501); or the check failed after its
-            retries, and sending again is the last resort.
-
-        """
-        self._blind = self._doubt is not None
-        if self._doubt is None or self._in_doubt == "resend":
-            return None
-        found = await self._existence_check.after_doubt(self._doubt)
-        if isinstance(found, Failure):
-            return self._after_failed_check(self._doubt, found)
-        self._blind = False
-        return None if found is None else self._succeeded(found, Origin.CONFIRMED)
-
-    async def final_check(self, failure: Failure) -> CreateSucceeded | Failure:
-        """Check once more before `failure` is reported: the restream may exist all the same."""
-        doubt = self._doubt
-        # Report an unknown outcome rather than a closed client.
-        unchecked = self._in_doubt == "resend" and not isinstance(failure.error, ClientClosedError)
-        if doubt is None or unchecked or isinstance(failure.error, OutcomeUnknownError):
-            return failure
-        found = await self._existence_check.final(doubt)
-        if found is None:
-            # The restream does not exist. If the call was stopped, `failure` may be the attempt in
-            # doubt: then nothing was sent that counts.
-            stopped = self._deadline.stop.requested and failure.error is doubt
-            return not_sent(self._request.call, self._attempts) if stopped else failure
-        if isinstance(found, Failure):
-            return self._unknown(doubt, found)
-        return self._succeeded(found, Origin.CONFIRMED)
-
-    def failed(self, failure: Failure) -> CreateFailed:
-        """Return the end of a creation that did not succeed."""
-        return CreateFailed(error=failure.error, attempts=self._attempts, doubt=self._uncertainty())
-
-    def _after_failed_check(self, doubt: CallError, check: Failure) -> Failure | None:
-        """Return why nothing is sent again; None if the POST is, as the last resort."""
-        if isinstance(check.error, NotSentError):
-            # The call was stopped. The final check follows.
-            return check
-        if self._in_doubt == "raise" or isinstance(check.error, OutageError):
-            return self._unknown(doubt, check)
-        if MalformedResponseError in {type(doubt), type(check.error)}:
-            # The service answered, so something may have happened.
-            return Failure(Classification.IN_DOUBT, doubt)
-        return None
-
-    def _succeeded(self, restream: Restream, origin: Origin) -> CreateSucceeded:
-        self._existence.remember_id(self._new, restream.id)
-        return CreateSucceeded(
-            restream, self._attempts, origin, self._maybe_duplicate, self._uncertainty()
-        )
-
-    def _uncertainty(self) -> Doubt | None:
-        if self._doubt is None:
-            return None
-        absent, others = self._existence_check.was_absent, self._options.others
-        return Doubt(absent_before=absent, posts=self._doubts, others=others)
-
-    def _unknown(self, doubt: CallError, check: Failure) -> Failure:
-        note = (
-            f"checking whether it exists failed too ({check.error}); list the restreams of the "
-            "video before creating it again"
-        )
-        call, attempts = self._request.call, self._attempts
-        error = OutcomeUnknownError(call, doubt=doubt, attempts=attempts, note=note)
-        return Failure(Classification.REFUSED, error)
-
-
-def _release_slot(executor: RequestExecutor) -> None:
-    """Release the slot of a creation that does not begin with its POST."""
-    executor.limiter.release()
-    executor.limiter.notify_slot_listeners()

@@ -42,8 +42,8 @@ class RetryBudget:
     @property
     def available(self) -> int:
         """How many retries could be made at once."""
-        self._refill()
-        return int(self._tokens)
+        # Nothing is changed, because metrics are read in another thread.
+        return int(self._tokens_at(self._now()))
 
     @property
     def pause(self) -> float:
@@ -69,6 +69,10 @@ class RetryBudget:
 
     def _refill(self) -> None:
         now = self._now()
-        if self._tokens < RESERVE:
-            self._tokens = min(RESERVE, self._tokens + (now - self._refilled_at) * TRICKLE)
+        self._tokens = self._tokens_at(now)
         self._refilled_at = now
+
+    def _tokens_at(self, now: float) -> float:
+        if self._tokens >= RESERVE:
+            return self._tokens
+        return min(RESERVE, self._tokens + (now - self._refilled_at) * TRICKLE)

@@ -157,29 +157,29 @@ class RequestExecutor(HoldsKey):
                 return too_late(limiter, request.call, deadline, detail)
             timeout = remaining
         self.counts.attempts += 1
-        request.again = again = resends > 0
-        self.counts.retries += again
+        request.again = resends > 0
+        self.counts.retries += request.again
+        span = self.telemetry.attempt(request.method, resends)
         now = self.clock.now
         started = now()
         try:
-            with self.telemetry.attempt(request.method, resends) as span:
-                response = await self.transport.send(request, timeout)
-                span.answered(response.status)
-                result = classify(
-                    request, response, read, secrets=self.secrets, wall_clock=self.clock.wall_clock
-                )
-                if isinstance(result, Failure):
-                    span.failed(result.error)
-        except BaseException:
+            response = await self.transport.send(request, timeout)
+            result = classify(
+                request, response, read, secrets=self.secrets, wall_clock=self.clock.wall_clock
+            )
+        except BaseException as error:
+            span.ended(0, error)
             deadline.in_doubt = deadline.in_doubt or request.sent
             # A cancellation says nothing about the load.
             limiter.release(latency=now() - started, started=started)
             raise
         latency = now() - started
         if not isinstance(result, Failure):
+            span.ended(response.status)
             limiter.succeeded()
             limiter.release(Signal.GOOD, latency, request.method, started)
             return result
+        span.ended(response.status, result.error)
         return self._failed(request, result, deadline, started, latency, timeout)
 
     async def send_with_retries(
@@ -212,10 +212,7 @@ class RequestExecutor(HoldsKey):
         *,
         on_failure: Callable[[Failure], Failure] = lambda failure: failure,
     ) -> _T | Failure:
-        """Do the same with an attempt that may take several requests.
-
-        `attempt` makes one attempt, and gets how many were made before.
-        """
+        """Do the same with an `attempt` of several requests; it gets how many came before it."""
         attempts = 0
         retries: Retries | None = None
         while isinstance(result := await attempt(attempts), Failure):

@@ -16,7 +16,7 @@ from restream_async._retry.policy import RetryPolicy
 from restream_async._retry.unsent_requests import not_sent, service_is_out
 from restream_async._telemetry import ClientTelemetry
 from restream_async._util.clock import Clock
-from restream_async.errors import NotSentError
+from restream_async.errors import ApiError, NotSentError
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -206,9 +206,16 @@ def _failure_of(state: "RetryCallState") -> Failure:
 
 
 def _log_retry(state: "RetryCallState") -> None:
-    _log.debug(
-        "attempt %d failed, again in %.3g s: %s",
-        state.attempt_number,
-        state.upcoming_sleep,
-        _failure_of(state).error,
-    )
+    if not _log.isEnabledFor(logging.INFO):
+        return
+    error, attempt, wait = _failure_of(state).error, state.attempt_number, state.upcoming_sleep
+    fields = {
+        "restream_method": error.call.method,
+        "restream_route": error.call.route,
+        "restream_video_id": error.call.video_id,
+        "restream_attempt": attempt,
+        "restream_wait": wait,
+        "restream_error": type(error).__name__,
+        "restream_status": error.status if isinstance(error, ApiError) else None,
+    }
+    _log.info("attempt %d failed, again in %.3g s: %s", attempt, wait, error, extra=fields)

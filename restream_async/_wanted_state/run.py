@@ -164,9 +164,7 @@ class WantedStateRun:
         self._begun.clear()
         for task in self._tasks:
             task.cancel()
-        self._span.counted(attrs.asdict(self.counts))
-        if error is not None:
-            self._span.failed(error)
+        self._span.ended(attrs.asdict(self.counts), error)
         if not isinstance(error, asyncio.CancelledError):
             # The task group would wrap the error of the block in a group of exceptions.
             kind = error = trace = None
@@ -239,9 +237,7 @@ class WantedStateRun:
         while self._waiting and len(self._begun) < most and not self._ended:
             video = self._waiting.popleft()
             work = self._make_work(video, self._reader)
-            # Not in the context of what begins it: any task may iterate over the run.
-            guarded = self._guarded(work, video)
-            task = self._group.create_task(guarded, context=self._span.context)
+            task = self._group.create_task(self._guarded(work, video), context=self._span.context)
             self._tasks.add(task)
             self._begun.append((work, task))
             task.add_done_callback(partial(self._task_ended, work))

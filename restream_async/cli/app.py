@@ -27,6 +27,7 @@ from restream_async.cli.exit_codes import ExitCode
 from restream_async.cli.hints import PROGRAM, program
 from restream_async.cli.narrow_help import Command, Group
 from restream_async.cli.output.console import say_error
+from restream_async.cli.output.library_warnings import shown_warnings
 from restream_async.cli.output.log_format import end_log, log_bug
 from restream_async.cli.usage_errors import say_usage_error
 
@@ -95,7 +96,8 @@ for _name, _command in _COMMANDS.items():
 def run(arguments: Sequence[str]) -> int:
     """Run a command line, and return its exit code. Only a bug raises, unless it is logged."""
     try:
-        code = _run(arguments or ["--help"])
+        with shown_warnings():
+            code = _run(arguments or ["--help"])
     except Exception:
         if not log_bug():
             raise

@@ -1,4 +1,4 @@
-"""Private: the spans. They hold no exception and no text that was not redacted."""
+"""Private: the spans of a client."""
 
 import contextvars
 from collections.abc import Callable, Mapping
@@ -9,25 +9,23 @@ from typing import Final, Self
 
 from opentelemetry import context as otel
 from opentelemetry.context import Context
-from opentelemetry.propagate import extract
 from opentelemetry.trace import (
     Link,
     SpanContext,
     SpanKind,
-    Status,
-    StatusCode,
     Tracer,
     set_span_in_context,
 )
 from opentelemetry.trace import Span as TraceSpan
 
 from restream_async._http.api import URL_TEMPLATES
-from restream_async._telemetry import ClientTelemetry, RunSpan, Span
+from restream_async._telemetry import AttemptSpan, ClientTelemetry, RunSpan, Span
 from restream_async._util.redaction import redact, url_secrets
-from restream_async.errors import CallError, RestreamError
+from restream_async.errors import RestreamError
 from restream_async.models import NewRestream, Origin
 from restream_async.stats import Stats
 from restream_async.telemetry._metrics import ClientMetrics
+from restream_async.telemetry._span import CurrentSpan, note_failure
 
 # Where a context has the run whose parts are traces of their own.
 _RUN: Final = otel.create_key("restream-run")
@@ -63,8 +61,8 @@ class ClientSpans(ClientTelemetry):
         """Return the span of a creation."""
         return _Creation(self, new)
 
-    def attempt(self, method: str, resends: int) -> Span:
-        """Return the span of an attempt."""
+    def attempt(self, method: str, resends: int) -> AttemptSpan:
+        """Return the span of an attempt that begins now."""
         return _Attempt(self, method, resends)
 
     def check(self) -> Span:
@@ -84,85 +82,36 @@ class ClientSpans(ClientTelemetry):
         self.metrics.retry(type(error).__name__)
 
 
-class _Span(Span):
-    """A span that is the current one in its block."""
-
-    __slots__ = ("_error", "_span", "_token")
-
-    def __init__(self) -> None:
-        self._error: BaseException | None = None
-
-    def __enter__(self) -> Self:
-        span, context = self._begin()
-        self._span = span
-        self._token = otel.attach(set_span_in_context(span, context))
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        otel.detach(self._token)
-        if error is not None:
-            self._error = error
-        error_type = ""
-        if self._error is not None:
-            error_type = self._error_type(self._error)
-            _note_failure(self._span, self._error, error_type)
-            self._error = None
-        self._end(error_type)
-        self._span.end()
-
-    def failed(self, error: BaseException) -> None:
-        self._error = error
-
-    def _begin(self) -> tuple[TraceSpan, Context | None]:
-        """Return the new span, and the context in which it becomes the current one."""
-        raise NotImplementedError
-
-    def _error_type(self, error: BaseException) -> str:
-        return type(error).__name__
-
-    def _end(self, error_type: str) -> None:
-        """Note how it ended; `error_type` is empty if it succeeded."""
-
-
-class _Attempt(_Span):
-    __slots__ = ("_client", "_method", "_resends", "_started", "_status")
+class _Attempt(AttemptSpan):
+    __slots__ = ("_client", "_method", "_span", "_started", "_token")
 
     def __init__(self, client: ClientSpans, method: str, resends: int) -> None:
-        super().__init__()
         self._client = client
         self._method = method
-        self._resends = resends
-        self._status = 0
-
-    def answered(self, status: int) -> None:
-        self._status = status
-
-    def _begin(self) -> tuple[TraceSpan, None]:
-        client, method = self._client, self._method
         attributes = client.of_attempts[method]
-        if self._resends:
-            attributes = {**attributes, "http.request.resend_count": self._resends}
+        if resends:
+            attributes = {**attributes, "http.request.resend_count": resends}
+        self._span = span = client.tracer.start_span(
+            client.names[method], kind=SpanKind.CLIENT, attributes=attributes
+        )
+        self._token = otel.attach(set_span_in_context(span))
         self._started = perf_counter()
-        name = client.names[method]
-        return client.tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes), None
 
-    def _error_type(self, error: BaseException) -> str:
-        status = self._status
-        return str(status) if status >= HTTPStatus.BAD_REQUEST else type(error).__name__
-
-    def _end(self, error_type: str) -> None:
+    def ended(self, status: int, error: BaseException | None = None) -> None:
         seconds = perf_counter() - self._started
-        if self._status:
-            self._span.set_attribute("http.response.status_code", self._status)
-        self._client.metrics.attempt(self._method, self._status, error_type, seconds)
+        otel.detach(self._token)
+        span, error_type = self._span, ""
+        if status:
+            span.set_attribute("http.response.status_code", status)
+        if error is not None:
+            refused = status >= HTTPStatus.BAD_REQUEST
+            error_type = str(status) if refused else type(error).__name__
+            note_failure(span, error, error_type)
+        span.end()
+        self._client.metrics.attempt(self._method, status, error_type, seconds)
 
 
-class _Check(_Span):
+class _Check(CurrentSpan):
     __slots__ = ("_client", "_result")
 
     def __init__(self, client: ClientSpans) -> None:
@@ -182,7 +131,7 @@ class _Check(_Span):
         self._client.metrics.check(result)
 
 
-class _Part(_Span):
+class _Part(CurrentSpan):
     """A part of a run, or the same without a run: it has a trace of its own in a run."""
 
     __slots__ = ("_client", "_name", "_new")
@@ -217,7 +166,7 @@ class _Creation(_Part):
         self._origin: Origin | None = None
         self._started = perf_counter()
 
-    def created(self, origin: Origin, attempts: int, *, maybe_duplicate: bool) -> None:
+    def created(self, origin: Origin, attempts: int, maybe_duplicate: bool) -> None:  # noqa: FBT001 - of the hook
         self._origin = origin
         self._attempts = attempts
         self._maybe_duplicate = maybe_duplicate
@@ -240,7 +189,6 @@ class _Run(RunSpan):
     def __init__(self, tracer: Tracer, name: str) -> None:
         self._tracer = tracer
         self._name = name
-        self._failure: BaseException | None = None
         self._context = contextvars.Context()
 
     @property
@@ -260,70 +208,17 @@ class _Run(RunSpan):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        failure = error or self._failure
-        if failure is not None:
-            _note_failure(self._span, failure, type(failure).__name__)
-        self._failure = None
+        # Only entering the run lets an exception through, except a cancellation.
+        self._note(error)
         self._span.end()
 
-    def failed(self, error: BaseException) -> None:
-        self._failure = error
+    def ended(self, counts: Mapping[str, int], error: BaseException | None) -> None:
+        self._span.set_attributes({f"restream.run.{name}": n for name, n in counts.items()})
+        self._note(error)
 
-    def counted(self, counts: Mapping[str, int]) -> None:
-        self._span.set_attributes({f"restream.run.{name}": value for name, value in counts.items()})
-
-
-class SendSpan(_Span):
-    """The span of sending a message to NATS."""
-
-    __slots__ = ("_subject", "_tracer")
-
-    def __init__(self, tracer: Tracer, subject: str) -> None:
-        """Send to `subject`."""
-        super().__init__()
-        self._tracer = tracer
-        self._subject = subject
-
-    def _begin(self) -> tuple[TraceSpan, None]:
-        attributes = {
-            "messaging.system": "nats",
-            "messaging.operation.name": "publish",
-            "messaging.operation.type": "send",
-            "messaging.destination.name": self._subject,
-        }
-        name = f"publish {self._subject}"
-        return self._tracer.start_span(name, kind=SpanKind.PRODUCER, attributes=attributes), None
-
-
-class Received(Span):
-    """A block in which new spans belong to the trace that a message came from."""
-
-    __slots__ = ("_headers", "_token")
-
-    def __init__(self, headers: Mapping[str, str]) -> None:
-        """Read the headers of a message."""
-        self._headers = headers
-
-    def __enter__(self) -> Self:
-        """Make the sender's span the current one."""
-        self._token = otel.attach(extract(self._headers))
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Go back to the span of before."""
-        otel.detach(self._token)
-
-
-def _note_failure(span: TraceSpan, error: BaseException, error_type: str) -> None:
-    """Note the type of an error, and its text only if it was redacted."""
-    span.set_attribute("error.type", error_type)
-    text = error.summary if isinstance(error, CallError) else None
-    span.set_status(Status(StatusCode.ERROR, text))
+    def _note(self, error: BaseException | None) -> None:
+        if error is not None:
+            note_failure(self._span, error, type(error).__name__)
 
 
 def _shown(new: NewRestream) -> str:

@@ -36,6 +36,16 @@ def test_every_second_call_pays_for_a_retry() -> None:
     assert bucket.spent() == 1, "the half of before is not lost"
 
 
+def test_to_ask_changes_nothing() -> None:
+    """Metrics are read in another thread."""
+    bucket = Bucket()
+    bucket.spent(5)
+    bucket.now += 0.35
+    before = {**vars(bucket.budget)}
+    assert bucket.budget.available == 18
+    assert vars(bucket.budget) == before
+
+
 def test_a_quiet_time_fills_the_reserve_up_and_no_more() -> None:
     bucket = Bucket()
     bucket.spent()

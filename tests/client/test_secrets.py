@@ -29,6 +29,7 @@ from tests.helpers.client_calls import CALLS
 from tests.helpers.fast_clock import FastClock
 from tests.helpers.leak_checks import settle
 from tests.helpers.raw_server import Peer, RawServer, Seen, then_close, then_hang, then_reset
+from tests.helpers.recorded_telemetry import RecordedTelemetry
 from tests.helpers.samples import (
     API_KEY,
     BACKEND_FETCH_FAILED,
@@ -46,6 +47,7 @@ from tests.helpers.samples import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from restream_async.telemetry import OpenTelemetry
     from tests.helpers.raw_server import Act, Step
 
 _SPELLED: Final = tuple({*SECRETS, *(quote(secret, safe="") for secret in SECRETS)})
@@ -101,7 +103,10 @@ class Collector(logging.Handler):
         self.texts: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.texts += [self.format(record), repr(record.args)]
+        fields = {
+            name: value for name, value in vars(record).items() if name.startswith("restream")
+        }
+        self.texts += [self.format(record), repr(record.args), repr(fields)]
 
 
 @pytest.fixture
@@ -158,7 +163,7 @@ async def _bulk(client: RestreamClient, requests: list[NewRestream]) -> list[str
     return shown
 
 
-async def _everything(shown: list[str]) -> None:
+async def _everything(shown: list[str], telemetry: OpenTelemetry) -> None:
     """Run every kind of failure through every call."""
     for name, step in SCRIPTS.items():
         server = RawServer(post=step, get=step, put=step, delete=step)
@@ -172,6 +177,7 @@ async def _everything(shown: list[str]) -> None:
                 timeout=0.02 if "hang" in name else 5.0,
                 retry=RetryPolicy(attempts=2),
                 clock=FastClock().as_clock(),
+                telemetry=telemetry,
             ) as client,
         ):
             shown += [repr(client), str(client), repr(vars(client))]
@@ -224,6 +230,7 @@ async def test_nothing_that_is_printed_holds_a_secret(
     collector: Collector, capfd: pytest.CaptureFixture[str]
 ) -> None:
     shown: list[str] = []
+    recorded = RecordedTelemetry()
     loop = asyncio.get_running_loop()
     loop.set_debug(True)
     # Everything is slow enough to be told.
@@ -231,7 +238,7 @@ async def test_nothing_that_is_printed_holds_a_secret(
     loop.set_exception_handler(lambda _, context: shown.append(repr(context)))
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        await _everything(shown)
+        await _everything(shown, recorded.telemetry)
         await _cancelled_and_timed_out(shown)
         await _unreachable(shown)
         await settle()
@@ -240,11 +247,16 @@ async def test_nothing_that_is_printed_holds_a_secret(
     printed = capfd.readouterr()
     shown += [printed.out, printed.err]
     shown += [str(warning) for warning in warned]
+    traces_and_metrics = recorded.texts()
+    recorded.close()
+    shown.append(traces_and_metrics)
 
     # It did look at something: retries and slow callbacks were logged, errors were told.
     logged, everything = "\n".join(collector.texts), "\n".join([*shown, *collector.texts])
     assert "failed, again in" in logged
     assert "Executing" in logged
+    assert "restream_video_id" in logged
+    assert "OutcomeUnknownError" in traces_and_metrics
     assert "BackendFetchFailedError" in everything
     for secret in _SPELLED:
         found = everything.find(secret)

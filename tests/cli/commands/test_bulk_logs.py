@@ -45,6 +45,9 @@ def test_each_line_is_json_and_progress_has_its_numbers_as_fields(
     assert last["restream_rate"] > 0
     assert last["restream_eta"] is None
     assert last["restream_retries"] == COUNT
+    retried = [each for each in said if each["logger"].startswith("restream_async._retry")]
+    assert len(retried) == COUNT
+    assert {(each["level"], each["restream_status"]) for each in retried} == {("INFO", 500)}
     assert any(each["message"].startswith("✓ 12 restreams created") for each in said)
     assert no_secrets(end.err)
 
