@@ -2,7 +2,7 @@
 
 import builtins
 import os
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -80,6 +80,9 @@ class RestreamClient(HoldsKey):
     For a graceful shutdown, call `drain` before `close`. Cancelling a call ends it at once. A
     request that was sent may still take effect: see `create`.
     """
+
+    _transport_type: Callable[..., Transport] = Transport
+    """What sends the requests; a test double has its own."""
 
     def __init__(  # noqa: PLR0913 - one keyword for each setting
         self,
@@ -160,7 +163,7 @@ class RestreamClient(HoldsKey):
         telemetry = found() if telemetry is None else _checked(Telemetry, "telemetry", telemetry)
         self._settings = settings
         self._api = Api(settings.project_id)
-        self._transport = Transport(
+        self._transport = self._transport_type(
             settings.base_url,
             settings.authorization,
             limit=max_in_flight,

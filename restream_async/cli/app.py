@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from restream_async import RestreamError
+from restream_async.cli.commands import dead
 from restream_async.cli.commands.apply import apply
 from restream_async.cli.commands.asyncapi import asyncapi
 from restream_async.cli.commands.bulk import bulk
@@ -17,6 +18,7 @@ from restream_async.cli.commands.doctor import doctor
 from restream_async.cli.commands.enable_disable import disable, enable
 from restream_async.cli.commands.enqueue import enqueue
 from restream_async.cli.commands.list import list_
+from restream_async.cli.commands.outcomes import outcomes
 from restream_async.cli.commands.plan import plan
 from restream_async.cli.commands.sandbox import sandbox
 from restream_async.cli.commands.toggle import toggle
@@ -87,10 +89,17 @@ _COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "sandbox": sandbox,
     "enqueue": enqueue,
     "worker": worker,
+    "outcomes": outcomes,
     "asyncapi": asyncapi,
 }
 for _name, _command in _COMMANDS.items():
     app.command(_name, cls=Command)(_command)
+_dead = typer.Typer(
+    cls=Group, help="Show, retry or drop dead letters: restreams that workers did not create."
+)
+for _name, _command in {"list": dead.list_, "retry": dead.retry, "drop": dead.drop}.items():
+    _dead.command(_name, cls=Command)(_command)
+app.add_typer(_dead, name="dead")
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -50,12 +50,15 @@ class Report:
         is_dead_letter: whether it is published with the dead letters too, besides the outcomes.
         message_id: lets the server drop a repeated report: a message may be processed twice.
         body: JSON.
+        command: the restream of a dead letter, with its stream key, so that it can be asked for
+            again; None: it could not be read, or it is no dead letter.
 
     """
 
     is_dead_letter: bool
     message_id: str
     body: bytes
+    command: NewRestream | None = None
 
 
 def reports(handled: Handled, source: Source) -> list[Report]:
@@ -64,7 +67,7 @@ def reports(handled: Handled, source: Source) -> list[Report]:
         return []
     return [
         *(_report(source, each.index, _created(each), dead=False) for each in handled.done),
-        *(_report(source, each.index, _failed(each), dead=True) for each in handled.dead),
+        *(_dead_letter(source, each) for each in handled.dead),
     ]
 
 
@@ -96,6 +99,12 @@ def _report(source: Source, index: int, fields: dict[str, Any], *, dead: bool) -
         message_id=f"{source.stream}:{source.sequence}:{source.stored.timestamp():.6f}:{index}",
         body=json.dumps({**fields, **about}).encode(),
     )
+
+
+def _dead_letter(source: Source, dead: DeadItem) -> Report:
+    item = _item(dead)
+    report = _report(source, dead.index, _failed(dead), dead=True)
+    return attrs.evolve(report, command=item if isinstance(item, NewRestream) else None)
 
 
 def _created(created: Created) -> dict[str, Any]:

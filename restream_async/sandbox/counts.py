@@ -12,6 +12,7 @@ from restream_async.sandbox.requests import Endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from http import HTTPStatus
 
     from restream_async.sandbox.faults import Fault
 
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
 class FaultCounts:
     """How many faults requests have met, by phase and kind. Kinds that none has met are absent."""
 
-    before: Mapping[Fault, int]
-    after: Mapping[Fault, int]
+    before: Mapping[Fault | HTTPStatus, int]
+    after: Mapping[Fault | HTTPStatus, int]
     late: int
-    listing: Mapping[Fault, int]
-    other: Mapping[Fault, int]
+    listing: Mapping[Fault | HTTPStatus, int]
+    other: Mapping[Fault | HTTPStatus, int]
 
     @property
     def total(self) -> int:
@@ -68,7 +69,7 @@ class CountsRecorder:
         self._in_flight = 0
         self._max_in_flight = 0
         self._requests: Counter[Endpoint] = Counter()
-        self._faults: Counter[ScheduledFault] = Counter()
+        self._faults: Counter[tuple[Phase, Fault | HTTPStatus]] = Counter()
 
     def started(self, endpoint: Endpoint) -> None:
         """Count a request that has arrived."""
@@ -82,13 +83,17 @@ class CountsRecorder:
 
     def met(self, fault: ScheduledFault) -> None:
         """Count a fault that a request has met."""
-        self._faults[fault] += 1
+        self._faults[fault.phase, fault.kind] += 1
 
     def snapshot(self, *, stored: int) -> Counts:
         """Return the numbers as they are now."""
 
-        def by_kind(phase: Phase) -> dict[Fault, int]:
-            return {met.kind: count for met, count in self._faults.items() if met.phase is phase}
+        def by_kind(*phases: Phase) -> dict[Fault | HTTPStatus, int]:
+            counted: Counter[Fault | HTTPStatus] = Counter()
+            for (phase, kind), count in self._faults.items():
+                if phase in phases:
+                    counted[kind] += count
+            return dict(counted)
 
         return Counts(
             posts=self._requests[Endpoint.CREATE],
@@ -103,7 +108,7 @@ class CountsRecorder:
                 after=by_kind(Phase.AFTER),
                 late=sum(by_kind(Phase.LATE).values()),
                 listing=by_kind(Phase.LISTING),
-                other=by_kind(Phase.OTHER),
+                other=by_kind(Phase.OTHER, Phase.OTHER_BEFORE),
             ),
             in_flight=self._in_flight,
             max_in_flight=self._max_in_flight,

@@ -5,24 +5,41 @@ from __future__ import annotations
 import enum
 from hashlib import blake2b
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
 import attrs
 
 from restream_async.sandbox.faults import Fault, Faults
+from restream_async.sandbox.planned_failures import PlannedFailures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from http import HTTPStatus
+
+    from restream_async.sandbox.planned_failures import CallName
 
 
 class Phase(enum.Enum):
-    """When a fault happens: before or after the effect of a creation, or at another call."""
+    """When a fault happens: before or after the effect of a creation, or at another call.
+
+    At a toggle or a deletion: `OTHER` after its effect, `OTHER_BEFORE` before it.
+    """
 
     BEFORE = "before"
     AFTER = "after"
     LATE = "late"
     LISTING = "listing"
     OTHER = "other"
+    OTHER_BEFORE = "other_before"
+
+
+_PHASES: Final[Mapping[CallName, tuple[Phase, Phase]]] = {
+    "create": (Phase.BEFORE, Phase.AFTER),
+    "list": (Phase.LISTING, Phase.LISTING),
+    "toggle": (Phase.OTHER_BEFORE, Phase.OTHER),
+    "delete": (Phase.OTHER_BEFORE, Phase.OTHER),
+}
+"""The phases of a planned failure before and after the effect of a call."""
 
 
 @attrs.frozen
@@ -30,7 +47,11 @@ class ScheduledFault:
     """A fault that a request meets."""
 
     phase: Phase
-    kind: Fault
+    kind: Fault | HTTPStatus
+    retry_after: str | None = None
+    """The `Retry-After` of this fault; None: that of `Faults`."""
+    latency: float = 0.0
+    """Seconds until it reaches the client; 0 for a hang: `Faults.hang_seconds`."""
 
 
 @attrs.define
@@ -83,6 +104,7 @@ class FaultSchedule:
         """Schedule `faults`; equal arguments make equal schedules."""
         self._seed = seed
         self._histories: dict[tuple[str, ...], _History] = {}
+        self.planned = PlannedFailures()
         self.faults = faults
 
     @property
@@ -105,25 +127,42 @@ class FaultSchedule:
 
     def for_create(self, video_id: str, stream_url: str, stream_key: str) -> ScheduledFault | None:
         """Return the fault that the next creation of this stream for this video meets."""
-        return self._next(self._creating, ("create", video_id, stream_url, stream_key))
+        key = ("create", video_id, stream_url, stream_key)
+        return self._next("create", video_id, self._creating, key)
 
     def for_list(self, video_id: str) -> ScheduledFault | None:
         """Return the fault that the next list of this video meets."""
-        return self._next(self._listing, ("list", video_id))
+        return self._next("list", video_id, self._listing, ("list", video_id))
 
-    def for_other(self, action: str, restream_id: str) -> ScheduledFault | None:
+    def for_other(
+        self, call: Literal["toggle", "delete"], restream_id: str, video_id: str
+    ) -> ScheduledFault | None:
         """Return the fault that the next toggle or deletion of this restream meets."""
-        return self._next(self._other, (action, restream_id))
+        return self._next(call, video_id, self._other, (call, restream_id))
 
-    def _next(self, table: _Table, key: tuple[str, ...]) -> ScheduledFault | None:
+    def _next(
+        self, call: CallName, video_id: str, table: _Table, key: tuple[str, ...]
+    ) -> ScheduledFault | None:
         history = self._histories.get(key)
         if history is None:
             history = self._histories[key] = _History()
         history.requests += 1
-        bound = self._faults.max_faults
-        if not table.rows or (bound is not None and history.faults_in_a_row >= bound):
-            history.faults_in_a_row = 0
-            return None
-        fault = table.at(draw(self._seed, key, history.requests))
+        fault = self._planned(call, video_id) or self._random(table, key, history)
         history.faults_in_a_row = 0 if fault is None else history.faults_in_a_row + 1
         return fault
+
+    def _planned(self, call: CallName, video_id: str) -> ScheduledFault | None:
+        failure = self.planned.take(call, video_id)
+        if failure is None:
+            return None
+        before, after = _PHASES[call]
+        phase = after if failure.after_effect else before
+        return ScheduledFault(phase, failure.kind, failure.retry_after, failure.latency)
+
+    def _random(
+        self, table: _Table, key: tuple[str, ...], history: _History
+    ) -> ScheduledFault | None:
+        bound = self._faults.max_faults
+        if not table.rows or (bound is not None and history.faults_in_a_row >= bound):
+            return None
+        return table.at(draw(self._seed, key, history.requests))

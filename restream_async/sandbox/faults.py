@@ -67,12 +67,14 @@ def _probability(_: Faults, field: attrs.Attribute[Any], value: float) -> None:
         raise ValueError(f"{field.name} must be from 0 to 1, not {value!r}")
 
 
-def _seconds(_: Faults, field: attrs.Attribute[Any], value: float) -> None:
+def check_seconds(_: object, field: attrs.Attribute[Any], value: float) -> None:
+    """Check a field with seconds. Raises `ValueError`."""
     if not _is_number(value) or not 0 <= value < math.inf:
         raise ValueError(f"{field.name} must be a finite number of seconds >= 0, not {value!r}")
 
 
-def _header_value(_: Faults, field: attrs.Attribute[Any], value: str | None) -> None:
+def check_header_value(_: object, field: attrs.Attribute[Any], value: str | None) -> None:
+    """Check a field with the value of a header. Raises `ValueError`."""
     if value is not None and not (value.isascii() and value.isprintable()):
         raise ValueError(f"{field.name} must be printable ASCII, not {value!r}")
 
@@ -102,7 +104,7 @@ class Faults:
     """Probability, by kind, that a creation is stored and its answer is lost."""
     late: float = attrs.field(default=0.0, validator=_probability)
     """Probability that a creation is answered with 503, and stored afterwards."""
-    late_by: float = attrs.field(default=0.2, validator=_seconds)
+    late_by: float = attrs.field(default=0.2, validator=check_seconds)
     """Seconds between that 503 and the storing."""
     listing: Mapping[Fault, float] = attrs.field(
         factory=_no_faults, converter=_own_copy, validator=_by_kind
@@ -112,9 +114,10 @@ class Faults:
         factory=_no_faults, converter=_own_copy, validator=_by_kind
     )
     """Probability, by kind, that a toggle or a deletion is done and its answer is lost."""
-    retry_after: str | None = attrs.field(default="5", validator=_header_value)
-    """The `Retry-After` of every 503 page, also in outages and without a slot; None: not sent."""
-    hang_seconds: float = attrs.field(default=60.0, validator=_seconds)
+    retry_after: str | None = attrs.field(default="5", validator=check_header_value)
+    """The `Retry-After` of every 503 page, also in outages and without a slot, and of a 429 of
+    `Sandbox.fail_next`; None: not sent."""
+    hang_seconds: float = attrs.field(default=60.0, validator=check_seconds)
     """Seconds after which `Fault.HANG` ends with the 503 page, as the cache's time-out does."""
     max_faults: int | None = attrs.field(default=None, validator=_bound)
     """The most faults in a row for the same creation, the list of the same video, or the toggle or

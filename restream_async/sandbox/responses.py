@@ -15,6 +15,8 @@ from restream_async.sandbox.faults import Fault
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from restream_async.sandbox.fault_schedule import ScheduledFault
+    from restream_async.sandbox.faults import Faults
     from restream_async.sandbox.restream_store import Stored
 
 
@@ -33,8 +35,8 @@ class SandboxResponse:
     head: bytes
     body: bytes
     connection: Connection = Connection.KEPT
-    hangs: bool = False
-    """Whether the response is held back until the client leaves, or for `Faults.hang_seconds`."""
+    delay: float = 0.0
+    """Seconds that the response is held back, unless the client leaves before."""
 
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -142,13 +144,25 @@ NO_RESULT = success(None)
 _GARBAGE = _json(HTTPStatus.OK, b"<<< this is not JSON >>>\xff\xfe")
 
 
-def with_fault(response: SandboxResponse, fault: Fault, retry_after: str | None) -> SandboxResponse:
+def with_fault(response: SandboxResponse, fault: ScheduledFault, faults: Faults) -> SandboxResponse:
     """Return what the client gets instead of `response`."""
-    match fault:
+    retry_after = faults.retry_after if fault.retry_after is None else fault.retry_after
+    delay = fault.latency
+    if fault.kind is Fault.HANG:
+        delay = delay or faults.hang_seconds
+    failed = _failed(response, fault.kind, retry_after)
+    return attrs.evolve(failed, delay=delay) if delay else failed
+
+
+def _failed(
+    response: SandboxResponse, kind: Fault | HTTPStatus, retry_after: str | None
+) -> SandboxResponse:
+    if isinstance(kind, HTTPStatus):
+        limited = kind is HTTPStatus.TOO_MANY_REQUESTS
+        return too_many_requests(retry_after) if limited else failure(kind, [kind.phrase])
+    match kind:
         case Fault.INTERNAL_ERROR:
             return INTERNAL_ERROR
-        case Fault.BACKEND_FETCH_FAILED:
-            return backend_fetch_failed(retry_after)
         case Fault.GARBAGE:
             return _GARBAGE
         case Fault.TRUNCATED:
@@ -156,5 +170,5 @@ def with_fault(response: SandboxResponse, fault: Fault, retry_after: str | None)
             return attrs.evolve(response, body=half, connection=Connection.CLOSED)
         case Fault.RESET:
             return SandboxResponse(b"", b"", Connection.RESET)
-        case _:  # Fault.HANG: in the end the cache gives up, as with any slow backend
-            return attrs.evolve(backend_fetch_failed(retry_after), hangs=True)
+        case _:  # a hang too: in the end the cache gives up, as with any slow backend
+            return backend_fetch_failed(retry_after)

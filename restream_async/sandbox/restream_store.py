@@ -54,22 +54,20 @@ class RestreamStore:
         """Return the restreams of one video, in order of creation."""
         return [self._by_id[key] for key in self._by_video.get(video_id, ())]
 
-    def toggle(self, restream_id: str) -> Stored | None:
-        """Switch a restream on or off; returns None if it does not exist."""
-        stored = self._by_id.get(restream_id)
-        if stored is None:
-            return None
+    def get(self, restream_id: str) -> Stored | None:
+        """Return a restream, or None if it does not exist."""
+        return self._by_id.get(restream_id)
+
+    def toggle(self, stored: Stored) -> Stored:
+        """Switch a restream on or off."""
         toggled = attrs.evolve(stored, status=not stored.status)
-        self._by_id[restream_id] = toggled
+        self._by_id[str(stored.id)] = toggled
         return toggled
 
-    def delete(self, restream_id: str) -> bool:
-        """Remove a restream; returns False if it does not exist."""
-        stored = self._by_id.pop(restream_id, None)
-        if stored is None:
-            return False
-        del self._by_video[stored.video_id][restream_id]
-        return True
+    def delete(self, stored: Stored) -> None:
+        """Remove a restream."""
+        del self._by_id[str(stored.id)]
+        del self._by_video[stored.video_id][str(stored.id)]
 
     def videos(self, search: str) -> list[str]:
         """Return the ids, with `search` in them in any case, of videos that had a restream."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from restream_async.sandbox.capacity import Capacity
+from restream_async.sandbox.controls import Controls
 from restream_async.sandbox.faults import Faults
 from restream_async.sandbox.rate_limit import RateLimit
 from restream_async.sandbox.server import EXACT, Latency, Server
@@ -16,15 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-    from restream_async.sandbox.counts import Counts
-    from restream_async.sandbox.restream_store import Ids, Stored
+    from restream_async.sandbox.restream_store import Ids
 
 T = TypeVar("T")
 
 _NO_FAULTS = Faults()
 
 
-class Sandbox:
+class Sandbox(Controls):
     """The service in miniature, on a loopback port, inside this process.
 
     Use it as an asynchronous context manager::
@@ -84,10 +84,8 @@ class Sandbox:
         Raises `ValueError` for a latency below 0, a capacity below 1, a queue below 0, a rate limit
         of 0 or below, a burst below 1.
         """
-        self.api_key: Final = api_key
-        self.project_id: Final = project_id
-        self._service = Service(
-            faults=faults, seed=seed, api_key=api_key, project_id=project_id, ids=ids
+        super().__init__(
+            Service(faults=faults, seed=seed, api_key=api_key, project_id=project_id, ids=ids)
         )
         self._server = Server(
             self._service,
@@ -111,39 +109,6 @@ class Sandbox:
                 "the sandbox has no address yet: enter it with `with` or `async with`"
             )
         return self._base_url
-
-    @property
-    def stored(self) -> tuple[Stored, ...]:
-        """Every restream that exists now, in order of creation."""
-        return self._call(self._service.store.all)
-
-    @property
-    def counts(self) -> Counts:
-        """What has happened so far, in numbers."""
-        service = self._service
-        return self._call(lambda: service.counts.snapshot(stored=len(service.store)))
-
-    def duplicates(self) -> tuple[tuple[Stored, ...], ...]:
-        """Return the groups of restreams that share video, stream URL and stream key."""
-        return self._call(self._service.store.duplicates)
-
-    @property
-    def outage(self) -> bool:
-        """Whether every request gets the 503 page and has no effect; False at first."""
-        return self._service.outage
-
-    @outage.setter
-    def outage(self, outage: bool) -> None:
-        self._service.outage = outage
-
-    @property
-    def faults(self) -> Faults:
-        """What goes wrong, and how often; may be replaced at any time."""
-        return self._service.schedule.faults
-
-    @faults.setter
-    def faults(self, faults: Faults) -> None:
-        self._service.schedule.faults = faults
 
     @property
     def latency(self) -> Latency:
@@ -261,7 +226,7 @@ class Sandbox:
 
     def _call(self, function: Callable[[], T]) -> T:
         """Call a function in the thread of the event loop, if that is a thread of its own."""
-        return function() if self._thread is None else self._thread.call(function)
+        return super()._call(function) if self._thread is None else self._thread.call(function)
 
     def _set(self, part: object, name: str, value: object) -> None:
         self._call(lambda: setattr(part, name, value))

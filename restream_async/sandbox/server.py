@@ -90,8 +90,8 @@ class Server:
             return self.service.unavailable()
         try:
             response = await self._process(request, authorization, body, slot)
-            if response.hangs:
-                await self.timers.sleep(self.service.schedule.faults.hang_seconds)
+            if response.delay:
+                await self.timers.sleep(response.delay)
         finally:
             slot.release()
         return response

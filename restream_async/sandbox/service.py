@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 from urllib.parse import parse_qs
 
 from restream_async.sandbox import responses
@@ -38,8 +38,9 @@ class Service:
         self.store = RestreamStore(ids)
         self.counts = CountsRecorder()
         self.outage = False
+        self.api_key: Final = api_key
+        self.project_id: Final = project_id
         self._credentials = frozenset({api_key, f"Bearer {api_key}"})
-        self._project_id = project_id
 
     def respond(
         self, request: SandboxRequest, authorization: str, body: bytes, run_later: RunLater
@@ -49,7 +50,7 @@ class Service:
             return self.unavailable()
         if authorization not in self._credentials:
             return responses.UNAUTHORIZED
-        if request.project_id != self._project_id:
+        if request.project_id != self.project_id:
             return responses.NOT_FOUND
         return self._process(request, body, run_later)
 
@@ -66,9 +67,9 @@ class Service:
             case Endpoint.LIST:
                 return self._list(request.target_id)
             case Endpoint.TOGGLE:
-                return self._toggle(request.target_id)
+                return self._change("toggle", request.target_id)
             case Endpoint.DELETE:
-                return self._delete(request.target_id)
+                return self._change("delete", request.target_id)
             case Endpoint.VIDEOS:
                 return self._videos(request.query)
             case _:
@@ -92,18 +93,19 @@ class Service:
         listed = [responses.restream(stored) for stored in self.store.of_video(video_id)]
         return self._with_fault(responses.success(listed), self.schedule.for_list(video_id))
 
-    def _toggle(self, restream_id: str) -> SandboxResponse:
-        toggled = self.store.toggle(restream_id)
-        if toggled is None:
+    def _change(self, call: Literal["toggle", "delete"], restream_id: str) -> SandboxResponse:
+        stored = self.store.get(restream_id)
+        if stored is None:
             return responses.NOT_FOUND
-        response = responses.success({"id": toggled.id, "status": toggled.status})
-        return self._with_fault(response, self.schedule.for_other("toggle", restream_id))
-
-    def _delete(self, restream_id: str) -> SandboxResponse:
-        if not self.store.delete(restream_id):
-            return responses.NOT_FOUND
-        deleted = responses.success(result=True)
-        return self._with_fault(deleted, self.schedule.for_other("delete", restream_id))
+        fault = self.schedule.for_other(call, restream_id, stored.video_id)
+        if fault is not None and fault.phase is Phase.OTHER_BEFORE:
+            return self._with_fault(responses.NO_RESULT, fault)
+        if call == "delete":
+            self.store.delete(stored)
+            return self._with_fault(responses.success(result=True), fault)
+        toggled = self.store.toggle(stored)
+        changed = responses.success({"id": toggled.id, "status": toggled.status})
+        return self._with_fault(changed, fault)
 
     def _videos(self, query: str) -> SandboxResponse:
         asked = parse_qs(query)
@@ -139,4 +141,4 @@ class Service:
         if fault is None:
             return response
         self.counts.met(fault)
-        return responses.with_fault(response, fault.kind, self.schedule.faults.retry_after)
+        return responses.with_fault(response, fault, self.schedule.faults)

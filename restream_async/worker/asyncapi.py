@@ -138,6 +138,13 @@ def document(subjects: Subjects) -> str:
             "FailedReport",
             "Restreams that will not be created, with the reason.",
         ),
+        (
+            "DeadCommands",
+            "send",
+            subjects.dead_commands,
+            "Command",
+            "What a retry of a dead letter asks for, with its stream key.",
+        ),
     ):
         kind = "SubscribeMessage" if action == "receive" else "Message"
         message = f"{name}:{kind}"

@@ -55,15 +55,14 @@ class UnpublishedError(Exception):
 
 
 @attrs.frozen(kw_only=True)
-class Publisher:
-    """Publishes restreams to a stream.
+class CommandStream:
+    """Puts commands on a stream.
 
     Attributes:
         jetstream: of an open connection.
         subject: the subject of commands.
         stream: the stream that must take them.
-        salt: what `declare_streams` returned.
-        timeout: seconds for one restream, in which an unreachable server may come back.
+        timeout: seconds for one command, in which an unreachable server may come back.
         telemetry: adds the trace context to the messages.
 
     """
@@ -71,35 +70,29 @@ class Publisher:
     jetstream: JetStreamContext
     subject: str
     stream: str
-    salt: bytes = attrs.field(repr=False)
     timeout: float = 120.0
     telemetry: Telemetry = attrs.field(factory=found)
 
-    def message_id(self, new: NewRestream) -> str:
-        """Return the id of the message that asks for a restream."""
-        data = json.dumps(key_of(new)).encode()
-        return hashlib.blake2b(data, key=self.salt, digest_size=16).hexdigest()
-
-    async def publish(self, new: NewRestream, *, check_first: bool = False) -> Published:
-        """Publish one restream, and wait until the stream has it.
+    async def put(self, data: bytes, message_id: str, *, check_first: bool) -> bool:
+        """Put a command on the stream, and wait until it is there; return whether it is new.
 
         Args:
-            new: the restream.
-            check_first: whether it may exist already, from longer ago than the stream remembers.
+            data: the command.
+            message_id: its id; the stream drops it if it knows the id.
+            check_first: whether workers that trust the stream make an existence check, too.
 
         Raises:
             UnpublishedError: the stream does not take it, or the server is away for too long.
 
         """
-        message_id = self.message_id(new)
         headers = {"Nats-Msg-Id": message_id, **({CHECK_FIRST: "1"} if check_first else {})}
         with self.telemetry.sending(self.subject):
             self.telemetry.inject(headers)
             try:
                 async with asyncio.timeout(self.timeout):
-                    while (is_new := await self._attempt(encode(new), headers)) is None:  # noqa: ASYNC110 - no event tells it
+                    while (is_new := await self._attempt(data, headers)) is None:  # noqa: ASYNC110 - no event tells it
                         await asyncio.sleep(_RETRY_SECONDS)
-                    return Published(message_id=message_id, is_new=is_new)
+                    return is_new
             except TimeoutError:
                 problem = f"the NATS server has not answered for {self.timeout:g} s"
             raise UnpublishedError(problem)
@@ -131,6 +124,38 @@ class Publisher:
         else:
             return not ack.duplicate
         raise UnpublishedError(problem)
+
+
+@attrs.frozen(kw_only=True)
+class Publisher(CommandStream):
+    """Publishes restreams to a stream.
+
+    Attributes:
+        salt: what `declare_streams` returned.
+
+    """
+
+    salt: bytes = attrs.field(repr=False)
+
+    def message_id(self, new: NewRestream) -> str:
+        """Return the id of the message that asks for a restream."""
+        data = json.dumps(key_of(new)).encode()
+        return hashlib.blake2b(data, key=self.salt, digest_size=16).hexdigest()
+
+    async def publish(self, new: NewRestream, *, check_first: bool = False) -> Published:
+        """Publish one restream, and wait until the stream has it.
+
+        Args:
+            new: the restream.
+            check_first: whether it may exist already, from longer ago than the stream remembers.
+
+        Raises:
+            UnpublishedError: the stream does not take it, or the server is away for too long.
+
+        """
+        message_id = self.message_id(new)
+        is_new = await self.put(encode(new), message_id, check_first=check_first)
+        return Published(message_id=message_id, is_new=is_new)
 
     async def publish_all(
         self,

@@ -143,7 +143,11 @@ async def find_deleted(
         for consumer in consumers:
             what = f"the consumer {consumer} of the stream {subjects.stream}"
             await jetstream.consumer_info(subjects.stream, consumer)
-        for stream in (subjects.outcomes_stream, subjects.dead_stream):
+        for stream in (
+            subjects.outcomes_stream,
+            subjects.dead_stream,
+            subjects.dead_commands_stream,
+        ):
             what = f"the stream {stream}"
             await jetstream.stream_info(stream)
     except nats.js.errors.NotFoundError:

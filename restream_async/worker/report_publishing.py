@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Final
 
+import attrs
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
+from restream_async.handling.command_messages import encode
 from restream_async.handling.message_handler import Handled
 from restream_async.handling.reports import Report, Source, reports
 from restream_async.worker.activity import Activity
@@ -19,48 +22,65 @@ _TIMEOUT: Final = 5.0
 _log: Final = logging.getLogger("restream_async.worker")
 
 
-async def publish_reports(
-    jetstream: JetStreamContext,
-    subjects: Subjects,
-    handled: Handled,
-    message: Msg,
-    activity: Activity,
-) -> None:
-    """Publish what became of a message, as outcomes and dead letters; retry until confirmed."""
-    about = message.metadata
-    source = Source(
-        stream=about.stream,
-        sequence=about.sequence.stream,
-        stored=about.timestamp,
-        delivery=about.num_delivered,
-        message_id=(message.headers or {}).get("Nats-Msg-Id"),
-    )
-    for report in reports(handled, source):
-        await _publish(jetstream, subjects, report, activity)
+@attrs.frozen(kw_only=True)
+class ReportPublisher:
+    """Publishes what became of messages.
 
+    Attributes:
+        jetstream: of an open connection.
+        subjects: the names to use.
+        activity: gets the attempts that fail.
 
-async def _publish(
-    jetstream: JetStreamContext, subjects: Subjects, report: Report, activity: Activity
-) -> None:
-    targets = [(subjects.outcomes, subjects.outcomes_stream)]
-    targets += [(subjects.dead, subjects.dead_stream)] if report.is_dead_letter else []
-    headers = {
-        "Nats-Msg-Id": report.message_id,
-        "correlation_id": report.message_id,
-        "content-type": "application/json",
-    }
-    for subject, stream in targets:
+    """
+
+    jetstream: JetStreamContext
+    subjects: Subjects
+    activity: Activity
+
+    async def publish(self, handled: Handled, message: Msg) -> None:
+        """Publish what became of a message; retry until confirmed."""
+        about = message.metadata
+        source = Source(
+            stream=about.stream,
+            sequence=about.sequence.stream,
+            stored=about.timestamp,
+            delivery=about.num_delivered,
+            message_id=(message.headers or {}).get("Nats-Msg-Id"),
+        )
+        for report in reports(handled, source):
+            await self.publish_report(report)
+
+    async def publish_report(self, report: Report) -> None:
+        """Publish a report as an outcome, and perhaps as a dead letter; retry until confirmed.
+
+        The command of a dead letter comes first, so that each dead letter that can be read can be
+        retried.
+        """
+        subjects = self.subjects
+        if report.command is not None:
+            subject = subjects.dead_command(report.message_id)
+            await self._publish(subject, subjects.dead_commands_stream, encode(report.command), {})
+        headers = {
+            "Nats-Msg-Id": report.message_id,
+            "correlation_id": report.message_id,
+            "content-type": "application/json",
+        }
+        targets = [(subjects.outcomes, subjects.outcomes_stream)]
+        targets += [(subjects.dead, subjects.dead_stream)] if report.is_dead_letter else []
+        for subject, stream in targets:
+            await self._publish(subject, stream, report.body, headers)
+
+    async def _publish(
+        self, subject: str, stream: str, data: bytes, headers: Mapping[str, str]
+    ) -> None:
         while True:
             try:
-                await jetstream.publish(
-                    subject,
-                    report.body,
-                    timeout=_TIMEOUT,
-                    stream=stream,
-                    headers=dict(headers),
+                await self.jetstream.publish(
+                    subject, data, timeout=_TIMEOUT, stream=stream, headers=dict(headers)
                 )
-                break
             except NATS_ERRORS as error:
-                activity.unpublished += 1
+                self.activity.unpublished += 1
                 _log.warning("an outcome cannot be published yet: %s", error)
                 await asyncio.sleep(1.0)
+            else:
+                return

@@ -29,7 +29,7 @@ from restream_async.worker.lease import Lease, LeaseLostError
 from restream_async.worker.nats_connection import NatsOptions, close, jetstream_of
 from restream_async.worker.nats_watch import NatsWatch
 from restream_async.worker.pull_loop import run_slot
-from restream_async.worker.report_publishing import publish_reports
+from restream_async.worker.report_publishing import ReportPublisher
 from restream_async.worker.settings import WorkerSettings
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import CHECK_FIRST
@@ -130,6 +130,9 @@ class Worker:
         """
         self._activity = activity if activity is not None else Activity()
         self._secrets = secrets
+        self._reports = ReportPublisher(
+            jetstream=jetstream_of(connection), subjects=settings.subjects, activity=self._activity
+        )
         self._connection = connection
         self._jetstream = jetstream_of(connection)
         self._settings = settings
@@ -254,8 +257,7 @@ class Worker:
         for item in handled.dead:
             number = message.metadata.sequence.stream
             _log.warning("message %d is a dead letter: %s", number, item.reason)
-        subjects = self._settings.subjects
-        await publish_reports(self._jetstream, subjects, handled, message, self._activity)
+        await self._reports.publish(handled, message)
         return handled
 
     async def _create(self, message: Msg) -> Handled:

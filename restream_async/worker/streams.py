@@ -1,7 +1,10 @@
 """The shared streams: created if absent, else compared.
 
-There are three: commands (a work queue, so that a processed message and its stream key are gone),
-outcomes (kept for a week) and dead letters (kept for good).
+There are four: commands (a work queue, so that a processed message and its stream key are gone),
+outcomes (kept for a week), dead letters (kept for good), and the commands of dead letters.
+
+A dead letter holds no stream key, because many may read dead letters. So its command lies in a
+stream of its own until somebody retries or drops it.
 """
 
 import secrets
@@ -87,7 +90,7 @@ async def declare_streams(
 
 
 def wanted_streams(subjects: Subjects, *, replicas: int = 1) -> tuple[WantedStream, ...]:
-    """Return the streams of commands, outcomes and dead letters."""
+    """Return the streams of commands, outcomes, dead letters and the commands of dead letters."""
     common: dict[str, Any] = {"storage": StorageType.FILE, "num_replicas": replicas}
     commands = StreamConfig(
         name=subjects.stream,
@@ -116,10 +119,20 @@ def wanted_streams(subjects: Subjects, *, replicas: int = 1) -> tuple[WantedStre
         retention=RetentionPolicy.LIMITS,
         **common,
     )
+    dead_commands = StreamConfig(
+        name=subjects.dead_commands_stream,
+        description="the commands of dead letters, with stream keys",
+        subjects=[subjects.dead_commands],
+        retention=RetentionPolicy.LIMITS,
+        # Each has a subject of its own, so a repeated one replaces the first.
+        max_msgs_per_subject=1,
+        **common,
+    )
     return (
         WantedStream(commands, ("retention", "discard", "duplicate_window")),
         WantedStream(outcomes, ("retention",)),
         WantedStream(dead, ("retention",)),
+        WantedStream(dead_commands, ("retention", "max_msgs_per_subject")),
     )
 
 

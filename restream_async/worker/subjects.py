@@ -1,6 +1,7 @@
 """The names of streams, consumers and subjects on the NATS server. Needs no library of NATS."""
 
 import os
+import re
 from typing import Final
 
 import attrs
@@ -18,6 +19,9 @@ FILE_VARIABLES: Final = {
 CHECK_FIRST: Final = "Restream-Check-First"
 """The header of a command that may have been carried out before. Even its first delivery gets a
 fresh existence check, also from workers that trust the stream."""
+
+_NOT_IN_A_WORD: Final = re.compile(r"[^\w:-]")
+"""Characters that would change where a subject ends, or make it a pattern."""
 
 
 def nats_variables() -> dict[str, str]:
@@ -63,3 +67,17 @@ class Subjects:
     def dead_stream(self) -> str:
         """The stream that keeps dead letters."""
         return f"{self.stream}_DEAD"
+
+    @property
+    def dead_commands_stream(self) -> str:
+        """The stream that keeps the commands of dead letters, with their stream keys."""
+        return f"{self.stream}_DEAD_COMMANDS"
+
+    @property
+    def dead_commands(self) -> str:
+        """The subjects of the commands of dead letters, as a pattern."""
+        return f"{self.commands}.dead.*"
+
+    def dead_command(self, message_id: str) -> str:
+        """Return the subject of the command of a dead letter, by the id of the dead letter."""
+        return f"{self.commands}.dead.{_NOT_IN_A_WORD.sub('_', message_id)}"

@@ -10,7 +10,7 @@ import pytest
 
 from restream_async import Action, Change, NewRestream, RestreamClient
 from restream_async.sandbox import Faults, Sandbox
-from restream_async.sandbox.restream_store import RestreamStore
+from restream_async.sandbox.restream_store import RestreamStore, Stored
 from tests.helpers.journal_clients import client_of, losses
 from tests.helpers.wanted_states import OTHER_URL, URL, changes_of
 
@@ -70,11 +70,10 @@ def gaps(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     original = RestreamStore.delete
 
-    def delete(store: RestreamStore, restream_id: str) -> bool:
+    def delete(store: RestreamStore, stored: Stored) -> None:
         before = {(each.video_id, each.title) for each in store.all() if each.title != "Old"}
-        deleted = original(store, restream_id)
+        original(store, stored)
         found.extend(before - {(each.video_id, each.title) for each in store.all()})
-        return deleted
 
     monkeypatch.setattr(RestreamStore, "delete", delete)
     return found

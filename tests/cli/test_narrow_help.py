@@ -5,7 +5,13 @@ import pytest
 from restream_async.cli import app as app_module
 from tests.helpers.command_line import Cli
 
-COMMANDS = [str(command.name) for command in app_module.app.registered_commands]
+COMMANDS = [
+    *(str(command.name) for command in app_module.app.registered_commands),
+    "dead",
+    "dead list",
+    "dead retry",
+    "dead drop",
+]
 
 
 @pytest.mark.parametrize("command", ["", *COMMANDS])
@@ -14,7 +20,7 @@ def test_help_cuts_off_nothing_on_a_narrow_terminal(
 ) -> None:
     def help_at(width: int) -> str:
         monkeypatch.setenv("COLUMNS", str(width))
-        return cli(*filter(None, [command]), "--help").out
+        return cli(*command.split(), "--help").out
 
     wide = help_at(300)
     for columns in (40, 71, 72, 80):

@@ -46,6 +46,9 @@ NOT_RUN = {
     r"nats-server|export RESTREAM_NATS_URL|restream-async (enqueue|worker)\b": (
         "needs a NATS server; tests/worker/test_readme.py runs it"
     ),
+    r"restream-async (outcomes|dead)\b": (
+        "needs dead letters on a NATS server; tests/worker/test_cli_dead.py runs it"
+    ),
     r"python -m benchmarks": "takes minutes to hours; a test below checks its options",
     r"python -m pytest|ruff|mypy|pyright|lint-imports|bash \.ci/run": (
         "checks the whole repository; a test below compares it with CI"

@@ -11,12 +11,12 @@ from restream_async.sandbox import Sandbox
 from tests.helpers.readmes import BLOCKS, FILES, Block, environment
 
 WITH_A_SANDBOX_OF_ITS_OWN = "own_sandbox.py"
-# tests/worker/test_readme.py runs it with a real NATS server.
-WITH_NATS = "producer.py"
+# tests/worker/test_readme.py runs them with a real NATS server.
+WITH_NATS = {"producer.py", "worker_with_health.py"}
 PROGRAMS = [
     block
     for block in BLOCKS
-    if block.is_program and block.file not in {WITH_A_SANDBOX_OF_ITS_OWN, WITH_NATS}
+    if block.is_program and block.file not in {WITH_A_SANDBOX_OF_ITS_OWN, *WITH_NATS}
 ]
 
 
@@ -69,13 +69,14 @@ async def pytest_in(folder: Path, *options: str) -> str:
     return output.decode()
 
 
-async def test_the_example_of_a_test_passes(tmp_path: Path) -> None:
-    for name in ("conftest.py", "test_lost_answer.py"):
+async def test_the_examples_of_tests_pass(tmp_path: Path) -> None:
+    tests = [name for name in FILES if name.startswith("test_")]
+    for name in ("conftest.py", "service.py", "web_service.py", *tests):
         (tmp_path / name).write_text(FILES[name].text)
 
     output = await pytest_in(tmp_path, "-o", "asyncio_default_fixture_loop_scope=function")
 
-    assert "1 passed" in output
+    assert "5 passed" in output, output
 
 
 async def test_a_2_the_fixtures_work_in_the_tests_of_a_stranger(tmp_path: Path) -> None:

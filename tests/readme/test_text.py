@@ -61,7 +61,9 @@ def command_line() -> TyperGroup:
 
 def options_of_the_command_line() -> set[str]:
     group = command_line()
-    parameters = chain(group.params, *(command.params for command in group.commands.values()))
+    groups = [group, *(each for each in group.commands.values() if isinstance(each, TyperGroup))]
+    commands = chain.from_iterable(each.commands.values() for each in groups)
+    parameters = chain(group.params, *(command.params for command in commands))
     return {"--help", "--", *chain.from_iterable(each.opts for each in parameters)}
 
 

@@ -88,16 +88,16 @@ def test_lists_toggles_and_deletions_meet_their_own_faults() -> None:
         None,
         ScheduledFault(Phase.LISTING, Fault.GARBAGE),
     }
-    toggles = [schedule.for_other("toggle", "1") for _ in range(50)]
-    deletes = [schedule.for_other("delete", "1") for _ in range(50)]
+    toggles = [schedule.for_other("toggle", "1", "v") for _ in range(50)]
+    deletes = [schedule.for_other("delete", "1", "v") for _ in range(50)]
     assert set(toggles) == set(deletes) == {None, ScheduledFault(Phase.OTHER, Fault.TRUNCATED)}
 
 
 def test_a_toggle_does_not_change_what_a_deletion_meets() -> None:
     alone, mixed = FaultSchedule(SOME, seed=1), FaultSchedule(SOME, seed=1)
     for _ in range(50):
-        mixed.for_other("toggle", "1")
-        assert mixed.for_other("delete", "1") == alone.for_other("delete", "1")
+        mixed.for_other("toggle", "1", "v")
+        assert mixed.for_other("delete", "1", "v") == alone.for_other("delete", "1", "v")
 
 
 def test_the_same_creation_meets_no_more_faults_in_a_row_than_allowed() -> None:

@@ -144,10 +144,10 @@ async def test_a_deleted_stream_is_named_and_an_unreachable_server_has_deleted_n
     await declare_consumer(jetstream, SUBJECTS)
     assert await find_deleted(jetstream, SUBJECTS, [SUBJECTS.consumer]) == ""
 
-    await jetstream.delete_stream(SUBJECTS.dead_stream)
-    assert (
-        await find_deleted(jetstream, SUBJECTS, [SUBJECTS.consumer]) == "the stream RESTREAMS_DEAD"
-    )
+    for stream in ("RESTREAMS_DEAD_COMMANDS", "RESTREAMS_DEAD", "RESTREAMS_OUTCOMES"):
+        await jetstream.delete_stream(stream)
+        found = await find_deleted(jetstream, SUBJECTS, [SUBJECTS.consumer])
+        assert found == f"the stream {stream}"
 
     await jetstream.delete_consumer(SUBJECTS.stream, SUBJECTS.consumer)
     found = await find_deleted(jetstream, SUBJECTS, [SUBJECTS.consumer])

@@ -81,7 +81,13 @@ class BrokerChecks:
         if permissions.is_unlimited:
             return ok("the user may publish to every subject")
         names = self.subjects
-        wanted = [names.commands, names.outcomes, names.dead, f"$JS.API.STREAM.INFO.{names.stream}"]
+        wanted = [
+            names.commands,
+            names.outcomes,
+            names.dead,
+            names.dead_commands,
+            f"$JS.API.STREAM.INFO.{names.stream}",
+        ]
         missing = [each for each in wanted if not permissions.permits(each)]
         if missing:
             return warning(

@@ -61,8 +61,8 @@ class NatsCliOptions:
         str,
         typer.Option(
             metavar="NAME",
-            help="The stream of commands. It is created if it does not exist, with NAME_OUTCOMES "
-            "and NAME_DEAD beside it.",
+            help="The stream of commands. Workers and enqueue create it if it does not exist, "
+            "with NAME_OUTCOMES, NAME_DEAD and NAME_DEAD_COMMANDS beside it.",
             rich_help_panel=_PANEL,
         ),
     ] = _DEFAULTS.stream

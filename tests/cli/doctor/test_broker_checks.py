@@ -59,7 +59,7 @@ async def test_a_server_without_streams_is_fine_and_gets_none(server: NatsServer
     assert said(results["NATS permissions"]) == "ok | the user may publish to every subject"
     assert said(results["NATS streams"]) == (
         "ok | RESTREAMS: does not exist yet, RESTREAMS_OUTCOMES: does not exist yet, "
-        "RESTREAMS_DEAD: does not exist yet"
+        "RESTREAMS_DEAD: does not exist yet, RESTREAMS_DEAD_COMMANDS: does not exist yet"
     )
     assert said(results["NATS limits"]) == (
         "ok | messages up to 1,048,576 bytes, storage: 0 MiB (no limit), streams: 0 (no limit), "
@@ -83,7 +83,8 @@ async def test_the_messages_of_each_stream_are_counted(server: NatsServer) -> No
     await close(connection)
 
     assert said(results["NATS streams"]) == (
-        "ok | RESTREAMS: 2 messages, RESTREAMS_OUTCOMES: 0 messages, RESTREAMS_DEAD: 1 message"
+        "ok | RESTREAMS: 2 messages, RESTREAMS_OUTCOMES: 0 messages, RESTREAMS_DEAD: 1 message, "
+        "RESTREAMS_DEAD_COMMANDS: 0 messages"
     )
     assert left == 2
 
@@ -148,7 +149,7 @@ async def test_an_account_whose_storage_is_nearly_full(server: NatsServer) -> No
     assert results["NATS streams"].status.value == "warning"
     assert results["NATS streams"].detail.endswith("; nearly full: RESTREAMS")
     assert results["NATS limits"].status.value == "warning"
-    assert "storage: 8 MiB of 8 MiB, streams: 3 of 3," in results["NATS limits"].detail
+    assert "storage: 8 MiB of 8 MiB, streams: 4 of 4," in results["NATS limits"].detail
     assert results["NATS limits"].detail.endswith("; the storage is nearly used up")
 
 
@@ -179,7 +180,7 @@ async def test_a_server_that_takes_short_messages_only(server: NatsServer) -> No
 
 ACCOUNT = """
 accounts: {{ A: {{
-    jetstream: {{ max_file: 8MB, max_streams: 3 }},
+    jetstream: {{ max_file: 8MB, max_streams: 4 }},
     users: [ {{ user: ann, password: SECRET-of-nats }} ]
 }} }}
 """
@@ -205,9 +206,9 @@ def may_publish(publish: str) -> str:
         (
             '["restreams.commands", "$JS.API.>", "$SYS.REQ.USER.INFO"]',
             (
-                "warning | the user may not publish to restreams.outcomes, restreams.dead | "
-                "enqueue needs restreams.commands, worker the others: ask for them, or for another "
-                "login."
+                "warning | the user may not publish to restreams.outcomes, restreams.dead, "
+                "restreams.commands.dead.* | enqueue needs restreams.commands, worker the others: "
+                "ask for them, or for another login."
             ),
         ),
     ],

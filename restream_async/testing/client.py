@@ -1,57 +1,22 @@
-"""Pytest fixtures for the tests of code that uses this library.
-
-Import them in a `conftest.py`:
-
-    from restream_async.testing import restream_client, restream_sandbox
-
-`restream_client` is a client of a fresh sandbox, and its retries never wait. `restream_sandbox` is
-that sandbox: it shows what was stored, and fails as its `faults` say.
-
-The sandbox runs in a thread of its own, so it answers synchronous tests and tests on any event
-loop. The client belongs to the event loop that uses it first, as every client does; the fixture
-closes it there.
-"""
+"""Clients of a sandbox, whose retries never wait."""
 
 import asyncio
 import contextlib
-import random
-from collections.abc import AsyncGenerator, Iterator
+import functools
+from collections.abc import AsyncGenerator
 from typing import Any, Final
-
-import pytest
 
 from restream_async._operations.draining import CallsInProgress, Run
 from restream_async._retry.deadline import Deadline
 from restream_async._retry.executor import RequestExecutor
-from restream_async._util.clock import Clock
 from restream_async.client import RestreamClient
 from restream_async.errors import Call
 from restream_async.sandbox import Sandbox
-
-__all__ = ["instant_clock", "restream_client", "restream_sandbox"]
+from restream_async.testing.clock import instant_clock
+from restream_async.testing.memory import MemorySandbox, MemoryTransport
 
 # Seconds to close a client on an event loop of another thread.
 _CLOSE_SECONDS: Final = 10.0
-
-
-def instant_clock(seed: int = 0) -> Clock:
-    """Return a clock whose sleeps return at once and advance it, with seeded random numbers."""
-    now = 0.0
-
-    async def sleep(seconds: float) -> None:
-        nonlocal now
-        now += seconds
-        # Other tasks run meanwhile, as in a real sleep.
-        await asyncio.sleep(0)
-
-    generator = random.Random(seed)  # noqa: S311 - jitter, not a secret
-    return Clock(
-        now=lambda: now,
-        cpu_time=lambda: 0.0,
-        wall_clock=lambda: now,
-        sleep=sleep,
-        random=generator.random,
-    )
 
 
 class _LoopTracker(CallsInProgress):
@@ -96,30 +61,40 @@ class _LoopTracker(CallsInProgress):
             await self._client.close()
 
 
-class _Client(RestreamClient):
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - those of every client
-        super().__init__(**options)
+class SandboxClient(RestreamClient):
+    """A client of a sandbox, which can be closed from outside its event loop."""
+
+    def __init__(self, sandbox: Sandbox | MemorySandbox, **options: Any) -> None:  # noqa: ANN401 - those of every client
+        """Take the address, the project and the key from the sandbox, unless `options` has them."""
+        clock = instant_clock()
+        if isinstance(sandbox, MemorySandbox):
+            clock = sandbox.clock
+            self._transport_type = functools.partial(MemoryTransport, sandbox)
+        settings: dict[str, Any] = {
+            "base_url": sandbox.base_url,
+            "project_id": sandbox.project_id,
+            "api_key": sandbox.api_key,
+            "clock": clock,
+        }
+        super().__init__(**{**settings, **options})
         self._calls_in_progress = self._tracker = _LoopTracker(self._executor, self)
 
     def close_on_its_loop(self) -> None:
+        """Close the client, unless it was never used or its loop has closed already."""
         self._tracker.close_client()
 
 
-@pytest.fixture
-def restream_sandbox() -> Iterator[Sandbox]:
-    """Give a fresh sandbox without faults; set its `faults` to make it fail."""
-    with Sandbox() as sandbox:
-        yield sandbox
+def sandbox_client(sandbox: Sandbox | MemorySandbox, **options: Any) -> RestreamClient:  # noqa: ANN401 - those of every client
+    """Return a client of a sandbox whose retries never wait.
 
+    Close it as every client, or use the fixture `restream_client`.
 
-@pytest.fixture
-def restream_client(restream_sandbox: Sandbox) -> Iterator[RestreamClient]:
-    """Give a client of the sandbox whose retries never wait."""
-    client = _Client(
-        base_url=restream_sandbox.base_url,
-        project_id=restream_sandbox.project_id,
-        api_key=restream_sandbox.api_key,
-        clock=instant_clock(),
-    )
-    yield client
-    client.close_on_its_loop()
+    Args:
+        sandbox: the sandbox.
+        options: those of `RestreamClient`. Its `clock` is an `instant_clock` by default.
+
+    Raises:
+        ConfigurationError: an option cannot be used.
+
+    """
+    return SandboxClient(sandbox, **options)

@@ -1,0 +1,101 @@
+"""Private: the commands of `dead`, which list, retry and drop dead letters."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from restream_async.cli.errors import CliError
+from restream_async.cli.options.nats import NatsCliOptions, nats_options, worker_extra
+from restream_async.cli.options.shared import AsJson, Yes
+from restream_async.cli.options.since import Since
+from restream_async.cli.prompt import refuse_without_terminal
+from restream_async.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from restream_async.cli.commands.dead_run import DeadRun
+
+_Numbers: TypeAlias = Annotated[
+    list[int] | None,
+    typer.Argument(metavar="ID", help="The ids of dead letters, as dead list shows them."),
+]
+_Reason: TypeAlias = Annotated[
+    str | None,
+    typer.Option(metavar="TEXT", help="Those whose reason contains TEXT, in capitals or not."),
+]
+_All: TypeAlias = Annotated[bool, typer.Option("--all", help="All of them.")]
+
+
+@nats_options
+def list_(
+    *, nats: NatsCliOptions, reason: _Reason = None, since: Since = None, as_json: AsJson = False
+) -> None:
+    """Show the dead letters: id, time, video, title and reason."""
+    run = _run_for(nats)
+    _finish(lambda: run.list(reason=reason, since=since, as_json=as_json))
+
+
+@nats_options
+def retry(
+    *,
+    nats: NatsCliOptions,
+    numbers: _Numbers = None,
+    reason: _Reason = None,
+    everything: _All = False,
+    yes: Yes = False,
+) -> None:
+    """Put the restreams of dead letters on the stream again, after asking for confirmation.
+
+    Each dead letter is removed. Workers check whether its restream exists before they create it, so
+    the command can be repeated after any end.
+    """
+    _change(nats, numbers, reason, everything=everything, yes=yes, drop=False)
+
+
+@nats_options
+def drop(
+    *,
+    nats: NatsCliOptions,
+    numbers: _Numbers = None,
+    reason: _Reason = None,
+    everything: _All = False,
+    yes: Yes = False,
+) -> None:
+    """Remove dead letters and what a retry of them needs, after asking for confirmation."""
+    _change(nats, numbers, reason, everything=everything, yes=yes, drop=True)
+
+
+def _change(  # noqa: PLR0913 - one for each option
+    nats: NatsCliOptions,
+    numbers: list[int] | None,
+    reason: str | None,
+    *,
+    everything: bool,
+    yes: bool,
+    drop: bool,
+) -> None:
+    verb = "drop" if drop else "retry"
+    if sum((bool(numbers), reason is not None, everything)) != 1:
+        raise CliError("name dead letters by ID, or select them with --reason or --all")
+    run = _run_for(nats)
+    if not yes:
+        refuse_without_terminal(verb)
+    _finish(lambda: run.change(numbers or (), reason, drop=drop, yes=yes))
+
+
+def _run_for(nats: NatsCliOptions) -> "DeadRun":
+    options = nats.options()
+    with worker_extra():
+        from restream_async.cli.commands.dead_run import DeadRun  # noqa: PLC0415 - needs the extra
+    return DeadRun(options=options, names=nats.names)
+
+
+def _finish(run: Callable[[], int]) -> None:
+    """Run a command, and exit with its code."""
+    try:
+        code = run()
+    except ConfigurationError as error:
+        message = str(error)
+    else:
+        raise typer.Exit(code)
+    raise CliError(message)
