@@ -13,9 +13,11 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from typing import Any
+from unittest.mock import Mock
 
 import aiohttp
 import attrs
+import nats.errors
 import pytest
 import pytest_asyncio
 from nats.aio.client import Client
@@ -310,6 +312,10 @@ async def test_a_worker_whose_login_is_refused_from_now_on_ends_with_the_reason(
     await nats_server.restart()
     worker.options = NatsOptions(url=nats_server.url.replace("//", "//u:SECRET@"))
 
+    # As a server would that repeats what it got.
+    said = nats.errors.Error("nats: 'Authorization Violation' of SECRET")
+    monkeypatch.setattr(Client, "last_error", said)
+
     def revoke() -> None:
         users.write_text('authorization { users = [{user: "v", password: "SECRET"}] }')
         nats_server.send(signal.SIGHUP)
@@ -407,18 +413,23 @@ async def test_metrics_come_as_openmetrics_too(endpoint: Probes) -> None:
     [
         b"GET /metrics HTTP/1.1\r\nHost:",
         b"POST /livez HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\n",
-        b"GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n" * 2000,
+        b"GET /readyz HTTP/1.1\r\nHost: h\r\n\r\n" * 20,
     ],
     ids=["half a request", "a body without end", "answers that are not read"],
 )
 async def test_a_slow_caller_does_not_hold_the_end(sent: bytes, address: HealthAddress) -> None:
-    async with contextlib.AsyncExitStack() as stack:
-        async with serve_health(address, Activity()):
-            connecting = asyncio.open_connection(address.host, address.port, limit=1)
-            _, writer = await connecting
-            stack.callback(writer.close)
-            writer.write(sent)
-            await asyncio.sleep(0.3)
+    # A long answer, of which no kernel takes twenty.
+    stats = Mock(state="open", last_error="x" * 1_000_000)
+    connection = Mock(is_connected=True, is_closed=False)
+    activity = Activity(connection=connection, client=Mock(stats=lambda: stats), pulling=1)
+    with contextlib.ExitStack() as stack:
+        async with serve_health(address, activity):
+            caller = stack.enter_context(socket.socket())
+            # So little room that answers wait in the server.
+            caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+            caller.connect((address.host, address.port))
+            caller.sendall(sent)
+            await asyncio.sleep(0.5)
             end = time.monotonic()
         assert time.monotonic() - end < 1.0
 

@@ -115,14 +115,20 @@ async def test_a_worker_tells_its_health(
     try:
         await listening(port)
         async with aiohttp.ClientSession() as session:
-            async with session.get(f"http://127.0.0.1:{port}/livez") as live:
-                assert live.status == 200
+            async with asyncio.timeout(20):
+                while not await ready(session, port):  # noqa: ASYNC110 - no event tells it
+                    await asyncio.sleep(0.02)
             async with session.get(f"http://127.0.0.1:{port}/metrics") as metrics:
                 assert "restream_worker_slots" in await metrics.text()
     finally:
         process.send_signal(signal.SIGTERM)
         await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode == 0
+
+
+async def ready(session: aiohttp.ClientSession, port: str) -> bool:
+    async with session.get(f"http://127.0.0.1:{port}/readyz") as response:
+        return response.status == 200
 
 
 async def listening(port: str) -> None:
