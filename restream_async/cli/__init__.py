@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from restream_async.cli.hints import install
 from restream_async.cli.standard_streams import flush_streams, prepare_streams
 
-_EXTRA = frozenset({"typer", "rich"})
+_EXTRA = frozenset({"typer", "rich", "pythonjsonlogger"})
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 

@@ -30,6 +30,7 @@ from restream_async.cli.hints import PROGRAM, program
 from restream_async.cli.narrow_help import Command, Group
 from restream_async.cli.output.console import say_error
 from restream_async.cli.output.library_warnings import shown_warnings
+from restream_async.cli.output.log_format import end_log, log_bug
 from restream_async.cli.usage_errors import say_usage_error
 
 app = typer.Typer(
@@ -102,9 +103,16 @@ app.add_typer(_dead, name="dead")
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a command line, and return its exit code. Only a bug raises."""
-    with shown_warnings():
-        code = _run(arguments or ["--help"])
+    """Run a command line, and return its exit code. Only a bug raises, unless it is logged."""
+    try:
+        with shown_warnings():
+            code = _run(arguments or ["--help"])
+    except Exception:
+        if not log_bug():
+            raise
+        code = ExitCode.FAILED
+    finally:
+        end_log()
     return code if arguments else ExitCode.USAGE
 
 

@@ -10,7 +10,9 @@ Start with `run.run_worker`, which shows the main flow. What becomes of a messag
   `consumer` (what is on the server), `command_publishing` (restreams to the stream),
   `report_publishing` (outcomes and dead letters).
 - One process: `settings`, `run`, `pull_loop` (of one slot), `lease` (the time in which a message is
-  this worker's), `first_delivery_guard`, `tasks`.
+  this worker's), `first_delivery_guard`, `nats_watch` (whether it can go on), `errors`, `tasks`.
+- Probes and metrics: `activity` (plain numbers), `health` and `health_address` (by HTTP), `metrics`
+  (for Prometheus).
 
 All modules that touch NATS need the extra `worker`.
 """

@@ -22,7 +22,7 @@ import nats.js.errors
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
 
-from restream_async.errors import ConfigurationError, RestreamError
+from restream_async.errors import ConfigurationError
 from restream_async.handling.redelivery import MOST_DELIVERIES, REDELIVERY
 from restream_async.worker.nats_connection import NATS_ERRORS, jetstream_setup
 from restream_async.worker.streams import compare
@@ -44,10 +44,6 @@ _HAD: Final = "restream-async-had-"
 _CHECK_UNTIL: Final = "restream-async-check-until"
 
 _log: Final = logging.getLogger("restream_async.worker")
-
-
-class DeletedError(RestreamError):
-    """A consumer or stream that a running worker needs was deleted; the message names it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -137,8 +133,11 @@ async def declare_consumer(  # noqa: PLR0913 - one keyword for each setting
 
 async def find_deleted(
     jetstream: JetStreamContext, subjects: Subjects, consumers: Iterable[str]
-) -> str:
-    """Return which consumer or stream that workers need was deleted; empty: none that is known."""
+) -> str | None:
+    """Return which consumer or stream that workers need was deleted; empty: none is.
+
+    None: the server cannot be reached, or does not answer.
+    """
     what = ""
     try:
         for consumer in consumers:
@@ -154,8 +153,7 @@ async def find_deleted(
     except nats.js.errors.NotFoundError:
         return what
     except NATS_ERRORS:
-        # A server that cannot be reached has not deleted anything.
-        return ""
+        return None
     return ""
 
 

@@ -5,10 +5,14 @@ import logging
 from collections.abc import Mapping
 from typing import Final
 
+import attrs
+from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from restream_async.handling.command_messages import encode
-from restream_async.handling.reports import Report
+from restream_async.handling.message_handler import Handled
+from restream_async.handling.reports import Report, Source, reports
+from restream_async.worker.activity import Activity
 from restream_async.worker.nats_connection import NATS_ERRORS
 from restream_async.worker.subjects import Subjects
 
@@ -18,37 +22,65 @@ _TIMEOUT: Final = 5.0
 _log: Final = logging.getLogger("restream_async.worker")
 
 
-async def publish_report(jetstream: JetStreamContext, subjects: Subjects, report: Report) -> None:
-    """Publish a report as an outcome, and perhaps as a dead letter; retry until confirmed.
+@attrs.frozen(kw_only=True)
+class ReportPublisher:
+    """Publishes what became of messages.
 
-    The command of a dead letter comes first, so that each dead letter that can be read can be
-    retried.
+    Attributes:
+        jetstream: of an open connection.
+        subjects: the names to use.
+        activity: gets the attempts that fail.
+
     """
-    if report.command is not None:
-        subject = subjects.dead_command(report.message_id)
-        data = encode(report.command)
-        await _publish(jetstream, subject, subjects.dead_commands_stream, data, {})
-    headers = {
-        "Nats-Msg-Id": report.message_id,
-        "correlation_id": report.message_id,
-        "content-type": "application/json",
-    }
-    targets = [(subjects.outcomes, subjects.outcomes_stream)]
-    targets += [(subjects.dead, subjects.dead_stream)] if report.is_dead_letter else []
-    for subject, stream in targets:
-        await _publish(jetstream, subject, stream, report.body, headers)
 
+    jetstream: JetStreamContext
+    subjects: Subjects
+    activity: Activity
 
-async def _publish(
-    jetstream: JetStreamContext, subject: str, stream: str, data: bytes, headers: Mapping[str, str]
-) -> None:
-    while True:
-        try:
-            await jetstream.publish(
-                subject, data, timeout=_TIMEOUT, stream=stream, headers=dict(headers)
-            )
-        except NATS_ERRORS as error:
-            _log.warning("an outcome cannot be published yet: %s", error)
-            await asyncio.sleep(1.0)
-        else:
-            return
+    async def publish(self, handled: Handled, message: Msg) -> None:
+        """Publish what became of a message; retry until confirmed."""
+        about = message.metadata
+        source = Source(
+            stream=about.stream,
+            sequence=about.sequence.stream,
+            stored=about.timestamp,
+            delivery=about.num_delivered,
+            message_id=(message.headers or {}).get("Nats-Msg-Id"),
+        )
+        for report in reports(handled, source):
+            await self.publish_report(report)
+
+    async def publish_report(self, report: Report) -> None:
+        """Publish a report as an outcome, and perhaps as a dead letter; retry until confirmed.
+
+        The command of a dead letter comes first, so that each dead letter that can be read can be
+        retried.
+        """
+        subjects = self.subjects
+        if report.command is not None:
+            subject = subjects.dead_command(report.message_id)
+            await self._publish(subject, subjects.dead_commands_stream, encode(report.command), {})
+        headers = {
+            "Nats-Msg-Id": report.message_id,
+            "correlation_id": report.message_id,
+            "content-type": "application/json",
+        }
+        targets = [(subjects.outcomes, subjects.outcomes_stream)]
+        targets += [(subjects.dead, subjects.dead_stream)] if report.is_dead_letter else []
+        for subject, stream in targets:
+            await self._publish(subject, stream, report.body, headers)
+
+    async def _publish(
+        self, subject: str, stream: str, data: bytes, headers: Mapping[str, str]
+    ) -> None:
+        while True:
+            try:
+                await self.jetstream.publish(
+                    subject, data, timeout=_TIMEOUT, stream=stream, headers=dict(headers)
+                )
+            except NATS_ERRORS as error:
+                self.activity.unpublished += 1
+                _log.warning("an outcome cannot be published yet: %s", error)
+                await asyncio.sleep(1.0)
+            else:
+                return

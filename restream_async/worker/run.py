@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Final, TypeAlias
 
@@ -18,20 +18,18 @@ from nats.aio.msg import Msg
 from restream_async._telemetry import found
 from restream_async.client import RestreamClient
 from restream_async.handling.message_handler import Handled, MessageHandler
-from restream_async.handling.reports import Source, reports, summary
+from restream_async.handling.reports import summary
+from restream_async.worker.activity import Activity, Verdict
 from restream_async.worker.command_publishing import Publisher
-from restream_async.worker.consumer import (
-    Consumer,
-    DeletedError,
-    declare_consumer,
-    find_deleted,
-)
+from restream_async.worker.consumer import Consumer, declare_consumer
+from restream_async.worker.errors import WorkerEndedError
 from restream_async.worker.events import EventHandler
 from restream_async.worker.first_delivery_guard import FirstDeliveryGuard
 from restream_async.worker.lease import Lease, LeaseLostError
 from restream_async.worker.nats_connection import NatsOptions, close, jetstream_of
+from restream_async.worker.nats_watch import NatsWatch
 from restream_async.worker.pull_loop import run_slot
-from restream_async.worker.report_publishing import publish_report
+from restream_async.worker.report_publishing import ReportPublisher
 from restream_async.worker.settings import WorkerSettings
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import CHECK_FIRST
@@ -40,10 +38,8 @@ from restream_async.worker.tasks import end
 # Seconds after the shutdown timeout to give back unfinished messages. If the server does not
 # confirm one in that time, it delivers the message again by itself.
 _GIVE_BACK_SECONDS: Final = 1.0
-# Seconds between two checks whether consumer and streams exist; and before the second check of what
-# is missing, because a cluster may not know of it for a moment.
+# Seconds between two checks whether the worker can go on.
 _CHECK_SECONDS: Final = 5.0
-_RECHECK_SECONDS: Final = 1.0
 
 _log: Final = logging.getLogger("restream_async.worker")
 
@@ -53,7 +49,7 @@ _Process: TypeAlias = Callable[[Msg], Awaitable[Handled]]
 async def run_worker(
     options: NatsOptions,
     settings: WorkerSettings | None = None,
-    open_client: Callable[[], RestreamClient] = RestreamClient,
+    open_client: Callable[..., RestreamClient] = RestreamClient,
 ) -> None:
     """Work until SIGTERM or Ctrl-C; then finish or give back the messages in progress.
 
@@ -62,18 +58,27 @@ async def run_worker(
     Args:
         options: how to reach the NATS server.
         settings: how to work.
-        open_client: returns the client that all messages share; the worker closes it.
+        open_client: returns the client that all messages share; the worker closes it. With
+            `settings.health` it gets the argument `telemetry`, which is for the client.
 
     Raises:
         ConfigurationError: the server cannot be reached, or its streams or consumer exist with
-            other settings.
-        DeletedError: the consumer or a stream was deleted while the worker ran.
+            other settings; or the address of the health endpoint cannot be used.
+        WorkerEndedError: the consumer or a stream was deleted while the worker ran, or the server
+            has closed the connection for good.
 
     """
     settings = settings if settings is not None else WorkerSettings()
     subjects = settings.subjects
-    connection = await options.connect()
-    try:
+    activity = Activity()
+    async with contextlib.AsyncExitStack() as stack:
+        if settings.health is not None:
+            from restream_async.worker.health import serve_health  # noqa: PLC0415 - slow
+
+            telemetry = await stack.enter_async_context(serve_health(settings.health, activity))
+            open_client = partial(open_client, telemetry=telemetry)
+        connection = await options.connect()
+        stack.push_async_callback(close, connection)
         jetstream = jetstream_of(connection)
         salt = await declare_streams(jetstream, subjects, replicas=settings.replicas)
         consumer = await declare_consumer(
@@ -84,7 +89,9 @@ async def run_worker(
         )
         if settings.destinations:
             await declare_consumer(jetstream, subjects, events=True, ack_wait=consumer.ack_wait)
-        worker = Worker(connection, settings, consumer, salt)
+        worker = Worker(
+            connection, settings, consumer, salt, activity=activity, secrets=options.secrets
+        )
         loop = asyncio.get_running_loop()
 
         def stop(*_: object) -> None:
@@ -95,15 +102,20 @@ async def run_worker(
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
         await worker.run(open_client)
-    finally:
-        await close(connection)
 
 
 class Worker:
     """The slots of one process, on a connection to a server with streams and consumer."""
 
-    def __init__(
-        self, connection: Client, settings: WorkerSettings, consumer: Consumer, salt: bytes
+    def __init__(  # noqa: PLR0913 - each is a thing of its own
+        self,
+        connection: Client,
+        settings: WorkerSettings,
+        consumer: Consumer,
+        salt: bytes,
+        *,
+        activity: Activity | None = None,
+        secrets: Iterable[str] = (),
     ) -> None:
         """Describe a worker; `run` starts it.
 
@@ -112,8 +124,15 @@ class Worker:
             settings: how to work.
             consumer: what `declare_consumer` returned.
             salt: what `declare_streams` returned.
+            activity: gets what the worker is doing.
+            secrets: what no text of the server may repeat.
 
         """
+        self._activity = activity if activity is not None else Activity()
+        self._secrets = secrets
+        self._reports = ReportPublisher(
+            jetstream=jetstream_of(connection), subjects=settings.subjects, activity=self._activity
+        )
         self._connection = connection
         self._jetstream = jetstream_of(connection)
         self._settings = settings
@@ -128,7 +147,7 @@ class Worker:
         self._shutdown_over = asyncio.Event()
         self._handler: MessageHandler
         self._event_handler: EventHandler
-        self._deleted = ""
+        self._problem = ""
         self._first_deliveries = FirstDeliveryGuard(connection, consumer.ack_wait)
         self._telemetry = found()
 
@@ -140,7 +159,8 @@ class Worker:
         """Work until `stop` is called, and shut down.
 
         Raises:
-            DeletedError: the consumer or a stream was deleted.
+            WorkerEndedError: the consumer or a stream was deleted, or the server has closed the
+                connection for good.
 
         """
         settings, subjects = self._settings, self._settings.subjects
@@ -165,34 +185,43 @@ class Worker:
             if settings.destinations:
                 consumers[subjects.events_consumer] = self._handle_event
                 slots.append(subjects.events_consumer)
+            activity = self._activity
+            activity.connection, activity.client = self._connection, client
+            activity.slots = len(slots)
             async with asyncio.TaskGroup() as tasks:
                 working = [
                     tasks.create_task(self._run_slot(consumer, consumers[consumer]))
                     for consumer in slots
                 ]
-                watching = tasks.create_task(self._watch(list(consumers)))
+                watching = tasks.create_task(self._watch(consumers))
                 _log.info("ready: up to %d messages at the same time", settings.concurrency)
                 await self._stopping.wait()
+                activity.stopping = True
                 draining = tasks.create_task(client.drain(settings.shutdown_timeout))
                 await asyncio.wait(working, timeout=settings.shutdown_timeout)
                 self._shutdown_over.set()
                 await asyncio.wait(working, timeout=_GIVE_BACK_SECONDS)
                 await end(watching, draining, *working)
-        if self._deleted:
-            raise DeletedError(f"{self._deleted} does not exist any more, so this worker has ended")
+        if self._problem:
+            raise WorkerEndedError(f"{self._problem}, so this worker has ended")
 
     async def _run_slot(self, consumer: str, process: _Process) -> None:
         subscription = await self._jetstream.pull_subscribe_bind(
             consumer, self._settings.subjects.stream
         )
-        await run_slot(
-            subscription,
-            partial(self._process, process),
-            stopping=self._stopping,
-            ack_wait=self._consumer.ack_wait,
-        )
+        with self._activity.pull():
+            await run_slot(
+                subscription,
+                partial(self._process, process),
+                stopping=self._stopping,
+                ack_wait=self._consumer.ack_wait,
+            )
 
     async def _process(self, process: _Process, message: Msg, age: float) -> None:
+        with self._activity.message(message.metadata.num_delivered):
+            self._activity.verdicts[await self._settle(process, message, age)] += 1
+
+    async def _settle(self, process: _Process, message: Msg, age: float) -> Verdict:
         """Process one delivery, and tell the server what becomes of the message."""
         number = message.metadata.sequence.stream
         lease = Lease(self._connection, message, self._consumer.ack_wait, age)
@@ -205,7 +234,8 @@ class Worker:
                 # The service may still be working on the request that was cut off, and an existence
                 # check that comes too early would not see its effect.
                 await lease.nak(self._consumer.ack_wait)
-            elif handled.delay is not None:
+                return "given_back"
+            if handled.delay is not None:
                 if handled.reason:
                     _log.info("message %d again: %s", number, handled.reason)
                 await lease.nak(handled.delay)
@@ -215,24 +245,19 @@ class Worker:
         except LeaseLostError:
             # The worker that gets it next makes an existence check.
             _log.warning("message %d: the NATS server was away for too long", number)
+            return "lease_lost"
         except Exception:  # noqa: BLE001 - a bug in one message must not end the others
             _log.exception("message %d failed because of a bug; it is delivered again", number)
+            return "bug"
+        return handled.verdict
 
     async def _process_and_report(self, process: _Process, message: Msg) -> Handled:
         with self._telemetry.received(message.headers or {}):
             handled = await process(message)
-        about = message.metadata
-        source = Source(
-            stream=about.stream,
-            sequence=about.sequence.stream,
-            stored=about.timestamp,
-            delivery=about.num_delivered,
-            message_id=(message.headers or {}).get("Nats-Msg-Id"),
-        )
         for item in handled.dead:
-            _log.warning("message %d is a dead letter: %s", source.sequence, item.reason)
-        for report in reports(handled, source):
-            await publish_report(self._jetstream, self._settings.subjects, report)
+            number = message.metadata.sequence.stream
+            _log.warning("message %d is a dead letter: %s", number, item.reason)
+        await self._reports.publish(handled, message)
         return handled
 
     async def _create(self, message: Msg) -> Handled:
@@ -250,19 +275,23 @@ class Worker:
     async def _handle_event(self, message: Msg) -> Handled:
         return await self._event_handler.handle(message.data, message.metadata.num_delivered)
 
-    async def _watch(self, consumers: list[str]) -> None:
-        """Stop the worker if something that it needs is deleted. A fetch does not notice that."""
-        while not self._deleted:
+    async def _watch(self, consumers: Iterable[str]) -> None:
+        """Stop the worker if it cannot go on. A fetch does not notice that."""
+        watch = NatsWatch(
+            connection=self._connection,
+            jetstream=self._jetstream,
+            subjects=self._settings.subjects,
+            consumers=tuple(consumers),
+            activity=self._activity,
+            secrets=self._secrets,
+        )
+        while not self._problem:
             await asyncio.sleep(_CHECK_SECONDS)
             self._first_deliveries.is_uncertain()
             # A call that waits for the service ends only at its deadline.
             self._handler.note_outage()
-            if await find_deleted(self._jetstream, self._settings.subjects, consumers):
-                await asyncio.sleep(_RECHECK_SECONDS)
-                self._deleted = await find_deleted(
-                    self._jetstream, self._settings.subjects, consumers
-                )
-        _log.error("%s does not exist any more, so this worker ends", self._deleted)
+            self._problem = await watch.problem()
+        _log.error("%s, so this worker ends", self._problem)
         self.stop()
 
     async def _sleep(self, seconds: float) -> None:

@@ -9,6 +9,7 @@ from restream_async.destinations import Destination
 from restream_async.errors import RestreamError
 from restream_async.handling.message_handler import SHUTDOWN_TIMEOUT
 from restream_async.handling.redelivery import REDELIVERY
+from restream_async.worker.health_address import HealthAddress
 from restream_async.worker.rules import DEFAULT_RULES, Rule
 from restream_async.worker.subjects import Subjects
 
@@ -38,6 +39,7 @@ class WorkerSettings:
             Only safe if nothing else creates the same restreams, nothing is published twice more
             than two hours apart, and the server is never restarted: a restart makes it forget
             which messages it has seen.
+        health: where probes and metrics are served by HTTP; None: nowhere.
         error_text: returns the text of an error for the log and the outcomes. By default errors
             name the arguments of `RestreamClient`.
 
@@ -53,4 +55,5 @@ class WorkerSettings:
     rules: tuple[Rule, ...] = DEFAULT_RULES
     redelivery: RetryPolicy = REDELIVERY
     trust_stream: bool = False
+    health: HealthAddress | None = None
     error_text: Callable[[RestreamError], str] = str

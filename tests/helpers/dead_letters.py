@@ -11,7 +11,8 @@ from restream_async.cli import main
 from restream_async.handling.command_messages import Item
 from restream_async.handling.message_handler import DeadItem, Handled
 from restream_async.handling.reports import Source, reports
-from restream_async.worker.report_publishing import publish_report
+from restream_async.worker.activity import Activity
+from restream_async.worker.report_publishing import ReportPublisher
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import Subjects
 from tests.helpers.worker_fleet import wanted
@@ -39,7 +40,9 @@ async def add_dead_letter(
         message_id=f"order-{sequence}",
     )
     for report in reports(Handled(dead=tuple(dead)), source):
-        await publish_report(jetstream, Subjects(), report)
+        await ReportPublisher(
+            jetstream=jetstream, subjects=Subjects(), activity=Activity()
+        ).publish_report(report)
 
 
 def dies_before(say: "Connection[Any, Any]", url: str, step: str) -> None:

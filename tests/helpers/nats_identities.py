@@ -46,7 +46,12 @@ class Identity:
         key: bytes = self._pair().public_key
         return key.decode()
 
-    def vouch(self, subject: "Identity", **claims: Any) -> str:  # noqa: ANN401 - JSON
+    def vouch(
+        self,
+        subject: "Identity",
+        expires: float | None = None,
+        **claims: Any,  # noqa: ANN401 - JSON
+    ) -> str:
         """Return a JWT for another identity."""
         header = _base64(b'{"typ":"JWT","alg":"ed25519-nkey"}')
         body = {
@@ -56,6 +61,7 @@ class Identity:
             "jti": secrets.token_hex(16),
             "nats": {"version": 2, **claims},
         }
+        body |= {} if expires is None else {"exp": int(expires)}
         signed = f"{header}.{_base64(json.dumps(body).encode())}"
         return f"{signed}.{_base64(self._pair().sign(signed.encode()))}"
 
@@ -63,8 +69,11 @@ class Identity:
         return nkeys.from_seed(bytearray(self.seed, "ascii"))  # pyright: ignore[reportUnknownMemberType] - untyped
 
 
-def operator_mode(folder: Path) -> tuple[str, Path]:
-    """Return the configuration of a server that trusts an operator, and a credentials file."""
+def operator_mode(folder: Path, expires: float | None = None) -> tuple[str, Path]:
+    """Return the configuration of a server that trusts an operator, and a credentials file.
+
+    The user of the credentials may expire at a time, in seconds since 1970.
+    """
     operator = Identity.new(nkeys.PREFIX_BYTE_OPERATOR)
     system = Identity.new(nkeys.PREFIX_BYTE_ACCOUNT)
     account = Identity.new(nkeys.PREFIX_BYTE_ACCOUNT)
@@ -85,7 +94,7 @@ def operator_mode(folder: Path) -> tuple[str, Path]:
         },
         indent=1,
     )
-    jwt = account.vouch(user, type="user", pub={}, sub={}, subs=-1, data=-1, payload=-1)
+    jwt = account.vouch(user, expires, type="user", pub={}, sub={}, subs=-1, data=-1, payload=-1)
     credentials = folder / "user.creds"
     credentials.write_text(
         f"-----BEGIN NATS USER JWT-----\n{jwt}\n------END NATS USER JWT------\n\n"

@@ -11,12 +11,12 @@ from restream_async.sandbox import Sandbox
 from tests.helpers.readmes import BLOCKS, FILES, Block, environment
 
 WITH_A_SANDBOX_OF_ITS_OWN = "own_sandbox.py"
-# tests/worker/test_readme.py runs it with a real NATS server.
-WITH_NATS = "producer.py"
+# tests/worker/test_readme.py runs them with a real NATS server.
+WITH_NATS = {"producer.py", "worker_with_health.py"}
 PROGRAMS = [
     block
     for block in BLOCKS
-    if block.is_program and block.file not in {WITH_A_SANDBOX_OF_ITS_OWN, WITH_NATS}
+    if block.is_program and block.file not in {WITH_A_SANDBOX_OF_ITS_OWN, *WITH_NATS}
 ]
 
 

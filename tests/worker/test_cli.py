@@ -1,8 +1,12 @@
 """The commands `enqueue`, `worker` and `asyncapi`, in this process."""
 
+import contextlib
 import json
+import re
 import signal
+import socket
 import sys
+import urllib.request
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -188,7 +192,7 @@ def test_a_worker_whose_stream_is_deleted_fails_with_one_sentence(
     servers: BackgroundServers, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("restream_async.worker.run._CHECK_SECONDS", 0.1)
-    monkeypatch.setattr("restream_async.worker.run._RECHECK_SECONDS", 0.1)
+    monkeypatch.setattr("restream_async.worker.nats_watch._RECHECK_SECONDS", 0.1)
     prepare(servers)
     jetstream = jetstream_of(servers.connection)
     servers.run(jetstream.publish("restreams.commands", encode(wanted(1))))
@@ -353,14 +357,17 @@ def test_without_the_extra_the_error_says_how_to_install_it(
     assert "pip install 'restream-async[cli,worker]'" in capsys.readouterr().err
 
 
-def test_a_missing_module_of_our_own_is_a_bug(
-    servers: BackgroundServers, monkeypatch: pytest.MonkeyPatch
+def test_a_missing_module_of_our_own_is_a_bug_that_is_logged(
+    servers: BackgroundServers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     del servers
     monkeypatch.setitem(sys.modules, "restream_async.worker.run", None)
 
-    with pytest.raises(ModuleNotFoundError):
-        main(["worker"])
+    assert main(["worker"]) == 1
+
+    said = capsys.readouterr().err
+    assert " CRITICAL this is a bug\n" in said
+    assert said.endswith("ModuleNotFoundError\n")
 
 
 def test_the_document_of_all_subjects_is_json_and_names_no_password(
@@ -384,3 +391,56 @@ def test_the_document_of_all_subjects_is_json_and_names_no_password(
         HEADER.strip().split(",")
     )
     assert "hidden-password" not in said
+
+
+def test_a_worker_serves_its_health_and_logs_json(
+    servers: BackgroundServers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+    assert main(["enqueue", csv(tmp_path, 3), "--quiet"]) == 0
+    found: list[str] = []
+
+    def has_metrics() -> bool:
+        with (
+            contextlib.suppress(OSError),
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as response,
+        ):
+            found.append(response.read().decode())
+            return 'restream_worker_messages_total{verdict="done"} 3.0' in found[-1]
+        return False
+
+    servers.signal_when(has_metrics)
+
+    assert main(["worker", "--health", str(port), "--log-format", "json"]) == 0
+
+    records = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    messages = [each["message"] for each in records]
+    assert messages[0].startswith("Processing RESTREAMS at nats://127.0.0.1")
+    assert f"health endpoint: http://127.0.0.1:{port}/readyz" in messages
+    assert sum("has ended: 1 created" in each for each in messages) == 3
+    assert {each["level"] for each in records} == {"INFO"}
+    assert re.search(r"restream_creations_total\{.*\} 3.0", found[-1]), "of the client"
+    assert not [text for text in (*messages, found[-1]) if "SECRET" in text]
+
+
+@pytest.mark.parametrize("address", ["localhost", "0.0.0.0:99999", "::1:80"])
+def test_a_malformed_health_address_is_one_sentence(
+    address: str, servers: BackgroundServers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["worker", "--health", address]) == 2
+    assert "must be HOST:PORT" in capsys.readouterr().err
+    assert servers.callers == 0
+
+
+def test_a_health_address_that_is_taken_is_one_sentence(
+    servers: BackgroundServers, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del servers
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["worker", "--health", str(port)]) == 2
+
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith(f"Error: the health endpoint cannot listen on 127.0.0.1, port {port}: ")
+    assert "ddress already in use" in said

@@ -16,8 +16,9 @@ from restream_async import Created, Origin, Restream
 from restream_async.cli import main
 from restream_async.handling.message_handler import DeadItem, Handled
 from restream_async.handling.reports import Source, reports
+from restream_async.worker.activity import Activity
 from restream_async.worker.nats_connection import jetstream_of
-from restream_async.worker.report_publishing import publish_report
+from restream_async.worker.report_publishing import ReportPublisher
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import Subjects
 from tests.helpers.background_servers import BackgroundServers
@@ -66,7 +67,9 @@ async def report(jetstream: JetStreamContext, *numbers: int) -> None:
     for number in numbers:
         source = Source(stream="S", sequence=number, stored=NOW, delivery=1, message_id=None)
         for each in reports(handled(number), source):
-            await publish_report(jetstream, Subjects(), each)
+            await ReportPublisher(
+                jetstream=jetstream, subjects=Subjects(), activity=Activity()
+            ).publish_report(each)
 
 
 def numbers(end: Ended) -> list[int]:

@@ -155,4 +155,4 @@ async def test_a_deleted_stream_is_named_and_an_unreachable_server_has_deleted_n
 
     await nats_server.stop()
     impatient = connection.jetstream(timeout=0.3)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
-    assert await find_deleted(impatient, SUBJECTS, [SUBJECTS.consumer]) == ""
+    assert await find_deleted(impatient, SUBJECTS, [SUBJECTS.consumer]) is None

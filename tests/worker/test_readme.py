@@ -10,9 +10,11 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from restream_async.sandbox import Sandbox
+from tests.helpers.nats_server import NatsServer
 from tests.helpers.readmes import BLOCKS, FILES, commands, environment
 from tests.helpers.varnish import closed_port
 from tests.helpers.worker_fleet import stored_count
@@ -90,8 +92,47 @@ async def test_the_commands_bring_a_file_to_the_service_and_a_producer_learns_wh
     assert not re.search(r"SECRET|live_8|callback for", "".join(said))
 
 
+@pytest.mark.parametrize("way", ["command", "program"])
+async def test_a_worker_tells_its_health(
+    way: str, nats_server: NatsServer, sandbox: Sandbox, port: str, tmp_path: Path
+) -> None:
+    program = FILES["worker_with_health.py"].text
+    (tmp_path / "worker.py").write_text(program.replace("port=9465", f"port={port}"))
+    (words,) = [
+        command.split()
+        for block in BLOCKS
+        if block.language == "sh"
+        for command in commands(block)
+        if "--health" in command
+    ]
+    work = [sys.executable, "worker.py"] if way == "program" else [*words[:-1], port]
+    process = await asyncio.create_subprocess_exec(
+        *work,
+        cwd=tmp_path,
+        env={**environment(sandbox), "RESTREAM_NATS_URL": nats_server.url},
+        stderr=subprocess.PIPE,
+    )
+    try:
+        await listening(port)
+        async with aiohttp.ClientSession() as session:
+            async with asyncio.timeout(20):
+                while not await ready(session, port):  # noqa: ASYNC110 - no event tells it
+                    await asyncio.sleep(0.02)
+            async with session.get(f"http://127.0.0.1:{port}/metrics") as metrics:
+                assert "restream_worker_slots" in await metrics.text()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 0
+
+
+async def ready(session: aiohttp.ClientSession, port: str) -> bool:
+    async with session.get(f"http://127.0.0.1:{port}/readyz") as response:
+        return response.status == 200
+
+
 async def listening(port: str) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while True:
             with contextlib.suppress(OSError):
                 _, writer = await asyncio.open_connection("127.0.0.1", int(port))

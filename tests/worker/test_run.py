@@ -27,7 +27,8 @@ from restream_async.errors import Call
 from restream_async.handling.command_messages import encode
 from restream_async.handling.message_handler import SHUTDOWN_TIMEOUT
 from restream_async.sandbox import Fault, Faults, Sandbox
-from restream_async.worker.consumer import Consumer, DeletedError, declare_consumer
+from restream_async.worker.consumer import Consumer, declare_consumer
+from restream_async.worker.errors import WorkerEndedError
 from restream_async.worker.nats_connection import NatsOptions, close, jetstream_of
 from restream_async.worker.platform_events import task_of
 from restream_async.worker.run import Worker
@@ -469,7 +470,7 @@ async def test_a_worker_whose_consumer_or_stream_is_deleted_ends_with_an_error(
     what: str, setup: Setup, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("restream_async.worker.run._CHECK_SECONDS", 0.1)
-    monkeypatch.setattr("restream_async.worker.run._RECHECK_SECONDS", 0.1)
+    monkeypatch.setattr("restream_async.worker.nats_watch._RECHECK_SECONDS", 0.1)
     jetstream = jetstream_of(setup.connection)
     named = "the stream RESTREAMS_OUTCOMES" if what == "RESTREAMS_OUTCOMES" else "the consumer rest"
     await setup.publish(1)
@@ -483,7 +484,7 @@ async def test_a_worker_whose_consumer_or_stream_is_deleted_ends_with_an_error(
                 await jetstream.delete_stream(what)
             await until(lambda: "so this worker ends" in caplog.text)
 
-    with pytest.raises(DeletedError, match=f"{named}.* does not exist any more"):
+    with pytest.raises(WorkerEndedError, match=f"{named}.* does not exist any more"):
         await work()
 
 
@@ -535,7 +536,7 @@ async def test_a_worker_for_events_ends_when_their_consumer_is_deleted(
     setup: Setup, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("restream_async.worker.run._CHECK_SECONDS", 0.1)
-    monkeypatch.setattr("restream_async.worker.run._RECHECK_SECONDS", 0.1)
+    monkeypatch.setattr("restream_async.worker.nats_watch._RECHECK_SECONDS", 0.1)
     jetstream = jetstream_of(setup.connection)
     destinations = (Destination(title="t", stream_url="rtmp://h/a", stream_key="SECRET"),)
     await declare_consumer(jetstream, Subjects(), events=True, ack_wait=ACK_WAIT)
@@ -546,7 +547,7 @@ async def test_a_worker_for_events_ends_when_their_consumer_is_deleted(
             await jetstream.delete_consumer("RESTREAMS", "restream-workers-events")
             await until(lambda: "so this worker ends" in caplog.text)
 
-    with pytest.raises(DeletedError, match="the consumer restream-workers-events"):
+    with pytest.raises(WorkerEndedError, match="the consumer restream-workers-events"):
         await work()
 
 
@@ -572,10 +573,10 @@ async def test_a_worker_for_which_nothing_was_declared_fails(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr("restream_async.worker.run._CHECK_SECONDS", 0.1)
-    monkeypatch.setattr("restream_async.worker.run._RECHECK_SECONDS", 0.1)
+    monkeypatch.setattr("restream_async.worker.nats_watch._RECHECK_SECONDS", 0.1)
     setup = Setup(connection, sandbox, nats_server.url)
 
-    with pytest.raises(DeletedError, match="the consumer restream-workers"):
+    with pytest.raises(WorkerEndedError, match="the consumer restream-workers"):
         async with setup.worker(concurrency=1):
             await until(lambda: "so this worker ends" in caplog.text)
 
@@ -587,7 +588,7 @@ async def test_a_bug_costs_one_delivery_of_one_message_and_not_the_worker(
         raise ZeroDivisionError
 
     with monkeypatch.context() as patched:
-        patched.setattr("restream_async.worker.run.reports", fail)
+        patched.setattr("restream_async.worker.report_publishing.reports", fail)
         await setup.publish(1)
         async with setup.worker(concurrency=1):
             await until(lambda: "message 1 failed because of a bug" in caplog.text)

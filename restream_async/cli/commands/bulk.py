@@ -29,9 +29,11 @@ from restream_async.cli.options.shared import (
     DestinationsFile,
     InputFile,
     InputFormat,
+    LogFormatOption,
     Quiet,
 )
 from restream_async.cli.output.console import console_on
+from restream_async.cli.output.log_format import start_log
 from restream_async.cli.output.outcome_file import OutcomeFile
 from restream_async.cli.output.rejects_file import RejectsFile
 from restream_async.cli.report.run_report import ReportPath, report_at
@@ -79,6 +81,7 @@ def bulk(  # noqa: PLR0913 - one for each option
         ),
     ] = False,
     quiet: Quiet = False,
+    log_format: LogFormatOption = None,
     journal: Annotated[
         Path | None,
         typer.Option(
@@ -155,6 +158,7 @@ def bulk(  # noqa: PLR0913 - one for each option
     Ctrl-C finishes the requests in flight; a second Ctrl-C stops at once. However a run ends, the
     same command resumes it, because a journal beside FILE records what is done.
     """
+    start_log(log_format)
     console = console_on(sys.stderr)
     # Settings are checked before the input: reading it may take minutes.
     report = report_at(report_path)

@@ -1,6 +1,5 @@
 """Private: `worker` runs a worker process."""
 
-import logging
 import signal
 import sys
 from collections.abc import Callable
@@ -11,18 +10,29 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 from restream_async import ConfigurationError, RestreamClient, RetryPolicy
+from restream_async._telemetry import Telemetry
 from restream_async.cli.errors import CliError, describe
 from restream_async.cli.event_loop import run_async
 from restream_async.cli.input.destinations import destinations_in
 from restream_async.cli.options.connection import ConnectionOptions, client_for, connection_options
 from restream_async.cli.options.nats import NatsCliOptions, nats_options, worker_extra
-from restream_async.cli.options.shared import seconds, seconds_or_zero
+from restream_async.cli.options.shared import LogFormatOption, seconds, seconds_or_zero
 from restream_async.cli.output.console import console_on, say
+from restream_async.cli.output.log_format import start_log
 from restream_async.handling.message_handler import SHUTDOWN_TIMEOUT
+from restream_async.worker.health_address import HealthAddress
 from restream_async.worker.rules import DEFAULT_RULES, Rule, read_rules
 from restream_async.worker.settings import WorkerSettings
 
 _PANEL: Final = "Worker"
+
+
+def _health_address(text: str) -> HealthAddress:
+    try:
+        return HealthAddress.parse(text)
+    except ConfigurationError as error:
+        message = str(error)
+    raise typer.BadParameter(message)
 
 
 @connection_options
@@ -113,6 +123,17 @@ def worker(  # noqa: PLR0913 - one for each option
             rich_help_panel=_PANEL,
         ),
     ] = 120.0,
+    health: Annotated[
+        HealthAddress | None,
+        typer.Option(
+            parser=_health_address,
+            metavar="HOST:PORT",
+            help="Serve /livez, /readyz and /metrics (for Prometheus) by HTTP. PORT alone is for "
+            "this machine only; 0.0.0.0:PORT is for all.",
+            rich_help_panel=_PANEL,
+        ),
+    ] = None,
+    log_format: LogFormatOption = None,
 ) -> None:
     """Create the restreams that are on the stream, until SIGTERM or Ctrl-C.
 
@@ -121,12 +142,14 @@ def worker(  # noqa: PLR0913 - one for each option
     service, workers keep their messages. If a stream or the consumer is deleted, workers exit with
     code 1.
     """
+    start_log(log_format, default="text")
 
-    def client() -> RestreamClient:
+    def client(telemetry: Telemetry | None = None) -> RestreamClient:
         return client_for(
             connection,
             retry=RetryPolicy(attempts=attempts, deadline=deadline),
             max_in_flight=places,
+            telemetry=telemetry,
         )
 
     # Wrong settings are reported before anything is connected.
@@ -136,9 +159,6 @@ def worker(  # noqa: PLR0913 - one for each option
     rules = DEFAULT_RULES if destinations is None else _rules_in(destinations)
     with worker_extra():
         from restream_async.worker.run import run_worker  # noqa: PLC0415 - needs the extra
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
-    )
     say(console_on(sys.stderr), f"Processing {nats.stream} at {options.shown}; stop with Ctrl-C.")
     # Until the worker handles signals itself.
     _handle_signals(_exit)
@@ -152,6 +172,7 @@ def worker(  # noqa: PLR0913 - one for each option
         destinations=wanted,
         rules=rules,
         trust_stream=trust_stream,
+        health=health,
         error_text=describe,
     )
     try:

@@ -22,7 +22,7 @@ from restream_async.worker.subjects import (
 if TYPE_CHECKING:
     from restream_async.worker.nats_connection import NatsOptions
 
-_EXTRA: Final = frozenset({"nats", "nkeys"})
+_EXTRA: Final = frozenset({"nats", "nkeys", "opentelemetry", "prometheus_client"})
 _PANEL: Final = "NATS"
 _DEFAULTS: Final = Subjects()
 

@@ -11,6 +11,7 @@ import attrs
 import typer
 
 from restream_async.cli.input.formats import Format
+from restream_async.cli.output.log_format import LogFormat
 
 RETRIES: Final = "Retries and limits"
 """The help section of options for retries."""
@@ -105,6 +106,15 @@ InputFormat: TypeAlias = Annotated[
 ]
 Quiet: TypeAlias = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print only errors: no progress, no summary.")
+]
+LogFormatOption: TypeAlias = Annotated[
+    LogFormat | None,
+    typer.Option(
+        "--log-format",
+        help="Make each line on standard error a log line with its time in UTC: as text, or as "
+        "JSON. Retries are logged too.",
+        show_default=False,
+    ),
 ]
 AsJson: TypeAlias = Annotated[
     bool,

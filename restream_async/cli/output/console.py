@@ -14,6 +14,9 @@ from restream_async._util.redaction import clean
 from restream_async.cli.errors import CliError, system_reason
 from restream_async.cli.exit_codes import ExitCode
 
+ERROR: Final = "Error: "
+"""What an error begins with."""
+
 # A line of `run_summary.counted`: a number, and what it counts.
 _NUMBER: Final = re.compile(r" +[\d,]+  ")
 _LONGEST: Final = 2000
@@ -118,7 +121,7 @@ def leave_echoed_line(console: Console) -> None:
 
 def say_error(message: str) -> None:
     """Print an error on standard error."""
-    say(console_on(sys.stderr), Text.assemble(("Error: ", "bold red"), safe(message)))
+    say(console_on(sys.stderr), Text.assemble((ERROR, "bold red"), safe(message)))
 
 
 def safe(text: object) -> str:

@@ -1,5 +1,6 @@
 """Private: shows the progress of a run: a picture on a terminal, lines elsewhere."""
 
+import logging
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -9,7 +10,8 @@ from rich.console import Console
 from rich.live import Live
 
 from restream_async.cli.output.console import can_redraw, say
-from restream_async.cli.output.progress_rendering import line, picture
+from restream_async.cli.output.log_format import logs_all_lines
+from restream_async.cli.output.progress_rendering import fields, line, picture
 from restream_async.cli.output.progress_state import ProgressMeter, Snapshot
 from restream_async.cli.output.ticker import Ticker
 
@@ -17,6 +19,8 @@ from restream_async.cli.output.ticker import Ticker
 LOG_EVERY: Final = 10.0
 _TERMINAL_EVERY: Final = 2.0
 _PICTURE_EVERY: Final = 0.125
+
+_log: Final = logging.getLogger("restream_async.cli.progress")
 
 
 class Display(Protocol):
@@ -46,6 +50,8 @@ def display_on(console: Console, *, quiet: bool = False) -> Display:
     """Return the display that suits a console."""
     if quiet:
         return QuietDisplay(console)
+    if logs_all_lines():
+        return LogDisplay(console)
     return LiveDisplay(console) if can_redraw(console) else PlainDisplay(console)
 
 
@@ -104,8 +110,18 @@ class PlainDisplay(QuietDisplay):
 
     def note(self, text: str) -> None:
         """Print a line."""
-        is_log = not can_redraw(self._console)
-        super().note(f"{self._time_of_day()}  {text}" if is_log else text)
+        has_time = can_redraw(self._console) or logs_all_lines()
+        super().note(text if has_time else f"{self._time_of_day()}  {text}")
+
+
+class LogDisplay(QuietDisplay):
+    """Logs the progress every ten seconds, with its numbers as fields."""
+
+    every: float = LOG_EVERY
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Log the progress."""
+        _log.info("%s", line(snapshot).strip(), extra=fields(snapshot))
 
 
 class LiveDisplay:

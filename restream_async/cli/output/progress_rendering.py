@@ -47,6 +47,26 @@ def line(snapshot: Snapshot) -> str:
     return f"{_percent(snapshot):>5}  {snapshot.done:,} of {snapshot.total:,}: {', '.join(parts)}"
 
 
+def fields(snapshot: Snapshot) -> dict[str, object]:
+    """Return the numbers of a snapshot, as fields of a log line."""
+    totals, stats = snapshot.totals, snapshot.stats
+    numbers = {
+        "total": snapshot.total,
+        "done": snapshot.done,
+        "created": totals.created,
+        "existing": totals.existing + totals.created_earlier,
+        "failed": totals.failed + totals.refused,
+        "in_doubt": totals.in_doubt,
+        "not_sent": totals.not_sent,
+        "retries": stats.retries,
+        "in_flight": stats.in_flight,
+        "limit": stats.limit,
+        "rate": snapshot.rate and round(snapshot.rate, 1),
+        "eta": snapshot.time_left and round(snapshot.time_left, 1),
+    }
+    return {f"restream_{name}": value for name, value in numbers.items()}
+
+
 def picture(snapshot: Snapshot, width: int) -> RenderableType:
     """Return a snapshot as a bar with numbers below it, for a terminal of `width` columns."""
     head = Table.grid(padding=(0, 2))

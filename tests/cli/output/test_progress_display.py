@@ -1,14 +1,17 @@
 import asyncio
 import io
 import re
+import sys
 
 import pytest
 
 from restream_async._bulk.report import BulkCounts
 from restream_async.cli.output.console import console_on
+from restream_async.cli.output.log_format import end_log, start_log
 from restream_async.cli.output.progress_display import (
     Display,
     LiveDisplay,
+    LogDisplay,
     PlainDisplay,
     ProgressTicker,
     QuietDisplay,
@@ -135,3 +138,25 @@ def test_on_a_terminal_it_is_redrawn_in_place(monkeypatch: pytest.MonkeyPatch) -
     assert shown.rindex("\x1b[?25h") > shown.rindex("took"), "and back in the end"
     assert "\x1b[1A" in shown, "it goes up to draw anew"
     assert "By the way [red]" in shown
+
+
+def test_a_log_takes_the_place_of_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = Terminal()
+    with monkeypatch.context() as patch:
+        patch.setenv("TERM", "xterm")
+        patch.setattr("sys.stderr", stream)
+        start_log("text")
+        console = console_on(sys.stderr)
+        display = display_on(console)
+        assert isinstance(display, LogDisplay)
+        assert display.every == 10
+        run_through(display)
+        PlainDisplay(console).note("reading")
+        assert isinstance(display_on(console, quiet=True), QuietDisplay)
+        end_log()
+
+    times, told = zip(
+        *(said.split(" INFO ") for said in stream.getvalue().splitlines()), strict=True
+    )
+    assert told == (line(MIDWAY).strip(), "By the way [red]", line(END), "reading")
+    assert all(len(time) == len("2026-11-27T20:00:00Z") for time in times)
