@@ -9,8 +9,10 @@ from restream_async import BulkReport, NewRestream, Origin
 from restream_async._bulk.reconciliation import LATE_COMMIT_WAIT
 from restream_async._bulk.repeats import Repeats
 from restream_async._bulk.report import Duplicate
+from restream_async._journal.journal import Journal
+from restream_async._operations.existence import key_of
 from restream_async.sandbox import Faults, Sandbox
-from tests.helpers.in_memory_service import Backend, Client, Fate, client_of, new
+from tests.helpers.in_memory_service import IDENTITY, Backend, Client, Fate, client_of, new
 from tests.helpers.journal_clients import client_of as client_of_sandbox
 from tests.helpers.journal_clients import each_once, origins
 from tests.helpers.journal_disk import query
@@ -312,6 +314,20 @@ async def test_a_doubt_survives_a_crash_before_the_last_check(path: Path) -> Non
         Duplicate(index=0, video_id="v1", kept=1, extra=(2,), deleted=(2,)),
     )
     assert backend.ids_of(new()) == [1]
+
+
+async def test_a_resumed_repair_deletes_the_late_copy_of_a_killed_run(path: Path) -> None:
+    async with Journal(path, IDENTITY) as killed:
+        await killed.begin(killed.fingerprint(*key_of(new())))
+    backend = Backend()
+    client = client_of(backend)
+    backend.meets("POST", Fate.LATE)
+    await backend.send(client.api.create(new()), 1.0)
+    resumed = await report(client, new(), journal=path, repair=True)
+    assert origins(resumed.created) == [Origin.POSTED]
+    assert resumed.duplicates == (
+        Duplicate(index=0, video_id="v1", kept=1, extra=(2,), deleted=(2,)),
+    )
 
 
 async def test_a_doubt_that_was_checked_is_not_checked_again(path: Path) -> None:
