@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from restream_async import BulkReport, NewRestream, Origin
-from restream_async._bulk.reconciliation import LATE_COMMIT_WAIT
 from restream_async._bulk.repeats import Repeats
 from restream_async._bulk.report import Duplicate
 from restream_async._journal.journal import Journal
@@ -66,7 +65,7 @@ async def test_without_doubt_nothing_is_listed_and_nothing_waited_for(path: Path
     run = await report(client, *WANTED, journal=path, repair=True)
     assert len(run.failed) == 1
     assert backend.count("GET") == 0
-    assert sum(client.slept) < LATE_COMMIT_WAIT / 2
+    assert sum(client.slept) < 0.5
 
 
 async def test_the_check_comes_a_grace_after_the_last_doubt() -> None:
@@ -74,7 +73,7 @@ async def test_the_check_comes_a_grace_after_the_last_doubt() -> None:
     backend.meets("POST", Fate.LATE)
     client = client_of(backend)
     run = await report(client, new())
-    assert client.slept[-1] == pytest.approx(LATE_COMMIT_WAIT)
+    assert client.slept[-1] == pytest.approx(1.0)
     assert [item.extra for item in run.duplicates] == [(2,)]
 
 
@@ -84,9 +83,9 @@ async def test_time_that_has_passed_since_the_doubt_is_not_waited_for_again() ->
     client = client_of(backend)
     async with client.run(new()) as run:
         await anext(run)
-        await client.executor.clock.sleep(0.9 * LATE_COMMIT_WAIT)
+        await client.executor.clock.sleep(0.9)
         await run.report()
-    assert client.slept[-1] == pytest.approx(0.1 * LATE_COMMIT_WAIT)
+    assert client.slept[-1] == pytest.approx(0.1)
     assert [item.extra for item in run.duplicates] == [(2,)]
 
 

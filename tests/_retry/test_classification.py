@@ -25,6 +25,7 @@ from restream_async import (
 )
 from restream_async._http import list_response, serialization
 from restream_async._http.messages import NoResponse, Response
+from restream_async._load.load_signal import Signal
 from restream_async._retry.classification import Classification, Failure
 from restream_async.errors import Call
 from restream_async.models import Toggled
@@ -352,6 +353,21 @@ def test_a_certificate_that_is_not_trusted_is_final() -> None:
     assert str(failed.error).startswith("expired ***: POST ")
     assert str(failed.error).endswith("; renew it")
     assert failed.signal is None
+
+
+@pytest.mark.parametrize(
+    ("status", "signal"),
+    [
+        (400, Signal.GOOD),
+        (429, Signal.LIMITED),
+        (500, Signal.GOOD),
+        (502, Signal.GOOD),
+        (503, Signal.SHED),
+        (504, Signal.SHED),
+    ],
+)
+def test_an_overloaded_service_answers_503_or_504(status: int, signal: Signal) -> None:
+    assert failure(Response(status=status)).signal is signal
 
 
 @pytest.mark.parametrize(

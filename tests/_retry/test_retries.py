@@ -88,6 +88,28 @@ async def retried(
     )
 
 
+@pytest.mark.parametrize(("chance", "share"), [(0.0, 0.5), (0.5, 0.75), (1.0, 1.0)])
+async def test_a_retry_that_waits_for_the_budget_sleeps_half_the_pause_to_all_of_it(
+    chance: float, share: float
+) -> None:
+    clock = ScriptedClock(1.0, chance)
+    budget = RetryBudget(clock.as_clock().now)
+    while budget.spend():
+        """Until nothing is left."""
+    pause = budget.pause
+    limiter = ConcurrencyLimiter.adaptive(64, 300.0, clock.as_clock())
+    retries = Retries(
+        RetryPolicy(base=0.001),
+        clock.as_clock(),
+        ENDLESS,
+        limiter,
+        budget,
+        is_uncounted=lambda _: False,
+    )
+    assert await retries.wait_after(doubtful()) is None
+    assert clock.slept[1] == pytest.approx(share * pause)
+
+
 @pytest.mark.parametrize("attempts", [1, 2, 3, 5, 20])
 async def test_it_is_tried_as_often_as_the_policy_says(attempts: int) -> None:
     first, clock, again = doubtful(), ScriptedClock(), Attempts(doubtful())

@@ -221,7 +221,12 @@ class Client:
 
 
 def client_of(
-    backend: Backend, *, in_doubt: InDoubt = "confirm", attempts: int = 3, limit: int = 8
+    backend: Backend,
+    *,
+    in_doubt: InDoubt = "confirm",
+    attempts: int = 3,
+    limit: int = 8,
+    timeout: float = 30.0,
 ) -> Client:
     """Return a client whose waits take no time; late commits come in the long ones."""
     clock = instant_clock()
@@ -239,7 +244,7 @@ def client_of(
         limiter=ConcurrencyLimiter.adaptive(limit, 300.0, clock),
         policy=RetryPolicy(attempts=attempts, base=0.001),
         clock=attrs.evolve(clock, sleep=sleep),
-        timeout=30.0,
+        timeout=timeout,
         secrets=(IDENTITY.api_key,),
     )
     return Client(
