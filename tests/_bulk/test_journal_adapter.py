@@ -90,11 +90,11 @@ class TestJournal:
                 await until(lambda: bool(run.counts.failed))
                 yield NEW
 
-            async with client_of(server) as client:
-                async with client.create_many(
-                    one_after_the_other(), journal=tmp_path / "run.db"
-                ) as run:
-                    first = await run.report()
+            async with (
+                client_of(server) as client,
+                client.create_many(one_after_the_other(), journal=tmp_path / "run.db") as run,
+            ):
+                first = await run.report()
             second = await run_again(server, [NEW], tmp_path / "run.db")
 
         assert len(first.failed) == 2

@@ -211,12 +211,12 @@ async def test_checks_that_succeed_use_up_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("remaining", "timeout", "longest"),
+    ("remaining", "seconds", "longest"),
     [(0.5, 30.0, 5.0), (0.5, 2.0, 2.0), (8.0, 30.0, 8.0)],
     ids=["beyond the deadline", "no longer than any attempt", "before the deadline"],
 )
 async def test_the_final_check_takes_five_seconds_at_most_beyond_the_deadline(
-    remaining: float, timeout: float, longest: float
+    remaining: float, seconds: float, longest: float
 ) -> None:
     timeouts: list[float] = []
 
@@ -227,12 +227,12 @@ async def test_the_final_check_takes_five_seconds_at_most_beyond_the_deadline(
 
     backend = Watched()
     backend.meets("POST", Fate.LOST_AFTER)
-    client = client_in_memory(backend, attempts=1, timeout=timeout)
+    client = client_in_memory(backend, attempts=1, timeout=seconds)
     deadline = Deadline(client.executor.clock.now, remaining)
     result = await client.creator.create(MANY[0], deadline)
 
     assert isinstance(result, CreateSucceeded)
-    assert timeouts == pytest.approx([min(remaining, timeout), longest])
+    assert timeouts == pytest.approx([min(remaining, seconds), longest])
 
 
 async def test_checks_end_with_the_deadline(clock: FastClock) -> None:
