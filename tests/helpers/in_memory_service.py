@@ -76,7 +76,11 @@ _ANSWERED = {Fate.DONE, Fate.DONE_TWICE}
 
 
 class Backend:
-    """Stores restreams, toggles, deletes and lists them, and counts what it is asked."""
+    """Stores restreams, toggles, deletes and lists them, and counts what it is asked.
+
+    `watch` is called with the method of each request when it has arrived, and `watch_answer` when
+    it was served and its answer has not left.
+    """
 
     closed_reason = ""
 
@@ -86,6 +90,7 @@ class Backend:
         self.fates: defaultdict[tuple[str, str | None], deque[Fate]] = defaultdict(deque)
         self.choose: Callable[[Request], Fate] = self._next
         self.watch: Callable[[str], None] = lambda _: None
+        self.watch_answer: Callable[[str], None] = lambda _: None
         self.turns = 1
         self.show: Callable[[dict[str, object]], dict[str, object]] = lambda fields: fields
         self.arrived: dict[object, Request] = {}
@@ -149,7 +154,7 @@ class Backend:
         if fate is Fate.DONE_TWICE:
             self._do(request)
         reply = self._do(request) if fate in _HAPPENS else None
-        self.watch(request.method)
+        self.watch_answer(request.method)
         for _ in range(self.turns):
             await asyncio.sleep(0)
         if reply is not None and fate in _ANSWERED:
