@@ -219,7 +219,7 @@ async def test_a_slot_that_does_not_come_in_time_was_not_sent(
 
 
 async def test_one_deadline_covers_all_attempts_and_sleeps() -> None:
-    clock = FastClock(chance=1.0)
+    clock = FastClock()
     policy = RetryPolicy(attempts=100, base=10.0, cap=10.0, deadline=35.0)
     async with (
         RawServer(get=INTERNAL_ERROR) as server,
@@ -233,7 +233,7 @@ async def test_one_deadline_covers_all_attempts_and_sleeps() -> None:
 
 
 async def test_no_sleep_begins_that_would_pass_the_deadline() -> None:
-    clock = FastClock(chance=0.0)
+    clock = FastClock(0.0)
     async with (
         RawServer(get=BACKEND_FETCH_FAILED) as server,
         client_of(server, clock=clock, deadline=4.0) as client,
@@ -259,7 +259,7 @@ async def test_the_last_attempt_is_cut_at_the_deadline() -> None:
 
 async def test_the_deadline_of_a_creation_covers_its_checks() -> None:
     policy = RetryPolicy(attempts=9, base=10.0, cap=10.0, deadline=25.0)
-    clock = FastClock(chance=1.0)
+    clock = FastClock()
     async with (
         RawServer(post=INTERNAL_ERROR, get=BACKEND_FETCH_FAILED) as server,
         client_of(server, clock=clock, retry=policy, in_doubt="raise") as client,
