@@ -29,6 +29,8 @@ from restream_async.testing import instant_clock
 from tests.helpers.examples import to_json_fields
 
 IDENTITY = Identity(base_url="https://service.example", project_id="p1", api_key="api-key-0c3f9a1d")
+SHORTEST_GRACE = 0.5
+"""Seconds. A longer sleep waits for late commits, as no back-off of these clients is as long."""
 
 
 def new(key: str = "a", *, video: str = "v1") -> NewRestream:
@@ -259,7 +261,3 @@ def client_of(
         creator=Creator(caller, api, in_doubt),
         slept=slept,
     )
-
-
-SHORTEST_GRACE = 0.5
-"""Seconds; no back-off of these clients is as long."""
