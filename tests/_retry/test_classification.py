@@ -118,6 +118,13 @@ def test_a_status_is_classified_whatever_the_body_is(
         assert failed.error.status == status
 
 
+@pytest.mark.parametrize("changes", [{}, {"success": None}])
+def test_only_a_denial_may_say_another_status_than_http(changes: dict[str, object]) -> None:
+    """A 500 with a 404 inside may have taken effect."""
+    body = envelope(statusCode=404, **changes)
+    assert failure(Response(status=500, body=body)).classification is IN_DOUBT
+
+
 @pytest.mark.parametrize(
     "reply", [Response(status=408), Response(status=200, body=denial(statusCode=408))]
 )
