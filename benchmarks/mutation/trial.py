@@ -26,7 +26,7 @@ _USERS: Final = {
     "_retry": ["_operations", "_bulk", "client"],
     "_operations": ["_bulk", "_journal", "_wanted_state", "client"],
     "_journal": ["_bulk", "_wanted_state"],
-    "_bulk": ["_journal", "_wanted_state", "client"],
+    "_bulk": ["_operations", "_journal", "_wanted_state", "client"],
 }
 ROOMS: Final = tuple(_USERS)
 
