@@ -348,6 +348,20 @@ async def test_a_cancelled_reader_of_an_iterator_that_is_no_generator_is_reporte
     assert isinstance(first.error, NotSentError)
 
 
+async def test_an_input_that_is_never_waited_for_leaves_other_tasks_their_turn() -> None:
+    reader = InputReader(
+        many(1000), most_ahead=10_000, on_ready=lambda: None, on_unsent=lambda _: None
+    )
+    (read, *_) = reader.tasks
+    reading = asyncio.create_task(read())
+    sizes = [0]
+    while not reading.done():
+        await asyncio.sleep(0)
+        sizes.append(len(reader.ready))
+    assert sizes[-1] == 1000
+    assert max(after - before for before, after in itertools.pairwise(sizes)) == 128
+
+
 async def test_a_worker_that_no_longer_waits_for_an_item_is_skipped() -> None:
     arrived: list[bool] = []
     reader = InputReader(

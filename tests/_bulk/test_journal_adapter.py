@@ -10,11 +10,12 @@ import pytest
 from restream_async import InternalServerError, JournalError
 from restream_async.sandbox import Faults, Sandbox
 from tests.helpers.bulk_inputs import NO, by_video, origin_values
-from tests.helpers.leak_checks import assert_nothing_left, client_of
+from tests.helpers.leak_checks import assert_nothing_left, client_of, until
 from tests.helpers.raw_server import RawServer, then_hang
 from tests.helpers.samples import INTERNAL_ERROR, created, listed, many, new_restream, on_the_wire
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from restream_async import BulkReport, NewRestream
@@ -78,6 +79,27 @@ class TestJournal:
         assert (origin_values(first), len(first.failed)) == (["posted", "posted"], 1)
         assert origin_values(second) == ["journal", "posted", "journal"]
         assert server.counts == {"POST": 4}
+
+    async def test_what_failed_after_an_equal_item_had_ended_needs_no_check(
+        self, tmp_path: Path
+    ) -> None:
+        async with RawServer(post=[NO, NO, created()], get=listed()) as server:
+
+            async def one_after_the_other() -> AsyncIterator[NewRestream]:
+                yield NEW
+                await until(lambda: bool(run.counts.failed))
+                yield NEW
+
+            async with (
+                client_of(server) as client,
+                client.create_many(one_after_the_other(), journal=tmp_path / "run.db") as run,
+            ):
+                first = await run.report()
+            second = await run_again(server, [NEW], tmp_path / "run.db")
+
+        assert len(first.failed) == 2
+        assert origin_values(second) == ["posted"]
+        assert server.order == "POST POST POST"
 
     async def test_what_failed_after_doubt_is_checked_first(self, tmp_path: Path) -> None:
         """It may have been stored after the last check."""

@@ -4,9 +4,26 @@ from __future__ import annotations
 
 import asyncio
 
+from restream_async import NotSentError
+from restream_async._bulk.outcome_queue import OutcomeQueue
+from restream_async.errors import Call
+from restream_async.models import Failed
 from restream_async.sandbox import Sandbox
 from tests.helpers.leak_checks import client_of
-from tests.helpers.samples import many
+from tests.helpers.samples import many, new_restream
+
+
+def test_it_is_full_with_as_many_outcomes_as_it_may_hold() -> None:
+    queue = OutcomeQueue(2)
+    error = NotSentError(Call("POST", "/restreams"), detail="no", sent=False)
+    outcome = Failed(index=0, request=new_restream(), error=error, attempts=0)
+    seen: list[bool] = []
+    for _ in range(2):
+        seen.append(queue.full)
+        queue.put(outcome)
+    assert [*seen, queue.full] == [False, False, True]
+    queue.get()
+    assert not queue.full
 
 
 async def test_two_tasks_can_share_the_outcomes_of_a_run() -> None:

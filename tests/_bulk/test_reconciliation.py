@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from restream_async import BulkReport, NewRestream, Origin
-from restream_async._bulk.reconciliation import LATE_COMMIT_WAIT
 from restream_async._bulk.repeats import Repeats
 from restream_async._bulk.report import Duplicate
+from restream_async._journal.journal import Journal
+from restream_async._operations.existence import key_of
 from restream_async.sandbox import Faults, Sandbox
-from tests.helpers.in_memory_service import Backend, Client, Fate, client_of, new
+from tests.helpers.in_memory_service import IDENTITY, Backend, Client, Fate, client_of, new
 from tests.helpers.journal_clients import client_of as client_of_sandbox
 from tests.helpers.journal_clients import each_once, origins
 from tests.helpers.journal_disk import query
@@ -64,7 +65,7 @@ async def test_without_doubt_nothing_is_listed_and_nothing_waited_for(path: Path
     run = await report(client, *WANTED, journal=path, repair=True)
     assert len(run.failed) == 1
     assert backend.count("GET") == 0
-    assert sum(client.slept) < LATE_COMMIT_WAIT / 2
+    assert sum(client.slept) < 0.5
 
 
 async def test_the_check_comes_a_grace_after_the_last_doubt() -> None:
@@ -72,7 +73,7 @@ async def test_the_check_comes_a_grace_after_the_last_doubt() -> None:
     backend.meets("POST", Fate.LATE)
     client = client_of(backend)
     run = await report(client, new())
-    assert client.slept[-1] == pytest.approx(LATE_COMMIT_WAIT)
+    assert client.slept[-1] == pytest.approx(1.0)
     assert [item.extra for item in run.duplicates] == [(2,)]
 
 
@@ -82,9 +83,9 @@ async def test_time_that_has_passed_since_the_doubt_is_not_waited_for_again() ->
     client = client_of(backend)
     async with client.run(new()) as run:
         await anext(run)
-        await client.executor.clock.sleep(0.9 * LATE_COMMIT_WAIT)
+        await client.executor.clock.sleep(0.9)
         await run.report()
-    assert client.slept[-1] == pytest.approx(0.1 * LATE_COMMIT_WAIT)
+    assert client.slept[-1] == pytest.approx(0.1)
     assert [item.extra for item in run.duplicates] == [(2,)]
 
 
@@ -312,6 +313,20 @@ async def test_a_doubt_survives_a_crash_before_the_last_check(path: Path) -> Non
         Duplicate(index=0, video_id="v1", kept=1, extra=(2,), deleted=(2,)),
     )
     assert backend.ids_of(new()) == [1]
+
+
+async def test_a_resumed_repair_deletes_the_late_copy_of_a_killed_run(path: Path) -> None:
+    async with Journal(path, IDENTITY) as killed:
+        await killed.begin(killed.fingerprint(*key_of(new())))
+    backend = Backend()
+    client = client_of(backend)
+    backend.meets("POST", Fate.LATE)
+    await backend.send(client.api.create(new()), 1.0)
+    resumed = await report(client, new(), journal=path, repair=True)
+    assert origins(resumed.created) == [Origin.POSTED]
+    assert resumed.duplicates == (
+        Duplicate(index=0, video_id="v1", kept=1, extra=(2,), deleted=(2,)),
+    )
 
 
 async def test_a_doubt_that_was_checked_is_not_checked_again(path: Path) -> None:

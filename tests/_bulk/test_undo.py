@@ -32,6 +32,15 @@ async def test_a_restream_that_another_client_has_deleted_counts_as_gone(path: P
         assert not sandbox.stored
 
 
+async def test_an_undo_that_has_ended_does_not_hold_up_a_drain(path: Path) -> None:
+    async with Sandbox() as sandbox, client_of(sandbox) as client:
+        await client.create_all(WANTED[:3], journal=path)
+        async with client.undo(path) as undo:
+            await undo.carry_out(lambda _: None)
+        async with asyncio.timeout(10):
+            await client.drain(timeout=60)
+
+
 async def test_a_stopped_undo_goes_on_later(path: Path) -> None:
     async with Sandbox() as sandbox, client_of(sandbox, max_in_flight=1) as client:
         await client.create_all(WANTED, journal=path)

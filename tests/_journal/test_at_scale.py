@@ -100,19 +100,14 @@ async def test_wanted_copies_are_no_duplicates_and_are_never_repaired_away() -> 
 async def test_more_copies_than_attempts_in_doubt_include_copies_of_other_clients() -> None:
     backend = Backend()
     backend.meets("POST", Fate.LOST_BEFORE)
-    seen = 0
 
-    def watch(method: str) -> None:
-        nonlocal seen
-        if method == "POST":
-            seen += 1
-        if seen == 4:
+    def create_more(method: str) -> None:
+        if method == "POST" and backend.count("POST") == 2:
             # After ours, another client creates the same restream twice.
-            seen += 1
             backend.add(new())
             backend.add(new())
 
-    backend.watch = watch
+    backend.watch_answer = create_more
     run = await report(client_of(backend), new(), repair=True)
     assert [(item.deleted, len(item.extra)) for item in run.duplicates] == [((), 2)]
     assert len(backend.stored) == 3

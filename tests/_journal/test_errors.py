@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from restream_async._journal.entries import State
+from restream_async._journal.errors import explained
 from restream_async._journal.journal import Journal
 from restream_async.errors import JournalError
 from tests.helpers import killed_processes
@@ -127,6 +128,30 @@ async def test_a_journal_beside_which_nothing_can_be_written_is_reported(path: P
     with pytest.raises(JournalError) as caught:
         await Journal(path, IDENTITY).__aenter__()
     assert str(caught.value) == FORBIDDEN(path)
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [
+        (sqlite3.SQLITE_BUSY, "is in use by another run"),
+        (sqlite3.SQLITE_LOCKED, "is in use by another run"),
+        (sqlite3.SQLITE_READONLY, "cannot be written"),
+        (sqlite3.SQLITE_READONLY_DIRECTORY, "cannot be written"),
+        (sqlite3.SQLITE_PERM, "cannot be written"),
+        (sqlite3.SQLITE_CANTOPEN, "cannot be written"),
+        (sqlite3.SQLITE_FULL, "is on a disk that is full"),
+        (sqlite3.SQLITE_CORRUPT, "is damaged"),
+        (sqlite3.SQLITE_ERROR, "is damaged"),
+        (sqlite3.SQLITE_IOERR, "cannot be used any more"),
+    ],
+)
+def test_each_error_of_sqlite_has_its_sentence(path: Path, code: int, problem: str) -> None:
+    error = sqlite3.OperationalError("no")
+    error.sqlite_errorcode = code
+    with pytest.raises(JournalError) as caught, explained(path):
+        raise error
+    assert str(caught.value).startswith(f"the journal {path} {problem}")
+    assert caught.value.__cause__ is None
 
 
 async def test_a_full_disk_is_reported_and_all_that_was_begun_is_there_when_there_is_room(

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from restream_async import NewRestream, Outcome, OutcomeUnknownError
+from restream_async import NewRestream, NotSentError, Outcome, OutcomeUnknownError
 from restream_async._bulk.repeats import Repeats
 from restream_async._bulk.report import BulkReport
 from restream_async._bulk.run import BulkRun
@@ -153,10 +153,12 @@ class Machine(RuleBasedStateMachine):
         self.most |= Counter(keys)
         self.meet(keys, plan)
         client = client_of(self.backend, in_doubt=plan.in_doubt, limit=3)
+        before = {key: self.backend.ids_of(wanted(key)) for key in keys}
         outcomes, report = self.loop.run(self.course(client, keys, plan))
         assert client.executor.limiter.in_flight == client.executor.limiter.waiting == 0
         self.told |= {key_in(item) for item in outcomes if getattr(item, "maybe_duplicate", False)}
-        self.check_outcomes(outcomes, but=self.unseen(keys, plan, finished=report is not None))
+        unseen = self.unseen(keys, plan, finished=report is not None)
+        self.check_outcomes(outcomes, before, but=unseen)
         if report is not None:
             assert sorted(item.index for item in outcomes) == list(range(len(outcomes)))
             assert plan.ending is Ending.STOP or len(outcomes) == len(keys)
@@ -213,12 +215,12 @@ class Machine(RuleBasedStateMachine):
                 left = copy_of(self.path) if plan.ending is Ending.CRASH else None
                 task.cancel()
 
-        self.backend.watch = event
+        self.backend.watch = self.backend.watch_answer = event
         try:
             report = await task
         except asyncio.CancelledError:
             report = None
-        self.backend.watch = lambda _: None
+        self.backend.watch = self.backend.watch_answer = lambda _: None
         # What was in progress when the block was left comes now or never: nothing here is late.
         self.backend.abandon(served=plan.served)
         if left is not None:
@@ -249,12 +251,12 @@ class Machine(RuleBasedStateMachine):
                 for task in tasks:
                     task.cancel()
 
-        self.backend.watch = event
+        self.backend.watch = self.backend.watch_answer = event
         create = client.creator.create
         until = client.executor.begin_call()
         tasks = [asyncio.create_task(create(wanted(key), until, CHECK_FIRST)) for _ in range(times)]
         ends = await asyncio.gather(*tasks, return_exceptions=True)
-        self.backend.watch = lambda _: None
+        self.backend.watch = self.backend.watch_answer = lambda _: None
         return list(ends)
 
     def check_outcome(self, outcome: Outcome) -> None:
@@ -271,15 +273,24 @@ class Machine(RuleBasedStateMachine):
         # The repeat of one that failed may be created, and not have been able to say so.
         return set() if finished else several
 
-    def check_outcomes(self, outcomes: list[Outcome], *, but: set[str]) -> None:
-        """Whatever is called failed is not there, unless that is said to be unknown."""
+    def check_outcomes(
+        self, outcomes: list[Outcome], before: dict[str, list[int | str]], *, but: set[str]
+    ) -> None:
+        """Whatever is called failed is not there, unless that is said to be unknown.
+
+        What was not sent is there only if it was there before the run.
+        """
         if self.repeats == "create":
             return  # It is there as often as others were created.
         excused = but | self.unsure | {key_in(item) for item in outcomes if is_created(item)}
         for item in outcomes:
-            unknown = isinstance(item, Failed) and isinstance(item.error, OutcomeUnknownError)
-            if not unknown and key_in(item) not in excused:
-                assert self.backend.ids_of(item.request) == []
+            if key_in(item) in excused or not isinstance(item, Failed):
+                continue
+            there = self.backend.ids_of(item.request)
+            if isinstance(item.error, NotSentError):
+                assert there == before[key_in(item)]
+            elif not isinstance(item.error, OutcomeUnknownError):
+                assert there == []
 
     def check_duplicates(self, outcomes: list[Outcome], report: BulkReport) -> None:
         """Extra copies have been told of, by now."""

@@ -3,7 +3,10 @@
 import os
 from pathlib import Path
 
+import pytest
+
 from restream_async._journal.journal import Journal
+from restream_async._journal.private_files import create_private, make_private
 from tests.helpers.in_memory_service import IDENTITY
 from tests.helpers.journal_disk import content, copy_of, files_of, mode, write
 from tests.helpers.journal_opening import keep, refusal
@@ -17,6 +20,25 @@ async def test_other_users_cannot_read_a_journal_or_the_files_beside_it(path: Pa
             assert [mode(file) for file in files_of(path)] == [0o600, 0o600]
     finally:
         os.umask(before)
+
+
+def test_no_moment_is_left_in_which_others_can_open_a_new_journal(path: Path) -> None:
+    before = os.umask(0)
+    try:
+        create_private(path)
+    finally:
+        os.umask(before)
+    assert mode(path) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("lax", "tight"), [(0o604, 0o600), (0o640, 0o600), (0o777, 0o700), (0o700, 0o700)], ids=oct
+)
+def test_others_lose_every_right_and_the_owner_none(path: Path, lax: int, tight: int) -> None:
+    write(path, b"")
+    path.chmod(lax)
+    make_private(path)
+    assert mode(path) == tight
 
 
 async def test_a_laxer_mode_is_tightened_also_of_what_a_killed_run_left(path: Path) -> None:

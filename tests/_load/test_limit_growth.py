@@ -3,8 +3,19 @@ from itertools import pairwise
 
 import pytest
 
+from restream_async._load.latencies import Latencies
+from restream_async._load.limit_growth import LimitGrowth
 from restream_async._load.load_signal import Signal
 from tests.helpers.answer_waves import IDLE, Load, standing
+
+
+def test_after_an_outage_an_earlier_growth_is_neither_judged_nor_waited_for() -> None:
+    growth = LimitGrowth()
+    assert growth.step(8.0, 8, 8, Latencies([IDLE] * 8)) == 8
+    growth.restart(16.0, 20)
+    assert not growth.is_due(1.0, 20)
+    assert growth.is_due(1.0, 21)
+    assert growth.step(1.0, 21, 21, None) == 1
 
 
 class TestGrowth:

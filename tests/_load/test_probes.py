@@ -5,6 +5,7 @@ import logging
 from collections import Counter
 from itertools import pairwise
 
+import attrs
 import pytest
 
 from restream_async._load.adaptive_limit import AdaptiveLimit
@@ -256,6 +257,21 @@ class TestOutage:
         limiter.failed(SHED.error)
         limiter.release()
         await alone
+        await limiter.close()
+
+    @simulated
+    async def test_the_outage_timeout_ends_also_where_timers_end_early(self) -> None:
+        """As those of uvloop do."""
+        clock = simulated_clock()
+
+        async def sleep(seconds: float) -> None:
+            await asyncio.sleep(max(0.001, seconds - 0.001))
+
+        limiter = ConcurrencyLimiter.adaptive(64, 40.0, attrs.evolve(clock, sleep=sleep))
+        await fall(limiter)
+        await limiter.acquire()
+        with pytest.raises(GivenUpError):
+            await limiter.acquire()
         await limiter.close()
 
     @simulated

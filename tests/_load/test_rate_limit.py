@@ -166,6 +166,12 @@ def delay_after_ten_a_second(client: Client) -> float:
 class TestPace:
     """One by one."""
 
+    def test_time_in_which_nobody_asks_is_no_part_of_the_first_pace(self) -> None:
+        client = Client().wait(1000)
+        client.refuse()
+        client.wait(100).accept()
+        assert 0 < client.limit.delay < 2
+
     def test_the_first_pace_is_what_the_service_accepted_until_then(self) -> None:
         """Ten a second for two seconds, and the pause: 20 in 3 s."""
         client = Client()

@@ -77,6 +77,19 @@ async def test_new_runs_are_refused(tmp_path: Path) -> None:
             await client.create_all(many(3), journal=tmp_path / "j")
 
 
+async def test_calls_have_all_the_time_that_they_are_given(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It looks for an outage meanwhile, again and again."""
+    monkeypatch.setattr("restream_async._operations.draining._PERIOD", 0.01)
+    async with RawServer(post=slow) as server, client_of(server) as client:
+        call = asyncio.create_task(client.create(new_restream()))
+        await server.arrived()
+        await client.drain(timeout=30)
+        assert call.done()
+        assert (await call).id == 7
+
+
 async def test_what_is_in_progress_finishes() -> None:
     async with RawServer(post=slow) as server, client_of(server, max_in_flight=2) as client:
         tasks = [asyncio.create_task(client.create(new)) for new in many(6)]

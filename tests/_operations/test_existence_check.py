@@ -16,9 +16,13 @@ from restream_async import (
     OutcomeUnknownError,
     RetryPolicy,
 )
+from restream_async._operations.create_result import CreateSucceeded
+from restream_async._retry.deadline import Deadline
 from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
 from tests.helpers.client_calls import created_by, failure_of
+from tests.helpers.in_memory_service import Backend, Fate
+from tests.helpers.in_memory_service import client_of as client_in_memory
 from tests.helpers.leak_checks import client_of
 from tests.helpers.raw_server import RawServer, then_close, then_hang
 from tests.helpers.samples import (
@@ -34,6 +38,7 @@ from tests.helpers.samples import (
 )
 
 if TYPE_CHECKING:
+    from restream_async._http.messages import NoResponse, Request, Response
     from tests.helpers.fast_clock import FastClock
 
 
@@ -203,6 +208,31 @@ async def test_checks_that_succeed_use_up_nothing() -> None:
 
     assert server.order.startswith("POST GET GET POST GET GET POST")
     assert outcome.maybe_duplicate is False
+
+
+@pytest.mark.parametrize(
+    ("remaining", "seconds", "longest"),
+    [(0.5, 30.0, 5.0), (0.5, 2.0, 2.0), (8.0, 30.0, 8.0)],
+    ids=["beyond the deadline", "no longer than any attempt", "before the deadline"],
+)
+async def test_the_final_check_takes_five_seconds_at_most_beyond_the_deadline(
+    remaining: float, seconds: float, longest: float
+) -> None:
+    timeouts: list[float] = []
+
+    class Watched(Backend):
+        async def send(self, request: Request, timeout: float) -> Response | NoResponse:  # noqa: ASYNC109 - the protocol's
+            timeouts.append(timeout)
+            return await super().send(request, timeout)
+
+    backend = Watched()
+    backend.meets("POST", Fate.LOST_AFTER)
+    client = client_in_memory(backend, attempts=1, timeout=seconds)
+    deadline = Deadline(client.executor.clock.now, remaining)
+    result = await client.creator.create(MANY[0], deadline)
+
+    assert isinstance(result, CreateSucceeded)
+    assert timeouts == pytest.approx([min(remaining, seconds), longest])
 
 
 async def test_checks_end_with_the_deadline(clock: FastClock) -> None:

@@ -8,7 +8,10 @@ import pytest
 
 from restream_async import MalformedResponseError, Origin, OutcomeUnknownError
 from restream_async._http.response_headers import is_from_cache
+from restream_async._retry.deadline import Deadline, Stop
 from tests.helpers.client_calls import created_by, failure_of
+from tests.helpers.in_memory_service import Backend
+from tests.helpers.in_memory_service import client_of as client_in_memory
 from tests.helpers.leak_checks import client_of
 from tests.helpers.raw_server import RawServer
 from tests.helpers.samples import (
@@ -23,6 +26,8 @@ from tests.helpers.samples import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from restream_async._http.messages import NoResponse, Request, Response
 
 NEW: Final = new_restream()
 PATH: Final = "/api/v1/p1/live-video/v1/restreams"
@@ -44,6 +49,21 @@ def page(number: int, *ids: int, pages: int = 2, count: int = 3) -> bytes:
 
 def targets(server: RawServer) -> list[str]:
     return [seen.path for seen in server.requests if seen.method == "GET"]
+
+
+async def test_the_last_list_of_a_stopped_call_takes_two_seconds_at_most() -> None:
+    timeouts: list[float] = []
+
+    class Watched(Backend):
+        async def send(self, request: Request, timeout: float) -> Response | NoResponse:  # noqa: ASYNC109 - the protocol's
+            timeouts.append(timeout)
+            return await super().send(request, timeout)
+
+    client, stop = client_in_memory(Watched()), Stop()
+    stop.request()
+    deadline = Deadline(client.executor.clock.now, 60.0, stop=stop)
+    assert await client.creator.listing.read_finally("v1", deadline) == []
+    assert timeouts == pytest.approx([2.0])
 
 
 async def test_a_list_in_pages_is_read_to_its_end() -> None:

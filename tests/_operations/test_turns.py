@@ -7,11 +7,14 @@ import asyncio
 import pytest
 
 from restream_async import BadRequestError, Created, InternalServerError, Origin
+from restream_async._operations.create_result import CreateFailed
 from restream_async._operations.existence import key_of
 from restream_async._operations.turns import Turns
+from restream_async._retry.deadline import Deadline
 from restream_async.sandbox import Fault, Faults, Sandbox
 from tests.helpers.client_calls import outcomes_of
-from tests.helpers.in_memory_service import new
+from tests.helpers.in_memory_service import Backend, new
+from tests.helpers.in_memory_service import client_of as client_in_memory
 from tests.helpers.leak_checks import assert_nothing_left, client_of
 from tests.helpers.raw_server import Peer, RawServer, Seen, then_hang
 from tests.helpers.samples import (
@@ -43,6 +46,18 @@ async def test_a_hundred_creations_of_the_same_at_once_are_one() -> None:
 
     assert len({restream.id for restream in restreams}) == 1
     assert (sandbox.counts.posts, len(sandbox.stored)) == (1, 1)
+
+
+async def test_a_creation_whose_turn_does_not_come_before_its_deadline_sent_nothing() -> None:
+    backend = Backend()
+    client = client_in_memory(backend)
+    client.creator.turns.begin(key_of(new()))
+    deadline = Deadline(client.executor.clock.now, 0.01)
+    result = await client.creator.create(new(), deadline)
+
+    assert isinstance(result, CreateFailed)
+    assert "an equal restream was being created until the deadline" in str(result.error)
+    assert (result.attempts, backend.sent) == (0, [])
 
 
 async def test_the_title_makes_no_difference_and_the_key_does() -> None:

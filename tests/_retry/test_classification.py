@@ -25,6 +25,7 @@ from restream_async import (
 )
 from restream_async._http import list_response, serialization
 from restream_async._http.messages import NoResponse, Response
+from restream_async._load.load_signal import Signal
 from restream_async._retry.classification import Classification, Failure
 from restream_async.errors import Call
 from restream_async.models import Toggled
@@ -115,6 +116,13 @@ def test_a_status_is_classified_whatever_the_body_is(
         assert type(failed.error) is kind
         assert isinstance(failed.error, ApiError)
         assert failed.error.status == status
+
+
+@pytest.mark.parametrize("changes", [{}, {"success": None}])
+def test_only_a_denial_may_say_another_status_than_http(changes: dict[str, object]) -> None:
+    """A 500 with a 404 inside may have taken effect."""
+    body = envelope(statusCode=404, **changes)
+    assert failure(Response(status=500, body=body)).classification is IN_DOUBT
 
 
 @pytest.mark.parametrize(
@@ -352,6 +360,21 @@ def test_a_certificate_that_is_not_trusted_is_final() -> None:
     assert str(failed.error).startswith("expired ***: POST ")
     assert str(failed.error).endswith("; renew it")
     assert failed.signal is None
+
+
+@pytest.mark.parametrize(
+    ("status", "signal"),
+    [
+        (400, Signal.GOOD),
+        (429, Signal.LIMITED),
+        (500, Signal.GOOD),
+        (502, Signal.GOOD),
+        (503, Signal.SHED),
+        (504, Signal.SHED),
+    ],
+)
+def test_an_overloaded_service_answers_503_or_504(status: int, signal: Signal) -> None:
+    assert failure(Response(status=status)).signal is signal
 
 
 @pytest.mark.parametrize(

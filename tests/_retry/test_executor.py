@@ -18,10 +18,13 @@ from restream_async import (
     TransportError,
 )
 from restream_async._load.concurrency_limiter import ConcurrencyLimiter
+from restream_async._retry.classification import Failure
 from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
 from tests.helpers.client_calls import CALLS, failure_of
 from tests.helpers.fast_clock import FastClock
+from tests.helpers.in_memory_service import Backend, Fate
+from tests.helpers.in_memory_service import client_of as client_in_memory
 from tests.helpers.leak_checks import assert_nothing_left, client_of
 from tests.helpers.raw_server import RawServer, drip, then_hang
 from tests.helpers.samples import (
@@ -36,6 +39,7 @@ from tests.helpers.samples import (
 )
 
 if TYPE_CHECKING:
+    from restream_async._http.messages import NoResponse, Request, Response
     from tests.helpers.raw_server import Act, Step
 
 SHORT: Final = 0.12
@@ -50,6 +54,10 @@ HANGS: Final[dict[str, Act]] = {
     "dripping chunks": drip(_CHUNKED, b"1\r\n \r\n"),
     "dripping interim answers": drip(b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
 }
+
+
+def as_it_is(result: object) -> object:
+    return result
 
 
 @pytest.mark.parametrize("name", HANGS)
@@ -211,7 +219,7 @@ async def test_a_slot_that_does_not_come_in_time_was_not_sent(
 
 
 async def test_one_deadline_covers_all_attempts_and_sleeps() -> None:
-    clock = FastClock(chance=1.0)
+    clock = FastClock()
     policy = RetryPolicy(attempts=100, base=10.0, cap=10.0, deadline=35.0)
     async with (
         RawServer(get=INTERNAL_ERROR) as server,
@@ -225,7 +233,7 @@ async def test_one_deadline_covers_all_attempts_and_sleeps() -> None:
 
 
 async def test_no_sleep_begins_that_would_pass_the_deadline() -> None:
-    clock = FastClock(chance=0.0)
+    clock = FastClock(0.0)
     async with (
         RawServer(get=BACKEND_FETCH_FAILED) as server,
         client_of(server, clock=clock, deadline=4.0) as client,
@@ -251,7 +259,7 @@ async def test_the_last_attempt_is_cut_at_the_deadline() -> None:
 
 async def test_the_deadline_of_a_creation_covers_its_checks() -> None:
     policy = RetryPolicy(attempts=9, base=10.0, cap=10.0, deadline=25.0)
-    clock = FastClock(chance=1.0)
+    clock = FastClock()
     async with (
         RawServer(post=INTERNAL_ERROR, get=BACKEND_FETCH_FAILED) as server,
         client_of(server, clock=clock, retry=policy, in_doubt="raise") as client,
@@ -303,3 +311,39 @@ async def test_a_time_out_outside_cancels_the_call() -> None:
 
     assert not isinstance(caught.value, TransportError | MalformedResponseError)
     assert server.counts == {"POST": 1}
+
+
+@pytest.mark.parametrize(("fate", "overtaken"), [(Fate.UNSENT, True), (Fate.LOST_BEFORE, False)])
+async def test_what_did_not_connect_while_others_succeeded_was_overtaken(
+    fate: Fate,
+    overtaken: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    class Busy(Backend):
+        async def send(self, request: Request, timeout: float) -> Response | NoResponse:  # noqa: ASYNC109 - the protocol's
+            await executor.clock.sleep(0.1)
+            if others_succeed:
+                executor.limiter.succeeded()
+            return await super().send(request, timeout)
+
+    backend = Busy()
+    backend.meets("GET", fate, fate)
+    client = client_in_memory(backend)
+    executor, request = client.executor, client.api.list("v1")
+    others_succeed = False
+    alone = await executor.attempt(request, as_it_is, executor.begin_call())
+    others_succeed = True
+    beside_another = await executor.attempt(request, as_it_is, executor.begin_call())
+
+    assert isinstance(alone, Failure)
+    assert isinstance(beside_another, Failure)
+    assert (alone.overtaken, beside_another.overtaken) == (False, overtaken)
+
+
+async def test_a_refusal_shows_that_the_service_works() -> None:
+    backend = Backend()
+    backend.meets("GET", Fate.LOST_BEFORE, Fate.REFUSED)
+    client = client_in_memory(backend)
+    executor, request = client.executor, client.api.list("v1")
+    for is_failing in (True, False):
+        await executor.attempt(request, as_it_is, executor.begin_call())
+        assert (executor.limiter.last is not None) is is_failing

@@ -75,6 +75,9 @@ def test_every_failure_says_how_often_it_was_tried(attempts: int, times: str) ->
 def test_the_service_is_quoted(errors: object, messages: object, said: str) -> None:
     answer = Response(status=400, body=denial(errors=errors, messages=messages))
     assert told(answer) == f"400 Bad Request {said}: {ASKED}"
+    error = failure(answer).error
+    assert isinstance(error, ApiError)
+    assert error.excerpt == "", "the rest of the body is not shown too"
 
 
 @pytest.mark.parametrize("said", ["Unauthorized", "unauthorized."])
@@ -216,8 +219,10 @@ def test_the_reason_of_http_is_not_told_of_the_status_inside() -> None:
         (401, "check api_key and auth_scheme"),
         (403, "check that the API key is allowed to do this in the project"),
         (404, "check base_url, project_id and the ids in the route"),
+        (300, "redirects are not followed: check base_url"),
         (301, "redirects are not followed: check base_url"),
         (308, "redirects are not followed: check base_url"),
+        (399, "redirects are not followed: check base_url"),
     ],
 )
 def test_a_failure_that_the_caller_can_mend_says_how(status: int, note: str) -> None:

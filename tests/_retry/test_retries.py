@@ -15,7 +15,7 @@ from restream_async._retry.retries import Retries
 from restream_async._telemetry import ClientTelemetry
 from restream_async._util.clock import Clock
 from tests.helpers.examples import API, STREAM_KEY, failure, new
-from tests.helpers.scripted_clock import ScriptedClock
+from tests.helpers.fast_clock import FastClock
 
 NEVER: Final = float("inf")
 ENDLESS: Final = Deadline(lambda: 0.0, NEVER)
@@ -84,7 +84,7 @@ async def run_retries(
 async def retried(
     first: Failure,
     again: Callable[[], Awaitable[object]],
-    clock: ScriptedClock,
+    clock: FastClock,
     policy: RetryPolicy | None = None,
     until: float = NEVER,
 ) -> object:
@@ -93,44 +93,67 @@ async def retried(
         again,
         policy=policy if policy is not None else RetryPolicy(),
         clock=clock.as_clock(),
-        deadline=Deadline(clock.as_clock().now, until - clock.now),
+        deadline=Deadline(clock.as_clock().now, until - clock.time),
     )
+
+
+@pytest.mark.parametrize(("chance", "share"), [(0.0, 0.5), (0.5, 0.75), (1.0, 1.0)])
+async def test_a_retry_that_waits_for_the_budget_sleeps_half_the_pause_to_all_of_it(
+    chance: float, share: float
+) -> None:
+    clock = FastClock(1.0, chance)
+    budget = RetryBudget(clock.as_clock().now)
+    while budget.spend():
+        """Until nothing is left."""
+    pause = budget.pause
+    limiter = ConcurrencyLimiter.adaptive(64, 300.0, clock.as_clock())
+    retries = Retries(
+        RetryPolicy(base=0.001),
+        clock.as_clock(),
+        ENDLESS,
+        limiter,
+        budget,
+        is_uncounted=lambda _: False,
+        telemetry=ClientTelemetry(),
+    )
+    assert await retries.wait_after(doubtful()) is None
+    assert clock.sleeps[1] == pytest.approx(share * pause)
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 3, 5, 20])
 async def test_it_is_tried_as_often_as_the_policy_says(attempts: int) -> None:
-    first, clock, again = doubtful(), ScriptedClock(), Attempts(doubtful())
+    first, clock, again = doubtful(), FastClock(), Attempts(doubtful())
     result = await retried(first, again, clock, RetryPolicy(attempts=attempts))
     assert result is (again.results[0] if attempts > 1 else first)
     assert again.made == attempts - 1
-    assert len(clock.slept) == attempts - 1
+    assert len(clock.sleeps) == attempts - 1
 
 
 async def test_the_last_failure_is_the_one_that_is_told() -> None:
     failures = [doubtful() for _ in range(4)]
     first = doubtful()
-    assert await retried(first, Attempts(*failures), ScriptedClock()) is failures[-1]
-    assert await retried(first, Attempts(), ScriptedClock(), RetryPolicy(attempts=1)) is first
+    assert await retried(first, Attempts(*failures), FastClock()) is failures[-1]
+    assert await retried(first, Attempts(), FastClock(), RetryPolicy(attempts=1)) is first
 
 
 @pytest.mark.parametrize("value", ["a restream", None, False, 0, [], ()], ids=repr)
 async def test_a_value_ends_the_retries(value: object) -> None:
     again = Attempts(doubtful(), value)
-    assert await retried(doubtful(), again, ScriptedClock()) == value
+    assert await retried(doubtful(), again, FastClock()) == value
     assert again.made == 2
 
 
 async def test_a_refusal_ends_the_retries() -> None:
     last = refused()
     again = Attempts(doubtful(), last)
-    assert await retried(doubtful(), again, ScriptedClock()) is last
+    assert await retried(doubtful(), again, FastClock()) is last
     assert again.made == 2
 
 
 async def test_a_refusal_is_not_retried() -> None:
-    first, clock, again = refused(), ScriptedClock(), Attempts("a restream")
+    first, clock, again = refused(), FastClock(), Attempts("a restream")
     assert await retried(first, again, clock) is first
-    assert (again.made, clock.slept) == (0, [])
+    assert (again.made, clock.sleeps) == (0, [])
 
 
 @pytest.mark.parametrize(
@@ -144,32 +167,32 @@ async def test_a_refusal_is_not_retried() -> None:
     ],
 )
 async def test_what_was_not_done_or_is_in_doubt_is_tried_again(first: Failure) -> None:
-    assert await retried(first, Attempts("a restream"), ScriptedClock()) == "a restream"
+    assert await retried(first, Attempts("a restream"), FastClock()) == "a restream"
 
 
 async def test_the_waits_are_those_of_the_policy() -> None:
-    clock = ScriptedClock(1.0, 0.5, 0.25, 0.0)
+    clock = FastClock(1.0, 0.5, 0.25, 0.0)
     await retried(doubtful(), Attempts(doubtful()), clock, RetryPolicy(base=1, cap=3))
-    assert clock.slept == [1.0, 1.0, 0.75, 0.0]
+    assert clock.sleeps == [1.0, 1.0, 0.75, 0.0]
 
 
 async def test_every_failure_may_ask_for_a_wait_of_its_own() -> None:
-    clock = ScriptedClock(0.0, 0.0, 0.5, 1.0)
+    clock = FastClock(0.0, 0.0, 0.5, 1.0)
     again = Attempts(doubtful(), asking_for("7"), asking_for("3600"), doubtful())
     await retried(asking_for("5"), again, clock)
-    assert clock.slept == [5.0, 0.0, 8.0, 64.0]
+    assert clock.sleeps == [5.0, 0.0, 8.0, 64.0]
 
 
 async def test_what_cannot_connect_waits_half_of_it_at_least() -> None:
     """A second without the service must not use up all attempts, whatever the chances."""
-    clock = ScriptedClock(0.0, 0.5, 0.0, 1.0)
+    clock = FastClock(0.0, 0.5, 0.0, 1.0)
     away = failure(NoResponse(detail="refused", sent=False))
     await retried(away, Attempts(away), clock)
-    assert clock.slept == [0.25, 0.75, 1.0, 4.0]
+    assert clock.sleeps == [0.25, 0.75, 1.0, 4.0]
 
 
 async def test_what_does_not_count_is_tried_again_without_end_and_soon() -> None:
-    clock, again = ScriptedClock(), Attempts(*[doubtful()] * 50, "a restream")
+    clock, again = FastClock(), Attempts(*[doubtful()] * 50, "a restream")
     end = await run_retries(
         doubtful(),
         again,
@@ -179,11 +202,11 @@ async def test_what_does_not_count_is_tried_again_without_end_and_soon() -> None
         excused=lambda _: True,
     )
     assert end == "a restream"
-    assert clock.slept == [0.5, 1.0] + [2.0] * 49
+    assert clock.sleeps == [0.5, 1.0] + [2.0] * 49
 
 
 async def test_what_does_not_count_is_not_tried_all_the_time() -> None:
-    clock, again = ScriptedClock(0.0), Attempts(*[doubtful()] * 9, "a restream")
+    clock, again = FastClock(0.0), Attempts(*[doubtful()] * 9, "a restream")
     await run_retries(
         doubtful(),
         again,
@@ -192,11 +215,11 @@ async def test_what_does_not_count_is_not_tried_all_the_time() -> None:
         deadline=ENDLESS,
         excused=lambda _: True,
     )
-    assert clock.slept == [0.1] * 10
+    assert clock.sleeps == [0.1] * 10
 
 
 async def test_what_counts_again_uses_the_attempts_that_are_left() -> None:
-    clock, again = ScriptedClock(), Attempts(*[doubtful()] * 50)
+    clock, again = FastClock(), Attempts(*[doubtful()] * 50)
     answers = iter([True, True, False])
     await run_retries(
         doubtful(),
@@ -207,7 +230,7 @@ async def test_what_counts_again_uses_the_attempts_that_are_left() -> None:
         excused=lambda _: next(answers, False),
     )
     assert again.made == 2 + 2
-    assert clock.slept == [0.5, 1.0, 2.0, 4.0]
+    assert clock.sleeps == [0.5, 1.0, 2.0, 4.0]
 
 
 @pytest.mark.parametrize(
@@ -226,29 +249,29 @@ async def test_what_counts_again_uses_the_attempts_that_are_left() -> None:
     ],
 )
 async def test_no_wait_begins_that_would_pass_the_deadline(room: float, slept: list[float]) -> None:
-    clock, again = ScriptedClock(), Attempts(doubtful())
-    result = await retried(doubtful(), again, clock, until=clock.now + room)
+    clock, again = FastClock(), Attempts(doubtful())
+    result = await retried(doubtful(), again, clock, until=clock.time + room)
     assert isinstance(result, Failure)
-    assert clock.slept == slept
+    assert clock.sleeps == slept
     assert again.made == len(slept)
 
 
 async def test_a_retry_after_beyond_the_deadline_is_not_waited_for() -> None:
-    first, clock, again = asking_for("30"), ScriptedClock(), Attempts("a restream")
-    assert await retried(first, again, clock, until=clock.now + 30) is first
-    assert (again.made, clock.slept) == (0, [])
+    first, clock, again = asking_for("30"), FastClock(), Attempts("a restream")
+    assert await retried(first, again, clock, until=clock.time + 30) is first
+    assert (again.made, clock.sleeps) == (0, [])
 
 
 async def test_the_time_that_attempts_take_counts_as_well() -> None:
-    clock, made = ScriptedClock(), 0
+    clock, made = FastClock(), 0
 
     async def slow() -> Failure:
         nonlocal made
         made += 1
-        clock.now += 10
+        clock.time += 10
         return doubtful()
 
-    await retried(doubtful(), slow, clock, RetryPolicy(attempts=100), until=clock.now + 23)
+    await retried(doubtful(), slow, clock, RetryPolicy(attempts=100), until=clock.time + 23)
     assert made == 2
 
 
@@ -256,7 +279,7 @@ async def test_the_time_that_attempts_take_counts_as_well() -> None:
 async def test_an_exception_passes_straight_through(error: BaseException) -> None:
     again = Attempts(doubtful(), error)
     with pytest.raises(type(error)) as caught:
-        await retried(doubtful(), again, ScriptedClock())
+        await retried(doubtful(), again, FastClock())
     assert caught.value is error
     assert error.__cause__ is None
     assert again.made == 2
@@ -270,7 +293,7 @@ async def test_a_cancelled_attempt_is_not_tried_again() -> None:
         await asyncio.Event().wait()
         return await again()
 
-    task = asyncio.create_task(retried(doubtful(), hangs, ScriptedClock()))
+    task = asyncio.create_task(retried(doubtful(), hangs, FastClock()))
     await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -310,11 +333,11 @@ async def test_an_exception_of_the_sleep_passes_straight_through() -> None:
 
 async def test_retries_of_several_calls_do_not_mix() -> None:
     async def one(number: int) -> None:
-        clock = ScriptedClock()
+        clock = FastClock()
         again = Attempts(*(doubtful() for _ in range(number % 4)), f"restream {number}")
         assert await retried(doubtful(), again, clock) == f"restream {number}"
         assert again.made == number % 4 + 1
-        assert clock.slept == [0.5, 1.0, 2.0, 4.0][: again.made]
+        assert clock.sleeps == [0.5, 1.0, 2.0, 4.0][: again.made]
 
     async with asyncio.TaskGroup() as group:
         for number in range(100):
@@ -328,7 +351,7 @@ async def test_every_retry_is_logged_without_secrets(
         Response(status=503, body=f"no {STREAM_KEY}".encode()), request=API.create(new())
     )
     with caplog.at_level(logging.INFO, logger="restream_async"):
-        await retried(told, Attempts(told), ScriptedClock(), RetryPolicy(attempts=3))
+        await retried(told, Attempts(told), FastClock(), RetryPolicy(attempts=3))
     assert [record.getMessage() for record in caplog.records] == [
         f"attempt 1 failed, again in 0.5 s: {told.error}",
         f"attempt 2 failed, again in 1 s: {told.error}",
@@ -350,7 +373,7 @@ async def test_every_retry_is_logged_without_secrets(
 async def test_a_retry_without_an_answer_has_no_status(caplog: pytest.LogCaptureFixture) -> None:
     away = failure(NoResponse(detail="refused", sent=False))
     with caplog.at_level(logging.INFO, logger="restream_async"):
-        await retried(away, Attempts("a restream"), ScriptedClock())
+        await retried(away, Attempts("a restream"), FastClock())
     [record] = caplog.records
     assert fields_of(record)["restream_error"] == "TransportError"
     assert fields_of(record)["restream_status"] is None
@@ -359,7 +382,7 @@ async def test_a_retry_without_an_answer_has_no_status(caplog: pytest.LogCapture
 async def test_a_retry_costs_no_text_if_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     told = failure(Response(status=503), request=API.create(new()))
     with caplog.at_level(logging.WARNING, logger="restream_async"):
-        await retried(told, Attempts("a restream"), ScriptedClock())
+        await retried(told, Attempts("a restream"), FastClock())
     assert caplog.records == []
 
 

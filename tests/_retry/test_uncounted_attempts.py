@@ -9,7 +9,7 @@ from restream_async._retry.classification import Failure
 from restream_async._retry.deadline import Deadline
 from restream_async._retry.uncounted_attempts import is_singled_out, is_uncounted
 from tests.helpers.examples import failure
-from tests.helpers.scripted_clock import ScriptedClock
+from tests.helpers.fast_clock import FastClock
 
 LIMITED = failure(Response(status=429))
 UNREACHABLE = failure(NoResponse(detail="refused", sent=False))
@@ -17,7 +17,7 @@ OVERTAKEN = Failure(UNREACHABLE.classification, UNREACHABLE.error, overtaken=Tru
 DOUBTFUL = failure(Response(status=503))
 
 
-def deadline_of(clock: ScriptedClock, *, patient: bool, limited: int = 0) -> Deadline:
+def deadline_of(clock: FastClock, *, patient: bool, limited: int = 0) -> Deadline:
     deadline = Deadline(clock.as_clock().now, 10.0, (lambda: 0.0) if patient else None)
     deadline.limited = limited
     return deadline
@@ -41,7 +41,7 @@ def test_only_a_patient_call_has_attempts_that_do_not_count(
     uncounted: bool,  # noqa: FBT001 - a parameter
     patient: bool,  # noqa: FBT001 - a parameter
 ) -> None:
-    clock = ScriptedClock()
+    clock = FastClock()
     limiter = ConcurrencyLimiter.adaptive(64, 300.0, clock.as_clock())
     deadline = deadline_of(clock, patient=patient, limited=limited)
     found = is_uncounted(failed, deadline, limiter, RetryPolicy(attempts=3))
@@ -49,12 +49,12 @@ def test_only_a_patient_call_has_attempts_that_do_not_count(
 
 
 def test_during_an_outage_no_attempt_of_a_patient_call_counts() -> None:
-    clock = ScriptedClock()
+    clock = FastClock()
     limiter = ConcurrencyLimiter.adaptive(64, 300.0, clock.as_clock())
     deadline = deadline_of(clock, patient=True)
     for _ in range(10):
         limiter.failed(DOUBTFUL.error)
-        clock.now += 1.0
+        clock.time += 1.0
     assert is_uncounted(DOUBTFUL, deadline, limiter, RetryPolicy())
 
 
@@ -67,5 +67,5 @@ def test_a_call_is_singled_out_after_more_429s_than_attempts(
     limited: int,
     singled_out: bool,  # noqa: FBT001 - a parameter
 ) -> None:
-    deadline = deadline_of(ScriptedClock(), patient=True, limited=limited)
+    deadline = deadline_of(FastClock(), patient=True, limited=limited)
     assert is_singled_out(deadline, RetryPolicy(attempts=attempts)) is singled_out

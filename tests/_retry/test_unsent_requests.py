@@ -8,19 +8,19 @@ from restream_async._retry.deadline import Deadline, Stop
 from restream_async._retry.unsent_requests import not_sent, service_is_out, too_late
 from restream_async.errors import CallError, NotSentError
 from tests.helpers.examples import API
-from tests.helpers.scripted_clock import ScriptedClock
+from tests.helpers.fast_clock import FastClock
 
 CALL = API.toggle(7).call
 
 
-def limiter_of(clock: ScriptedClock) -> ConcurrencyLimiter:
+def limiter_of(clock: FastClock) -> ConcurrencyLimiter:
     return ConcurrencyLimiter.adaptive(64, 300.0, clock.as_clock())
 
 
-def begin_outage(limiter: ConcurrencyLimiter, clock: ScriptedClock, error: CallError) -> None:
+def begin_outage(limiter: ConcurrencyLimiter, clock: FastClock, error: CallError) -> None:
     for _ in range(3):
         limiter.failed(error, connected=False)
-        clock.now += 1.0
+        clock.time += 1.0
     assert limiter.state == "open"
 
 
@@ -37,7 +37,7 @@ def test_a_stopped_call_says_whether_it_was_sent_before(attempts: int, text: str
 
 
 def test_a_request_is_too_late_after_the_deadline() -> None:
-    clock = ScriptedClock()
+    clock = FastClock()
     deadline = Deadline(clock.as_clock().now, 1.0)
     error = too_late(limiter_of(clock), CALL, deadline, "no turn came").error
     assert isinstance(error, AttemptTimeoutError)
@@ -46,7 +46,7 @@ def test_a_request_is_too_late_after_the_deadline() -> None:
 
 
 def test_a_stop_matters_more_than_an_outage_and_an_outage_more_than_the_deadline() -> None:
-    clock, stop = ScriptedClock(), Stop()
+    clock, stop = FastClock(), Stop()
     limiter = limiter_of(clock)
     begin_outage(limiter, clock, TransportError(CALL, detail="refused", sent=False))
     deadline = Deadline(clock.as_clock().now, 1.0, stop=stop)
@@ -56,7 +56,7 @@ def test_a_stop_matters_more_than_an_outage_and_an_outage_more_than_the_deadline
 
 
 def test_an_outage_is_told_with_the_advice_of_its_latest_failure() -> None:
-    clock = ScriptedClock()
+    clock = FastClock()
     limiter = limiter_of(clock)
     assert "check base_url and the network" in str(service_is_out(limiter, CALL).error)
     error = TransportError(CALL, detail="refused", sent=False, note="start the service")

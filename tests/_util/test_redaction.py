@@ -203,6 +203,8 @@ def test_what_is_nested_too_deeply_to_be_read_is_not_shown() -> None:
     for _ in range(2000):
         value = [value]
     assert redact_values([value], ["abcd"]) == [[[[[[[[["…"]]]]]]]]]
+    value = {"1": [{"3": ({"5": [{"7": {"8": "abcd"}}]},)}]}
+    assert redact_values([value], ["abcd"]) == [{"1": [{"3": [{"5": [{"7": {"8": "…"}}]}]}]}]
 
 
 @given(st.text(), st.integers(1, 50))
@@ -277,6 +279,9 @@ def test_of_a_stream_url_scheme_host_and_port_are_shown(url: str, shown: str) ->
     ("url", "parts"),
     [
         ("rtmps://h/app", set[str]()),
+        # Seven characters are the name of an application, eight may be a key.
+        ("rtmps://h/live247", set[str]()),
+        ("rtmps://h/live-247", {"live-247"}),
         ("rtmps://h/app/key", {"key"}),
         ("rtmps://h/app//inst/key/", {"inst", "key"}),
         ("rtmps://user:pa:ss@h/app", {"user:pa:ss", "user", "pa:ss"}),

@@ -17,6 +17,7 @@ PROGRAMS = [
     "benchmarks.fleet",
     "benchmarks.journal",
     "benchmarks.kill9",
+    "benchmarks.mutation",
     "benchmarks.wanted_state",
     "benchmarks.worker_scaling",
 ]

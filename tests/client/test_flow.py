@@ -228,7 +228,7 @@ async def test_on_such_a_clock_a_run_that_is_held_comes_to_its_end_too() -> None
     """A timer that moves the clock by all of the patience at once is no quiet time."""
     cut = then_close(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")
     server = RawServer(post=cut, get=cut)
-    async with server, client_of(server, clock=FastClock(chance=1.0), attempts=2) as client:
+    async with server, client_of(server, clock=FastClock(), attempts=2) as client:
         while client.stats().state != "open":
             await client.outcome(new_restream("first"))
         async with asyncio.timeout(10):

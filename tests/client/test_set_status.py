@@ -64,15 +64,20 @@ async def test_the_first_toggle_of_the_cache_error_page_is_checked_before_a_seco
 
 
 async def test_no_error_shows_a_secret() -> None:
+    new = new_restream()
+    restream = attrs.evolve(RESTREAM, stream_key=new.stream_key, stream_url=new.stream_url)
+    echo = answer(" ".join(SECRETS).encode(), "503 Oops")
     async with (
-        RawServer(get=[listed(ON), BACKEND_FETCH_FAILED], put=BACKEND_FETCH_FAILED) as server,
+        RawServer(get=[listed(ON), echo], put=echo) as server,
         client_of(server) as client,
     ):
-        error = await failure_of(client.set_status(RESTREAM, on=False), OutcomeUnknownError)
+        error = await failure_of(client.set_status(restream, on=False), OutcomeUnknownError)
 
     assert error.__cause__ is None
     assert error.__context__ is None
-    assert not any(secret in f"{error!r}{error}" for secret in SECRETS)
+    shown = f"{error!r} {error} {error.doubt} {vars(error)}"
+    assert "503 Oops" in shown
+    assert not [secret for secret in SECRETS if secret in shown]
 
 
 async def test_two_at_the_same_time_toggle_once() -> None:

@@ -21,8 +21,8 @@ class Suspensions:
 
     Attributes:
         fatal: the number of the suspension to cancel at, from 1.
-        late: whether to cancel only in the moment when what is awaited has come to be, which is
-            when a result can get lost. Else while it is awaited.
+        late: whether to cancel in the moment in which the awaited result is there and the task has
+            not got it yet. A result can get lost then. If false, cancels while it is awaited.
         count: how many there have been so far.
 
     """
@@ -46,6 +46,7 @@ class Suspensions:
 
     @coroutine
     def _drive(self, body: Coroutine[Any, Any, _T]) -> Generator[Any, None, _T]:
+        """Step through `body` as a task does: what it yields is what it waits for."""
         proceed: Callable[[], Any] = partial(body.send, None)
         while True:
             try:

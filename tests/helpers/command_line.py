@@ -164,18 +164,21 @@ def pseudo_terminal(monkeypatch: pytest.MonkeyPatch) -> Generator[Callable[[], s
     reader = threading.Thread(target=drain)
     reader.start()
     monkeypatch.setenv("TERM", "xterm")
-    with monkeypatch.context() as patch:
-        streams: list[IO[str]] = []
-        for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-            stream = open(outer, mode, closefd=False, encoding="utf-8")  # noqa: SIM115
-            streams.append(stream)
-            patch.setattr(f"sys.{name}", stream)
-        yield lambda: bytes(seen).decode()
+    streams: list[IO[str]] = []
+    try:
+        with monkeypatch.context() as patch:
+            for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+                stream = open(outer, mode, closefd=False, encoding="utf-8")  # noqa: SIM115
+                streams.append(stream)
+                patch.setattr(f"sys.{name}", stream)
+            yield lambda: bytes(seen).decode()
+    finally:
+        # Also where the block fails. Else the reader would keep the process of the tests for ever.
         for stream in streams:
             stream.close()
-    os.close(outer)
-    reader.join()
-    os.close(inner)
+        os.close(outer)
+        reader.join()
+        os.close(inner)
 
 
 def run_in_shell(

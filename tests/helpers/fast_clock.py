@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 from restream_async._util.clock import Clock
@@ -17,15 +18,16 @@ async def _nothing() -> None: ...
 class FastClock:
     """Runs only during sleeps, which are noted and over at once.
 
-    `meanwhile` is what happens in the world during a sleep.
+    `chances` come in turn, and then 1 for ever. `meanwhile` is what happens in the world during a
+    sleep.
     """
 
     def __init__(
-        self, *, chance: float = 1.0, meanwhile: Callable[[], Awaitable[None]] = _nothing
+        self, *chances: float, meanwhile: Callable[[], Awaitable[None]] = _nothing
     ) -> None:
         self.time = 1000.0
         self.sleeps: list[float] = []
-        self.chance = chance
+        self.chances = chain(chances, repeat(1.0))
         self.meanwhile = meanwhile
 
     def now(self) -> float:
@@ -43,7 +45,7 @@ class FastClock:
             cpu_time=lambda: 0.0,
             wall_clock=self.now,
             sleep=self.sleep,
-            random=lambda: self.chance,
+            random=lambda: next(self.chances),
         )
 
 

@@ -29,6 +29,8 @@ from restream_async.testing import instant_clock
 from tests.helpers.examples import to_json_fields
 
 IDENTITY = Identity(base_url="https://service.example", project_id="p1", api_key="api-key-0c3f9a1d")
+SHORTEST_GRACE = 0.5
+"""Seconds. A longer sleep waits for late commits, as no back-off of these clients is as long."""
 
 
 def new(key: str = "a", *, video: str = "v1") -> NewRestream:
@@ -76,7 +78,11 @@ _ANSWERED = {Fate.DONE, Fate.DONE_TWICE}
 
 
 class Backend:
-    """Stores restreams, toggles, deletes and lists them, and counts what it is asked."""
+    """Stores restreams, toggles, deletes and lists them, and counts what it is asked.
+
+    `watch` is called with the method of each request when it has arrived, and `watch_answer` when
+    it was served and its answer has not left.
+    """
 
     closed_reason = ""
 
@@ -86,6 +92,7 @@ class Backend:
         self.fates: defaultdict[tuple[str, str | None], deque[Fate]] = defaultdict(deque)
         self.choose: Callable[[Request], Fate] = self._next
         self.watch: Callable[[str], None] = lambda _: None
+        self.watch_answer: Callable[[str], None] = lambda _: None
         self.turns = 1
         self.show: Callable[[dict[str, object]], dict[str, object]] = lambda fields: fields
         self.arrived: dict[object, Request] = {}
@@ -149,7 +156,7 @@ class Backend:
         if fate is Fate.DONE_TWICE:
             self._do(request)
         reply = self._do(request) if fate in _HAPPENS else None
-        self.watch(request.method)
+        self.watch_answer(request.method)
         for _ in range(self.turns):
             await asyncio.sleep(0)
         if reply is not None and fate in _ANSWERED:
@@ -221,7 +228,12 @@ class Client:
 
 
 def client_of(
-    backend: Backend, *, in_doubt: InDoubt = "confirm", attempts: int = 3, limit: int = 8
+    backend: Backend,
+    *,
+    in_doubt: InDoubt = "confirm",
+    attempts: int = 3,
+    limit: int = 8,
+    timeout: float = 30.0,
 ) -> Client:
     """Return a client whose waits take no time; late commits come in the long ones."""
     clock = instant_clock()
@@ -239,7 +251,7 @@ def client_of(
         limiter=ConcurrencyLimiter.adaptive(limit, 300.0, clock),
         policy=RetryPolicy(attempts=attempts, base=0.001),
         clock=attrs.evolve(clock, sleep=sleep),
-        timeout=30.0,
+        timeout=timeout,
         secrets=(IDENTITY.api_key,),
     )
     return Client(
@@ -249,7 +261,3 @@ def client_of(
         creator=Creator(caller, api, in_doubt),
         slept=slept,
     )
-
-
-SHORTEST_GRACE = 0.5
-"""Seconds; no back-off of these clients is as long."""

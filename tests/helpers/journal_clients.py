@@ -11,9 +11,8 @@ from restream_async._util.clock import Clock
 from restream_async.models import Created
 from restream_async.sandbox import Fault, Faults, Sandbox
 from restream_async.settings import InDoubt
+from tests.helpers.in_memory_service import SHORTEST_GRACE
 
-SHORTEST_GRACE = 0.5
-"""Seconds; no back-off of these clients is as long."""
 LOSING: tuple[Fault, ...] = tuple(fault for fault in Fault if fault is not Fault.HANG)
 """All that can happen to an answer without waiting."""
 

@@ -17,6 +17,7 @@ from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import Subjects
 from tests.helpers.nats_server import NatsServer
 from tests.helpers.polling import until
+from tests.helpers.simulated_time import now, simulated
 from tests.helpers.worker_fleet import wanted
 
 
@@ -128,9 +129,16 @@ async def test_publishing_waits_for_a_stream_that_is_being_created(connection: C
     assert (await asyncio.wait_for(publishing, 5)).is_new
 
 
-async def test_publishing_waits_for_a_cluster_without_a_leader(
-    publisher: Publisher,
+@pytest.mark.parametrize("subject", ["", "restreams commands"])
+async def test_a_subject_that_nats_refuses_is_an_error_at_once(
+    publisher: Publisher, subject: str
 ) -> None:
+    with pytest.raises(UnpublishedError, match="it cannot be published: invalid subject"):
+        await attrs.evolve(publisher, subject=subject).publish(wanted(1))
+
+
+@simulated
+async def test_a_cluster_without_a_leader_is_asked_again_after_a_pause() -> None:
     electing = APIError(code=503, err_code=10008, description="no leader")
     acks: list[object] = [
         TimeoutError(),
@@ -138,12 +146,19 @@ async def test_publishing_waits_for_a_cluster_without_a_leader(
         PubAck(stream="RESTREAMS", seq=1, duplicate=True),
     ]
 
+    asked: list[float] = []
+
     class Cluster:
         async def publish(self, *_: object, **__: object) -> object:
+            asked.append(now())
             if isinstance(ack := acks.pop(0), Exception):
                 raise ack
             return ack
 
     cluster: Any = Cluster()
 
-    assert not (await attrs.evolve(publisher, jetstream=cluster).publish(wanted(1))).is_new
+    publisher = Publisher(
+        jetstream=cluster, subject="restreams.commands", stream="RESTREAMS", salt=b""
+    )
+    assert not (await publisher.publish(wanted(1))).is_new
+    assert asked == [0.0, 0.5, 1.0]

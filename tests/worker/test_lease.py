@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import attrs
@@ -10,6 +11,7 @@ import nats.errors
 import pytest
 
 from restream_async.worker.lease import Lease, LeaseLostError
+from tests.helpers.simulated_time import now, simulated
 
 SECONDS = 0.6
 
@@ -20,14 +22,21 @@ class Connection:
 
     failures: float = 0
     sent: list[bytes] = attrs.field(factory=list[bytes])
+    asked: list[float] = attrs.field(factory=list[float])
     reply: str = "reply"
 
     async def request(self, subject: str, word: bytes, *, timeout: float) -> None:  # noqa: ASYNC109
         assert (subject, timeout) == (self.reply, SECONDS / 6)
         self.sent.append(word)
+        self.asked.append(now())
         if self.failures:
             self.failures -= 1
             raise nats.errors.NoRespondersError
+
+
+@pytest.fixture(autouse=True)
+def _time_of_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction] - autouse
+    monkeypatch.setattr("restream_async.worker.lease.time", SimpleNamespace(monotonic=now))
 
 
 def lease(connection: Connection, age: float = 0.0) -> Lease:
@@ -44,6 +53,7 @@ def lease(connection: Connection, age: float = 0.0) -> Lease:
         (partial(Lease.nak, delay=1.5), b'-NAK {"delay": 1500000000}'),
     ],
 )
+@simulated
 async def test_an_acknowledgement_is_repeated_until_the_server_confirms_it(
     end: Callable[[Lease], Awaitable[None]], word: bytes
 ) -> None:
@@ -54,20 +64,29 @@ async def test_an_acknowledgement_is_repeated_until_the_server_confirms_it(
     assert connection.sent == [word] * 3
 
 
+@simulated
 async def test_without_a_confirmation_in_time_the_lease_is_lost() -> None:
+    connection = Connection(failures=1000)
     with pytest.raises(LeaseLostError):
-        await lease(Connection(failures=1000)).ack()
+        await lease(connection).ack()
+
+    assert now() == pytest.approx(SECONDS * 5 / 6, abs=SECONDS / 30)
+    assert len(connection.sent) == pytest.approx(26, abs=1), "every thirtieth of it"
 
 
+@simulated
 async def test_work_goes_on_while_the_lease_is_extended() -> None:
-    connection = Connection(failures=1)
+    connection = Connection(failures=2)
 
     result = await lease(connection).hold(asyncio.sleep(SECONDS * 1.5, "done"), asyncio.Event())
 
     assert result == "done"
     assert set(connection.sent) == {b"+WPI"}
+    thirds = [10, 11, 12, 22, 32, 42]
+    assert connection.asked == pytest.approx([SECONDS / 30 * each for each in thirds])
 
 
+@simulated
 async def test_work_ends_before_the_lease_does() -> None:
     ended = asyncio.get_running_loop().time() + SECONDS
     work = asyncio.sleep(10)
@@ -78,6 +97,7 @@ async def test_work_ends_before_the_lease_does() -> None:
     assert asyncio.get_running_loop().time() < ended - SECONDS / 3
 
 
+@simulated
 async def test_a_cancellation_that_is_lost_in_a_request_is_repeated(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -101,6 +121,7 @@ async def test_a_cancellation_that_is_lost_in_a_request_is_repeated(
     assert lost
 
 
+@simulated
 async def test_an_error_of_the_work_is_raised() -> None:
     async def fail() -> None:
         raise ZeroDivisionError
@@ -109,6 +130,7 @@ async def test_an_error_of_the_work_is_raised() -> None:
         await lease(Connection()).hold(fail(), asyncio.Event())
 
 
+@simulated
 async def test_if_the_worker_stops_first_there_is_no_result() -> None:
     over = asyncio.Event()
     over.set()

@@ -1,0 +1,1 @@
+"""Small faults put into the package, to see which of them the tests catch."""
