@@ -3,6 +3,7 @@
 No span holds an exception, or a text that was not redacted.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
@@ -17,7 +18,7 @@ from restream_async._telemetry import Span
 from restream_async.errors import CallError
 
 
-class CurrentSpan(Span):
+class CurrentSpan(Span, ABC):
     """A span that is the current one in its block."""
 
     __slots__ = ("_error", "_span", "_token")
@@ -55,9 +56,10 @@ class CurrentSpan(Span):
         """Note why it failed."""
         self._error = error
 
+    @abstractmethod
     def _begin(self) -> tuple[TraceSpan, Context | None]:
         """Return the new span, and the context in which it becomes the current one."""
-        raise NotImplementedError
+        ...
 
     def _end(self, error_type: str) -> None:
         """Note how it ended; `error_type` is empty if it succeeded."""
