@@ -103,7 +103,7 @@ async def test_a_worker_tells_its_health(
         for block in BLOCKS
         if block.language == "sh"
         for command in commands(block)
-        if "--health" in command
+        if command.startswith("restream-async worker --health")
     ]
     work = [sys.executable, "worker.py"] if way == "program" else [*words[:-1], port]
     process = await asyncio.create_subprocess_exec(
