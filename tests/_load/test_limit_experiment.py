@@ -2,7 +2,16 @@ import math
 
 import pytest
 
+from restream_async._load.latencies import Latencies
+from restream_async._load.limit_experiment import LimitExperiment
 from tests.helpers.answer_waves import IDLE, Load
+
+
+def test_normal_is_as_much_more_than_what_was_measured_as_the_measurement_may_err() -> None:
+    varied = Latencies([0.03, 0.05] * 8)
+    experiment = LimitExperiment(limit=16, kind="POST", base=varied, found=varied)
+    assert not experiment.helped
+    assert experiment.normal == pytest.approx(varied.mean + math.sqrt(2) * varied.error)
 
 
 class TestSlowerForEverybody:
