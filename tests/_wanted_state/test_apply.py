@@ -177,7 +177,7 @@ class TestFailures:
             if seen == "POST" and len(backend.stored) == 2:
                 run.stop()
 
-        backend.watch = stop_after_the_creation
+        backend.watch_answer = stop_after_the_creation
         [change] = await changes_of(run)
         assert "the new restream was created, and the old one was kept" in str(change.error)
         assert len(backend.stored) == 2
@@ -221,7 +221,7 @@ class TestFailures:
             if method == "POST":
                 backend.stored = [each for each in backend.stored if each.id != 1]
 
-        backend.watch = delete_the_old_one
+        backend.watch_answer = delete_the_old_one
         changes = await changes_of(apply_of(client_of(backend), [want("new")]))
         assert short(changes) == ["rotate new #1"]
         assert backend.count("DELETE") == 0
@@ -271,7 +271,7 @@ class TestFailures:
         backend = Backend()
         for new in (want("b", title="B"), want("b", title="B", status=False), want("old")):
             backend.add(new)
-        backend.watch = deletion_at("POST", backend, 1)
+        backend.watch_answer = deletion_at("POST", backend, 1)
         wanted = [want("b", title="B"), want("new")]
         changes = await changes_of(apply_of(client_of(backend), wanted))
         assert short(changes) == ["keep b #1", "enable b #2 NotSentError", "rotate new #3"]
@@ -283,7 +283,7 @@ class TestFailures:
         backend = Backend()
         backend.add(want("b", title="B"))
         backend.add(want("old"))
-        backend.watch = deletion_at("POST", backend, 1, 2, 3)
+        backend.watch_answer = deletion_at("POST", backend, 1, 2, 3)
         changes = await changes_of(
             apply_of(client_of(backend), [want("b", title="B"), want("new")])
         )

@@ -54,7 +54,7 @@ class Mortal(Backend):
         self.events = 0
         self.dead = False
         self.on_death: Callable[[], None] = lambda: None
-        self.watch = self._look
+        self.watch = self.watch_answer = self._look
 
     async def send(self, request: Request, timeout: float) -> Response | NoResponse:  # noqa: ASYNC109 - the protocol's
         if self.dead:

@@ -386,6 +386,7 @@ def test_the_document_of_all_subjects_is_json_and_names_no_password(
         subjects.events,
         subjects.outcomes,
         "my.dead",
+        subjects.dead_commands,
     }
     assert set(document["components"]["schemas"]["Command"]["required"]) == set(
         HEADER.strip().split(",")
