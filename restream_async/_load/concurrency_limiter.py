@@ -13,9 +13,9 @@ from typing import Final, Literal, Self, TypeAlias
 
 from restream_async._load.adaptive_limit import AdaptiveLimit
 from restream_async._load.circuit_breaker import CircuitBreaker
+from restream_async._load.half_open import Probes
 from restream_async._load.load_signal import Signal
 from restream_async._load.pace import Pace
-from restream_async._load.probes import Probes
 from restream_async._load.rate_limit import RateLimit
 from restream_async._load.slots import Slots
 from restream_async._load.timers import Timers

@@ -15,9 +15,9 @@ from opentelemetry.trace import TracerProvider
 
 from restream_async import __version__
 from restream_async._telemetry import ClientTelemetry, Span, Telemetry
+from restream_async.telemetry._client_spans import ClientSpans
+from restream_async.telemetry._message_spans import Received, SendSpan
 from restream_async.telemetry._metrics import ClientMetrics, metrics_of
-from restream_async.telemetry._span import Received, SendSpan
-from restream_async.telemetry._spans import ClientSpans
 
 __all__ = ["OpenTelemetry", "Telemetry"]
 

@@ -1,4 +1,4 @@
-"""Private: what a worker is doing, as plain numbers: for probes and metrics."""
+"""Private: what a worker is doing, in numbers, and so whether it is alive and ready."""
 
 import contextlib
 from collections.abc import Generator

@@ -15,7 +15,7 @@ from restream_async.destinations import Destination, restreams_of
 from restream_async.errors import InvalidRestreamError
 from restream_async.handling.command_messages import MAX_BYTES
 from restream_async.models import NewRestream, check_identifier
-from restream_async.worker.rules import DEFAULT_RULES, Rule
+from restream_async.worker.event_rules import DEFAULT_RULES, Rule
 
 # The documentation of created and updated events names the first, that of deleted and
 # status.changed events the third; other events of the platform have a small letter.

@@ -23,7 +23,7 @@ from restream_async.worker.activity import Activity, Verdict
 from restream_async.worker.command_publishing import Publisher
 from restream_async.worker.consumer import Consumer, declare_consumer
 from restream_async.worker.errors import WorkerEndedError
-from restream_async.worker.events import EventHandler
+from restream_async.worker.event_handler import EventHandler
 from restream_async.worker.first_delivery_guard import FirstDeliveryGuard
 from restream_async.worker.lease import Lease, LeaseLostError
 from restream_async.worker.nats_connection import NatsOptions, close, jetstream_of

@@ -9,8 +9,8 @@ from restream_async.destinations import Destination
 from restream_async.errors import RestreamError
 from restream_async.handling.message_handler import SHUTDOWN_TIMEOUT
 from restream_async.handling.redelivery import REDELIVERY
+from restream_async.worker.event_rules import DEFAULT_RULES, Rule
 from restream_async.worker.health_address import HealthAddress
-from restream_async.worker.rules import DEFAULT_RULES, Rule
 from restream_async.worker.subjects import Subjects
 
 

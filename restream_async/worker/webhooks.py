@@ -21,8 +21,8 @@ from restream_async.handling.command_messages import MAX_BYTES
 from restream_async.handling.redelivery import is_permanent
 from restream_async.models import Failed
 from restream_async.worker.event_actions import EventClient, change_existing
+from restream_async.worker.event_rules import DEFAULT_RULES, Rule
 from restream_async.worker.platform_events import Task, UnusableEventError, task_of
-from restream_async.worker.rules import DEFAULT_RULES, Rule
 
 if TYPE_CHECKING:
     from aiohttp import web

@@ -22,7 +22,7 @@ _MODULES: Final = (
     f"{_PACKAGE}.sandbox",
     f"{_PACKAGE}.telemetry",
     f"{_PACKAGE}.testing",
-    f"{_PACKAGE}.worker.rules",
+    f"{_PACKAGE}.worker.event_rules",
     f"{_PACKAGE}.worker.webhooks",
 )
 """The modules that others may import from. The first one that has a name shows it."""

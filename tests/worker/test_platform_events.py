@@ -6,8 +6,8 @@ import pytest
 
 from restream_async.changes import Action
 from restream_async.destinations import Destination, KeyFromVariable
+from restream_async.worker.event_rules import Rule
 from restream_async.worker.platform_events import UnusableEventError, task_of
-from restream_async.worker.rules import Rule
 
 YOUTUBE = Destination(title="YouTube: {title}", stream_url="rtmp://h/y", stream_key="youtube-key")
 TWITCH = Destination(title="Twitch {videoId}", stream_url="rtmp://h/t", stream_key="twitch-key")

@@ -17,7 +17,7 @@ from restream_async.changes import Action
 from restream_async.destinations import Destination
 from restream_async.errors import Call, RestreamError
 from restream_async.handling.command_messages import MAX_BYTES
-from restream_async.worker.rules import DEFAULT_RULES, Rule
+from restream_async.worker.event_rules import DEFAULT_RULES, Rule
 from restream_async.worker.webhooks import SECRET_HEADER, Webhook, aiohttp_handler, asgi_endpoint
 from tests.helpers.examples import FIELDS, stored
 from tests.worker.test_event_actions import FakeEventClient

@@ -20,8 +20,8 @@ from restream_async.cli.options.shared import LogFormatOption, seconds, seconds_
 from restream_async.cli.output.console import console_on, say
 from restream_async.cli.output.log_format import start_log
 from restream_async.handling.message_handler import SHUTDOWN_TIMEOUT
+from restream_async.worker.event_rules import DEFAULT_RULES, Rule, read_rules
 from restream_async.worker.health_address import HealthAddress
-from restream_async.worker.rules import DEFAULT_RULES, Rule, read_rules
 from restream_async.worker.settings import WorkerSettings
 
 _PANEL: Final = "Worker"

@@ -12,8 +12,8 @@ from restream_async.handling.message_handler import DeadItem, Handled, MessageHa
 from restream_async.handling.redelivery import MOST_DELIVERIES, is_permanent
 from restream_async.worker.command_publishing import Publisher, UnpublishedError
 from restream_async.worker.event_actions import EventClient, change_existing
+from restream_async.worker.event_rules import DEFAULT_RULES, Rule
 from restream_async.worker.platform_events import Task, UnusableEventError, task_of
-from restream_async.worker.rules import DEFAULT_RULES, Rule
 
 _RETRY_SECONDS: Final = 5.0
 

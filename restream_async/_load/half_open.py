@@ -1,4 +1,4 @@
-"""Private: the probes of an outage: one request at a time is sent, and the others wait.
+"""Private: the half-open circuit breaker: in an outage, one request at a time is sent as a probe.
 
 The circuit breaker (`circuit_breaker`) says when the next probe is due, and when waiting requests
 are given up.

@@ -1,18 +1,16 @@
-"""Private: the spans that belong to no client, and what all spans have in common.
+"""Private: what all spans have in common: being the current one, and how a failure is noted.
 
 No span holds an exception, or a text that was not redacted.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
 from opentelemetry import context as otel
 from opentelemetry.context import Context
-from opentelemetry.propagate import extract
 from opentelemetry.trace import Span as TraceSpan
-from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer, set_span_in_context
+from opentelemetry.trace import Status, StatusCode, set_span_in_context
 
 from restream_async._telemetry import Span
 from restream_async.errors import CallError
@@ -63,52 +61,6 @@ class CurrentSpan(Span, ABC):
 
     def _end(self, error_type: str) -> None:
         """Note how it ended; `error_type` is empty if it succeeded."""
-
-
-class SendSpan(CurrentSpan):
-    """The span of sending a message to NATS."""
-
-    __slots__ = ("_subject", "_tracer")
-
-    def __init__(self, tracer: Tracer, subject: str) -> None:
-        """Send to `subject`."""
-        super().__init__()
-        self._tracer = tracer
-        self._subject = subject
-
-    def _begin(self) -> tuple[TraceSpan, None]:
-        attributes = {
-            "messaging.system": "nats",
-            "messaging.operation.name": "publish",
-            "messaging.operation.type": "send",
-            "messaging.destination.name": self._subject,
-        }
-        name = f"publish {self._subject}"
-        return self._tracer.start_span(name, kind=SpanKind.PRODUCER, attributes=attributes), None
-
-
-class Received(Span):
-    """A block in which new spans belong to the trace that a message came from."""
-
-    __slots__ = ("_headers", "_token")
-
-    def __init__(self, headers: Mapping[str, str]) -> None:
-        """Read the headers of a message."""
-        self._headers = headers
-
-    def __enter__(self) -> Self:
-        """Make the sender's span the current one."""
-        self._token = otel.attach(extract(self._headers))
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Go back to the span of before."""
-        otel.detach(self._token)
 
 
 def note_failure(span: TraceSpan, error: BaseException, error_type: str) -> None:

@@ -16,8 +16,8 @@ from restream_async.destinations import Destination
 from restream_async.handling.command_messages import Unusable
 from restream_async.handling.redelivery import MOST_DELIVERIES
 from restream_async.worker.command_publishing import UnpublishedError
-from restream_async.worker.events import EventHandler
-from restream_async.worker.rules import DEFAULT_RULES, Rule
+from restream_async.worker.event_handler import EventHandler
+from restream_async.worker.event_rules import DEFAULT_RULES, Rule
 from tests.handling.test_message_handler import Setup
 from tests.helpers.examples import FIELDS, stored
 from tests.worker.test_event_actions import CALL, REFUSED, FakeEventClient

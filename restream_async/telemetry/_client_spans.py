@@ -24,8 +24,8 @@ from restream_async._util.redaction import may_repeat, redact, url_secrets
 from restream_async.errors import RestreamError
 from restream_async.models import NewRestream, Origin
 from restream_async.stats import Stats
+from restream_async.telemetry._current_span import CurrentSpan, note_failure
 from restream_async.telemetry._metrics import ClientMetrics
-from restream_async.telemetry._span import CurrentSpan, note_failure
 
 # Where a context has the run whose parts are traces of their own.
 _RUN: Final = otel.create_key("restream-run")

@@ -6,7 +6,7 @@ import pytest
 
 from restream_async import ConfigurationError
 from restream_async.changes import Action
-from restream_async.worker.rules import DEFAULT_RULES, Rule, read_rules
+from restream_async.worker.event_rules import DEFAULT_RULES, Rule, read_rules
 
 CHANGED = "live.video.status.changed"
 RULE = f'[[rules]]\nevent = "{CHANGED}"\naction = "disable"\n'
