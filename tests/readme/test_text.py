@@ -38,6 +38,23 @@ def test_every_chapter_is_linked_from_the_first_readme() -> None:
     assert set(linked) == set(READMES) - {"README.md"}
 
 
+@pytest.mark.parametrize(
+    "section",
+    [
+        "restream_async/README.md#traces-and-metrics",
+        "restream_async/README.md#logs",
+        "restream_async/README.md#stability-and-deprecation",
+        "restream_async/cli/README.md#a-picture-of-a-run",
+        "restream_async/worker/README.md#deploy",
+        "restream_async/worker/README.md#health-and-metrics",
+        "restream_async/worker/README.md#other-brokers",
+        "restream_async/worker/README.md#outcomes-and-dead-letters",
+    ],
+)
+def test_the_first_readme_links_to_what_runs_in_production(section: str) -> None:
+    assert f"]({section})" in TEXT
+
+
 @pytest.mark.parametrize("name", READMES)
 def test_every_link_leads_somewhere(name: str) -> None:
     for target, anchor in re.findall(r"\]\((?!https://)([^)#]*)#?([^)]*)\)", PROSE[name]):
