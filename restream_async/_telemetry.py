@@ -1,7 +1,8 @@
 """Private: where the library reports to a telemetry library. The classes here report nothing.
 
 The library calls these hooks everywhere, so that no other code asks whether there is telemetry.
-`restream_async.telemetry` implements them for OpenTelemetry.
+`restream_async.telemetry` implements them for OpenTelemetry. A hook must raise nothing: a slot
+would stay taken, and a restream that exists would count as failed.
 """
 
 import contextvars
@@ -100,7 +101,7 @@ class ClientTelemetry:
         return _NOTHING
 
     def retried(self, error: RestreamError) -> None:
-        """Note that a request is sent again because of an error."""
+        """Note that a call goes on after an error: it sends again, unless a check ends it."""
 
 
 class Telemetry:

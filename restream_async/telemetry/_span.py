@@ -10,12 +10,12 @@ from typing import Self
 
 from opentelemetry import context as otel
 from opentelemetry.context import Context
-from opentelemetry.propagate import extract
 from opentelemetry.trace import Span as TraceSpan
-from opentelemetry.trace import SpanKind, Status, StatusCode, Tracer, set_span_in_context
+from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 
 from restream_async._telemetry import Span
 from restream_async.errors import CallError
+from restream_async.telemetry._guard import GuardedTracer, end_span, extract
 
 
 class CurrentSpan(Span, ABC):
@@ -50,7 +50,7 @@ class CurrentSpan(Span, ABC):
             note_failure(self._span, self._error, error_type)
             self._error = None
         self._end(error_type)
-        self._span.end()
+        end_span(self._span)
 
     def failed(self, error: BaseException) -> None:
         """Note why it failed."""
@@ -70,7 +70,7 @@ class SendSpan(CurrentSpan):
 
     __slots__ = ("_subject", "_tracer")
 
-    def __init__(self, tracer: Tracer, subject: str) -> None:
+    def __init__(self, tracer: GuardedTracer, subject: str) -> None:
         """Send to `subject`."""
         super().__init__()
         self._tracer = tracer

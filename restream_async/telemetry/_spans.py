@@ -13,7 +13,6 @@ from opentelemetry.trace import (
     Link,
     SpanContext,
     SpanKind,
-    Tracer,
     set_span_in_context,
 )
 from opentelemetry.trace import Span as TraceSpan
@@ -24,6 +23,7 @@ from restream_async._util.redaction import may_repeat, redact, url_secrets
 from restream_async.errors import RestreamError
 from restream_async.models import NewRestream, Origin
 from restream_async.stats import Stats
+from restream_async.telemetry._guard import GuardedTracer, end_span
 from restream_async.telemetry._metrics import ClientMetrics
 from restream_async.telemetry._span import CurrentSpan, note_failure
 
@@ -34,7 +34,7 @@ _RUN: Final = otel.create_key("restream-run")
 class ClientSpans(ClientTelemetry):
     """The hooks of one client."""
 
-    def __init__(self, tracer: Tracer, metrics: ClientMetrics, host: str, port: int) -> None:
+    def __init__(self, tracer: GuardedTracer, metrics: ClientMetrics, host: str, port: int) -> None:
         """Report a client of the service at this address."""
         self.tracer = tracer
         self.metrics = metrics
@@ -107,7 +107,7 @@ class _Attempt(AttemptSpan):
             refused = status >= HTTPStatus.BAD_REQUEST
             error_type = str(status) if refused else type(error).__name__
             note_failure(span, error, error_type)
-        span.end()
+        end_span(span)
         self._client.metrics.attempt(self._method, status, error_type, seconds)
 
 
@@ -186,7 +186,7 @@ class _Creation(_Part):
 class _Run(RunSpan):
     """A run. Its span is current in its tasks only, because its block is the caller's."""
 
-    def __init__(self, tracer: Tracer, name: str) -> None:
+    def __init__(self, tracer: GuardedTracer, name: str) -> None:
         self._tracer = tracer
         self._name = name
         self._context = contextvars.Context()
@@ -210,7 +210,7 @@ class _Run(RunSpan):
     ) -> None:
         # Only entering the run lets an exception through, except a cancellation.
         self._note(error)
-        self._span.end()
+        end_span(self._span)
 
     def ended(self, counts: Mapping[str, int], error: BaseException | None) -> None:
         self._span.set_attributes({f"restream.run.{name}": n for name, n in counts.items()})
