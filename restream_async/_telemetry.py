@@ -1,7 +1,8 @@
 """Private: where the library reports to a telemetry library. The classes here report nothing.
 
 The library calls these hooks everywhere, so that no other code asks whether there is telemetry.
-`restream_async.telemetry` implements them for OpenTelemetry.
+`restream_async.telemetry` implements them for OpenTelemetry. A hook must raise nothing: a slot
+would stay taken, and a restream that exists would count as failed.
 """
 
 import contextvars
@@ -53,7 +54,16 @@ class AttemptSpan:
 
 
 class RunSpan(Span):
-    """A run. Its tasks are to run in copies of its context."""
+    """A run. Its tasks run in copies of its context, whatever starts them."""
+
+    def __init__(self) -> None:
+        """Make a run that is not entered yet."""
+        self._context = contextvars.Context()
+
+    def __enter__(self) -> Self:
+        """Note that it begins, in the context of the caller."""
+        self._context = contextvars.copy_context()
+        return self
 
     def ended(self, counts: Mapping[str, int], error: BaseException | None) -> None:
         """Note its numbers, and the exception with which its block was left."""
@@ -61,7 +71,7 @@ class RunSpan(Span):
     @property
     def context(self) -> contextvars.Context:
         """A new copy of the context."""
-        return contextvars.copy_context()
+        return self._context.copy()
 
 
 class ClientTelemetry:
@@ -100,7 +110,7 @@ class ClientTelemetry:
         return _NOTHING
 
     def retried(self, error: RestreamError) -> None:
-        """Note that a request is sent again because of an error."""
+        """Note that a call goes on after an error: it sends again, unless a check ends it."""
 
 
 class Telemetry:

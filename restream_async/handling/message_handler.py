@@ -209,12 +209,13 @@ class MessageHandler:
             return Handled(dead=(DeadItem(index=0, reason=items.reason),))
         done: list[Created] = []
         dead: list[DeadItem] = []
+        most = max(MOST_DELIVERIES, 2 * self.redelivery.attempts)
         # One after the other, so that a message is never more than one request at a time.
         for index, item in enumerate(items):
             if isinstance(item, Unusable):
                 dead.append(DeadItem(index=index, reason=item.reason, item=item))
                 continue
-            if delivery > MOST_DELIVERIES:
+            if delivery > most:
                 reason = f"delivered {delivery} times without an end: it probably kills workers"
                 dead.append(DeadItem(index=index, reason=reason, item=item))
                 continue

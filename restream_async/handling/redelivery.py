@@ -29,7 +29,8 @@ MOST_DELIVERIES: Final = 2 * REDELIVERY.attempts
 """Deliveries after which a message becomes a dead letter untried. It probably kills workers.
 
 This is twice the number of failing deliveries, because a worker that stops gives its messages back,
-which counts as a delivery too. So restarts during a long outage cost no message.
+which counts as a delivery too. So restarts during a long outage cost no message. A handler whose
+`redelivery` allows more than half of this many failing deliveries allows twice its number instead.
 """
 
 

@@ -76,7 +76,10 @@ def reports(handled: Handled, source: Source) -> list[Report]:
 
 
 def summary(handled: Handled) -> str:
-    """Return in one line what became of a processed message, without any secret."""
+    """Return in one line what becomes of a message, without any secret."""
+    if handled.delay is not None:
+        reason = clean(handled.reason, _MAX_TEXT)
+        return f"again in {handled.delay:.3g} s" + (reason and f": {reason}")
     existed = sum(each.origin is Origin.EXISTING for each in handled.done)
     counts = {
         "created": len(handled.done) - existed,

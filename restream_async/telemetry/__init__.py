@@ -10,12 +10,12 @@ from typing import Final
 
 from opentelemetry import metrics, trace
 from opentelemetry.metrics import MeterProvider
-from opentelemetry.propagate import inject
 from opentelemetry.trace import TracerProvider
 
 from restream_async import __version__
 from restream_async._telemetry import ClientTelemetry, Span, Telemetry
 from restream_async.telemetry._client_spans import ClientSpans
+from restream_async.telemetry._guard import GuardedTracer, inject
 from restream_async.telemetry._message_spans import Received, SendSpan
 from restream_async.telemetry._metrics import ClientMetrics, metrics_of
 
@@ -38,7 +38,7 @@ class OpenTelemetry(Telemetry):
         """
         tracers = trace.get_tracer_provider() if tracer_provider is None else tracer_provider
         meters = metrics.get_meter_provider() if meter_provider is None else meter_provider
-        self._tracer = tracers.get_tracer(_SCOPE, __version__)
+        self._tracer = GuardedTracer(tracers.get_tracer(_SCOPE, __version__))
         self._metrics = metrics_of(meters, _SCOPE, __version__)
 
     def for_client(self, host: str, port: int) -> ClientTelemetry:

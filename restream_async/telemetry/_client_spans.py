@@ -1,6 +1,5 @@
 """Private: the spans of a client."""
 
-import contextvars
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from time import perf_counter
@@ -13,7 +12,6 @@ from opentelemetry.trace import (
     Link,
     SpanContext,
     SpanKind,
-    Tracer,
     set_span_in_context,
 )
 from opentelemetry.trace import Span as TraceSpan
@@ -25,6 +23,7 @@ from restream_async.errors import RestreamError
 from restream_async.models import NewRestream, Origin
 from restream_async.stats import Stats
 from restream_async.telemetry._current_span import CurrentSpan, note_failure
+from restream_async.telemetry._guard import GuardedTracer, end_span
 from restream_async.telemetry._metrics import ClientMetrics
 
 # Where a context has the run whose parts are traces of their own.
@@ -34,7 +33,7 @@ _RUN: Final = otel.create_key("restream-run")
 class ClientSpans(ClientTelemetry):
     """The hooks of one client."""
 
-    def __init__(self, tracer: Tracer, metrics: ClientMetrics, host: str, port: int) -> None:
+    def __init__(self, tracer: GuardedTracer, metrics: ClientMetrics, host: str, port: int) -> None:
         """Report a client of the service at this address."""
         self.tracer = tracer
         self.metrics = metrics
@@ -107,7 +106,7 @@ class _Attempt(AttemptSpan):
             refused = status >= HTTPStatus.BAD_REQUEST
             error_type = str(status) if refused else type(error).__name__
             note_failure(span, error, error_type)
-        span.end()
+        end_span(span)
         self._client.metrics.attempt(self._method, status, error_type, seconds)
 
 
@@ -186,19 +185,15 @@ class _Creation(_Part):
 class _Run(RunSpan):
     """A run. Its span is current in its tasks only, because its block is the caller's."""
 
-    def __init__(self, tracer: Tracer, name: str) -> None:
+    def __init__(self, tracer: GuardedTracer, name: str) -> None:
+        super().__init__()
         self._tracer = tracer
         self._name = name
-        self._context = contextvars.Context()
-
-    @property
-    def context(self) -> contextvars.Context:
-        return self._context.copy()
 
     def __enter__(self) -> Self:
         self._span = span = self._tracer.start_span(self._name)
         context = set_span_in_context(span, otel.set_value(_RUN, span.get_span_context()))
-        self._context = contextvars.copy_context()
+        super().__enter__()
         self._context.run(otel.attach, context)
         return self
 
@@ -210,7 +205,7 @@ class _Run(RunSpan):
     ) -> None:
         # Only entering the run lets an exception through, except a cancellation.
         self._note(error)
-        self._span.end()
+        end_span(self._span)
 
     def ended(self, counts: Mapping[str, int], error: BaseException | None) -> None:
         self._span.set_attributes({f"restream.run.{name}": n for name, n in counts.items()})

@@ -14,6 +14,7 @@ from opentelemetry.trace import Status, StatusCode, set_span_in_context
 
 from restream_async._telemetry import Span
 from restream_async.errors import CallError
+from restream_async.telemetry._guard import end_span
 
 
 class CurrentSpan(Span, ABC):
@@ -48,7 +49,7 @@ class CurrentSpan(Span, ABC):
             note_failure(self._span, self._error, error_type)
             self._error = None
         self._end(error_type)
-        self._span.end()
+        end_span(self._span)
 
     def failed(self, error: BaseException) -> None:
         """Note why it failed."""

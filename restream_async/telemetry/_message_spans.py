@@ -5,12 +5,12 @@ from types import TracebackType
 from typing import Self
 
 from opentelemetry import context as otel
-from opentelemetry.propagate import extract
 from opentelemetry.trace import Span as TraceSpan
-from opentelemetry.trace import SpanKind, Tracer
+from opentelemetry.trace import SpanKind
 
 from restream_async._telemetry import Span
 from restream_async.telemetry._current_span import CurrentSpan
+from restream_async.telemetry._guard import GuardedTracer, extract
 
 
 class SendSpan(CurrentSpan):
@@ -18,7 +18,7 @@ class SendSpan(CurrentSpan):
 
     __slots__ = ("_subject", "_tracer")
 
-    def __init__(self, tracer: Tracer, subject: str) -> None:
+    def __init__(self, tracer: GuardedTracer, subject: str) -> None:
         """Send to `subject`."""
         super().__init__()
         self._tracer = tracer

@@ -12,6 +12,7 @@ from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
 
 from restream_async.models import Origin
 from restream_async.stats import Stats
+from restream_async.telemetry._guard import record
 
 _Attributes: TypeAlias = tuple[tuple[str, str | int], ...]
 
@@ -66,7 +67,7 @@ class Metrics:
         for name, unit, text, counter in (
             ("creations", "{restream}", "Creations that have ended.", self.creations),
             ("attempts", "{request}", "Requests that were sent.", self.attempts),
-            ("retries", "{request}", "Requests that were sent again.", self.retries),
+            ("retries", "{retry}", "Retries after a failure.", self.retries),
             ("checks", "{check}", "Existence checks.", self.checks),
         ):
             meter.create_observable_counter(f"restream.{name}", [_reader(counter)], unit, text)
@@ -126,7 +127,7 @@ class ClientMetrics:
             attributes = self._creations[end] = (*self._server, *how)
         self._metrics.creations[attributes] += 1
         outcome = _CREATED if isinstance(end, Origin) else _FAILED
-        self._metrics.creation_duration.record(seconds, outcome)
+        record(self._metrics.creation_duration, seconds, outcome)
 
     def attempt(self, method: str, status: int, error_type: str, seconds: float) -> None:
         """Count an attempt: its HTTP status or 0, and the type of its error or an empty text."""
@@ -139,7 +140,7 @@ class ClientMetrics:
                 attributes = (*attributes, ("error.type", error_type))
             self._attempts[method, status, error_type] = attributes
         self._metrics.attempts[attributes] += 1
-        self._metrics.attempt_duration.record(seconds, dict(attributes))
+        record(self._metrics.attempt_duration, seconds, dict(attributes))
 
     def retry(self, error_type: str) -> None:
         """Count a retry, by the type of the error that caused it."""

@@ -342,6 +342,16 @@ async def test_a_message_that_kills_workers_is_not_tried_again() -> None:
     assert setup.client.calls == []
 
 
+@pytest.mark.parametrize(("delivery", "verdict"), [(40, "retry"), (50, "dead")])
+async def test_a_policy_of_many_deliveries_gets_all_of_them(delivery: int, verdict: str) -> None:
+    handler = MessageHandler(FakeClient([UNAVAILABLE]), redelivery=RetryPolicy(attempts=50))
+
+    handled = await handler.handle(encode(new()), delivery)
+
+    assert handled.verdict == verdict
+    assert [each.failed is not None for each in handled.dead] == [True] * (verdict == "dead")
+
+
 @pytest.mark.parametrize("error", [OutageError(CALL), UNAVAILABLE])
 async def test_in_an_outage_a_message_is_held_until_the_service_is_back(
     error: RestreamError,

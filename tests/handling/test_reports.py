@@ -128,6 +128,8 @@ def test_the_summary_of_a_message_is_one_line_without_secrets() -> None:
             Handled(done=(of_another,)),
             Handled(dead=(unread,)),
             Handled(),
+            Handled(delay=0.54321, reason="503\nBackend fetch failed"),
+            Handled(delay=30.0),
         )
     ] == [
         "2 created, 1 existed already, 1 not created (video v1)",
@@ -135,6 +137,8 @@ def test_the_summary_of_a_message_is_one_line_without_secrets() -> None:
         "1 created (video ***)",
         "1 not created",
         "carried out",
+        "again in 0.543 s: 503 Backend fetch failed",
+        "again in 30 s",
     ]
 
 

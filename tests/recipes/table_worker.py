@@ -68,7 +68,7 @@ async def work(
         queue.bury(number, delivery, "; ".join(each.reason for each in handled.dead))
     else:
         queue.remove(number, delivery)
-    print(handled.reason or summary(handled), flush=True)
+    print(summary(handled), flush=True)
 
 
 async def extend(queue: Queue, number: int, delivery: int) -> None:
