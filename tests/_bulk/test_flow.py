@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from contextvars import ContextVar
 from typing import Final
 
 import pytest
 
 from restream_async import BadRequestError, Created, Failed, InternalServerError, Origin
 from restream_async.sandbox import Sandbox
-from tests.helpers import in_memory_service
 from tests.helpers.bulk_inputs import KINDS, LATER, NO, CountingInput, by_video, origin_values
 from tests.helpers.client_calls import outcomes_of
 from tests.helpers.leak_checks import client_of
@@ -98,27 +95,3 @@ async def test_the_outcomes_of_a_run_say_where_they_come_from() -> None:
 
     assert isinstance(outcome, Created)
     assert outcome.origin is Origin.CONFIRMED
-
-
-async def test_items_are_created_in_the_context_of_the_run_whatever_frees_their_slots() -> None:
-    here = ContextVar("here", default="")
-    backend = in_memory_service.Backend()
-    backend.turns = 9
-    backend.meets("POST", *[in_memory_service.Fate.UNSENT] * 2, video="other")
-    client = in_memory_service.client_of(backend, limit=2)
-    seen: list[str] = []
-    backend.watch = lambda _: seen.append(here.get())
-
-    async def create_another() -> None:
-        here.set("another call")
-        await client.creator.create(new_restream("other"), client.executor.begin_call())
-
-    here.set("the run")
-    another = asyncio.create_task(create_another())
-    await asyncio.sleep(0)
-    async with client.run(*many(5)) as run:
-        here.set("the consumer")
-        assert len([outcome async for outcome in run]) == 5
-    await another
-    # Before each of its retries, an item takes its slot.
-    assert Counter(seen) == {"another call": 3, "the run": 5}
