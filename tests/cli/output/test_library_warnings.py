@@ -1,9 +1,13 @@
 import logging
+import sys
 
 import pytest
 
+from restream_async.cli.output.console import console_on
 from restream_async.cli.output.library_warnings import shown_warnings
-from tests.helpers.command_line import Cli
+from restream_async.cli.output.progress_display import LiveDisplay
+from tests.cli.output.test_progress_rendering import MIDWAY
+from tests.helpers.command_line import Cli, Terminal
 
 
 def warn(text: str) -> None:
@@ -25,6 +29,30 @@ def test_a_warning_is_one_line_on_standard_error(
 def no_logging(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take pytest's own handlers away, as in a process that sets up no logging."""
     monkeypatch.setattr(logging.root, "handlers", [])
+
+
+def test_it_stands_above_a_live_picture_which_is_drawn_anew_below_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    no_logging(monkeypatch)
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    with monkeypatch.context() as patch, shown_warnings():
+        patch.setattr("sys.stderr", stream)
+        display = LiveDisplay(console_on(sys.stderr))
+        display.open()
+        display.show(MIDWAY)
+        picture = stream.getvalue()
+        warn("circuit breaker open")
+        erased, warning, drawn = stream.getvalue()[len(picture) :].partition(
+            "Warning: circuit breaker open"
+        )
+        display.close()
+
+    lines = picture.count("\n")
+    assert erased.count("\x1b[1A\x1b[2K") == lines, "the picture is erased, and no line above it"
+    assert warning
+    assert "in flight" in drawn
 
 
 def test_a_command_that_logs_shows_it_itself(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ from restream_async.cli.output.progress_display import (
 )
 from restream_async.cli.output.progress_rendering import line
 from restream_async.cli.output.progress_state import ProgressMeter, Snapshot
-from tests.cli.output.test_progress_rendering import END, MIDWAY  # PLACEHOLDER
+from tests.cli.output.test_progress_rendering import END, MIDWAY
 from tests.helpers.command_line import Terminal
 
 
