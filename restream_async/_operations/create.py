@@ -115,7 +115,10 @@ class Creator:
                     result = await creation.final_check(end)
                     break
                 checked = await creation.check()
-                result = await creation.post() if checked is None else checked
+                if checked is None:
+                    retries.note_resend()
+                    checked = await creation.post()
+                result = checked
             else:
                 retries.succeeded()
         if isinstance(result, Failure):

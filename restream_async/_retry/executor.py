@@ -221,6 +221,7 @@ class RequestExecutor(HoldsKey):
             retries = retries or self.retries(deadline)
             if (end := await retries.wait_after(on_failure(result))) is not None:
                 return end
+            retries.note_resend()
         if retries is not None:
             retries.succeeded()
         return result

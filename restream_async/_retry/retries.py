@@ -38,6 +38,7 @@ class Retries:
         while isinstance(result, Failure):
             if (end := await retries.wait_after(result)) is not None:
                 return end
+            retries.note_resend()
             result = await attempt()
         retries.succeeded()
     """
@@ -101,6 +102,11 @@ class Retries:
             return _stopped(self._last, self._deadline)
         return end
 
+    def note_resend(self) -> None:
+        """Report that the request is sent again, unlike where a check finds the restream."""
+        if self._last is not None:
+            self._telemetry.retried(self._last.error)
+
     def succeeded(self) -> None:
         """Note that the latest attempt succeeded: it costs the retry budget nothing."""
         self._budget.refund(self._price)
@@ -125,7 +131,6 @@ class Retries:
         if self._deadline.patient and self._limiter.given_up:
             # Only new items may still probe: one that waits would never end.
             return service_is_out(self._limiter, last.error.call, last.error.attempts)
-        self._telemetry.retried(last.error)
         return None
 
     async def _afford(self) -> bool:

@@ -67,6 +67,29 @@ async def test_retries_and_checks_are_counted_by_cause_and_result(
     assert recorded.points("restream.creations") == [(CREATED, 1)]
 
 
+async def test_a_restream_that_a_check_has_found_is_no_retry(
+    sandbox: Sandbox, recorded: RecordedTelemetry
+) -> None:
+    stored = {Fault.BACKEND_FETCH_FAILED: 1.0}
+    sandbox.faults = Faults(after=stored, max_faults=1, retry_after=None)
+    async with client_of(sandbox, recorded) as client:
+        await client.create(new_restream())
+        assert client.stats().retries == 0
+
+    assert recorded.points("restream.checks") == [({"restream.check.result": "found"}, 1)]
+    assert recorded.points("restream.retries") == []
+
+
+async def test_a_list_that_is_sent_again_is_a_retry(
+    sandbox: Sandbox, recorded: RecordedTelemetry
+) -> None:
+    sandbox.fail_next(500, call="list")
+    async with client_of(sandbox, recorded) as client:
+        await client.list("v1")
+
+    assert recorded.points("restream.retries") == [({"error.type": "InternalServerError"}, 1)]
+
+
 async def test_failed_creations_are_counted_by_error(
     sandbox: Sandbox, recorded: RecordedTelemetry
 ) -> None:
