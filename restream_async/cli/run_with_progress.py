@@ -48,7 +48,7 @@ async def run_with_progress(  # noqa: PLR0913 - what a run needs
 
     def progress() -> tuple[int, int]:
         totals = Totals.of(run.counts)
-        return totals.exist, totals.failed + totals.in_doubt
+        return totals.created + totals.existing, totals.failed + totals.in_doubt
 
     async with (
         StopSignals(stop) as signals,
@@ -65,6 +65,8 @@ async def run_with_progress(  # noqa: PLR0913 - what a run needs
         except RestreamError as error:
             meter.ended_by = error
     stats = client.stats()
+    # A few failures at the end of a run are no outage.
+    is_out = stats.state == "open" or not run.counts.created
     return RunResult(
         total=total,
         counts=run.counts,
@@ -81,6 +83,6 @@ async def run_with_progress(  # noqa: PLR0913 - what a run needs
         signal_code=signals.exit_code,
         cut_short=signals.cut_short,
         error=meter.ended_by,
-        last_error=stats.last_error,
+        last_error=stats.last_error if is_out else "",
         reached=stats.reached,
     )

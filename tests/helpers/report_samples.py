@@ -47,8 +47,10 @@ def recorded(count: int, *, every: float = 0.1) -> Recording:
         recording.timeline.sample((step + 1) * every, done, failed, stats)
         for _ in range(10):
             recording.latencies.add(chance.lognormvariate(-2, 1))
-    for error, times in ((_LOST, 7), (_BUSY, 1_234), (_BAD, 2)):
-        for _ in range(times):
+    for error, failed, again in ((_LOST, 7, 0), (_BUSY, 1_234, 1_200), (_BAD, 2, 2)):
+        for _ in range(failed):
+            recording.failures.add(error)
+        for _ in range(again):
             recording.retries.add(error)
     return recording
 

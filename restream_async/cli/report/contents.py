@@ -17,6 +17,7 @@ from restream_async.cli.report.failure_groups import (
 MOST_PLACES: Final = 30
 """Blocks of items that a report names for each reason."""
 _NOT_SENT: Final = Reason("", "not sent: the run ended first")
+_CUT_SHORT: Final = Reason("", "not sent, or in doubt: the run was stopped at once")
 
 
 @attrs.frozen(kw_only=True)
@@ -98,4 +99,5 @@ def _not_sent(result: RunResult, places: Places) -> Iterator[Group]:
     """Yield what was not sent. If the run was cut short, some of it may have been."""
     count = result.totals.not_sent + result.unknown
     if count:
-        yield Group(_NOT_SENT, count, places(result.not_sent))
+        reason = _CUT_SHORT if result.unknown else _NOT_SENT
+        yield Group(reason, count, places(result.not_sent))

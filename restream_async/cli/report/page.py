@@ -8,7 +8,6 @@ import jinja2
 
 from restream_async import __version__
 from restream_async.cli.output.console import format_duration
-from restream_async.cli.output.run_summary import Count
 from restream_async.cli.report.charts import latency_chart, load_chart, rate_chart
 from restream_async.cli.report.contents import Contents
 from restream_async.cli.report.histogram import Histogram
@@ -28,10 +27,10 @@ class _Table:
 
 @attrs.frozen
 class _Share:
-    """A number with its share of the largest one, in percent."""
+    """What numbers count, and the share of the first one in the largest, in percent."""
 
-    count: int
     text: str
+    counts: Sequence[int]
     percent: float
 
 
@@ -55,8 +54,8 @@ def page(contents: Contents, recording: Recording) -> str:
         number="{:,}".format,
         seconds=_seconds,
         duration=format_duration,
-        shares=_shares,
         contents=contents,
+        remarks=_shares([(text, (count,)) for count, text in contents.remarks]),
         started=recording.started,
         version=__version__,
         timeline=timeline,
@@ -67,7 +66,7 @@ def page(contents: Contents, recording: Recording) -> str:
         latencies=latencies,
         times=_times(latencies),
         latency=latency_chart(latencies) if latencies.count else None,
-        retries=[(count, reason.text) for reason, count in recording.retries.counts.items()],
+        causes=_causes(recording),
     )
 
 
@@ -103,10 +102,17 @@ def _times(latencies: Histogram) -> _Table:
     return _Table(("from", "to", "requests"), rows)
 
 
-def _shares(counts: Sequence[Count]) -> Sequence[_Share]:
+def _causes(recording: Recording) -> Sequence[_Share]:
+    """Return how many attempts failed for each reason, and how many were made because of it."""
+    failed, again = recording.failures.counts, recording.retries.counts
+    return _shares([(each.text, (failed[each], again[each])) for each in failed | again])
+
+
+def _shares(rows: Sequence[tuple[str, Sequence[int]]]) -> Sequence[_Share]:
     """Return numbers for a chart of bars, the largest first."""
-    most = max(count for count, _ in counts)
-    return [_Share(count, text, 100 * count / most) for count, text in sorted(counts, reverse=True)]
+    most = max((max(counts) for _, counts in rows), default=0)
+    ordered = sorted(rows, key=lambda row: [*row[1]], reverse=True)
+    return [_Share(text, counts, 100 * counts[0] / most) for text, counts in ordered]
 
 
 def _seconds(seconds: float) -> str:

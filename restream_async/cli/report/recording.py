@@ -21,6 +21,7 @@ class Recording:
         started: when it began.
         timeline: what it did over time.
         latencies: how long attempts took, in seconds.
+        failures: how many attempts failed, by the reason.
         retries: how many requests were sent again, by the reason.
 
     """
@@ -28,6 +29,7 @@ class Recording:
     started: dt.datetime = attrs.field(factory=lambda: dt.datetime.now(dt.UTC))
     timeline: Timeline = attrs.field(factory=Timeline)
     latencies: Histogram = attrs.field(factory=Histogram)
+    failures: Reasons = attrs.field(factory=Reasons)
     retries: Reasons = attrs.field(factory=Reasons)
 
 
@@ -48,9 +50,9 @@ class RecordingTelemetry(Telemetry, ClientTelemetry):
         return self
 
     def attempt(self, method: str, resends: int) -> AttemptSpan:
-        """Return a span whose time is recorded."""
+        """Return a span whose time and failure are recorded."""
         del method, resends
-        return _Attempt(self.recording.latencies)
+        return _Attempt(self.recording)
 
     def retried(self, error: RestreamError) -> None:
         """Record that a request is sent again because of an error."""
@@ -58,15 +60,17 @@ class RecordingTelemetry(Telemetry, ClientTelemetry):
 
 
 class _Attempt(AttemptSpan):
-    """Measures an attempt, unless it is cancelled."""
+    """Records an attempt, unless it is cancelled."""
 
-    __slots__ = ("_latencies", "_start")
+    __slots__ = ("_recording", "_start")
 
-    def __init__(self, latencies: Histogram) -> None:
-        self._latencies: Final = latencies
+    def __init__(self, recording: Recording) -> None:
+        self._recording: Final = recording
         self._start: Final = time.perf_counter()
 
     def ended(self, status: int, error: BaseException | None = None) -> None:
         del status
         if error is None or isinstance(error, RestreamError):
-            self._latencies.add(time.perf_counter() - self._start)
+            self._recording.latencies.add(time.perf_counter() - self._start)
+        if isinstance(error, RestreamError):
+            self._recording.failures.add(error)

@@ -8,8 +8,9 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
+import attrs
 import pytest
 
 from restream_async import (
@@ -321,25 +322,41 @@ def test_a_journal_that_breaks_on_the_way_leaves_the_exit_code_at_1(
     assert f"9 restreams were not sent: lines 3 to 11 of {file}" in end.err
 
 
+OUT: Final = Stats(
+    in_flight=0,
+    limit=1,
+    waiting=0,
+    attempts=9,
+    retries=0,
+    budget_left=0,
+    state="open",
+    last_error="connection refused",
+    reached=False,
+)
+
+
+def show_stats(monkeypatch: pytest.MonkeyPatch, stats: Stats) -> None:
+    def shown(_: RestreamClient) -> Stats:
+        return stats
+
+    monkeypatch.setattr(RestreamClient, "stats", shown)
+
+
+def test_a_failure_at_the_end_of_a_run_is_not_called_an_outage(
+    cli: Cli, file: Path, play: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show_stats(monkeypatch, attrs.evolve(OUT, state="closed", reached=True))
+    play(1, NOT_SENT)
+    assert "connection refused" not in cli("bulk", file).err
+    play(0, NOT_SENT)
+    assert "no request to the service succeeds (connection refused)" in cli("bulk", file).err
+
+
 def test_the_last_failure_of_the_service_is_told_at_the_end(
     cli: Cli, file: Path, play: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     play(1, NOT_SENT)
-
-    def stats(_: RestreamClient) -> Stats:
-        return Stats(
-            in_flight=0,
-            limit=1,
-            waiting=0,
-            attempts=9,
-            retries=0,
-            budget_left=0,
-            state="open",
-            last_error="connection refused",
-            reached=False,
-        )
-
-    monkeypatch.setattr(RestreamClient, "stats", stats)
+    show_stats(monkeypatch, OUT)
     end = cli("bulk", file)
     assert end.code == 1
     assert (

@@ -79,7 +79,7 @@ def test_bulk_reports_what_existed_what_failed_why_and_where(
     assert text.startswith(f"Bulk run of {file} ✗ 3 restreams existed already, 7 failed, in ")
     assert "asked for 10 created 0 existed before 3 failed 7" in text
     assert "500 Internal Server Error InternalServerError: lines 5 to 11 7" in text
-    assert re.search(r"Retries by cause Cause Number 500 Internal Server Error \d+ ", text)
+    assert "Cause Failed Retries 500 Internal Server Error 21 14 " in text
     assert stat.S_IMODE(report.stat().st_mode) == 0o600
     assert no_secrets(report.read_text(), end.err)
 
@@ -92,7 +92,7 @@ def test_bulk_reports_what_was_created_and_what_was_confirmed(
     text = text_of(report)
     assert "asked for 3 created 3 existed before 0 failed 0" in text
     assert "found to exist after a lost answer 3" in text
-    assert "the connection was lost (Connection reset by peer) 3" in text
+    assert "the connection was lost (Connection reset by peer) 3 0" in text
     assert done_over_time(report) == 3
     assert "Problems" not in text
     assert no_secrets(report.read_text())
@@ -164,6 +164,37 @@ def test_after_an_outage_that_did_not_end_there_is_a_report_with_a_band(
     assert "no request to the service succeeds" in text
     assert "not sent: the run ended first" in text
     assert "OutageError" not in text
+
+
+def test_a_resumed_run_shows_only_its_own_work_over_time(
+    cli: Cli, sandbox: Sandbox, file: Path, report: Path
+) -> None:
+    cli("bulk", file)
+    file.write_text(csv_of(5))
+    assert cli("bulk", file, "--report", report).code == 0
+    assert "failed 0 created by an earlier run 3" in text_of(report)
+    assert done_over_time(report) == 2
+    assert len(sandbox.stored) == 5
+
+
+def test_after_a_second_ctrl_c_what_is_in_doubt_is_not_called_unsent(
+    cli: Cli, slow_sandbox: Sandbox, file: Path, report: Path
+) -> None:
+    slow_sandbox.latency = 60
+    file.write_text(csv_of(500))
+
+    def interrupt() -> None:
+        wait_until(lambda: slow_sandbox.counts.in_flight == 8)
+        os.kill(os.getpid(), signal.SIGINT)
+        wait_until(lambda: "Stopping" in cli.err_file.read_text())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with meanwhile(interrupt):
+        end = cli("bulk", file, "--max-in-flight", "8", "--report", report)
+    assert end.code == 130
+    text = text_of(report)
+    assert "in doubt 8 not sent 492" in text
+    assert "not sent, or in doubt: the run was stopped at once lines 2 to 501 500" in text
 
 
 def test_quietly_only_the_file_is_written(

@@ -18,7 +18,7 @@ def test_the_report_of_a_demo_can_be_looked_at(
     # Only now: playwright's event loop leaves no room for another one.
     with chromium() as browser, shown(browser, file) as page:
         assert page.locator("#result").inner_text().startswith("✓ 100 restreams created, in ")
-        causes = {cause.strip(): int(number) for cause, number in rows(page, "#retries")}
+        causes = {cause.strip(): int(failed) for cause, failed, _ in rows(page, "#causes")}
         assert causes["500 Internal Server Error"] > 0
         assert sum(causes.values()) > 10
         assert page.locator("svg:visible").count() == 3

@@ -49,7 +49,8 @@ def test_its_numbers_can_be_read(browser: Browser, file: Path) -> None:
         assert reason.startswith("400 Bad Request (<script>alert(1)</script>")
         assert "BadRequestError: between line 2 and line 992" in reason
         assert f"(video {HOSTILE})" in page.locator("#messages").inner_text()
-        assert [number for _, number in rows(page, "#retries")] == ["1,234", "7", "2"]
+        causes = rows(page, "#causes")
+        assert [numbers for _, *numbers in causes] == [["1,234", "1,200"], ["7", "0"], ["2", "2"]]
         page.locator("summary", has_text="Both charts").click()
         done = [row[2] for row in rows(page, "#intervals")]
         assert sum(int(each.replace(",", "")) for each in done) == 900 * 9

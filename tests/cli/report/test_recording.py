@@ -5,7 +5,7 @@ import pytest
 from restream_async import BadRequestError, RestreamClient
 from restream_async.cli.report.recording import Recording, RecordingTelemetry
 from restream_async.errors import Call
-from restream_async.sandbox import Sandbox
+from restream_async.sandbox import Fault, Sandbox
 from tests.helpers.samples import new_restream
 
 
@@ -27,6 +27,30 @@ async def test_every_request_that_ended_is_recorded_and_none_that_was_cancelled(
             await asyncio.wait_for(client.create(new_restream("v2")), 0.1)
     assert telemetry.recording.latencies.count == 2
     assert not telemetry.recording.retries.counts
+
+
+async def test_a_failed_request_whose_restream_exists_is_no_retry() -> None:
+    telemetry = RecordingTelemetry()
+    async with (
+        Sandbox() as sandbox,
+        RestreamClient(
+            base_url=sandbox.base_url,
+            project_id=sandbox.project_id,
+            api_key=sandbox.api_key,
+            auth_scheme="Bearer",
+            telemetry=telemetry,
+        ) as client,
+    ):
+        sandbox.fail_next(500, after_effect=True)
+        await client.create(new_restream())
+        sandbox.fail_next(Fault.BACKEND_FETCH_FAILED, call="create")
+        await client.create(new_restream("v2"))
+        assert client.stats().retries == 1
+    recording = telemetry.recording
+    assert [*recording.failures.counts.values()] == [1, 1]
+    assert {each.error: count for each, count in recording.retries.counts.items()} == {
+        "BackendFetchFailedError": 1
+    }
 
 
 def test_what_happened_before_belongs_to_another_recording() -> None:
