@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -39,7 +40,7 @@ from restream_async.cli.output.console import (
 )
 from restream_async.cli.output.run_summary import success_mark
 from restream_async.cli.prompt import confirmed, refuse_without_terminal
-from restream_async.cli.report.contents import Contents
+from restream_async.cli.report.contents import Contents, unsent_changes
 from restream_async.cli.report.run_report import Report, ReportPath, report_at
 
 
@@ -186,24 +187,27 @@ class _Apply:
             items="Changes",
             numbers=totals.numbers,
             remarks=[count for count in totals.remarks() if count[0]],
-            failures=list(self.report.failed_changes.groups()),
-            messages=end.messages,
+            failures=[*self.report.failed_changes.groups(), *unsent_changes(totals.unsent)],
+            messages=[*end.messages, *_cut_short(end)],
         )
 
     def _print_end(self, end: RunEnd, output: ChangeOutput) -> None:
         say(self._console, _summary(end))
         self.report.say_path(self._console)
         end.say_error()
-        for problem in filter(None, (output.problem, self.report.problem)):
+        for problem in (*filter(None, (output.problem, self.report.problem)), *_cut_short(end)):
             say_error(problem)
-        if end.cut_short:
-            say_error("changes that were in flight may or may not have been made")
         totals = end.totals
         if end.early_code is not None or totals.failed or totals.unread or output.problem:
             say(
                 self.screen.err,
                 "To go on, run the same command again: what is done is not done again.",
             )
+
+
+def _cut_short(end: RunEnd) -> Iterator[str]:
+    if end.cut_short:
+        yield "changes that were in flight may or may not have been made"
 
 
 def _summary(end: RunEnd) -> Text:

@@ -157,8 +157,8 @@ async def carry_out(  # noqa: PLR0913 - what a run needs
         return _progress(client.stats(), run, "Applying" if applied else "Reading")
 
     def ended() -> tuple[int, int]:
-        not_made = totals.failed + totals.unread
-        return totals.results.total() - not_made, not_made
+        not_made = totals.failures.total()
+        return totals.results.total() - totals.unsent - not_made, not_made
 
     async with (
         StopSignals(stop) as signals,

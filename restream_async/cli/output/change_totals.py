@@ -73,6 +73,7 @@ class ChangeTotals:
         unclear: restreams that the service does not show in full.
         failures: failures by the name of the error, without what was not sent.
         examples: the text of the first error of each name.
+        unsent: how many were not read or not sent, because the run ended first.
         is_in_sync: whether the wanted state is reached.
 
     """
@@ -87,6 +88,7 @@ class ChangeTotals:
     unclear: int = 0
     failures: Counter[str] = attrs.field(factory=Counter[str])
     examples: dict[str, str] = attrs.field(factory=dict[str, str])
+    unsent: int = 0
     is_in_sync: bool = True
 
     def add(self, change: Change) -> None:
@@ -102,7 +104,9 @@ class ChangeTotals:
             self.extra += change.needs == "prune" and not change.is_duplicate
         self.titles += has_other_title(change)
         self.unclear += change.is_unclear
-        if change.error is not None and not isinstance(change.error, NOT_SENT):
+        if isinstance(change.error, NOT_SENT):
+            self.unsent += 1
+        elif change.error is not None:
             name = type(change.error).__name__
             self.failures[name] += 1
             self.examples[name] = self.examples.get(name) or describe(change.error)

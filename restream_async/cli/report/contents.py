@@ -17,6 +17,7 @@ from restream_async.cli.report.failure_groups import (
 MOST_PLACES: Final = 30
 """Blocks of items that a report names for each reason."""
 _NOT_SENT: Final = Reason("", "not sent: the run ended first")
+_CHANGES_NOT_SENT: Final = Reason("", "not read or not sent: the run ended first")
 _CUT_SHORT: Final = Reason("", "not sent, or in doubt: the run was stopped at once")
 
 
@@ -78,6 +79,12 @@ def creations(
         failures=failures,
         messages=list(complaints(result, place)),
     )
+
+
+def unsent_changes(count: int) -> Iterator[Group]:
+    """Yield changes that were not read or not sent, if there are any."""
+    if count:
+        yield Group(_CHANGES_NOT_SENT, count, "")
 
 
 def _numbers(result: RunResult) -> Iterator[Count]:

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 import attrs
 
 from restream_async import OutcomeUnknownError, RestreamError
-from restream_async.changes import Change
+from restream_async.changes import Action, Change
 from restream_async.cli.errors import brief
 from restream_async.cli.output.run_result import Span
 from restream_async.errors import ApiError, CallError, MalformedResponseError
@@ -122,7 +122,8 @@ class FailedChanges:
         """Note that a change failed."""
         first = self._first[self._reasons.add(error)]
         if len(first) < _MOST_CHANGES:
-            first.append(f"{change.action.value} {change.title} of video {change.video_id}")
+            what = "read" if change.action is Action.KEEP else change.action.value
+            first.append(f"{what} {change.title} of video {change.video_id}")
 
     def groups(self) -> Iterator[Group]:
         """Yield the failures of each reason, the most frequent first."""

@@ -18,9 +18,8 @@ from restream_async.changes import Change
 from restream_async.cli.errors import CliError, system_reason
 from restream_async.cli.extras import importing
 from restream_async.cli.file_roles import FileRole, refuse_unwritable_folder
-from restream_async.cli.output.change_totals import Result, result_of
 from restream_async.cli.output.console import say_copyable
-from restream_async.cli.output.outcome_totals import is_not_sent
+from restream_async.cli.output.outcome_totals import NOT_SENT, is_not_sent
 from restream_async.cli.output.ticker import Ticker
 from restream_async.cli.report.contents import Contents
 from restream_async.cli.report.failure_groups import FailedChanges, FailedItems
@@ -139,7 +138,7 @@ class HtmlReport(Report):
 
     def add_change(self, change: Change) -> None:
         """Record a change."""
-        if change.error is not None and result_of(change) is not Result.NOT_SENT:
+        if change.error is not None and not isinstance(change.error, NOT_SENT):
             self.failed_changes.add(change, change.error)
 
     def write(self, contents: Callable[[], Contents]) -> None:

@@ -132,6 +132,41 @@ def test_apply_reports_the_changes_that_failed(
     assert no_secrets(report.read_text())
 
 
+def test_after_ctrl_c_changes_that_were_not_sent_are_not_called_failed(
+    cli: Cli, slow_sandbox: Sandbox, file: Path, report: Path
+) -> None:
+    file.write_text(csv_of(500))
+
+    def interrupt() -> None:
+        wait_until(lambda: slow_sandbox.counts.posts == 8)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with meanwhile(interrupt):
+        end = cli("apply", file, "--yes", "--max-in-flight", "8", "--report", report)
+    assert end.code == 130
+    text = text_of(report)
+    created = len(slow_sandbox.stored)
+    assert f"not read or not sent: the run ended first {500 - created}" in text
+    assert "NotSentError" not in text
+    assert done_over_time(report) == created
+
+
+def test_after_a_second_ctrl_c_the_report_says_that_changes_may_have_been_made(
+    cli: Cli, slow_sandbox: Sandbox, file: Path, report: Path
+) -> None:
+    slow_sandbox.list_latency, slow_sandbox.latency = 0.0, 60
+
+    def interrupt() -> None:
+        wait_until(lambda: slow_sandbox.counts.posts == 3)
+        os.kill(os.getpid(), signal.SIGINT)
+        wait_until(lambda: "Stopping" in cli.err_file.read_text())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with meanwhile(interrupt):
+        assert cli("apply", file, "--yes", "--report", report).code == 130
+    assert "changes that were in flight may or may not have been made" in text_of(report)
+
+
 def test_after_ctrl_c_there_is_a_report(
     cli: Cli, slow_sandbox: Sandbox, file: Path, report: Path
 ) -> None:

@@ -98,7 +98,10 @@ def test_of_changes_the_first_ones_are_named() -> None:
             action=Action.CREATE, video_id=new.video_id, title=new.title, wanted=new, error=BAD
         )
         failed.add(change, BAD)
-    [group] = failed.groups()
+    unread = Change(action=Action.KEEP, video_id="v12", title="YouTube", error=GONE)
+    failed.add(unread, GONE)
+    group, not_read = failed.groups()
+    assert not_read.places == "read YouTube of video v12"
     assert group.count == 12
     assert group.places.startswith("create YouTube of video v0; create YouTube of video v1; ")
     assert group.places.endswith("of video v9; and 2 more")
