@@ -69,13 +69,17 @@ def rate_chart(timeline: Timeline) -> Drawing:
         for kind, base, count in (("done", 0, each.done), ("failed", each.done, each.failed))
         if count
     ]
+    per_second = _axis("base", "per second")
+    if not rows:
+        # Else 0 would stand at half the height.
+        per_second["scale"] = {"domain": [0, 1]}
     bars = {
         "data": {"values": rows},
         "mark": {"type": "rect"},
         "encoding": {
             "x": {"field": "start", "type": "quantitative"},
             "x2": {"field": "end"},
-            "y": _axis("base", "per second"),
+            "y": per_second,
             "y2": {"field": "top"},
             "color": _colours({"done": "var(--done)", "failed": "var(--failed)"}),
         },

@@ -2,7 +2,8 @@ import re
 
 import pytest
 
-from restream_async.cli.report.charts import load_chart
+from restream_async.cli.report.charts import load_chart, rate_chart
+from restream_async.cli.report.timeline import Interval, Timeline
 from tests.helpers.report_samples import recorded
 
 
@@ -18,6 +19,13 @@ def test_the_axis_of_time_suits_the_run(every: float, unit: str, last: str) -> N
         assert f"{unit} since the start" in labels
         assert last in labels
         assert all(len(label) <= 3 for label in labels if label[0].isdigit())
+
+
+def test_a_run_in_which_nothing_ended_has_an_axis_from_zero_upwards() -> None:
+    timeline = Timeline()
+    timeline.intervals = [Interval(0.0, 3.0, done=0, failed=0, in_flight=0.0, limit=64.0)]
+    labels = re.findall(r"<text[^>]*>([^<]*)</text>", rate_chart(timeline).wide)
+    assert {"0.2", "per second"} <= set(labels)
 
 
 def test_outages_are_bands_and_colours_come_from_the_page() -> None:
