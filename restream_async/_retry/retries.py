@@ -16,7 +16,7 @@ from restream_async._retry.policy import RetryPolicy
 from restream_async._retry.unsent_requests import not_sent, service_is_out
 from restream_async._telemetry import ClientTelemetry
 from restream_async._util.clock import Clock
-from restream_async.errors import ApiError, NotSentError
+from restream_async.errors import ApiError, NotSentError, RestreamError
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -42,6 +42,8 @@ class Retries:
             result = await attempt()
         retries.succeeded()
     """
+
+    _cause: RestreamError
 
     def __init__(  # noqa: PLR0913 - the parts of the client that decide
         self,
@@ -97,6 +99,7 @@ class Retries:
         """
         if self._last is None or not isinstance(failure.error, NotSentError):
             self._last = failure
+        self._cause = self._last.error
         end = await self._wait_after(failure, self._last)
         if end is not None and self._deadline.stop.requested:
             return _stopped(self._last, self._deadline)
@@ -104,8 +107,7 @@ class Retries:
 
     def note_resend(self) -> None:
         """Report that the request is sent again, unlike where a check finds the restream."""
-        if self._last is not None:
-            self._telemetry.retried(self._last.error)
+        self._telemetry.retried(self._cause)
 
     def succeeded(self) -> None:
         """Note that the latest attempt succeeded: it costs the retry budget nothing."""

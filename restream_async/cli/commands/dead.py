@@ -21,7 +21,7 @@ _Numbers: TypeAlias = Annotated[
 ]
 _Reason: TypeAlias = Annotated[
     str | None,
-    typer.Option(metavar="TEXT", help="Those whose reason contains TEXT, in capitals or not."),
+    typer.Option(metavar="TEXT", help="Those whose reason contains TEXT; capitals do not matter."),
 ]
 _All: TypeAlias = Annotated[bool, typer.Option("--all", help="All of them.")]
 
