@@ -102,6 +102,10 @@ class Lease:
 
     async def _extend(self) -> None:
         """Extend the lease again and again; return when it is lost."""
+        # With a delivery NATS saves the time of the message instead of its own time. Without this
+        # first extension, a server that restarts would deliver an old message again at once.
+        with contextlib.suppress(*NATS_ERRORS):
+            await self._connection.publish(self._reply, _IN_PROGRESS)
         pause = self._ack_wait / 3
         while self.remaining > 0:
             await asyncio.sleep(min(pause, self.remaining))

@@ -23,7 +23,14 @@ class Connection:
     failures: float = 0
     sent: list[bytes] = attrs.field(factory=list[bytes])
     asked: list[float] = attrs.field(factory=list[float])
+    published: list[tuple[bytes, float]] = attrs.field(factory=list[tuple[bytes, float]])
     reply: str = "reply"
+
+    async def publish(self, subject: str, word: bytes) -> None:
+        assert subject == self.reply
+        self.published.append((word, now()))
+        if self.failures:
+            raise nats.errors.ConnectionClosedError
 
     async def request(self, subject: str, word: bytes, *, timeout: float) -> None:  # noqa: ASYNC109
         assert (subject, timeout) == (self.reply, SECONDS / 6)
@@ -72,6 +79,17 @@ async def test_without_a_confirmation_in_time_the_lease_is_lost() -> None:
 
     assert now() == pytest.approx(SECONDS * 5 / 6, abs=SECONDS / 30)
     assert len(connection.sent) == pytest.approx(26, abs=1), "every thirtieth of it"
+
+
+@pytest.mark.parametrize("failures", [0, 1])
+@simulated
+async def test_a_lease_is_extended_at_once_without_waiting_for_the_server(failures: int) -> None:
+    connection = Connection(failures)
+
+    await lease(connection).hold(asyncio.sleep(SECONDS), asyncio.Event())
+
+    assert connection.published == [(b"+WPI", 0.0)]
+    assert connection.asked[0] == pytest.approx(SECONDS / 3)
 
 
 @simulated

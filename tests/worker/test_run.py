@@ -392,6 +392,22 @@ async def test_a_message_that_a_killed_server_delivers_twice_is_created_once(
     assert caplog.text.count("this worker gives back") == 2
 
 
+async def test_a_restarted_server_leaves_old_messages_with_their_worker(
+    setup: Setup, nats_server: NatsServer
+) -> None:
+    setup.sandbox.latency = 2.5
+    await setup.publish(1, 2)
+    await asyncio.sleep(ACK_WAIT)  # the server compares their age with its own clock
+
+    async with setup.worker(trust_stream=True):
+        await until(lambda: setup.sandbox.counts.in_flight == 2)
+        await nats_server.restart()
+        await all_processed(setup.connection, 20)
+
+    assert setup.sandbox.counts.posts == 2
+    assert setup.sandbox.counts.lists == 0, "only a second delivery is checked"
+
+
 async def test_an_event_that_is_repeated_creates_one_restream_for_each_destination(
     setup: Setup,
 ) -> None:
