@@ -76,17 +76,19 @@ class Activity:
             return "the connection to the NATS server is closed for good"
         return ""
 
+    def nats_problem(self) -> str:
+        """Return why the NATS server delivers nothing now; empty: it does."""
+        if not self.is_connected:
+            return self.not_alive() or "the connection to the NATS server is lost"
+        return "" if self.answered else "the NATS server does not answer"
+
     def not_ready(self) -> str:
         """Return why the worker takes no messages now; empty: it does."""
         if self.stopping:
             return f"stopping; messages in progress: {self.in_progress}"
         if self.connection is None:
             return "starting"
-        if not self.is_connected:
-            return self.not_alive() or "the connection to the NATS server is lost"
-        if not self.answered:
-            return "the NATS server does not answer"
-        return "" if self.pulling >= self.slots else "starting"
+        return self.nats_problem() or ("" if self.pulling >= self.slots else "starting")
 
     def outage(self) -> str:
         """Return the last error if the service cannot be reached now, else nothing."""

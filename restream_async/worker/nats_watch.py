@@ -1,6 +1,7 @@
 """Private: whether a worker can go on: its connection, and what it needs on the NATS server."""
 
 import asyncio
+import logging
 import re
 from collections.abc import Iterable
 from typing import Final
@@ -22,10 +23,12 @@ _REFUSED: Final = re.compile("authorization|authentication", re.IGNORECASE)
 # give up after two refusals.
 _MOST_REFUSALS: Final = 3
 
+_log: Final = logging.getLogger("restream_async.worker")
+
 
 @attrs.define(kw_only=True)
 class NatsWatch:
-    """Finds out what a fetch does not notice.
+    """Finds out what a fetch does not notice, and logs when messages stop coming and come again.
 
     Attributes:
         connection: of the worker.
@@ -44,9 +47,24 @@ class NatsWatch:
     activity: Activity
     secrets: Iterable[str] = ()
     _refusals: int = attrs.field(default=0, init=False)
+    _logged: str = attrs.field(default="", init=False)
 
     async def problem(self) -> str:
         """Return why the worker cannot go on; empty: it can."""
+        problem = await self._find_problem()
+        self._log_change(self.activity.nats_problem())
+        return problem
+
+    def _log_change(self, problem: str) -> None:
+        if problem == self._logged:
+            return
+        self._logged = problem
+        if problem:
+            _log.warning("%s, so this worker gets no messages", problem)
+        else:
+            _log.info("the NATS server answers, so this worker gets messages again")
+
+    async def _find_problem(self) -> str:
         cause = clean(redact(str(self.connection.last_error), self.secrets), _LONGEST_CAUSE)
         if self.connection.is_closed:
             # nats-py opens it again after every other loss.

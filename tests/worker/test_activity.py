@@ -36,6 +36,10 @@ def test_a_worker_is_ready_if_all_slots_fetch_from_a_server_that_answers(
     assert found.not_ready() == reason
 
 
+def test_a_server_that_answers_again_is_no_problem_for_a_worker_that_stops() -> None:
+    assert activity(stopping=True).nats_problem() == ""
+
+
 @pytest.mark.parametrize(
     ("connection", "is_alive"),
     [(None, True), (CONNECTED, True), (LOST, True), (CLOSED, False)],

@@ -1,4 +1,5 @@
 import asyncio
+import logging
 import signal
 
 import pytest
@@ -27,8 +28,9 @@ def watch_of(connection: Client, activity: Activity) -> NatsWatch:
 
 
 async def test_a_silent_server_is_noted_and_is_no_reason_to_end(
-    connection: Client, nats_server: NatsServer
+    connection: Client, nats_server: NatsServer, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO, "restream_async.worker")
     await declare_streams(jetstream_of(connection), SUBJECTS)
     await declare_consumer(jetstream_of(connection), SUBJECTS)
     activity = Activity(connection=connection)
@@ -50,7 +52,13 @@ async def test_a_silent_server_is_noted_and_is_no_reason_to_end(
 
     await nats_server.stop()
     await until(lambda: connection.is_reconnecting)
-    assert await watch.problem() == ""
+    assert await watch.problem() == await watch.problem() == ""
+    logged = [record for record in caplog.records if record.module == "nats_watch"]
+    assert [(each.levelname, each.message) for each in logged] == [
+        ("WARNING", "the NATS server does not answer, so this worker gets no messages"),
+        ("INFO", "the NATS server answers, so this worker gets messages again"),
+        ("WARNING", "the connection to the NATS server is lost, so this worker gets no messages"),
+    ]
 
 
 async def test_what_is_missing_for_a_moment_is_no_reason_to_end(
