@@ -28,6 +28,9 @@ NATS_ERRORS: Final = (nats.errors.Error, OSError, TimeoutError)
 
 _RECONNECT_SECONDS: Final = 1
 _CONNECT_SECONDS: Final = 5
+# Seconds between two pings. A connection counts as lost when two in a row stay without an answer,
+# for example because the machine of the server has lost its power. nats-py's default is 120.
+_PING_SECONDS: Final = 10
 _CLOSE_SECONDS: Final = 1.0
 
 _log: Final = logging.getLogger("restream_async.worker")
@@ -176,6 +179,7 @@ class NatsOptions:
                 max_reconnect_attempts=1,
                 reconnect_time_wait=0,
                 connect_timeout=_CONNECT_SECONDS,
+                ping_interval=_PING_SECONDS,
                 **arguments,
             )
             # The first connection fails at once; later ones are tried without end, as a worker

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import re
+import signal
 import ssl
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
@@ -218,6 +219,19 @@ async def test_a_wrong_password_fails_at_once(nats_server: NatsServer) -> None:
         await wrong.connect()
 
     assert "wrong-one" not in str(caught.value)
+
+
+async def test_a_connection_to_a_server_that_falls_silent_is_lost_within_some_pings(
+    nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("restream_async.worker.nats_connection._PING_SECONDS", 0.1)
+    connection = await NatsOptions(url=nats_server.url).connect()
+    connection.options["allow_reconnect"] = False
+    nats_server.send(signal.SIGSTOP)
+    try:
+        await until(lambda: connection.is_closed)
+    finally:
+        nats_server.send(signal.SIGCONT)
 
 
 async def test_a_server_with_an_unknown_authority_is_not_trusted(
