@@ -5,6 +5,7 @@ If the event loop is blocked, nothing answers, and the probe fails by its time-o
 
 import contextlib
 import logging
+import os
 import socket
 from collections.abc import AsyncGenerator
 from typing import Final
@@ -70,9 +71,11 @@ async def _listen(runner: web.AppRunner, address: HealthAddress) -> None:
     try:
         await web.TCPSite(runner, address.host, address.port).start()
     except OSError as error:
-        # asyncio's own text repeats the address.
-        name = isinstance(error, socket.gaierror)
-        problem = "there is no such host" if name else (error.strerror or str(error))
+        if isinstance(error, socket.gaierror):
+            problem = "there is no such host"
+        else:
+            # asyncio's own text repeats the address.
+            problem = os.strerror(error.errno) if error.errno else str(error)
     else:
         shown = f"[{address.host}]" if ":" in address.host else address.host
         _log.info("health endpoint: http://%s:%d/readyz", shown, runner.addresses[0][1])
