@@ -8,24 +8,22 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Final
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from restream_async._telemetry import found
 from restream_async.client import RestreamClient
 from restream_async.handling.message_handler import Handled, MessageHandler
-from restream_async.handling.reports import summary
-from restream_async.worker.activity import Activity, Verdict
+from restream_async.worker.activity import Activity
 from restream_async.worker.command_publishing import Publisher
 from restream_async.worker.consumer import Consumer, declare_consumer
+from restream_async.worker.delivery import DeliveryProcessor, Work
 from restream_async.worker.errors import WorkerEndedError
 from restream_async.worker.event_handler import EventHandler
 from restream_async.worker.first_delivery_guard import FirstDeliveryGuard
-from restream_async.worker.lease import Lease, LeaseLostError
 from restream_async.worker.nats_connection import NatsOptions, close, jetstream_of
 from restream_async.worker.nats_watch import NatsWatch
 from restream_async.worker.pull_loop import run_slot
@@ -42,8 +40,6 @@ _GIVE_BACK_SECONDS: Final = 1.0
 _CHECK_SECONDS: Final = 5.0
 
 _log: Final = logging.getLogger("restream_async.worker")
-
-_Process: TypeAlias = Callable[[Msg], Awaitable[Handled]]
 
 
 async def run_worker(
@@ -130,9 +126,6 @@ class Worker:
         """
         self._activity = activity if activity is not None else Activity()
         self._secrets = secrets
-        self._reports = ReportPublisher(
-            jetstream=jetstream_of(connection), subjects=settings.subjects, activity=self._activity
-        )
         self._connection = connection
         self._jetstream = jetstream_of(connection)
         self._settings = settings
@@ -145,11 +138,19 @@ class Worker:
         )
         self._stopping = asyncio.Event()
         self._shutdown_over = asyncio.Event()
+        self._delivery = DeliveryProcessor(
+            connection=connection,
+            ack_wait=consumer.ack_wait,
+            reports=ReportPublisher(
+                jetstream=self._jetstream, subjects=settings.subjects, activity=self._activity
+            ),
+            activity=self._activity,
+            shutdown_over=self._shutdown_over,
+        )
         self._handler: MessageHandler
         self._event_handler: EventHandler
         self._problem = ""
         self._first_deliveries = FirstDeliveryGuard(connection, consumer.ack_wait)
-        self._telemetry = found()
 
     def stop(self) -> None:
         """Tell the worker to stop: it fetches no more messages, and finishes those it has."""
@@ -205,60 +206,17 @@ class Worker:
         if self._problem:
             raise WorkerEndedError(f"{self._problem}, so this worker has ended")
 
-    async def _run_slot(self, consumer: str, process: _Process) -> None:
+    async def _run_slot(self, consumer: str, work: Work) -> None:
         subscription = await self._jetstream.pull_subscribe_bind(
             consumer, self._settings.subjects.stream
         )
         with self._activity.pull():
             await run_slot(
                 subscription,
-                partial(self._process, process),
+                partial(self._delivery.process, work),
                 stopping=self._stopping,
                 ack_wait=self._consumer.ack_wait,
             )
-
-    async def _process(self, process: _Process, message: Msg, age: float) -> None:
-        with self._activity.message(message.metadata.num_delivered):
-            self._activity.verdicts[await self._settle(process, message, age)] += 1
-
-    async def _settle(self, process: _Process, message: Msg, age: float) -> Verdict:
-        """Process one delivery, and tell the server what becomes of the message."""
-        number = message.metadata.sequence.stream
-        lease = Lease(self._connection, message, self._consumer.ack_wait, age)
-        try:
-            handled = await lease.hold(
-                self._process_and_report(process, message), self._shutdown_over
-            )
-            if handled is None:
-                _log.info("message %d is given back unfinished", number)
-                # The service may still be working on the request that was cut off, and an existence
-                # check that comes too early would not see its effect.
-                await lease.nak(self._consumer.ack_wait)
-                return "given_back"
-            if handled.delay is not None:
-                if handled.reason:
-                    _log.info("message %d again: %s", number, handled.reason)
-                await lease.nak(handled.delay)
-            else:
-                await (lease.terminate() if handled.dead else lease.ack())
-                _log.info("message %d has ended: %s", number, summary(handled))
-        except LeaseLostError:
-            # The worker that gets it next makes an existence check.
-            _log.warning("message %d: the NATS server was away for too long", number)
-            return "lease_lost"
-        except Exception:  # noqa: BLE001 - a bug in one message must not end the others
-            _log.exception("message %d failed because of a bug; it is delivered again", number)
-            return "bug"
-        return handled.verdict
-
-    async def _process_and_report(self, process: _Process, message: Msg) -> Handled:
-        with self._telemetry.received(message.headers or {}):
-            handled = await process(message)
-        for item in handled.dead:
-            number = message.metadata.sequence.stream
-            _log.warning("message %d is a dead letter: %s", number, item.reason)
-        await self._reports.publish(handled, message)
-        return handled
 
     async def _create(self, message: Msg) -> Handled:
         """Create the restreams that a command asks for."""
