@@ -72,10 +72,11 @@ async def process(
         (DONE, "done", ["report", "+ACK"]),
         (DEAD, "dead", ["report", "+TERM"]),
         (RETRY, "retry", ["report", '-NAK {"delay": 1500000000}']),
+        (Handled(delay=0.0), "retry", ["report", "-NAK"]),
         (None, "given_back", ['-NAK {"delay": 30000000000}']),
         (ZeroDivisionError(), "bug", []),
     ],
-    ids=["done", "dead", "retry", "stopped", "bug"],
+    ids=["done", "dead", "retry", "retry without a reason", "stopped", "bug"],
 )
 @simulated
 async def test_a_message_is_acknowledged_after_its_report(
