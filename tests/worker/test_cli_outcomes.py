@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import itertools
 import json
 import os
 import signal
@@ -128,14 +129,19 @@ def test_it_follows_until_a_signal_through_a_restart_of_the_server(
 def test_a_reader_that_has_seen_enough_ends_it_without_a_word(
     cli: Cli, servers: BackgroundServers, jetstream: JetStreamContext
 ) -> None:
-    servers.run(report(jetstream, 1, 2))
     cli.out_file.unlink()
     os.mkfifo(cli.out_file)
     reader = threading.Thread(target=lambda: cli.out_file.open("rb").close())
     reader.start()
 
-    end = cli(*ALL)
+    async def report_on_and_on() -> None:
+        for number in itertools.count():
+            await report(jetstream, number)
 
+    reporting = asyncio.run_coroutine_threadsafe(report_on_and_on(), servers.loop)
+    end = cli("outcomes")
+
+    reporting.cancel()
     reader.join()
     assert (end.code, end.err) == (0, "")
 
