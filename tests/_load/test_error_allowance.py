@@ -204,6 +204,13 @@ class TestLowLimit:
         assert service.limit == highest
         assert service.errors(18, every=9)[:1] == [highest]
 
+    def test_it_is_tried_after_64_answers_of_a_new_count(self) -> None:
+        service = after_burst()
+        for _ in range(10):
+            service.errors(16, every=4)
+            service.allowance.forget()
+        assert errors_until_tried(service) == 1 + 64 / 4
+
     def test_it_is_tried_ever_more_rarely(self) -> None:
         service = after_burst()
         for wait in (512, 1024, 2048):
