@@ -215,7 +215,7 @@ class ConcurrencyLimiter:
             self._use_free_slots()
 
     def failed(self, error: CallError, *, connected: bool = True, latency: float = 0.0) -> None:
-        """Note that the service did not deal with a request.
+        """Note that the service did not deal with a request. Its slot is released afterwards.
 
         Args:
             error: why.
@@ -227,7 +227,6 @@ class ConcurrencyLimiter:
         if self._breaker.record_failure(connected=connected, latency=latency):
             self._probes.outage_began(error)
             self._slots.update()
-            self._set_timers()
 
     def note(self, error: CallError) -> None:
         """Remember a failure until the next success."""

@@ -102,8 +102,6 @@ def _may_be_cut(wanted: str, shown: str) -> bool:
     if not shown:
         return True
     whole, rest = _parts(wanted), _parts(shown)
-    if not (whole and rest):
-        return False
     return whole[:3] == rest[:3] and all(
         there in {"", asked} for asked, there in zip(whole[3:], rest[3:], strict=True)
     )

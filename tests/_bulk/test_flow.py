@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from restream_async import BadRequestError, Created, Failed, InternalServerError, Origin
+from restream_async._operations.draining import STOP_GRACE
 from restream_async.sandbox import Sandbox
 from tests.helpers.bulk_inputs import KINDS, LATER, NO, CountingInput, by_video, origin_values
 from tests.helpers.client_calls import outcomes_of
+from tests.helpers.in_memory_service import Backend
+from tests.helpers.in_memory_service import client_of as client_in_memory
 from tests.helpers.leak_checks import client_of
 from tests.helpers.raw_server import Peer, RawServer, Seen
 from tests.helpers.samples import INTERNAL_ERROR, as_asked, listed, many, new_restream, on_the_wire
+from tests.helpers.simulated_time import now, simulated
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from restream_async import NewRestream
 
 
 async def test_outcomes_come_in_the_order_in_which_they_finish() -> None:
@@ -84,6 +93,24 @@ class TestEnsure:
             report = await client.create_all(many(5), ensure=True)
 
         assert origin_values(report) == ["posted"] * 5
+
+
+@simulated
+async def test_after_the_block_is_left_the_input_has_all_the_time_to_close() -> None:
+    closed: list[float] = []
+
+    async def source() -> AsyncIterator[NewRestream]:
+        try:
+            yield NEW
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(STOP_GRACE + 1)
+            closed.append(now())
+
+    async with client_in_memory(Backend()).run(source=source()) as run:
+        await anext(run)
+        run.stop()
+    assert closed == [STOP_GRACE + 1]
 
 
 async def test_the_outcomes_of_a_run_say_where_they_come_from() -> None:

@@ -181,6 +181,13 @@ class TestLeaving:
             holder.cancel()
             await asyncio.gather(holder, return_exceptions=True)
 
+    async def test_so_that_a_drain_does_not_wait_for_it(self) -> None:
+        async with RawServer(post=then_hang()) as server, client_of(server) as client:
+            async with client.create_many(many(5)):
+                await server.arrived(5)
+            async with asyncio.timeout(5):
+                await client.drain(timeout=60)
+
     async def test_an_async_iterator_that_is_no_generator_is_left_alone(self) -> None:
         class Endless:
             def __aiter__(self) -> Endless:

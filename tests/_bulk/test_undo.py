@@ -44,8 +44,15 @@ async def test_an_undo_that_has_ended_does_not_hold_up_a_drain(path: Path) -> No
 async def test_a_stopped_undo_goes_on_later(path: Path) -> None:
     async with Sandbox() as sandbox, client_of(sandbox, max_in_flight=1) as client:
         await client.create_all(WANTED, journal=path)
+        told: list[Undone] = []
+
+        def stop(undone: Undone) -> None:
+            told.append(undone)
+            undo.stop()
+
         async with client.undo(path) as undo:
-            await undo.carry_out(lambda _: undo.stop())
+            await undo.carry_out(stop)
+        assert [undone.gone for undone in told] == [True], "no further deletion begins"
         assert len(sandbox.stored) == 19
         async with client.undo(path) as undo:
             assert undo.total == 19

@@ -26,16 +26,17 @@ if TYPE_CHECKING:
 class TestRoom:
     """The input is read only when there is room, and what is kept is bounded."""
 
+    @pytest.mark.parametrize("slots", [2, 3])
     @pytest.mark.parametrize("kind", KINDS)
-    async def test_only_as_much_is_read_as_can_be_in_flight(self, kind: str) -> None:
+    async def test_only_as_much_is_read_as_can_be_in_flight(self, kind: str, slots: int) -> None:
         source = CountingInput()
         async with (
             RawServer(post=then_hang()) as server,
-            client_of(server, max_in_flight=3) as client,
+            client_of(server, max_in_flight=slots) as client,
         ):
             async with client.create_many(source.input(kind)):
-                await server.arrived(3)
-                assert 3 <= await read_until_it_pauses(source) <= 3 + 1
+                await server.arrived(slots)
+                assert slots <= await read_until_it_pauses(source) <= slots + 1
             await assert_nothing_left(client)
 
     @pytest.mark.parametrize("kind", KINDS)

@@ -20,6 +20,7 @@ from tests.helpers.samples import API_KEY, SECRETS, created, new_restream
 
 AUTHORITY: Final = trustme.CA()
 _LONG_AGO: Final = dt.datetime(2001, 1, 1, tzinfo=dt.UTC)
+_NOT_SOON: Final = dt.datetime(2999, 1, 1, tzinfo=dt.UTC)
 
 
 def _server(certificate: trustme.LeafCert) -> RawServer:
@@ -60,13 +61,19 @@ def _trusting() -> ssl.SSLContext:
             "; the service has to renew its certificate, unless the clock of this machine is wrong",
         ),
         (
+            _server(AUTHORITY.issue_cert("127.0.0.1", not_before=_NOT_SOON, not_after=_NOT_SOON)),
+            _trusting(),
+            "certificate is not yet valid",
+            "; the service has to renew its certificate, unless the clock of this machine is wrong",
+        ),
+        (
             _good(),
             aiohttp.Fingerprint(b"x" * 32),
             "of 127.0.0.1 is not the expected one",
             "; if the service has a new one, pass its fingerprint as ssl=…",
         ),
     ],
-    ids=["authority", "host", "expired", "fingerprint"],
+    ids=["authority", "host", "expired", "not yet valid", "fingerprint"],
 )
 async def test_a_certificate_that_is_not_trusted_is_raised_at_once_with_its_remedy(
     server: RawServer,

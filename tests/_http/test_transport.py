@@ -24,6 +24,7 @@ from tests.helpers.client_calls import CALLS, METHODS, failure_of
 from tests.helpers.leak_checks import assert_nothing_left, client_of
 from tests.helpers.raw_server import TASK_NAME, RawServer, pour, then_hang
 from tests.helpers.samples import (
+    INTERNAL_ERROR,
     answer,
     created,
     envelope,
@@ -220,3 +221,10 @@ async def test_the_order_of_a_list_is_the_services() -> None:
         restreams = await client.list("v1")
 
     assert [restream.id for restream in restreams] == [3, 1, 2]
+
+
+async def test_an_id_arrives_as_it_was_escaped() -> None:
+    """Also the characters that a URL need not escape."""
+    async with RawServer(put=INTERNAL_ERROR) as server, client_of(server, attempts=1) as client:
+        await failure_of(client.toggle("a/!(b)%21"), InternalServerError)
+    assert server.requests[0].path.endswith("/restreams/a%2F%21%28b%29%2521/toggle")

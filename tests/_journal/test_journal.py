@@ -38,7 +38,7 @@ async def test_a_creation_that_was_never_met_is_new(path: Path) -> None:
 async def test_a_creation_met_again_in_one_run_is_known_to_be_of_this_run(path: Path) -> None:
     async with journal_at(path) as journal:
         await begun(journal)
-        entry = await begun(journal)
+        (entry,) = await journal.begin(journal.fingerprint("a"))
     assert (entry.state, entry.this_run, entry.occurrence) == (State.INTENDED, True, 0)
 
 

@@ -197,6 +197,20 @@ class TestLowLimit:
         assert service.errors(50, every=2) == []
         assert service.allowance.after_growth == 0.03
 
+    @pytest.mark.parametrize("highest", [64.0, 8.0])
+    def test_a_smaller_share_there_is_not_load(self, highest: float) -> None:
+        service = after_burst(highest)
+        errors_until_tried(service)
+        assert service.limit == highest
+        assert service.errors(18, every=9)[:1] == [highest]
+
+    def test_it_is_tried_after_64_answers_of_a_new_count(self) -> None:
+        service = after_burst()
+        for _ in range(10):
+            service.errors(16, every=4)
+            service.allowance.forget()
+        assert errors_until_tried(service) == 1 + 64 / 4
+
     def test_it_is_tried_ever_more_rarely(self) -> None:
         service = after_burst()
         for wait in (512, 1024, 2048):
@@ -271,11 +285,11 @@ def errors_until_tried(service: Service) -> int:
     raise AssertionError("never")
 
 
-def after_burst() -> Service:
+def after_burst(highest: float = 64.0) -> Service:
     """Return a service that has answered with nothing but errors until the limit was low."""
-    service = Service()
+    service = Service(highest)
     service.errors(10, every=1)
-    for limit in (32.0, 2.0):
+    for limit in (highest / 2, 2.0):
         service.limit = limit
         service.errors(1, every=1)
     return service

@@ -187,6 +187,16 @@ class TestLeaps:
         load = Load(16)
         assert load.queue(16, 6) == [16, 32, 16, 8, 16, 16]
 
+    def test_the_experiment_compares_only_answers_after_it_was_taken_back(self) -> None:
+        load = Load(16)
+        assert load.waves(1) == [16]
+        assert load.waves(1) == [32]
+        assert load.wave(IDLE * 2) == 16
+        # Slow rounds in a row would be compared together.
+        assert load.wave(IDLE * 1.6) == 8
+        # Of 1.6 not half, but of what is between 1.6 and 2.
+        assert load.wave(IDLE * 1.03) == 16
+
     def test_then_it_grows_by_one(self) -> None:
         load = Load(16)
         load.queue(16, 6)

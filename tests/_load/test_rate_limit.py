@@ -132,6 +132,13 @@ class TestPauses:
         client.limit.accepted(client.now)
         assert client.limit.delay == pytest.approx(1.0)
 
+    def test_an_answer_to_a_request_that_had_its_slot_before_the_pause_ends_it(self) -> None:
+        """It was sent a moment later, without being the one that asks."""
+        client = Client()
+        client.refuse_at(client.now)
+        client.wait(0.25).limit.accepted(client.now - 0.125)
+        assert client.limit.delay == 0.0
+
     def test_a_request_that_asks_and_gets_no_answer_lets_the_next_one_ask(self) -> None:
         client = Client()
         client.wait(client.refuse()).limit.sent()

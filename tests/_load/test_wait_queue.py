@@ -4,12 +4,24 @@ import asyncio
 
 import pytest
 
-from restream_async._load.wait_queue import GivenUpError
+from restream_async._load.wait_queue import GivenUpError, WaitQueue
 from tests.helpers.limiter_steps import (
     fall,
     limiter_of,
 )
 from tests.helpers.simulated_time import simulated
+
+
+@simulated
+@pytest.mark.parametrize("woken", [False, True])
+async def test_nothing_is_kept_of_a_request_that_waits_no_longer(*, woken: bool) -> None:
+    queue = WaitQueue()
+    turn = queue.add(first=False, ahead=False, patient=True)
+    assert queue.has_patient
+    if woken:
+        queue.pop()
+    queue.discard(turn)
+    assert (len(queue), queue.has_patient) == (0, False)
 
 
 class TestTurns:

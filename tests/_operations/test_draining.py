@@ -16,11 +16,16 @@ from restream_async import (
     OutageError,
     OutcomeUnknownError,
     RestreamClient,
+    RetryPolicy,
 )
+from restream_async._operations.draining import CallsInProgress
+from restream_async._retry.executor import RequestExecutor
 from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
 from tests.helpers.client_calls import CALLS, failure_of
+from tests.helpers.in_memory_service import Backend
 from tests.helpers.leak_checks import client_of
+from tests.helpers.limiter_steps import fall
 from tests.helpers.raw_server import Peer, RawServer, Seen, then_hang
 from tests.helpers.samples import (
     INTERNAL_ERROR,
@@ -31,6 +36,7 @@ from tests.helpers.samples import (
     many,
     new_restream,
 )
+from tests.helpers.simulated_time import now, simulated, simulated_clock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -197,6 +203,26 @@ async def test_a_bulk_run_and_an_undo_are_stopped_when_the_time_is_over(tmp_path
     assert [type(undone.error) for undone in told] == [NotSentError]
     assert {type(o.error) for o in outcomes if isinstance(o, Failed)} == {NotSentError}
     assert len(outcomes) == 3
+
+
+@simulated
+async def test_an_outage_that_begins_meanwhile_ends_it() -> None:
+    executor = RequestExecutor.adaptive(
+        Backend(),
+        ceiling=8,
+        patience=300.0,
+        policy=RetryPolicy(),
+        clock=simulated_clock(),
+        timeout=30.0,
+    )
+    calls = CallsInProgress(executor)
+    with calls as deadline:
+        draining = asyncio.create_task(calls.drain(timeout=60))
+        await fall(executor.limiter)
+        began = now()
+        await deadline.stop.pause(asyncio.sleep(60))
+        assert now() - began <= 0.2
+    await draining
 
 
 async def test_in_an_outage_nothing_is_waited_for() -> None:

@@ -196,3 +196,26 @@ def test_the_creations_of_a_video_that_end_while_it_is_watched_are_named() -> No
     turns.begin(first)
     turns.end(first, in_doubt=False)
     assert ended == {second}
+
+
+def test_others_for_the_same_video_and_url_are_rivals_as_long_as_they_may_exist() -> None:
+    turns = Turns()
+    first = key_of(new("a"))
+    turns.begin(first)
+    assert turns.has_rivals(new("b"))
+    assert not turns.has_rivals(new("a"))
+    assert not turns.has_rivals(new("b", video="v2"))
+    turns.end(first, in_doubt=True)
+    assert turns.has_rivals(new("b"))
+    turns.resolve(first)
+    assert not turns.has_rivals(new("b"))
+
+
+def test_the_oldest_of_very_many_doubts_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("restream_async._operations.turns._MOST_UNRESOLVED", 2)
+    turns = Turns()
+    for video in ("v1", "v2", "v3"):
+        turns.begin(key_of(new(video=video)))
+        turns.end(key_of(new(video=video)), in_doubt=True)
+    rivals = [turns.has_rivals(new("b", video=video)) for video in ("v1", "v2", "v3")]
+    assert rivals == [False, True, True]

@@ -19,6 +19,7 @@ from restream_async import (
 )
 from restream_async._load.concurrency_limiter import ConcurrencyLimiter
 from restream_async._retry.classification import Failure
+from restream_async._retry.deadline import Deadline
 from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
 from tests.helpers.client_calls import CALLS, failure_of
@@ -287,6 +288,24 @@ async def test_nothing_is_sent_when_a_check_took_all_the_time_there_was() -> Non
     assert server.order == "POST POST POST GET GET"
     assert error.sent is False
     assert "too little time was left before the deadline" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("idle", "remaining", "sent"),
+    [(0.0, 0.0009, 0), (0.0, 0.0011, 1), (0.5, 0.49, 0), (0.5, 0.51, 1)],
+)
+async def test_nothing_is_sent_without_time_for_an_answer_under_little_load(
+    idle: float, remaining: float, sent: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def idle_latency(*_: object) -> float:
+        return idle
+
+    monkeypatch.setattr(ConcurrencyLimiter, "idle_latency", idle_latency)
+    backend = Backend()
+    client = client_in_memory(backend)
+    deadline = Deadline(lambda: 0.0, remaining)
+    await client.executor.attempt(client.api.list("v1"), as_it_is, deadline)
+    assert (backend.count("GET"), client.executor.limiter.in_flight) == (sent, 0)
 
 
 async def test_real_time_is_used_if_no_clock_is_handed_in() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import enum
 import json
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable
 from http import HTTPStatus
 from itertools import count
 from pathlib import Path
@@ -210,7 +210,7 @@ class Client:
         self,
         *requests: NewRestream,
         journal: Path | None = None,
-        source: Iterable[NewRestream] | None = None,
+        source: Iterable[NewRestream] | AsyncIterable[NewRestream] | None = None,
         repair: bool = False,
         ensure: bool = False,
         repeats: Repeats = "existing",
