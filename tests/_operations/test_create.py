@@ -20,9 +20,12 @@ from restream_async import (
     TransportError,
     UnauthorizedError,
 )
+from restream_async._retry.budget import RetryBudget
 from restream_async._util.clock import Clock
 from restream_async.sandbox import Fault, Faults, Sandbox
 from tests.helpers.client_calls import created_by, failure_of
+from tests.helpers.in_memory_service import Backend, Fate
+from tests.helpers.in_memory_service import client_of as client_in_memory
 from tests.helpers.leak_checks import client_of
 from tests.helpers.raw_server import RawServer, then_close, then_hang
 from tests.helpers.samples import (
@@ -521,3 +524,20 @@ async def test_the_resend_goes_ahead_of_all_that_wait_after_its_check() -> None:
     # One other is let in in the moment when the check gives its place back.
     after = [json.loads(seen.body)["videoId"] for seen in server.requests[check + 1 : check + 3]]
     assert after[1] == "v0"
+
+
+@pytest.mark.parametrize(("failures", "refunds"), [(0, []), (1, [1.0]), (2, [1.0]), (3, [])])
+async def test_the_retry_that_succeeds_costs_the_retry_budget_nothing(
+    failures: int, refunds: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refunded: list[float] = []
+
+    def refund(_: RetryBudget, price: float) -> None:
+        refunded.append(price)
+
+    monkeypatch.setattr(RetryBudget, "refund", refund)
+    backend = Backend()
+    backend.meets("POST", *[Fate.LOST_BEFORE] * failures)
+    client = client_in_memory(backend, attempts=3)
+    await client.creator.create(NEW, client.executor.begin_call())
+    assert refunded == refunds

@@ -104,6 +104,19 @@ class TestAKeyThatIsReplaced:
         assert existence.hides_keys
         assert existence.forms == ("streamKey",)
 
+    @pytest.mark.parametrize(
+        "changes",
+        [{"video_id": "another"}, {"stream_url": "rtmps://another.example.com/app"}],
+        ids=lambda changes: next(iter(changes)),
+    )
+    def test_of_another_video_or_url_is_another(self, changes: dict[str, object]) -> None:
+        existence = Existence()
+        for number in (5, 6):
+            existence.remember_id(new(stream_key=f"another-{number}"), number)
+        known = [stored(id=number, stream_key=f"5e8f{number}") for number in (5, 6)]
+        assert find(existence, *known, stored(stream_key="77a0", **changes)) is None
+        assert existence.hides_keys
+
     def test_of_a_single_id_may_have_been_changed_at_the_service(self) -> None:
         existence = Existence()
         existence.remember_id(new(stream_key="another"), 6)

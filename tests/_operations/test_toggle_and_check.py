@@ -332,3 +332,17 @@ async def test_a_deadline_in_doubt_says_so_only_until_the_check(backend: Backend
     # The second list is read while it is unknown what the toggle did.
     assert seen[-1] == ("GET", True)
     assert not deadline.in_doubt
+
+
+async def test_it_says_so_while_it_is_toggled_again(backend: Backend) -> None:
+    """The first toggle may take effect late."""
+    client = client_of(backend)
+    deadline = client.executor.begin_call()
+    seen: list[tuple[str, bool]] = []
+    backend.watch = lambda method: seen.append((method, deadline.in_doubt))
+    backend.meets("PUT", Fate.LOST_BEFORE)
+    await setter_of(client).set("v1", {1: False}, deadline)
+
+    assert [method for method, _ in seen] == ["GET", "PUT", "GET", "PUT", "GET"]
+    assert seen[3] == ("PUT", True)
+    assert not deadline.in_doubt
