@@ -23,10 +23,10 @@ _USERS: Final = {
     "_util": ["_http", "_retry", "_operations", "client", "test_errors.py", "test_reprs.py"],
     "_http": ["_retry", "_operations", "client"],
     "_load": ["_retry", "_operations", "client"],
-    "_retry": ["_operations", "_bulk", "client"],
-    "_operations": ["_bulk", "_journal", "_wanted_state", "client"],
+    "_retry": ["_operations", "_bulk", "telemetry", "client"],
+    "_operations": ["_bulk", "_journal", "_wanted_state", "telemetry", "client"],
     "_journal": ["_bulk", "_wanted_state"],
-    "_bulk": ["_operations", "_journal", "_wanted_state", "client"],
+    "_bulk": ["_operations", "_journal", "_wanted_state", "telemetry", "client"],
 }
 ROOMS: Final = tuple(_USERS)
 
