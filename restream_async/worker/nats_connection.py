@@ -225,11 +225,11 @@ class NatsOptions:
 async def close(connection: Client) -> None:
     """Close a connection within a second, and ignore errors.
 
-    nats-py raises if the connection is being lost: in asyncio of Python 3.13 a TypeError, in uvloop
-    a RuntimeError. After failed TLS it would wait without end, because asyncio never reports the
-    connection as closed.
+    If the connection is being lost, nats-py raises what the event loop raises: in asyncio of Python
+    3.13 a TypeError or AttributeError, in uvloop a RuntimeError. After failed TLS it would wait
+    without end, because asyncio never reports the connection as closed.
     """
-    with contextlib.suppress(*NATS_ERRORS, TypeError, RuntimeError):
+    with contextlib.suppress(*NATS_ERRORS, TypeError, AttributeError, RuntimeError):
         async with asyncio.timeout(_CLOSE_SECONDS):
             await connection.close()
 

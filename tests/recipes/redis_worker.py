@@ -80,12 +80,15 @@ async def work(
 async def slot(redis: Any, handler: MessageHandler, stop: asyncio.Event) -> None:
     while not stop.is_set():
         try:
-            if message := await receive(redis):
-                entry, fields, delivery = message
-                async with asyncio.TaskGroup() as tasks:
-                    extending = tasks.create_task(extend(redis, entry))
-                    await work(redis, handler, stop, entry, fields["json"], delivery)
-                    extending.cancel()
+            with suppress(exceptions.ResponseError):  # it exists
+                await redis.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
+            while not stop.is_set():
+                if message := await receive(redis):
+                    entry, fields, delivery = message
+                    async with asyncio.TaskGroup() as tasks:
+                        extending = tasks.create_task(extend(redis, entry))
+                        await work(redis, handler, stop, entry, fields["json"], delivery)
+                        extending.cancel()
         except* (exceptions.ConnectionError, exceptions.TimeoutError, TimeoutError):
             print("Redis does not answer", flush=True)
             await asyncio.sleep(1)
@@ -97,8 +100,6 @@ async def main() -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     redis: Any = Redis.from_url(os.environ["REDIS_URL"], decode_responses=True)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
     async with redis, RestreamClient() as client:
-        with suppress(exceptions.ResponseError):  # it exists
-            await redis.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
         handler = MessageHandler(client, stopping=stop.is_set)
         with suppress(TimeoutError):
             async with asyncio.timeout(None) as limit, asyncio.TaskGroup() as slots:

@@ -91,7 +91,6 @@ async def redis(broker: brokers.Broker, monkeypatch: pytest.MonkeyPatch) -> Asyn
     monkeypatch.setattr(redis_worker, "LEASE", 0.3)
     client: Any = Redis.from_url(broker.url, decode_responses=True)  # pyright: ignore[reportUnknownMemberType] - untyped keywords
     async with client as redis:
-        await redis.xgroup_create(STREAM, redis_worker.GROUP, id="0", mkstream=True)
         yield redis
         await redis.flushall()
 
@@ -144,6 +143,18 @@ async def test_the_message_of_a_lost_consumer_is_a_later_delivery(redis: Any) ->
         await until(lambda: another.calls)
 
     assert another.calls == ["fresh check, v1"]
+
+
+async def test_a_worker_that_starts_before_redis_waits_for_it(
+    broker: brokers.Broker, redis: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client = FakeClient()
+    broker.kill()
+    async with slot(redis, client):
+        await until(lambda: "Redis does not answer" in capsys.readouterr().out)
+        await asyncio.to_thread(broker.start)
+        await redis.xadd(STREAM, {"json": encode(wanted(1))})
+        await until(lambda: client.calls)
 
 
 async def test_work_is_cancelled_before_its_lease_ends_if_redis_does_not_answer(

@@ -447,9 +447,19 @@ async def test_a_server_without_jetstream_is_one_sentence(nats_server: NatsServe
     await close(connection)
 
 
-async def test_a_connection_that_uvloop_has_closed_already_is_closed_without_an_error() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("unable to perform operation; the handler is closed"),
+        AttributeError("'NoneType' object has no attribute '_add_writer'"),
+    ],
+    ids=["uvloop", "asyncio"],
+)
+async def test_a_connection_that_the_loop_has_closed_already_is_closed_without_an_error(
+    error: Exception,
+) -> None:
     class Lost(Client):
         async def close(self) -> None:
-            raise RuntimeError("unable to perform operation; the handler is closed")
+            raise error
 
     await close(Lost())
