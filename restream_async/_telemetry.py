@@ -118,7 +118,7 @@ class Telemetry:
 
     def for_client(self, host: str, port: int) -> ClientTelemetry:  # noqa: ARG002 - of the hook
         """Return the hooks of a client of the service at this address."""
-        return _OF_NO_CLIENT
+        return NO_TELEMETRY
 
     def sending(self, subject: str) -> Span:  # noqa: ARG002 - of the hook
         """Return the span of sending a message."""
@@ -144,4 +144,4 @@ def found() -> Telemetry:
 
 _NOTHING: Final = Span()
 _NO_ATTEMPT: Final = AttemptSpan()
-_OF_NO_CLIENT: Final = ClientTelemetry()
+NO_TELEMETRY: Final = ClientTelemetry()

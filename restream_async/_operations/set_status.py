@@ -116,10 +116,7 @@ class StatusSetter:
             return StatusResult(dict.fromkeys(wanted, _explained(found)), found)
         statuses.compare(found)
         retries = None
-        while statuses.open:
-            failure = await statuses.toggle() or await statuses.check_answered()
-            if failure is None:
-                break
+        while failure := await statuses.toggle() or await statuses.check_answered():
             retries = retries or executor.retries(deadline)
             end = await retries.wait_after(failure)
             await statuses.check()

@@ -117,11 +117,6 @@ class VideoStatuses:
         self._toggled = False
         self._was_in_doubt = deadline.in_doubt
 
-    @property
-    def open(self) -> bool:
-        """Whether a status differs and can be toggled."""
-        return any(self._open())
-
     def compare(self, listed: Sequence[Restream]) -> None:
         """Compare the statuses with a list."""
         by_id = {str(restream.id): restream for restream in listed}

@@ -20,7 +20,7 @@ from restream_async._retry.policy import RetryPolicy
 from restream_async._retry.retries import Retries
 from restream_async._retry.uncounted_attempts import is_singled_out, is_uncounted
 from restream_async._retry.unsent_requests import not_sent, service_is_out, too_late
-from restream_async._telemetry import ClientTelemetry
+from restream_async._telemetry import NO_TELEMETRY, ClientTelemetry
 from restream_async._util.clock import Clock
 from restream_async._util.holds_key import HoldsKey
 from restream_async.errors import AttemptTimeoutError, NotSentError
@@ -29,8 +29,7 @@ _T = TypeVar("_T")
 
 # Seconds. An attempt with less time left would only leave a doubt.
 _SHORTEST_ATTEMPT: Final = 0.001
-# If the deadline cuts an attempt off before this many idle latencies have passed, that says nothing
-# about the service.
+# Idle latencies. An attempt that the deadline cuts off earlier says nothing about the service.
 _FAIR_CHANCE: Final = 3.0
 
 
@@ -82,7 +81,7 @@ class RequestExecutor(HoldsKey):
         lambda executor: RetryBudget(executor.clock.now), takes_self=True
     )
     counts: RequestCounts = attrs.field(factory=RequestCounts)
-    telemetry: ClientTelemetry = attrs.field(factory=ClientTelemetry)
+    telemetry: ClientTelemetry = NO_TELEMETRY
 
     @classmethod
     def adaptive(  # noqa: PLR0913 - the parts of a client, handed over once
@@ -95,7 +94,7 @@ class RequestExecutor(HoldsKey):
         clock: Clock,
         timeout: float,
         secrets: tuple[str, ...] = (),
-        telemetry: ClientTelemetry | None = None,
+        telemetry: ClientTelemetry = NO_TELEMETRY,
     ) -> Self:
         """Return an executor with an adaptive limiter.
 
@@ -110,7 +109,7 @@ class RequestExecutor(HoldsKey):
             clock=clock,
             timeout=timeout,
             secrets=secrets,
-            telemetry=telemetry or ClientTelemetry(),
+            telemetry=telemetry,
         )
 
     def begin_call(self, stop: Stop = NEVER) -> Deadline:
