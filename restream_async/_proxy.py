@@ -10,8 +10,8 @@ from urllib.request import getproxies, proxy_bypass
 import attrs
 from yarl import URL
 
-from restream_async._util.addresses import wrong_address
 from restream_async._util.stray_characters import stray
+from restream_async._util.urls import wrong_address
 from restream_async.errors import ConfigurationError
 
 _EXAMPLE: Final = "http://user:password@proxy.example.com:3128"

@@ -7,10 +7,10 @@ from typing import Final, TypeAlias, cast
 
 import attrs
 
-from restream_async._util.addresses import wrong_address
 from restream_async._util.fast_attrs import Frozen, fast_constructor
 from restream_async._util.redaction import mask_url, redact_values, url_secrets
 from restream_async._util.stray_characters import Inside, stray
+from restream_async._util.urls import wrong_address
 from restream_async.errors import InvalidRestreamError, RestreamError
 
 LONGEST_TEXT: Final = 16_384

@@ -10,8 +10,8 @@ import attrs
 from yarl import URL
 
 from restream_async._proxy import Proxy, is_loopback, keeps_secret, proxy_for
-from restream_async._util.addresses import wrong_address
 from restream_async._util.stray_characters import stray
+from restream_async._util.urls import wrong_address
 from restream_async.errors import ConfigurationError
 
 InDoubt: TypeAlias = Literal["confirm", "resend", "raise"]

@@ -11,7 +11,7 @@ from restream_async._bulk.report import BulkCounts, Duplicate
 from restream_async._bulk.run import BulkRun
 from restream_async._bulk.undo import Undo, Undone
 from restream_async._util.clock import Clock
-from restream_async._wanted_state.counts import ChangeCounts
+from restream_async._wanted_state.change_counts import ChangeCounts
 from restream_async._wanted_state.run import WantedStateRun
 from restream_async.destinations import Destination, KeyFromColumn, KeyFromFile, KeyFromVariable
 from restream_async.models import Toggled

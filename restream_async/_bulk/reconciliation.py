@@ -5,13 +5,12 @@ nothing. The resend then makes a second copy that no check before it could have 
 of a run, all creations that were in doubt are checked once more.
 """
 
-from collections import defaultdict, deque
+from collections import defaultdict
 from typing import Final
 
 import attrs
 
 from restream_async._bulk.journal_adapter import JournalSlot
-from restream_async._bulk.parallel import run_in_tasks
 from restream_async._bulk.report import Duplicate
 from restream_async._http.api import Api
 from restream_async._operations.create import Creator
@@ -22,7 +21,7 @@ from restream_async._operations.matching import Match, match
 from restream_async._retry.classification import Failure
 from restream_async._retry.deadline import Stop
 from restream_async._retry.executor import RequestExecutor
-from restream_async._util.tasks import cancelled_by_others
+from restream_async._util.parallel import for_each
 from restream_async.errors import NotFoundError
 from restream_async.models import NewRestream, Restream
 
@@ -133,16 +132,11 @@ class Reconciliation:
         clock = self._executor.clock
         wait = max(0.0, self._last_doubt + LATE_COMMIT_WAIT - clock.now())
         await self._stop.pause(clock.sleep(wait))
-        videos = deque(self._by_video.items())
+        videos = self._by_video.items()
         self._by_video, self._count = defaultdict(list), 0
-
-        async def check_videos() -> None:
-            while videos:
-                await self._check_video(*videos.popleft())
-
-        count = min(len(videos), self._executor.limiter.ceiling)
-        if not await run_in_tasks(check_videos, count):
-            raise cancelled_by_others()
+        await for_each(
+            videos, lambda video: self._check_video(*video), most=self._executor.limiter.ceiling
+        )
 
     async def _check_video(self, video_id: str, creations: list[DoubtfulCreation]) -> None:
         listed = await self._list(video_id, creations)

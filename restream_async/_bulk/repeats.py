@@ -3,7 +3,7 @@
 from typing import Final, Literal, TypeAlias
 
 from restream_async._operations.create_options import CreateOptions
-from restream_async._operations.matching import normal_url
+from restream_async._util.urls import normal_url
 from restream_async.models import NewRestream
 
 Repeats: TypeAlias = Literal["existing", "create"]

@@ -9,7 +9,6 @@ from typing import Final, Self, TypeAlias
 import attrs
 
 from restream_async._bulk.graceful_stop import GracefulStop
-from restream_async._bulk.parallel import run_in_tasks
 from restream_async._bulk.unfinished import interrupted_error
 from restream_async._http.api import Api
 from restream_async._journal.entries import State
@@ -19,6 +18,7 @@ from restream_async._operations.draining import CallsInProgress
 from restream_async._retry.classification import Failure
 from restream_async._retry.deadline import Deadline
 from restream_async._retry.executor import RequestExecutor
+from restream_async._util.parallel import run_in_tasks
 from restream_async._util.tasks import cancelled_by_others
 from restream_async.errors import NotFoundError, RestreamError
 

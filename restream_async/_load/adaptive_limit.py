@@ -10,7 +10,7 @@ helps. **A step down is an experiment**: half of the limit, for about one round 
 
 Besides:
 
-- A refusal lowers the limit, too (`refusal_wave`). Errors that have nothing to do with load are
+- A refusal lowers the limit, too (`limit_decrease`). Errors that have nothing to do with load are
   forgiven (`error_allowance`).
 - The limit grows again (`limit_growth`), but not while latency is above normal.
 - Answers that take seconds lower the limit (`long_answers`). The first few of them decide: during
@@ -33,11 +33,11 @@ from typing import Final
 from restream_async._load.cpu_saturation import CpuSaturation
 from restream_async._load.error_allowance import ErrorAllowance
 from restream_async._load.latencies import Latencies
+from restream_async._load.limit_decrease import RefusalWave
 from restream_async._load.limit_experiment import ExperimentSchedule, LimitExperiment
 from restream_async._load.limit_growth import LEAST_ROUND, LITTLE_SLOWER, LimitGrowth
 from restream_async._load.load_signal import Signal
 from restream_async._load.long_answers import LongAnswers
-from restream_async._load.refusal_wave import RefusalWave
 
 START: Final = 64
 """The limit at first, where the ceiling allows it."""

@@ -19,8 +19,8 @@ from restream_async._operations.matching import (
     match_key,
     match_url,
     may_be_hidden,
-    normal_url,
 )
+from restream_async._util.urls import normal_url
 from restream_async.models import NewRestream, Restream
 
 _REMEMBERED: Final = 5_000

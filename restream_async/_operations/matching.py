@@ -6,14 +6,12 @@ full is unclear: it proves neither that the restream exists nor that it does not
 """
 
 import enum
-import functools
 import re
 from typing import Final
-from urllib.parse import urlsplit
 
+from restream_async._util.urls import normal_url, url_parts
 from restream_async.models import NewRestream, Restream
 
-_DEFAULT_PORTS: Final = {"rtmp": 1935, "rtmps": 443, "rtmpt": 80, "http": 80, "https": 443}
 # What hides characters: asterisks, bullets, an ellipsis, a run of the letter x, or a word.
 _MASK: Final = re.compile(
     r"[*•●∙·…]+|\.{3,}|[xX]{4,}|[\[<(](hidden|masked|redacted|secret)[\])>]", re.IGNORECASE
@@ -22,11 +20,6 @@ _MASK: Final = re.compile(
 # least so many times as many.
 _SHOWN: Final = range(3, 7)
 _TIMES: Final = 3
-# Nearly all URLs are their own normal form.
-_PLAIN: Final = re.compile(r"[a-z]+://[a-z0-9-]+(\.[a-z0-9-]+)*(/[A-Za-z0-9._~-]+)*")
-_ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
-# These mean the same with and without an escape (RFC 3986, section 2.3).
-_UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~-]")
 
 
 class Match(enum.Enum):
@@ -101,45 +94,7 @@ def _may_be_cut(wanted: str, shown: str) -> bool:
     """Return whether a URL is `wanted` without a part that can hold secrets."""
     if not shown:
         return True
-    whole, rest = _parts(wanted), _parts(shown)
+    whole, rest = url_parts(wanted), url_parts(shown)
     return whole[:3] == rest[:3] and all(
         there in {"", asked} for asked, there in zip(whole[3:], rest[3:], strict=True)
     )
-
-
-@functools.lru_cache(maxsize=256)
-def normal_url(url: str) -> str:
-    """Return the form that all spellings of a stream URL share."""
-    if _PLAIN.fullmatch(url):
-        return url
-    parts = _parts(url)
-    if not parts:
-        return url
-    scheme, host, port, user_info, path, query, fragment = parts
-    if port == str(_DEFAULT_PORTS.get(scheme, "")):
-        port = ""
-    return (
-        f"{scheme}://{user_info and f'{user_info}@'}{host}{port and f':{port}'}{path}"
-        f"{query and f'?{query}'}{fragment and f'#{fragment}'}"
-    )
-
-
-def _parts(url: str) -> tuple[str, ...]:
-    """Return scheme, host, port, user info, path, query and fragment, each in its normal form.
-
-    The result is empty if the text is no URL.
-    """
-    try:
-        parts = urlsplit(url)
-        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
-    except ValueError:
-        return ()
-    user_info = parts.netloc.rpartition("@")[0]
-    host = (parts.hostname or "").rstrip(".")
-    path = _ESCAPE.sub(_normal_escape, parts.path).rstrip("/")
-    return parts.scheme, host, str(port or ""), user_info, path, parts.query, parts.fragment
-
-
-def _normal_escape(escape: re.Match[str]) -> str:
-    character = chr(int(escape[0][1:], 16))
-    return character if _UNRESERVED.match(character) else escape[0].upper()

@@ -1,1 +1,1 @@
-"""Private: redaction, the clock, tasks, and checks of texts and addresses."""
+"""Private: redaction, the clock, tasks, and checks of texts and URLs."""

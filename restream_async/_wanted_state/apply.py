@@ -24,13 +24,13 @@ from restream_async._operations.delete import delete
 from restream_async._operations.existence import Key, key_of
 from restream_async._operations.set_status import StatusSetter
 from restream_async._retry.classification import Failure
+from restream_async._util.parallel import for_each
 from restream_async._wanted_state.adapted_changes import adapt
 from restream_async._wanted_state.creations import Creations
+from restream_async._wanted_state.current_state import VideoReader, unread
 from restream_async._wanted_state.difference import DELETING, difference, present_in
-from restream_async._wanted_state.input import WantedVideo
-from restream_async._wanted_state.parallel import for_each
 from restream_async._wanted_state.progress import Progress
-from restream_async._wanted_state.reader import VideoReader, unread
+from restream_async._wanted_state.wanted_videos import WantedVideo
 from restream_async.changes import Action, Change
 from restream_async.errors import MalformedResponseError, NotFoundError, RestreamError
 from restream_async.models import NewRestream, Restream

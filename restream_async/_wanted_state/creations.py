@@ -15,9 +15,9 @@ from restream_async._journal.entries import BEGUN, Entry, State
 from restream_async._operations.create_options import CreateOptions
 from restream_async._operations.create_result import CreateFailed, CreateSucceeded
 from restream_async._operations.existence import Key, key_of
-from restream_async._wanted_state.input import WantedVideo
-from restream_async._wanted_state.parallel import for_each
-from restream_async._wanted_state.reader import VideoReader
+from restream_async._util.parallel import for_each
+from restream_async._wanted_state.current_state import VideoReader
+from restream_async._wanted_state.wanted_videos import WantedVideo
 from restream_async.models import NewRestream, Origin, Restream
 
 

@@ -17,7 +17,8 @@ from collections.abc import Container, Iterable, Sequence
 from typing import Final
 
 from restream_async._operations.existence import Existence, Key, key_of
-from restream_async._operations.matching import Match, normal_url
+from restream_async._operations.matching import Match
+from restream_async._util.urls import normal_url
 from restream_async.changes import Action, Change
 from restream_async.models import NewRestream, Restream
 

@@ -1,9 +1,9 @@
 """Private: the plan of one video: what an apply would change. It only reads."""
 
 from restream_async._retry.classification import Failure
+from restream_async._wanted_state.current_state import VideoReader, unread
 from restream_async._wanted_state.difference import difference
-from restream_async._wanted_state.input import WantedVideo
-from restream_async._wanted_state.reader import VideoReader, unread
+from restream_async._wanted_state.wanted_videos import WantedVideo
 from restream_async.changes import Change  # noqa: TC001 - type hints can be read at run time
 from restream_async.errors import RestreamError
 

@@ -24,9 +24,9 @@ from restream_async._operations.create import Creator
 from restream_async._operations.draining import CallsInProgress
 from restream_async._retry.executor import RequestExecutor
 from restream_async._util.tasks import cancelled_by_others
-from restream_async._wanted_state.counts import ChangeCounts
-from restream_async._wanted_state.input import WantedInput, WantedVideo
-from restream_async._wanted_state.reader import VideoReader, unread
+from restream_async._wanted_state.change_counts import ChangeCounts
+from restream_async._wanted_state.current_state import VideoReader, unread
+from restream_async._wanted_state.wanted_videos import WantedInput, WantedVideo
 from restream_async.changes import Change
 from restream_async.errors import JournalError, RestreamError
 from restream_async.models import NewRestream

@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable
 
 from restream_async import Outcome, RestreamClient, RestreamError
 from restream_async._bulk.run import BulkRun
+from restream_async.cli.html_report.run_report import NO_REPORT, Report
 from restream_async.cli.output.outcome_totals import Totals
 from restream_async.cli.output.progress_display import Display, ProgressTicker
 from restream_async.cli.output.progress_rendering import STOPPING
 from restream_async.cli.output.progress_state import ProgressMeter
 from restream_async.cli.output.run_result import OutcomeRecorder, RunResult
-from restream_async.cli.report.run_report import NO_REPORT, Report
 from restream_async.cli.signals import StopSignals
 
 

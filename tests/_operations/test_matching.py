@@ -10,7 +10,6 @@ from restream_async._operations.matching import (
     match,
     match_key,
     match_url,
-    normal_url,
 )
 from tests.helpers.examples import new, stored
 
@@ -96,19 +95,6 @@ def test_a_stream_key_that_is_not_shown_in_full_is_unclear(shown: str, expected:
 )
 def test_short_keys_are_told_apart(wanted: str, shown: str) -> None:
     assert match_key(wanted, shown) is DIFFERENT
-
-
-@pytest.mark.parametrize(
-    ("url", "normal"),
-    [
-        ("rtmp://a.example/app", "rtmp://a.example/app"),
-        ("RTMPS://u:p@A.Example:443/app/?x=1#y", "rtmps://u:p@a.example/app?x=1#y"),
-        ("srt://a.example:9000/", "srt://a.example:9000"),
-        ("rtmp://a.example:x/app", "rtmp://a.example:x/app"),
-    ],
-)
-def test_all_spellings_of_a_url_have_one_normal_form(url: str, normal: str) -> None:
-    assert normal_url(url) == normal
 
 
 @pytest.mark.parametrize(

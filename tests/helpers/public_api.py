@@ -31,7 +31,7 @@ _NAMES: Final = (
     f"{_PACKAGE}._bulk.report.Duplicate",
     f"{_PACKAGE}._bulk.run.BulkRun",
     f"{_PACKAGE}._bulk.undo.Undo",
-    f"{_PACKAGE}._wanted_state.counts.ChangeCounts",
+    f"{_PACKAGE}._wanted_state.change_counts.ChangeCounts",
     f"{_PACKAGE}._wanted_state.run.WantedStateRun",
     f"{_PACKAGE}.models.Toggled",
     f"{_PACKAGE}.stats.Stats",

@@ -5,11 +5,11 @@ from typing import Final
 
 from restream_async import BadRequestError
 from restream_async._bulk.report import BulkCounts, Duplicate
+from restream_async.cli.html_report.contents import MOST_PLACES, Contents, creations
+from restream_async.cli.html_report.failure_groups import FailedItems
+from restream_async.cli.html_report.recording import Recording
 from restream_async.cli.input.line_numbers import LineNumbers
 from restream_async.cli.output.run_result import RunResult
-from restream_async.cli.report.contents import MOST_PLACES, Contents, creations
-from restream_async.cli.report.failure_groups import FailedItems
-from restream_async.cli.report.recording import Recording
 from restream_async.errors import BackendFetchFailedError, Call, TransportError
 from restream_async.stats import Stats
 

@@ -18,11 +18,13 @@ from restream_async.cli.errors import CliError, describe
 from restream_async.cli.event_loop import run_async
 from restream_async.cli.exit_codes import ExitCode
 from restream_async.cli.file_roles import FileRole, refuse_shared
+from restream_async.cli.html_report.contents import Contents, unsent_changes
+from restream_async.cli.html_report.run_report import Report, ReportPath, report_at
 from restream_async.cli.input.destinations import roles_of
 from restream_async.cli.input.source import InputSource
 from restream_async.cli.options.connection import ConnectionOptions, connection_options
 from restream_async.cli.options.journal import check_journal, with_journal_options
-from restream_async.cli.options.retries import RetryOptions, retry_options
+from restream_async.cli.options.retries_and_limits import RetryOptions, retry_options
 from restream_async.cli.options.shared import AsJson, DestinationsFile, InputFile, InputFormat
 from restream_async.cli.options.wanted import Prune, Rotate
 from restream_async.cli.output.change_output import (
@@ -40,8 +42,6 @@ from restream_async.cli.output.console import (
 )
 from restream_async.cli.output.run_summary import success_mark
 from restream_async.cli.prompt import confirmed, refuse_without_terminal
-from restream_async.cli.report.contents import Contents, unsent_changes
-from restream_async.cli.report.run_report import Report, ReportPath, report_at
 
 
 @connection_options

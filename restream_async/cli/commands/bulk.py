@@ -17,13 +17,14 @@ from restream_async.cli.commands.bulk_run import BulkCommandRun
 from restream_async.cli.errors import CliError, describe
 from restream_async.cli.event_loop import run_async
 from restream_async.cli.file_roles import FileRole, exists, refuse_shared
+from restream_async.cli.html_report.run_report import ReportPath, report_at
 from restream_async.cli.input.check import SecondReading, check
 from restream_async.cli.input.destinations import reader_of, roles_of
 from restream_async.cli.input.failed_lines import FailedLines
 from restream_async.cli.input.source import InputSource
 from restream_async.cli.options.connection import ConnectionOptions, connection_options
 from restream_async.cli.options.journal import check_journal, with_journal_options
-from restream_async.cli.options.retries import RetryOptions, retry_options
+from restream_async.cli.options.retries_and_limits import RetryOptions, retry_options
 from restream_async.cli.options.shared import (
     RETRIES,
     DestinationsFile,
@@ -36,7 +37,6 @@ from restream_async.cli.output.console import console_on
 from restream_async.cli.output.log_format import start_log
 from restream_async.cli.output.outcome_file import OutcomeFile
 from restream_async.cli.output.rejects_file import RejectsFile
-from restream_async.cli.report.run_report import ReportPath, report_at
 from restream_async.settings import InDoubt
 
 _ONCE: Final = "Never twice, never lost"

@@ -14,6 +14,8 @@ from restream_async._journal.journal import Journal
 from restream_async.cli.errors import brief, system_reason
 from restream_async.cli.exit_codes import ExitCode
 from restream_async.cli.hints import command
+from restream_async.cli.html_report.contents import MOST_PLACES, Contents, creations
+from restream_async.cli.html_report.run_report import Report
 from restream_async.cli.input.check import SecondReading
 from restream_async.cli.input.failed_lines import FailedLines
 from restream_async.cli.input.line_numbers import LineNumbers
@@ -25,8 +27,6 @@ from restream_async.cli.output.outcome_totals import is_not_sent
 from restream_async.cli.output.progress_display import Display, LiveDisplay, display_on
 from restream_async.cli.output.run_result import RunResult, Span
 from restream_async.cli.output.run_summary import complaints, summary
-from restream_async.cli.report.contents import MOST_PLACES, Contents, creations
-from restream_async.cli.report.run_report import Report
 from restream_async.cli.run_with_progress import run_with_progress
 
 _MOST_FAILURES: Final = 20

@@ -9,7 +9,7 @@ from typing import Final
 import attrs
 
 from restream_async import OutageError, Restream, RestreamClient, RestreamError
-from restream_async._bulk.parallel import run_in_tasks
+from restream_async._util.parallel import run_in_tasks
 from restream_async.cli.errors import CliError, exit_code_of
 from restream_async.cli.event_loop import run_async
 from restream_async.cli.exit_codes import ExitCode

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 import attrs
 from rich.console import Console
 
-from restream_async._bulk.parallel import run_in_tasks
+from restream_async._util.parallel import run_in_tasks
 from restream_async.cli.errors import CliError
 from restream_async.cli.event_loop import run_async
 from restream_async.cli.exit_codes import ExitCode
@@ -23,8 +23,8 @@ from restream_async.cli.output.console import (
     say,
     say_error,
 )
-from restream_async.cli.output.reports import letter_text, report_json
 from restream_async.cli.output.run_summary import success_mark
+from restream_async.cli.output.worker_reports import letter_text, report_json
 from restream_async.cli.prompt import confirmed
 from restream_async.cli.signals import StopSignals
 from restream_async.errors import ConfigurationError

@@ -14,13 +14,13 @@ from rich.text import Text
 from restream_async import NewRestream, RestreamClient, RetryPolicy
 from restream_async.cli.event_loop import run_async
 from restream_async.cli.exit_codes import ExitCode
+from restream_async.cli.html_report.contents import MOST_PLACES, Contents, creations
+from restream_async.cli.html_report.run_report import Report, ReportPath, report_at
 from restream_async.cli.input.line_numbers import LineNumbers
 from restream_async.cli.output.console import console_on, plural, say, say_error
 from restream_async.cli.output.progress_display import display_on
 from restream_async.cli.output.run_result import RunResult
 from restream_async.cli.output.run_summary import Count, complaints, counted, success_mark, summary
-from restream_async.cli.report.contents import MOST_PLACES, Contents, creations
-from restream_async.cli.report.run_report import Report, ReportPath, report_at
 from restream_async.cli.run_with_progress import run_with_progress
 from restream_async.sandbox import Fault, FaultCounts, Faults, Sandbox, Stored
 

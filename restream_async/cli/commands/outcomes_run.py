@@ -14,7 +14,7 @@ from restream_async.cli.errors import CliError, system_reason
 from restream_async.cli.exit_codes import ExitCode
 from restream_async.cli.output.console import console_on, leave_echoed_line
 from restream_async.cli.output.line_writer import LineWriter
-from restream_async.cli.output.reports import outcome_text, report_json
+from restream_async.cli.output.worker_reports import outcome_text, report_json
 from restream_async.cli.signals import StopSignals
 from restream_async.worker.nats_connection import NatsOptions, close, jetstream_of
 from restream_async.worker.stream_reading import json_object, read_stream

@@ -11,7 +11,7 @@ from restream_async.cli.event_loop import run_async
 from restream_async.cli.exit_codes import ExitCode
 from restream_async.cli.input.source import InputSource
 from restream_async.cli.options.connection import ConnectionOptions, connection_options
-from restream_async.cli.options.retries import RetryOptions, retry_options
+from restream_async.cli.options.retries_and_limits import RetryOptions, retry_options
 from restream_async.cli.options.shared import AsJson, DestinationsFile, InputFile, InputFormat
 from restream_async.cli.options.wanted import Prune, Rotate
 from restream_async.cli.output.change_output import ChangeOutput, Screen, change_output

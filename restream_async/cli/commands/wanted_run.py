@@ -11,6 +11,7 @@ from rich.text import Text
 from restream_async import NewRestream, RestreamClient, RestreamError
 from restream_async._wanted_state.run import WantedStateRun
 from restream_async.cli.errors import describe, describe_outage, exit_code_of
+from restream_async.cli.html_report.run_report import NO_REPORT, Report
 from restream_async.cli.input.check import SecondReading, check
 from restream_async.cli.input.contradictions import without_contradictions
 from restream_async.cli.input.destinations import reader_of
@@ -22,7 +23,6 @@ from restream_async.cli.output.console import plural, say, say_error
 from restream_async.cli.output.progress_rendering import STOPPING
 from restream_async.cli.output.run_summary import failures, headed
 from restream_async.cli.output.video_progress import VideoProgress
-from restream_async.cli.report.run_report import NO_REPORT, Report
 from restream_async.cli.signals import StopSignals
 from restream_async.stats import Stats
 

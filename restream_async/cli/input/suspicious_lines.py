@@ -10,7 +10,7 @@ from typing import Final
 import attrs
 
 from restream_async import NewRestream
-from restream_async._operations.matching import normal_url
+from restream_async._util.urls import normal_url
 
 _MOST_SHOWN: Final = 5
 # The latest restreams among which spellings of stream URLs are compared. Up to twice as many are

@@ -36,7 +36,7 @@ def report(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out the charts, which take a second: tests/cli/report looks at them."""
+    """Leave out the charts, which take a second: tests/cli/html_report looks at them."""
     monkeypatch.setattr("vl_convert.vegalite_to_svg", empty_chart)
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from restream_async import BadRequestError, NewRestream, OutcomeUnknownError, RestreamError
 from restream_async.changes import Action, Change
+from restream_async.cli.html_report.failure_groups import FailedChanges, FailedItems, Reason, cause
 from restream_async.cli.output.run_result import Span
-from restream_async.cli.report.failure_groups import FailedChanges, FailedItems, Reason, cause
 from restream_async.errors import (
     BackendFetchFailedError,
     Call,

@@ -7,12 +7,12 @@ import attrs
 import jinja2
 
 from restream_async import __version__
+from restream_async.cli.html_report.charts import latency_chart, load_chart, rate_chart
+from restream_async.cli.html_report.contents import Contents
+from restream_async.cli.html_report.histogram import Histogram
+from restream_async.cli.html_report.recording import Recording
+from restream_async.cli.html_report.timeline import Timeline
 from restream_async.cli.output.console import format_duration
-from restream_async.cli.report.charts import latency_chart, load_chart, rate_chart
-from restream_async.cli.report.contents import Contents
-from restream_async.cli.report.histogram import Histogram
-from restream_async.cli.report.recording import Recording
-from restream_async.cli.report.timeline import Timeline
 
 _MILLISECONDS: Final = 1000
 
@@ -43,7 +43,7 @@ def page(contents: Contents, recording: Recording) -> str:
 
     """
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("restream_async.cli", "report"),
+        loader=jinja2.PackageLoader("restream_async.cli", "html_report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -11,8 +11,8 @@ from collections.abc import AsyncIterable, Iterable
 import attrs
 
 from restream_async._bulk.input import InputItem, InputReader
-from restream_async._bulk.parallel import run_in_tasks
 from restream_async._operations.existence import Key, key_of
+from restream_async._util.parallel import run_in_tasks
 from restream_async._util.redaction import redact
 from restream_async._util.tasks import cancelled_by_others
 from restream_async.errors import InvalidRestreamError

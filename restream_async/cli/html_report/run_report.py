@@ -18,12 +18,12 @@ from restream_async.changes import Change
 from restream_async.cli.errors import CliError, system_reason
 from restream_async.cli.extras import importing
 from restream_async.cli.file_roles import FileRole, refuse_unwritable_folder
+from restream_async.cli.html_report.contents import Contents
+from restream_async.cli.html_report.failure_groups import FailedChanges, FailedItems
+from restream_async.cli.html_report.recording import Recording, RecordingTelemetry
 from restream_async.cli.output.console import say_copyable
 from restream_async.cli.output.outcome_totals import NOT_SENT, is_not_sent
 from restream_async.cli.output.ticker import Ticker
-from restream_async.cli.report.contents import Contents
-from restream_async.cli.report.failure_groups import FailedChanges, FailedItems
-from restream_async.cli.report.recording import Recording, RecordingTelemetry
 from restream_async.stats import Stats
 
 ReportPath: TypeAlias = Annotated[
@@ -106,7 +106,7 @@ class HtmlReport(Report):
         super().__init__()
         _check(path)
         with importing("report", _EXTRA):
-            from restream_async.cli.report.page import page  # noqa: PLC0415 - needs the extra
+            from restream_async.cli.html_report.page import page  # noqa: PLC0415 - needs the extra
         self._page = page
         self._path = path
         self.telemetry = self._telemetry = RecordingTelemetry()

@@ -8,9 +8,9 @@ import attrs
 
 from restream_async import RestreamError
 from restream_async._telemetry import AttemptSpan, ClientTelemetry, Telemetry
-from restream_async.cli.report.failure_groups import Reasons
-from restream_async.cli.report.histogram import Histogram
-from restream_async.cli.report.timeline import Timeline
+from restream_async.cli.html_report.failure_groups import Reasons
+from restream_async.cli.html_report.histogram import Histogram
+from restream_async.cli.html_report.timeline import Timeline
 
 
 @attrs.define

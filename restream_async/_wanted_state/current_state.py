@@ -8,7 +8,7 @@ from restream_async._operations.create import Creator
 from restream_async._retry.classification import Failure
 from restream_async._retry.deadline import Stop
 from restream_async._retry.executor import RequestExecutor
-from restream_async._wanted_state.input import WantedVideo
+from restream_async._wanted_state.wanted_videos import WantedVideo
 from restream_async.changes import Action, Change
 from restream_async.errors import NotFoundError, RestreamError
 from restream_async.models import Restream

@@ -10,8 +10,8 @@ from typing import Any, Final, TypeAlias
 import attrs
 import vl_convert
 
-from restream_async.cli.report.histogram import Histogram
-from restream_async.cli.report.timeline import Timeline
+from restream_async.cli.html_report.histogram import Histogram
+from restream_async.cli.html_report.timeline import Timeline
 
 Spec: TypeAlias = dict[str, Any]
 

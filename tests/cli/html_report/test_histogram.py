@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import pytest
 
-from restream_async.cli.report.histogram import Bar, Histogram
+from restream_async.cli.html_report.histogram import Bar, Histogram
 
 
 def of(*durations: float) -> Histogram:

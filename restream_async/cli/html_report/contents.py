@@ -5,14 +5,14 @@ from typing import Final
 
 import attrs
 
-from restream_async.cli.output.run_result import RunResult
-from restream_async.cli.output.run_summary import Count, complaints, headline, origins
-from restream_async.cli.report.failure_groups import (
+from restream_async.cli.html_report.failure_groups import (
     FailedItems,
     Group,
     Places,
     Reason,
 )
+from restream_async.cli.output.run_result import RunResult
+from restream_async.cli.output.run_summary import Count, complaints, headline, origins
 
 MOST_PLACES: Final = 30
 """Blocks of items that a report names for each reason."""

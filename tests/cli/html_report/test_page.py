@@ -8,9 +8,9 @@ from typing import Final, Literal
 import pytest
 from playwright.sync_api import Browser
 
-from restream_async.cli.report.contents import Contents
-from restream_async.cli.report.page import page
-from restream_async.cli.report.recording import Recording
+from restream_async.cli.html_report.contents import Contents
+from restream_async.cli.html_report.page import page
+from restream_async.cli.html_report.recording import Recording
 from tests.helpers.chromium import CONTRASTS, LABELS, chromium, rows, shown
 from tests.helpers.report_samples import HOSTILE, contents, recorded
 

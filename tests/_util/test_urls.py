@@ -1,6 +1,6 @@
 import pytest
 
-from restream_async._util.addresses import wrong_address
+from restream_async._util.urls import normal_url, wrong_address
 
 HOST = "must have a host that can be read: a name, or an address (IPv6 in [brackets])"
 BOTH = "must have a scheme and a host, such as https://h"
@@ -27,3 +27,16 @@ PORT = "must have a port from 1 to 65535, or none"
 )
 def test_what_is_wrong_with_an_address_is_said_without_it(url: str, problem: str) -> None:
     assert wrong_address(url, "https://h") == problem
+
+
+@pytest.mark.parametrize(
+    ("url", "normal"),
+    [
+        ("rtmp://a.example/app", "rtmp://a.example/app"),
+        ("RTMPS://u:p@A.Example:443/app/?x=1#y", "rtmps://u:p@a.example/app?x=1#y"),
+        ("srt://a.example:9000/", "srt://a.example:9000"),
+        ("rtmp://a.example:x/app", "rtmp://a.example:x/app"),
+    ],
+)
+def test_all_spellings_of_a_url_have_one_normal_form(url: str, normal: str) -> None:
+    assert normal_url(url) == normal

@@ -2,8 +2,8 @@ import re
 
 import pytest
 
-from restream_async.cli.report.charts import load_chart, rate_chart
-from restream_async.cli.report.timeline import Interval, Timeline
+from restream_async.cli.html_report.charts import load_chart, rate_chart
+from restream_async.cli.html_report.timeline import Interval, Timeline
 from tests.helpers.report_samples import recorded
 
 

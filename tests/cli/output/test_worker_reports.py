@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from restream_async.cli.output.reports import letter_text, outcome_text, report_json
+from restream_async.cli.output.worker_reports import letter_text, outcome_text, report_json
 
 TIME = dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC)
 LOCAL = f"{TIME.astimezone():%Y-%m-%d %H:%M:%S}"

@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import pytest
 
-from restream_async.cli.report.timeline import Interval, Outage, Timeline
+from restream_async.cli.html_report.timeline import Interval, Outage, Timeline
 from restream_async.stats import Stats
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from restream_async import InvalidRestreamError, NewRestream
-from restream_async._wanted_state.input import WantedInput, WantedVideo
+from restream_async._wanted_state.wanted_videos import WantedInput, WantedVideo
 from tests.helpers.wanted_states import want
 
 

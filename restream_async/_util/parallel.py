@@ -1,8 +1,13 @@
-"""Private: runs the same work in several tasks."""
+"""Private: runs the same work in several tasks, or works on several things at the same time."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, TypeVar
+
+from restream_async._util.tasks import cancelled_by_others
+
+_T = TypeVar("_T")
 
 
 async def run_in_tasks(
@@ -42,3 +47,23 @@ async def run_in_tasks(
     finally:
         # Else the error holds this frame, and the frame the error.
         del first, tasks
+
+
+async def for_each(
+    items: Iterable[_T], work: Callable[[_T], Coroutine[Any, Any, None]], *, most: int
+) -> None:
+    """Await `work` for each item, in up to `most` tasks.
+
+    Raises:
+        RuntimeError: other code cancelled a part of it.
+        Exception: the first one that `work` raises.
+
+    """
+    todo = deque(items)
+
+    async def take() -> None:
+        while todo:
+            await work(todo.popleft())
+
+    if todo and not await run_in_tasks(take, min(len(todo), most)):
+        raise cancelled_by_others()

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from restream_async import BadRequestError, RestreamClient
-from restream_async.cli.report.recording import Recording, RecordingTelemetry
+from restream_async.cli.html_report.recording import Recording, RecordingTelemetry
 from restream_async.errors import Call
 from restream_async.sandbox import Fault, Sandbox
 from tests.helpers.samples import new_restream
