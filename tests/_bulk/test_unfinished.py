@@ -14,6 +14,7 @@ CALL = Call("POST", "/restreams", "v1")
 def test_a_call_that_had_no_effect_was_not_sent() -> None:
     error = interrupted_error(CALL, in_doubt=False, note="do this")
     assert isinstance(error, NotSentError)
+    assert not error.sent
     assert "its run ended before it was sent" in str(error)
     assert "do this" not in str(error)
 

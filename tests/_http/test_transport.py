@@ -14,6 +14,7 @@ import pytest
 
 from restream_async import (
     ApiError,
+    AttemptTimeoutError,
     BadRequestError,
     InternalServerError,
     MalformedResponseError,
@@ -119,6 +120,17 @@ async def test_an_answer_that_unpacks_to_a_hundred_megabytes_is_not_unpacked(enc
 
     assert "larger than 1048576 bytes" in str(error)
     assert peak < 16 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(399, AttemptTimeoutError), (400, BadRequestError)], ids=str
+)
+async def test_an_error_whose_body_does_not_come_keeps_its_status(
+    status: int, error: type[RestreamError]
+) -> None:
+    hanging = then_hang(b"HTTP/1.1 %d Odd\r\nContent-Length: 100\r\n\r\n{" % status)
+    async with RawServer(get=hanging) as server, client_of(server, timeout=0.1, attempts=1) as client:
+        await failure_of(client.list("v1"), error)
 
 
 async def test_a_compressed_answer_is_read_although_compression_was_not_requested() -> None:

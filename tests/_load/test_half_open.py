@@ -75,6 +75,18 @@ class TestOutage:
         await asyncio.wait(tasks)
 
     @simulated
+    async def test_requests_do_not_wait_for_a_timer_that_other_code_has_cancelled(self) -> None:
+        limiter = limiter_of()
+        await fall(limiter)
+        # A patient request would set a second timer, for the outage timeout.
+        task = asyncio.create_task(limiter.acquire(patient=False))
+        await asyncio.sleep(0)
+        [timer] = asyncio.all_tasks() - {task, asyncio.current_task()}
+        timer.cancel()
+        await asyncio.wait_for(task, 10)
+        await limiter.close()
+
+    @simulated
     async def test_there_is_one_probe_at_a_time(self) -> None:
         limiter = limiter_of()
         await fall(limiter)
