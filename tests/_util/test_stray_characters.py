@@ -15,6 +15,12 @@ def test_no_text_begins_or_ends_with_a_space_of_any_kind(inside: Inside) -> None
         assert trimmed(f"{space}\u200b{space}a b\u200b{space}") == "a b"
 
 
+@pytest.mark.parametrize("end", "!~¡\u1fff\u200c")
+def test_the_neighbours_of_what_must_not_stand_at_an_end_may(end: str) -> None:
+    # The joiner inside makes it look at the ends.
+    assert stray(f"{end}a\u200db{end}", "text") == ""
+
+
 @pytest.mark.parametrize(
     ("text", "inside", "problem"),
     [
