@@ -14,6 +14,7 @@ from restream_async._bulk.repeats import Repeats
 from restream_async._bulk.report import BulkReport
 from restream_async._bulk.run import BulkRun
 from restream_async._bulk.undo import Undo
+from restream_async._field_checks import CHECKS
 from restream_async._http.api import Api
 from restream_async._http.messages import Request
 from restream_async._http.request_options import Tls
@@ -45,11 +46,11 @@ from restream_async._telemetry import Telemetry, found
 from restream_async._util.clock import Clock
 from restream_async._util.holds_key import HoldsKey
 from restream_async._util.tasks import run_to_completion
-from restream_async._wanted_state.apply import ApplyOptions, VideoApply
-from restream_async._wanted_state.plan import VideoPlan
 from restream_async._wanted_state.run import WantedStateRun
+from restream_async._wanted_state.video_apply import ApplyOptions, VideoApply
+from restream_async._wanted_state.video_plan import VideoPlan
 from restream_async.errors import Call, ConfigurationError, InvalidRestreamError
-from restream_async.models import CHECKS, NewRestream, Outcome, Restream, Toggled
+from restream_async.models import NewRestream, Outcome, Restream, Toggled
 from restream_async.settings import InDoubt, Settings, check_limits
 from restream_async.stats import Stats
 

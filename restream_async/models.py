@@ -1,77 +1,16 @@
 """The data of the API: `NewRestream`, `Restream`, and the outcomes `Created` and `Failed`."""
 
 import enum
-import functools
-from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias, cast
+from typing import Final, TypeAlias
 
 import attrs
 
+from restream_async._field_checks import CHECKS, LONGEST_TEXT, wrong_stream_address
 from restream_async._util.fast_attrs import Frozen, fast_constructor
 from restream_async._util.redaction import mask_url, redact_values, url_secrets
-from restream_async._util.stray_characters import Inside, stray
-from restream_async._util.urls import wrong_address
 from restream_async.errors import InvalidRestreamError, RestreamError
 
-LONGEST_TEXT: Final = 16_384
-"""Characters of one field. The service documents no limit. But it repeats all fields in its answer,
-which is read up to 1 MiB: four fields of this length fit, even if JSON escapes each character."""
-
-_EXAMPLE: Final = "rtmps://live.example.com/app"
 _TEXTS: Final = ("video_id", "title", "stream_url", "stream_key")
-
-Check: TypeAlias = Callable[[object], str]
-"""Returns what is wrong with a value, or an empty string."""
-
-
-def check_identifier(field: str, value: object) -> str:
-    """Return an id as a string that can be a part of a path.
-
-    Raises:
-        InvalidRestreamError: it is neither a usable string nor an integer; or it is `.` or `..`,
-            which would change the path.
-
-    """
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    if problem := _wrong_identifier(text):
-        raise InvalidRestreamError(field, problem)
-    return cast("str", text)
-
-
-def _wrong_text(value: object, inside: Inside) -> str:
-    if not isinstance(value, str):
-        return f"must be a string, not {type(value).__name__}"
-    if len(value) > LONGEST_TEXT:
-        return f"must not be longer than {LONGEST_TEXT:,} characters"
-    return stray(value, inside) if value.strip() else "must not be empty"
-
-
-def _wrong_title(value: object) -> str:
-    return _wrong_text(value, "text")
-
-
-def _wrong_key(value: object) -> str:
-    return _wrong_text(value, "spaces")
-
-
-def _wrong_identifier(value: object) -> str:
-    if problem := _wrong_text(value, "spaces"):
-        return problem
-    return f"must not be {value!r}" if value in {".", ".."} else ""
-
-
-# Many restreams have the same URL.
-_wrong_stream_address = functools.lru_cache(maxsize=256)(
-    functools.partial(wrong_address, example=_EXAMPLE)
-)
-
-
-def _wrong_url(value: object) -> str:
-    return _wrong_text(value, "visible") or _wrong_stream_address(cast("str", value))
-
-
-def _wrong_flag(value: object) -> str:
-    return "" if isinstance(value, bool) else f"must be true or false, not {type(value).__name__}"
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -113,7 +52,7 @@ class NewRestream:
             and title == title.strip()
             and key == key.strip()
             and " " not in url
-            and not _wrong_stream_address(url)
+            and not wrong_stream_address(url)
         ):
             self._check()
 
@@ -133,13 +72,6 @@ class NewRestream:
         return _repr(self, "video_id", "title", "stream_url", "status")
 
 
-CHECKS: Final[Mapping[str, Check]] = {
-    "video_id": _wrong_identifier,
-    "title": _wrong_title,
-    "stream_url": _wrong_url,
-    "stream_key": _wrong_key,
-    "status": _wrong_flag,
-}
 """The check of each field of a `NewRestream`."""
 
 

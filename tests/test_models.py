@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 
 from restream_async import InvalidRestreamError, NewRestream, Restream, RestreamError
-from restream_async.models import LONGEST_TEXT, Toggled, check_identifier
+from restream_async._field_checks import LONGEST_TEXT, check_identifier
+from restream_async.models import Toggled
 from tests.helpers.examples import FIELDS, new, stored
 from tests.helpers.strategies import new_restreams, quick
 

@@ -18,6 +18,7 @@ import attrs
 
 from restream_async._bulk.graceful_stop import GracefulStop
 from restream_async._bulk.input import InputItem, InputReader, Work
+from restream_async._bulk.interrupted import interrupted_creation, unsent_creation
 from restream_async._bulk.journal_adapter import JournalAdapter, JournalSlot
 from restream_async._bulk.outcome_queue import OutcomeQueue
 from restream_async._bulk.prefetch import PrefetchedInput
@@ -25,7 +26,6 @@ from restream_async._bulk.reconciliation import DoubtfulCreation, Reconciliation
 from restream_async._bulk.repeats import RepeatDetector, Repeats
 from restream_async._bulk.report import CountsBuilder
 from restream_async._bulk.stop_rule import StopRule
-from restream_async._bulk.unfinished import interrupted_creation, unsent_creation
 from restream_async._bulk.worker_pool import WorkerPool
 from restream_async._http.api import Api
 from restream_async._journal.journal import Journal

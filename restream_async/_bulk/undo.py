@@ -9,7 +9,7 @@ from typing import Final, Self, TypeAlias
 import attrs
 
 from restream_async._bulk.graceful_stop import GracefulStop
-from restream_async._bulk.unfinished import interrupted_error
+from restream_async._bulk.interrupted import interrupted_error
 from restream_async._http.api import Api
 from restream_async._journal.entries import State
 from restream_async._journal.journal import Journal

@@ -9,10 +9,11 @@ from urllib.parse import quote, urlencode
 
 import attrs
 
+from restream_async._field_checks import check_identifier
 from restream_async._http import serialization
 from restream_async._http.messages import Request
 from restream_async.errors import Call
-from restream_async.models import NewRestream, check_identifier
+from restream_async.models import NewRestream
 
 _RESTREAMS: Final = "/api/v1/{projectId}/restreams"
 URL_TEMPLATES: Final[Mapping[str, str]] = {

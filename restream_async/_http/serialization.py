@@ -13,6 +13,7 @@ import attrs
 import cattrs
 from cattrs.gen import make_dict_structure_fn, override
 
+from restream_async._field_checks import CHECKS
 from restream_async._http.json_values import (
     JSON_TYPES,
     UnreadableError,
@@ -20,7 +21,7 @@ from restream_async._http.json_values import (
     type_name,
 )
 from restream_async.errors import InvalidRestreamError
-from restream_async.models import CHECKS, NewRestream, Restream, Toggled, make_restream
+from restream_async.models import NewRestream, Restream, Toggled, make_restream
 
 _T = TypeVar("_T")
 

@@ -9,8 +9,8 @@ from collections.abc import Set as AbstractSet
 
 import attrs
 
+from restream_async._bulk.interrupted import interrupted_creation
 from restream_async._bulk.journal_adapter import JournalAdapter, JournalSlot
-from restream_async._bulk.unfinished import interrupted_creation
 from restream_async._journal.entries import BEGUN, Entry, State
 from restream_async._operations.create_options import CreateOptions
 from restream_async._operations.create_result import CreateFailed, CreateSucceeded

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from restream_async._bulk.unfinished import interrupted_error
+from restream_async._bulk.interrupted import interrupted_error
 from restream_async._http.api import Api
 from restream_async._wanted_state.difference import DELETING
 from restream_async.changes import Action, Change

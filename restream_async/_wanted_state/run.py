@@ -16,8 +16,8 @@ from typing import Final, Protocol, Self, TypeAlias
 import attrs
 
 from restream_async._bulk.graceful_stop import GracefulStop
+from restream_async._bulk.interrupted import interrupted_error
 from restream_async._bulk.stop_rule import StopRule
-from restream_async._bulk.unfinished import interrupted_error
 from restream_async._http.api import Api
 from restream_async._journal.journal import Journal
 from restream_async._operations.create import Creator

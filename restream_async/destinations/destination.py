@@ -6,11 +6,12 @@ from typing import Final
 
 import attrs
 
+from restream_async._field_checks import CHECKS
 from restream_async._operations.existence import Key, key_of
 from restream_async.destinations.placeholders import VIDEO_ID, column_text, filled, names_in
 from restream_async.destinations.stream_keys import StreamKeySource
 from restream_async.errors import InvalidRestreamError
-from restream_async.models import CHECKS, NewRestream
+from restream_async.models import NewRestream
 
 NO_COLUMNS: Final[Mapping[str, object]] = MappingProxyType({})
 

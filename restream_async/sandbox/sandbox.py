@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from restream_async.sandbox.capacity import Capacity
 from restream_async.sandbox.controls import Controls
 from restream_async.sandbox.faults import Faults
-from restream_async.sandbox.rate_limit import RateLimit
 from restream_async.sandbox.server import EXACT, Latency, Server
 from restream_async.sandbox.service import Service
 from restream_async.sandbox.thread import LoopThread
+from restream_async.sandbox.token_bucket import TokenBucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +90,7 @@ class Sandbox(Controls):
         self._server = Server(
             self._service,
             capacity=Capacity(capacity, queue),
-            rate_limit=RateLimit(rate_limit, burst),
+            rate_limit=TokenBucket(rate_limit, burst),
             rate_limit_retry_after=rate_limit_retry_after,
             latency=_checked("latency", latency),
             list_latency=None if list_latency is None else _checked("list_latency", list_latency),

@@ -18,10 +18,10 @@ from restream_async.sandbox.timers import Timers
 
 if TYPE_CHECKING:
     from restream_async.sandbox.capacity import Capacity, Slot
-    from restream_async.sandbox.rate_limit import RateLimit
     from restream_async.sandbox.requests import SandboxRequest
     from restream_async.sandbox.responses import SandboxResponse
     from restream_async.sandbox.service import Service
+    from restream_async.sandbox.token_bucket import TokenBucket
 
 Latency = float | Callable[[random.Random], float]
 
@@ -42,7 +42,7 @@ class Server:
         service: Service,
         *,
         capacity: Capacity,
-        rate_limit: RateLimit,
+        rate_limit: TokenBucket,
         rate_limit_retry_after: str | None,
         latency: Latency,
         list_latency: Latency | None,

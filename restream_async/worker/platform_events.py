@@ -9,12 +9,13 @@ from typing import Final
 
 import attrs
 
+from restream_async._field_checks import check_identifier
 from restream_async._http import json_values
 from restream_async.changes import Action
 from restream_async.destinations import Destination, restreams_of
 from restream_async.errors import InvalidRestreamError
 from restream_async.handling.command_messages import MAX_BYTES
-from restream_async.models import NewRestream, check_identifier
+from restream_async.models import NewRestream
 from restream_async.worker.event_rules import DEFAULT_RULES, Rule
 
 # The documentation of created and updated events names the first, that of deleted and

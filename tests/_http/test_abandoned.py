@@ -14,7 +14,7 @@ import pytest
 import uvloop
 
 from restream_async import OutcomeUnknownError, RestreamClient, RetryPolicy
-from restream_async.models import LONGEST_TEXT
+from restream_async._field_checks import LONGEST_TEXT
 from tests.helpers.samples import API_KEY, SELF_SIGNED, new_restream
 from tests.helpers.silent_server import RESET, SilentServer
 

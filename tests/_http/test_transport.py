@@ -129,7 +129,10 @@ async def test_an_error_whose_body_does_not_come_keeps_its_status(
     status: int, error: type[RestreamError]
 ) -> None:
     hanging = then_hang(b"HTTP/1.1 %d Odd\r\nContent-Length: 100\r\n\r\n{" % status)
-    async with RawServer(get=hanging) as server, client_of(server, timeout=0.1, attempts=1) as client:
+    async with (
+        RawServer(get=hanging) as server,
+        client_of(server, timeout=0.1, attempts=1) as client,
+    ):
         await failure_of(client.list("v1"), error)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from restream_async import NewRestream
-from restream_async.models import LONGEST_TEXT
+from restream_async._field_checks import LONGEST_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,9 +11,9 @@ from restream_async._operations.draining import CallsInProgress
 from restream_async._operations.existence import Key, key_of
 from restream_async._operations.listing import Listing
 from restream_async._operations.set_status import StatusSetter
-from restream_async._wanted_state.apply import ApplyOptions, VideoApply
-from restream_async._wanted_state.plan import VideoPlan
 from restream_async._wanted_state.run import WantedStateRun
+from restream_async._wanted_state.video_apply import ApplyOptions, VideoApply
+from restream_async._wanted_state.video_plan import VideoPlan
 from tests.helpers.in_memory_service import IDENTITY, Client
 
 URL = "rtmps://live.example/app"

@@ -11,12 +11,12 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.api import StreamInfo
 
+from restream_async._field_checks import LONGEST_TEXT
 from restream_async._util.redaction import redact
 from restream_async.cli.doctor.permissions import PublishPermissions
 from restream_async.cli.doctor.results import Finding, failed, ok, skipped, warning
 from restream_async.cli.output.console import plural, safe
 from restream_async.errors import ConfigurationError
-from restream_async.models import LONGEST_TEXT
 from restream_async.worker.nats_connection import (
     NATS_ERRORS,
     NatsOptions,

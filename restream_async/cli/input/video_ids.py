@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from restream_async import InvalidRestreamError
+from restream_async._field_checks import check_identifier
 from restream_async.cli.errors import CliError
 from restream_async.cli.input.formats import BadLine, Row
 from restream_async.cli.input.source import InputSource
 from restream_async.cli.input.videos import VIDEO_ID, VideoReader
 from restream_async.cli.output.console import console_on
-from restream_async.models import check_identifier
 
 _HOW: Final = "name the ids of live videos, or a file of ids with --file"
 

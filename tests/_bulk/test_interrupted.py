@@ -1,7 +1,7 @@
 """Items that a run does not finish say whether their restream may exist, and what to do."""
 
 from restream_async import NotSentError, OutcomeUnknownError
-from restream_async._bulk.unfinished import (
+from restream_async._bulk.interrupted import (
     interrupted_creation,
     interrupted_error,
     unsent_creation,

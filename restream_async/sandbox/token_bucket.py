@@ -8,7 +8,7 @@ import math
 _ROUNDING = 1e-9
 
 
-class RateLimit:
+class TokenBucket:
     """A token bucket. It is full at first, and after each change of rate or burst."""
 
     def __init__(self, per_second: float | None, burst: int | None) -> None:

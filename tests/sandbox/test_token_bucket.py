@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from restream_async.sandbox import Fault, Faults, Sandbox
-from restream_async.sandbox.rate_limit import RateLimit
+from restream_async.sandbox.token_bucket import TokenBucket
 from tests.helpers.sandbox_client import SandboxClient, create_body, open_client
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ async def retry_after(client: SandboxClient) -> str | None:
 
 
 def test_a_bucket_begins_full_and_fills_as_fast_as_the_limit_says() -> None:
-    limit = RateLimit(4.0, 2)
+    limit = TokenBucket(4.0, 2)
 
     assert [limit.take(10.0) for _ in range(4)] == [0.0, 0.0, 0.25, 0.25]
     assert limit.take(10.125) == 0.125
@@ -45,7 +45,7 @@ def test_a_bucket_begins_full_and_fills_as_fast_as_the_limit_says() -> None:
 def test_without_a_burst_a_second_is_allowed_at_once_and_at_least_one(
     rate: float, burst: int
 ) -> None:
-    limit = RateLimit(rate, None)
+    limit = TokenBucket(rate, None)
     taken = 0
     while not limit.take(0.0):
         taken += 1
@@ -53,7 +53,7 @@ def test_without_a_burst_a_second_is_allowed_at_once_and_at_least_one(
 
 
 def test_a_client_that_waits_exactly_as_long_as_told_gets_a_token() -> None:
-    limit, now = RateLimit(3.0, 1), 0.1
+    limit, now = TokenBucket(3.0, 1), 0.1
     for _ in range(1000):
         assert not limit.take(now)
         now += limit.take(now)
