@@ -37,20 +37,25 @@ class Body(aiohttp.BytesPayload):
     body that says it is consumed keeps it from doing so.
     """
 
-    foreign = False
-    """Whether the connection does not come from `resetting_socket`."""
-    suspicious = False
-    """Whether to ask the kernel if the service has closed the connection, because one was found
-    closed before. To ask for each request costs 1.3 % of a creation."""
     _transport: "asyncio.Transport | None" = None
 
-    def __init__(self, request: Request) -> None:
-        """Hold the JSON of a request, or nothing."""
+    def __init__(self, request: Request, *, foreign: bool, suspicious: bool) -> None:
+        """Hold the JSON of a request, or nothing.
+
+        Args:
+            request: what is sent.
+            foreign: whether the connection does not come from `resetting_socket`.
+            suspicious: whether to ask the kernel if the service has closed the connection, because
+                one was found closed before. To ask for each request costs 1.3 % of a creation.
+
+        """
         data = request.body or b""
         # The constructor of the base class checks what kind of data it has: 1.2 % of a creation.
         aiohttp.Payload.__init__(self, data, None, _JSON)
         self._size = len(data)
         self._request = request
+        self._foreign = foreign
+        self._suspicious = suspicious
 
     async def write_with_length(
         self,
@@ -66,10 +71,10 @@ class Body(aiohttp.BytesPayload):
         self._consumed = True
         transport: asyncio.Transport | None = writer.transport
         # The event loop may not have seen yet that the service closed the connection.
-        hung_up = self.suspicious and transport is not None and _is_hung_up(transport)
+        hung_up = self._suspicious and transport is not None and _is_hung_up(transport)
         if transport is None or transport.is_closing() or hung_up:
             raise ConnectionResetError
-        if self.foreign:
+        if self._foreign:
             _set_to_reset(transport.get_extra_info("socket"))
         if self._request.again:
             writer.protocol.force_close()

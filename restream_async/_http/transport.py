@@ -194,8 +194,7 @@ class Transport:
     def _prepare(self, request: Request) -> tuple[Body | None, dict[str, Any]]:
         if request.method == "GET":
             return None, self._options.read
-        body = Body(request)
-        body.foreign, body.suspicious = not self._owned, self._found_closed
+        body = Body(request, foreign=not self._owned, suspicious=self._found_closed)
         return body, self._options.again if request.again else self._options.first
 
     def _connection(self, failure: ConnectionFailure) -> str:

@@ -134,14 +134,13 @@ class Journal:
         """Return what is known of each creation, and note nothing."""
         return await self._ask(lambda database: database.known(fingerprints))
 
-    async def page(
-        self, state: State, after: tuple[str, int] = ("", -1)
-    ) -> list[tuple[str, int, int | str]]:
+    async def page(self, state: State, after: tuple[str, int]) -> list[tuple[str, int, int | str]]:
         """Return fingerprint, occurrence and restream id of the next creations in a state.
 
         Args:
             state: the state.
-            after: fingerprint and occurrence of the last creation of the page before.
+            after: fingerprint and occurrence of the last creation of the page before; ("", -1) for
+                the first page.
 
         """
         return await self._ask(lambda database: database.page(state, after))

@@ -156,7 +156,7 @@ async def test_any_number_of_ids_is_returned(path: Path, number: int) -> None:
             journal.end(fingerprint, item % 2, State.CREATED, restream_id=item)
         journal.end(journal.fingerprint("found"), 0, State.FOUND, restream_id=-1)
         await begun(journal, "intended")
-        given = await journal.page(State.CREATED)
+        given = await journal.page(State.CREATED, ("", -1))
         while page := await journal.page(State.CREATED, given[-1][:2] if given else ("", -1)):
             given += page
         assert await journal.count(State.CREATED) == number
@@ -287,7 +287,7 @@ async def _count(journal: Journal) -> int:
 
 
 async def _page(journal: Journal) -> object:
-    return await journal.page(State.CREATED)
+    return await journal.page(State.CREATED, ("", -1))
 
 
 @pytest.mark.parametrize("ask", [begun, _flush, _count, _page])

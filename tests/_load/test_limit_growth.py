@@ -18,6 +18,21 @@ def test_after_an_outage_an_earlier_growth_is_neither_judged_nor_waited_for() ->
     assert growth.step(1.0, 21, 21, None) == 1
 
 
+@pytest.mark.parametrize(
+    ("limit", "later", "refused"),
+    [(15.0, 1, False), (16.0, 1, True), (16.0, 16, True), (16.0, 17, False)],
+)
+def test_an_error_in_the_round_after_the_growth_to_an_earlier_limit_refuses_it(
+    limit: float,
+    later: int,
+    refused: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    growth = LimitGrowth()
+    growth.restart(16.0, 0)
+    assert growth.step(8.0, 8, 8, None) == 8
+    assert growth.is_refused(limit, 8 + later, 0.03) is refused
+
+
 class TestGrowth:
     """By one, or in leaps."""
 
