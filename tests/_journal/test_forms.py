@@ -13,7 +13,7 @@ from restream_async import NewRestream, Origin, OutcomeUnknownError
 from restream_async._operations.create_options import CHECK_FIRST
 from restream_async._operations.create_result import CreateFailed
 from restream_async.models import Failed
-from tests.helpers.in_memory_service import Backend, Fate, client_of
+from tests.helpers.in_memory_service import Backend, Fate, in_memory_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,7 +65,7 @@ async def test_nothing_is_created_twice(show: Callable[[Fields], Fields]) -> Non
     backend = Backend()
     backend.show = show
     backend.choose = choose
-    client = client_of(backend)
+    client = in_memory_client(backend)
     requests = [wanted(number) for number in range(300)]
     async with client.run(*requests) as run:
         report = await run.report()
@@ -82,7 +82,7 @@ async def test_a_creation_is_found_by_what_was_not_there_before() -> None:
     backend = Backend()
     backend.show = starred
     backend.add(wanted(1))
-    client = client_of(backend)
+    client = in_memory_client(backend)
     async with client.run(wanted(1), ensure=True) as run:
         first = await run.report()
     backend.meets("POST", Fate.LOST_AFTER)
@@ -104,7 +104,7 @@ async def test_a_creation_is_found_by_what_was_not_there_before() -> None:
 async def test_hashed_keys_are_noticed_by_known_ids() -> None:
     backend = Backend()
     backend.show = hashed
-    client = client_of(backend)
+    client = in_memory_client(backend)
     async with client.run(*map(wanted, range(0, 100, 50))) as run:
         await run.report()
     backend.meets("POST", Fate.LOST_AFTER)
@@ -118,7 +118,7 @@ async def test_hashed_keys_are_noticed_by_known_ids() -> None:
 async def test_copies_that_cannot_be_told_apart_stay_unchecked() -> None:
     backend = Backend()
     backend.meets("POST", Fate.LATE)
-    client = client_of(backend)
+    client = in_memory_client(backend)
     async with client.run(wanted(1), repair=True) as run:
         await anext(run)
         backend.show = starred
@@ -134,7 +134,7 @@ async def test_one_that_ended_in_doubt_stays_a_rival_of_others(
     """With keys left out, the only late restream may be its own."""
     monkeypatch.setattr("restream_async._operations.turns._MOST_UNRESOLVED", 1)
     backend = Backend()
-    client = client_of(backend, attempts=1)
+    client = in_memory_client(backend, attempts=1)
     creator, caller = client.creator, client.executor
     for number in (51, 50):
         backend.meets("POST", Fate.LOST_AFTER)
@@ -158,7 +158,7 @@ async def test_urls_that_are_equal_as_urls_are_one_restream_for_repairs_too() ->
         status=True,
     )
     second = attrs.evolve(first, stream_url="rtmps://live.example/app/")
-    async with client_of(backend).run(first, second, repair=True) as run:
+    async with in_memory_client(backend).run(first, second, repair=True) as run:
         report = await run.report()
     assert len(backend.stored) == 1
     assert {item.restream.id for item in report.created} == {backend.stored[0].id}
