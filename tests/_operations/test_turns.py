@@ -7,13 +7,14 @@ import asyncio
 import pytest
 
 from restream_async import BadRequestError, Created, InternalServerError, Origin
+from restream_async._operations.create_options import CHECK_FIRST
 from restream_async._operations.create_result import CreateFailed
 from restream_async._operations.existence import key_of
 from restream_async._operations.turns import Turns
 from restream_async._retry.deadline import Deadline
 from restream_async.sandbox import Fault, Faults, Sandbox
 from tests.helpers.client_calls import outcomes_of
-from tests.helpers.in_memory_service import Backend, in_memory_client, new
+from tests.helpers.in_memory_service import Backend, Fate, in_memory_client, new
 from tests.helpers.leak_checks import assert_nothing_left, leak_checked_client
 from tests.helpers.raw_server import Peer, RawServer, Seen, then_hang
 from tests.helpers.samples import (
@@ -227,3 +228,23 @@ def test_the_oldest_of_very_many_doubts_is_forgotten(monkeypatch: pytest.MonkeyP
         turns.end(key_of(new(video=video)), in_doubt=True)
     rivals = [turns.has_rivals(new("b", video=video)) for video in ("v1", "v2", "v3")]
     assert rivals == [False, True, True]
+
+
+async def test_one_that_ended_in_doubt_stays_a_rival_of_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With keys left out, the only late restream may be its own."""
+    monkeypatch.setattr("restream_async._operations.turns._MOST_UNRESOLVED", 1)
+    backend = Backend()
+    client = in_memory_client(backend, attempts=1)
+    creator, caller = client.creator, client.executor
+    doubtful = new("a")
+    for wanted in (new("a", video="v2"), doubtful):
+        backend.meets("POST", Fate.LOST_AFTER)
+        backend.meets("GET", Fate.LOST_BEFORE)
+        assert isinstance(await creator.create(wanted, caller.begin_call()), CreateFailed)
+    assert creator.turns.has_rivals(new("b"))
+    assert not creator.turns.has_rivals(doubtful), "it is no rival of itself"
+    assert not creator.turns.has_rivals(new("b", video="v2")), "only so many are remembered"
+    await creator.create(doubtful, caller.begin_call(), CHECK_FIRST)
+    assert not creator.turns.has_rivals(new("b"))
