@@ -32,9 +32,9 @@ NEW = NewRestream(video_id="v1", title="T", stream_url=STREAM_URL, stream_key="k
 Fail = Callable[[str, pytest.MonkeyPatch], Coroutine[Any, Any, object]]
 
 
-def a_list(**settings: Any) -> Fail:  # noqa: ANN401 - those of a client
+def a_list(api_key: str = API_KEY, **settings: Any) -> Fail:  # noqa: ANN401 - those of a client
     async def call(base_url: str, _: pytest.MonkeyPatch) -> None:
-        async with client_of(base_url, attempts=1, **{"api_key": API_KEY, **settings}) as client:
+        async with client_of(base_url, attempts=1, api_key=api_key, **settings) as client:
             await client.list("v1")
 
     return call
