@@ -11,7 +11,7 @@ from restream_async._journal.entries import Identity
 from restream_async._journal.journal import Journal
 from restream_async.sandbox import Sandbox
 from tests.helpers.in_memory_service import IDENTITY
-from tests.helpers.journal_clients import client_of
+from tests.helpers.journal_clients import late_commit_client
 
 NEW = NewRestream(
     video_id="v1", title="T", stream_url="rtmp://h.example/a", stream_key="key-1", status=True
@@ -47,7 +47,7 @@ async def test_it_happens_after_the_lock_and_before_the_first_item(
                 await Journal(path, identity).__aenter__()
         happened.append("ready")
 
-    async with Sandbox() as sandbox, client_of(sandbox) as client:
+    async with Sandbox() as sandbox, late_commit_client(sandbox) as client:
         identity = Identity(
             base_url=sandbox.base_url, project_id=sandbox.project_id, api_key=sandbox.api_key
         )
@@ -62,7 +62,7 @@ async def test_what_it_raises_ends_the_run_and_lets_go_of_the_journal(path: Path
     async def fail(_: Journal | None) -> None:
         raise ZeroDivisionError
 
-    async with Sandbox() as sandbox, client_of(sandbox) as client:
+    async with Sandbox() as sandbox, late_commit_client(sandbox) as client:
         run = client.create_many([NEW], journal=path)
         run.before_reading = fail
         with pytest.raises(ZeroDivisionError):

@@ -7,7 +7,7 @@ import pytest
 from restream_async import Created, Origin
 from restream_async._bulk.report import BulkCounts, BulkReport
 from restream_async.errors import BackendFetchFailedError, BadRequestError
-from tests.helpers.in_memory_service import Backend, Fate, client_of, new
+from tests.helpers.in_memory_service import Backend, Fate, in_memory_client, new
 from tests.helpers.journal_clients import origins
 
 OLD = new(video="v0")
@@ -17,7 +17,7 @@ WANTED = [OLD, *(new(video=f"v{number}") for number in range(1, 7)), OLD]
 async def mixed(path: Path) -> BulkReport:
     """Create what was done before, posted, confirmed, refused, lost, resent, and met before."""
     backend = Backend()
-    async with client_of(backend).run(OLD, journal=path) as run:
+    async with in_memory_client(backend).run(OLD, journal=path) as run:
         await run.report()
     backend.meets("POST", Fate.LOST_AFTER, video="v2")
     backend.meets("POST", Fate.REFUSED, video="v3")
@@ -25,7 +25,7 @@ async def mixed(path: Path) -> BulkReport:
     backend.meets("POST", *[Fate.LOST_BEFORE] * 3, video="v5")
     backend.meets("POST", Fate.LOST_BEFORE, video="v6")
     backend.meets("GET", *[Fate.LOST_BEFORE] * 3, video="v6")
-    async with client_of(backend).run(*WANTED, journal=path) as run:
+    async with in_memory_client(backend).run(*WANTED, journal=path) as run:
         return await run.report()
 
 
@@ -65,7 +65,7 @@ async def test_what_was_resent_blindly_says_that_there_may_be_two(path: Path) ->
 
 
 async def test_a_report_holds_what_was_not_iterated_over_and_counts_all() -> None:
-    client = client_of(Backend())
+    client = in_memory_client(Backend())
     async with client.run(*(new(str(number)) for number in range(5))) as run:
         seen = [await anext(run), await anext(run)]
         report = await run.report()
@@ -75,7 +75,7 @@ async def test_a_report_holds_what_was_not_iterated_over_and_counts_all() -> Non
 
 
 async def test_counts_follow_the_run() -> None:
-    client = client_of(Backend(), limit=1)
+    client = in_memory_client(Backend(), limit=1)
     async with client.run(*(new(str(number)) for number in range(3))) as run:
         assert run.counts == BulkCounts()
         await anext(run)
@@ -85,7 +85,7 @@ async def test_counts_follow_the_run() -> None:
 
 
 async def test_a_run_without_failures_raises_nothing() -> None:
-    async with client_of(Backend()).run(new()) as run:
+    async with in_memory_client(Backend()).run(new()) as run:
         report = await run.report()
     report.raise_for_failures()
 
@@ -120,7 +120,7 @@ async def test_raising_twice_does_not_say_everything_twice(path: Path) -> None:
 async def test_each_created_one_says_after_how_many_attempts() -> None:
     backend = Backend()
     backend.meets("POST", Fate.TURNED_AWAY, Fate.LOST_BEFORE)
-    async with client_of(backend).run(new()) as run:
+    async with in_memory_client(backend).run(new()) as run:
         outcome = await anext(run)
     assert isinstance(outcome, Created)
     assert outcome.attempts == 3

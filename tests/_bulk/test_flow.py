@@ -12,9 +12,8 @@ from restream_async._operations.draining import STOP_GRACE
 from restream_async.sandbox import Sandbox
 from tests.helpers.bulk_inputs import KINDS, LATER, NO, CountingInput, by_video, origin_values
 from tests.helpers.client_calls import outcomes_of
-from tests.helpers.in_memory_service import Backend
-from tests.helpers.in_memory_service import client_of as client_in_memory
-from tests.helpers.leak_checks import client_of
+from tests.helpers.in_memory_service import Backend, in_memory_client
+from tests.helpers.leak_checks import leak_checked_client
 from tests.helpers.raw_server import Peer, RawServer, Seen
 from tests.helpers.samples import INTERNAL_ERROR, as_asked, listed, many, new_restream, on_the_wire
 from tests.helpers.simulated_time import now, simulated
@@ -33,7 +32,7 @@ async def test_outcomes_come_in_the_order_in_which_they_finish() -> None:
             await late.wait()
         await as_asked(peer, request)
 
-    async with RawServer(post=act) as server, client_of(server) as client:
+    async with RawServer(post=act) as server, leak_checked_client(server) as client:
         indexes: list[int] = []
         async with client.create_many(many(3)) as run:
             async for outcome in run:
@@ -47,7 +46,10 @@ async def test_outcomes_come_in_the_order_in_which_they_finish() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_failed_item_does_not_stop_other_items(kind: str) -> None:
     steps = by_video(v1=NO, v4=[LATER, NO])
-    async with RawServer(post=steps) as server, client_of(server, max_in_flight=2) as client:
+    async with (
+        RawServer(post=steps) as server,
+        leak_checked_client(server, max_in_flight=2) as client,
+    ):
         outcomes = await outcomes_of(client, CountingInput(6).input(kind))
 
     failed = {outcome.index: outcome for outcome in outcomes if isinstance(outcome, Failed)}
@@ -65,7 +67,7 @@ NEW: Final = new_restream()
 
 class TestEnsure:
     async def test_what_is_there_is_not_sent(self) -> None:
-        async with Sandbox() as sandbox, client_of(sandbox) as client:
+        async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
             await client.create_all(many(3))
             report = await client.create_all(many(5), ensure=True)
 
@@ -75,7 +77,7 @@ class TestEnsure:
         assert (report.counts.existing, report.counts.posted, report.counts.created) == (3, 2, 5)
 
     async def test_a_check_that_fails_is_the_outcome_and_nothing_is_sent(self) -> None:
-        async with RawServer(get=INTERNAL_ERROR) as server, client_of(server) as client:
+        async with RawServer(get=INTERNAL_ERROR) as server, leak_checked_client(server) as client:
             report = await client.create_all([NEW], ensure=True)
 
         [failed] = report.failed
@@ -87,7 +89,7 @@ class TestEnsure:
     async def test_the_check_gives_back_the_slot_that_was_taken_for_the_post(self) -> None:
         async with (
             Sandbox() as sandbox,
-            client_of(sandbox, max_in_flight=1) as client,
+            leak_checked_client(sandbox, max_in_flight=1) as client,
             asyncio.timeout(5),
         ):
             report = await client.create_all(many(5), ensure=True)
@@ -107,7 +109,7 @@ async def test_after_the_block_is_left_the_input_has_all_the_time_to_close() -> 
             await asyncio.sleep(STOP_GRACE + 1)
             closed.append(now())
 
-    async with client_in_memory(Backend()).run(source=source()) as run:
+    async with in_memory_client(Backend()).run(source=source()) as run:
         await anext(run)
         run.stop()
     assert closed == [STOP_GRACE + 1]
@@ -116,7 +118,7 @@ async def test_after_the_block_is_left_the_input_has_all_the_time_to_close() -> 
 async def test_the_outcomes_of_a_run_say_where_they_come_from() -> None:
     async with (
         RawServer(post=INTERNAL_ERROR, get=listed(on_the_wire(NEW, 7))) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         [outcome] = await outcomes_of(client, [NEW])
 

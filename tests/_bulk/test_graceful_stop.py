@@ -16,16 +16,15 @@ from restream_async import (
     Failed,
     NotSentError,
     OutcomeUnknownError,
-    RestreamClient,
-    RetryPolicy,
 )
 from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
 from tests.helpers.bulk_inputs import KINDS, CountingInput, by_video, read_until_it_pauses
-from tests.helpers.leak_checks import assert_nothing_left, client_of
+from tests.helpers.clients import client_of
+from tests.helpers.fast_clock import FastClock, never
+from tests.helpers.leak_checks import assert_nothing_left, leak_checked_client
 from tests.helpers.raw_server import RawServer, then_hang
 from tests.helpers.samples import (
-    API_KEY,
     INTERNAL_ERROR,
     answer,
     as_asked,
@@ -48,10 +47,6 @@ def errors(outcomes: list[Outcome]) -> list[type[Exception]]:
     return [type(outcome.error) for outcome in outcomes if isinstance(outcome, Failed)]
 
 
-async def never(_: float) -> None:
-    await asyncio.Event().wait()
-
-
 @pytest.mark.parametrize("journaled", [False, True])
 async def test_with_nothing_listening_all_ends_within_two_seconds(
     journaled: bool,  # noqa: FBT001 - a parameter
@@ -67,9 +62,7 @@ async def test_with_nothing_listening_all_ends_within_two_seconds(
             yield item
 
     outcomes: list[Outcome] = []
-    async with RestreamClient(
-        base_url=f"http://127.0.0.1:{port}", project_id="p1", api_key=API_KEY
-    ) as client:
+    async with client_of(f"http://127.0.0.1:{port}", clock=Clock()) as client:
         journal = tmp_path / "j" if journaled else None
         async with client.create_many(source(), journal=journal) as run:
             await asyncio.sleep(1.5)
@@ -87,7 +80,7 @@ async def test_what_was_read_and_not_sent_says_so(kind: str, tmp_path: Path) -> 
     source = CountingInput()
     async with (
         RawServer(post=[as_asked, then_hang()], get=listed()) as server,
-        client_of(server, max_in_flight=4) as client,
+        leak_checked_client(server, max_in_flight=4) as client,
     ):
         async with client.create_many(source.input(kind), journal=tmp_path / "j") as run:
             await server.arrived(5)
@@ -118,7 +111,7 @@ async def test_what_is_on_the_wire_may_end_by_itself_and_is_cut_after_a_grace(
 
     async with (
         RawServer(post=act, get=listed()) as server,
-        client_of(server, max_in_flight=2) as client,
+        leak_checked_client(server, max_in_flight=2) as client,
     ):
         async with client.create_many(many(10)) as run:
             await server.arrived(2)
@@ -141,7 +134,7 @@ async def test_what_waits_for_a_retry_ends_at_once() -> None:
     steps = by_video(v0=LATER, v1=INTERNAL_ERROR)
     async with (
         RawServer(post=steps, get=listed()) as server,
-        client_of(server, clock=Clock(sleep=never)) as client,
+        leak_checked_client(server, clock=FastClock(meanwhile=never)) as client,
         asyncio.timeout(5),
         client.create_many(many(2)) as run,
     ):
@@ -160,7 +153,7 @@ async def test_what_waits_for_a_retry_ends_at_once() -> None:
 async def test_a_consumer_that_is_slow_gets_all_outcomes() -> None:
     async with (
         Sandbox() as sandbox,
-        client_of(sandbox, max_in_flight=2) as client,
+        leak_checked_client(sandbox, max_in_flight=2) as client,
         client.create_many(CountingInput()) as run,
     ):
         await asyncio.sleep(0.05)
@@ -175,7 +168,7 @@ async def test_a_consumer_that_is_slow_gets_all_outcomes() -> None:
 async def test_what_waits_for_a_slot_ends_at_once() -> None:
     async with (
         RawServer(post=then_hang()) as server,
-        client_of(server, max_in_flight=1) as client,
+        leak_checked_client(server, max_in_flight=1) as client,
     ):
         holder = asyncio.create_task(client.create(new_restream("holder")))
         await server.arrived(1)
@@ -192,7 +185,7 @@ async def test_what_waits_for_a_slot_ends_at_once() -> None:
 
 async def test_a_run_that_is_stopped_before_it_is_entered_reads_nothing() -> None:
     source = CountingInput()
-    async with Sandbox() as sandbox, client_of(sandbox) as client:
+    async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
         run = client.create_many(source.input("sync"))
         run.stop()
         async with run:
@@ -204,13 +197,13 @@ async def test_a_run_that_is_stopped_before_it_is_entered_reads_nothing() -> Non
 async def test_the_same_command_creates_what_a_stopped_run_did_not_send(tmp_path: Path) -> None:
     async with Sandbox(latency=0.01) as sandbox:
         async with (
-            client_of(sandbox, max_in_flight=4) as client,
+            leak_checked_client(sandbox, max_in_flight=4) as client,
             client.create_many(many(40), journal=tmp_path / "j") as run,
         ):
             await anext(run)
             run.stop()
             await run.report()
-        async with client_of(sandbox) as client:
+        async with leak_checked_client(sandbox) as client:
             report = await client.create_all(many(40), journal=tmp_path / "j")
 
     assert (len(report.created), len(sandbox.stored), sandbox.counts.lists) == (40, 40, 0)
@@ -218,14 +211,11 @@ async def test_the_same_command_creates_what_a_stopped_run_did_not_send(tmp_path
 
 class TestAnUndo:
     async def test_ends_within_two_seconds_where_nothing_listens(self, tmp_path: Path) -> None:
-        async with Sandbox() as sandbox, client_of(sandbox) as client:
+        async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
             await client.create_all(many(20), journal=tmp_path / "j")
-            url, project, key = sandbox.base_url, sandbox.project_id, sandbox.api_key
         told: list[Any] = []
         async with (
-            RestreamClient(
-                base_url=url, project_id=project, api_key=key, retry=RetryPolicy(attempts=50)
-            ) as client,
+            client_of(sandbox, clock=Clock(), attempts=50) as client,
             client.undo(tmp_path / "j") as undo,
         ):
             task = asyncio.create_task(undo.carry_out(told.append))
@@ -241,7 +231,10 @@ class TestAnUndo:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("restream_async._bulk.graceful_stop.STOP_GRACE", 0.05)
-        async with RawServer(post=as_asked, delete=then_hang()) as server, client_of(server) as c:
+        async with (
+            RawServer(post=as_asked, delete=then_hang()) as server,
+            leak_checked_client(server) as c,
+        ):
             await c.create_all(many(3), journal=tmp_path / "j")
             told: list[Any] = []
             async with c.undo(tmp_path / "j") as undo:
@@ -263,7 +256,7 @@ class TestAnUndo:
 
         monkeypatch.setattr("restream_async._bulk.graceful_stop.STOP_GRACE", 0.2)
         monkeypatch.setattr("restream_async._bulk.graceful_stop.GracefulStop._cancel_tasks", cut)
-        async with Sandbox() as sandbox, client_of(sandbox) as client:
+        async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
             await client.create_all(many(3), journal=tmp_path / "j")
             async with client.undo(tmp_path / "j") as undo:
                 stop = undo.stop
@@ -278,7 +271,7 @@ async def test_what_an_earlier_run_left_in_doubt_is_not_checked_any_more(tmp_pat
     journal = tmp_path / "run.db"
     wanted = many(40)
     async with RawServer(post=then_hang(), get=listed()) as server:
-        async with client_of(server, max_in_flight=1) as client:
+        async with leak_checked_client(server, max_in_flight=1) as client:
             run = client.create_many(wanted, journal=journal)
             async with run:
                 await server.arrived(1)
@@ -288,7 +281,7 @@ async def test_what_an_earlier_run_left_in_doubt_is_not_checked_any_more(tmp_pat
             database.commit()
         server.requests.clear()
         async with (
-            client_of(server, max_in_flight=1) as client,
+            leak_checked_client(server, max_in_flight=1) as client,
             client.create_many(wanted, journal=journal) as run,
         ):
             await server.arrived(1)

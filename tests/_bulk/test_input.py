@@ -14,7 +14,7 @@ from restream_async._bulk.input import InputReader
 from restream_async.sandbox import Sandbox
 from tests.helpers.bulk_inputs import KINDS, NO, by_video
 from tests.helpers.client_calls import collect
-from tests.helpers.leak_checks import assert_nothing_left, client_of, settle
+from tests.helpers.leak_checks import assert_nothing_left, leak_checked_client, settle
 from tests.helpers.raw_server import Peer, RawServer, Seen, then_hang
 from tests.helpers.samples import as_asked, many, new_restream
 
@@ -67,7 +67,7 @@ async def test_one_task_and_one_context_drive_it_to_its_end(
     tmp_path: Path,
 ) -> None:
     witness = Witness(50)
-    async with Sandbox() as sandbox, client_of(sandbox, max_in_flight=4) as client:
+    async with Sandbox() as sandbox, leak_checked_client(sandbox, max_in_flight=4) as client:
         journal = tmp_path / "j" if journaled else None
         report = await client.create_all(witness.input(kind), journal=journal)
 
@@ -83,7 +83,7 @@ async def test_the_same_task_closes_it_on_an_early_exit(
     tmp_path: Path,
 ) -> None:
     witness = Witness(10_000)
-    async with Sandbox() as sandbox, client_of(sandbox, max_in_flight=4) as client:
+    async with Sandbox() as sandbox, leak_checked_client(sandbox, max_in_flight=4) as client:
         journal = tmp_path / "j" if journaled else None
         async with client.create_many(witness.input(kind), journal=journal) as run:
             await anext(run)
@@ -101,7 +101,7 @@ async def test_what_closing_it_raises_is_reported() -> None:
 
     async with (
         Sandbox() as sandbox,
-        client_of(sandbox, max_in_flight=1) as client,
+        leak_checked_client(sandbox, max_in_flight=1) as client,
         client.create_many(source()) as run,
     ):
         await anext(run)
@@ -123,7 +123,10 @@ async def test_a_time_out_around_its_yields_cancels_nothing_but_itself() -> None
                 yield new
 
     outcomes: list[Outcome] = []
-    async with RawServer(post=slow) as server, client_of(server, max_in_flight=4) as client:
+    async with (
+        RawServer(post=slow) as server,
+        leak_checked_client(server, max_in_flight=4) as client,
+    ):
         with pytest.raises(TimeoutError):
             await collect(client, source(), outcomes)
         await assert_nothing_left(client)
@@ -147,7 +150,10 @@ async def test_an_input_whose_time_out_is_over_may_go_on() -> None:
         await as_asked(peer, seen)
 
     outcomes: list[Outcome] = []
-    async with RawServer(post=slow) as server, client_of(server, max_in_flight=1) as client:
+    async with (
+        RawServer(post=slow) as server,
+        leak_checked_client(server, max_in_flight=1) as client,
+    ):
         await collect(client, source(), outcomes)
 
     assert outcomes[-1].request.video_id == "after"
@@ -179,12 +185,12 @@ class TestAnEndByMistake:
     """An exception that means the end in another protocol is an error."""
 
     async def test_of_an_async_iterator(self) -> None:
-        async with Sandbox() as sandbox, client_of(sandbox) as client:
+        async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
             with pytest.raises(RuntimeError, match="StopIteration"):
                 await client.create_all(AsyncSloppy(StopIteration))
 
     async def test_of_an_ordinary_iterator(self) -> None:
-        async with Sandbox() as sandbox, client_of(sandbox) as client:
+        async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
             with pytest.raises(RuntimeError, match="the input raised StopAsyncIteration"):
                 await client.create_all(Sloppy(StopAsyncIteration))
 
@@ -199,7 +205,7 @@ class TestAnEndByMistake:
             yield new_restream()
             raise error
 
-        async with Sandbox() as sandbox, client_of(sandbox) as client:
+        async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
             with pytest.raises(RuntimeError, match=error.__name__):
                 await client.create_all(sync() if kind == "sync" else asynchronous())
         assert len(sandbox.stored) == 1
@@ -219,7 +225,7 @@ async def test_an_input_that_was_cancelled_by_itself_is_an_error(
         await gone
 
     outcomes: list[Outcome] = []
-    async with Sandbox() as sandbox, client_of(sandbox) as client:
+    async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
         journal = tmp_path / "j" if journaled else None
         task = asyncio.create_task(collect(client, source(), outcomes, journal))
         await asyncio.wait([task])
@@ -246,7 +252,7 @@ async def test_stopping_ends_the_wait_for_an_item_and_no_request() -> None:
     async with (
         asyncio.timeout(5),
         RawServer(post=later) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
         client.create_many(source()) as run,
     ):
         await server.arrived()
@@ -271,7 +277,7 @@ async def test_an_item_that_comes_although_the_run_was_stopped_is_reported(
 
     async with (
         Sandbox() as sandbox,
-        client_of(sandbox) as client,
+        leak_checked_client(sandbox) as client,
         client.create_many(source(), journal=tmp_path / "j" if journaled else None) as run,
     ):
         await settle()
@@ -306,7 +312,7 @@ async def test_an_input_that_keeps_cancellations_to_itself_does_not_hold_up_a_st
     async with (
         asyncio.timeout(5),
         Sandbox() as sandbox,
-        client_of(sandbox) as client,
+        leak_checked_client(sandbox) as client,
         client.create_many(source(), journal=tmp_path / "j" if journaled else None) as run,
     ):
         first = await anext(run)
@@ -329,7 +335,7 @@ async def test_a_cancelled_reader_of_an_iterator_that_is_no_generator_is_reporte
 
     async with (
         RawServer(post=then_hang()) as server,
-        client_of(server, max_in_flight=1) as client,
+        leak_checked_client(server, max_in_flight=1) as client,
         client.create_many(Endless(), repeats="create") as run,
     ):
         await server.arrived()
@@ -401,7 +407,7 @@ class TestInput:
     async def test_an_exception_comes_last_and_as_it_is(self, kind: str, after: int) -> None:
         error = ZeroDivisionError("the file ends here")
         outcomes: list[Outcome] = []
-        async with Sandbox(latency=0.002) as sandbox, client_of(sandbox) as client:
+        async with Sandbox(latency=0.002) as sandbox, leak_checked_client(sandbox) as client:
             with pytest.raises(ZeroDivisionError) as caught:
                 await collect(client, self.breaking(kind, error, after), outcomes)
             await assert_nothing_left(client)
@@ -414,7 +420,7 @@ class TestInput:
     async def test_it_is_raised_once(self, kind: str) -> None:
         async with (
             Sandbox() as sandbox,
-            client_of(sandbox) as client,
+            leak_checked_client(sandbox) as client,
             client.create_many(self.breaking(kind, ZeroDivisionError(), 0)) as run,
         ):
             with pytest.raises(ZeroDivisionError):
@@ -425,7 +431,7 @@ class TestInput:
     @pytest.mark.parametrize("kind", KINDS)
     async def test_create_all_raises_it_as_it_is(self, kind: str) -> None:
         error = ZeroDivisionError()
-        async with Sandbox() as sandbox, client_of(sandbox) as client:
+        async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
             with pytest.raises(ZeroDivisionError) as caught:
                 await client.create_all(self.breaking(kind, error))
 
@@ -437,7 +443,7 @@ class TestInput:
             raise ZeroDivisionError
 
         steps = by_video(v1=NO)
-        async with RawServer(post=steps) as server, client_of(server) as client:
+        async with RawServer(post=steps) as server, leak_checked_client(server) as client:
             with pytest.raises(ZeroDivisionError) as caught:
                 await client.create_all(items())
 
@@ -449,7 +455,7 @@ class TestInput:
         """It waited for something that was cancelled: half of the input would be missing."""
         outcomes: list[Outcome] = []
         breaking = self.breaking(kind, asyncio.CancelledError())
-        async with Sandbox() as sandbox, client_of(sandbox) as client:
+        async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
             with pytest.raises(RuntimeError, match="the input was cancelled"):
                 await collect(client, breaking, outcomes)
             await assert_nothing_left(client)
@@ -469,7 +475,7 @@ class TestInput:
                 yield new
 
         outcomes: list[Outcome] = []
-        async with Sandbox() as sandbox, client_of(sandbox) as client:
+        async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
             with pytest.raises(TypeError, match="item 2 of the input is a") as caught:
                 await collect(client, items() if kind == "sync" else async_items(), outcomes)
 
@@ -481,12 +487,12 @@ class TestInput:
         self,
         wrong: Any,  # noqa: ANN401 - anything
     ) -> None:
-        async with client_of(RawServer(), base_url="https://api.example.com") as client:
+        async with leak_checked_client(RawServer(), base_url="https://api.example.com") as client:
             with pytest.raises(TypeError, match="not iterable"):
                 client.create_many(wrong)
 
     async def test_the_run_of_a_broken_input_leaves_the_client_whole(self) -> None:
-        async with Sandbox() as sandbox, client_of(sandbox, max_in_flight=1) as client:
+        async with Sandbox() as sandbox, leak_checked_client(sandbox, max_in_flight=1) as client:
             for kind, error in itertools.product(KINDS, [KeyError("x"), asyncio.CancelledError()]):
                 with pytest.raises((KeyError, RuntimeError)):
                     await client.create_all(self.breaking(kind, error))

@@ -10,7 +10,8 @@ import pytest
 from restream_async import InternalServerError, JournalError
 from restream_async.sandbox import Faults, Sandbox
 from tests.helpers.bulk_inputs import NO, by_video, origin_values
-from tests.helpers.leak_checks import assert_nothing_left, client_of, until
+from tests.helpers.leak_checks import assert_nothing_left, leak_checked_client
+from tests.helpers.polling import until
 from tests.helpers.raw_server import RawServer, then_hang
 from tests.helpers.samples import INTERNAL_ERROR, created, listed, many, new_restream, on_the_wire
 
@@ -26,7 +27,7 @@ NEW: Final = new_restream()
 async def run_again(
     server: RawServer | Sandbox, requests: list[NewRestream], journal: Path
 ) -> BulkReport:
-    async with client_of(server) as client:
+    async with leak_checked_client(server) as client:
         report = await client.create_all(requests, journal=journal)
         await assert_nothing_left(client)
     return report
@@ -49,7 +50,7 @@ class TestJournal:
 
     @staticmethod
     async def interrupted(server: RawServer, journal: Path) -> None:
-        async with client_of(server) as client:
+        async with leak_checked_client(server) as client:
             async with client.create_many([NEW], journal=journal):
                 await server.arrived()
             await assert_nothing_left(client)
@@ -91,7 +92,7 @@ class TestJournal:
                 yield NEW
 
             async with (
-                client_of(server) as client,
+                leak_checked_client(server) as client,
                 client.create_many(one_after_the_other(), journal=tmp_path / "run.db") as run,
             ):
                 first = await run.report()
@@ -105,7 +106,7 @@ class TestJournal:
         """It may have been stored after the last check."""
         late = listed(on_the_wire(NEW, 9))
         async with RawServer(post=INTERNAL_ERROR, get=[listed(), listed(), late]) as server:
-            async with client_of(server, attempts=1) as client:
+            async with leak_checked_client(server, attempts=1) as client:
                 first = await client.create_all([NEW], journal=tmp_path / "run.db")
             second = await run_again(server, [NEW], tmp_path / "run.db")
 
@@ -127,13 +128,13 @@ class TestJournal:
         requests = many(60)
         async with Sandbox(faults=Faults.demo(), seed=3, latency=0.001) as sandbox:
             for step in (3, 11, 17, 29):
-                async with client_of(sandbox, attempts=9, max_in_flight=8) as client:
+                async with leak_checked_client(sandbox, attempts=9, max_in_flight=8) as client:
                     async with client.create_many(requests, journal=journal) as run:
                         for _ in range(step):
                             await anext(run)
                     await assert_nothing_left(client)
             await sandbox.settle()
-            async with client_of(sandbox, attempts=9) as client:
+            async with leak_checked_client(sandbox, attempts=9) as client:
                 outcomes = await client.create_all(requests, journal=journal)
 
         assert len(outcomes.created) == 60
@@ -141,7 +142,7 @@ class TestJournal:
         assert len(sandbox.stored) == 60
 
     async def test_two_runs_cannot_use_one_journal(self, tmp_path: Path) -> None:
-        async with RawServer(post=then_hang()) as server, client_of(server) as client:
+        async with RawServer(post=then_hang()) as server, leak_checked_client(server) as client:
             async with client.create_many([NEW], journal=tmp_path / "run.db"):
                 with pytest.raises(JournalError, match="in use"):
                     await client.create_all([NEW], journal=tmp_path / "run.db")
@@ -162,7 +163,7 @@ class TestJournal:
 
         seen: list[str] = []
         monkeypatch.setattr(Journal, "begin", full)
-        async with Sandbox() as sandbox, client_of(sandbox) as client:
+        async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
             with pytest.raises(JournalError, match="the disk is full"):
                 await client.create_all(many(500), journal=tmp_path / "run.db")
             await assert_nothing_left(client)
@@ -180,7 +181,7 @@ class TestJournal:
         requests = many(8)
         async with Sandbox(latency=0.001) as sandbox:
             for turn in range(12):
-                async with client_of(sandbox, max_in_flight=2) as client:
+                async with leak_checked_client(sandbox, max_in_flight=2) as client:
                     run = asyncio.create_task(
                         client.create_all(requests, journal=tmp_path / "run.db")
                     )

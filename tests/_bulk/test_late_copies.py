@@ -6,7 +6,7 @@ from typing import Final
 
 from restream_async.sandbox import Faults, Sandbox
 from tests.helpers.bulk_inputs import origin_values
-from tests.helpers.leak_checks import client_of
+from tests.helpers.leak_checks import leak_checked_client
 from tests.helpers.raw_server import RawServer
 from tests.helpers.samples import (
     INTERNAL_ERROR,
@@ -31,7 +31,7 @@ class TestReconciliation:
             RawServer(
                 post=[INTERNAL_ERROR, created(NEW, 7)], get=[listed(), listed(*late)]
             ) as server,
-            client_of(server) as client,
+            leak_checked_client(server) as client,
         ):
             report = await client.create_all([NEW])
 
@@ -45,7 +45,7 @@ class TestReconciliation:
         faults = Faults(late=0.5, late_by=0.0, max_faults=1, retry_after=None)
         async with (
             Sandbox(faults=faults, seed=1, latency=0.001) as sandbox,
-            client_of(sandbox, attempts=9) as client,
+            leak_checked_client(sandbox, attempts=9) as client,
         ):
             report = await client.create_all(many(30), repair=True)
 
@@ -58,7 +58,10 @@ class TestReconciliation:
     async def test_what_was_there_before_is_never_deleted(self) -> None:
         """No check showed that it did not exist, so the other copy may not be the run's own."""
         both = listed(on_the_wire(NEW, 1), on_the_wire(NEW, 2))
-        async with RawServer(post=INTERNAL_ERROR, get=both) as server, client_of(server) as client:
+        async with (
+            RawServer(post=INTERNAL_ERROR, get=both) as server,
+            leak_checked_client(server) as client,
+        ):
             report = await client.create_all([NEW], repair=True)
 
         assert origin_values(report) == ["confirmed"]
@@ -70,7 +73,7 @@ class TestReconciliation:
         late = listed(on_the_wire(NEW, 8))
         async with (
             RawServer(post=INTERNAL_ERROR, get=[listed(), late]) as server,
-            client_of(server, attempts=1) as client,
+            leak_checked_client(server, attempts=1) as client,
         ):
             report = await client.create_all([NEW])
 
@@ -82,7 +85,7 @@ class TestReconciliation:
         looks = [listed(), answer(b"", "403 Forbidden")]
         async with (
             RawServer(post=[INTERNAL_ERROR, created()], get=looks) as server,
-            client_of(server) as client,
+            leak_checked_client(server) as client,
         ):
             report = await client.create_all([NEW])
 
@@ -92,14 +95,14 @@ class TestReconciliation:
         looks = [listed(), answer(b"", "404 Not Found")]
         async with (
             RawServer(post=[INTERNAL_ERROR, created()], get=looks) as server,
-            client_of(server) as client,
+            leak_checked_client(server) as client,
         ):
             report = await client.create_all([NEW])
 
         assert (report.unchecked, report.duplicates) == (0, ())
 
     async def test_a_run_without_doubt_checks_nothing(self) -> None:
-        async with Sandbox() as sandbox, client_of(sandbox) as client:
+        async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
             await client.create_all(many(5))
 
         assert sandbox.counts.lists == 0
@@ -114,7 +117,7 @@ async def test_a_denied_deletion_is_no_repair() -> None:
             get=[listed(), listed(*late)],
             delete=answer(envelope(result=False)),
         ) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         report = await client.create_all([NEW], repair=True)
 

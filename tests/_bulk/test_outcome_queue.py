@@ -9,7 +9,7 @@ from restream_async._bulk.outcome_queue import OutcomeQueue
 from restream_async.errors import Call
 from restream_async.models import Failed
 from restream_async.sandbox import Sandbox
-from tests.helpers.leak_checks import client_of
+from tests.helpers.leak_checks import leak_checked_client
 from tests.helpers.samples import many, new_restream
 
 
@@ -27,7 +27,7 @@ def test_it_is_full_with_as_many_outcomes_as_it_may_hold() -> None:
 
 
 async def test_two_tasks_can_share_the_outcomes_of_a_run() -> None:
-    async with Sandbox(latency=0.001) as sandbox, client_of(sandbox) as client:
+    async with Sandbox(latency=0.001) as sandbox, leak_checked_client(sandbox) as client:
         shares: list[list[int]] = [[], []]
         async with client.create_many(many(40)) as run:
 
@@ -42,7 +42,7 @@ async def test_two_tasks_can_share_the_outcomes_of_a_run() -> None:
 
 
 async def test_an_outcome_is_not_lost_when_waiting_for_it_is_given_up() -> None:
-    async with Sandbox(latency=0.01) as sandbox, client_of(sandbox) as client:
+    async with Sandbox(latency=0.01) as sandbox, leak_checked_client(sandbox) as client:
         indexes: list[int] = []
         async with client.create_many(many(5)) as run:
             while True:

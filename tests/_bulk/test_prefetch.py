@@ -12,7 +12,7 @@ from restream_async._bulk.run import BulkRun
 from restream_async._journal.database import Batch, Database
 from restream_async._journal.entries import State
 from restream_async._journal.journal import Journal
-from tests.helpers.in_memory_service import IDENTITY, Backend, client_of, new
+from tests.helpers.in_memory_service import IDENTITY, Backend, in_memory_client, new
 from tests.helpers.journal_disk import states
 
 LIMIT = 8
@@ -46,7 +46,7 @@ async def test_the_input_is_read_ahead_of_a_service_that_does_not_answer_but_onl
 ) -> None:
     backend, source = Backend(), Input(1000)
     backend.watch = lambda _: backend.arrived.clear()
-    async with client_of(backend, limit=LIMIT).run(source=source, journal=path):
+    async with in_memory_client(backend, limit=LIMIT).run(source=source, journal=path):
         assert await settled(source) == AHEAD
         assert len(backend.sent) == LIMIT
         assert len(states(path)) == AHEAD
@@ -57,7 +57,7 @@ async def test_a_consumer_that_pauses_holds_up_the_reading_of_what_is_done_alrea
     path: Path,
 ) -> None:
     backend = Backend()
-    client = client_of(backend, limit=LIMIT)
+    client = in_memory_client(backend, limit=LIMIT)
     async with client.run(source=Input(1000), journal=path) as run:
         await run.report()
     source = Input(1000)
@@ -77,7 +77,7 @@ async def test_an_input_that_pauses_does_not_hold_up_its_items(path: Path) -> No
         await pause.wait()
         yield new("2")
 
-    client = client_of(Backend())
+    client = in_memory_client(Backend())
     run = BulkRun(
         client.executor, client.api, client.creator, slow(), journal=Journal(path, IDENTITY)
     )
@@ -88,7 +88,8 @@ async def test_an_input_that_pauses_does_not_hold_up_its_items(path: Path) -> No
 
 
 async def test_slots_that_others_hold_are_waited_for(path: Path) -> None:
-    client = client_of(Backend(), limit=2)
+    backend = Backend()
+    client = in_memory_client(backend, limit=2)
     limiter = client.executor.limiter
     assert limiter.try_acquire()
     assert limiter.try_acquire()
@@ -96,7 +97,7 @@ async def test_slots_that_others_hold_are_waited_for(path: Path) -> None:
         report = asyncio.create_task(run.report())
         await asyncio.sleep(0.1)
         assert len(states(path)) == 2
-        assert client.backend.sent == []
+        assert backend.sent == []
         limiter.release()
         limiter.release()
         assert len((await report).created) == 2
@@ -113,7 +114,9 @@ async def test_many_intents_are_written_in_one_go(
         return commit(store, batch)
 
     monkeypatch.setattr(Database, "commit", counted)
-    async with client_of(Backend(), limit=LIMIT).run(source=Input(1000), journal=path) as run:
+    async with in_memory_client(Backend(), limit=LIMIT).run(
+        source=Input(1000), journal=path
+    ) as run:
         await run.report()
     assert sum(sizes) == 1000
     assert min(sizes[:-1]) >= AHEAD // 2

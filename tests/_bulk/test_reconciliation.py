@@ -11,9 +11,15 @@ from restream_async._bulk.report import Duplicate
 from restream_async._journal.journal import Journal
 from restream_async._operations.existence import key_of
 from restream_async.sandbox import Faults, Sandbox
-from tests.helpers.in_memory_service import IDENTITY, Backend, Client, Fate, client_of, new
-from tests.helpers.journal_clients import client_of as client_of_sandbox
-from tests.helpers.journal_clients import each_once, origins
+from tests.helpers.in_memory_service import (
+    IDENTITY,
+    Backend,
+    Fate,
+    InMemoryClient,
+    in_memory_client,
+    new,
+)
+from tests.helpers.journal_clients import each_once, late_commit_client, origins
 from tests.helpers.journal_disk import query
 
 WANTED = [new(str(number), video=f"v{number % 3}") for number in range(9)]
@@ -21,7 +27,7 @@ LATE_ONCE = Faults(late=1.0, late_by=3600, max_faults=1, retry_after=None)
 
 
 async def report(
-    client: Client,
+    client: InMemoryClient,
     *wanted: NewRestream,
     journal: Path | None = None,
     repair: bool = False,
@@ -32,7 +38,7 @@ async def report(
 
 
 async def test_late_commits_are_reported_by_id() -> None:
-    async with Sandbox(faults=LATE_ONCE) as sandbox, client_of_sandbox(sandbox) as client:
+    async with Sandbox(faults=LATE_ONCE) as sandbox, late_commit_client(sandbox) as client:
         async with client.create_many(WANTED) as run:
             report = await run.report()
         kept = {item.restream.id for item in report.created}
@@ -48,7 +54,7 @@ async def test_late_commits_are_reported_by_id() -> None:
 
 
 async def test_late_commits_are_repaired_where_that_is_asked_for() -> None:
-    async with Sandbox(faults=LATE_ONCE) as sandbox, client_of_sandbox(sandbox) as client:
+    async with Sandbox(faults=LATE_ONCE) as sandbox, late_commit_client(sandbox) as client:
         report = await client.create_all(WANTED, repair=True)
         assert each_once(sandbox, WANTED)
         assert {item.id for item in sandbox.stored} == {item.restream.id for item in report.created}
@@ -61,7 +67,7 @@ async def test_late_commits_are_repaired_where_that_is_asked_for() -> None:
 async def test_without_doubt_nothing_is_listed_and_nothing_waited_for(path: Path) -> None:
     backend = Backend()
     backend.meets("POST", Fate.TURNED_AWAY, Fate.UNSENT, Fate.DONE, Fate.REFUSED)
-    client = client_of(backend)
+    client = in_memory_client(backend)
     run = await report(client, *WANTED, journal=path, repair=True)
     assert len(run.failed) == 1
     assert backend.count("GET") == 0
@@ -71,7 +77,7 @@ async def test_without_doubt_nothing_is_listed_and_nothing_waited_for(path: Path
 async def test_the_check_comes_a_grace_after_the_last_doubt() -> None:
     backend = Backend()
     backend.meets("POST", Fate.LATE)
-    client = client_of(backend)
+    client = in_memory_client(backend)
     run = await report(client, new())
     assert client.slept[-1] == pytest.approx(1.0)
     assert [item.extra for item in run.duplicates] == [(2,)]
@@ -80,7 +86,7 @@ async def test_the_check_comes_a_grace_after_the_last_doubt() -> None:
 async def test_time_that_has_passed_since_the_doubt_is_not_waited_for_again() -> None:
     backend = Backend()
     backend.meets("POST", Fate.LATE)
-    client = client_of(backend)
+    client = in_memory_client(backend)
     async with client.run(new()) as run:
         await anext(run)
         await client.executor.clock.sleep(0.9)
@@ -92,7 +98,7 @@ async def test_time_that_has_passed_since_the_doubt_is_not_waited_for_again() ->
 async def test_each_video_is_listed_once_for_any_number_of_creations_in_doubt() -> None:
     backend = Backend()
     backend.meets("POST", *[Fate.LOST_AFTER] * len(WANTED))
-    client = client_of(backend, limit=2)
+    client = in_memory_client(backend, limit=2)
     run = await report(client, *WANTED)
     assert origins(run.created) == [Origin.CONFIRMED] * len(WANTED)
     assert run.duplicates == ()
@@ -103,7 +109,7 @@ async def test_what_could_not_be_checked_again_is_counted() -> None:
     backend = Backend()
     backend.meets("POST", Fate.LOST_BEFORE, Fate.LOST_BEFORE)
     backend.meets("GET", Fate.DONE, Fate.DONE, *[Fate.LOST_BEFORE] * 3)
-    client = client_of(backend)
+    client = in_memory_client(backend)
     async with client.run(new("a"), new("b"), new("c", video="v2")) as run:
         report = await run.report()
     assert report.failed == ()
@@ -116,7 +122,7 @@ async def test_a_video_without_restreams_has_no_extra_copies_whatever_the_servic
     backend = Backend()
     backend.meets("POST", *[Fate.LOST_BEFORE] * 3)
     backend.meets("GET", *[Fate.NOT_FOUND] * 9)
-    run = await report(client_of(backend), new())
+    run = await report(in_memory_client(backend), new())
     assert origins(run.failed) == ["BackendFetchFailedError"]
     assert (run.unchecked, run.duplicates) == (0, ())
 
@@ -124,7 +130,7 @@ async def test_a_video_without_restreams_has_no_extra_copies_whatever_the_servic
 async def test_what_was_reported_failed_and_appears_later_is_reported() -> None:
     backend = Backend()
     backend.meets("POST", Fate.LATE, Fate.REFUSED)
-    run = await report(client_of(backend), new(), repair=True)
+    run = await report(in_memory_client(backend), new(), repair=True)
     assert origins(run.failed) == ["BadRequestError"]
     assert run.duplicates == (
         Duplicate(index=0, video_id="v1", kept=1, extra=(), reported_failed=True),
@@ -135,7 +141,7 @@ async def test_what_was_reported_failed_and_appears_later_is_reported() -> None:
 async def test_a_repair_leaves_one_of_several_restreams_that_appear_after_a_failure() -> None:
     backend = Backend()
     backend.meets("POST", Fate.LATE, Fate.LATE, Fate.LATE)
-    run = await report(client_of(backend), new(), repair=True)
+    run = await report(in_memory_client(backend), new(), repair=True)
     assert run.duplicates == (
         Duplicate(
             index=0, video_id="v1", kept=1, extra=(2, 3), deleted=(2, 3), reported_failed=True
@@ -148,7 +154,7 @@ async def test_one_that_was_there_before_is_adopted_and_its_copy_not_deleted() -
     backend = Backend()
     before = backend.add(new())
     backend.meets("POST", Fate.LOST_AFTER)
-    run = await report(client_of(backend), new(), repair=True)
+    run = await report(in_memory_client(backend), new(), repair=True)
     assert [(item.origin, item.restream.id) for item in run.created] == [
         (Origin.CONFIRMED, before.id)
     ]
@@ -161,7 +167,7 @@ async def test_one_that_was_there_before_is_safe_where_no_check_could_see_it() -
     before = backend.add(new())
     backend.meets("POST", Fate.LOST_AFTER)
     backend.meets("GET", *[Fate.LOST_BEFORE] * 3)
-    run = await report(client_of(backend), new(), repair=True)
+    run = await report(in_memory_client(backend), new(), repair=True)
     assert [(item.restream.id, item.maybe_duplicate) for item in run.created] == [(3, True)]
     assert run.duplicates == (Duplicate(index=0, video_id="v1", kept=3, extra=(before.id, 2)),)
     assert backend.count("DELETE") == 0
@@ -172,7 +178,7 @@ async def test_one_that_was_there_before_is_safe_where_the_listing_was_not_found
     backend.add(new())
     backend.meets("POST", Fate.LOST_BEFORE)
     backend.meets("GET", Fate.NOT_FOUND)
-    run = await report(client_of(backend), new(), repair=True)
+    run = await report(in_memory_client(backend), new(), repair=True)
     assert [item.extra for item in run.duplicates] == [(1,)]
     assert backend.ids_of(new()) == [1, 2]
 
@@ -181,7 +187,7 @@ async def test_one_that_was_there_before_is_safe_with_a_client_that_never_checks
     backend = Backend()
     backend.add(new())
     backend.meets("POST", Fate.LOST_AFTER)
-    run = await report(client_of(backend, in_doubt="resend"), new(), repair=True)
+    run = await report(in_memory_client(backend, in_doubt="resend"), new(), repair=True)
     assert [item.extra for item in run.duplicates] == [(1, 2)]
     assert backend.ids_of(new()) == [1, 2, 3]
 
@@ -190,7 +196,7 @@ async def test_after_a_check_that_saw_nothing_later_blind_copies_are_the_runs_ow
     backend = Backend()
     backend.meets("POST", Fate.LATE, Fate.LOST_AFTER)
     backend.meets("GET", Fate.DONE, *[Fate.LOST_BEFORE] * 3)
-    run = await report(client_of(backend, attempts=3), new(), repair=True)
+    run = await report(in_memory_client(backend, attempts=3), new(), repair=True)
     assert [(item.restream.id, item.maybe_duplicate) for item in run.created] == [(2, True)]
     assert run.duplicates == (
         Duplicate(index=0, video_id="v1", kept=2, extra=(1, 3), deleted=(1, 3)),
@@ -202,7 +208,7 @@ async def test_other_restreams_of_the_video_are_left_alone() -> None:
     backend = Backend()
     others = [backend.add(new("other")), backend.add(new("other")), backend.add(new(video="v2"))]
     backend.meets("POST", Fate.LATE)
-    run = await report(client_of(backend), new(), repair=True)
+    run = await report(in_memory_client(backend), new(), repair=True)
     assert [item.deleted for item in run.duplicates] == [(5,)]
     assert [item.id for item in backend.stored] == [*(item.id for item in others), 4]
 
@@ -210,7 +216,7 @@ async def test_other_restreams_of_the_video_are_left_alone() -> None:
 async def test_if_the_kept_one_has_gone_nothing_is_deleted() -> None:
     backend = Backend()
     backend.meets("POST", Fate.LATE)
-    client = client_of(backend)
+    client = in_memory_client(backend)
     async with client.run(new(), repair=True) as run:
         await anext(run)
         backend.stored.clear()
@@ -223,7 +229,7 @@ async def test_if_the_kept_one_has_gone_nothing_is_deleted() -> None:
 async def test_nothing_is_deleted_unless_it_is_asked_for() -> None:
     backend = Backend()
     backend.meets("POST", Fate.LATE)
-    run = await report(client_of(backend), new())
+    run = await report(in_memory_client(backend), new())
     assert run.duplicates == (Duplicate(index=0, video_id="v1", kept=1, extra=(2,)),)
     assert backend.count("DELETE") == 0
 
@@ -243,7 +249,7 @@ async def test_a_deletion_is_reported_as_done_only_if_it_is(
     backend = Backend()
     backend.meets("POST", Fate.LATE)
     backend.meets("DELETE", *fates)
-    run = await report(client_of(backend), new(), repair=True)
+    run = await report(in_memory_client(backend), new(), repair=True)
     assert run.duplicates == (
         Duplicate(index=0, video_id="v1", kept=1, extra=(2,), deleted=deleted),
     )
@@ -254,7 +260,7 @@ async def test_a_copy_that_another_client_deletes_is_not_reported_as_deleted_her
     backend = Backend()
     backend.meets("POST", Fate.LATE)
     backend.meets("DELETE", Fate.NOT_FOUND)
-    run = await report(client_of(backend), new(), repair=True)
+    run = await report(in_memory_client(backend), new(), repair=True)
     assert [item.deleted for item in run.duplicates] == [()]
 
 
@@ -265,7 +271,7 @@ async def test_a_copy_is_reported_once_if_its_restream_is_in_the_input_several_t
     backend = Backend()
     backend.meets("POST", Fate.LATE)
     between = [new(str(number)) for number in range(400)]
-    client = client_of(backend, limit=1)
+    client = in_memory_client(backend, limit=1)
     run = await report(client, new(), *between, new(), journal=path, repair=repair)
     assert [(item.index, item.extra) for item in run.duplicates] == [(0, (402,))]
     assert [item.deleted for item in run.duplicates] == [(402,) if repair else ()]
@@ -280,7 +286,7 @@ async def test_a_late_copy_of_one_that_failed_is_extra_where_a_repeat_was_create
     backend.meets("POST", Fate.LATE, Fate.LOST_BEFORE, Fate.LOST_BEFORE, video="v9")
     wanted = new(video="v9")
     between = [new(str(number)) for number in range(400)]
-    client = client_of(backend, limit=1)
+    client = in_memory_client(backend, limit=1)
     journal = path if noted else None
     run = await report(client, wanted, *between, wanted, journal=journal, repair=True)
     assert [item.index for item in run.failed] == [0]
@@ -294,7 +300,7 @@ async def test_a_late_copy_of_one_that_failed_is_extra_where_a_repeat_was_create
 async def test_failures_of_the_same_restream_do_not_tell_of_the_same_copies() -> None:
     backend = Backend()
     backend.meets("POST", *[Fate.LATE] * 2)
-    run = await report(client_of(backend, attempts=1), new(), new(), repair=True)
+    run = await report(in_memory_client(backend, attempts=1), new(), new(), repair=True)
     assert origins(run.failed) == ["BackendFetchFailedError"] * 2
     assert [item.extra for item in run.duplicates] == [(2,), ()]
     assert backend.ids_of(new()) == [1]
@@ -303,10 +309,10 @@ async def test_failures_of_the_same_restream_do_not_tell_of_the_same_copies() ->
 async def test_a_doubt_survives_a_crash_before_the_last_check(path: Path) -> None:
     backend = Backend()
     backend.meets("POST", Fate.LATE)
-    async with client_of(backend).run(new(), journal=path, repair=True) as crashed:
+    async with in_memory_client(backend).run(new(), journal=path, repair=True) as crashed:
         await anext(crashed)
     backend.settle()
-    resumed = await report(client_of(backend), new(), journal=path, repair=True)
+    resumed = await report(in_memory_client(backend), new(), journal=path, repair=True)
     assert origins(resumed.created) == [Origin.JOURNAL]
     assert resumed.counts.in_doubt == 1
     assert resumed.duplicates == (
@@ -319,7 +325,7 @@ async def test_a_resumed_repair_deletes_the_late_copy_of_a_killed_run(path: Path
     async with Journal(path, IDENTITY) as killed:
         await killed.begin(killed.fingerprint(*key_of(new())))
     backend = Backend()
-    client = client_of(backend)
+    client = in_memory_client(backend)
     backend.meets("POST", Fate.LATE)
     await backend.send(client.api.create(new()), 1.0)
     resumed = await report(client, new(), journal=path, repair=True)
@@ -332,9 +338,9 @@ async def test_a_resumed_repair_deletes_the_late_copy_of_a_killed_run(path: Path
 async def test_a_doubt_that_was_checked_is_not_checked_again(path: Path) -> None:
     backend = Backend()
     backend.meets("POST", Fate.LOST_AFTER)
-    await report(client_of(backend), new(), journal=path)
+    await report(in_memory_client(backend), new(), journal=path)
     backend.sent.clear()
-    client = client_of(backend)
+    client = in_memory_client(backend)
     resumed = await report(client, new(), journal=path)
     assert (origins(resumed.created), resumed.counts.in_doubt) == ([Origin.JOURNAL], 0)
     assert (backend.sent, client.slept) == ([], [])
@@ -344,9 +350,9 @@ async def test_a_doubt_whose_last_check_failed_is_checked_by_the_next_run(path: 
     backend = Backend()
     backend.meets("POST", Fate.LATE)
     backend.meets("GET", Fate.DONE, *[Fate.LOST_BEFORE] * 3)
-    first = await report(client_of(backend), new(), journal=path, repair=True)
+    first = await report(in_memory_client(backend), new(), journal=path, repair=True)
     assert (first.unchecked, first.duplicates) == (1, ())
-    resumed = await report(client_of(backend), new(), journal=path, repair=True)
+    resumed = await report(in_memory_client(backend), new(), journal=path, repair=True)
     assert (resumed.unchecked, [item.deleted for item in resumed.duplicates]) == (0, [(2,)])
 
 
@@ -354,9 +360,9 @@ async def test_a_resumed_run_deletes_nothing_that_may_have_been_there_before(pat
     backend = Backend()
     backend.add(new())
     backend.meets("POST", Fate.LOST_AFTER)
-    async with client_of(backend).run(new(), journal=path, repair=True) as crashed:
+    async with in_memory_client(backend).run(new(), journal=path, repair=True) as crashed:
         await anext(crashed)
-    resumed = await report(client_of(backend), new(), journal=path, repair=True)
+    resumed = await report(in_memory_client(backend), new(), journal=path, repair=True)
     assert [(item.kept, item.extra, item.deleted) for item in resumed.duplicates] == [(1, (2,), ())]
     assert query(path, "SELECT state FROM creation") == [("found",)]
 
@@ -364,7 +370,7 @@ async def test_a_resumed_run_deletes_nothing_that_may_have_been_there_before(pat
 async def test_a_check_that_is_cancelled_leaves_what_it_had_not_seen_unchecked() -> None:
     backend = Backend()
     backend.meets("POST", Fate.LATE)
-    async with client_of(backend).run(new()) as run:
+    async with in_memory_client(backend).run(new()) as run:
         await anext(run)
         backend.turns = 10**6
         with pytest.raises(TimeoutError):
@@ -378,7 +384,7 @@ async def test_a_repair_never_deletes_what_another_item_of_the_run_was_given(
 ) -> None:
     backend = Backend()
     backend.meets("POST", *fates)
-    run = await report(client_of(backend), new(), new(), repair=True, repeats="create")
+    run = await report(in_memory_client(backend), new(), new(), repair=True, repeats="create")
     assert [item.restream.id for item in run.created] == backend.ids_of(new())
     assert [len(item.deleted) for item in run.duplicates] == [1]
 
@@ -387,7 +393,7 @@ async def test_a_repair_never_deletes_what_a_later_item_was_given() -> None:
     backend = Backend()
     backend.meets("POST", Fate.LOST_BEFORE)
     between = [new(str(number)) for number in range(400)]
-    run = await report(client_of(backend, limit=1), new(), *between, new(), repair=True)
+    run = await report(in_memory_client(backend, limit=1), new(), *between, new(), repair=True)
     assert {item.restream.id for item in run.created} <= {item.id for item in backend.stored}
 
 
@@ -396,11 +402,13 @@ async def test_a_resumed_repair_deletes_nothing_that_the_journal_knows_to_be_wan
 ) -> None:
     backend = Backend()
     backend.meets("POST", Fate.LOST_BEFORE)
-    async with client_of(backend).run(new(), new(), journal=path, repeats="create") as crashed:
+    async with in_memory_client(backend).run(
+        new(), new(), journal=path, repeats="create"
+    ) as crashed:
         outcomes = [await anext(crashed), await anext(crashed)]
     assert len(outcomes) == 2
     resumed = await report(
-        client_of(backend), new(), new(), journal=path, repair=True, repeats="create"
+        in_memory_client(backend), new(), new(), journal=path, repair=True, repeats="create"
     )
     assert (resumed.counts.from_journal, resumed.counts.in_doubt) == (2, 1)
     assert resumed.duplicates == ()
@@ -408,6 +416,6 @@ async def test_a_resumed_repair_deletes_nothing_that_the_journal_knows_to_be_wan
 
 
 async def test_a_report_may_be_asked_for_after_the_block(path: Path) -> None:
-    async with client_of(Backend()).run(new(), journal=path) as run:
+    async with in_memory_client(Backend()).run(new(), journal=path) as run:
         assert [outcome async for outcome in run]
     assert (await run.report()).counts.posted == 1

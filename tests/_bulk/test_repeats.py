@@ -9,7 +9,7 @@ import pytest
 from restream_async._bulk.repeats import RecentItems
 from restream_async.sandbox import Fault, Faults, Sandbox
 from tests.helpers.bulk_inputs import NO, origin_values
-from tests.helpers.leak_checks import client_of
+from tests.helpers.leak_checks import leak_checked_client
 from tests.helpers.raw_server import RawServer
 from tests.helpers.samples import created, listed, many, new_restream
 
@@ -23,7 +23,10 @@ class TestRepeats:
         self, between: int, max_in_flight: int
     ) -> None:
         requests = [NEW, *many(between, first=100), NEW]
-        async with Sandbox() as sandbox, client_of(sandbox, max_in_flight=max_in_flight) as client:
+        async with (
+            Sandbox() as sandbox,
+            leak_checked_client(sandbox, max_in_flight=max_in_flight) as client,
+        ):
             report = await client.create_all(requests)
 
         assert origin_values(report) == ["posted"] * (between + 1) + ["existing"]
@@ -33,7 +36,7 @@ class TestRepeats:
     async def test_the_same_again_after_a_failure_is_created(self) -> None:
         async with (
             RawServer(post=[NO, created(NEW)], get=listed()) as server,
-            client_of(server, max_in_flight=1) as client,
+            leak_checked_client(server, max_in_flight=1) as client,
         ):
             report = await client.create_all([NEW, NEW])
 
@@ -43,7 +46,7 @@ class TestRepeats:
 
     async def test_another_run_creates_it_again(self) -> None:
         """Only one run is what is meant to be in one input."""
-        async with Sandbox() as sandbox, client_of(sandbox) as client:
+        async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
             for _ in range(2):
                 assert origin_values(await client.create_all([NEW])) == ["posted"]
 
@@ -58,7 +61,7 @@ class TestRepeats:
         assert not recent.has(items[0])
 
     async def test_the_same_again_can_be_created_again(self) -> None:
-        async with Sandbox(latency=0.002) as sandbox, client_of(sandbox) as client:
+        async with Sandbox(latency=0.002) as sandbox, leak_checked_client(sandbox) as client:
             report = await client.create_all([NEW, NEW, NEW], repeats="create")
 
         assert origin_values(report) == ["posted"] * 3
@@ -68,7 +71,10 @@ class TestRepeats:
     async def test_the_same_again_is_not_taken_for_the_first_one_after_doubt(self) -> None:
         """A check finds the first copy; the second item must not adopt it."""
         faults = Faults(before={Fault.RESET: 0.5}, after={Fault.RESET: 0.4}, max_faults=3)
-        async with Sandbox(faults=faults, seed=4) as sandbox, client_of(sandbox, attempts=9) as c:
+        async with (
+            Sandbox(faults=faults, seed=4) as sandbox,
+            leak_checked_client(sandbox, attempts=9) as c,
+        ):
             report = await c.create_all([NEW] * 6, repeats="create")
 
         ids = [outcome.restream.id for outcome in report.created]

@@ -11,7 +11,7 @@ import pytest
 from restream_async import BadRequestError, Created, Failed, NewRestream, Origin
 from restream_async.sandbox import Fault, Faults, Sandbox
 from tests.helpers.bulk_inputs import LATER, NO, by_video
-from tests.helpers.leak_checks import assert_nothing_left, client_of
+from tests.helpers.leak_checks import assert_nothing_left, leak_checked_client
 from tests.helpers.raw_server import Peer, RawServer, Seen
 from tests.helpers.samples import (
     INTERNAL_ERROR,
@@ -41,7 +41,7 @@ EVERY_KIND: Final = [
 async def test_the_report_is_in_the_order_of_the_input() -> None:
     async with (
         Sandbox(latency=lambda random: random.uniform(0, 0.01)) as sandbox,
-        client_of(sandbox) as client,
+        leak_checked_client(sandbox) as client,
     ):
         report = await client.create_all(many(40))
 
@@ -68,7 +68,7 @@ async def test_every_outcome_tells_its_place_its_attempts_and_its_origin(kind: s
         for new in requests:
             yield new
 
-    async with RawServer(post=steps, get=there) as server, client_of(server) as client:
+    async with RawServer(post=steps, get=there) as server, leak_checked_client(server) as client:
         report = await client.create_all(requests if kind == "sync" else items())
         await assert_nothing_left(client)
 
@@ -88,7 +88,10 @@ async def test_every_outcome_tells_its_place_its_attempts_and_its_origin(kind: s
 
 
 async def test_failures_are_raised_as_a_group_with_their_places() -> None:
-    async with RawServer(post=by_video(v1=NO, v3=NO)) as server, client_of(server) as client:
+    async with (
+        RawServer(post=by_video(v1=NO, v3=NO)) as server,
+        leak_checked_client(server) as client,
+    ):
         report = await client.create_all(many(4))
     with pytest.raises(ExceptionGroup) as caught:
         report.raise_for_failures()
@@ -108,7 +111,7 @@ async def test_failures_are_raised_as_a_group_with_their_places() -> None:
 
 
 async def test_raising_twice_says_it_no_louder() -> None:
-    async with RawServer(post=NO) as server, client_of(server) as client:
+    async with RawServer(post=NO) as server, leak_checked_client(server) as client:
         report = await client.create_all(many(1))
     for _ in range(2):
         with pytest.raises(ExceptionGroup) as caught:
@@ -118,7 +121,7 @@ async def test_raising_twice_says_it_no_louder() -> None:
 
 async def test_the_group_shows_no_secret() -> None:
     echo = answer(" ".join(SECRETS).encode(), "400 Bad Request")
-    async with RawServer(post=echo) as server, client_of(server) as client:
+    async with RawServer(post=echo) as server, leak_checked_client(server) as client:
         report = await client.create_all(many(2))
     with pytest.raises(ExceptionGroup) as caught:
         report.raise_for_failures()
@@ -129,7 +132,7 @@ async def test_the_group_shows_no_secret() -> None:
 
 async def test_a_kept_error_holds_no_frames_of_the_run() -> None:
     """They would keep alive all that the run has touched, for as long as a report lives."""
-    async with RawServer(post=NO) as server, client_of(server) as client:
+    async with RawServer(post=NO) as server, leak_checked_client(server) as client:
         report = await client.create_all(many(1))
 
     error = report.failed[0].error
@@ -147,7 +150,7 @@ async def test_two_thousand_creations_through_faults_exist_exactly_once_each(see
     )
     requests = many(2000 if seed == 1 else 500)
     async with Sandbox(faults=faults, seed=seed) as sandbox:
-        async with client_of(sandbox, attempts=8) as client:
+        async with leak_checked_client(sandbox, attempts=8) as client:
             report = await client.create_all(requests)
         counts = sandbox.counts
 
@@ -178,7 +181,7 @@ async def test_a_restream_that_is_reported_as_failed_does_not_exist() -> None:
     )
     async with (
         Sandbox(faults=faults, seed=5) as sandbox,
-        client_of(sandbox, attempts=2) as client,
+        leak_checked_client(sandbox, attempts=2) as client,
     ):
         report = await client.create_all(many(300))
 
@@ -195,7 +198,7 @@ async def test_outcomes_are_either_created_or_failed() -> None:
 
     async with (
         RawServer(post=by_video(v1=NO)) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
         client.create_many(requests()) as run,
     ):
         kinds = [type(outcome) async for outcome in run]
@@ -213,7 +216,7 @@ async def test_counts_can_be_read_while_it_runs() -> None:
 
     async with (
         RawServer(post=[as_asked, NO, last]) as server,
-        client_of(server, max_in_flight=1) as client,
+        leak_checked_client(server, max_in_flight=1) as client,
         client.create_many(many(3)) as run,
     ):
         await anext(run)

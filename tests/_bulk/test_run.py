@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from restream_async import Created, NewRestream, Origin
-from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
 from tests.helpers.bulk_inputs import KINDS, LATER, CountingInput, by_video
 from tests.helpers.client_calls import outcomes_of
-from tests.helpers.fast_clock import FastClock
-from tests.helpers.leak_checks import assert_nothing_left, client_of, settle
+from tests.helpers.fast_clock import FastClock, never
+from tests.helpers.leak_checks import assert_nothing_left, leak_checked_client, settle
 from tests.helpers.raw_server import RawServer, then_hang
 from tests.helpers.samples import as_asked, created, many, new_restream
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("kind", KINDS)
 async def test_outcomes_come_while_the_input_has_no_end(kind: str) -> None:
     source = CountingInput()
-    async with Sandbox() as sandbox, client_of(sandbox, max_in_flight=4) as client:
+    async with Sandbox() as sandbox, leak_checked_client(sandbox, max_in_flight=4) as client:
         outcomes: list[Outcome] = []
         async with client.create_many(source.input(kind)) as run:
             async for outcome in run:
@@ -52,7 +51,7 @@ async def test_outcomes_come_while_the_input_has_no_end(kind: str) -> None:
     ids=["a list", "a tuple", "a dict", "a generator", "an async generator"],
 )
 async def test_any_iterable_will_do(requests: Iterable[NewRestream]) -> None:
-    async with Sandbox() as sandbox, client_of(sandbox) as client:
+    async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
         outcomes = await outcomes_of(client, requests)
 
     assert sorted(outcome.index for outcome in outcomes) == [0, 1, 2]
@@ -64,7 +63,7 @@ async def test_any_iterable_will_do(requests: Iterable[NewRestream]) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_an_empty_input_ends_at_once(kind: str) -> None:
-    async with client_of(RawServer(), base_url="https://api.example.com") as client:
+    async with leak_checked_client(RawServer(), base_url="https://api.example.com") as client:
         assert await outcomes_of(client, CountingInput(0).input(kind)) == []
 
 
@@ -74,7 +73,10 @@ class TestLeaving:
     @pytest.mark.parametrize("kind", KINDS)
     async def test_by_a_break(self, kind: str) -> None:
         source = CountingInput()
-        async with RawServer(post=[as_asked, then_hang()]) as server, client_of(server) as client:
+        async with (
+            RawServer(post=[as_asked, then_hang()]) as server,
+            leak_checked_client(server) as client,
+        ):
             async with client.create_many(source.input(kind)) as run:
                 async for _ in run:
                     break
@@ -85,7 +87,10 @@ class TestLeaving:
     @pytest.mark.parametrize("kind", KINDS)
     async def test_by_an_exception_which_arrives_as_it_is(self, kind: str) -> None:
         source = CountingInput()
-        async with RawServer(post=[as_asked, then_hang()]) as server, client_of(server) as client:
+        async with (
+            RawServer(post=[as_asked, then_hang()]) as server,
+            leak_checked_client(server) as client,
+        ):
 
             async def leave() -> None:
                 async with client.create_many(source.input(kind)) as run:
@@ -108,7 +113,10 @@ class TestLeaving:
                 async for _ in run:
                     pass
 
-        async with RawServer(post=[as_asked, then_hang()]) as server, client_of(server) as client:
+        async with (
+            RawServer(post=[as_asked, then_hang()]) as server,
+            leak_checked_client(server) as client,
+        ):
             task = asyncio.create_task(consume(client))
             await server.arrived(8)
             task.cancel()
@@ -119,7 +127,7 @@ class TestLeaving:
         assert source.closed
 
     async def test_by_a_time_out(self) -> None:
-        async with RawServer(post=then_hang()) as server, client_of(server) as client:
+        async with RawServer(post=then_hang()) as server, leak_checked_client(server) as client:
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.02):
                     await client.create_all(many(10))
@@ -128,7 +136,7 @@ class TestLeaving:
     @pytest.mark.parametrize("kind", KINDS)
     async def test_without_reading_any_outcome(self, kind: str) -> None:
         source = CountingInput()
-        async with Sandbox() as sandbox, client_of(sandbox) as client:
+        async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
             async with client.create_many(source.input(kind)):
                 pass
             await assert_nothing_left(client)
@@ -146,7 +154,7 @@ class TestLeaving:
                 await asyncio.sleep(0)
                 closed.append(True)
 
-        async with client_of(RawServer(), base_url="https://api.example.com") as client:
+        async with leak_checked_client(RawServer(), base_url="https://api.example.com") as client:
             async with client.create_many(stuck()):
                 await settle()
             await assert_nothing_left(client)
@@ -154,12 +162,9 @@ class TestLeaving:
         assert closed == [True]
 
     async def test_while_items_wait_for_their_retries(self) -> None:
-        async def never(_: float) -> None:
-            await asyncio.Event().wait()
-
         async with (
             RawServer(post=LATER) as server,
-            client_of(server, clock=Clock(sleep=never)) as client,
+            leak_checked_client(server, clock=FastClock(meanwhile=never)) as client,
         ):
             async with client.create_many(many(5)):
                 await server.arrived(5)
@@ -169,7 +174,7 @@ class TestLeaving:
     async def test_while_items_wait_for_a_slot(self) -> None:
         async with (
             RawServer(post=then_hang()) as server,
-            client_of(server, max_in_flight=1) as client,
+            leak_checked_client(server, max_in_flight=1) as client,
         ):
             holder = asyncio.create_task(client.create(new_restream("holder")))
             await server.arrived(1)
@@ -182,7 +187,7 @@ class TestLeaving:
             await asyncio.gather(holder, return_exceptions=True)
 
     async def test_so_that_a_drain_does_not_wait_for_it(self) -> None:
-        async with RawServer(post=then_hang()) as server, client_of(server) as client:
+        async with RawServer(post=then_hang()) as server, leak_checked_client(server) as client:
             async with client.create_many(many(5)):
                 await server.arrived(5)
             async with asyncio.timeout(5):
@@ -196,7 +201,7 @@ class TestLeaving:
             async def __anext__(self) -> NewRestream:
                 return new_restream()
 
-        async with Sandbox() as sandbox, client_of(sandbox) as client:
+        async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
             async with client.create_many(Endless()) as run:
                 await anext(run)
             await assert_nothing_left(client)
@@ -208,7 +213,7 @@ class TestEndingTheInput:
     @pytest.mark.parametrize("kind", KINDS)
     async def test_what_is_in_progress_is_still_reported(self, kind: str) -> None:
         source = CountingInput()
-        async with Sandbox() as sandbox, client_of(sandbox, max_in_flight=3) as client:
+        async with Sandbox() as sandbox, leak_checked_client(sandbox, max_in_flight=3) as client:
             outcomes: list[Outcome] = []
             async with client.create_many(source.input(kind)) as run:
                 async for outcome in run:
@@ -226,7 +231,7 @@ class TestEndingTheInput:
     async def test_before_anything_is_read(self, kind: str) -> None:
         source = CountingInput()
         async with (
-            client_of(RawServer(), base_url="https://api.example.com") as client,
+            leak_checked_client(RawServer(), base_url="https://api.example.com") as client,
             client.create_many(source.input(kind)) as run,
         ):
             run.end_input()
@@ -240,7 +245,7 @@ class TestEndingTheInput:
             yield new_restream("v0")
             await asyncio.Event().wait()
 
-        async with RawServer(post=as_asked) as server, client_of(server) as client:
+        async with RawServer(post=as_asked) as server, leak_checked_client(server) as client:
             outcomes: list[Outcome] = []
             async with asyncio.timeout(1), client.create_many(stuck()) as run:
                 async for outcome in run:
@@ -254,7 +259,7 @@ class TestEndingTheInput:
             await asyncio.Event().wait()
             yield new_restream()
 
-        async with client_of(RawServer(), base_url="https://api.example.com") as client:
+        async with leak_checked_client(RawServer(), base_url="https://api.example.com") as client:
             async with client.create_many(stuck()) as run:
                 await settle()
                 run.end_input()
@@ -267,7 +272,9 @@ class TestEndingTheInput:
         steps = by_video(v0=[LATER, created(new_restream("v0"))])
         async with (
             RawServer(post=steps) as server,
-            client_of(server, max_in_flight=1, clock=FastClock(meanwhile=meanwhile)) as client,
+            leak_checked_client(
+                server, max_in_flight=1, clock=FastClock(meanwhile=meanwhile)
+            ) as client,
         ):
             run = client.create_many(CountingInput())
             async with run:
@@ -279,7 +286,7 @@ class TestEndingTheInput:
     async def test_while_the_consumer_is_slow(self) -> None:
         async with (
             Sandbox() as sandbox,
-            client_of(sandbox, max_in_flight=2) as client,
+            leak_checked_client(sandbox, max_in_flight=2) as client,
             client.create_many(CountingInput()) as run,
         ):
             await asyncio.sleep(0.05)
@@ -300,7 +307,7 @@ class TestEndingTheInput:
             yield new_restream("v1")
             yield new_restream("never read")
 
-        async with Sandbox() as sandbox, client_of(sandbox) as client:
+        async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
             run = client.create_many(source())
             async with run:
                 outcomes = [outcome async for outcome in run]
@@ -316,7 +323,7 @@ class TestEndingTheInput:
             yield new_restream("v1")
             yield new_restream("never read")
 
-        async with Sandbox() as sandbox, client_of(sandbox) as client:
+        async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
             run = client.create_many(source())
             async with run:
                 outcomes = [outcome async for outcome in run]
@@ -332,7 +339,7 @@ class TestEndingTheInput:
 
         async with (
             Sandbox() as sandbox,
-            client_of(sandbox) as client,
+            leak_checked_client(sandbox) as client,
             client.create_many(source()) as run,
         ):
             await settle()
@@ -343,7 +350,7 @@ class TestEndingTheInput:
 
 
 async def test_a_run_can_be_entered_only_once() -> None:
-    async with Sandbox() as sandbox, client_of(sandbox) as client:
+    async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
         run = client.create_many(many(1))
         async with run:
             with pytest.raises(RuntimeError, match="call create_many again"):
@@ -355,14 +362,14 @@ async def test_a_run_can_be_entered_only_once() -> None:
 
 
 async def test_a_run_that_was_not_entered_cannot_be_iterated_over() -> None:
-    async with client_of(RawServer(), base_url="https://api.example.com") as client:
+    async with leak_checked_client(RawServer(), base_url="https://api.example.com") as client:
         run = client.create_many(many(1))
         with pytest.raises(RuntimeError, match="enter the run first"):
             await anext(run)
 
 
 async def test_an_ended_run_stays_ended() -> None:
-    async with Sandbox() as sandbox, client_of(sandbox) as client:
+    async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
         async with client.create_many(many(2)) as run:
             assert len([outcome async for outcome in run]) == 2
             assert [outcome async for outcome in run] == []

@@ -19,7 +19,7 @@ from restream_async.errors import (
 )
 from tests.helpers.bulk_inputs import by_video
 from tests.helpers.client_calls import collect
-from tests.helpers.leak_checks import assert_nothing_left, client_of
+from tests.helpers.leak_checks import assert_nothing_left, leak_checked_client
 from tests.helpers.raw_server import RawServer
 from tests.helpers.samples import answer, as_asked, many
 
@@ -87,7 +87,10 @@ async def test_a_wrong_key_stops_the_run(
 ) -> None:
     journal = tmp_path / "j" if journaled else None
     outcomes: list[Outcome] = []
-    async with RawServer(post=NO[status]) as server, client_of(server, max_in_flight=8) as client:
+    async with (
+        RawServer(post=NO[status]) as server,
+        leak_checked_client(server, max_in_flight=8) as client,
+    ):
         with pytest.raises(kind) as caught:
             await asyncio.wait_for(collect(client, many(1000), outcomes, journal), 20)
         await assert_nothing_left(client)
@@ -107,7 +110,10 @@ async def test_the_journal_has_what_was_refused_tried_again(tmp_path: Path) -> N
         else:
             await as_asked(peer, seen)
 
-    async with RawServer(post=act) as server, client_of(server, max_in_flight=8) as client:
+    async with (
+        RawServer(post=act) as server,
+        leak_checked_client(server, max_in_flight=8) as client,
+    ):
         with pytest.raises(UnauthorizedError):
             await client.create_all(many(50), journal=tmp_path / "j")
         wrong = False
@@ -120,7 +126,10 @@ async def test_the_journal_has_what_was_refused_tried_again(tmp_path: Path) -> N
 async def test_a_few_items_that_are_forbidden_do_not_stop_it() -> None:
     steps = by_video(**{f"v{number}": NO[403] for number in range(10, 20)})
     outcomes: list[Outcome] = []
-    async with RawServer(post=steps) as server, client_of(server, max_in_flight=1) as client:
+    async with (
+        RawServer(post=steps) as server,
+        leak_checked_client(server, max_in_flight=1) as client,
+    ):
         await collect(client, many(30), outcomes)
 
     assert sum(isinstance(outcome, Created) for outcome in outcomes) == 20

@@ -12,15 +12,14 @@ from restream_async._journal.database import Batch, Database
 from restream_async._journal.entries import State
 from restream_async._journal.journal import Journal
 from restream_async.sandbox import Sandbox
-from tests.helpers.in_memory_service import IDENTITY, Backend, Client, new
-from tests.helpers.in_memory_service import client_of as client_in_memory
-from tests.helpers.journal_clients import client_of, origins
+from tests.helpers.in_memory_service import IDENTITY, Backend, InMemoryClient, in_memory_client, new
+from tests.helpers.journal_clients import late_commit_client, origins
 
 WANTED = [new(str(number)) for number in range(20)]
 
 
 async def test_a_restream_that_another_client_has_deleted_counts_as_gone(path: Path) -> None:
-    async with Sandbox() as sandbox, client_of(sandbox) as client:
+    async with Sandbox() as sandbox, late_commit_client(sandbox) as client:
         report = await client.create_all(WANTED, journal=path)
         await client.delete(report.created[0].restream.id)
         told: list[Undone] = []
@@ -33,7 +32,7 @@ async def test_a_restream_that_another_client_has_deleted_counts_as_gone(path: P
 
 
 async def test_an_undo_that_has_ended_does_not_hold_up_a_drain(path: Path) -> None:
-    async with Sandbox() as sandbox, client_of(sandbox) as client:
+    async with Sandbox() as sandbox, late_commit_client(sandbox) as client:
         await client.create_all(WANTED[:3], journal=path)
         async with client.undo(path) as undo:
             await undo.carry_out(lambda _: None)
@@ -42,7 +41,7 @@ async def test_an_undo_that_has_ended_does_not_hold_up_a_drain(path: Path) -> No
 
 
 async def test_a_stopped_undo_goes_on_later(path: Path) -> None:
-    async with Sandbox() as sandbox, client_of(sandbox, max_in_flight=1) as client:
+    async with Sandbox() as sandbox, late_commit_client(sandbox, max_in_flight=1) as client:
         await client.create_all(WANTED, journal=path)
         told: list[Undone] = []
 
@@ -63,7 +62,7 @@ async def test_a_stopped_undo_goes_on_later(path: Path) -> None:
 async def test_a_journal_that_breaks_on_the_way_is_reported(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with Sandbox() as sandbox, client_of(sandbox) as client:
+    async with Sandbox() as sandbox, late_commit_client(sandbox) as client:
         await client.create_all(WANTED, journal=path)
         with monkeypatch.context() as patch:
             commit = Database.commit
@@ -86,7 +85,7 @@ async def test_a_journal_that_breaks_on_the_way_is_reported(
 async def test_a_journal_that_cannot_be_counted_is_closed_again(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with Sandbox() as sandbox, client_of(sandbox) as client:
+    async with Sandbox() as sandbox, late_commit_client(sandbox) as client:
         await client.create_all(WANTED[:1], journal=path)
         with monkeypatch.context() as patch:
 
@@ -104,7 +103,7 @@ async def test_what_tells_of_a_deletion_may_fail_without_losing_its_error(path: 
     def heed(_: Undone) -> None:
         raise LookupError("somebody's own")
 
-    async with Sandbox() as sandbox, client_of(sandbox, max_in_flight=2) as client:
+    async with Sandbox() as sandbox, late_commit_client(sandbox, max_in_flight=2) as client:
         await client.create_all(WANTED, journal=path)
         with pytest.raises(LookupError, match="somebody's own"):
             async with client.undo(path) as undo:
@@ -114,7 +113,7 @@ async def test_what_tells_of_a_deletion_may_fail_without_losing_its_error(path: 
 async def test_no_task_waits_for_ever_after_any_error_of_a_commit(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with Sandbox() as sandbox, client_of(sandbox) as client:
+    async with Sandbox() as sandbox, late_commit_client(sandbox) as client:
         await client.create_all(WANTED[:1], journal=path)
 
         def out_of_memory(_: Database, batch: Batch) -> object:
@@ -131,7 +130,7 @@ class TestAKilledCheckOfWhatIsDone:
 
     @staticmethod
     async def run(
-        client: Client, path: Path, *wanted: NewRestream, ensure: bool = False
+        client: InMemoryClient, path: Path, *wanted: NewRestream, ensure: bool = False
     ) -> list[Origin | str]:
         async with client.run(*wanted, journal=path, ensure=ensure) as run:
             return origins([outcome async for outcome in run])
@@ -142,14 +141,14 @@ class TestAKilledCheckOfWhatIsDone:
             await JournalAdapter(journal, "existing", ensure=True).note_intents([*wanted, *wanted])
 
     @staticmethod
-    def undo(client: Client, path: Path) -> Undo:
+    def undo(client: InMemoryClient, path: Path) -> Undo:
         return Undo(client.executor, client.api, Journal(path, IDENTITY))
 
     @pytest.mark.parametrize("kills", [1, 2])
     @pytest.mark.parametrize("reruns", [[], [False], [True], [True, False]])
     async def test_leaves_its_own_its_own(self, path: Path, kills: int, reruns: list[bool]) -> None:
         backend = Backend()
-        client = client_in_memory(backend)
+        client = in_memory_client(backend)
         await self.run(client, path, *WANTED)
         for _ in range(kills):
             await self.killed(path, *WANTED)
@@ -163,7 +162,7 @@ class TestAKilledCheckOfWhatIsDone:
 
     async def test_leaves_alone_what_was_found(self, path: Path) -> None:
         backend = Backend()
-        client = client_in_memory(backend)
+        client = in_memory_client(backend)
         backend.add(WANTED[0])
         await self.run(client, path, WANTED[0], ensure=True)
         await self.killed(path, WANTED[0])
@@ -175,7 +174,7 @@ class TestAKilledCheckOfWhatIsDone:
 
     async def test_is_unsure_of_what_is_gone_and_may_be_there_anew(self, path: Path) -> None:
         backend = Backend()
-        client = client_in_memory(backend)
+        client = in_memory_client(backend)
         await self.run(client, path, *WANTED[:2])
         await self.killed(path, *WANTED[:2])
         backend.stored.clear()

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
 from tests.helpers.bulk_inputs import KINDS, LATER, CountingInput, by_video, read_until_it_pauses
 from tests.helpers.client_calls import outcomes_of
-from tests.helpers.leak_checks import assert_nothing_left, client_of, settle
+from tests.helpers.fast_clock import FastClock, never
+from tests.helpers.leak_checks import assert_nothing_left, leak_checked_client, settle
 from tests.helpers.raw_server import RawServer, then_hang
 from tests.helpers.samples import created, many, new_restream
 
@@ -32,7 +32,7 @@ class TestRoom:
         source = CountingInput()
         async with (
             RawServer(post=then_hang()) as server,
-            client_of(server, max_in_flight=slots) as client,
+            leak_checked_client(server, max_in_flight=slots) as client,
         ):
             async with client.create_many(source.input(kind)):
                 await server.arrived(slots)
@@ -42,7 +42,7 @@ class TestRoom:
     @pytest.mark.parametrize("kind", KINDS)
     async def test_nothing_is_read_before_the_block_is_entered(self, kind: str) -> None:
         source = CountingInput(2)
-        async with Sandbox() as sandbox, client_of(sandbox) as client:
+        async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
             run = client.create_many(source.input(kind))
             await asyncio.sleep(0.005)
             assert (source.pulled, sandbox.counts.posts) == (0, 0)
@@ -52,7 +52,7 @@ class TestRoom:
     @pytest.mark.parametrize("kind", KINDS)
     async def test_a_slow_consumer_is_waited_for(self, kind: str) -> None:
         source = CountingInput()
-        async with Sandbox() as sandbox, client_of(sandbox, max_in_flight=2) as client:
+        async with Sandbox() as sandbox, leak_checked_client(sandbox, max_in_flight=2) as client:
             async with client.create_many(source.input(kind)) as run:
                 first = await read_until_it_pauses(source)
                 assert first <= 2 * 5 * 2 + 2
@@ -70,7 +70,7 @@ class TestRoom:
                 alive.add(new)
                 yield new
 
-        async with Sandbox() as sandbox, client_of(sandbox, max_in_flight=4) as client:
+        async with Sandbox() as sandbox, leak_checked_client(sandbox, max_in_flight=4) as client:
             seen = 0
             async with client.create_many(endless()) as run:
                 async for _ in run:
@@ -87,13 +87,12 @@ class TestRoom:
     async def test_an_item_that_waits_for_a_retry_lets_others_pass(self, kind: str) -> None:
         due = asyncio.Event()
 
-        async def sleep(_: float) -> None:
-            await due.wait()
-
         steps = by_video(v0=[LATER, created(new_restream("v0"))])
         async with (
             RawServer(post=steps) as server,
-            client_of(server, max_in_flight=1, clock=Clock(sleep=sleep)) as client,
+            leak_checked_client(
+                server, max_in_flight=1, clock=FastClock(meanwhile=due.wait)
+            ) as client,
         ):
             indexes: list[int] = []
             async with client.create_many(CountingInput(4).input(kind)) as run:
@@ -106,13 +105,12 @@ class TestRoom:
 
     @pytest.mark.parametrize("kind", KINDS)
     async def test_the_items_that_wait_for_a_retry_are_bounded(self, kind: str) -> None:
-        async def never(_: float) -> None:
-            await asyncio.Event().wait()
-
         source = CountingInput()
         async with (
             RawServer(post=LATER) as server,
-            client_of(server, max_in_flight=2, clock=Clock(sleep=never)) as client,
+            leak_checked_client(
+                server, max_in_flight=2, clock=FastClock(meanwhile=never)
+            ) as client,
         ):
             async with client.create_many(source.input(kind)):
                 assert 2 < await read_until_it_pauses(source) <= 2 * 5 + 1
@@ -130,7 +128,7 @@ class TestRoom:
         steps = by_video(v0=[LATER, LATER, created(new_restream("v0"))])
         async with (
             RawServer(post=steps) as server,
-            client_of(server, max_in_flight=1) as client,
+            leak_checked_client(server, max_in_flight=1) as client,
             client.create_many(slow()) as run,
         ):
             first = await asyncio.wait_for(anext(run), 1)
@@ -144,7 +142,7 @@ class TestRoom:
             await asyncio.Event().wait()
             yield new_restream()
 
-        async with Sandbox() as sandbox, client_of(sandbox, max_in_flight=1) as client:
+        async with Sandbox() as sandbox, leak_checked_client(sandbox, max_in_flight=1) as client:
             async with client.create_many(stuck()):
                 await settle()
                 restream = await asyncio.wait_for(client.create(new_restream("other")), 1)
@@ -153,7 +151,7 @@ class TestRoom:
     async def test_two_runs_share_the_slots_of_their_client(self) -> None:
         async with (
             Sandbox(latency=0.001) as sandbox,
-            client_of(sandbox, max_in_flight=3) as client,
+            leak_checked_client(sandbox, max_in_flight=3) as client,
         ):
             runs = await asyncio.gather(
                 outcomes_of(client, many(20)), outcomes_of(client, many(20, first=20))

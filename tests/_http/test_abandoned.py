@@ -13,9 +13,10 @@ import aiohttp
 import pytest
 import uvloop
 
-from restream_async import OutcomeUnknownError, RestreamClient, RetryPolicy
+from restream_async import OutcomeUnknownError, RestreamClient
 from restream_async._field_checks import LONGEST_TEXT
-from tests.helpers.samples import API_KEY, SELF_SIGNED, new_restream
+from tests.helpers.clients import client_of
+from tests.helpers.samples import SELF_SIGNED, new_restream
 from tests.helpers.silent_server import RESET, SilentServer
 
 if TYPE_CHECKING:
@@ -41,12 +42,10 @@ def tls(request: pytest.FixtureRequest) -> ssl.SSLContext | None:
 def _client(
     server: SilentServer, session: aiohttp.ClientSession | None = None, timeout: float = 0.2
 ) -> RestreamClient:
-    return RestreamClient(
-        base_url=server.base_url,
-        project_id="p1",
-        api_key=API_KEY,
+    return client_of(
+        server,
         timeout=timeout,
-        retry=RetryPolicy(attempts=1),
+        attempts=1,
         session=session,
         ssl=ssl.create_default_context(cafile=str(SELF_SIGNED)),
     )

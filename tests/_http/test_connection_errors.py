@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from restream_async import (
-    RestreamClient,
     RestreamError,
-    RetryPolicy,
     TransportError,
 )
 from restream_async.errors import CertificateError
 from tests.helpers.broken_answers import BROKEN
 from tests.helpers.client_calls import CALLS, METHODS, failure_of
-from tests.helpers.leak_checks import assert_nothing_left, client_of
+from tests.helpers.clients import client_of
+from tests.helpers.leak_checks import assert_nothing_left, leak_checked_client
 from tests.helpers.raw_server import RawServer, then_close
 from tests.helpers.samples import (
-    API_KEY,
     SELF_SIGNED,
     answer,
     created,
@@ -42,7 +40,7 @@ async def test_a_broken_answer_has_a_name_and_leaves_nothing_behind(name: str) -
     step, kind, words = BROKEN[name]
     async with (
         RawServer(post=step) as server,
-        client_of(server, attempts=1, in_doubt="resend") as client,
+        leak_checked_client(server, attempts=1, in_doubt="resend") as client,
     ):
         with pytest.raises(kind) as caught:
             await client.create(new_restream())
@@ -60,7 +58,7 @@ async def test_a_broken_answer_to_a_creation_is_checked_before_it_is_sent_again(
 ) -> None:
     step = BROKEN[name][0]
     there = listed(on_the_wire(new_restream(), 9))
-    async with RawServer(post=step, get=there) as server, client_of(server) as client:
+    async with RawServer(post=step, get=there) as server, leak_checked_client(server) as client:
         restream = await client.create(new_restream())
 
     assert restream.id == 9
@@ -69,7 +67,7 @@ async def test_a_broken_answer_to_a_creation_is_checked_before_it_is_sent_again(
 
 @pytest.mark.parametrize("name", BROKEN)
 async def test_a_broken_answer_to_a_toggle_is_never_sent_again(name: str) -> None:
-    async with RawServer(put=BROKEN[name][0]) as server, client_of(server) as client:
+    async with RawServer(put=BROKEN[name][0]) as server, leak_checked_client(server) as client:
         with pytest.raises(RestreamError, match="was not sent again"):
             await client.toggle(7)
 
@@ -80,7 +78,7 @@ async def test_a_broken_answer_to_a_toggle_is_never_sent_again(name: str) -> Non
 async def test_after_a_broken_answer_the_client_works_on(name: str) -> None:
     async with (
         RawServer(post=[BROKEN[name][0], created()]) as server,
-        client_of(server, in_doubt="resend", max_in_flight=1) as client,
+        leak_checked_client(server, in_doubt="resend", max_in_flight=1) as client,
     ):
         await client.create(new_restream())
 
@@ -101,7 +99,7 @@ async def test_an_answer_with_more_headers_than_others_read_is_read(
     body = envelope(on_the_wire(new_restream()), status=201)
     async with (
         RawServer(post=answer(body, "201 Created", headers)) as server,
-        client_of(server, attempts=1) as client,
+        leak_checked_client(server, attempts=1) as client,
     ):
         assert (await client.create(new_restream())).id == 7
 
@@ -110,7 +108,7 @@ async def test_an_answer_with_more_headers_than_others_read_is_read(
 async def test_what_came_too_late_or_too_early_is_sent_again(status: str) -> None:
     async with (
         RawServer(post=[answer(b"", status), created()], get=listed()) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         assert (await client.create(new_restream())).id == 7
 
@@ -129,13 +127,7 @@ def deaf_port() -> Iterator[int]:
 async def test_a_refused_connection_was_not_sent_so_everything_is_tried_again(
     deaf_port: int, call: str, clock: FastClock
 ) -> None:
-    async with RestreamClient(
-        base_url=f"http://127.0.0.1:{deaf_port}",
-        project_id="p1",
-        api_key=API_KEY,
-        retry=RetryPolicy(attempts=3),
-        clock=clock.as_clock(),
-    ) as client:
+    async with client_of(f"http://127.0.0.1:{deaf_port}", attempts=3, clock=clock) as client:
         error = await failure_of(CALLS[call](client), TransportError)
         await assert_nothing_left(client)
 
@@ -148,7 +140,7 @@ async def test_a_refused_connection_was_not_sent_so_everything_is_tried_again(
 async def test_a_refused_creation_is_not_checked(deaf_port: int) -> None:
     async with (
         RawServer(get=listed()) as server,
-        client_of(server, base_url=f"http://127.0.0.1:{deaf_port}") as client,
+        leak_checked_client(server, base_url=f"http://127.0.0.1:{deaf_port}") as client,
     ):
         await failure_of(client.create(new_restream()), TransportError)
 
@@ -160,7 +152,7 @@ async def test_a_name_that_does_not_resolve_was_not_sent(monkeypatch: pytest.Mon
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", nobody)
-    async with client_of(RawServer(), base_url="https://no.such.host.example") as client:
+    async with leak_checked_client(RawServer(), base_url="https://no.such.host.example") as client:
         error = await failure_of(client.create(new_restream()), TransportError)
         await assert_nothing_left(client)
 
@@ -177,7 +169,7 @@ def _tls() -> ssl.SSLContext:
 
 
 async def test_a_certificate_without_a_known_issuer_is_not_trusted() -> None:
-    async with RawServer(tls=_tls()) as server, client_of(server, attempts=2) as client:
+    async with RawServer(tls=_tls()) as server, leak_checked_client(server, attempts=2) as client:
         error = await failure_of(client.create(new_restream()), CertificateError)
         await assert_nothing_left(client)
 
@@ -196,7 +188,9 @@ async def test_a_request_to_a_server_without_tls_was_not_sent() -> None:
     port = plain.sockets[0].getsockname()[1]
     async with (
         plain,
-        client_of(RawServer(), base_url=f"https://127.0.0.1:{port}", attempts=2) as client,
+        leak_checked_client(
+            RawServer(), base_url=f"https://127.0.0.1:{port}", attempts=2
+        ) as client,
     ):
         error = await failure_of(client.create(new_restream()), TransportError)
         await assert_nothing_left(client)
@@ -212,7 +206,7 @@ async def test_a_trusted_certificate_is_spoken_to(monkeypatch: pytest.MonkeyPatc
         context = ssl.create_default_context(cafile=str(SELF_SIGNED))
         async with (
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session,
-            client_of(server, session=session) as client,
+            leak_checked_client(server, session=session) as client,
         ):
             restream = await client.create(new_restream())
 
@@ -232,7 +226,7 @@ async def test_a_kept_connection_that_is_closed_at_its_reuse_doubles_nothing(cal
     script = {method.lower(): [good, then_close(), good]}
     if call == "create":
         script["get"] = [listed()]
-    async with RawServer(**script) as server, client_of(server, attempts=2) as client:  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    async with RawServer(**script) as server, leak_checked_client(server, attempts=2) as client:  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         await CALLS[call](client)
         assert len(server.peers) == 1
         if call == "toggle":
@@ -250,7 +244,7 @@ async def test_a_kept_connection_that_is_closed_at_its_reuse_doubles_nothing(cal
 async def test_a_kept_connection_that_was_closed_while_idle_is_not_used_again() -> None:
     async with (
         RawServer(put=answer(envelope({"id": 7, "status": True}))) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         await client.toggle(7)
         server.peers[0].close()
@@ -266,7 +260,7 @@ async def test_a_kept_connection_that_closes_while_the_next_toggle_begins_flips_
 ) -> None:
     """The close arrives at any moment around the sending."""
     toggled = answer(envelope({"id": 7, "status": True}))
-    async with RawServer(put=toggled) as server, client_of(server) as client:
+    async with RawServer(put=toggled) as server, leak_checked_client(server) as client:
         await client.toggle(7)
         server.peers[0].reset()
         for _ in range(turns):

@@ -27,7 +27,8 @@ from restream_async import (
     TransportError,
 )
 from tests.helpers.client_calls import CALLS, collect, failure_of
-from tests.helpers.leak_checks import assert_nothing_left, client_of
+from tests.helpers.clients import client_of
+from tests.helpers.leak_checks import assert_nothing_left, leak_checked_client
 from tests.helpers.raw_server import RawServer, then_close, then_hang
 from tests.helpers.relay import CONNECTED, Relay
 from tests.helpers.samples import (
@@ -96,7 +97,7 @@ async def _through(
     async with AsyncExitStack() as stack:
         if brought:
             settings["session"] = await stack.enter_async_context(aiohttp.ClientSession())
-        yield await stack.enter_async_context(client_of(server, **settings))
+        yield await stack.enter_async_context(leak_checked_client(server, **settings))
 
 
 @pytest.mark.parametrize("brought", [False, True])
@@ -288,7 +289,7 @@ async def test_a_proxy_whose_name_does_not_resolve_is_named(
 
     monkeypatch.setattr(socket, "getaddrinfo", nobody)
     proxy = f"{scheme}://{IN_URL}@no.such.proxy.example:3128"
-    async with client_of(RawServer(), base_url=f"https://{NAME}", proxy=proxy) as client:
+    async with leak_checked_client(RawServer(), base_url=f"https://{NAME}", proxy=proxy) as client:
         error = await failure_of(client.create(new_restream()), TransportError)
 
     assert str(error).startswith(
@@ -302,7 +303,7 @@ async def test_a_proxy_that_does_not_take_a_connection_in_time_is_named(
     scheme: str, full_port: int
 ) -> None:
     proxy = f"{scheme}://{IN_URL}@127.0.0.1:{full_port}"
-    async with client_of(
+    async with leak_checked_client(
         RawServer(), base_url=f"https://{NAME}", proxy=proxy, timeout=SHORT, attempts=1
     ) as client:
         error = await failure_of(client.create(new_restream()), AttemptTimeoutError)
@@ -319,7 +320,7 @@ async def test_a_proxy_that_only_the_session_knows_is_told_from_the_service(
 ) -> None:
     async with (
         aiohttp.ClientSession(proxy=f"http://127.0.0.1:{full_port}") as session,
-        client_of(
+        leak_checked_client(
             RawServer(), base_url=f"https://{NAME}", session=session, timeout=SHORT, attempts=1
         ) as client,
     ):
@@ -330,7 +331,7 @@ async def test_a_proxy_that_only_the_session_knows_is_told_from_the_service(
 
 async def test_a_proxy_that_speaks_no_tls_in_time_is_named() -> None:
     with SilentServer() as proxy:
-        async with client_of(
+        async with leak_checked_client(
             RawServer(),
             base_url=f"https://{NAME}",
             proxy=proxy.base_url.replace("http:", "https:"),
@@ -345,7 +346,7 @@ async def test_a_proxy_that_speaks_no_tls_in_time_is_named() -> None:
 
 async def test_a_proxy_that_waits_in_vain_for_the_service_is_not_to_blame() -> None:
     with SilentServer() as proxy:
-        async with client_of(
+        async with leak_checked_client(
             RawServer(),
             base_url=f"https://{NAME}",
             proxy=proxy.base_url,
@@ -512,13 +513,13 @@ class TestFromTheEnvironment:
         monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
         async with (
             RawServer(post=created()) as server,
-            client_of(server, trust_env=True, attempts=1) as client,
+            leak_checked_client(server, trust_env=True, attempts=1) as client,
         ):
             assert (await client.create(new_restream())).id == 7
 
 
 def _settings(base_url: str, **settings: Any) -> Any:  # noqa: ANN401 - its private settings
-    client = RestreamClient(base_url=base_url, project_id="p1", api_key=API_KEY, **settings)
+    client = client_of(base_url, **settings)
     return client._settings.proxy  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
 
 

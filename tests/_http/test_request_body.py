@@ -13,7 +13,7 @@ from restream_async import Created, RetryPolicy, TransportError
 from restream_async._http import request_body
 from restream_async._util.clock import Clock
 from tests.helpers.client_calls import CALLS, failure_of, outcomes_of
-from tests.helpers.leak_checks import client_of
+from tests.helpers.leak_checks import leak_checked_client
 from tests.helpers.raw_server import RawServer, then_close
 from tests.helpers.samples import (
     answer,
@@ -70,7 +70,7 @@ async def test_in_bulk_all_are_created_once(delay: float) -> None:
     async with (
         RawServer(post=service.create, get=service.list) as server,
         # On a clock of no time nobody waits for the end of what looks like an outage.
-        client_of(server, retry=short, clock=Clock()) as client,
+        leak_checked_client(server, retry=short, clock=Clock()) as client,
     ):
         outcomes = await asyncio.wait_for(outcomes_of(client, many(500)), 20)
 
@@ -84,7 +84,7 @@ async def test_one_after_the_other_all_are_created_once(delay: float) -> None:
     service = Dying(delay)
     async with (
         RawServer(post=service.create, get=service.list) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         for new in many(50):
             await client.create(new)
@@ -95,7 +95,7 @@ async def test_one_after_the_other_all_are_created_once(delay: float) -> None:
 async def test_nothing_is_written_to_a_dead_connection() -> None:
     """The event loop may not have seen yet that the server has closed; the kernel has."""
     lost = 0
-    async with RawServer(put=Dying(0.0).toggle) as server, client_of(server) as client:
+    async with RawServer(put=Dying(0.0).toggle) as server, leak_checked_client(server) as client:
         for _ in range(50):
             try:
                 await client.toggle(7)
@@ -108,7 +108,7 @@ async def test_nothing_is_written_to_a_dead_connection() -> None:
 async def test_what_failed_is_sent_again_on_a_connection_that_nothing_has_used() -> None:
     async with (
         RawServer(post=[then_close(), as_asked] * 2, get=listed()) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         await client.create(new_restream("v1"))
         await client.create(new_restream("v2"))
@@ -130,7 +130,7 @@ async def test_connections_that_are_all_dead_were_sent_nothing(
     """So it is certain that nothing has happened; and it is not tried for ever."""
     async with (
         RawServer(get=then_close()) as server,
-        client_of(server, attempts=2) as client,
+        leak_checked_client(server, attempts=2) as client,
     ):
         await failure_of(client.list("v1"), TransportError)
         server.requests.clear()
@@ -152,7 +152,7 @@ async def test_where_the_kernel_cannot_be_asked_the_loop_tells(
     service = Dying(0.0)
     async with (
         RawServer(post=service.create, get=service.list, put=then_close()) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         await failure_of(client.toggle(7), TransportError)
         for new in many(20):
@@ -167,7 +167,7 @@ async def test_a_request_time_out_on_an_idle_connection_doubles_nothing(*, close
     service = Dying(None)
     async with (
         RawServer(post=service.create, get=service.list) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         for turn, new in enumerate(many(20)):
             await client.create(new)

@@ -14,7 +14,7 @@ import trustme
 from restream_async import ConfigurationError, RestreamClient
 from restream_async.errors import CertificateError
 from tests.helpers.client_calls import failure_of
-from tests.helpers.leak_checks import assert_nothing_left, client_of
+from tests.helpers.leak_checks import assert_nothing_left, leak_checked_client
 from tests.helpers.raw_server import RawServer
 from tests.helpers.samples import API_KEY, SECRETS, created, new_restream
 
@@ -81,7 +81,7 @@ async def test_a_certificate_that_is_not_trusted_is_raised_at_once_with_its_reme
     words: str,
     remedy: str,
 ) -> None:
-    async with server, client_of(server, ssl=trusted) as client:
+    async with server, leak_checked_client(server, ssl=trusted) as client:
         error = await failure_of(client.create(new_restream()), CertificateError)
         await assert_nothing_left(client)
 
@@ -92,7 +92,7 @@ async def test_a_certificate_that_is_not_trusted_is_raised_at_once_with_its_reme
 
 
 async def test_an_authority_of_ones_own_is_trusted_where_it_is_named() -> None:
-    async with _good() as server, client_of(server, ssl=_trusting()) as client:
+    async with _good() as server, leak_checked_client(server, ssl=_trusting()) as client:
         assert (await client.create(new_restream())).id == 7
 
 
@@ -100,7 +100,7 @@ async def test_in_a_session_of_ones_own_too() -> None:
     async with (
         _good() as server,
         aiohttp.ClientSession() as session,
-        client_of(server, ssl=_trusting(), session=session) as client,
+        leak_checked_client(server, ssl=_trusting(), session=session) as client,
     ):
         assert (await client.create(new_restream())).id == 7
 
@@ -110,7 +110,7 @@ async def test_without_an_argument_the_trust_settings_of_the_callers_session_sta
     async with (
         _good() as server,
         aiohttp.ClientSession(connector=connector) as session,
-        client_of(server, session=session) as client,
+        leak_checked_client(server, session=session) as client,
     ):
         assert (await client.create(new_restream())).id == 7
 
@@ -119,7 +119,7 @@ async def test_a_certificate_can_be_named_by_its_fingerprint() -> None:
     certificate = AUTHORITY.issue_cert("127.0.0.1")
     der = ssl.PEM_cert_to_DER_cert(certificate.cert_chain_pems[0].bytes().decode())
     pinned = aiohttp.Fingerprint(hashlib.sha256(der).digest())
-    async with _server(certificate) as server, client_of(server, ssl=pinned) as client:
+    async with _server(certificate) as server, leak_checked_client(server, ssl=pinned) as client:
         assert (await client.create(new_restream())).id == 7
 
 

@@ -22,7 +22,7 @@ from restream_async import (
 )
 from restream_async._http.transport import LARGEST_RESPONSE
 from tests.helpers.client_calls import CALLS, METHODS, failure_of
-from tests.helpers.leak_checks import assert_nothing_left, client_of
+from tests.helpers.leak_checks import assert_nothing_left, leak_checked_client
 from tests.helpers.raw_server import TASK_NAME, RawServer, pour, then_hang
 from tests.helpers.samples import (
     INTERNAL_ERROR,
@@ -55,7 +55,7 @@ TOO_LARGE: Final = {
 async def test_a_too_large_answer_is_not_read_to_its_end(name: str) -> None:
     async with (
         RawServer(post=TOO_LARGE[name]) as server,
-        client_of(server, attempts=1, in_doubt="resend") as client,
+        leak_checked_client(server, attempts=1, in_doubt="resend") as client,
     ):
         with pytest.raises(RestreamError) as caught:
             await client.create(new_restream())
@@ -71,7 +71,7 @@ async def test_a_too_large_answer_is_not_read_to_its_end(name: str) -> None:
 async def test_an_answer_that_says_it_is_too_large_is_not_even_waited_for() -> None:
     async with (
         RawServer(get=then_hang(_WITH_LENGTH % _MOST)) as server,
-        client_of(server, attempts=1, timeout=5.0) as client,
+        leak_checked_client(server, attempts=1, timeout=5.0) as client,
     ):
         async with asyncio.timeout(1):
             error = await failure_of(client.list("v1"), MalformedResponseError)
@@ -82,7 +82,7 @@ async def test_an_answer_that_says_it_is_too_large_is_not_even_waited_for() -> N
 
 async def test_a_too_large_error_keeps_its_status() -> None:
     pouring = pour(b"HTTP/1.1 500 Oops\r\n\r\n", _CHUNK, _MOST)
-    async with RawServer(get=pouring) as server, client_of(server, attempts=1) as client:
+    async with RawServer(get=pouring) as server, leak_checked_client(server, attempts=1) as client:
         error = await failure_of(client.list("v1"), InternalServerError)
         assert server.sent < _BUFFERS
 
@@ -94,11 +94,11 @@ async def test_the_largest_answer_is_still_read(chunked: bool) -> None:  # noqa:
     body = envelope(on_the_wire(new_restream()), padding="")
     body = body[:-2] + b"x" * (LARGEST_RESPONSE - len(body)) + b'"}'
     whole = _CHUNKED + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if chunked else answer(body)
-    async with RawServer(post=whole) as server, client_of(server) as client:
+    async with RawServer(post=whole) as server, leak_checked_client(server) as client:
         restream = await client.create(new_restream())
         assert restream.id == 7
         larger = answer(body + b" ")
-    async with RawServer(get=larger) as server, client_of(server, attempts=1) as client:
+    async with RawServer(get=larger) as server, leak_checked_client(server, attempts=1) as client:
         await failure_of(client.list("v1"), MalformedResponseError)
 
 
@@ -109,7 +109,7 @@ async def test_an_answer_that_unpacks_to_a_hundred_megabytes_is_not_unpacked(enc
     assert len(bomb) < 2**20
     async with (
         RawServer(post=bomb) as server,
-        client_of(server, attempts=1, in_doubt="resend") as client,
+        leak_checked_client(server, attempts=1, in_doubt="resend") as client,
     ):
         tracemalloc.start()
         try:
@@ -131,7 +131,7 @@ async def test_an_error_whose_body_does_not_come_keeps_its_status(
     hanging = then_hang(b"HTTP/1.1 %d Odd\r\nContent-Length: 100\r\n\r\n{" % status)
     async with (
         RawServer(get=hanging) as server,
-        client_of(server, timeout=0.1, attempts=1) as client,
+        leak_checked_client(server, timeout=0.1, attempts=1) as client,
     ):
         await failure_of(client.list("v1"), error)
 
@@ -139,7 +139,7 @@ async def test_an_error_whose_body_does_not_come_keeps_its_status(
 async def test_a_compressed_answer_is_read_although_compression_was_not_requested() -> None:
     body = gzip.compress(envelope(on_the_wire(new_restream())))
     packed = answer(body, headers={"Content-Encoding": "gzip"})
-    async with RawServer(post=packed) as server, client_of(server) as client:
+    async with RawServer(post=packed) as server, leak_checked_client(server) as client:
         restream = await client.create(new_restream())
 
     assert restream.id == 7
@@ -152,7 +152,7 @@ async def test_interim_answers_are_passed_over() -> None:
         b"HTTP/1.1 102 Processing\r\n\r\n"
         b"HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n"
     )
-    async with RawServer(post=interim + created()) as server, client_of(server) as client:
+    async with RawServer(post=interim + created()) as server, leak_checked_client(server) as client:
         restream = await client.create(new_restream())
 
     assert (restream.id, server.counts) == (7, {"POST": 1})
@@ -165,7 +165,7 @@ async def test_a_redirect_is_not_followed_and_says_so(status: int, call: str) ->
         step = answer(b"", f"{status} Moved", {"Location": f"{elsewhere.base_url}/api"})
         async with (
             RawServer(post=step, get=step, put=step, delete=step) as server,
-            client_of(server) as client,
+            leak_checked_client(server) as client,
         ):
             error = await failure_of(CALLS[call](client), ApiError)
 
@@ -179,7 +179,7 @@ async def test_cookies_are_not_kept() -> None:
     step = answer(
         envelope([]), headers={"Set-Cookie": "session=abc; Path=/", "Connection": "keep-alive"}
     )
-    async with RawServer(get=step) as server, client_of(server) as client:
+    async with RawServer(get=step) as server, leak_checked_client(server) as client:
         await client.list("v1")
         await client.list("v1")
 
@@ -208,7 +208,7 @@ async def test_a_refusal_is_taken_while_the_request_is_still_being_sent() -> Non
     server = await asyncio.start_server(refuse, sock=listening, limit=1024)
     connector = aiohttp.TCPConnector(socket_factory=narrow)
     async with server, aiohttp.ClientSession(connector=connector) as session:
-        async with client_of(
+        async with leak_checked_client(
             RawServer(),
             base_url=f"http://127.0.0.1:{listening.getsockname()[1]}",
             session=session,
@@ -224,7 +224,10 @@ async def test_a_refusal_is_taken_while_the_request_is_still_being_sent() -> Non
     ids=["an empty list", "null", "one object", "a list"],
 )
 async def test_a_list_is_answered_with_a_list_an_object_or_null(result: object, count: int) -> None:
-    async with RawServer(get=answer(envelope(result))) as server, client_of(server) as client:
+    async with (
+        RawServer(get=answer(envelope(result))) as server,
+        leak_checked_client(server) as client,
+    ):
         restreams = await client.list("v1")
 
     assert [restream.id for restream in restreams] == [7] * count
@@ -232,7 +235,7 @@ async def test_a_list_is_answered_with_a_list_an_object_or_null(result: object, 
 
 async def test_the_order_of_a_list_is_the_services() -> None:
     entries = [on_the_wire(new_restream(title=str(number)), number) for number in (3, 1, 2)]
-    async with RawServer(get=listed(*entries)) as server, client_of(server) as client:
+    async with RawServer(get=listed(*entries)) as server, leak_checked_client(server) as client:
         restreams = await client.list("v1")
 
     assert [restream.id for restream in restreams] == [3, 1, 2]
@@ -240,6 +243,9 @@ async def test_the_order_of_a_list_is_the_services() -> None:
 
 async def test_an_id_arrives_as_it_was_escaped() -> None:
     """Also the characters that a URL need not escape."""
-    async with RawServer(put=INTERNAL_ERROR) as server, client_of(server, attempts=1) as client:
+    async with (
+        RawServer(put=INTERNAL_ERROR) as server,
+        leak_checked_client(server, attempts=1) as client,
+    ):
         await failure_of(client.toggle("a/!(b)%21"), InternalServerError)
     assert server.requests[0].path.endswith("/restreams/a%2F%21%28b%29%2521/toggle")

@@ -12,9 +12,8 @@ from restream_async import NewRestream
 from restream_async._journal.entries import State
 from restream_async._journal.journal import Journal
 from restream_async.sandbox import Fault, Faults, Sandbox
-from tests.helpers.in_memory_service import IDENTITY, Backend
-from tests.helpers.in_memory_service import client_of as client_in_memory
-from tests.helpers.journal_clients import client_of
+from tests.helpers.in_memory_service import IDENTITY, Backend, in_memory_client
+from tests.helpers.journal_clients import late_commit_client
 from tests.helpers.journal_disk import content, files_of, query, write
 
 API_KEY = "kQ7-api-0c3f9a1d"
@@ -68,7 +67,7 @@ async def test_no_secret_is_at_rest_during_a_run_or_after_it(path: Path) -> None
     )
     async with (
         Sandbox(api_key=API_KEY, faults=faults, seed=3) as sandbox,
-        client_of(sandbox, attempts=2) as client,
+        late_commit_client(sandbox, attempts=2) as client,
         client.create_many(WANTED, journal=path) as run,
     ):
         report = await run.report()
@@ -85,7 +84,7 @@ async def test_no_secret_is_at_rest_during_a_run_or_after_it(path: Path) -> None
 
 async def test_a_title_is_kept_without_the_secrets_in_it(path: Path) -> None:
     wanted = attrs.evolve(WANTED[0], title=f"To {STREAM_KEY}0 with aQuery-p5")
-    async with Sandbox(api_key=API_KEY) as sandbox, client_of(sandbox) as client:
+    async with Sandbox(api_key=API_KEY) as sandbox, late_commit_client(sandbox) as client:
         await client.create_all([wanted], journal=path)
     assert secrets_in(path) == []
     assert query(path, "SELECT title, status FROM creation") == [("To *** with ***", 1)]
@@ -96,7 +95,7 @@ async def test_a_title_holds_no_secret_either_where_the_service_masks_it(path: P
     wanted = attrs.evolve(WANTED[0], title=f"To {STREAM_KEY}0")
     backend.add(wanted)
     backend.show = lambda fields: {**fields, "streamKey": f"****{STREAM_KEY[-1]}0"}
-    client = client_in_memory(backend)
+    client = in_memory_client(backend)
     client.creator.existence.remember_id(wanted, 1)
     async with client.run(wanted, journal=path, ensure=True) as run:
         report = await run.report()

@@ -10,7 +10,7 @@ from restream_async import JournalError, NewRestream, Origin
 from restream_async._bulk.reconciliation import DoubtfulCreation, Reconciliation
 from restream_async._bulk.report import BulkReport
 from restream_async._journal.database import Batch, Database
-from tests.helpers.in_memory_service import Backend, Client, Fate, client_of, new
+from tests.helpers.in_memory_service import Backend, Fate, InMemoryClient, in_memory_client, new
 from tests.helpers.journal_clients import origins
 
 MANY = [new(str(number), video=f"v{number % 7}") for number in range(600)]
@@ -31,14 +31,14 @@ def commits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 async def report(
-    client: Client, *wanted: NewRestream, journal: Path | None = None, **options: object
+    client: InMemoryClient, *wanted: NewRestream, journal: Path | None = None, **options: object
 ) -> BulkReport:
     async with client.run(*wanted, journal=journal, **options) as run:  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
         return await run.report()
 
 
 async def test_creations_share_commits(path: Path, commits: list[int]) -> None:
-    client = client_of(Backend(), limit=16)
+    client = in_memory_client(Backend(), limit=16)
     run = await report(client, *MANY, journal=path)
     assert run.counts.posted == len(MANY)
     assert sum(commits) == len(MANY)
@@ -50,10 +50,10 @@ async def test_resuming_what_is_done_shares_commits_and_sends_nothing(
     path: Path, commits: list[int]
 ) -> None:
     backend = Backend()
-    await report(client_of(backend, limit=16), *MANY, journal=path)
+    await report(in_memory_client(backend, limit=16), *MANY, journal=path)
     backend.sent.clear()
     commits.clear()
-    run = await report(client_of(backend, limit=16), *MANY, journal=path)
+    run = await report(in_memory_client(backend, limit=16), *MANY, journal=path)
     assert run.counts.from_journal == len(MANY)
     assert backend.sent == []
     assert len(commits) < len(MANY) / 10
@@ -81,7 +81,7 @@ async def test_doubts_are_checked_on_the_way_when_there_are_too_many(
         most = max(most, sum(map(len, self._by_video.values())))  # pyright: ignore[reportPrivateUsage]
 
     monkeypatch.setattr(Reconciliation, "remember", watched)
-    run = await report(client_of(backend), *MANY[:120])
+    run = await report(in_memory_client(backend), *MANY[:120])
     assert run.counts.posted == run.counts.in_doubt == 120
     assert most <= 21 + 7
     assert run.unchecked == 0
@@ -90,7 +90,7 @@ async def test_doubts_are_checked_on_the_way_when_there_are_too_many(
 async def test_wanted_copies_are_no_duplicates_and_are_never_repaired_away() -> None:
     backend = Backend()
     backend.meets("POST", Fate.DONE, Fate.LOST_BEFORE)
-    run = await report(client_of(backend), new(), new(), repeats="create", repair=True)
+    run = await report(in_memory_client(backend), new(), new(), repeats="create", repair=True)
     assert origins(run.created) == [Origin.POSTED, Origin.POSTED]
     assert run.duplicates == ()
     assert len(backend.stored) == 2
@@ -108,7 +108,7 @@ async def test_more_copies_than_attempts_in_doubt_include_copies_of_other_client
             backend.add(new())
 
     backend.watch_answer = create_more
-    run = await report(client_of(backend), new(), repair=True)
+    run = await report(in_memory_client(backend), new(), repair=True)
     assert [(item.deleted, len(item.extra)) for item in run.duplicates] == [((), 2)]
     assert len(backend.stored) == 3
 
@@ -125,7 +125,7 @@ async def test_a_journal_that_breaks_at_the_very_end_is_not_passed_over(
 
     monkeypatch.setattr(Database, "commit", full_for_ends)
     backend = Backend()
-    async with client_of(backend).run(new(), journal=path) as run:
+    async with in_memory_client(backend).run(new(), journal=path) as run:
         outcome = await anext(run)
         with pytest.raises(JournalError, match="the disk is full"):
             await anext(run)
@@ -136,5 +136,5 @@ async def test_a_journal_that_breaks_at_the_very_end_is_not_passed_over(
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
 async def test_worker_tasks_that_begin_eagerly_work_as_well() -> None:
     asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined,unused-ignore] # pyright: ignore[reportAttributeAccessIssue]
-    run = await report(client_of(Backend(), limit=300), *MANY)
+    run = await report(in_memory_client(Backend(), limit=300), *MANY)
     assert run.counts.posted == len(MANY)

@@ -9,9 +9,8 @@ from restream_async import Origin, Outcome
 from restream_async.errors import JournalError
 from restream_async.models import Failed
 from restream_async.sandbox import Faults, Sandbox
-from tests.helpers.in_memory_service import Backend, new
-from tests.helpers.in_memory_service import client_of as client_in_memory
-from tests.helpers.journal_clients import client_of, collect, each_once, losses, origins
+from tests.helpers.in_memory_service import Backend, in_memory_client, new
+from tests.helpers.journal_clients import collect, each_once, late_commit_client, losses, origins
 from tests.helpers.journal_disk import Disk, damage, move_away, states
 
 WANTED = [new(str(number), video=f"v{number % 8}") for number in range(600)]
@@ -22,7 +21,10 @@ async def broken(
     sandbox: Sandbox, path: Path, disk: Disk, pages: int = 9
 ) -> tuple[list[Outcome], Exception | None]:
     disk.pages = pages
-    async with client_of(sandbox) as client, client.create_many(WANTED, journal=path) as run:
+    async with (
+        late_commit_client(sandbox) as client,
+        client.create_many(WANTED, journal=path) as run,
+    ):
         outcomes, error = await collect(run)
     disk.pages = None
     return outcomes, error
@@ -62,7 +64,7 @@ async def test_with_room_again_the_next_run_creates_each_exactly_once(
     faults = Faults(before=losses(0.1), after=losses(0.1), max_faults=3, retry_after=None)
     async with Sandbox(faults=faults, seed=pages) as sandbox:
         await broken(sandbox, path, disk, pages)
-        async with client_of(sandbox) as client:
+        async with late_commit_client(sandbox) as client:
             report = await client.create_all(WANTED, journal=path)
         assert report.failed == ()
         assert each_once(sandbox, WANTED)
@@ -73,7 +75,7 @@ async def test_a_disk_that_is_full_when_a_run_begins_is_reported_before_anything
     path: Path, disk: Disk
 ) -> None:
     disk.pages = 2
-    async with Sandbox() as sandbox, client_of(sandbox) as client:
+    async with Sandbox() as sandbox, late_commit_client(sandbox) as client:
         with pytest.raises(JournalError) as caught:
             await client.create_all(WANTED, journal=path)
         assert str(caught.value) == FULL(path)
@@ -81,7 +83,7 @@ async def test_a_disk_that_is_full_when_a_run_begins_is_reported_before_anything
 
 
 async def test_a_journal_that_turns_out_to_be_damaged_in_mid_run_stops_it(path: Path) -> None:
-    async with Sandbox() as sandbox, client_of(sandbox) as client:
+    async with Sandbox() as sandbox, late_commit_client(sandbox) as client:
         await client.create_all(WANTED, journal=path)
         damage(path, start=4 * 4096)
         async with client.create_many([*WANTED, new("more")], journal=path) as run:
@@ -93,7 +95,7 @@ async def test_a_journal_that_turns_out_to_be_damaged_in_mid_run_stops_it(path: 
 
 
 async def test_after_a_damaged_journal_the_way_out_creates_nothing_twice(path: Path) -> None:
-    async with Sandbox() as sandbox, client_of(sandbox) as client:
+    async with Sandbox() as sandbox, late_commit_client(sandbox) as client:
         await client.create_all(WANTED[:50], journal=path)
         damage(path, start=16)
         with pytest.raises(JournalError, match="run again with ensure=True"):
@@ -115,7 +117,7 @@ async def test_what_is_in_flight_when_the_journal_breaks_is_seen_to_its_end(
             disk.failing = "COMMIT"
 
     backend.watch = break_it
-    async with client_in_memory(backend, limit=4).run(*WANTED, journal=path) as run:
+    async with in_memory_client(backend, limit=4).run(*WANTED, journal=path) as run:
         outcomes, error = await collect(run)
     assert isinstance(error, JournalError)
     posted = [item for item in outcomes if not isinstance(item, Failed)]

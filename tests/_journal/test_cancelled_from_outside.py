@@ -11,7 +11,7 @@ import pytest
 from restream_async import Failed, NewRestream, NotSentError
 from restream_async._journal.entries import State
 from restream_async._journal.journal import Journal
-from tests.helpers.in_memory_service import IDENTITY, Backend, client_of, new
+from tests.helpers.in_memory_service import IDENTITY, Backend, in_memory_client, new
 from tests.helpers.journal_clients import collect, origins
 from tests.helpers.journal_disk import Barrier, Disk, states
 
@@ -36,7 +36,7 @@ async def test_what_is_read_ahead_and_on_its_way_to_the_disk_is_accounted_for(
 ) -> None:
     backend = Backend()
     items = [new(str(number)) for number in range(30)]
-    async with asyncio.timeout(5), client_of(backend).run(*items, journal=path) as run:
+    async with asyncio.timeout(5), in_memory_client(backend).run(*items, journal=path) as run:
         barrier = Barrier(disk)
         await asyncio.to_thread(barrier.reached.wait)
         sweep()
@@ -82,7 +82,10 @@ async def test_an_input_that_cancels_the_others_loses_nothing_of_what_it_gave(
             yield new(str(number))
 
     backend = Backend()
-    async with asyncio.timeout(2), client_of(backend).run(source=source(), journal=path) as run:
+    async with (
+        asyncio.timeout(2),
+        in_memory_client(backend).run(source=source(), journal=path) as run,
+    ):
         outcomes, error = await collect(run)
 
     assert isinstance(error, RuntimeError)
@@ -96,7 +99,7 @@ async def test_an_input_that_cancels_the_others_loses_nothing_of_what_it_gave(
 async def test_any_one_task_that_is_cancelled_before_it_begins_ends_the_run(
     work: str, path: Path
 ) -> None:
-    async with asyncio.timeout(2), client_of(Backend()).run(new(), journal=path) as run:
+    async with asyncio.timeout(2), in_memory_client(Backend()).run(new(), journal=path) as run:
         [task] = [task for task in asyncio.all_tasks() if work_of(task) == work]
         task.cancel()
         outcomes, error = await collect(run)

@@ -7,7 +7,7 @@ from restream_async._bulk.undo import Undo
 from restream_async._journal.entries import State
 from restream_async._journal.journal import Journal
 from restream_async.errors import JournalError
-from tests.helpers.in_memory_service import IDENTITY, Backend, client_of, new
+from tests.helpers.in_memory_service import IDENTITY, Backend, in_memory_client, new
 from tests.helpers.journal_disk import Barrier, Disk, states, write
 from tests.helpers.journal_fixtures import journal_threads, threads_left
 
@@ -95,7 +95,7 @@ async def test_a_run_left_while_the_journal_writes_leaves_nothing_behind(
     path: Path, disk: Disk
 ) -> None:
     backend = Backend()
-    async with client_of(backend).run(new(), journal=path):
+    async with in_memory_client(backend).run(new(), journal=path):
         barrier = Barrier(disk)
         await asyncio.to_thread(barrier.reached.wait)
         asyncio.get_running_loop().call_later(0.01, barrier.open.set)
@@ -109,12 +109,12 @@ async def test_a_run_whose_entering_is_cancelled_can_be_begun_again_at_once(
 ) -> None:
     backend = Backend()
     barrier = Barrier(disk)
-    run = client_of(backend).run(new(), journal=path)
+    run = in_memory_client(backend).run(new(), journal=path)
     await cancelled(asyncio.create_task(run.__aenter__()), barrier)
     assert nothing_is_left()
     assert backend.sent == []
     disk.before = lambda _: None
-    async with client_of(backend).run(new(), journal=path) as again:
+    async with in_memory_client(backend).run(new(), journal=path) as again:
         assert (await again.report()).counts.created == 1
 
 
@@ -126,7 +126,7 @@ async def test_a_run_cancelled_while_it_closes_has_its_ends_on_the_disk(
     barrier: asyncio.Future[Barrier] = asyncio.get_running_loop().create_future()
 
     async def create() -> None:
-        async with client_of(backend).run(new(), journal=path) as run:
+        async with in_memory_client(backend).run(new(), journal=path) as run:
             await anext(run)
             barrier.set_result(Barrier(disk))
 
@@ -144,7 +144,7 @@ async def test_a_run_cancelled_again_and_again_while_it_is_left_closes_its_journ
     barrier: asyncio.Future[Barrier] = asyncio.get_running_loop().create_future()
 
     async def create() -> None:
-        async with client_of(backend).run(new(), journal=path) as run:
+        async with in_memory_client(backend).run(new(), journal=path) as run:
             await anext(run)
             barrier.set_result(Barrier(disk))
 
@@ -182,7 +182,7 @@ async def test_an_undo_cancelled_twice_while_it_is_left_closes_its_journal(
     path: Path, disk: Disk
 ) -> None:
     backend = Backend()
-    client = client_of(backend)
+    client = in_memory_client(backend)
     async with client.run(new(), journal=path) as run:
         await run.report()
     barrier: asyncio.Future[Barrier] = asyncio.get_running_loop().create_future()

@@ -29,7 +29,7 @@ from restream_async._operations.create_options import CHECK_FIRST
 from restream_async._operations.create_result import CreateFailed, CreateSucceeded
 from restream_async.models import Created, Failed
 from restream_async.settings import InDoubt
-from tests.helpers.in_memory_service import Backend, Client, Fate, client_of, new
+from tests.helpers.in_memory_service import Backend, Fate, InMemoryClient, in_memory_client, new
 from tests.helpers.journal_disk import copy_of, files_of
 from tests.helpers.journal_fixtures import IN_MEMORY
 
@@ -152,7 +152,7 @@ class Machine(RuleBasedStateMachine):
     def run(self, keys: list[str], plan: Plan) -> None:
         self.most |= Counter(keys)
         self.meet(keys, plan)
-        client = client_of(self.backend, in_doubt=plan.in_doubt, limit=3)
+        client = in_memory_client(self.backend, in_doubt=plan.in_doubt, limit=3)
         before = {key: self.backend.ids_of(wanted(key)) for key in keys}
         outcomes, report = self.loop.run(self.course(client, keys, plan))
         assert client.executor.limiter.in_flight == client.executor.limiter.waiting == 0
@@ -170,7 +170,7 @@ class Machine(RuleBasedStateMachine):
         """What events that are delivered several times call, without a journal."""
         self.most[key] = 1
         self.meet([key], plan)
-        client = client_of(self.backend, in_doubt=plan.in_doubt, limit=3)
+        client = in_memory_client(self.backend, in_doubt=plan.in_doubt, limit=3)
         ends = self.loop.run(self.ensured(client, key, plan, times))
         assert client.executor.limiter.in_flight == client.executor.limiter.waiting == 0
         for end in ends:
@@ -192,7 +192,7 @@ class Machine(RuleBasedStateMachine):
             self.unsure |= set(keys)
 
     async def course(
-        self, client: Client, keys: list[str], plan: Plan
+        self, client: InMemoryClient, keys: list[str], plan: Plan
     ) -> tuple[list[Outcome], BulkReport | None]:
         """Run to the end that is planned; return what was said, and the report if it finished."""
         outcomes: list[Outcome] = []
@@ -240,7 +240,9 @@ class Machine(RuleBasedStateMachine):
                     return None
             return await run.report()
 
-    async def ensured(self, client: Client, key: str, plan: Plan, times: int) -> list[object]:
+    async def ensured(
+        self, client: InMemoryClient, key: str, plan: Plan, times: int
+    ) -> list[object]:
         events = 0
 
         def event(_: str) -> None:
@@ -316,7 +318,7 @@ class Machine(RuleBasedStateMachine):
         if not keys:
             return
         self.backend.fates.clear()
-        client = client_of(self.backend, limit=3)
+        client = in_memory_client(self.backend, limit=3)
         plan = Plan(
             ending=Ending.FINISH,
             moment=0,

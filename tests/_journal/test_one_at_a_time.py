@@ -13,7 +13,7 @@ from restream_async.sandbox import Sandbox
 from tests.helpers import killed_processes
 from tests.helpers.forked_processes import other, words_of
 from tests.helpers.in_memory_service import IDENTITY, new
-from tests.helpers.journal_clients import client_of
+from tests.helpers.journal_clients import late_commit_client
 
 
 def in_use(path: Path) -> str:
@@ -40,7 +40,11 @@ async def test_a_journal_is_free_as_soon_as_the_process_that_had_it_is_killed(pa
 
 
 async def test_a_second_run_with_the_journal_of_a_first_sends_nothing(path: Path) -> None:
-    async with Sandbox() as sandbox, client_of(sandbox) as one, client_of(sandbox) as two:
+    async with (
+        Sandbox() as sandbox,
+        late_commit_client(sandbox) as one,
+        late_commit_client(sandbox) as two,
+    ):
         async with one.create_many([new("a")], journal=path) as run:
             with pytest.raises(JournalError, match="in use by another run"):
                 await two.create_all([new("b")], journal=path)

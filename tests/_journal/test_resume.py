@@ -10,9 +10,8 @@ import pytest
 from restream_async import BulkReport, NewRestream, Origin, Outcome
 from restream_async.errors import JournalError
 from restream_async.sandbox import Fault, Faults, Sandbox
-from tests.helpers.in_memory_service import Backend, Client, Fate, new
-from tests.helpers.in_memory_service import client_of as client_in_memory
-from tests.helpers.journal_clients import client_of, collect, each_once, losses, origins
+from tests.helpers.in_memory_service import Backend, Fate, InMemoryClient, in_memory_client, new
+from tests.helpers.journal_clients import collect, each_once, late_commit_client, losses, origins
 from tests.helpers.journal_disk import Barrier, Disk, states
 
 WANTED = [new(str(number), video=f"v{number % 4}") for number in range(40)]
@@ -21,11 +20,11 @@ WANTED = [new(str(number), video=f"v{number % 4}") for number in range(40)]
 async def create_all(
     sandbox: Sandbox, wanted: list[NewRestream], path: Path, *, ensure: bool = False
 ) -> BulkReport:
-    async with client_of(sandbox) as client:
+    async with late_commit_client(sandbox) as client:
         return await client.create_all(wanted, journal=path, ensure=ensure)
 
 
-async def report(client: Client, *wanted: NewRestream, journal: Path) -> BulkReport:
+async def report(client: InMemoryClient, *wanted: NewRestream, journal: Path) -> BulkReport:
     async with client.run(*wanted, journal=journal) as run:
         return await run.report()
 
@@ -63,7 +62,7 @@ async def test_with_ensure_done_ones_are_checked_at_the_service(path: Path) -> N
 async def test_with_ensure_what_was_deleted_at_the_service_is_created_again(path: Path) -> None:
     async with Sandbox() as sandbox:
         first = await create_all(sandbox, WANTED, path)
-        async with client_of(sandbox) as client:
+        async with late_commit_client(sandbox) as client:
             await client.delete(first.created[0].restream.id)
         second = await create_all(sandbox, WANTED, path, ensure=True)
         assert each_once(sandbox, WANTED)
@@ -104,11 +103,11 @@ async def test_with_ensure_a_list_that_contradicts_the_journal_creates_nothing(
     path: Path, fate: Fate
 ) -> None:
     backend = Backend()
-    await report(client_in_memory(backend), *WANTED[:3], journal=path)
+    await report(in_memory_client(backend), *WANTED[:3], journal=path)
     backend.meets("GET", *[fate] * 3)
-    async with client_in_memory(backend).run(*WANTED[:3], journal=path, ensure=True) as run:
+    async with in_memory_client(backend).run(*WANTED[:3], journal=path, ensure=True) as run:
         second = await run.report()
-    third = await report(client_in_memory(backend), *WANTED[:3], journal=path)
+    third = await report(in_memory_client(backend), *WANTED[:3], journal=path)
     assert len(second.failed) == 3
     assert origins(third.created) == [Origin.JOURNAL] * 3
     assert backend.count("POST") == 3
@@ -160,7 +159,7 @@ async def test_an_empty_input_is_a_run_as_well(path: Path) -> None:
 
 async def test_what_was_found_comes_back_from_the_journal_too(path: Path) -> None:
     async with Sandbox() as sandbox:
-        async with client_of(sandbox) as client:
+        async with late_commit_client(sandbox) as client:
             await client.create(WANTED[0])
         first = await create_all(sandbox, WANTED[:1], path, ensure=True)
         second = await create_all(sandbox, WANTED[:1], path)
@@ -171,8 +170,8 @@ async def test_what_was_found_comes_back_from_the_journal_too(path: Path) -> Non
 async def test_what_was_refused_is_sent_again_without_a_check(path: Path) -> None:
     backend = Backend()
     backend.meets("POST", Fate.REFUSED)
-    first = await report(client_in_memory(backend), new(), journal=path)
-    second = await report(client_in_memory(backend), new(), journal=path)
+    first = await report(in_memory_client(backend), new(), journal=path)
+    second = await report(in_memory_client(backend), new(), journal=path)
     assert origins([*first.failed, *second.created]) == ["BadRequestError", Origin.POSTED]
     assert [request.method for request in backend.sent] == ["POST", "POST"]
 
@@ -180,9 +179,9 @@ async def test_what_was_refused_is_sent_again_without_a_check(path: Path) -> Non
 async def test_what_failed_in_doubt_is_checked_before_it_is_sent_again(path: Path) -> None:
     backend = Backend()
     backend.meets("POST", *[Fate.LOST_BEFORE] * 3)
-    first = await report(client_in_memory(backend), new(), journal=path)
+    first = await report(in_memory_client(backend), new(), journal=path)
     backend.sent.clear()
-    second = await report(client_in_memory(backend), new(), journal=path)
+    second = await report(in_memory_client(backend), new(), journal=path)
     assert origins([*first.failed, *second.created]) == ["BackendFetchFailedError", Origin.POSTED]
     # The last one is the reconciliation at the end of the run.
     assert [request.method for request in backend.sent] == ["GET", "POST", "GET"]
@@ -191,10 +190,10 @@ async def test_what_failed_in_doubt_is_checked_before_it_is_sent_again(path: Pat
 async def test_what_turned_up_after_it_had_failed_is_adopted(path: Path) -> None:
     backend = Backend()
     backend.meets("POST", *[Fate.LOST_BEFORE] * 3)
-    await report(client_in_memory(backend), new(), journal=path)
+    await report(in_memory_client(backend), new(), journal=path)
     late = backend.add(new())
     backend.sent.clear()
-    second = await report(client_in_memory(backend), new(), journal=path)
+    second = await report(in_memory_client(backend), new(), journal=path)
     assert [(item.origin, item.restream.id) for item in second.created] == [
         (Origin.CONFIRMED, late.id)
     ]
@@ -205,11 +204,11 @@ async def test_an_end_that_is_unknown_is_checked_by_the_next_run(path: Path) -> 
     backend = Backend()
     backend.meets("POST", Fate.LOST_AFTER)
     backend.meets("GET", *[Fate.LOST_BEFORE] * 20)
-    client = client_in_memory(backend, in_doubt="raise")
+    client = in_memory_client(backend, in_doubt="raise")
     first = await report(client, new(), journal=path)
     assert origins(first.failed) == ["OutcomeUnknownError"]
     backend.fates.clear()
-    second = await report(client_in_memory(backend), new(), journal=path)
+    second = await report(in_memory_client(backend), new(), journal=path)
     assert origins(second.created) == [Origin.CONFIRMED]
     assert backend.count("POST") == 1
 
@@ -223,7 +222,7 @@ async def test_what_was_in_flight_when_the_run_was_left_is_checked_first(
     # As many as a client sends before the first answer.
     wanted = WANTED[:8]
     async with Sandbox(faults=faults) as sandbox:
-        async with client_of(sandbox) as client, client.create_many(wanted, journal=path):
+        async with late_commit_client(sandbox) as client, client.create_many(wanted, journal=path):
             while sandbox.counts.in_flight < len(wanted):  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0.001)
         sandbox.faults = Faults()
@@ -238,14 +237,14 @@ async def test_intents_whose_requests_never_left_are_checked_and_created(
     path: Path,
 ) -> None:
     backend = Backend()
-    client = client_in_memory(backend, limit=1)
+    client = in_memory_client(backend, limit=1)
     backend.turns = 1_000_000
     async with client.run(*WANTED, journal=path):
         while len(states(path)) < 2 or not backend.count("POST"):  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.001)
     assert backend.count("POST") == 1
     backend.turns = 1
-    second = await report(client_in_memory(backend), *WANTED, journal=path)
+    second = await report(in_memory_client(backend), *WANTED, journal=path)
     assert origins(second.created) == [Origin.POSTED] * len(WANTED)
     assert set(backend.copies.values()) == {1}
 
@@ -255,7 +254,7 @@ async def test_a_run_left_early_and_resumed_creates_each_once(path: Path) -> Non
     async with Sandbox(faults=faults, latency=0.002) as sandbox:
         for seen in (5, 10, 15):
             async with (
-                client_of(sandbox, max_in_flight=4) as client,
+                late_commit_client(sandbox, max_in_flight=4) as client,
                 client.create_many(WANTED, journal=path) as run,
             ):
                 outcomes = [await anext(run) for _ in range(seen)]
@@ -271,7 +270,7 @@ async def test_a_run_whose_input_is_ended_finishes_what_it_has_read_and_is_resum
     path: Path,
 ) -> None:
     async with Sandbox(latency=0.001) as sandbox:
-        async with client_of(sandbox, max_in_flight=2) as client:
+        async with late_commit_client(sandbox, max_in_flight=2) as client:
             read: list[int] = []
 
             def source() -> Iterator[NewRestream]:
@@ -300,7 +299,7 @@ async def test_ending_the_input_while_the_journal_writes_still_creates_what_was_
     path: Path, disk: Disk
 ) -> None:
     backend = Backend()
-    async with client_in_memory(backend).run(*WANTED, journal=path) as run:
+    async with in_memory_client(backend).run(*WANTED, journal=path) as run:
         barrier = Barrier(disk)
         await asyncio.to_thread(barrier.reached.wait)
         run.end_input()
@@ -319,7 +318,7 @@ async def test_an_input_that_raises_does_so_after_all_that_it_gave_and_can_be_re
 
     async with Sandbox() as sandbox:
         async with (
-            client_of(sandbox) as client,
+            late_commit_client(sandbox) as client,
             client.create_many(source(), journal=path) as run,
         ):
             outcomes, error = await collect(run)

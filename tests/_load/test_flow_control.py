@@ -25,7 +25,7 @@ from restream_async._http import serialization
 from restream_async._operations.create_result import CreateFailed, CreateSucceeded
 from restream_async._retry.budget import RESERVE, SHARE, TRICKLE
 from restream_async._retry.classification import Failure
-from tests.helpers.simulated_service import SHED, Client, Service, client_of, wanted
+from tests.helpers.simulated_service import SHED, Service, SimulatedClient, simulated_client, wanted
 from tests.helpers.simulated_time import now, simulated
 
 
@@ -44,7 +44,7 @@ def another(number: int = 0) -> NewRestream:
 
 
 async def several(
-    client: Client, count: int, *, of: str = "first"
+    client: SimulatedClient, count: int, *, of: str = "first"
 ) -> list[CreateSucceeded | CreateFailed]:
     """Create so many at once, each by a call of its own."""
     news = [attrs.evolve(new, video_id=f"{of}-{new.video_id}") for new in wanted(count)]
@@ -52,7 +52,7 @@ async def several(
     return await asyncio.gather(*creating)
 
 
-async def _created(client: Client, news: Iterable[NewRestream]) -> list[Outcome]:
+async def _created(client: SimulatedClient, news: Iterable[NewRestream]) -> list[Outcome]:
     async with BulkRun(client.executor, client.api, client.creator, news) as run:
         return [outcome async for outcome in run]
 
@@ -61,7 +61,7 @@ def _others(count: int) -> list[NewRestream]:
     return [attrs.evolve(new, video_id=f"other-{new.video_id}") for new in wanted(count)]
 
 
-async def spend_all(client: Client) -> None:
+async def spend_all(client: SimulatedClient) -> None:
     """Use up the retry budget, and again whenever there is some."""
     while True:
         while client.executor.budget.spend():
@@ -86,7 +86,7 @@ class TestOverload:
     @simulated
     async def test_one_that_sheds_is_used_up_to_its_capacity(self) -> None:
         service = Service(queue=16)
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             assert all_created(await client.create_many(1200), 1200)
         assert service.last_post < 1200 / 320 * 1.05
         # Half of the first 64 are refused, and hardly any later.
@@ -95,14 +95,14 @@ class TestOverload:
     @simulated
     async def test_one_that_sheds_and_has_no_queue_gets_hardly_more_than_it_can_take(self) -> None:
         service = Service(queue=0)
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             assert all_created(await client.create_many(1200), 1200)
         assert service.posts < 1200 * 1.05
 
     @simulated
     async def test_one_that_queues_is_not_drowned(self) -> None:
         service = Service(queue=None, jitter=0.2)
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             assert all_created(await client.create_many(3200), 3200)
         assert service.last_post < 3200 / 320 * 1.05
         # It begins with 64 in flight, and has to find out.
@@ -113,7 +113,7 @@ class TestOverload:
     async def test_one_that_refuses_at_once_is_not_asked_again_at_once(self) -> None:
         """Not even with the next item."""
         service = Service()
-        async with client_of(service, ceiling=1) as client:
+        async with simulated_client(service, ceiling=1) as client:
             assert all_created(await client.create_many(20), 20)
             start = now()
             service.sheds = 8
@@ -125,7 +125,7 @@ class TestOverload:
     @simulated
     async def test_random_errors_do_not_slow_it_down(self) -> None:
         service = Service(slots=1000, noise=0.01)
-        async with client_of(service, ceiling=64) as client:
+        async with simulated_client(service, ceiling=64) as client:
             assert all_created(await client.create_many(1200), 1200)
             assert client.executor.limiter.limit == 64
         assert service.posts < 1200 * 1.03
@@ -134,7 +134,7 @@ class TestOverload:
     async def test_a_retry_after_holds_back_its_item_and_not_the_run(self) -> None:
         """Varnish sends `Retry-After: 5` with each 503, whatever the load."""
         service = Service(retry_after="5", sheds=5)
-        async with client_of(service, ceiling=16) as client:
+        async with simulated_client(service, ceiling=16) as client:
             outcomes = await client.create_many(300)
         assert all_created(outcomes, 300)
         again = [item.index for item in outcomes if isinstance(item, Created) and item.attempts > 1]
@@ -153,7 +153,7 @@ class TestFirstContact:
     @pytest.mark.parametrize("slots", [1, 2, 4])
     async def test_one_that_takes_few_at_once_refuses_one_round(self, slots: int) -> None:
         service = Service(slots=slots)
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             run = asyncio.create_task(client.create_many(300))
             await asyncio.sleep(0.2)
             refused = service.posts - len(service.stored)
@@ -186,7 +186,7 @@ class TestRateLimit:
         self, rate: float, retry_after: str | None, count: int, extra: float, seconds: float
     ) -> None:
         service = Service(slots=1000, rate=rate, retry_after=retry_after)
-        async with client_of(service, attempts=2, deadline=120) as client:
+        async with simulated_client(service, attempts=2, deadline=120) as client:
             budget = client.executor.budget.available
             outcomes = await client.create_many(count)
             assert client.executor.budget.available >= budget, "nothing is paid for"
@@ -203,7 +203,7 @@ class TestRateLimit:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         service = Service(slots=1000, limited=True)
-        async with client_of(service, attempts=2) as client, asyncio.TaskGroup() as group:
+        async with simulated_client(service, attempts=2) as client, asyncio.TaskGroup() as group:
 
             def spend(price: float) -> bool:
                 return not price
@@ -218,7 +218,7 @@ class TestRateLimit:
     @simulated
     async def test_a_deadline_does_not_pass_while_an_item_waits_for_its_turn(self) -> None:
         service = Service(slots=1000, rate=0.5)
-        async with client_of(service, deadline=10) as client:
+        async with simulated_client(service, deadline=10) as client:
             assert all_created(await client.create_many(60), 60)
         assert now() > 100
 
@@ -229,7 +229,7 @@ class TestRateLimit:
         self, retry_after: str | None, position: int
     ) -> None:
         service = Service(slots=1000, singled_out=f"v{position}", retry_after=retry_after)
-        async with client_of(service) as client, asyncio.TaskGroup() as group:
+        async with simulated_client(service) as client, asyncio.TaskGroup() as group:
             run = group.create_task(client.create_many(1000))
             async with asyncio.timeout(60):
                 while len(service.stored) < 999:  # noqa: ASYNC110 - it tells nobody
@@ -244,7 +244,7 @@ class TestRateLimit:
     @pytest.mark.parametrize("retry_after", [None, "1", "60"])
     async def test_it_ends_soon_while_others_are_accepted(self, retry_after: str | None) -> None:
         service = Service(slots=1000, singled_out="v7", retry_after=retry_after)
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             outcomes = await client.create_many(1000)
         [failed] = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
         assert isinstance(failed.error, ApiError)
@@ -257,7 +257,7 @@ class TestRateLimit:
     @simulated
     async def test_a_few_429s_of_one_item_are_chance_even_with_a_single_attempt(self) -> None:
         service = Service(slots=1000, singled_out="v7")
-        async with client_of(service, attempts=1) as client:
+        async with simulated_client(service, attempts=1) as client:
             outcomes = await client.create_many(1000)
         [failed] = [outcome for outcome in outcomes if isinstance(outcome, Failed)]
         assert failed.attempts > 5
@@ -268,7 +268,7 @@ class TestRateLimit:
         self, rest: int
     ) -> None:
         service = Service(slots=1000, took=0.1)
-        async with client_of(service) as client, asyncio.TaskGroup() as group:
+        async with simulated_client(service) as client, asyncio.TaskGroup() as group:
             assert all_created(await _created(client, _others(10)), 10)
             await asyncio.sleep(rest)
             start = now()
@@ -280,7 +280,7 @@ class TestRateLimit:
     @simulated
     async def test_it_costs_little_too_if_the_other_answers_come_after_the_429(self) -> None:
         service = Service(slots=1000, took=0.1)
-        async with client_of(service, attempts=1) as client:
+        async with simulated_client(service, attempts=1) as client:
             service.limited = True
             await several(client, 1)
             service.limited = False
@@ -292,7 +292,7 @@ class TestRateLimit:
     @simulated
     async def test_an_idle_hour_between_two_429s_does_not_lower_the_rate(self) -> None:
         service = Service(slots=1000, rate=20.0)
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             assert all_created(await client.create_many(400), 400)
             for hour in range(1, 4):
                 await asyncio.sleep(3600)
@@ -306,7 +306,7 @@ class TestRateLimit:
         self,
     ) -> None:
         service = Service(slots=1000, took=0.1)
-        async with client_of(service) as client, asyncio.TaskGroup() as group:
+        async with simulated_client(service) as client, asyncio.TaskGroup() as group:
             group.create_task(at(1, service, limited=True))
             group.create_task(at(100, service, limited=False))
             run = group.create_task(client.create_many(3000))
@@ -320,7 +320,7 @@ class TestRateLimit:
     @simulated
     async def test_429s_at_random_do_not_make_it_slower_and_slower(self) -> None:
         service = Service(slots=1000, strange=0.05)
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             assert all_created(await client.create_many(1000), 1000)
         assert now() < 150
 
@@ -332,14 +332,14 @@ class TestRateLimit:
         self, a_minute: int, count: int
     ) -> None:
         service = Service(slots=1000, rate=a_minute / 60)
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             assert all_created(await client.create_many(count), count)
         assert now() < count / a_minute * 60 * 1.3
 
     @simulated
     async def test_a_service_that_answers_nothing_else_is_given_up(self) -> None:
         service = Service(limited=True)
-        async with client_of(service, patience=60) as client:
+        async with simulated_client(service, patience=60) as client:
             outcomes = await client.create_many(200)
             assert client.executor.limiter.given_up
         assert set(errors(outcomes)) == {OutageError}
@@ -353,7 +353,7 @@ class TestRateLimit:
     async def test_a_run_of_few_items_is_given_up_too(self, count: int) -> None:
         """It takes ten failures in a row, with ever longer pauses in between."""
         service = Service(limited=True)
-        async with client_of(service, patience=60) as client:
+        async with simulated_client(service, patience=60) as client:
             outcomes = await client.create_many(count)
         assert set(errors(outcomes)) == {OutageError}
         assert now() < 10 * 60
@@ -361,7 +361,7 @@ class TestRateLimit:
     @simulated
     async def test_a_single_call_has_its_attempts_and_heeds_the_retry_after(self) -> None:
         service = Service(limited=True, retry_after="7")
-        async with client_of(service, attempts=3) as client:
+        async with simulated_client(service, attempts=3) as client:
             [end] = await several(client, 1)
         assert isinstance(end, CreateFailed)
         assert isinstance(end.error, ApiError)
@@ -374,7 +374,7 @@ class TestRateLimit:
     @simulated
     async def test_a_single_call_has_its_deadline(self) -> None:
         service = Service(limited=True)
-        async with client_of(service, attempts=100, deadline=20) as client:
+        async with simulated_client(service, attempts=100, deadline=20) as client:
             [end] = await several(client, 1)
             assert now() <= 20
             assert isinstance(end, CreateFailed)
@@ -392,7 +392,7 @@ class TestRateLimit:
     @simulated
     async def test_a_single_call_is_not_kept_waiting_by_several_runs(self) -> None:
         service = Service(slots=1000, took=1.0)
-        async with client_of(service, ceiling=4) as client:
+        async with simulated_client(service, ceiling=4) as client:
             run_tasks = [
                 asyncio.create_task(
                     _created(client, [attrs.evolve(new, title=f"run {n}") for new in wanted(200)])
@@ -411,7 +411,7 @@ class TestRateLimit:
     @simulated
     async def test_one_that_is_cancelled_while_it_asks_lets_the_others_go_on(self) -> None:
         service = Service(slots=1000, rate=1.0, took=1.5)
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             tasks = [
                 asyncio.create_task(client.creator.create(new, client.executor.begin_call()))
                 for new in wanted(6)
@@ -434,7 +434,7 @@ class TestRateLimit:
     ) -> None:
         """They get the slot with which to ask, and give it back without having sent anything."""
         service = Service(slots=1000, took=1.0)
-        async with client_of(service, deadline=deadline, timeout=30) as client:
+        async with simulated_client(service, deadline=deadline, timeout=30) as client:
             await several(client, 64)
             service.rate = 0.25
             await several(client, 30, of="later")
@@ -449,7 +449,7 @@ class TestTwoRuns:
     @simulated
     async def test_the_limit_and_the_latency(self) -> None:
         service = Service(slots=8)
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             assert all_created(await client.create_many(500), 500)
             limit = client.executor.limiter.limit
             assert limit < 16
@@ -461,7 +461,7 @@ class TestTwoRuns:
     @simulated
     async def test_the_rate_limit(self) -> None:
         service = Service(slots=1000, rate=20.0)
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             assert all_created(await client.create_many(400), 400)
             posts, start = service.posts, now()
             assert all_created(await _created(client, _others(200)), 200)
@@ -476,7 +476,7 @@ class TestErrors:
     @pytest.mark.parametrize("broken", [0.02, 0.07])
     async def test_a_share_of_them_is_forgiven(self, broken: float) -> None:
         service = Service(slots=1000, took=0.1, broken=broken)
-        async with client_of(service, ceiling=64, in_doubt="resend") as client:
+        async with simulated_client(service, ceiling=64, in_doubt="resend") as client:
             run = asyncio.create_task(_created(client, _others(6000)))
             limits: list[int] = []
             while not run.done():
@@ -489,7 +489,7 @@ class TestErrors:
     @simulated
     async def test_more_of_them_are_forgiven_when_a_lower_limit_has_not_helped(self) -> None:
         service = Service(slots=1000, took=0.1, broken=0.25)
-        async with client_of(service, ceiling=64, in_doubt="resend") as client:
+        async with simulated_client(service, ceiling=64, in_doubt="resend") as client:
             run = asyncio.create_task(_created(client, _others(2000)))
             limits: list[int] = []
             while not run.done():
@@ -506,7 +506,7 @@ class TestBudget:
     async def test_retries_never_exceed_it_over_all_calls_of_a_client(self) -> None:
         # Every creation fails and every look succeeds, so the service is not taken for gone.
         service = Service(slots=1000, noise=1.0)
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             calls = 0
 
             async def alone() -> None:
@@ -535,7 +535,7 @@ class TestBudget:
         self,
     ) -> None:
         service = Service(slots=1000, noise=1.0)
-        async with client_of(service, deadline=3.0) as client:
+        async with simulated_client(service, deadline=3.0) as client:
             while client.executor.budget.spend():
                 pass
             tries = [client.creator.create(new, client.executor.begin_call()) for new in wanted(60)]
@@ -554,7 +554,7 @@ class TestDeadlines:
     async def test_what_they_cut_is_no_sign_of_load(self) -> None:
         """Whoever gets a place late has little time, and would make the others come later still."""
         service = Service(slots=1000)
-        async with client_of(service, ceiling=64, deadline=0.3, timeout=30) as client:
+        async with simulated_client(service, ceiling=64, deadline=0.3, timeout=30) as client:
             creating: list[asyncio.Task[CreateSucceeded | CreateFailed]] = []
             for new in wanted(4000):
                 creation = client.creator.create(new, client.executor.begin_call())
@@ -570,7 +570,7 @@ class TestDeadlines:
     @simulated
     async def test_a_service_that_hangs_is_noticed_by_them_all_the_same(self) -> None:
         service = Service(slots=1000)
-        async with client_of(service, ceiling=64, deadline=1.0, timeout=30) as client:
+        async with simulated_client(service, ceiling=64, deadline=1.0, timeout=30) as client:
             await several(client, 100)
             service.hanging = True
             await several(client, 300, of="later")
@@ -579,7 +579,7 @@ class TestDeadlines:
     @simulated
     async def test_less_time_than_a_busy_service_needs_is_no_proof_that_it_hangs(self) -> None:
         service = Service(slots=1000)
-        async with client_of(service, ceiling=64, deadline=0.12, timeout=30) as client:
+        async with simulated_client(service, ceiling=64, deadline=0.12, timeout=30) as client:
             # So many answers at least make a round, from which the usual latency is known.
             await several(client, 128)
             service.took = 1.0
@@ -595,7 +595,7 @@ class TestRetriesCounted:
     @simulated
     async def test_only_what_is_sent_counts_and_only_what_repeats(self) -> None:
         service = Service(sheds=1)
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             await several(client, 1)
             # A POST, a look that it is not there, and the same POST again.
             assert [method for _, method in service.sent] == ["POST", "GET", "POST"]
@@ -604,7 +604,7 @@ class TestRetriesCounted:
     @simulated
     async def test_a_call_that_waits_for_a_slot_counts_no_retry(self) -> None:
         service = Service(gone=True)
-        async with client_of(service, deadline=30) as client:
+        async with simulated_client(service, deadline=30) as client:
             await several(client, 12)
             tally = client.executor.counts
             assert tally.attempts == len(service.sent)
@@ -618,7 +618,7 @@ class TestOutage:
     @simulated
     async def test_nothing_is_lost_that_waits_for_it_to_come_back(self) -> None:
         service = Service(queue=16)
-        async with client_of(service) as client, asyncio.TaskGroup() as group:
+        async with simulated_client(service) as client, asyncio.TaskGroup() as group:
             group.create_task(at(1, service, gone=True))
             group.create_task(at(61, service, gone=False))
             run = group.create_task(client.create_many(1000))
@@ -637,7 +637,7 @@ class TestOutage:
     @simulated
     async def test_it_resumes_with_one_request_and_is_soon_back(self) -> None:
         service = Service(slots=1000)
-        async with client_of(service, ceiling=64) as client, asyncio.TaskGroup() as group:
+        async with simulated_client(service, ceiling=64) as client, asyncio.TaskGroup() as group:
             group.create_task(at(1, service, gone=True))
             group.create_task(at(20, service, gone=False))
             run = group.create_task(client.create_many(3000))
@@ -657,7 +657,7 @@ class TestOutage:
     @simulated
     async def test_a_run_of_few_does_not_burn_its_attempts_on_asking(self) -> None:
         service = Service()
-        async with client_of(service) as client, asyncio.TaskGroup() as group:
+        async with simulated_client(service) as client, asyncio.TaskGroup() as group:
             await several(client, 1)
             service.unreachable = True
             group.create_task(at(280, service, unreachable=False))
@@ -668,7 +668,7 @@ class TestOutage:
     @simulated
     async def test_it_is_given_up_when_patience_ends(self) -> None:
         service = Service(queue=16)
-        async with client_of(service, patience=60) as client, asyncio.TaskGroup() as group:
+        async with simulated_client(service, patience=60) as client, asyncio.TaskGroup() as group:
             group.create_task(at(1, service, gone=True))
             run = group.create_task(client.create_many(1200))
         outcomes = run.result()
@@ -684,7 +684,7 @@ class TestOutage:
     @simulated
     async def test_a_run_of_few_does_not_use_up_its_existence_checks_in_an_outage(self) -> None:
         service = Service(gone=True)
-        async with client_of(service) as client, asyncio.TaskGroup() as group:
+        async with simulated_client(service) as client, asyncio.TaskGroup() as group:
             group.create_task(at(280, service, gone=False))
             run = group.create_task(client.create_many(4))
         assert all_created(run.result(), 4)
@@ -696,7 +696,7 @@ class TestOutage:
     async def test_a_run_of_few_gives_up_in_time_too(self) -> None:
         """Their back-off is so long that it would always be time for one of them to ask."""
         service = Service(gone=True)
-        async with client_of(service, patience=60) as client:
+        async with simulated_client(service, patience=60) as client:
             outcomes = await client.create_many(3)
         assert set(errors(outcomes)) <= {OutcomeUnknownError, OutageError}
         assert errors(outcomes).total() == 3
@@ -706,7 +706,7 @@ class TestOutage:
     async def test_no_item_waits_for_budget_after_the_outage_timeout(self) -> None:
         """Not even where others use up all of the budget."""
         service = Service(gone=True)
-        async with client_of(service, patience=30) as client:
+        async with simulated_client(service, patience=30) as client:
             spending = asyncio.create_task(spend_all(client))
             outcomes = await client.create_many(100)
             spending.cancel()
@@ -716,7 +716,7 @@ class TestOutage:
     @simulated
     async def test_a_call_after_the_outage_timeout_does_not_wait(self) -> None:
         service = Service(gone=True)
-        async with client_of(service, patience=10) as client:
+        async with simulated_client(service, patience=10) as client:
             await client.create_many(100)
             start = now()
             assert set(errors(await client.create_many(100))) <= {OutageError, OutcomeUnknownError}
@@ -730,7 +730,7 @@ class TestOutage:
                 yield new
 
         service = Service(gone=True)
-        async with client_of(service, patience=10) as client:
+        async with simulated_client(service, patience=10) as client:
             run = BulkRun(client.executor, client.api, client.creator, requests())
             async with run:
                 outcomes = [outcome async for outcome in run]
@@ -740,7 +740,7 @@ class TestOutage:
     @simulated
     async def test_a_service_that_comes_back_after_it_was_given_up_is_found(self) -> None:
         service = Service(gone=True)
-        async with client_of(service, patience=10) as client:
+        async with simulated_client(service, patience=10) as client:
             await client.create_many(100)
             service.gone = False
             await asyncio.sleep(10)
@@ -751,7 +751,7 @@ class TestOutage:
     async def test_the_look_at_the_end_of_a_run_is_patient_too(self) -> None:
         service = Service(sheds=5)
         async with (
-            client_of(service, ceiling=8, deadline=30) as client,
+            simulated_client(service, ceiling=8, deadline=30) as client,
             asyncio.TaskGroup() as group,
         ):
             run = client.run(40)
@@ -767,7 +767,7 @@ class TestOutage:
     @simulated
     async def test_one_that_hangs_is_gone_too(self) -> None:
         service = Service()
-        async with client_of(service) as client, asyncio.TaskGroup() as group:
+        async with simulated_client(service) as client, asyncio.TaskGroup() as group:
             group.create_task(at(1, service, hanging=True))
             group.create_task(at(40, service, hanging=False))
             run = group.create_task(client.create_many(600))
@@ -780,7 +780,7 @@ class TestOutage:
         """By one attempt that asks, the wait after it, and the last look of those in doubt."""
         service = Service(slots=1000)
         async with (
-            client_of(service, ceiling=64, timeout=30, patience=40) as client,
+            simulated_client(service, ceiling=64, timeout=30, patience=40) as client,
             asyncio.TaskGroup() as group,
         ):
             group.create_task(at(2, service, hanging=True))
@@ -796,7 +796,7 @@ class TestOutage:
         self,
     ) -> None:
         service = Service(gone=True)
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             await several(client, 5)
             assert client.executor.limiter.state == "open"
             service.gone = False
@@ -807,7 +807,7 @@ class TestOutage:
     @simulated
     async def test_a_run_after_a_quiet_hour_is_patient_anew(self) -> None:
         service = Service(gone=True)
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             await several(client, 5)
             service.gone = False
             await asyncio.sleep(3600)
@@ -817,7 +817,7 @@ class TestOutage:
     @simulated
     async def test_what_is_cancelled_leaves_the_one_that_asks_alone(self) -> None:
         service = Service(hanging=True)
-        async with client_of(service, timeout=60) as client, asyncio.TaskGroup() as group:
+        async with simulated_client(service, timeout=60) as client, asyncio.TaskGroup() as group:
             before = [group.create_task(several(client, 1, of=str(n))) for n in range(5)]
             await asyncio.sleep(0.1)
             for _ in range(10):
@@ -837,7 +837,7 @@ class TestOutage:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         service = Service(gone=True)
-        async with client_of(service, patience=5, deadline=20) as client:
+        async with simulated_client(service, patience=5, deadline=20) as client:
             await client.create_many(100)
             assert client.executor.limiter.given_up
             retries = client.executor.counts.retries
@@ -853,7 +853,7 @@ class TestOutage:
     async def test_a_single_creation_outlasts_the_patience_of_the_client(self) -> None:
         service = Service(gone=True)
         async with (
-            client_of(service, patience=5, deadline=60) as client,
+            simulated_client(service, patience=5, deadline=60) as client,
             asyncio.TaskGroup() as group,
         ):
             await several(client, 5)
@@ -864,7 +864,7 @@ class TestOutage:
     @simulated
     async def test_a_single_creation_waits_within_its_own_deadline_only(self) -> None:
         service = Service(gone=True)
-        async with client_of(service, deadline=25, patience=300) as client:
+        async with simulated_client(service, deadline=25, patience=300) as client:
             run = asyncio.create_task(client.create_many(100))
             await asyncio.sleep(10)
             assert client.executor.limiter.state == "open"
@@ -886,7 +886,7 @@ class TestOutage:
     @simulated
     async def test_a_single_creation_does_not_wait_longer_for_an_equal_one_that_waits(self) -> None:
         service = Service(gone=True)
-        async with client_of(service, deadline=25, patience=300) as client:
+        async with simulated_client(service, deadline=25, patience=300) as client:
             run = asyncio.create_task(client.create_many(100))
             await asyncio.sleep(10)
             held = [client.creator.create(new, client.executor.begin_call()) for new in wanted(5)]
@@ -902,7 +902,7 @@ class TestOutage:
     @simulated
     async def test_a_single_creation_is_done_if_it_comes_back_before(self) -> None:
         service = Service(gone=True)
-        async with client_of(service, deadline=60) as client, asyncio.TaskGroup() as group:
+        async with simulated_client(service, deadline=60) as client, asyncio.TaskGroup() as group:
             run = group.create_task(client.create_many(100))
             await asyncio.sleep(10)
             alone = group.create_task(
@@ -918,7 +918,7 @@ class TestOutage:
 async def test_cancellations_say_nothing_about_the_service() -> None:
     """Neither about its load nor about whether it is there."""
     service = Service(slots=1000, took=10)
-    async with client_of(service, timeout=60) as client:
+    async with simulated_client(service, timeout=60) as client:
         for _ in range(20):
             tasks = [
                 asyncio.create_task(client.creator.create(new, client.executor.begin_call()))
@@ -943,7 +943,7 @@ async def test_an_attempt_that_its_deadline_cuts_short_says_nothing_about_the_se
 ) -> None:
     """Less than three times what an answer of an idle service takes is too little to judge by."""
     service = Service(slots=1000, took=1.0)
-    async with client_of(service, deadline=deadline, timeout=30) as client:
+    async with simulated_client(service, deadline=deadline, timeout=30) as client:
         # A round of answers, from which the usual latency is known.
         await several(client, 64)
         service.dropping = True

@@ -26,7 +26,7 @@ from restream_async._operations.create_result import (
     CreateSucceeded,
     restream_or_raise,
 )
-from tests.helpers.simulated_service import Client, Service, client_of, wanted
+from tests.helpers.simulated_service import Service, SimulatedClient, simulated_client, wanted
 from tests.helpers.simulated_time import now, simulated
 
 
@@ -55,15 +55,15 @@ def all_created(outcomes: Sequence[Outcome], count: int) -> bool:
     return len(outcomes) == count and all(isinstance(outcome, Created) for outcome in outcomes)
 
 
-async def create(client: Client, new: NewRestream) -> CreateSucceeded | CreateFailed:
+async def create(client: SimulatedClient, new: NewRestream) -> CreateSucceeded | CreateFailed:
     return await client.creator.create(new, client.executor.begin_call())
 
 
-async def several(client: Client, count: int) -> list[CreateSucceeded | CreateFailed]:
+async def several(client: SimulatedClient, count: int) -> list[CreateSucceeded | CreateFailed]:
     return await asyncio.gather(*(create(client, new) for new in wanted(count)))
 
 
-async def given_up(client: Client, count: int) -> tuple[list[Outcome], OutageError]:
+async def given_up(client: SimulatedClient, count: int) -> tuple[list[Outcome], OutageError]:
     """Return the outcomes of a run that stops by itself, and why it did."""
     outcomes: list[Outcome] = []
     async with client.run(count) as run:
@@ -81,7 +81,7 @@ class TestShort:
     @simulated
     async def test_it_fails_no_item_of_a_run(self) -> None:
         service = Service(slots=1000)
-        async with client_of(service, ceiling=16) as client, asyncio.TaskGroup() as group:
+        async with simulated_client(service, ceiling=16) as client, asyncio.TaskGroup() as group:
             for start in (0.5, 3.5, 6.5):
                 group.create_task(away(service, start, 0.9))
             run = group.create_task(client.create_many(3000))
@@ -93,7 +93,7 @@ class TestShort:
     async def test_it_uses_no_attempts_of_a_run_and_no_deadline(self) -> None:
         service = Service()
         async with (
-            client_of(service, attempts=1, deadline=1.0) as client,
+            simulated_client(service, attempts=1, deadline=1.0) as client,
             asyncio.TaskGroup() as group,
         ):
             assert all_created(await client.create_many(1), 1)
@@ -109,7 +109,7 @@ class TestShort:
     async def test_it_uses_no_attempts_where_packets_are_lost(self) -> None:
         service = Service()
         async with (
-            client_of(service, deadline=3.0, timeout=30) as client,
+            simulated_client(service, deadline=3.0, timeout=30) as client,
             asyncio.TaskGroup() as group,
         ):
             await several(client, 1)
@@ -120,7 +120,7 @@ class TestShort:
     @simulated
     async def test_it_uses_no_retries_of_an_existence_check(self) -> None:
         service = Service(loses=True, took=0.3)
-        async with client_of(service, attempts=2) as client, asyncio.TaskGroup() as group:
+        async with simulated_client(service, attempts=2) as client, asyncio.TaskGroup() as group:
             group.create_task(away(service, 0.2, 1.5))
             run = group.create_task(client.create_many(1))
         assert all_created(run.result(), 1)
@@ -130,7 +130,7 @@ class TestShort:
     async def test_time_in_which_the_service_answers_is_no_interruption(self) -> None:
         """Whatever it answers, but for 429: else an item might never come to its end."""
         service = Service()
-        async with client_of(service, deadline=10, attempts=100) as client:
+        async with simulated_client(service, deadline=10, attempts=100) as client:
             await several(client, 1)
             service.unreachable = True
             run = asyncio.create_task(client.create_many(2))
@@ -144,7 +144,7 @@ class TestShort:
     async def test_it_fails_no_single_creation_either(self) -> None:
         """The waits of those that cannot connect are long enough together."""
         service = Service(slots=1000, unreachable=True)
-        async with client_of(service, attempts=4) as client, asyncio.TaskGroup() as group:
+        async with simulated_client(service, attempts=4) as client, asyncio.TaskGroup() as group:
             group.create_task(away(service, 0, 0.9))
             ends = await several(client, 1000)
         assert {type(end) for end in ends} == {CreateSucceeded}
@@ -164,7 +164,7 @@ class TestPartial:
         beyond = frozenset(f"v{number}" for number in range(3, 8))
         service = PartlyAway(slots=1000, beyond=beyond)
         failed: dict[str, tuple[float, Failed]] = {}
-        async with client_of(service, ceiling=16, deadline=10, attempts=3) as client:
+        async with simulated_client(service, ceiling=16, deadline=10, attempts=3) as client:
             async with BulkRun(client.executor, client.api, client.creator, steadily()) as run:
                 async for outcome in run:
                     if isinstance(outcome, Failed):
@@ -188,7 +188,7 @@ class TestPartial:
                 return await super().send(request, timeout)
 
         service = Checked(slots=1000, loses=True)
-        async with client_of(service, attempts=3, in_doubt="raise") as client:
+        async with simulated_client(service, attempts=3, in_doubt="raise") as client:
             one = asyncio.create_task(client.create_many(1))
             await asyncio.sleep(0.2)
             service.loses = False
@@ -207,7 +207,7 @@ class TestRetryBudget:
     @simulated
     async def test_what_never_connected_costs_nothing(self) -> None:
         service = Service(slots=1000)
-        async with client_of(service) as client, asyncio.TaskGroup() as group:
+        async with simulated_client(service) as client, asyncio.TaskGroup() as group:
             group.create_task(away(service, 0, 0.8))
             ends = await several(client, 1500)
             assert client.executor.budget.available == 200
@@ -218,7 +218,7 @@ class TestRetryBudget:
     @simulated
     async def test_it_does_not_starve_a_service_that_is_well_again(self) -> None:
         service = Service(slots=1000)
-        async with client_of(service, attempts=50, deadline=60) as client:
+        async with simulated_client(service, attempts=50, deadline=60) as client:
             creating = asyncio.create_task(several(client, 1500))
             service.noise = 1.0
             await asyncio.sleep(3)
@@ -239,7 +239,7 @@ class TestNeverReached:
         self, count: int
     ) -> None:
         service = Service(unreachable=True)
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             limiter = client.executor.limiter
             assert (limiter.reached, limiter.last) == (False, None)
             run = asyncio.create_task(given_up(client, count))
@@ -266,7 +266,7 @@ class TestNeverReached:
     @simulated
     async def test_less_patience_counts(self) -> None:
         service = Service(unreachable=True)
-        async with client_of(service, patience=5) as client:
+        async with simulated_client(service, patience=5) as client:
             _, error = await given_up(client, 10)
         assert not error.reached
         assert now() < 4 + 5 + 3
@@ -274,7 +274,7 @@ class TestNeverReached:
     @simulated
     async def test_single_creations_do_not_wait_for_it_either(self) -> None:
         service = Service(unreachable=True)
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             ends = await several(client, 100)
         assert {type(end.error) for end in ends if isinstance(end, CreateFailed)} <= {
             OutageError,
@@ -285,7 +285,7 @@ class TestNeverReached:
     @simulated
     async def test_what_answers_at_last_is_an_ordinary_service(self) -> None:
         service = Service(unreachable=True)
-        async with client_of(service) as client, asyncio.TaskGroup() as group:
+        async with simulated_client(service) as client, asyncio.TaskGroup() as group:
             run = group.create_task(client.create_many(20))
             await asyncio.sleep(20)
             # Whatever is in front of it says so.
@@ -301,7 +301,7 @@ class TestNeverReached:
     async def test_what_connects_and_never_answers_is_one_too(self) -> None:
         """It has all of the patience, and nobody is told to check the address."""
         service = Service(hanging=True)
-        async with client_of(service, ceiling=8, patience=100) as client:
+        async with simulated_client(service, ceiling=8, patience=100) as client:
             outcomes = await client.create_many(20)
             assert client.executor.limiter.reached
         gone = [end.error for end in outcomes if isinstance(end, Failed)]
@@ -314,7 +314,7 @@ class TestNeverReached:
     @simulated
     async def test_a_probe_that_succeeds_ends_it(self) -> None:
         service = Service(unreachable=True)
-        async with client_of(service) as client, asyncio.TaskGroup() as group:
+        async with simulated_client(service) as client, asyncio.TaskGroup() as group:
             run = group.create_task(client.create_many(20))
             await asyncio.sleep(25)
             service.unreachable = False
@@ -324,7 +324,7 @@ class TestNeverReached:
     @simulated
     async def test_once_reached_it_takes_ten_failures_and_all_of_the_patience(self) -> None:
         service = Service()
-        async with client_of(service, patience=100) as client:
+        async with simulated_client(service, patience=100) as client:
             assert all_created(await client.create_many(1), 1)
             service.unreachable = True
             run = asyncio.create_task(client.create_many(1))
@@ -343,7 +343,7 @@ class TestNeverReached:
     @simulated
     async def test_a_closed_client_says_nothing_about_the_service(self) -> None:
         service = Service(closed_reason="the client is closed")
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             for _ in range(4):
                 await several(client, 5)
                 await asyncio.sleep(1)
@@ -362,7 +362,7 @@ class TestNeverReached:
             return weakref.ref(held)
 
         service = Service(unreachable=True)
-        async with client_of(service, attempts=1) as client:
+        async with simulated_client(service, attempts=1) as client:
             reference = await fails()
             gc.collect()
             assert client.executor.limiter.last is not None

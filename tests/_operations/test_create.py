@@ -24,9 +24,8 @@ from restream_async._retry.budget import RetryBudget
 from restream_async._util.clock import Clock
 from restream_async.sandbox import Fault, Faults, Sandbox
 from tests.helpers.client_calls import created_by, failure_of
-from tests.helpers.in_memory_service import Backend, Fate
-from tests.helpers.in_memory_service import client_of as client_in_memory
-from tests.helpers.leak_checks import client_of
+from tests.helpers.in_memory_service import Backend, Fate, in_memory_client
+from tests.helpers.leak_checks import leak_checked_client
 from tests.helpers.raw_server import RawServer, then_close, then_hang
 from tests.helpers.samples import (
     BACKEND_FETCH_FAILED,
@@ -57,7 +56,10 @@ ABSENT = listed(*_OTHERS)
 
 async def test_what_is_found_after_doubt_is_adopted() -> None:
     found = listed(*_OTHERS, on_the_wire(NEW, 9))
-    async with RawServer(post=INTERNAL_ERROR, get=found) as server, client_of(server) as client:
+    async with (
+        RawServer(post=INTERNAL_ERROR, get=found) as server,
+        leak_checked_client(server) as client,
+    ):
         outcome = await created_by(client, NEW)
 
     assert server.counts["POST"] == 1
@@ -68,7 +70,7 @@ async def test_what_is_found_after_doubt_is_adopted() -> None:
 async def test_what_is_not_found_after_doubt_is_sent_again() -> None:
     async with (
         RawServer(post=[INTERNAL_ERROR, created()], get=ABSENT) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         outcome = await created_by(client, NEW)
 
@@ -80,7 +82,10 @@ async def test_what_is_not_found_after_doubt_is_sent_again() -> None:
 
 async def test_the_title_and_status_may_have_been_changed_meanwhile() -> None:
     changed = listed({**on_the_wire(NEW, 9), "title": "Renamed", "status": False})
-    async with RawServer(post=INTERNAL_ERROR, get=changed) as server, client_of(server) as client:
+    async with (
+        RawServer(post=INTERNAL_ERROR, get=changed) as server,
+        leak_checked_client(server) as client,
+    ):
         restream = await client.create(NEW)
 
     assert (restream.id, restream.title, restream.status) == (9, "Renamed", False)
@@ -95,7 +100,7 @@ async def test_the_check_comes_after_the_wait_not_before_it(clock: FastClock) ->
     clock.meanwhile = count
     async with (
         RawServer(post=[INTERNAL_ERROR, INTERNAL_ERROR, created()], get=ABSENT) as server,
-        client_of(server, clock=clock) as client,
+        leak_checked_client(server, clock=clock) as client,
     ):
         await client.create(NEW)
 
@@ -108,7 +113,7 @@ class TestAnAnswerAboutSomethingElse:
 
     async def test_another_title_is_still_the_restream(self) -> None:
         renamed = created(new_restream(title="YOUTUBE"), 8)
-        async with RawServer(post=renamed) as server, client_of(server) as client:
+        async with RawServer(post=renamed) as server, leak_checked_client(server) as client:
             restream = await client.create(NEW)
 
         assert (restream.id, server.order) == (8, "POST")
@@ -127,7 +132,7 @@ class TestAnAnswerAboutSomethingElse:
         answers = [created(new_restream(**written), 8), created()]
         async with (
             RawServer(post=answers, get=ABSENT) as server,
-            client_of(server) as client,
+            leak_checked_client(server) as client,
         ):
             restream = await client.create(NEW)
 
@@ -152,7 +157,7 @@ class TestAnAnswerAboutSomethingElse:
         post = [answer(envelope(first)), answer(envelope(second))]
         async with (
             RawServer(post=post, get=[listed(first), listed()]) as server,
-            client_of(server) as client,
+            leak_checked_client(server) as client,
         ):
             outcome = await created_by(client, NEW)
             await client.create(new_restream("v9"))
@@ -167,7 +172,7 @@ class TestAnAnswerAboutSomethingElse:
         post = created(new_restream("v2"), 8)
         async with (
             RawServer(post=post, get=INTERNAL_ERROR) as server,
-            client_of(server, attempts=3) as client,
+            leak_checked_client(server, attempts=3) as client,
         ):
             await failure_of(client.create(NEW), OutcomeUnknownError)
 
@@ -183,7 +188,7 @@ class TestAnAnswerThatCannotBeRead:
     async def test_is_never_followed_by_a_blind_resend(self, status: str) -> None:
         async with (
             RawServer(post=answer(b"{"), get=answer(b"", status)) as server,
-            client_of(server, attempts=4) as client,
+            leak_checked_client(server, attempts=4) as client,
         ):
             error = await failure_of(client.create(NEW), OutcomeUnknownError)
 
@@ -193,7 +198,7 @@ class TestAnAnswerThatCannotBeRead:
     async def test_as_a_list_makes_the_check_fail_and_nothing_is_sent_again(self) -> None:
         async with (
             RawServer(post=INTERNAL_ERROR, get=answer(b"{")) as server,
-            client_of(server, attempts=4) as client,
+            leak_checked_client(server, attempts=4) as client,
         ):
             await failure_of(client.create(NEW), OutcomeUnknownError)
 
@@ -202,7 +207,7 @@ class TestAnAnswerThatCannotBeRead:
     async def test_is_the_error_where_a_check_finds_nothing_in_the_end(self) -> None:
         async with (
             RawServer(post=INTERNAL_ERROR, get=[answer(b"{"), answer(b"{"), ABSENT]) as server,
-            client_of(server, attempts=2) as client,
+            leak_checked_client(server, attempts=2) as client,
         ):
             await failure_of(client.create(NEW), InternalServerError)
 
@@ -213,7 +218,7 @@ class TestConfirm:
     async def test_a_check_that_fails_for_good_leads_to_a_resend_that_says_so(self) -> None:
         async with (
             RawServer(post=[INTERNAL_ERROR, created()], get=INTERNAL_ERROR) as server,
-            client_of(server, attempts=3) as client,
+            leak_checked_client(server, attempts=3) as client,
         ):
             outcome = await created_by(client, NEW)
 
@@ -224,7 +229,7 @@ class TestConfirm:
     async def test_a_refused_check_is_final(self) -> None:
         async with (
             RawServer(post=[INTERNAL_ERROR, created()], get=answer(b"", "403 No")) as server,
-            client_of(server) as client,
+            leak_checked_client(server) as client,
         ):
             outcome = await created_by(client, NEW)
 
@@ -238,7 +243,7 @@ class TestConfirm:
                 post=[INTERNAL_ERROR, answer(b"", "429 Too Many Requests")],
                 get=[answer(b"", "403 No"), THERE],
             ) as server,
-            client_of(server, clock=clock, attempts=2) as client,
+            leak_checked_client(server, clock=clock, attempts=2) as client,
         ):
             outcome = await created_by(client, NEW)
 
@@ -249,7 +254,7 @@ class TestConfirm:
         turned_away = answer(b"", "429 Too Many Requests")
         async with (
             RawServer(post=[INTERNAL_ERROR, turned_away], get=[ABSENT, THERE]) as server,
-            client_of(server, attempts=2) as client,
+            leak_checked_client(server, attempts=2) as client,
         ):
             outcome = await created_by(client, NEW)
 
@@ -259,7 +264,7 @@ class TestConfirm:
     async def test_the_last_attempt_in_doubt_is_checked_before_it_is_called_failed(self) -> None:
         async with (
             RawServer(post=INTERNAL_ERROR, get=THERE) as server,
-            client_of(server, attempts=1) as client,
+            leak_checked_client(server, attempts=1) as client,
         ):
             outcome = await created_by(client, NEW)
 
@@ -268,7 +273,7 @@ class TestConfirm:
     async def test_the_last_check_failing_leaves_the_outcome_unknown(self) -> None:
         async with (
             RawServer(post=INTERNAL_ERROR, get=BACKEND_FETCH_FAILED) as server,
-            client_of(server, attempts=1) as client,
+            leak_checked_client(server, attempts=1) as client,
         ):
             error = await failure_of(client.create(NEW), OutcomeUnknownError)
 
@@ -288,7 +293,7 @@ class TestConfirm:
             RawServer(
                 post=[then_close(), answer(b"exists", "400 Bad Request")], get=[ABSENT, THERE]
             ) as server,
-            client_of(server) as client,
+            leak_checked_client(server) as client,
         ):
             outcome = await created_by(client, NEW)
 
@@ -298,7 +303,7 @@ class TestConfirm:
     async def test_a_refusal_after_doubt_of_what_is_absent_is_the_refusal(self) -> None:
         async with (
             RawServer(post=[then_close(), answer(b"no", "400 Bad Request")], get=ABSENT) as server,
-            client_of(server) as client,
+            leak_checked_client(server) as client,
         ):
             error = await failure_of(client.create(NEW), BadRequestError)
 
@@ -308,7 +313,7 @@ class TestConfirm:
     async def test_a_refusal_without_doubt_is_not_checked(self) -> None:
         async with (
             RawServer(post=[answer(b"", "429 Later"), answer(b"", "400 Bad Request")]) as server,
-            client_of(server) as client,
+            leak_checked_client(server) as client,
         ):
             error = await failure_of(client.create(NEW), BadRequestError)
 
@@ -317,7 +322,7 @@ class TestConfirm:
     async def test_at_the_deadline_it_is_checked_even_beyond_it(self) -> None:
         async with (
             RawServer(post=then_hang(), get=THERE) as server,
-            client_of(server, clock=Clock(), retry=RetryPolicy(deadline=0.05)) as client,
+            leak_checked_client(server, clock=Clock(), retry=RetryPolicy(deadline=0.05)) as client,
         ):
             restream = await client.create(NEW)
 
@@ -326,7 +331,7 @@ class TestConfirm:
     async def test_at_the_deadline_what_is_absent_timed_out(self) -> None:
         async with (
             RawServer(post=then_hang(), get=ABSENT) as server,
-            client_of(server, clock=Clock(), retry=RetryPolicy(deadline=0.05)) as client,
+            leak_checked_client(server, clock=Clock(), retry=RetryPolicy(deadline=0.05)) as client,
         ):
             error = await failure_of(client.create(NEW), AttemptTimeoutError)
 
@@ -335,7 +340,7 @@ class TestConfirm:
     async def test_the_check_beyond_the_deadline_has_an_end(self) -> None:
         async with (
             RawServer(post=then_hang(), get=then_hang()) as server,
-            client_of(
+            leak_checked_client(
                 server, clock=Clock(), timeout=0.05, retry=RetryPolicy(deadline=0.05)
             ) as client,
         ):
@@ -349,7 +354,7 @@ class TestRaise:
     async def test_a_check_that_fails_for_good_leaves_the_outcome_unknown(self) -> None:
         async with (
             RawServer(post=INTERNAL_ERROR, get=answer(b"", "403 No")) as server,
-            client_of(server, in_doubt="raise") as client,
+            leak_checked_client(server, in_doubt="raise") as client,
         ):
             error = await failure_of(client.create(NEW), OutcomeUnknownError)
 
@@ -364,7 +369,7 @@ class TestRaise:
             RawServer(
                 post=[INTERNAL_ERROR, then_close(), created()], get=[ABSENT, THERE]
             ) as server,
-            client_of(server, in_doubt="raise") as client,
+            leak_checked_client(server, in_doubt="raise") as client,
         ):
             outcome = await created_by(client, NEW)
 
@@ -374,7 +379,7 @@ class TestRaise:
     async def test_a_last_attempt_in_doubt_is_checked_too(self) -> None:
         async with (
             RawServer(post=INTERNAL_ERROR, get=ABSENT) as server,
-            client_of(server, in_doubt="raise", attempts=1) as client,
+            leak_checked_client(server, in_doubt="raise", attempts=1) as client,
         ):
             await failure_of(client.create(NEW), InternalServerError)
 
@@ -385,7 +390,7 @@ class TestResend:
     async def test_it_never_checks_and_says_so(self) -> None:
         async with (
             RawServer(post=[INTERNAL_ERROR, then_close(), created()]) as server,
-            client_of(server, in_doubt="resend") as client,
+            leak_checked_client(server, in_doubt="resend") as client,
         ):
             restream = await client.create(NEW)
 
@@ -395,7 +400,7 @@ class TestResend:
     async def test_the_outcome_may_be_a_duplicate(self) -> None:
         async with (
             RawServer(post=[INTERNAL_ERROR, created()], get=THERE) as server,
-            client_of(server, in_doubt="resend") as client,
+            leak_checked_client(server, in_doubt="resend") as client,
         ):
             outcome = await created_by(client, NEW)
 
@@ -405,7 +410,7 @@ class TestResend:
     async def test_a_last_attempt_in_doubt_is_reported_as_it_is(self) -> None:
         async with (
             RawServer(post=INTERNAL_ERROR) as server,
-            client_of(server, in_doubt="resend", attempts=2) as client,
+            leak_checked_client(server, in_doubt="resend", attempts=2) as client,
         ):
             error = await failure_of(client.create(NEW), InternalServerError)
 
@@ -414,7 +419,7 @@ class TestResend:
     async def test_what_did_nothing_is_no_duplicate(self) -> None:
         async with (
             RawServer(post=[answer(b"", "429 Later"), created()]) as server,
-            client_of(server, in_doubt="resend") as client,
+            leak_checked_client(server, in_doubt="resend") as client,
         ):
             outcome = await created_by(client, NEW)
 
@@ -423,20 +428,26 @@ class TestResend:
 
 class TestEnsure:
     async def test_what_is_there_is_returned_without_a_post(self) -> None:
-        async with RawServer(get=THERE) as server, client_of(server) as client:
+        async with RawServer(get=THERE) as server, leak_checked_client(server) as client:
             restream = await client.ensure(NEW)
 
         assert (restream.id, server.order) == (9, "GET")
 
     async def test_what_is_absent_is_created(self) -> None:
-        async with RawServer(get=ABSENT, post=created()) as server, client_of(server) as client:
+        async with (
+            RawServer(get=ABSENT, post=created()) as server,
+            leak_checked_client(server) as client,
+        ):
             restream = await client.ensure(NEW)
 
         assert (restream.id, server.order) == (7, "GET POST")
 
     async def test_an_unknown_video_has_nothing(self) -> None:
         nothing = answer(b"", "404 Not Found")
-        async with RawServer(get=nothing, post=created()) as server, client_of(server) as client:
+        async with (
+            RawServer(get=nothing, post=created()) as server,
+            leak_checked_client(server) as client,
+        ):
             await client.ensure(NEW)
 
         assert server.order == "GET POST"
@@ -444,7 +455,7 @@ class TestEnsure:
     async def test_a_check_that_fails_is_raised_and_nothing_is_sent(self) -> None:
         async with (
             RawServer(get=BACKEND_FETCH_FAILED) as server,
-            client_of(server, attempts=3) as client,
+            leak_checked_client(server, attempts=3) as client,
         ):
             error = await failure_of(client.ensure(NEW), BackendFetchFailedError)
 
@@ -455,7 +466,7 @@ class TestEnsure:
     async def test_a_refused_check_is_raised_at_once(self) -> None:
         async with (
             RawServer(get=answer(b"", "401 Unauthorized")) as server,
-            client_of(server) as client,
+            leak_checked_client(server) as client,
         ):
             error = await failure_of(client.ensure(NEW), UnauthorizedError)
 
@@ -464,14 +475,14 @@ class TestEnsure:
     async def test_doubt_after_the_check_is_confirmed(self) -> None:
         async with (
             RawServer(get=[ABSENT, THERE], post=INTERNAL_ERROR) as server,
-            client_of(server) as client,
+            leak_checked_client(server) as client,
         ):
             restream = await client.ensure(NEW)
 
         assert (restream.id, server.order) == (9, "GET POST GET")
 
     async def test_doing_it_twice_creates_it_once(self) -> None:
-        async with Sandbox() as sandbox, client_of(sandbox) as client:
+        async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
             first = await client.ensure(NEW)
             second = await client.ensure(NEW)
 
@@ -484,7 +495,10 @@ class TestEnsure:
 async def test_it_exists_once_after_any_fault_at_any_moment(fault: Fault, phase: str) -> None:
     faults = Faults(**{phase: {fault: 1.0}}, max_faults=2, retry_after=None)  # type: ignore[arg-type]
     timeout = 0.1 if fault is Fault.HANG else 5.0
-    async with Sandbox(faults=faults) as sandbox, client_of(sandbox, timeout=timeout) as client:
+    async with (
+        Sandbox(faults=faults) as sandbox,
+        leak_checked_client(sandbox, timeout=timeout) as client,
+    ):
         restream = await client.create(NEW)
 
     [stored] = sandbox.stored
@@ -497,7 +511,7 @@ async def test_nothing_listens_any_more_after_a_doubt() -> None:
 
     async with (
         RawServer(post=then_close(), get=then_close()) as server,
-        client_of(server, attempts=2) as client,
+        leak_checked_client(server, attempts=2) as client,
     ):
         error = await failure_of(client.create(NEW), OutcomeUnknownError)
 
@@ -513,7 +527,7 @@ async def test_the_resend_goes_ahead_of_all_that_wait_after_its_check() -> None:
 
     async with (
         RawServer(post=[INTERNAL_ERROR, as_asked], get=listed()) as server,
-        client_of(server, max_in_flight=1) as client,
+        leak_checked_client(server, max_in_flight=1) as client,
         asyncio.TaskGroup() as group,
     ):
         for some in ([first], *(others[start::5] for start in range(5))):
@@ -538,6 +552,6 @@ async def test_the_retry_that_succeeds_costs_the_retry_budget_nothing(
     monkeypatch.setattr(RetryBudget, "refund", refund)
     backend = Backend()
     backend.meets("POST", *[Fate.LOST_BEFORE] * failures)
-    client = client_in_memory(backend, attempts=3)
+    client = in_memory_client(backend, attempts=3)
     await client.creator.create(NEW, client.executor.begin_call())
     assert refunded == refunds

@@ -4,12 +4,12 @@ from restream_async._operations.delete import delete
 from restream_async._retry.classification import value_or_raise
 from restream_async.errors import BackendFetchFailedError, BadRequestError, NotFoundError
 from restream_async.sandbox import Fault, Faults, Sandbox
-from tests.helpers.in_memory_service import Backend, Fate, client_of, new
-from tests.helpers.journal_clients import client_of as client_of_sandbox
+from tests.helpers.in_memory_service import Backend, Fate, in_memory_client, new
+from tests.helpers.journal_clients import late_commit_client
 
 
 async def deleted(backend: Backend) -> bool:
-    client = client_of(backend)
+    client = in_memory_client(backend)
     return value_or_raise(
         await delete(client.executor, client.api, 1, client.executor.begin_call())
     )
@@ -72,7 +72,7 @@ async def test_a_deletion_that_is_never_answered_fails(backend: Backend) -> None
 
 @pytest.mark.parametrize("fault", [Fault.RESET, Fault.GARBAGE, Fault.TRUNCATED])
 async def test_a_deletion_whose_answer_is_lost_on_the_wire_is_done(fault: Fault) -> None:
-    async with Sandbox() as sandbox, client_of_sandbox(sandbox) as client:
+    async with Sandbox() as sandbox, late_commit_client(sandbox) as client:
         restream = await client.create(new())
         sandbox.faults = Faults(other={fault: 1.0}, max_faults=1)
         assert await client.delete(restream.id) is True

@@ -15,7 +15,6 @@ from restream_async import (
     NotSentError,
     OutageError,
     OutcomeUnknownError,
-    RestreamClient,
     RetryPolicy,
 )
 from restream_async._operations.draining import CallsInProgress
@@ -23,8 +22,10 @@ from restream_async._retry.executor import RequestExecutor
 from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
 from tests.helpers.client_calls import CALLS, failure_of
+from tests.helpers.clients import client_of
+from tests.helpers.fast_clock import FastClock, never
 from tests.helpers.in_memory_service import Backend
-from tests.helpers.leak_checks import client_of
+from tests.helpers.leak_checks import leak_checked_client
 from tests.helpers.limiter_steps import fall
 from tests.helpers.raw_server import Peer, RawServer, Seen, then_hang
 from tests.helpers.samples import (
@@ -45,10 +46,6 @@ if TYPE_CHECKING:
 LATER: Final = answer(b"", "425 Too Early")
 
 
-async def never(_: float) -> None:
-    await asyncio.Event().wait()
-
-
 async def slow(peer: Peer, seen: Seen) -> None:
     await asyncio.sleep(0.05)
     await as_asked(peer, seen)
@@ -56,14 +53,14 @@ async def slow(peer: Peer, seen: Seen) -> None:
 
 @pytest.mark.parametrize("call", CALLS)
 async def test_new_calls_are_refused(call: str) -> None:
-    async with RawServer() as server, client_of(server) as client:
+    async with RawServer() as server, leak_checked_client(server) as client:
         await client.drain()
         error = await failure_of(CALLS[call](client), ClientClosedError)
     assert str(error).startswith("the client is draining: ")
 
 
 async def test_an_outcome_says_so_and_is_not_raised() -> None:
-    async with RawServer() as server, client_of(server) as client:
+    async with RawServer() as server, leak_checked_client(server) as client:
         await client.drain()
         outcome = await client.outcome(new_restream())
     assert isinstance(outcome, Failed)
@@ -72,7 +69,7 @@ async def test_an_outcome_says_so_and_is_not_raised() -> None:
 
 
 async def test_new_runs_are_refused(tmp_path: Path) -> None:
-    async with Sandbox() as sandbox, client_of(sandbox) as client:
+    async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
         await client.create_all(many(3), journal=tmp_path / "j")
         undo = client.undo(tmp_path / "j")
         async with undo:
@@ -88,7 +85,7 @@ async def test_calls_have_all_the_time_that_they_are_given(
 ) -> None:
     """It looks for an outage meanwhile, again and again."""
     monkeypatch.setattr("restream_async._operations.draining._PERIOD", 0.01)
-    async with RawServer(post=slow) as server, client_of(server) as client:
+    async with RawServer(post=slow) as server, leak_checked_client(server) as client:
         call = asyncio.create_task(client.create(new_restream()))
         await server.arrived()
         await client.drain(timeout=30)
@@ -97,7 +94,10 @@ async def test_calls_have_all_the_time_that_they_are_given(
 
 
 async def test_what_is_in_progress_finishes() -> None:
-    async with RawServer(post=slow) as server, client_of(server, max_in_flight=2) as client:
+    async with (
+        RawServer(post=slow) as server,
+        leak_checked_client(server, max_in_flight=2) as client,
+    ):
         tasks = [asyncio.create_task(client.create(new)) for new in many(6)]
         await server.arrived()
         await client.drain()
@@ -106,7 +106,7 @@ async def test_what_is_in_progress_finishes() -> None:
 
 
 async def test_it_returns_at_once_where_nothing_is_in_progress() -> None:
-    async with RawServer() as server, client_of(server) as client:
+    async with RawServer() as server, leak_checked_client(server) as client:
         start = time.monotonic()
         await client.drain()
         await client.drain()
@@ -117,7 +117,7 @@ async def test_what_waits_when_the_time_is_over_ends_at_once() -> None:
     """One for a retry after 425, one after 500, and one for a slot."""
     async with (
         RawServer(post=[LATER, INTERNAL_ERROR], get=listed()) as server,
-        client_of(server, clock=Clock(sleep=never)) as client,
+        leak_checked_client(server, clock=FastClock(meanwhile=never)) as client,
     ):
         tasks = [asyncio.create_task(client.outcome(new)) for new in many(2)]
         await server.arrived(2)
@@ -135,7 +135,7 @@ async def test_what_stays_on_the_wire_is_left_to_the_closing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("restream_async._operations.draining.STOP_GRACE", 0.05)
-    async with RawServer(post=then_hang()) as server, client_of(server) as client:
+    async with RawServer(post=then_hang()) as server, leak_checked_client(server) as client:
         task = asyncio.create_task(client.create(new_restream()))
         await server.arrived()
         await client.drain(timeout=0.05)
@@ -154,7 +154,7 @@ async def test_a_bulk_run_reads_no_further_and_finishes_what_it_has_read() -> No
 
     async with (
         RawServer(post=slow) as server,
-        client_of(server, max_in_flight=2) as client,
+        leak_checked_client(server, max_in_flight=2) as client,
         client.create_many(source()) as run,
     ):
         await server.arrived(10)
@@ -170,7 +170,7 @@ async def test_a_bulk_run_reads_no_further_and_finishes_what_it_has_read() -> No
 async def test_a_bulk_run_whose_consumer_pauses_does_not_hold_it_up(tmp_path: Path) -> None:
     async with (
         Sandbox() as sandbox,
-        client_of(sandbox, max_in_flight=1) as client,
+        leak_checked_client(sandbox, max_in_flight=1) as client,
         client.create_many(many(1000), journal=tmp_path / "j") as run,
     ):
         # Until the run waits for the consumer.
@@ -185,7 +185,7 @@ async def test_a_bulk_run_whose_consumer_pauses_does_not_hold_it_up(tmp_path: Pa
 async def test_a_bulk_run_and_an_undo_are_stopped_when_the_time_is_over(tmp_path: Path) -> None:
     async with (
         RawServer(post=[created(), LATER], delete=LATER) as server,
-        client_of(server, clock=Clock(sleep=never)) as client,
+        leak_checked_client(server, clock=FastClock(meanwhile=never)) as client,
     ):
         await client.create_all([new_restream()], journal=tmp_path / "j")
         told: list[Any] = []
@@ -226,9 +226,7 @@ async def test_an_outage_that_begins_meanwhile_ends_it() -> None:
 
 
 async def test_in_an_outage_nothing_is_waited_for() -> None:
-    async with RestreamClient(
-        base_url="http://127.0.0.1:1", project_id="p1", api_key="key"
-    ) as client:
+    async with client_of("http://127.0.0.1:1", clock=Clock()) as client:
         calls = [asyncio.create_task(client.outcome(new)) for new in many(8)]
         while client.stats().state == "closed":  # noqa: ASYNC110 - asked, not told
             await asyncio.sleep(0.01)

@@ -21,9 +21,8 @@ from restream_async._retry.deadline import Deadline
 from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
 from tests.helpers.client_calls import created_by, failure_of
-from tests.helpers.in_memory_service import Backend, Fate
-from tests.helpers.in_memory_service import client_of as client_in_memory
-from tests.helpers.leak_checks import client_of
+from tests.helpers.in_memory_service import Backend, Fate, in_memory_client
+from tests.helpers.leak_checks import leak_checked_client
 from tests.helpers.raw_server import RawServer, then_close, then_hang
 from tests.helpers.samples import (
     INTERNAL_ERROR,
@@ -49,7 +48,7 @@ async def test_checks_of_one_video_at_the_same_time_share_their_lists() -> None:
     # On a clock that stands still, no list is certain to be younger than a check.
     async with (
         Sandbox(latency=0.02) as sandbox,
-        client_of(sandbox, clock=Clock()) as client,
+        leak_checked_client(sandbox, clock=Clock()) as client,
     ):
         await asyncio.gather(*map(client.ensure, MANY))
 
@@ -58,7 +57,7 @@ async def test_checks_of_one_video_at_the_same_time_share_their_lists() -> None:
 
 
 async def test_one_after_the_other_each_gets_a_fresh_list() -> None:
-    async with Sandbox() as sandbox, client_of(sandbox) as client:
+    async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
         for new in MANY[:5]:
             await client.ensure(new)
 
@@ -66,7 +65,7 @@ async def test_one_after_the_other_each_gets_a_fresh_list() -> None:
 
 
 async def test_where_a_recent_list_is_good_enough_one_serves_many_creations() -> None:
-    async with Sandbox() as sandbox, client_of(sandbox) as client:
+    async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
         # The second time each is checked anew, because this client has created it.
         for new in [*MANY[:20], *MANY[:3]]:
             await client.outcome(new, ensure=True, recent=True)
@@ -79,7 +78,7 @@ async def test_a_recent_list_is_not_used_for_what_is_in_doubt_since() -> None:
     """An attempt whose outcome nobody knows must be checked, however recent the list."""
     async with (
         RawServer(post=[then_hang(), as_asked], get=listed()) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         first = asyncio.create_task(client.outcome(MANY[0], ensure=True, recent=True))
         await server.arrived(2)
@@ -93,7 +92,10 @@ async def test_a_recent_list_is_not_used_for_what_is_in_doubt_since() -> None:
 
 async def test_a_check_that_waits_for_a_list_ends_with_its_own_deadline() -> None:
     retry = RetryPolicy(deadline=0.3)
-    async with RawServer(get=then_hang()) as server, client_of(server, retry=retry) as client:
+    async with (
+        RawServer(get=then_hang()) as server,
+        leak_checked_client(server, retry=retry) as client,
+    ):
         ends = await asyncio.gather(*(client.outcome(new, ensure=True) for new in MANY[:2]))
 
     assert server.order == "GET"
@@ -106,7 +108,7 @@ async def test_a_check_that_waits_for_a_list_ends_with_its_own_deadline() -> Non
 async def test_that_a_service_has_nothing_to_list_is_shared_too(status: str) -> None:
     async with (
         RawServer(post=as_asked, get=answer(b"", status)) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         for new in MANY[:3]:
             await client.outcome(new, ensure=True, recent=True)
@@ -134,7 +136,7 @@ ABSENT = listed(*_OTHERS)
 async def test_a_service_that_cannot_list_has_nothing_there(status: str) -> None:
     async with (
         RawServer(post=[INTERNAL_ERROR, created()], get=answer(b"", status)) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         restream = await client.create(NEW)
 
@@ -148,7 +150,7 @@ async def test_a_last_check_at_a_service_that_cannot_list_leaves_the_failure_as_
 ) -> None:
     async with (
         RawServer(post=INTERNAL_ERROR, get=answer(b"", status)) as server,
-        client_of(server, attempts=1) as client,
+        leak_checked_client(server, attempts=1) as client,
     ):
         error = await failure_of(client.create(NEW), InternalServerError)
 
@@ -161,7 +163,7 @@ async def test_a_last_check_at_a_service_that_cannot_list_leaves_the_failure_as_
 async def test_a_check_understands_every_form_of_a_list(result: object) -> None:
     async with (
         RawServer(post=INTERNAL_ERROR, get=answer(envelope(result))) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         restream = await client.create(NEW)
 
@@ -171,7 +173,7 @@ async def test_a_check_understands_every_form_of_a_list(result: object) -> None:
 async def test_a_check_that_finds_null_finds_nothing() -> None:
     async with (
         RawServer(post=[INTERNAL_ERROR, created()], get=answer(envelope(None))) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         restream = await client.create(NEW)
 
@@ -187,7 +189,7 @@ async def test_failing_checks_are_repeated_only_so_often_over_all_attempts(
 ) -> None:
     async with (
         RawServer(post=INTERNAL_ERROR, get=INTERNAL_ERROR) as server,
-        client_of(server, attempts=attempts) as client,
+        leak_checked_client(server, attempts=attempts) as client,
     ):
         await failure_of(client.create(NEW), OutcomeUnknownError)
 
@@ -202,7 +204,7 @@ async def test_checks_that_succeed_use_up_nothing() -> None:
         RawServer(
             post=[INTERNAL_ERROR, INTERNAL_ERROR, created()], get=[*failing_once, *failing_once]
         ) as server,
-        client_of(server, attempts=3) as client,
+        leak_checked_client(server, attempts=3) as client,
     ):
         outcome = await created_by(client, NEW)
 
@@ -227,7 +229,7 @@ async def test_the_final_check_takes_five_seconds_at_most_beyond_the_deadline(
 
     backend = Watched()
     backend.meets("POST", Fate.LOST_AFTER)
-    client = client_in_memory(backend, attempts=1, timeout=seconds)
+    client = in_memory_client(backend, attempts=1, timeout=seconds)
     deadline = Deadline(client.executor.clock.now, remaining)
     result = await client.creator.create(MANY[0], deadline)
 
@@ -239,7 +241,7 @@ async def test_checks_end_with_the_deadline(clock: FastClock) -> None:
     """However many repetitions are left."""
     async with (
         RawServer(post=INTERNAL_ERROR, get=INTERNAL_ERROR) as server,
-        client_of(server, clock=clock, deadline=1.2) as client,
+        leak_checked_client(server, clock=clock, deadline=1.2) as client,
     ):
         await failure_of(client.create(NEW), OutcomeUnknownError)
 
@@ -250,7 +252,7 @@ async def test_checks_end_with_the_deadline(clock: FastClock) -> None:
 async def test_a_check_that_fails_is_tried_again_by_itself() -> None:
     async with (
         RawServer(post=INTERNAL_ERROR, get=[INTERNAL_ERROR, then_close(), THERE]) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         outcome = await created_by(client, NEW)
 
@@ -263,7 +265,7 @@ async def test_a_failed_check_shows_no_secret_of_the_restream() -> None:
     echo = answer(" ".join(SECRETS).encode(), "500 Oops")
     async with (
         RawServer(post=echo, get=echo) as server,
-        client_of(server, in_doubt="raise") as client,
+        leak_checked_client(server, in_doubt="raise") as client,
     ):
         error = await failure_of(client.create(NEW), OutcomeUnknownError)
 
@@ -275,7 +277,7 @@ async def test_a_refused_check_in_a_project_that_is_gone_says_so() -> None:
     gone = answer(b"", "404 Not Found")
     async with (
         RawServer(post=[then_close(), gone], get=gone) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         error = await failure_of(client.create(NEW), NotFoundError)
 

@@ -10,9 +10,8 @@ from restream_async import MalformedResponseError, Origin, OutcomeUnknownError
 from restream_async._http.response_headers import is_from_cache
 from restream_async._retry.deadline import Deadline, Stop
 from tests.helpers.client_calls import created_by, failure_of
-from tests.helpers.in_memory_service import Backend
-from tests.helpers.in_memory_service import client_of as client_in_memory
-from tests.helpers.leak_checks import client_of
+from tests.helpers.in_memory_service import Backend, in_memory_client
+from tests.helpers.leak_checks import leak_checked_client
 from tests.helpers.raw_server import RawServer
 from tests.helpers.samples import (
     INTERNAL_ERROR,
@@ -59,7 +58,7 @@ async def test_the_last_list_of_a_stopped_call_takes_two_seconds_at_most() -> No
             timeouts.append(timeout)
             return await super().send(request, timeout)
 
-    client, stop = client_in_memory(Watched()), Stop()
+    client, stop = in_memory_client(Watched()), Stop()
     stop.request()
     deadline = Deadline(client.executor.clock.now, 60.0, stop=stop)
     assert await client.creator.listing.read_finally("v1", deadline) == []
@@ -67,7 +66,10 @@ async def test_the_last_list_of_a_stopped_call_takes_two_seconds_at_most() -> No
 
 
 async def test_a_list_in_pages_is_read_to_its_end() -> None:
-    async with RawServer(get=[page(1, 1, 2), page(2, 3)]) as server, client_of(server) as client:
+    async with (
+        RawServer(get=[page(1, 1, 2), page(2, 3)]) as server,
+        leak_checked_client(server) as client,
+    ):
         restreams = await client.list("v1")
 
     assert [restream.id for restream in restreams] == [1, 2, 3]
@@ -76,7 +78,7 @@ async def test_a_list_in_pages_is_read_to_its_end() -> None:
 
 async def test_a_restream_that_is_shown_without_its_video_id_gets_that_of_the_list() -> None:
     shown = {**on_the_wire(NEW, 7), "videoId": ""}
-    async with RawServer(get=listed(shown)) as server, client_of(server) as client:
+    async with RawServer(get=listed(shown)) as server, leak_checked_client(server) as client:
         [restream] = await client.list("v1")
         assert restream.video_id == "v1"
         assert await client.set_status(restream, NEW.status) == restream
@@ -84,19 +86,22 @@ async def test_a_restream_that_is_shown_without_its_video_id_gets_that_of_the_li
 
 async def test_a_list_of_no_pages_is_empty() -> None:
     empty = page(1, pages=0, count=0)
-    async with RawServer(get=empty) as server, client_of(server) as client:
+    async with RawServer(get=empty) as server, leak_checked_client(server) as client:
         assert await client.list("v1") == []
     assert len(targets(server)) == 1
 
 
 async def test_pages_may_be_counted_from_zero() -> None:
-    async with RawServer(get=[page(0, 1, 2), page(1, 3)]) as server, client_of(server) as client:
+    async with (
+        RawServer(get=[page(0, 1, 2), page(1, 3)]) as server,
+        leak_checked_client(server) as client,
+    ):
         assert len(await client.list("v1")) == 3
 
 
 async def test_a_page_that_fails_is_asked_for_again_with_all_before_it() -> None:
     get = [page(1, 1, 2), INTERNAL_ERROR, page(1, 1, 2), page(2, 3)]
-    async with RawServer(get=get) as server, client_of(server) as client:
+    async with RawServer(get=get) as server, leak_checked_client(server) as client:
         assert len(await client.list("v1")) == 3
 
 
@@ -118,7 +123,7 @@ async def test_a_page_that_fails_is_asked_for_again_with_all_before_it() -> None
 async def test_a_list_that_is_not_read_to_its_end_is_inconclusive(
     get: bytes | list[bytes], problem: str
 ) -> None:
-    async with RawServer(get=get) as server, client_of(server, attempts=1) as client:
+    async with RawServer(get=get) as server, leak_checked_client(server, attempts=1) as client:
         error = await failure_of(client.list("v1"), MalformedResponseError)
     assert problem in str(error)
 
@@ -129,14 +134,14 @@ async def test_a_creation_is_found_on_a_later_page() -> None:
     second = envelope({"currentPage": 2, "totalPages": 2, "items": [on_the_wire(NEW, 9)]})
     async with (
         RawServer(post=INTERNAL_ERROR, get=[answer(first), answer(second)]) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         outcome = await created_by(client, NEW)
     assert (outcome.restream.id, outcome.origin) == (9, Origin.CONFIRMED)
 
 
 async def test_every_list_call_asks_for_an_uncached_answer() -> None:
-    async with RawServer(get=listed()) as server, client_of(server) as client:
+    async with RawServer(get=listed()) as server, leak_checked_client(server) as client:
         await client.list("v1")
     assert server.requests[0].headers["cache-control"] == "no-cache"
     assert targets(server) == [server.requests[0].path]
@@ -149,7 +154,7 @@ CACHED: Final = answer(envelope([]), headers={"Age": "1"})
 async def test_every_existence_check_is_a_new_one_to_caches() -> None:
     """Not every cache says that it answered: nginx by default does not."""
     post = [INTERNAL_ERROR, INTERNAL_ERROR, created()]
-    async with RawServer(post=post, get=listed()) as server, client_of(server) as client:
+    async with RawServer(post=post, get=listed()) as server, leak_checked_client(server) as client:
         await client.create(NEW)
     queries = [target.partition("?")[2] for target in targets(server)]
     assert len(queries) == len(set(queries)) == 2
@@ -159,7 +164,7 @@ async def test_every_existence_check_is_a_new_one_to_caches() -> None:
 async def test_an_answer_from_a_cache_is_asked_for_again_past_the_cache() -> None:
     async with (
         RawServer(get=[CACHED, listed(on_the_wire(NEW, 9))]) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         restreams = await client.list("v1")
         await client.list("v1")
@@ -176,7 +181,7 @@ async def test_an_answer_from_a_cache_is_asked_for_again_past_the_cache() -> Non
 async def test_a_cache_that_cannot_be_passed_leaves_the_outcome_unknown() -> None:
     async with (
         RawServer(post=INTERNAL_ERROR, get=CACHED) as server,
-        client_of(server, attempts=3) as client,
+        leak_checked_client(server, attempts=3) as client,
     ):
         await failure_of(client.create(NEW), OutcomeUnknownError)
     assert server.counts["POST"] == 1
@@ -187,7 +192,7 @@ async def test_a_list_without_the_restream_that_was_just_created_is_asked_for_ag
     get = [listed(), listed(), listed(*extra)]
     async with (
         RawServer(post=[INTERNAL_ERROR, created()], get=get) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         report = await client.create_all([NEW])
 
@@ -199,7 +204,7 @@ async def test_a_list_without_the_restream_that_was_just_created_is_asked_for_ag
 async def test_a_list_that_stays_without_it_leaves_it_unchecked() -> None:
     async with (
         RawServer(post=[INTERNAL_ERROR, created()], get=listed()) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         report = await client.create_all([NEW])
     assert report.unchecked == 1

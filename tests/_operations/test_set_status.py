@@ -13,7 +13,7 @@ from restream_async import (
 from restream_async._retry.classification import Failure
 from restream_async._retry.deadline import Deadline, Stop
 from restream_async.errors import AttemptTimeoutError, NotSentError
-from tests.helpers.in_memory_service import Backend, Fate, client_of, new
+from tests.helpers.in_memory_service import Backend, Fate, in_memory_client, new
 from tests.helpers.status_setter import one_active, order, setter_of
 from tests.helpers.strategies import quick
 
@@ -24,7 +24,7 @@ def backend() -> Backend:
 
 
 async def test_two_at_the_same_time_toggle_once(backend: Backend) -> None:
-    client = client_of(backend)
+    client = in_memory_client(backend)
     statuses = setter_of(client)
     results = await asyncio.gather(
         *(statuses.set_one("v1", 1, client.executor.begin_call(), on=False) for _ in range(3))
@@ -37,7 +37,7 @@ async def test_two_at_the_same_time_toggle_once(backend: Backend) -> None:
 
 
 async def test_other_videos_do_not_wait(backend: Backend) -> None:
-    statuses = setter_of(client_of(backend))
+    statuses = setter_of(in_memory_client(backend))
     async with asyncio.timeout(5), statuses.turn("v1"), statuses.turn("v2"):
         pass
 
@@ -45,7 +45,7 @@ async def test_other_videos_do_not_wait(backend: Backend) -> None:
 async def test_a_call_that_gets_no_turn_before_its_deadline_sends_nothing(
     backend: Backend,
 ) -> None:
-    client = client_of(backend)
+    client = in_memory_client(backend)
     statuses = setter_of(client)
     async with statuses.turn("v1"):
         late = await statuses.set_one("v1", 1, Deadline(lambda: 0.0, 0.001), on=False)
@@ -58,7 +58,7 @@ async def test_a_call_that_gets_no_turn_before_its_deadline_sends_nothing(
 
 
 async def test_a_stop_ends_the_wait_for_a_turn_also_of_a_patient_call(backend: Backend) -> None:
-    client = client_of(backend)
+    client = in_memory_client(backend)
     statuses = setter_of(client)
     stop = Stop()
     asyncio.get_running_loop().call_soon(stop.request)
@@ -84,7 +84,7 @@ def test_whatever_fails_the_status_is_the_wanted_one_or_the_old_one_or_unknown(
         backend.add(new("b"))
         backend.meets("PUT", *puts)
         backend.meets("GET", *gets)
-        client = client_of(backend)
+        client = in_memory_client(backend)
         result = await setter_of(client).set("v1", {1: on, 2: not on}, client.executor.begin_call())
         for (restream_id, wanted), stored in zip(
             {1: on, 2: not on}.items(), backend.stored, strict=True

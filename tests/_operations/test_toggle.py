@@ -1,7 +1,7 @@
 import pytest
 
 from restream_async.sandbox import Fault, Faults, Sandbox
-from tests.helpers.leak_checks import client_of
+from tests.helpers.leak_checks import leak_checked_client
 from tests.helpers.samples import new_restream
 
 
@@ -9,7 +9,7 @@ from tests.helpers.samples import new_restream
 async def test_a_toggle_whose_answer_is_lost_flips_once(fault: Fault) -> None:
     async with (
         Sandbox(faults=Faults(other={fault: 1.0})) as sandbox,
-        client_of(sandbox) as client,
+        leak_checked_client(sandbox) as client,
     ):
         restream = await client.create(new_restream(status=True))
         with pytest.raises(Exception, match="was not sent again"):

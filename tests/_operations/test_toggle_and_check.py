@@ -12,7 +12,7 @@ from restream_async import (
 )
 from restream_async._retry.classification import Failure
 from restream_async._retry.deadline import Deadline, Stop
-from tests.helpers.in_memory_service import Backend, Fate, client_of, new
+from tests.helpers.in_memory_service import Backend, Fate, in_memory_client, new
 from tests.helpers.status_setter import error_of, one_active, order, setter_of, turn_off
 
 
@@ -79,7 +79,7 @@ async def test_it_is_toggled_again_only_if_a_list_shows_the_old_status(
 
 async def test_after_doubt_it_waits_before_it_checks(backend: Backend) -> None:
     backend.meets("PUT", Fate.LOST_AFTER)
-    client = client_of(backend)
+    client = in_memory_client(backend)
     slept_before: list[int] = []
     backend.watch = lambda _: slept_before.append(len(client.slept))
     statuses = setter_of(client)
@@ -290,7 +290,7 @@ async def test_a_stopped_call_checks_what_it_has_sent(backend: Backend) -> None:
     stop = Stop()
     backend.watch = lambda method: stop.request() if method == "PUT" else None
     backend.meets("PUT", Fate.LOST_AFTER)
-    client = client_of(backend)
+    client = in_memory_client(backend)
     result = await turn_off(backend, deadline=Deadline(client.executor.clock.now, 60.0, stop=stop))
 
     assert result.restreams[1] == backend.stored[0]
@@ -301,7 +301,7 @@ async def test_a_stopped_call_does_not_toggle_again(backend: Backend) -> None:
     stop = Stop()
     backend.watch = lambda method: stop.request() if method == "PUT" else None
     backend.meets("PUT", Fate.LOST_BEFORE)
-    client = client_of(backend)
+    client = in_memory_client(backend)
     result = await turn_off(backend, deadline=Deadline(client.executor.clock.now, 60.0, stop=stop))
 
     assert str(error_of(result)).endswith("1 attempt; a check found the restream still active")
@@ -323,7 +323,7 @@ async def test_the_last_check_may_pass_the_deadline(backend: Backend) -> None:
 
 
 async def test_a_deadline_in_doubt_says_so_only_until_the_check(backend: Backend) -> None:
-    client = client_of(backend)
+    client = in_memory_client(backend)
     deadline = client.executor.begin_call()
     seen: list[tuple[str, bool]] = []
     backend.watch = lambda method: seen.append((method, deadline.in_doubt))
@@ -336,7 +336,7 @@ async def test_a_deadline_in_doubt_says_so_only_until_the_check(backend: Backend
 
 async def test_it_says_so_while_it_is_toggled_again(backend: Backend) -> None:
     """The first toggle may take effect late."""
-    client = client_of(backend)
+    client = in_memory_client(backend)
     deadline = client.executor.begin_call()
     seen: list[tuple[str, bool]] = []
     backend.watch = lambda method: seen.append((method, deadline.in_doubt))

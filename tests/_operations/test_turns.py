@@ -7,15 +7,15 @@ import asyncio
 import pytest
 
 from restream_async import BadRequestError, Created, InternalServerError, Origin
+from restream_async._operations.create_options import CHECK_FIRST
 from restream_async._operations.create_result import CreateFailed
 from restream_async._operations.existence import key_of
 from restream_async._operations.turns import Turns
 from restream_async._retry.deadline import Deadline
 from restream_async.sandbox import Fault, Faults, Sandbox
 from tests.helpers.client_calls import outcomes_of
-from tests.helpers.in_memory_service import Backend, new
-from tests.helpers.in_memory_service import client_of as client_in_memory
-from tests.helpers.leak_checks import assert_nothing_left, client_of
+from tests.helpers.in_memory_service import Backend, Fate, in_memory_client, new
+from tests.helpers.leak_checks import assert_nothing_left, leak_checked_client
 from tests.helpers.raw_server import Peer, RawServer, Seen, then_hang
 from tests.helpers.samples import (
     INTERNAL_ERROR,
@@ -32,7 +32,7 @@ THERE = listed(on_the_wire(NEW, 7))
 
 
 async def test_two_creations_of_the_same_at_once_are_one() -> None:
-    async with Sandbox(latency=0.01) as sandbox, client_of(sandbox) as client:
+    async with Sandbox(latency=0.01) as sandbox, leak_checked_client(sandbox) as client:
         first, second = await asyncio.gather(client.create(NEW), client.create(NEW))
 
     assert first == second
@@ -41,7 +41,10 @@ async def test_two_creations_of_the_same_at_once_are_one() -> None:
 
 
 async def test_a_hundred_creations_of_the_same_at_once_are_one() -> None:
-    async with Sandbox(latency=0.001) as sandbox, client_of(sandbox, max_in_flight=8) as client:
+    async with (
+        Sandbox(latency=0.001) as sandbox,
+        leak_checked_client(sandbox, max_in_flight=8) as client,
+    ):
         restreams = await asyncio.gather(*(client.create(NEW) for _ in range(100)))
 
     assert len({restream.id for restream in restreams}) == 1
@@ -50,7 +53,7 @@ async def test_a_hundred_creations_of_the_same_at_once_are_one() -> None:
 
 async def test_a_creation_whose_turn_does_not_come_before_its_deadline_sent_nothing() -> None:
     backend = Backend()
-    client = client_in_memory(backend)
+    client = in_memory_client(backend)
     client.creator.turns.begin(key_of(new()))
     deadline = Deadline(client.executor.clock.now, 0.01)
     result = await client.creator.create(new(), deadline)
@@ -63,7 +66,7 @@ async def test_a_creation_whose_turn_does_not_come_before_its_deadline_sent_noth
 async def test_the_title_makes_no_difference_and_the_key_does() -> None:
     renamed = new_restream(title="Another title")
     other = new_restream(stream_key="another-key")
-    async with Sandbox(latency=0.01) as sandbox, client_of(sandbox) as client:
+    async with Sandbox(latency=0.01) as sandbox, leak_checked_client(sandbox) as client:
         first, second, third = await asyncio.gather(*map(client.create, [NEW, renamed, other]))
 
     assert first == second != third
@@ -71,7 +74,7 @@ async def test_the_title_makes_no_difference_and_the_key_does() -> None:
 
 
 async def test_the_second_one_of_a_bulk_run_is_existing() -> None:
-    async with Sandbox(latency=0.01) as sandbox, client_of(sandbox) as client:
+    async with Sandbox(latency=0.01) as sandbox, leak_checked_client(sandbox) as client:
         outcomes = await outcomes_of(client, [NEW, NEW])
 
     found = {outcome.index: outcome for outcome in outcomes if isinstance(outcome, Created)}
@@ -85,7 +88,7 @@ async def test_waiting_for_the_same_holds_no_slot() -> None:
     """With two slots, the second one of a pair must not keep others out."""
     async with (
         RawServer(post=then_hang()) as server,
-        client_of(server, max_in_flight=2) as client,
+        leak_checked_client(server, max_in_flight=2) as client,
     ):
         tasks = [asyncio.create_task(client.create(NEW)) for _ in range(2)]
         run = client.create_many([NEW, new_restream("v2")])
@@ -105,7 +108,7 @@ async def test_different_keys_are_created_at_the_same_time() -> None:
         await together.wait()
         await as_asked(peer, seen)
 
-    async with RawServer(post=meet) as server, client_of(server) as client:
+    async with RawServer(post=meet) as server, leak_checked_client(server) as client:
         keys = [new_restream("v1"), new_restream("v2"), new_restream(stream_key="another-key")]
         await asyncio.gather(*map(client.create, keys))
 
@@ -116,7 +119,7 @@ async def test_after_a_failure_the_next_one_checks_and_creates() -> None:
     refusal = answer(b"", "400 Bad Request")
     async with (
         RawServer(post=[refusal, created()], get=listed()) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         first, second = await asyncio.gather(
             client.create(NEW), client.create(NEW), return_exceptions=True
@@ -128,7 +131,10 @@ async def test_after_a_failure_the_next_one_checks_and_creates() -> None:
 
 
 async def test_after_a_cancellation_the_next_one_checks_and_finds() -> None:
-    async with RawServer(post=then_hang(), get=THERE) as server, client_of(server) as client:
+    async with (
+        RawServer(post=then_hang(), get=THERE) as server,
+        leak_checked_client(server) as client,
+    ):
         first = asyncio.create_task(client.create(NEW))
         second = asyncio.create_task(client.create(NEW))
         await server.arrived()
@@ -140,7 +146,7 @@ async def test_after_a_cancellation_the_next_one_checks_and_finds() -> None:
 
 
 async def test_a_creation_that_waits_for_an_equal_one_can_be_cancelled() -> None:
-    async with RawServer(post=then_hang()) as server, client_of(server) as client:
+    async with RawServer(post=then_hang()) as server, leak_checked_client(server) as client:
         tasks = [asyncio.create_task(client.create(NEW)) for _ in range(3)]
         await server.arrived()
         tasks[1].cancel()
@@ -158,7 +164,7 @@ async def test_a_creation_that_waits_for_an_equal_one_can_be_cancelled() -> None
 async def test_one_that_checks_in_vain_lets_the_next_one_try() -> None:
     async with (
         RawServer(post=[INTERNAL_ERROR], get=[listed(), INTERNAL_ERROR, THERE]) as server,
-        client_of(server, attempts=1) as client,
+        leak_checked_client(server, attempts=1) as client,
     ):
         first, second, third = await asyncio.gather(
             *(client.create(NEW) for _ in range(3)), return_exceptions=True
@@ -173,7 +179,10 @@ async def test_one_that_checks_in_vain_lets_the_next_one_try() -> None:
 async def test_pairs_through_faults_are_stored_once_each(fault: Fault) -> None:
     faults = Faults(before={fault: 0.3}, after={fault: 0.3}, max_faults=3, retry_after=None)
     requests = [new_restream(f"v{number}") for number in range(20) for _ in range(3)]
-    async with Sandbox(faults=faults, seed=3) as sandbox, client_of(sandbox, attempts=9) as client:
+    async with (
+        Sandbox(faults=faults, seed=3) as sandbox,
+        leak_checked_client(sandbox, attempts=9) as client,
+    ):
         outcomes = await outcomes_of(client, requests)
 
     assert all(isinstance(outcome, Created) for outcome in outcomes)
@@ -219,3 +228,23 @@ def test_the_oldest_of_very_many_doubts_is_forgotten(monkeypatch: pytest.MonkeyP
         turns.end(key_of(new(video=video)), in_doubt=True)
     rivals = [turns.has_rivals(new("b", video=video)) for video in ("v1", "v2", "v3")]
     assert rivals == [False, True, True]
+
+
+async def test_one_that_ended_in_doubt_stays_a_rival_of_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With keys left out, the only late restream may be its own."""
+    monkeypatch.setattr("restream_async._operations.turns._MOST_UNRESOLVED", 1)
+    backend = Backend()
+    client = in_memory_client(backend, attempts=1)
+    creator, caller = client.creator, client.executor
+    doubtful = new("a")
+    for wanted in (new("a", video="v2"), doubtful):
+        backend.meets("POST", Fate.LOST_AFTER)
+        backend.meets("GET", Fate.LOST_BEFORE)
+        assert isinstance(await creator.create(wanted, caller.begin_call()), CreateFailed)
+    assert creator.turns.has_rivals(new("b"))
+    assert not creator.turns.has_rivals(doubtful), "it is no rival of itself"
+    assert not creator.turns.has_rivals(new("b", video="v2")), "only so many are remembered"
+    await creator.create(doubtful, caller.begin_call(), CHECK_FIRST)
+    assert not creator.turns.has_rivals(new("b"))

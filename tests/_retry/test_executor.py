@@ -24,9 +24,8 @@ from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
 from tests.helpers.client_calls import CALLS, failure_of
 from tests.helpers.fast_clock import FastClock
-from tests.helpers.in_memory_service import Backend, Fate
-from tests.helpers.in_memory_service import client_of as client_in_memory
-from tests.helpers.leak_checks import assert_nothing_left, client_of
+from tests.helpers.in_memory_service import Backend, Fate, in_memory_client
+from tests.helpers.leak_checks import assert_nothing_left, leak_checked_client
 from tests.helpers.raw_server import RawServer, drip, then_hang
 from tests.helpers.samples import (
     API_KEY,
@@ -65,7 +64,7 @@ def as_it_is(result: object) -> object:
 async def test_an_answer_that_does_not_come_ends_the_attempt_in_doubt(name: str) -> None:
     async with (
         RawServer(post=HANGS[name], get=listed()) as server,
-        client_of(server, timeout=SHORT, attempts=2) as client,
+        leak_checked_client(server, timeout=SHORT, attempts=2) as client,
     ):
         begun = time.monotonic()
         error = await failure_of(client.create(new_restream()), AttemptTimeoutError)
@@ -84,7 +83,7 @@ async def test_a_creation_whose_answer_does_not_come_is_found(name: str) -> None
     there = listed(on_the_wire(new_restream(), 9))
     async with (
         RawServer(post=HANGS[name], get=there) as server,
-        client_of(server, timeout=SHORT) as client,
+        leak_checked_client(server, timeout=SHORT) as client,
     ):
         restream = await client.create(new_restream())
 
@@ -96,7 +95,7 @@ async def test_an_error_whose_body_does_not_come_is_still_told_by_its_status() -
     hanging = then_hang(b"HTTP/1.1 500 Oops\r\nContent-Length: 9\r\n\r\noo")
     async with (
         RawServer(get=hanging) as server,
-        client_of(server, timeout=SHORT, attempts=1) as client,
+        leak_checked_client(server, timeout=SHORT, attempts=1) as client,
     ):
         error = await failure_of(client.list("v1"), InternalServerError)
         await assert_nothing_left(client)
@@ -109,7 +108,7 @@ async def test_each_call_has_the_time_out(call: str) -> None:
     hang = then_hang()
     async with (
         RawServer(post=hang, get=hang, put=hang, delete=hang) as server,
-        client_of(server, timeout=SHORT, attempts=1, in_doubt="resend") as client,
+        leak_checked_client(server, timeout=SHORT, attempts=1, in_doubt="resend") as client,
     ):
         error = await failure_of(CALLS[call](client), AttemptTimeoutError)
         await assert_nothing_left(client)
@@ -120,7 +119,9 @@ async def test_each_call_has_the_time_out(call: str) -> None:
 
 async def test_a_connection_that_does_not_come_about_was_not_sent(full_port: int) -> None:
     base_url = f"http://127.0.0.1:{full_port}"
-    async with client_of(RawServer(), base_url=base_url, timeout=SHORT, attempts=3) as client:
+    async with leak_checked_client(
+        RawServer(), base_url=base_url, timeout=SHORT, attempts=3
+    ) as client:
         error = await failure_of(client.create(new_restream()), AttemptTimeoutError)
         await assert_nothing_left(client)
 
@@ -131,7 +132,9 @@ async def test_a_connection_that_does_not_come_about_was_not_sent(full_port: int
 
 async def test_a_get_without_a_connection_was_not_sent_either(full_port: int) -> None:
     base_url = f"http://127.0.0.1:{full_port}"
-    async with client_of(RawServer(), base_url=base_url, timeout=SHORT, attempts=1) as client:
+    async with leak_checked_client(
+        RawServer(), base_url=base_url, timeout=SHORT, attempts=1
+    ) as client:
         error = await failure_of(client.list("v1"), AttemptTimeoutError)
         reached = client.stats().reached
 
@@ -142,7 +145,7 @@ async def test_a_get_without_a_connection_was_not_sent_either(full_port: int) ->
 async def test_a_get_that_got_its_connection_has_reached_the_service() -> None:
     async with (
         RawServer(get=then_hang()) as server,
-        client_of(server, timeout=SHORT, attempts=1) as client,
+        leak_checked_client(server, timeout=SHORT, attempts=1) as client,
     ):
         error = await failure_of(client.list("v1"), AttemptTimeoutError)
         reached = client.stats().reached
@@ -154,7 +157,9 @@ async def test_a_get_that_got_its_connection_has_reached_the_service() -> None:
 async def test_a_tls_handshake_that_does_not_end_was_not_sent() -> None:
     async with RawServer() as server:
         base_url = f"https://127.0.0.1:{server.port}"
-        async with client_of(server, base_url=base_url, timeout=SHORT, attempts=2) as client:
+        async with leak_checked_client(
+            server, base_url=base_url, timeout=SHORT, attempts=2
+        ) as client:
             error = await failure_of(client.toggle(7), AttemptTimeoutError)
             await assert_nothing_left(client)
 
@@ -166,7 +171,7 @@ async def test_a_tls_handshake_that_does_not_end_was_not_sent() -> None:
 async def test_waiting_for_a_slot_is_not_counted_against_the_time_out() -> None:
     async with (
         Sandbox(latency=0.05) as sandbox,
-        client_of(sandbox, max_in_flight=1, timeout=0.2, attempts=1) as client,
+        leak_checked_client(sandbox, max_in_flight=1, timeout=0.2, attempts=1) as client,
     ):
         restreams = await asyncio.gather(*map(client.create, many(6)))
 
@@ -186,7 +191,7 @@ async def test_waiting_for_a_slot_ends_at_the_deadline(clock: FastClock) -> None
     clock.meanwhile = take_the_slot
     async with (
         RawServer(post=then_hang(), get=INTERNAL_ERROR) as server,
-        client_of(server, clock=clock, max_in_flight=1) as client,
+        leak_checked_client(server, clock=clock, max_in_flight=1) as client,
     ):
         begun = time.monotonic()
         error = await failure_of(client.list("v1"), AttemptTimeoutError)
@@ -212,7 +217,9 @@ async def test_a_slot_that_does_not_come_in_time_was_not_sent(
 
     monkeypatch.setattr(ConcurrencyLimiter, "try_acquire", lambda _: False)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
     monkeypatch.setattr(ConcurrencyLimiter, "acquire", too_late)
-    async with client_of(RawServer(), base_url="https://api.example.com", attempts=1) as client:
+    async with leak_checked_client(
+        RawServer(), base_url="https://api.example.com", attempts=1
+    ) as client:
         error = await failure_of(client.create(new_restream()), AttemptTimeoutError)
 
     assert "no free place among 0 in flight before the deadline" in str(error)
@@ -224,7 +231,7 @@ async def test_one_deadline_covers_all_attempts_and_sleeps() -> None:
     policy = RetryPolicy(attempts=100, base=10.0, cap=10.0, deadline=35.0)
     async with (
         RawServer(get=INTERNAL_ERROR) as server,
-        client_of(server, clock=clock, retry=policy) as client,
+        leak_checked_client(server, clock=clock, retry=policy) as client,
     ):
         error = await failure_of(client.list("v1"), InternalServerError)
 
@@ -237,7 +244,7 @@ async def test_no_sleep_begins_that_would_pass_the_deadline() -> None:
     clock = FastClock(0.0)
     async with (
         RawServer(get=BACKEND_FETCH_FAILED) as server,
-        client_of(server, clock=clock, deadline=4.0) as client,
+        leak_checked_client(server, clock=clock, deadline=4.0) as client,
     ):
         error = await failure_of(client.list("v1"), BackendFetchFailedError)
 
@@ -248,7 +255,7 @@ async def test_the_last_attempt_is_cut_at_the_deadline() -> None:
     policy = RetryPolicy(attempts=9, base=30.0, cap=30.0, deadline=30.0 + SHORT)
     async with (
         RawServer(get=[INTERNAL_ERROR, then_hang()]) as server,
-        client_of(server, retry=policy, timeout=5.0) as client,
+        leak_checked_client(server, retry=policy, timeout=5.0) as client,
     ):
         begun = time.monotonic()
         error = await failure_of(client.list("v1"), AttemptTimeoutError)
@@ -263,7 +270,7 @@ async def test_the_deadline_of_a_creation_covers_its_checks() -> None:
     clock = FastClock()
     async with (
         RawServer(post=INTERNAL_ERROR, get=BACKEND_FETCH_FAILED) as server,
-        client_of(server, clock=clock, retry=policy, in_doubt="raise") as client,
+        leak_checked_client(server, clock=clock, retry=policy, in_doubt="raise") as client,
     ):
         with pytest.raises(Exception, match="it is unknown"):
             await client.create(new_restream())
@@ -279,7 +286,7 @@ async def test_nothing_is_sent_when_a_check_took_all_the_time_there_was() -> Non
     policy = RetryPolicy(base=0.001, deadline=0.1)
     async with (
         RawServer(post=post, get=[then_hang(), listed()]) as server,
-        client_of(server, clock=Clock(), retry=policy) as client,
+        leak_checked_client(server, clock=Clock(), retry=policy) as client,
     ):
         # A second connection lies in the pool: sending would take no time at all.
         await asyncio.gather(*map(client.create, many(2)))
@@ -302,7 +309,7 @@ async def test_nothing_is_sent_without_time_for_an_answer_under_little_load(
 
     monkeypatch.setattr(ConcurrencyLimiter, "idle_latency", idle_latency)
     backend = Backend()
-    client = client_in_memory(backend)
+    client = in_memory_client(backend)
     deadline = Deadline(lambda: 0.0, remaining)
     await client.executor.attempt(client.api.list("v1"), as_it_is, deadline)
     assert (backend.count("GET"), client.executor.limiter.in_flight) == (sent, 0)
@@ -323,7 +330,7 @@ async def test_real_time_is_used_if_no_clock_is_handed_in() -> None:
 
 
 async def test_a_time_out_outside_cancels_the_call() -> None:
-    async with RawServer(post=then_hang()) as server, client_of(server) as client:
+    async with RawServer(post=then_hang()) as server, leak_checked_client(server) as client:
         with pytest.raises(TimeoutError) as caught:
             await asyncio.wait_for(client.create(new_restream()), SHORT)
         await assert_nothing_left(client)
@@ -346,7 +353,7 @@ async def test_what_did_not_connect_while_others_succeeded_was_overtaken(
 
     backend = Busy()
     backend.meets("GET", fate, fate)
-    client = client_in_memory(backend)
+    client = in_memory_client(backend)
     executor, request = client.executor, client.api.list("v1")
     others_succeed = False
     alone = await executor.attempt(request, as_it_is, executor.begin_call())
@@ -361,7 +368,7 @@ async def test_what_did_not_connect_while_others_succeeded_was_overtaken(
 async def test_a_refusal_shows_that_the_service_works() -> None:
     backend = Backend()
     backend.meets("GET", Fate.LOST_BEFORE, Fate.REFUSED)
-    client = client_in_memory(backend)
+    client = in_memory_client(backend)
     executor, request = client.executor, client.api.list("v1")
     for is_failing in (True, False):
         await executor.attempt(request, as_it_is, executor.begin_call())

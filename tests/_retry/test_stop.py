@@ -19,14 +19,14 @@ from restream_async._operations.delete import delete
 from restream_async._retry.classification import Failure, value_or_raise
 from restream_async._retry.deadline import Stop
 from restream_async.settings import InDoubt
-from tests.helpers.simulated_service import Client, Service, client_of, wanted
+from tests.helpers.simulated_service import Service, SimulatedClient, simulated_client, wanted
 from tests.helpers.simulated_time import now, simulated
 
 _End = CreateSucceeded | CreateFailed
 
 
 async def begun(
-    client: Client, stop: Stop, count: int = 1, options: CreateOptions | None = None
+    client: SimulatedClient, stop: Stop, count: int = 1, options: CreateOptions | None = None
 ) -> list["asyncio.Task[_End]"]:
     """Begin so many creations, and wait for 10 s."""
     options = options if options is not None else CreateOptions()
@@ -112,7 +112,7 @@ class TestNotSent:
     @simulated
     async def test_a_call_that_begins_after_it_sends_nothing(self) -> None:
         service, stop = Service(), Stop()
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             stop.request()
             [error] = await ended(await begun(client, stop), stop)
             request = client.api.list("v1")
@@ -130,7 +130,7 @@ class TestNotSent:
     @simulated
     async def test_a_call_that_has_its_slot_sends_nothing_either(self) -> None:
         service, stop = Service(), Stop()
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             stop.request()
             assert client.executor.limiter.try_acquire()
             [error] = await ended(await begun(client, stop, 1, CreateOptions(has_slot=True)), stop)
@@ -141,7 +141,7 @@ class TestNotSent:
     @simulated
     async def test_waiting_for_a_slot_ends(self) -> None:
         service, stop = Service(hanging=True), Stop()
-        async with client_of(service, ceiling=8, timeout=30) as client:
+        async with simulated_client(service, ceiling=8, timeout=30) as client:
             others = await begun(client, Stop(), 8)
             waiting = asyncio.create_task(
                 client.creator.create(list(wanted(9))[8], client.executor.begin_patient_call(stop))
@@ -158,7 +158,7 @@ class TestNotSent:
     @simulated
     async def test_waiting_for_a_retry_ends(self) -> None:
         service, stop = Service(limited=True, retry_after="60"), Stop()
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             tasks = await begun(client, stop, 2)
             assert client.executor.limiter.in_flight == 0
             sent = len(service.sent)
@@ -171,7 +171,7 @@ class TestNotSent:
     async def test_waiting_for_the_retry_budget_ends(self) -> None:
         # All creations fail and all checks succeed, so the service is not taken for gone.
         service, stop = Service(slots=1000, noise=1.0), Stop()
-        async with client_of(service, attempts=50, deadline=1000) as client:
+        async with simulated_client(service, attempts=50, deadline=1000) as client:
             tasks = await begun(client, stop, 200)
             assert client.executor.budget.waiting > 20
             errors = await ended(tasks, stop, within=0.01)
@@ -181,7 +181,7 @@ class TestNotSent:
     @simulated
     async def test_waiting_for_the_end_of_an_outage_ends(self) -> None:
         service, stop = Service(unreachable=True), Stop()
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             tasks = await begun(client, stop, 30)
             assert client.executor.limiter.state == "open"
             errors = await ended(tasks, stop)
@@ -190,7 +190,7 @@ class TestNotSent:
     @simulated
     async def test_waiting_for_an_equal_creation_ends(self) -> None:
         service, stop = Service(hanging=True), Stop()
-        async with client_of(service, timeout=60) as client:
+        async with simulated_client(service, timeout=60) as client:
             other, *_ = await begun(client, Stop())
             tasks = await begun(client, stop)
             [error] = await ended(tasks, stop)
@@ -205,13 +205,13 @@ class TestSent:
     @simulated
     async def test_what_is_on_the_wire_goes_on(self) -> None:
         service, stop = Service(took=11.5), Stop()
-        async with client_of(service, timeout=60) as client:
+        async with simulated_client(service, timeout=60) as client:
             assert await ended(await begun(client, stop), stop, within=1.51) == [None]
 
     @simulated
     async def test_what_exists_after_doubt_is_found_at_once(self) -> None:
         service, stop = Service(slots=20, loses=True, retry_after="60"), Stop()
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             tasks = await begun(client, stop, 20)
             assert await ended(tasks, stop, within=0.1) == [None] * 20
         assert [len(copies) for copies in service.stored.values()] == [1] * 20
@@ -220,7 +220,7 @@ class TestSent:
     @simulated
     async def test_what_does_not_exist_was_not_sent_again(self) -> None:
         service, stop = Service(sheds=1, retry_after="60"), Stop()
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             [error] = await ended(await begun(client, stop), stop, within=0.1)
         assert isinstance(error, NotSentError)
         assert error.attempts == 1
@@ -229,7 +229,7 @@ class TestSent:
     @simulated
     async def test_in_an_outage_nothing_is_checked(self) -> None:
         service, stop = Service(gone=True), Stop()
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             tasks = await begun(client, stop, 20)
             assert client.executor.limiter.state == "open"
             [*_, another] = wanted(21)
@@ -246,7 +246,7 @@ class TestSent:
     @simulated
     async def test_the_final_check_is_short(self) -> None:
         service, stop = Service(sheds=3, retry_after="60"), Stop()
-        async with client_of(service, timeout=60) as client:
+        async with simulated_client(service, timeout=60) as client:
             tasks = await begun(client, stop, 3)
             service.hanging = True
             errors = await ended(tasks, stop, within=2.0)
@@ -256,7 +256,7 @@ class TestSent:
     @pytest.mark.parametrize("in_doubt", ["confirm", "raise"])
     async def test_a_check_that_waits_for_its_slot_is_made_at_once(self, in_doubt: InDoubt) -> None:
         service, stop = Service(loses=True), Stop()
-        async with client_of(service, in_doubt=in_doubt, timeout=60) as client:
+        async with simulated_client(service, in_doubt=in_doubt, timeout=60) as client:
             limiter = client.executor.limiter
             new = next(wanted(1))
             creating = asyncio.create_task(
@@ -276,7 +276,7 @@ class TestSent:
     @simulated
     async def test_what_an_earlier_run_left_in_doubt_is_checked(self) -> None:
         service, stop = Service(), Stop()
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             stop.request()
             new = next(wanted(1))
             deadline = client.executor.begin_patient_call(stop)
@@ -291,7 +291,7 @@ class TestSent:
     async def test_no_probe_is_sent(self) -> None:
         """So that others who are not stopped can."""
         service, stop = Service(gone=True), Stop()
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             others = await begun(client, Stop(), 20)
             for other in others:
                 other.cancel()
@@ -308,7 +308,7 @@ class TestSent:
     @pytest.mark.parametrize("then", ["cannot connect", "waits for its place"])
     async def test_a_request_that_waits_to_be_repeated_is_not_sent(self, then: str) -> None:
         service, stop = Service(sheds=1), Stop()
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             limiter = client.executor.limiter
             deadline = client.executor.begin_call(stop)
             deleting = asyncio.create_task(delete(client.executor, client.api, 1, deadline))
@@ -331,7 +331,7 @@ class TestSent:
     @simulated
     async def test_a_deletion_in_doubt_is_not_called_unsent(self) -> None:
         service, stop = Service(hanging=True), Stop()
-        async with client_of(service) as client:
+        async with simulated_client(service) as client:
             deadline = client.executor.begin_call(stop)
             deleting = asyncio.create_task(delete(client.executor, client.api, 1, deadline))
             await asyncio.sleep(2.1)

@@ -12,12 +12,18 @@ from restream_async._journal.database import Batch, Database
 from restream_async._journal.entries import State
 from restream_async._journal.journal import Journal
 from restream_async._operations.existence import key_of
-from tests.helpers.in_memory_service import IDENTITY, Backend, Client, Fate, client_of
+from tests.helpers.in_memory_service import (
+    IDENTITY,
+    Backend,
+    Fate,
+    InMemoryClient,
+    in_memory_client,
+)
 from tests.helpers.journal_disk import states, write
 from tests.helpers.wanted_states import apply_of, changes_of, short, state_of, want, wanted_state
 
 
-async def undo(client: Client, path: Path) -> Undo:
+async def undo(client: InMemoryClient, path: Path) -> Undo:
     """Undo, and return what was counted before."""
     async with Undo(client.executor, client.api, Journal(path, IDENTITY)) as undone:
         await undone.carry_out(lambda _: None)
@@ -27,7 +33,7 @@ async def undo(client: Client, path: Path) -> Undo:
 class TestWhatIsNoted:
     async def test_what_was_created_is_undone_and_what_was_found_is_left(self, path: Path) -> None:
         backend = Backend()
-        client = client_of(backend)
+        client = in_memory_client(backend)
         backend.add(want("b"))
         await changes_of(apply_of(client, [want("a", title="A"), want("b")], journal=path))
         assert states(path) == [(0, "created")]
@@ -40,7 +46,7 @@ class TestWhatIsNoted:
     ) -> None:
         backend = Backend()
         backend.meets("POST", Fate.LOST_AFTER)
-        client = client_of(backend)
+        client = in_memory_client(backend)
         await changes_of(apply_of(client, [want()], journal=path))
         assert (await undo(client, path)).total == 1
         assert not backend.stored
@@ -48,7 +54,7 @@ class TestWhatIsNoted:
     async def test_a_checked_doubt_is_not_checked_again(self, path: Path) -> None:
         backend = Backend()
         backend.meets("POST", Fate.LOST_AFTER)
-        client = client_of(backend)
+        client = in_memory_client(backend)
         await changes_of(apply_of(client, [want()], journal=path))
         async with Journal(path, IDENTITY) as journal:
             [entry] = await journal.known(journal.fingerprint(*key_of(want())))
@@ -57,7 +63,7 @@ class TestWhatIsNoted:
     async def test_a_doubt_with_copies_left_stays(self, path: Path) -> None:
         backend = Backend()
         backend.meets("POST", Fate.LATE)
-        await changes_of(apply_of(client_of(backend), [want()], prune=False, journal=path))
+        await changes_of(apply_of(in_memory_client(backend), [want()], prune=False, journal=path))
         async with Journal(path, IDENTITY) as journal:
             [entry] = await journal.known(journal.fingerprint(*key_of(want())))
         assert entry.absent_before is True
@@ -65,12 +71,12 @@ class TestWhatIsNoted:
     async def test_what_was_refused_is_noted_as_failed(self, path: Path) -> None:
         backend = Backend()
         backend.meets("POST", Fate.REFUSED)
-        await changes_of(apply_of(client_of(backend), [want()], journal=path))
+        await changes_of(apply_of(in_memory_client(backend), [want()], journal=path))
         assert states(path) == [(0, "failed")]
 
     async def test_what_was_deleted_is_noted(self, path: Path) -> None:
         backend = Backend()
-        client = client_of(backend)
+        client = in_memory_client(backend)
         await changes_of(apply_of(client, [want("old")], journal=path))
         await changes_of(apply_of(client, [want("new")], journal=path))
         assert sorted(states(path)) == [(0, "created"), (0, "undone")]
@@ -78,7 +84,7 @@ class TestWhatIsNoted:
     async def test_a_deleted_restream_that_it_does_not_know_is_not_noted(self, path: Path) -> None:
         backend = Backend()
         backend.add(want("old"))
-        await changes_of(apply_of(client_of(backend), [want("new")], journal=path))
+        await changes_of(apply_of(in_memory_client(backend), [want("new")], journal=path))
         assert states(path) == [(0, "created")]
 
 
@@ -100,7 +106,7 @@ class Hanging(Backend):
 async def test_what_a_cancelled_run_has_not_begun_leaves_no_open_intent(path: Path) -> None:
     backend = Hanging()
     wanted = [want("a"), want("b"), want("c")]
-    async with apply_of(client_of(backend, limit=1), wanted, journal=path):
+    async with apply_of(in_memory_client(backend, limit=1), wanted, journal=path):
         await backend.hanging.wait()
     assert sorted(states(path)) == [(0, "failed"), (0, "failed"), (0, "intended")]
 
@@ -110,11 +116,11 @@ class TestWhatIsBelieved:
         self, path: Path
     ) -> None:
         backend = Backend()
-        client = client_of(backend)
+        client = in_memory_client(backend)
         await changes_of(apply_of(client, [want()], journal=path))
         backend.stored.clear()
         backend.sent.clear()
-        changes = await changes_of(apply_of(client_of(backend), [want()], journal=path))
+        changes = await changes_of(apply_of(in_memory_client(backend), [want()], journal=path))
         assert short(changes) == ["create a #2"]
         assert [request.method for request in backend.sent] == ["GET", "POST"]
         assert (await undo(client, path)).total == 1
@@ -125,7 +131,7 @@ class TestWhatIsBelieved:
     ) -> None:
         await self.leave_an_intent(path)
         backend = Backend()
-        changes = await changes_of(apply_of(client_of(backend), [want()], journal=path))
+        changes = await changes_of(apply_of(in_memory_client(backend), [want()], journal=path))
         assert short(changes) == ["create a #1"]
         assert [request.method for request in backend.sent] == ["GET", "POST", "GET"]
         assert states(path) == [(0, "created")]
@@ -134,15 +140,15 @@ class TestWhatIsBelieved:
         await self.leave_an_intent(path)
         backend = Backend()
         backend.add(want())
-        await changes_of(apply_of(client_of(backend), [want()], journal=path))
+        await changes_of(apply_of(in_memory_client(backend), [want()], journal=path))
         assert states(path) == [(0, "found")]
-        assert (await undo(client_of(backend), path)).unsure == 0
+        assert (await undo(in_memory_client(backend), path)).unsure == 0
 
     async def test_one_that_was_created_and_checked_again_is_still_its_own(
         self, path: Path
     ) -> None:
         backend = Backend()
-        client = client_of(backend)
+        client = in_memory_client(backend)
         await changes_of(apply_of(client, [want()], journal=path))
         async with Journal(path, IDENTITY) as journal:
             # Killed before the creation of one that a list lacked, wrongly.
@@ -171,7 +177,7 @@ class TestAJournalThatBreaks:
         backend = Backend()
         backend.add(want("b", video="v2"))
         wanted = [want(), want("b", video="v2"), *(want(video=f"w{each}") for each in range(90))]
-        async with apply_of(client_of(backend, limit=1), wanted, journal=path) as run:
+        async with apply_of(in_memory_client(backend, limit=1), wanted, journal=path) as run:
             changes = [await anext(run) for _ in wanted]
             with pytest.raises(JournalError, match="the disk is full"):
                 await anext(run)
@@ -184,7 +190,7 @@ class TestAJournalThatBreaks:
         write(path, b"no journal at all, but a text" * 50)
         backend = Backend()
         with pytest.raises(JournalError):
-            await changes_of(apply_of(client_of(backend), [want()], journal=path))
+            await changes_of(apply_of(in_memory_client(backend), [want()], journal=path))
         assert not backend.sent
 
     async def test_ends_that_cannot_be_written_are_an_error_at_the_end(
@@ -198,7 +204,7 @@ class TestAJournalThatBreaks:
         commit = Database.commit
         monkeypatch.setattr(Database, "commit", broken)
         backend = Backend()
-        run = apply_of(client_of(backend), [want()], journal=path)
+        run = apply_of(in_memory_client(backend), [want()], journal=path)
         async with run:
             assert short([await anext(run)]) == ["create a #1"]
             with pytest.raises(JournalError, match="the disk is full"):
@@ -222,7 +228,7 @@ class TestServicesThatHideKeys:
     @pytest.mark.parametrize("how", ["hash", "mask"])
     async def test_what_this_client_created_is_known_by_its_id(self, how: str) -> None:
         backend = self.hiding(how)
-        client = client_of(backend)
+        client = in_memory_client(backend)
         wanted = [want("a"), want("b"), want("c", title="C", status=False)]
         await changes_of(apply_of(client, wanted))
         backend.sent.clear()
@@ -236,15 +242,15 @@ class TestServicesThatHideKeys:
     ) -> None:
         backend = self.hiding(how)
         wanted = [want("a"), want("b"), want("c", title="C")]
-        await changes_of(apply_of(client_of(backend), wanted, journal=path))
-        changes = await changes_of(apply_of(client_of(backend), wanted, journal=path))
+        await changes_of(apply_of(in_memory_client(backend), wanted, journal=path))
+        changes = await changes_of(apply_of(in_memory_client(backend), wanted, journal=path))
         assert short(changes) == ["keep a #1", "keep b #2", "keep c #3"]
         assert backend.count("POST") == 3
 
     @pytest.mark.parametrize("how", ["hash", "mask"])
     async def test_a_known_old_one_is_rotated_with_two_lists(self, path: Path, how: str) -> None:
         backend = self.hiding(how)
-        client = client_of(backend)
+        client = in_memory_client(backend)
         old, new = [want("a"), want("b")], [want("a"), want("new")]
         await changes_of(apply_of(client, old, journal=path))
         await changes_of(apply_of(client, old, journal=path))
@@ -258,7 +264,7 @@ class TestServicesThatHideKeys:
         backend = self.hiding("mask")
         backend.add(want("x"))
         backend.add(want("y"))
-        [change, other] = await changes_of(apply_of(client_of(backend), [want("new")]))
+        [change, other] = await changes_of(apply_of(in_memory_client(backend), [want("new")]))
         assert short([change, other]) == ["keep new #1 unclear", "keep #2 unclear"]
         assert change.action is Action.KEEP
         assert {request.method for request in backend.sent} == {"GET"}

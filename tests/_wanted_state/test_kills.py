@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from restream_async import Action
-from tests.helpers.in_memory_service import Backend, Fate, client_of
+from tests.helpers.in_memory_service import Backend, Fate, in_memory_client
 from tests.helpers.journal_disk import copy_of, states
 from tests.helpers.wanted_states import apply_of, changes_of, state_of, want, wanted_state
 
@@ -103,7 +103,7 @@ async def killed(backend: Mortal, path: Path, wanted: list[NewRestream]) -> Path
         task.cancel()
 
     backend.on_death = die
-    run = apply_of(client_of(backend, limit=3), wanted, journal=path)
+    run = apply_of(in_memory_client(backend, limit=3), wanted, journal=path)
     task = asyncio.create_task(changes_of(run))
     await asyncio.wait([task])
     assert task.cancelled() == backend.dead
@@ -113,7 +113,7 @@ async def killed(backend: Mortal, path: Path, wanted: list[NewRestream]) -> Path
 async def all_events() -> int:
     """Return how many moments there are in an apply that is not killed."""
     backend = Mortal()
-    await changes_of(apply_of(client_of(backend, limit=3), WANTED))
+    await changes_of(apply_of(in_memory_client(backend, limit=3), WANTED))
     assert state_of(backend.stored) == wanted_state(WANTED)
     return backend.events
 
@@ -127,13 +127,13 @@ async def test_killed_at_any_request_and_run_again_it_ends_in_the_wanted_state(
         journal = await killed(backend, path.with_suffix(f".{moment}"), WANTED)
         assert backend.dead
         backend.revive()
-        changes = await changes_of(apply_of(client_of(backend), WANTED, journal=journal))
+        changes = await changes_of(apply_of(in_memory_client(backend), WANTED, journal=journal))
         assert not [change.error for change in changes if change.error is not None]
         backend.check()
         assert state_of(backend.stored) == wanted_state(WANTED)
         assert "intended" not in {state for _, state in states(journal)}
         backend.sent.clear()
-        changes = await changes_of(apply_of(client_of(backend), WANTED, journal=journal))
+        changes = await changes_of(apply_of(in_memory_client(backend), WANTED, journal=journal))
         assert {change.action for change in changes} == {Action.KEEP}
         assert {request.method for request in backend.sent} == {"GET"}
 
@@ -150,7 +150,7 @@ async def test_killed_again_and_again_under_faults_it_ends_in_the_wanted_state(p
             backend.served = chance.random() < 0.5
             journal = await killed(backend, journal, WANTED)
         backend.revive()
-        client = client_of(backend, attempts=20)
+        client = in_memory_client(backend, attempts=20)
         changes = await changes_of(apply_of(client, WANTED, journal=journal))
         assert not [change.error for change in changes if change.error is not None]
         assert state_of(backend.stored) == wanted_state(WANTED)
@@ -165,6 +165,6 @@ async def test_cancelled_at_any_request_it_leaves_no_gap_and_no_open_intent_with
         journal = path.with_suffix(f".{moment}")
         await killed(backend, journal, WANTED)
         backend.revive()
-        await changes_of(apply_of(client_of(backend), WANTED, journal=journal))
+        await changes_of(apply_of(in_memory_client(backend), WANTED, journal=journal))
         assert state_of(backend.stored) == wanted_state(WANTED)
         assert "intended" not in {state for _, state in states(journal)}

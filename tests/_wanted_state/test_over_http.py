@@ -11,7 +11,7 @@ import pytest
 from restream_async import Action, Change, NewRestream, RestreamClient
 from restream_async.sandbox import Faults, Sandbox
 from restream_async.sandbox.restream_store import RestreamStore, Stored
-from tests.helpers.journal_clients import client_of, losses
+from tests.helpers.journal_clients import late_commit_client, losses
 from tests.helpers.wanted_states import OTHER_URL, URL, changes_of
 
 VIDEOS = 50
@@ -87,7 +87,7 @@ class TestAnEvent:
     ) -> None:
         async with (
             Sandbox(faults=FAULTS, seed=1) as sandbox,
-            client_of(sandbox, attempts=6) as client,
+            late_commit_client(sandbox, attempts=6) as client,
         ):
             await self.reach(client, sandbox, [*destinations(extra=True)], path)
             changed = [*destinations(twitch_key="two", own_status=False)]
@@ -125,7 +125,7 @@ class TestAnEvent:
 
 async def test_a_plan_lists_each_video_once_and_an_apply_at_most_twice(path: Path) -> None:
     wanted = [*destinations(extra=True)]
-    async with Sandbox() as sandbox, client_of(sandbox) as client:
+    async with Sandbox() as sandbox, late_commit_client(sandbox) as client:
         await changes_of(client.plan(wanted))
         assert sandbox.counts.lists == VIDEOS
         await changes_of(client.apply(wanted, journal=path))
@@ -156,7 +156,7 @@ async def test_any_state_of_many_videos_becomes_the_wanted_one_under_faults() ->
         keyed = {(new.stream_url, new.stream_key): new for new in chance.choices(kinds, k=4)}
         wanted += [attrs.evolve(new, status=chance.random() < 0.5) for new in keyed.values()]
         existing += [*chance.choices(kinds, k=chance.randrange(6))]
-    async with Sandbox(seed=3) as sandbox, client_of(sandbox, attempts=6) as client:
+    async with Sandbox(seed=3) as sandbox, late_commit_client(sandbox, attempts=6) as client:
         await client.create_all(existing, repeats="create")
         sandbox.faults = FAULTS
         changes = await changes_of(client.apply(wanted, rotate=True, prune=True))
@@ -166,7 +166,7 @@ async def test_any_state_of_many_videos_becomes_the_wanted_one_under_faults() ->
 
 
 async def test_no_change_shows_a_secret() -> None:
-    async with Sandbox() as sandbox, client_of(sandbox) as client:
+    async with Sandbox() as sandbox, late_commit_client(sandbox) as client:
         await changes_of(client.apply([*destinations(extra=True)][::10]))
         changes = await changes_of(client.plan([*destinations(twitch_key="two")][::10]))
     assert "SECRET" not in repr(changes)
@@ -178,6 +178,10 @@ async def test_an_async_input_is_read_to_its_end_first() -> None:
         for new in destinations():
             yield new
 
-    async with Sandbox() as sandbox, client_of(sandbox) as client, client.plan(items()) as plan:
+    async with (
+        Sandbox() as sandbox,
+        late_commit_client(sandbox) as client,
+        client.plan(items()) as plan,
+    ):
         assert plan.videos == VIDEOS
         assert len([change async for change in plan]) == 3 * VIDEOS

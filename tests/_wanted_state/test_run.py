@@ -18,7 +18,7 @@ from restream_async import (
 from restream_async._http.messages import NoResponse, Request, Response
 from restream_async._operations.draining import CallsInProgress
 from restream_async._wanted_state.run import WantedStateRun
-from tests.helpers.in_memory_service import Backend, Fate, client_of
+from tests.helpers.in_memory_service import Backend, Fate, in_memory_client
 from tests.helpers.wanted_states import (
     apply_of,
     changes_of,
@@ -73,14 +73,14 @@ async def collect(run: WantedStateRun) -> tuple[list[Change], Exception | None]:
 class TestTheStream:
     async def test_changes_come_in_the_order_of_the_input_one_list_for_each_video(self) -> None:
         backend = Backend()
-        run = plan_of(client_of(backend), MANY)
+        run = plan_of(in_memory_client(backend), MANY)
         changes = await changes_of(run)
         assert [change.video_id for change in changes] == [new.video_id for new in MANY]
         assert [request.method for request in backend.sent] == ["GET"] * len(MANY)
         assert (run.videos, run.done) == (200, 200)
 
     async def test_the_number_of_videos_is_known_before_the_first_change(self) -> None:
-        async with plan_of(client_of(Backend()), [want("a"), want("b"), *MANY]) as run:
+        async with plan_of(in_memory_client(Backend()), [want("a"), want("b"), *MANY]) as run:
             assert (run.videos, run.done) == (200, 0)
             await anext(run)
             assert run.done == 1
@@ -90,7 +90,7 @@ class TestTheStream:
         backend.add(want("b"))
         backend.add(want("x", title="X"))
         backend.meets("GET", Fate.REFUSED, video="v2")
-        run = plan_of(client_of(backend), [want(title="A"), want("b"), want(video="v2")])
+        run = plan_of(in_memory_client(backend), [want(title="A"), want("b"), want(video="v2")])
         await changes_of(run)
         counts = run.counts
         assert (counts.create, counts.keep, counts.delete) == (1, 2, 1)
@@ -98,19 +98,19 @@ class TestTheStream:
 
     async def test_a_slow_consumer_holds_up_the_work(self) -> None:
         backend = Backend()
-        async with plan_of(client_of(backend, limit=2), MANY) as run:
+        async with plan_of(in_memory_client(backend, limit=2), MANY) as run:
             await anext(run)
             for _ in range(500):
                 await asyncio.sleep(0)
             assert len(backend.sent) <= 2 * 4 + 2
 
     async def test_an_empty_input_has_no_changes(self) -> None:
-        run = apply_of(client_of(Backend()), [])
+        run = apply_of(in_memory_client(Backend()), [])
         assert await changes_of(run) == []
         assert run.videos == 0
 
     async def test_two_tasks_may_share_the_iteration(self) -> None:
-        async with plan_of(client_of(Backend()), MANY) as run:
+        async with plan_of(in_memory_client(Backend()), MANY) as run:
             parts = await asyncio.gather(collect(run), collect(run))
         changes = [change for part, error in parts for change in part if error is None]
         assert len(changes) == len(MANY)
@@ -120,11 +120,11 @@ class TestTheBeginning:
     async def test_a_contradiction_ends_it_before_anything_is_sent(self) -> None:
         backend = Backend()
         with pytest.raises(InvalidRestreamError):
-            await changes_of(apply_of(client_of(backend), [want(), want(status=False)]))
+            await changes_of(apply_of(in_memory_client(backend), [want(), want(status=False)]))
         assert not backend.sent
 
     async def test_it_is_entered_once_and_before_the_iteration(self) -> None:
-        run = plan_of(client_of(Backend()), [want()])
+        run = plan_of(in_memory_client(Backend()), [want()])
         with pytest.raises(RuntimeError, match="enter the run first"):
             await anext(run)
         assert await changes_of(run)
@@ -132,7 +132,7 @@ class TestTheBeginning:
             await changes_of(run)
 
     async def test_a_draining_client_refuses_it(self) -> None:
-        client = client_of(Backend())
+        client = in_memory_client(Backend())
         calls = CallsInProgress(client.executor)
         await calls.drain(0)
         with pytest.raises(ClientClosedError):
@@ -148,7 +148,7 @@ class TestTheBeginning:
             finally:
                 closed.set()
 
-        task = asyncio.create_task(changes_of(plan_of(client_of(Backend()), items())))
+        task = asyncio.create_task(changes_of(plan_of(in_memory_client(Backend()), items())))
         for _ in range(10):
             await asyncio.sleep(0)
         task.cancel()
@@ -165,7 +165,7 @@ class TestTheBeginning:
             reading.set()
             await asyncio.Event().wait()
 
-        run = apply_of(client_of(backend), items())
+        run = apply_of(in_memory_client(backend), items())
         task = asyncio.create_task(changes_of(run))
         await reading.wait()
         run.stop()
@@ -176,7 +176,7 @@ class TestTheBeginning:
 class TestTheEnd:
     async def test_leaving_early_cancels_and_sends_nothing_more(self) -> None:
         backend = Backend()
-        async with apply_of(client_of(backend), MANY) as run:
+        async with apply_of(in_memory_client(backend), MANY) as run:
             await anext(run)
         sent = len(backend.sent)
         for _ in range(50):
@@ -186,7 +186,7 @@ class TestTheEnd:
 
     async def test_an_error_in_the_block_is_raised_as_it_is(self) -> None:
         async def fail() -> None:
-            async with apply_of(client_of(Backend()), MANY) as run:
+            async with apply_of(in_memory_client(Backend()), MANY) as run:
                 await anext(run)
                 raise LookupError
 
@@ -195,7 +195,7 @@ class TestTheEnd:
 
     async def test_a_stopped_run_ends_and_reports_each_restream(self) -> None:
         backend = Backend()
-        async with apply_of(client_of(backend), MANY) as run:
+        async with apply_of(in_memory_client(backend), MANY) as run:
             await anext(run)
             run.stop()
             run.stop()
@@ -208,7 +208,7 @@ class TestTheEnd:
 
     async def test_a_drained_client_lets_what_is_begun_end(self) -> None:
         backend = Backend()
-        client = client_of(backend)
+        client = in_memory_client(backend)
         calls = CallsInProgress(client.executor)
         async with apply_of(client, MANY, calls=calls) as run:
             await anext(run)
@@ -219,7 +219,7 @@ class TestTheEnd:
         assert len(backend.stored) == 1 + sum(change.error is None for change in changes)
 
     async def test_a_run_that_is_over_does_not_hold_up_the_drain(self) -> None:
-        client = client_of(Backend())
+        client = in_memory_client(Backend())
         calls = CallsInProgress(client.executor)
         async with plan_of(client, [want()], calls=calls) as run:
             assert short((await collect(run))[0]) == ["create a"]
@@ -237,7 +237,7 @@ class TestTheEnd:
         backend = Hanging(method)
         backend.add(want("x", title="X"))
         backend.add(want("b", status=False))
-        async with apply_of(client_of(backend), [want("a", title="A"), want("b")]) as run:
+        async with apply_of(in_memory_client(backend), [want("a", title="A"), want("b")]) as run:
             await backend.hanging.wait()
             run.stop()
             changes, error = await collect(run)
@@ -251,7 +251,7 @@ class TestTheEnd:
         backend = Hanging("PUT")
         backend.add(want("a", status=False))
         backend.add(want("x", title="X"))
-        async with apply_of(client_of(backend), [want("a")]) as run:
+        async with apply_of(in_memory_client(backend), [want("a")]) as run:
             await backend.hanging.wait()
             run.stop()
             [enable, extra], error = await collect(run)
@@ -262,7 +262,7 @@ class TestTheEnd:
 
     async def test_a_stopped_run_does_not_wait_for_the_turn_of_another_one(self) -> None:
         backend = Hanging("POST")
-        client = client_of(backend)
+        client = in_memory_client(backend)
         statuses = statuses_of(client)
         async with apply_of(client, [want("a")], statuses=statuses):
             await backend.hanging.wait()
@@ -278,7 +278,7 @@ class TestTheEnd:
     async def test_other_code_that_cancels_the_tasks_is_an_error(self) -> None:
         backend = Hanging("GET")
         before = asyncio.all_tasks()
-        async with apply_of(client_of(backend), MANY) as run:
+        async with apply_of(in_memory_client(backend), MANY) as run:
             await backend.hanging.wait()
             for task in asyncio.all_tasks() - before:
                 task.cancel()
@@ -295,7 +295,7 @@ class TestTheEnd:
             raise LookupError("a session of the caller")
 
         backend.choose = fail
-        async with apply_of(client_of(backend), MANY) as run:
+        async with apply_of(in_memory_client(backend), MANY) as run:
             changes, error = await collect(run)
         assert isinstance(error, LookupError)
         assert len(changes) == len(MANY)
@@ -304,7 +304,7 @@ class TestTheEnd:
 class TestFailuresThatAllShare:
     async def test_a_wrong_key_ends_the_run_after_five_refusals(self) -> None:
         backend = Refusing(401)
-        async with plan_of(client_of(backend, limit=1), MANY) as run:
+        async with plan_of(in_memory_client(backend, limit=1), MANY) as run:
             changes, error = await collect(run)
         assert isinstance(error, UnauthorizedError)
         assert "correct the API key" in "".join(error.__notes__)
@@ -314,7 +314,7 @@ class TestFailuresThatAllShare:
 
     async def test_a_refusal_of_the_creation_counts_too(self) -> None:
         backend = Backend()
-        client = client_of(backend, limit=1)
+        client = in_memory_client(backend, limit=1)
         original = backend.send
 
         async def send(request: Request, timeout: float) -> Response | NoResponse:  # noqa: ASYNC109 - the protocol's
@@ -332,13 +332,13 @@ class TestFailuresThatAllShare:
             async def send(self, request: Request, timeout: float) -> NoResponse:  # noqa: ASYNC109, ARG002 - the protocol's
                 return NoResponse(detail="expired", sent=False, untrusted=True)
 
-        async with plan_of(client_of(Untrusted()), MANY) as run:
+        async with plan_of(in_memory_client(Untrusted()), MANY) as run:
             _, error = await collect(run)
         assert isinstance(error, CertificateError)
 
     async def test_a_closed_client_ends_it(self) -> None:
         backend = Backend()
-        async with plan_of(client_of(backend, limit=1), MANY) as run:
+        async with plan_of(in_memory_client(backend, limit=1), MANY) as run:
             await anext(run)
             backend.closed_reason = "the client is closed"
             backend.meets("GET", *[Fate.REFUSED] * 200)

@@ -18,7 +18,7 @@ from restream_async import (
 )
 from restream_async._http.messages import NoResponse, Request, Response
 from restream_async._operations.create_options import CHECK_FIRST
-from tests.helpers.in_memory_service import Backend, Fate, client_of
+from tests.helpers.in_memory_service import Backend, Fate, in_memory_client
 from tests.helpers.strategies import quick
 from tests.helpers.wanted_states import (
     CHANGING,
@@ -53,7 +53,7 @@ class TestTheOrder:
     async def test_a_new_key_is_created_and_verified_before_the_old_one_is_deleted(self) -> None:
         backend = Backend()
         old = backend.add(want("old"))
-        [change] = await changes_of(apply_of(client_of(backend), [want("new")]))
+        [change] = await changes_of(apply_of(in_memory_client(backend), [want("new")]))
         assert methods(backend) == ["GET", "POST", "GET", "DELETE"]
         assert (change.action, change.existing, change.error) == (Action.ROTATE, old, None)
         assert state_of(backend.stored) == wanted_state([want("new")])
@@ -62,7 +62,7 @@ class TestTheOrder:
         backend = Backend()
         backend.add(want("old"))
         backend.add(want("new"))
-        await changes_of(apply_of(client_of(backend), [want("new")]))
+        await changes_of(apply_of(in_memory_client(backend), [want("new")]))
         assert methods(backend) == ["GET", "DELETE"]
 
     async def test_a_status_is_set_with_one_list_before_and_one_after(self) -> None:
@@ -70,7 +70,7 @@ class TestTheOrder:
         backend.add(want("a", status=False))
         backend.add(want("b"))
         wanted = [want("a"), want("b", status=False)]
-        changes = await changes_of(apply_of(client_of(backend), wanted))
+        changes = await changes_of(apply_of(in_memory_client(backend), wanted))
         assert methods(backend) == ["GET", "PUT", "PUT", "GET"]
         assert short(changes) == ["enable a #1", "disable b #2"]
         assert [change.existing and change.existing.status for change in changes] == [True, False]
@@ -80,14 +80,14 @@ class TestTheOrder:
         for new in (want("old"), want("b", title="B", status=False), want("x", title="X")):
             backend.add(new)
         wanted = [want("new"), want("b", title="B"), want("c", title="C")]
-        changes = await changes_of(apply_of(client_of(backend), wanted))
+        changes = await changes_of(apply_of(in_memory_client(backend), wanted))
         assert short(changes) == ["rotate new #1", "enable b #2", "create c #5", "delete #3"]
         assert methods(backend).count("GET") == 2
         assert state_of(backend.stored) == wanted_state(wanted)
 
     async def test_what_is_only_created_is_not_listed_again(self) -> None:
         backend = Backend()
-        [change] = await changes_of(apply_of(client_of(backend), [want()]))
+        [change] = await changes_of(apply_of(in_memory_client(backend), [want()]))
         assert methods(backend) == ["GET", "POST"]
         assert change.existing == backend.stored[0]
 
@@ -95,13 +95,13 @@ class TestTheOrder:
         backend = Backend()
         backend.add(want("old"))
         backend.add(want("older"))
-        changes = await changes_of(apply_of(client_of(backend), [want("new")]))
+        changes = await changes_of(apply_of(in_memory_client(backend), [want("new")]))
         assert short(changes) == ["rotate new #1", "rotate new #2"]
         assert Counter(methods(backend)) == {"GET": 2, "POST": 1, "DELETE": 2}
 
     async def test_the_second_time_it_only_lists(self) -> None:
         backend = Backend()
-        client = client_of(backend)
+        client = in_memory_client(backend)
         backend.add(want("old"))
         backend.add(want("x", title="X"))
         wanted = [want("new"), want("b", video="v2", status=False)]
@@ -116,7 +116,7 @@ class TestWhatIsNotAllowed:
     async def test_without_rotate_neither_is_the_new_one_created(self) -> None:
         backend = Backend()
         backend.add(want("old"))
-        changes = await changes_of(apply_of(client_of(backend), [want("new")], rotate=False))
+        changes = await changes_of(apply_of(in_memory_client(backend), [want("new")], rotate=False))
         assert short(changes) == ["rotate new #1 needs rotate"]
         assert methods(backend) == ["GET"]
 
@@ -124,7 +124,7 @@ class TestWhatIsNotAllowed:
         backend = Backend()
         for new in (want(), want(), want("x", title="X")):
             backend.add(new)
-        changes = await changes_of(apply_of(client_of(backend), [want()], prune=False))
+        changes = await changes_of(apply_of(in_memory_client(backend), [want()], prune=False))
         assert short(changes) == [
             "keep a #1",
             "delete a #2 duplicate needs prune",
@@ -139,7 +139,7 @@ class TestFailures:
         backend.add(want("old", video="v1"))
         backend.meets("POST", Fate.REFUSED, video="v1")
         wanted = [want("new", video="v1"), want("a", video="v2")]
-        changes = await changes_of(apply_of(client_of(backend), wanted))
+        changes = await changes_of(apply_of(in_memory_client(backend), wanted))
         assert short(changes) == ["rotate new #1 BadRequestError", "create a #2"]
         assert len(backend.stored) == 2
 
@@ -150,7 +150,7 @@ class TestFailures:
         backend.add(want("b"))
         backend.meets("POST", Fate.REFUSED)
         wanted = [want("new", title="New title"), want("b")]
-        changes = await changes_of(apply_of(client_of(backend), wanted))
+        changes = await changes_of(apply_of(in_memory_client(backend), wanted))
         assert short(changes) == [
             "create new BadRequestError",
             "keep b #2",
@@ -163,7 +163,7 @@ class TestFailures:
         backend = Backend()
         backend.add(want("old"))
         backend.meets("GET", Fate.DONE, *[Fate.REFUSED] * 9)
-        [change] = await changes_of(apply_of(client_of(backend), [want("new")]))
+        [change] = await changes_of(apply_of(in_memory_client(backend), [want("new")]))
         assert short([change]) == ["rotate new #1 BadRequestError"]
         assert "the new restream was created, and the old one was kept" in str(change.error)
         assert len(backend.stored) == 2
@@ -171,7 +171,7 @@ class TestFailures:
     async def test_a_rotation_that_is_stopped_after_the_creation_says_so(self) -> None:
         backend = Backend()
         backend.add(want("old"))
-        run = apply_of(client_of(backend), [want("new")])
+        run = apply_of(in_memory_client(backend), [want("new")])
 
         def stop_after_the_creation(seen: str) -> None:
             if seen == "POST" and len(backend.stored) == 2:
@@ -185,7 +185,7 @@ class TestFailures:
     async def test_a_rotation_that_is_cancelled_after_the_creation_says_so(self) -> None:
         backend = Backend()
         backend.add(want("old"))
-        run = apply_of(client_of(backend), [want("new")])
+        run = apply_of(in_memory_client(backend), [want("new")])
 
         def cancel_after_the_creation(seen: str) -> None:
             if seen == "GET" and len(backend.stored) == 2:
@@ -208,7 +208,7 @@ class TestFailures:
                 backend.stored = [each for each in backend.stored if each.id == 1]
 
         backend.watch = lose_the_new_one
-        [change] = await changes_of(apply_of(client_of(backend), [want("new")]))
+        [change] = await changes_of(apply_of(in_memory_client(backend), [want("new")]))
         assert isinstance(change.error, NotSentError)
         assert "no list has shown the new restream" in str(change.error)
         assert backend.count("DELETE") == 0
@@ -222,7 +222,7 @@ class TestFailures:
                 backend.stored = [each for each in backend.stored if each.id != 1]
 
         backend.watch_answer = delete_the_old_one
-        changes = await changes_of(apply_of(client_of(backend), [want("new")]))
+        changes = await changes_of(apply_of(in_memory_client(backend), [want("new")]))
         assert short(changes) == ["rotate new #1"]
         assert backend.count("DELETE") == 0
 
@@ -230,14 +230,14 @@ class TestFailures:
         backend = Backend()
         backend.add(want("x", title="X"))
         backend.meets("DELETE", Fate.NOT_FOUND)
-        [_, extra] = await changes_of(apply_of(client_of(backend), [want()]))
+        [_, extra] = await changes_of(apply_of(in_memory_client(backend), [want()]))
         assert extra.error is None
 
     async def test_a_deletion_that_is_refused_is_reported(self) -> None:
         backend = Backend()
         backend.add(want("x", title="X"))
         backend.meets("DELETE", Fate.REFUSED)
-        changes = await changes_of(apply_of(client_of(backend), [want()]))
+        changes = await changes_of(apply_of(in_memory_client(backend), [want()]))
         assert short(changes) == ["create a #2", "delete #1 BadRequestError"]
 
     async def test_a_deletion_that_the_service_did_not_make_is_reported(self) -> None:
@@ -249,7 +249,7 @@ class TestFailures:
 
         backend = Keeping()
         backend.add(want("x", title="X"))
-        [_, extra] = await changes_of(apply_of(client_of(backend), [want()]))
+        [_, extra] = await changes_of(apply_of(in_memory_client(backend), [want()]))
         assert "it did not delete the restream" in str(extra.error)
 
     async def test_a_copy_whose_original_is_gone_meanwhile_is_kept(self) -> None:
@@ -263,7 +263,7 @@ class TestFailures:
 
         backend.watch = delete_the_first
         wanted = [want("b", title="B"), want("new")]
-        changes = await changes_of(apply_of(client_of(backend), wanted))
+        changes = await changes_of(apply_of(in_memory_client(backend), wanted))
         assert short(changes) == ["keep b #1", "keep b #2", "rotate new #3"]
         assert state_of(backend.stored) == wanted_state(wanted)
 
@@ -273,10 +273,10 @@ class TestFailures:
             backend.add(new)
         backend.watch_answer = deletion_at("POST", backend, 1)
         wanted = [want("b", title="B"), want("new")]
-        changes = await changes_of(apply_of(client_of(backend), wanted))
+        changes = await changes_of(apply_of(in_memory_client(backend), wanted))
         assert short(changes) == ["keep b #1", "enable b #2 NotSentError", "rotate new #3"]
         assert "apply again" in str(changes[1].error)
-        await changes_of(apply_of(client_of(backend), wanted))
+        await changes_of(apply_of(in_memory_client(backend), wanted))
         assert state_of(backend.stored) == wanted_state(wanted)
 
     async def test_a_video_that_is_deleted_meanwhile_is_not_called_in_sync(self) -> None:
@@ -285,7 +285,7 @@ class TestFailures:
         backend.add(want("old"))
         backend.watch_answer = deletion_at("POST", backend, 1, 2, 3)
         changes = await changes_of(
-            apply_of(client_of(backend), [want("b", title="B"), want("new")])
+            apply_of(in_memory_client(backend), [want("b", title="B"), want("new")])
         )
         assert short(changes) == ["keep b #1 NotSentError", "rotate new #2 NotSentError"]
         assert all("apply again" in str(change.error) for change in changes)
@@ -295,7 +295,7 @@ class TestFailures:
         backend.show = lambda fields: {**fields, "id": ".."} if fields["id"] == 1 else fields
         backend.add(want("x", title="X"))
         backend.meets("POST", Fate.REFUSED, video="v1")
-        changes = await changes_of(apply_of(client_of(backend), [want(), want(video="v2")]))
+        changes = await changes_of(apply_of(in_memory_client(backend), [want(), want(video="v2")]))
         assert short(changes) == [
             "create a BadRequestError",
             "delete #.. NotSentError",
@@ -306,17 +306,19 @@ class TestFailures:
         backend = Backend()
         backend.add(want(status=False))
         backend.meets("PUT", Fate.REFUSED)
-        changes = await changes_of(apply_of(client_of(backend), [want()]))
+        changes = await changes_of(apply_of(in_memory_client(backend), [want()]))
         assert short(changes) == ["enable a #1 BadRequestError"]
 
     async def test_an_id_that_cannot_stand_in_a_path_is_reported(self) -> None:
         backend = Backend()
         backend.show = lambda fields: {**fields, "id": ".."}
         backend.add(want(status=False))
-        assert short(await changes_of(apply_of(client_of(backend), [want()]))) == [
+        assert short(await changes_of(apply_of(in_memory_client(backend), [want()]))) == [
             "enable a #.. InvalidRestreamError"
         ]
-        assert short(await changes_of(apply_of(client_of(backend), [want("b", title="B")]))) == [
+        assert short(
+            await changes_of(apply_of(in_memory_client(backend), [want("b", title="B")]))
+        ) == [
             "create b #2",
             "delete #.. InvalidRestreamError",
         ]
@@ -325,7 +327,7 @@ class TestFailures:
         backend = Backend()
         backend.meets("GET", Fate.NOT_ALLOWED, video="v1")
         wanted = [want("a"), want("b"), want("a", video="v2")]
-        changes = await changes_of(apply_of(client_of(backend), wanted))
+        changes = await changes_of(apply_of(in_memory_client(backend), wanted))
         assert short(changes) == ["keep a ApiError", "keep b ApiError", "create a #1"]
         assert not any(change.is_in_sync for change in changes[:2])
 
@@ -333,7 +335,7 @@ class TestFailures:
         backend = Backend()
         backend.meets("GET", Fate.NOT_FOUND)
         backend.meets("POST", Fate.NOT_FOUND)
-        [change] = await changes_of(apply_of(client_of(backend), [want()]))
+        [change] = await changes_of(apply_of(in_memory_client(backend), [want()]))
         assert change.action is Action.CREATE
         assert isinstance(change.error, NotFoundError)
 
@@ -351,7 +353,7 @@ class TestAServiceThatCreatesInactiveRestreams:
         Backend.add(backend, want("old"))
         Backend.add(backend, want("older"))
         changes = await changes_of(
-            apply_of(client_of(backend), [want("new"), want("b", title="B")])
+            apply_of(in_memory_client(backend), [want("new"), want("b", title="B")])
         )
         assert short(changes) == ["rotate new #1", "rotate new #2", "create b #4"]
         assert methods(backend)[-4:] == ["PUT", "GET", "DELETE", "DELETE"]
@@ -361,7 +363,7 @@ class TestAServiceThatCreatesInactiveRestreams:
         backend = Pausing()
         Backend.add(backend, want("old"))
         backend.meets("PUT", Fate.REFUSED)
-        [change] = await changes_of(apply_of(client_of(backend), [want("new")]))
+        [change] = await changes_of(apply_of(in_memory_client(backend), [want("new")]))
         assert short([change]) == ["rotate new #1 BadRequestError"]
         assert backend.count("DELETE") == 0
 
@@ -370,20 +372,20 @@ class TestDoubt:
     async def test_a_lost_answer_is_followed_by_a_list_that_shows_copies(self) -> None:
         backend = Backend()
         backend.meets("POST", Fate.LATE)
-        changes = await changes_of(apply_of(client_of(backend), [want()]))
+        changes = await changes_of(apply_of(in_memory_client(backend), [want()]))
         assert short(changes) == ["create a #1", "delete a #2 duplicate"]
         assert state_of(backend.stored) == wanted_state([want()])
 
     async def test_without_prune_a_late_copy_is_only_reported(self) -> None:
         backend = Backend()
         backend.meets("POST", Fate.LATE)
-        changes = await changes_of(apply_of(client_of(backend), [want()], prune=False))
+        changes = await changes_of(apply_of(in_memory_client(backend), [want()], prune=False))
         assert short(changes) == ["create a #1", "delete a #2 duplicate needs prune"]
 
     async def test_a_creation_that_seemed_to_fail_and_turns_up_is_done(self) -> None:
         backend = Backend()
         backend.meets("POST", Fate.LATE, Fate.REFUSED)
-        [change] = await changes_of(apply_of(client_of(backend), [want()]))
+        [change] = await changes_of(apply_of(in_memory_client(backend), [want()]))
         assert short([change]) == ["create a #1"]
         assert change.error is None
 
@@ -391,7 +393,7 @@ class TestDoubt:
         backend = Backend()
         backend.meets("POST", Fate.LATE, Fate.REFUSED)
         backend.show = lambda fields: {**fields, "status": False}
-        [change] = await changes_of(apply_of(client_of(backend), [want()]))
+        [change] = await changes_of(apply_of(in_memory_client(backend), [want()]))
         assert short([change]) == ["create a BadRequestError"]
 
     async def test_what_was_found_with_another_status_is_set(self) -> None:
@@ -404,7 +406,7 @@ class TestDoubt:
             return Fate.DONE
 
         backend.choose = create_elsewhere
-        [change] = await changes_of(apply_of(client_of(backend), [want()]))
+        [change] = await changes_of(apply_of(in_memory_client(backend), [want()]))
         assert short([change]) == ["create a #1"]
         assert state_of(backend.stored) == wanted_state([want()])
 
@@ -423,7 +425,7 @@ class TestDoubt:
             return Fate.DONE
 
         backend.choose = create_elsewhere
-        run = apply_of(client_of(backend), [want()])
+        run = apply_of(in_memory_client(backend), [want()])
         [change] = await changes_of(run)
         assert change.error is not None
 
@@ -439,14 +441,14 @@ class TestTurns:
                 return reply
 
         backend = CreatingMeanwhile()
-        client = client_of(backend)
+        client = in_memory_client(backend)
         changes = await changes_of(apply_of(client, [want(), want("b")]))
         assert short(changes) == ["create a #1", "create b #2"]
         assert state_of(backend.stored) == wanted_state([want(), want("b")])
 
     async def test_two_applies_of_one_client_change_a_video_one_after_the_other(self) -> None:
         backend = Backend()
-        client = client_of(backend)
+        client = in_memory_client(backend)
         backend.add(want("old"))
         statuses = statuses_of(client)
         run = apply_of(client, [want("new")], statuses=statuses)
@@ -485,7 +487,7 @@ class TestAnything:
         wanted: list[NewRestream], existing: list[NewRestream], fates: list[Fate]
     ) -> None:
         backend = Backend()
-        client = client_of(backend, attempts=20)
+        client = in_memory_client(backend, attempts=20)
         for each in existing:
             backend.add(each)
         for method in ("GET", *CHANGING):
@@ -494,7 +496,7 @@ class TestAnything:
         if any(change.error is not None for change in changes):
             # So many failures in a row are an outage.
             backend.fates.clear()
-            changes = await changes_of(apply_of(client_of(backend), wanted))
+            changes = await changes_of(apply_of(in_memory_client(backend), wanted))
         assert not [change for change in changes if change.error is not None]
         mine = [each for each in backend.stored if each.video_id in {w.video_id for w in wanted}]
         assert state_of(mine) == wanted_state(wanted)

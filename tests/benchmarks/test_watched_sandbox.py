@@ -1,15 +1,9 @@
 from benchmarks.watched_sandbox import Watch
-from restream_async import RestreamClient
 from restream_async.sandbox import Sandbox
+from tests.helpers.clients import client_of
 from tests.helpers.samples import new_restream
 
 NEW = new_restream()
-
-
-def client_of(sandbox: Sandbox) -> RestreamClient:
-    return RestreamClient(
-        base_url=sandbox.base_url, project_id=sandbox.project_id, api_key=sandbox.api_key
-    )
 
 
 async def test_a_destination_that_is_gone_for_a_moment_is_noticed() -> None:

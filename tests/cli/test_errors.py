@@ -14,14 +14,14 @@ from restream_async import (
     JournalError,
     NewRestream,
     OutcomeUnknownError,
-    RestreamClient,
     RestreamError,
-    RetryPolicy,
     TransportError,
 )
+from restream_async._util.clock import Clock
 from restream_async.cli.errors import CLI_WORDS, brief, describe, system_reason
 from restream_async.errors import Call, NotFoundError
 from restream_async.sandbox import Sandbox
+from tests.helpers.clients import client_of
 from tests.helpers.command_line import API_KEY, STREAM_URL
 from tests.helpers.samples import SELF_SIGNED
 
@@ -32,11 +32,9 @@ NEW = NewRestream(video_id="v1", title="T", stream_url=STREAM_URL, stream_key="k
 Fail = Callable[[str, pytest.MonkeyPatch], Coroutine[Any, Any, object]]
 
 
-def a_list(**settings: Any) -> Fail:  # noqa: ANN401 - those of a client
+def a_list(api_key: str = API_KEY, **settings: Any) -> Fail:  # noqa: ANN401 - those of a client
     async def call(base_url: str, _: pytest.MonkeyPatch) -> None:
-        own = {"base_url": base_url, "project_id": "p1", "api_key": API_KEY}
-        given: dict[str, Any] = {**own, **settings}
-        async with RestreamClient(**given, retry=RetryPolicy(attempts=1)) as client:
+        async with client_of(base_url, attempts=1, api_key=api_key, **settings) as client:
             await client.list("v1")
 
     return call
@@ -69,9 +67,7 @@ async def a_list_through_a_proxy_that_wants_a_login(_: str, patch: pytest.Monkey
 
 async def an_outage(_: str, patch: pytest.MonkeyPatch) -> None:
     del patch
-    async with RestreamClient(
-        base_url=NOWHERE, project_id="p1", api_key=API_KEY, patience=0.2
-    ) as client:
+    async with client_of(NOWHERE, clock=Clock(), patience=0.2) as client:
         report = await client.create_all([NEW])
     report.raise_for_failures()
 
@@ -102,7 +98,7 @@ async def a_python_without_journals(base_url: str, patch: pytest.MonkeyPatch) ->
 
 
 async def a_bulk_run(base_url: str, _: pytest.MonkeyPatch, project_id: str = "p1") -> None:
-    async with RestreamClient(base_url=base_url, project_id=project_id, api_key=API_KEY) as client:
+    async with client_of(base_url, project_id=project_id, api_key=API_KEY) as client:
         await client.create_all([NEW], journal="run.db")
 
 

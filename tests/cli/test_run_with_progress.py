@@ -1,11 +1,10 @@
-import os
 import signal
 from pathlib import Path
 
 import pytest
 
 from restream_async.sandbox import Sandbox
-from tests.helpers.command_line import Cli, at_once, csv_of, meanwhile, outcomes, wait_until
+from tests.helpers.command_line import Cli, at_once, csv_of, interrupt_when, outcomes
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -14,11 +13,7 @@ def test_a_signal_finishes_what_is_in_flight(
 ) -> None:
     file.write_text(csv_of(500))
 
-    def interrupt() -> None:
-        wait_until(lambda: slow_sandbox.counts.in_flight == 8)
-        os.kill(os.getpid(), number)
-
-    with meanwhile(interrupt):
+    with interrupt_when(lambda: slow_sandbox.counts.in_flight == 8, number=number):
         end = cli("bulk", file, "--max-in-flight", "8")
     assert end.code == code
     assert "Stopping: requests in flight are finished first" in end.err
@@ -36,13 +31,7 @@ def test_a_second_signal_stops_at_once(cli: Cli, slow_sandbox: Sandbox, file: Pa
     slow_sandbox.latency = 60
     file.write_text(csv_of(500))
 
-    def interrupt() -> None:
-        wait_until(lambda: slow_sandbox.counts.in_flight == 8)
-        os.kill(os.getpid(), signal.SIGINT)
-        wait_until(lambda: "Stopping" in cli.err_file.read_text())
-        os.kill(os.getpid(), signal.SIGINT)
-
-    with meanwhile(interrupt):
+    with interrupt_when(lambda: slow_sandbox.counts.in_flight == 8, cli.says_stopping):
         end = cli("bulk", file, "--max-in-flight", "8")
     assert end.code == 130
     assert (

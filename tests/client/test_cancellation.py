@@ -12,11 +12,10 @@ import attrs
 import pytest
 
 from restream_async import NewRestream, RestreamClient
-from restream_async._util.clock import Clock
 from restream_async.sandbox import Fault, Faults, Sandbox
 from tests.helpers.cancellation_points import Suspensions
-from tests.helpers.fast_clock import FastClock
-from tests.helpers.leak_checks import assert_nothing_left, client_of, settle
+from tests.helpers.fast_clock import FastClock, never
+from tests.helpers.leak_checks import assert_nothing_left, leak_checked_client, settle
 from tests.helpers.raw_server import Peer, RawServer, Seen, then_close, then_hang
 from tests.helpers.samples import (
     INTERNAL_ERROR,
@@ -96,7 +95,7 @@ async def _open(scene: Scene) -> AsyncGenerator[tuple[RawServer, RestreamClient]
     script: dict[str, Any] = {"delete": DELETED, **scene.script}
     async with (
         RawServer(**script) as server,
-        client_of(server, **scene.settings) as client,
+        leak_checked_client(server, **scene.settings) as client,
     ):
         yield server, client
 
@@ -147,18 +146,14 @@ WAITS: Final[dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
 }
 
 
-async def _never(_: float) -> None:
-    await asyncio.Event().wait()
-
-
 @asynccontextmanager
 async def _waiting(name: str) -> AsyncGenerator[tuple[RawServer, RestreamClient]]:
     """A client whose creations never end."""
     script, settings = WAITS[name]
-    clock = Clock(sleep=_never) if name == "for the time to retry" else FastClock().as_clock()
+    clock = FastClock(meanwhile=never) if name == "for the time to retry" else FastClock()
     async with (
         RawServer(**script) as server,
-        client_of(server, clock=clock, timeout=60.0, **settings) as client,
+        leak_checked_client(server, clock=clock, timeout=60.0, **settings) as client,
     ):
         yield server, client
 
@@ -201,7 +196,10 @@ async def test_cancelling_a_task_group_around_it_works(name: str) -> None:
 
 
 async def test_waiting_for_a_place_can_be_timed_out() -> None:
-    async with RawServer(post=then_hang()) as server, client_of(server, max_in_flight=1) as client:
+    async with (
+        RawServer(post=then_hang()) as server,
+        leak_checked_client(server, max_in_flight=1) as client,
+    ):
         holder = asyncio.create_task(client.create(NEW))
         await asyncio.sleep(0)
         with pytest.raises(TimeoutError):
@@ -218,7 +216,10 @@ async def test_waiting_for_a_place_can_be_timed_out() -> None:
 async def test_a_creation_in_flight_and_one_that_waits_can_be_cancelled_together(
     turns: int, first: int
 ) -> None:
-    async with RawServer(post=then_hang()) as server, client_of(server, max_in_flight=1) as client:
+    async with (
+        RawServer(post=then_hang()) as server,
+        leak_checked_client(server, max_in_flight=1) as client,
+    ):
         tasks = [asyncio.create_task(client.create(new)) for new in many(3)]
         await server.arrived()
         order = [tasks[first], tasks[1 - first]]
@@ -238,7 +239,7 @@ async def test_a_cancellation_at_the_time_out_is_still_a_cancellation(moment: fl
     """Both come in the same turn of the loop: the one from outside must not be swallowed."""
     async with (
         RawServer(post=then_hang()) as server,
-        client_of(server, timeout=0.01, attempts=1, in_doubt="resend") as client,
+        leak_checked_client(server, timeout=0.01, attempts=1, in_doubt="resend") as client,
     ):
         task = asyncio.create_task(client.create(NEW))
         asyncio.get_running_loop().call_later(moment, task.cancel)
@@ -255,7 +256,7 @@ async def test_after_a_time_out_within_another_one_the_outer_one_still_works() -
     """A time-out of ours must leave no mark of a cancellation on the task."""
     async with (
         RawServer(get=[then_hang(), listed()]) as server,
-        client_of(server, timeout=0.1, attempts=2) as client,
+        leak_checked_client(server, timeout=0.1, attempts=2) as client,
     ):
 
         async def time_out_and_wait() -> None:
@@ -286,7 +287,7 @@ async def test_a_bulk_run_can_be_cancelled_at_every_await_of_its_consumer(late: 
         fatal += 1
         async with (
             Sandbox(faults=faults, seed=2) as sandbox,
-            client_of(sandbox, max_in_flight=2) as client,
+            leak_checked_client(sandbox, max_in_flight=2) as client,
         ):
             suspensions = Suspensions(fatal, late)
             task = suspensions.of(_all(client, many(6)))

@@ -9,9 +9,9 @@ import aiohttp
 import pytest
 
 from restream_async import Created, Failed, NotSentError, OutcomeUnknownError
-from restream_async._util.clock import Clock
 from tests.helpers.client_calls import collect
-from tests.helpers.leak_checks import assert_nothing_left, client_of
+from tests.helpers.fast_clock import FastClock, never
+from tests.helpers.leak_checks import assert_nothing_left, leak_checked_client
 from tests.helpers.raw_server import TASK_NAME, RawServer, then_hang
 from tests.helpers.samples import (
     INTERNAL_ERROR,
@@ -64,7 +64,7 @@ async def test_a_run_whose_tasks_are_all_cancelled_raises_and_accounts_for_every
 
     async with (
         RawServer(post=[as_asked, as_asked, then_hang()], get=listed()) as server,
-        client_of(server, max_in_flight=8) as client,
+        leak_checked_client(server, max_in_flight=8) as client,
     ):
         journal = tmp_path / "j" if journaled else None
         task = asyncio.create_task(collect(client, source(), outcomes, journal))
@@ -89,7 +89,7 @@ async def test_one_lane_that_is_cancelled_is_enough(tmp_path: Path) -> None:
             post=[then_hang(), as_asked],
             get=[listed(), listed(on_the_wire(new_restream("v0"), 5))],
         ) as server,
-        client_of(server, max_in_flight=1) as client,
+        leak_checked_client(server, max_in_flight=1) as client,
     ):
         task = asyncio.create_task(collect(client, many(5), outcomes, tmp_path / "j"))
         await server.arrived()
@@ -117,7 +117,7 @@ async def test_a_reader_that_is_cancelled_does_not_end_the_input_silently() -> N
             closed.append(True)
 
     outcomes: list[Outcome] = []
-    async with RawServer(post=as_asked) as server, client_of(server) as client:
+    async with RawServer(post=as_asked) as server, leak_checked_client(server) as client:
         task = asyncio.create_task(collect(client, source(), outcomes))
         await server.arrived(3)
         await asyncio.sleep(0.05)
@@ -134,7 +134,7 @@ async def test_the_look_at_the_end_that_is_cancelled_counts_as_unchecked() -> No
     outcomes: list[Outcome] = []
     async with (
         RawServer(post=[INTERNAL_ERROR, created()], get=[listed(), then_hang()]) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         run = client.create_many([new_restream()])
         async with run:
@@ -158,7 +158,7 @@ async def test_an_undo_whose_deletions_are_cancelled_raises_and_tells_of_each(
 ) -> None:
     async with (
         RawServer(post=as_asked, delete=then_hang()) as server,
-        client_of(server, max_in_flight=4) as client,
+        leak_checked_client(server, max_in_flight=4) as client,
     ):
         await client.create_all(many(10), journal=tmp_path / "j")
         told: list[Undone] = []
@@ -189,7 +189,7 @@ async def test_what_a_session_of_ones_own_raises_costs_no_item_its_outcome(
     async with (
         RawServer() as server,
         aiohttp.ClientSession(trace_configs=[watch]) as session,
-        client_of(server, session=session, max_in_flight=max_in_flight) as client,
+        leak_checked_client(server, session=session, max_in_flight=max_in_flight) as client,
     ):
         source = iter(many(20))
         with pytest.raises(ZeroDivisionError):
@@ -206,7 +206,7 @@ class TestUnknown:
     async def test_what_was_sent_is_counted_and_what_was_only_read_is_not(
         self, tmp_path: Path
     ) -> None:
-        async with RawServer(post=then_hang()) as server, client_of(server) as client:
+        async with RawServer(post=then_hang()) as server, leak_checked_client(server) as client:
             run = client.create_many(many(200), journal=tmp_path / "j")
             async with run:
                 await server.arrived(8)
@@ -216,12 +216,9 @@ class TestUnknown:
         assert run.counts.failed == {}
 
     async def test_what_waits_for_a_retry_after_doubt_is_counted(self) -> None:
-        async def never(_: float) -> None:
-            await asyncio.Event().wait()
-
         async with (
             RawServer(post=INTERNAL_ERROR) as server,
-            client_of(server, clock=Clock(sleep=never)) as client,
+            leak_checked_client(server, clock=FastClock(meanwhile=never)) as client,
         ):
             run = client.create_many(many(3))
             async with run:

@@ -16,9 +16,10 @@ from restream_async import (
     InternalServerError,
     OutcomeUnknownError,
 )
-from restream_async._util.clock import Clock
 from tests.helpers.client_calls import CALLS, METHODS, collect, failure_of, outcomes_of
-from tests.helpers.leak_checks import assert_nothing_left, client_of
+from tests.helpers.fast_clock import FastClock
+from tests.helpers.leak_checks import assert_nothing_left, leak_checked_client
+from tests.helpers.polling import until
 from tests.helpers.raw_server import RawServer, then_hang
 from tests.helpers.samples import (
     INTERNAL_ERROR,
@@ -40,29 +41,6 @@ if TYPE_CHECKING:
 LATER: Final = answer(b"", "425 Too Early")
 
 
-class Naps:
-    """Sleeps that last until somebody wakes all sleepers."""
-
-    def __init__(self) -> None:
-        self.begun = 0
-        self._over = asyncio.Event()
-        self._news = asyncio.Event()
-
-    async def sleep(self, _: float) -> None:
-        self.begun += 1
-        self._news.set()
-        await self._over.wait()
-
-    async def asleep(self, count: int) -> None:
-        async with asyncio.timeout(5):
-            while self.begun < count:
-                self._news.clear()
-                await self._news.wait()
-
-    def wake(self) -> None:
-        self._over.set()
-
-
 async def closed_run(
     client: RestreamClient, requests: list[NewRestream], outcomes: list[Outcome]
 ) -> None:
@@ -73,7 +51,7 @@ async def closed_run(
 @pytest.mark.parametrize("opened", [False, True])
 @pytest.mark.parametrize("call", CALLS)
 async def test_nothing_can_be_sent_after_closing(call: str, opened: bool) -> None:  # noqa: FBT001 - a parameter
-    async with RawServer(get=listed()) as server, client_of(server) as client:
+    async with RawServer(get=listed()) as server, leak_checked_client(server) as client:
         if opened:
             await client.list("v1")
         await client.close()
@@ -89,10 +67,11 @@ async def test_nothing_can_be_sent_after_closing(call: str, opened: bool) -> Non
 async def test_closing_during_a_request_ends_it_at_once(call: str) -> None:
     """The request was on its way, so it is in doubt, and nothing can be looked up any more."""
     hang = then_hang()
-    naps = Naps()
+    over = asyncio.Event()
+    clock = FastClock(meanwhile=over.wait)
     async with (
         RawServer(post=hang, get=hang, put=hang, delete=hang) as server,
-        client_of(server, clock=Clock(sleep=naps.sleep)) as client,
+        leak_checked_client(server, clock=clock) as client,
     ):
         task = asyncio.ensure_future(CALLS[call](client))
         await server.arrived()
@@ -102,21 +81,22 @@ async def test_closing_during_a_request_ends_it_at_once(call: str) -> None:
         await assert_nothing_left(client)
 
     assert server.counts == {METHODS[call]: 1}
-    assert naps.begun == 0, "no wait for what cannot be"
+    assert clock.sleeps == [], "no wait for what cannot be"
     assert "the client was closed during the request" in str(error)
 
 
 @pytest.mark.parametrize("in_doubt", ["confirm", "raise", "resend"])
 async def test_what_was_in_doubt_before_the_closing_is_unknown(in_doubt: str) -> None:
-    naps = Naps()
+    over = asyncio.Event()
+    clock = FastClock(meanwhile=over.wait)
     async with (
         RawServer(post=INTERNAL_ERROR) as server,
-        client_of(server, clock=Clock(sleep=naps.sleep), in_doubt=in_doubt) as client,
+        leak_checked_client(server, clock=clock, in_doubt=in_doubt) as client,
     ):
         task = asyncio.create_task(client.create(new_restream()))
-        await naps.asleep(1)
+        await until(lambda: len(clock.sleeps) == 1)
         await client.close()
-        naps.wake()
+        over.set()
         error = await failure_of(task, OutcomeUnknownError)
 
     assert type(error.doubt) is InternalServerError
@@ -128,7 +108,7 @@ async def test_a_pool_that_is_closed_ends_what_waits_for_it() -> None:
     """aiohttp cancels those who wait for a connection, though nobody has cancelled their task."""
     async with RawServer(get=then_hang()) as server:
         session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1))
-        async with client_of(server, session=session) as client:
+        async with leak_checked_client(server, session=session) as client:
             stranger = asyncio.create_task(session.get(server.base_url))
             await server.arrived()
             task = asyncio.create_task(client.create(new_restream()))
@@ -142,7 +122,7 @@ async def test_a_pool_that_is_closed_ends_what_waits_for_it() -> None:
 
 
 async def test_a_call_that_is_cancelled_while_the_client_closes_is_cancelled() -> None:
-    async with RawServer(post=then_hang()) as server, client_of(server) as client:
+    async with RawServer(post=then_hang()) as server, leak_checked_client(server) as client:
         task = asyncio.create_task(client.create(new_restream()))
         await server.arrived()
         closing = asyncio.create_task(client.close())
@@ -163,7 +143,7 @@ async def test_a_closing_that_is_cancelled_again_and_again_closes_all_the_same(
         await close(session)
 
     monkeypatch.setattr(aiohttp.ClientSession, "close", slowly)
-    async with RawServer(get=listed()) as server, client_of(server) as client:
+    async with RawServer(get=listed()) as server, leak_checked_client(server) as client:
         await client.list("v1")
         task = asyncio.create_task(client.close())
         for _ in range(10):
@@ -193,7 +173,7 @@ async def test_a_client_that_is_closed_leaves_no_timer_behind(
     async with (
         RawServer(get=[listed(), then_hang()], put=then_hang()) as server,
         aiohttp.ClientSession() as session,
-        client_of(
+        leak_checked_client(
             server, timeout=30.0, attempts=1, session=session if ends == "after" else None
         ) as client,
     ):
@@ -216,7 +196,7 @@ async def test_a_client_that_is_closed_leaves_no_timer_behind(
 class TestABulkRun:
     async def test_of_a_closed_client_says_so(self) -> None:
         outcomes: list[Outcome] = []
-        async with RawServer() as server, client_of(server) as client:
+        async with RawServer() as server, leak_checked_client(server) as client:
             await client.close()
             await closed_run(client, many(3), outcomes)
 
@@ -227,7 +207,7 @@ class TestABulkRun:
 
     async def test_delivers_what_is_in_flight_as_unknown(self) -> None:
         outcomes: list[Outcome] = []
-        async with RawServer(post=then_hang()) as server, client_of(server) as client:
+        async with RawServer(post=then_hang()) as server, leak_checked_client(server) as client:
             # As many as the limit begins with.
             run = client.create_many(many(8))
             task = asyncio.create_task(_consume(run, outcomes))
@@ -249,17 +229,18 @@ class TestABulkRun:
 
     async def test_tells_what_was_not_done_from_what_is_in_doubt(self) -> None:
         """One waits for a retry after 425, one after 500, and one was created before."""
-        naps = Naps()
+        over = asyncio.Event()
+        clock = FastClock(meanwhile=over.wait)
         steps = [created(new_restream("v0"), 5), LATER, INTERNAL_ERROR]
         outcomes: list[Outcome] = []
         async with (
             RawServer(post=steps) as server,
-            client_of(server, max_in_flight=1, clock=Clock(sleep=naps.sleep)) as client,
+            leak_checked_client(server, max_in_flight=1, clock=clock) as client,
         ):
             task = asyncio.create_task(closed_run(client, many(3), outcomes))
-            await naps.asleep(2)
+            await until(lambda: len(clock.sleeps) == 2)
             await client.close()
-            naps.wake()
+            over.set()
             await task
 
         by_index = {outcome.index: outcome for outcome in outcomes}
@@ -282,7 +263,7 @@ class TestABulkRun:
 
         async with (
             RawServer(post=then_hang()) as server,
-            client_of(server, max_in_flight=3) as client,
+            leak_checked_client(server, max_in_flight=3) as client,
         ):
             task = asyncio.ensure_future(outcomes_of(client, endless()))
             await server.arrived(3)
@@ -301,7 +282,7 @@ class TestABulkRun:
             post=[*[hang] * 4, created(new_restream("v2"), 60), created(new_restream("v3"), 61)],
             get=[listed(there[0]), listed(there[1]), listed()],
         ) as server:
-            async with client_of(server) as client:
+            async with leak_checked_client(server) as client:
                 outcomes: list[Outcome] = []
                 run = client.create_many(many(4), journal=journal)
                 task = asyncio.create_task(_consume(run, outcomes))
@@ -309,7 +290,7 @@ class TestABulkRun:
                 await client.close()
                 with pytest.raises(RuntimeError, match="the client is closed"):
                     await asyncio.wait_for(task, 5)
-            async with client_of(server, max_in_flight=1) as another:
+            async with leak_checked_client(server, max_in_flight=1) as another:
                 report = await another.create_all(many(4), journal=journal)
 
         assert len(outcomes) == 4
@@ -326,7 +307,7 @@ class TestABulkRun:
         async with (
             RawServer() as server,
             aiohttp.ClientSession(trace_configs=[watch]) as session,
-            client_of(server, session=session) as client,
+            leak_checked_client(server, session=session) as client,
         ):
             with pytest.raises(ZeroDivisionError):
                 await asyncio.wait_for(outcomes_of(client, many(3)), 5)
@@ -354,7 +335,7 @@ async def test_a_time_out_that_a_session_of_ones_own_turns_into_something_else_i
     async with (
         RawServer(post=created()) as server,
         aiohttp.ClientSession(trace_configs=[watch]) as session,
-        client_of(server, session=session, timeout=0.01, attempts=1) as client,
+        leak_checked_client(server, session=session, timeout=0.01, attempts=1) as client,
     ):
         if instead is None:
             await client.create(new_restream())

@@ -20,7 +20,7 @@ from restream_async import (
 )
 from restream_async.sandbox import Fault, Faults, Sandbox
 from tests.helpers.client_calls import CALLS, METHODS, failure_of
-from tests.helpers.leak_checks import client_of
+from tests.helpers.leak_checks import leak_checked_client
 from tests.helpers.raw_server import RawServer
 from tests.helpers.samples import (
     API_KEY,
@@ -73,7 +73,7 @@ def saying(status: str, body: bytes = b"It says why.") -> RawServer:
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize(("status", "kind"), REFUSALS, ids=lambda value: str(value)[:3])
 async def test_a_refusal_is_raised_at_once(status: str, kind: type[ApiError], call: str) -> None:
-    async with saying(status) as server, client_of(server) as client:
+    async with saying(status) as server, leak_checked_client(server) as client:
         error = await failure_of(CALLS[call](client), kind)
 
     assert server.counts == {METHODS[call]: 1}
@@ -90,7 +90,7 @@ async def test_an_error_is_told_by_its_status_whatever_its_body(
     code = int(status[:3])
     async with (
         saying(status, BODIES[body](code)) as server,
-        client_of(server, attempts=1, in_doubt="resend") as client,
+        leak_checked_client(server, attempts=1, in_doubt="resend") as client,
     ):
         error = await failure_of(client.create(new_restream()), kind)
 
@@ -104,7 +104,7 @@ async def test_an_error_is_told_by_its_status_whatever_its_body(
 async def test_an_error_without_a_body_is_told_by_its_status(
     status: str, kind: type[ApiError]
 ) -> None:
-    async with saying(status, b"") as server, client_of(server, attempts=1) as client:
+    async with saying(status, b"") as server, leak_checked_client(server, attempts=1) as client:
         error = await failure_of(client.list("v1"), kind)
 
     assert str(error) == f"{status}: GET /api/v1/p1/live-video/v1/restreams (video 'v1'), " + (
@@ -118,7 +118,7 @@ async def test_a_creation_in_doubt_is_looked_for_before_each_resend_and_at_the_e
 ) -> None:
     async with (
         RawServer(post=answer(b"", status), get=listed()) as server,
-        client_of(server, attempts=3) as client,
+        leak_checked_client(server, attempts=3) as client,
     ):
         error = await failure_of(client.create(new_restream()), kind)
 
@@ -131,7 +131,7 @@ async def test_a_creation_in_doubt_is_looked_for_before_each_resend_and_at_the_e
 async def test_listing_and_deleting_are_tried_again_after_doubt(
     status: str, kind: type[ApiError], call: str
 ) -> None:
-    async with saying(status) as server, client_of(server, attempts=3) as client:
+    async with saying(status) as server, leak_checked_client(server, attempts=3) as client:
         error = await failure_of(CALLS[call](client), kind)
 
     assert server.counts == {METHODS[call]: 3}
@@ -140,7 +140,7 @@ async def test_listing_and_deleting_are_tried_again_after_doubt(
 
 @pytest.mark.parametrize(("status", "kind"), DOUBTS, ids=lambda value: str(value)[:3])
 async def test_a_toggle_in_doubt_is_never_sent_again(status: str, kind: type[ApiError]) -> None:
-    async with saying(status) as server, client_of(server) as client:
+    async with saying(status) as server, leak_checked_client(server) as client:
         error = await failure_of(client.toggle(7), kind)
 
     assert server.counts == {"PUT": 1}
@@ -150,7 +150,10 @@ async def test_a_toggle_in_doubt_is_never_sent_again(status: str, kind: type[Api
 
 @pytest.mark.parametrize("call", CALLS)
 async def test_429_did_nothing_so_everything_is_sent_again_without_a_look(call: str) -> None:
-    async with saying("429 Too Many Requests") as server, client_of(server, attempts=3) as client:
+    async with (
+        saying("429 Too Many Requests") as server,
+        leak_checked_client(server, attempts=3) as client,
+    ):
         error = await failure_of(CALLS[call](client), TooManyRequestsError)
 
     assert server.counts == {METHODS[call]: 3}
@@ -160,8 +163,8 @@ async def test_429_did_nothing_so_everything_is_sent_again_without_a_look(call: 
 async def test_the_page_of_the_cache_is_a_backend_fetch_failed_error(clock: FastClock) -> None:
     async with (
         RawServer(post=[BACKEND_FETCH_FAILED, created()], get=BACKEND_FETCH_FAILED) as server,
-        client_of(server, attempts=1) as client,
-        client_of(server, clock=clock, in_doubt="resend") as patient,
+        leak_checked_client(server, attempts=1) as client,
+        leak_checked_client(server, clock=clock, in_doubt="resend") as patient,
     ):
         error = await failure_of(client.list("v1"), BackendFetchFailedError)
         await patient.create(new_restream())
@@ -175,7 +178,7 @@ async def test_the_page_of_the_cache_is_a_backend_fetch_failed_error(clock: Fast
 async def test_retry_after_is_waited_for_and_more(clock: FastClock) -> None:
     async with (
         RawServer(post=[BACKEND_FETCH_FAILED, created()]) as server,
-        client_of(server, clock=clock, in_doubt="resend") as client,
+        leak_checked_client(server, clock=clock, in_doubt="resend") as client,
     ):
         await client.create(new_restream())
 
@@ -184,7 +187,7 @@ async def test_retry_after_is_waited_for_and_more(clock: FastClock) -> None:
 
 async def test_http_200_that_denies_success_is_judged_by_the_code_inside() -> None:
     body = envelope(None, success=False, statusCode=404, messages=["No such project."])
-    async with RawServer(post=answer(body)) as server, client_of(server) as client:
+    async with RawServer(post=answer(body)) as server, leak_checked_client(server) as client:
         error = await failure_of(client.create(new_restream()), NotFoundError)
 
     assert server.counts == {"POST": 1}
@@ -197,7 +200,10 @@ async def test_both_documented_statuses_and_both_kinds_of_id_are_success(
     status: str, restream_id: int | str
 ) -> None:
     body = envelope(on_the_wire(new_restream(), restream_id))
-    async with RawServer(post=answer(body, status)) as server, client_of(server) as client:
+    async with (
+        RawServer(post=answer(body, status)) as server,
+        leak_checked_client(server) as client,
+    ):
         restream = await client.create(new_restream())
 
     assert restream == Restream(
@@ -211,7 +217,7 @@ async def test_both_documented_statuses_and_both_kinds_of_id_are_success(
 
 
 async def test_a_creation_sends_what_the_documentation_asks_for() -> None:
-    async with RawServer(post=created()) as server, client_of(server) as client:
+    async with RawServer(post=created()) as server, leak_checked_client(server) as client:
         await client.create(new_restream(status=False))
 
     [request] = server.requests
@@ -233,7 +239,7 @@ async def test_the_other_calls_send_no_body() -> None:
     deleted = answer(envelope(result=True))
     async with (
         RawServer(get=listed(), put=toggled, delete=deleted) as server,
-        client_of(server, auth_scheme="Bearer") as client,
+        leak_checked_client(server, auth_scheme="Bearer") as client,
     ):
         assert await client.list("v/1") == []
         result = await client.toggle("7")
@@ -250,17 +256,17 @@ async def test_the_other_calls_send_no_body() -> None:
 
 async def test_the_sandbox_refuses_a_wrong_key_and_another_project() -> None:
     async with Sandbox() as sandbox:
-        async with client_of(sandbox, api_key="wrong-key") as client:
+        async with leak_checked_client(sandbox, api_key="wrong-key") as client:
             error = await failure_of(client.create(new_restream()), UnauthorizedError)
         assert error.note == "check api_key and auth_scheme"
-        async with client_of(sandbox, project_id="theirs") as client:
+        async with leak_checked_client(sandbox, project_id="theirs") as client:
             await failure_of(client.create(new_restream()), NotFoundError)
 
     assert (sandbox.counts.posts, sandbox.stored) == (2, ())
 
 
 async def test_deleting_what_is_not_there_is_not_found() -> None:
-    async with Sandbox() as sandbox, client_of(sandbox) as client:
+    async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
         error = await failure_of(client.delete(9), NotFoundError)
 
     assert (sandbox.counts.deletes, error.attempts) == (1, 1)
@@ -274,7 +280,7 @@ async def test_a_deletion_whose_answer_is_lost_and_that_then_finds_nothing_did_t
 ) -> None:
     async with (
         Sandbox(faults=Faults(other={fault: 1.0}, retry_after=None)) as sandbox,
-        client_of(sandbox) as client,
+        leak_checked_client(sandbox) as client,
     ):
         restream = await client.create(new_restream())
         assert await client.delete(restream.id) is True
@@ -285,7 +291,7 @@ async def test_a_deletion_whose_answer_is_lost_and_that_then_finds_nothing_did_t
 async def test_a_deletion_that_the_service_denies_is_false() -> None:
     async with (
         RawServer(delete=answer(envelope(result=False))) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         assert await client.delete(7) is False
 
@@ -296,7 +302,7 @@ async def test_the_documented_example_is_read_as_it_stands(
     url = "https://api.example.com/api/v1/p1/restreams"
     mocked.post(url, status=200, body=envelope(on_the_wire(new_restream(), "12")))  # pyright: ignore[reportUnknownMemberType]
     server = RawServer()
-    async with client_of(server, base_url="https://api.example.com") as client:
+    async with leak_checked_client(server, base_url="https://api.example.com") as client:
         restream = await client.create(new_restream())
 
     assert restream.id == "12"
@@ -308,7 +314,9 @@ async def test_the_documented_example_is_read_as_it_stands(
 async def test_what_cannot_be_reached_in_a_mocked_network_is_a_transport_error(
     mocked: aioresponses.aioresponses,
 ) -> None:
-    async with client_of(RawServer(), base_url="https://api.example.com", attempts=2) as client:
+    async with leak_checked_client(
+        RawServer(), base_url="https://api.example.com", attempts=2
+    ) as client:
         with pytest.raises(Exception, match="connection was lost") as caught:
             await client.list("v1")
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 import pytest
 
-from restream_async import ClientClosedError, Failed, RestreamClient, RestreamError, RetryPolicy
+from restream_async import ClientClosedError, Failed, RestreamClient, RestreamError
 from tests.helpers.client_calls import CALLS, failure_of
+from tests.helpers.clients import client_of
 from tests.helpers.raw_server import RawServer
 from tests.helpers.samples import API_KEY, as_asked, listed, many, new_restream
 
@@ -29,14 +30,7 @@ REMEDY: Final = (
 def client_at(
     base_url: str = "https://api.example.com", session: aiohttp.ClientSession | None = None
 ) -> RestreamClient:
-    return RestreamClient(
-        base_url=base_url,
-        project_id="p1",
-        api_key=API_KEY,
-        session=session,
-        retry=RetryPolicy(attempts=1),
-        timeout=5.0,
-    )
+    return client_of(base_url, session=session, attempts=1)
 
 
 async def _bulk(client: RestreamClient) -> None:

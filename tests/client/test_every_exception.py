@@ -29,7 +29,7 @@ from restream_async import (
 )
 from restream_async.errors import CertificateError
 from tests.helpers.client_calls import CALLS
-from tests.helpers.fast_clock import FastClock
+from tests.helpers.clients import client_of
 from tests.helpers.samples import API_KEY, SECRETS, new_restream
 
 if TYPE_CHECKING:
@@ -189,9 +189,7 @@ def session(monkeypatch: pytest.MonkeyPatch) -> Session:
 
 
 def client_at(url: str = "https://api.example.com", **settings: Any) -> RestreamClient:  # noqa: ANN401 - of a client
-    return RestreamClient(
-        base_url=url, project_id="p1", api_key=API_KEY, clock=FastClock().as_clock(), **settings
-    )
+    return client_of(url, **settings)
 
 
 async def _caught(client: RestreamClient, call: str) -> RestreamError:

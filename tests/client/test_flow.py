@@ -20,7 +20,8 @@ from restream_async.sandbox import Faults, Sandbox
 from restream_async.stats import Stats
 from restream_async.testing import instant_clock
 from tests.helpers.fast_clock import FastClock, FastForward
-from tests.helpers.leak_checks import assert_nothing_left, client_of, until
+from tests.helpers.leak_checks import assert_nothing_left, leak_checked_client
+from tests.helpers.polling import until
 from tests.helpers.raw_server import RawServer, then_close, then_hang
 from tests.helpers.samples import BACKEND_FETCH_FAILED, created, many, new_restream
 
@@ -35,7 +36,10 @@ _PROMPT = Faults(retry_after=None)
 
 
 async def test_stats_say_what_the_client_is_doing() -> None:
-    async with RawServer(post=then_hang()) as server, client_of(server, max_in_flight=8) as client:
+    async with (
+        RawServer(post=then_hang()) as server,
+        leak_checked_client(server, max_in_flight=8) as client,
+    ):
         idle = client.stats()
         tasks = [asyncio.create_task(client.create(new)) for new in many(10)]
         await server.arrived(8)
@@ -61,7 +65,7 @@ async def test_a_retry_is_paid_for_from_the_budget() -> None:
         RawServer(
             post=[b"HTTP/1.1 429 Later\r\nContent-Length: 0\r\n\r\n"] * 3 + [later]
         ) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         await client.create(new_restream())
         stats = client.stats()
@@ -74,7 +78,7 @@ async def test_a_retry_is_paid_for_from_the_budget() -> None:
 @pytest.mark.parametrize(("ceiling", "limit"), [(20, 20), (64, 64), (1000, 64)])
 async def test_the_limit_begins_at_its_ceiling_up_to_64(ceiling: int, limit: int) -> None:
     server = RawServer(post=then_hang())
-    async with server, client_of(server, max_in_flight=ceiling) as client:
+    async with server, leak_checked_client(server, max_in_flight=ceiling) as client:
         assert client.stats().limit == limit
         tasks = [asyncio.create_task(client.create(new)) for new in many(limit + 5)]
         await server.arrived(limit)
@@ -85,7 +89,10 @@ async def test_the_limit_begins_at_its_ceiling_up_to_64(ceiling: int, limit: int
 
 
 async def test_while_all_goes_well_it_stays_there() -> None:
-    async with Sandbox(latency=0.005) as sandbox, client_of(sandbox, max_in_flight=20) as client:
+    async with (
+        Sandbox(latency=0.005) as sandbox,
+        leak_checked_client(sandbox, max_in_flight=20) as client,
+    ):
         report = await client.create_all(many(300))
         report.raise_for_failures()
         assert client.stats().limit == 20
@@ -96,7 +103,7 @@ async def test_while_all_goes_well_it_stays_there() -> None:
 async def test_a_service_that_sheds_makes_it_smaller_also_for_the_next_run() -> None:
     async with (
         Sandbox(latency=0.05, capacity=2, faults=_PROMPT) as sandbox,
-        client_of(sandbox, clock=FastForward(5).as_clock()) as client,
+        leak_checked_client(sandbox, clock=FastForward(5).as_clock()) as client,
     ):
         (await client.create_all(many(60))).raise_for_failures()
         limit, shed = client.stats().limit, sandbox.counts.shed
@@ -114,7 +121,7 @@ async def test_a_service_that_sheds_makes_it_smaller_also_for_the_next_run() -> 
 async def test_a_rate_limit_fails_nothing_and_is_known_to_the_next_run(header: str | None) -> None:
     async with (
         Sandbox(rate_limit=300, burst=5, rate_limit_retry_after=header) as sandbox,
-        client_of(
+        leak_checked_client(
             sandbox, clock=FastForward(30).as_clock(), attempts=1, deadline=10, in_doubt="raise"
         ) as client,
     ):
@@ -137,7 +144,9 @@ async def test_a_service_that_answers_429_and_nothing_else_is_given_up() -> None
     server = RawServer(post=b"HTTP/1.1 429 Later\r\nContent-Length: 0\r\n\r\n")
     async with (
         server,
-        client_of(server, clock=FastForward(50).as_clock(), attempts=1, patience=20) as client,
+        leak_checked_client(
+            server, clock=FastForward(50).as_clock(), attempts=1, patience=20
+        ) as client,
     ):
         report = await client.create_all(many(50))
         # Else the limiter would wake up once more, at the end of its pause.
@@ -152,7 +161,7 @@ async def test_a_call_that_is_over_leaves_no_timer_for_the_pause_after_a_429() -
     server = RawServer(post=b"HTTP/1.1 429 Later\r\nContent-Length: 0\r\nRetry-After: 9\r\n\r\n")
     async with (
         server,
-        client_of(server, clock=FastForward(1).as_clock(), attempts=1) as client,
+        leak_checked_client(server, clock=FastForward(1).as_clock(), attempts=1) as client,
     ):
         with pytest.raises(ApiError, match="429 Later"):
             await client.create(new_restream())
@@ -163,7 +172,7 @@ async def test_a_run_is_held_while_the_service_is_gone_and_goes_on_when_it_is_ba
     clock = FastForward(20).as_clock()
     async with (
         Sandbox(faults=_PROMPT) as sandbox,
-        client_of(sandbox, clock=clock) as client,
+        leak_checked_client(sandbox, clock=clock) as client,
         client.create_many(many(200)) as run,
     ):
         sandbox.outage = True
@@ -184,7 +193,7 @@ async def test_a_run_is_held_while_the_service_is_gone_and_goes_on_when_it_is_ba
 async def test_when_patience_ends_what_is_left_fails_with_an_outage_error() -> None:
     async with (
         Sandbox(faults=_PROMPT) as sandbox,
-        client_of(sandbox, clock=FastForward(50).as_clock(), patience=20) as client,
+        leak_checked_client(sandbox, clock=FastForward(50).as_clock(), patience=20) as client,
     ):
         sandbox.outage = True
         report = await client.create_all(many(100))
@@ -214,7 +223,7 @@ async def test_the_rest_of_an_endless_input_is_not_kept_waiting_either() -> None
 
     async with (
         Sandbox(faults=_PROMPT) as sandbox,
-        client_of(sandbox, clock=instant_clock(), patience=5) as client,
+        leak_checked_client(sandbox, clock=instant_clock(), patience=5) as client,
         client.create_many(endless()) as run,
     ):
         sandbox.outage = True
@@ -228,7 +237,7 @@ async def test_on_such_a_clock_a_run_that_is_held_comes_to_its_end_too() -> None
     """A timer that moves the clock by all of the patience at once is no quiet time."""
     cut = then_close(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")
     server = RawServer(post=cut, get=cut)
-    async with server, client_of(server, clock=FastClock(), attempts=2) as client:
+    async with server, leak_checked_client(server, clock=FastClock(), attempts=2) as client:
         while client.stats().state != "open":
             await client.outcome(new_restream("first"))
         async with asyncio.timeout(10):
@@ -241,7 +250,7 @@ async def test_on_such_a_clock_a_run_that_is_held_comes_to_its_end_too() -> None
 async def test_a_single_creation_waits_within_its_own_deadline_only() -> None:
     async with (
         Sandbox(faults=_PROMPT) as sandbox,
-        client_of(sandbox, clock=FastForward(40).as_clock(), deadline=4) as client,
+        leak_checked_client(sandbox, clock=FastForward(40).as_clock(), deadline=4) as client,
         client.create_many(many(100)) as run,
     ):
         sandbox.outage = True
@@ -269,7 +278,7 @@ async def test_a_single_creation_waits_within_its_own_deadline_only() -> None:
 
 async def test_one_failure_after_the_other_of_a_single_call_is_no_outage() -> None:
     server = RawServer(post=BACKEND_FETCH_FAILED, get=BACKEND_FETCH_FAILED)
-    async with server, client_of(server, attempts=3, in_doubt="resend") as client:
+    async with server, leak_checked_client(server, attempts=3, in_doubt="resend") as client:
         with pytest.raises(Exception, match="503"):
             await client.create(new_restream())
         assert client.stats().state == "closed"
@@ -278,7 +287,7 @@ async def test_one_failure_after_the_other_of_a_single_call_is_no_outage() -> No
 async def test_a_creation_that_waits_when_the_service_comes_back_is_done() -> None:
     async with (
         Sandbox(faults=_PROMPT) as sandbox,
-        client_of(sandbox, clock=FastForward(20).as_clock()) as client,
+        leak_checked_client(sandbox, clock=FastForward(20).as_clock()) as client,
     ):
         sandbox.outage = True
         run = asyncio.create_task(client.create_all(many(50)))
@@ -293,7 +302,7 @@ async def test_a_creation_that_waits_when_the_service_comes_back_is_done() -> No
 async def test_undoing_is_held_too_beyond_the_deadline_of_one_call(tmp_path: Path) -> None:
     async with (
         Sandbox(faults=_PROMPT) as sandbox,
-        client_of(sandbox, clock=FastForward(20).as_clock(), deadline=16) as client,
+        leak_checked_client(sandbox, clock=FastForward(20).as_clock(), deadline=16) as client,
     ):
         journal = tmp_path / "run.db"
         (await client.create_all(many(30), journal=journal)).raise_for_failures()
@@ -313,7 +322,7 @@ async def test_undoing_is_held_too_beyond_the_deadline_of_one_call(tmp_path: Pat
 async def test_closing_ends_what_is_held_at_once_and_does_not_speak_of_an_outage() -> None:
     async with (
         Sandbox(faults=_PROMPT) as sandbox,
-        client_of(sandbox, clock=FastForward(20).as_clock()) as client,
+        leak_checked_client(sandbox, clock=FastForward(20).as_clock()) as client,
     ):
         sandbox.outage = True
         run = asyncio.create_task(client.create_all(many(50)))

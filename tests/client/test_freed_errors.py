@@ -17,7 +17,7 @@ import pytest
 import restream_async
 from restream_async import ConfigurationError, RestreamClient, RestreamError, TransportError
 from tests.helpers.client_calls import CALLS, collect
-from tests.helpers.leak_checks import client_of
+from tests.helpers.leak_checks import leak_checked_client
 from tests.helpers.raw_server import RawServer, then_close
 from tests.helpers.samples import BACKEND_FETCH_FAILED, answer, as_asked, listed, many, new_restream
 
@@ -67,7 +67,7 @@ async def test_of_a_call(call: str, failure: str, attempts: int) -> None:
     step = FAILURES[failure]
     async with (
         RawServer(post=step, get=step, put=step, delete=step) as server,
-        client_of(server, attempts=attempts) as client,
+        leak_checked_client(server, attempts=attempts) as client,
     ):
         assert await is_freed(CALLS[call](client))
 
@@ -81,7 +81,9 @@ async def test_of_aiohttp_where_no_connection_comes_about(
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     async def left_by(base_url: str) -> list[str]:
-        async with client_of(RawServer(), base_url=base_url, timeout=0.1, attempts=2) as client:
+        async with leak_checked_client(
+            RawServer(), base_url=base_url, timeout=0.1, attempts=2
+        ) as client:
             with no_collection():
                 with suppress(TransportError):
                     await client.create(new_restream())
@@ -99,7 +101,7 @@ async def test_of_aiohttp_where_no_connection_comes_about(
 
 @pytest.mark.parametrize("call", CALLS)
 async def test_of_a_call_that_is_not_accepted(call: str) -> None:
-    async with RawServer() as server, client_of(server) as client:
+    async with RawServer() as server, leak_checked_client(server) as client:
         await client.drain()
         assert await is_freed(CALLS[call](client))
         await client.close()
@@ -110,14 +112,14 @@ async def test_of_a_run_that_stops_by_itself() -> None:
     outcomes: list[Outcome] = []
     async with (
         RawServer(post=answer(b"", "401 Unauthorized")) as server,
-        client_of(server, max_in_flight=1) as client,
+        leak_checked_client(server, max_in_flight=1) as client,
     ):
         assert await is_freed(client.create_all(many(9)))
         assert await is_freed(collect(client, many(9), outcomes))
 
 
 async def test_of_an_undo_that_is_not_accepted(tmp_path: Path) -> None:
-    async with RawServer(post=as_asked) as server, client_of(server) as client:
+    async with RawServer(post=as_asked) as server, leak_checked_client(server) as client:
         await client.create_all(many(1), journal=tmp_path / "run.db")
         async with client.undo(tmp_path / "run.db") as undo:
             await client.drain()
@@ -132,7 +134,7 @@ async def test_of_an_undo_that_breaks_off(tmp_path: Path) -> None:
 
     async with (
         RawServer(post=as_asked, delete=answer(b"", "400 Bad Request")) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         await client.create_all(many(1), journal=tmp_path / "run.db")
         async with client.undo(tmp_path / "run.db") as undo:
@@ -152,7 +154,7 @@ async def test_of_settings() -> None:
 
 
 async def test_of_a_closing_that_is_cancelled() -> None:
-    async with RawServer(get=listed()) as server, client_of(server) as client:
+    async with RawServer(get=listed()) as server, leak_checked_client(server) as client:
         await client.list("v1")
         with no_collection():
             task = asyncio.create_task(client.close())
@@ -171,6 +173,6 @@ async def test_of_a_creation_in_doubt_that_nobody_can_look_up() -> None:
     step = BACKEND_FETCH_FAILED
     async with (
         RawServer(post=step, get=step) as server,
-        client_of(server, attempts=2, in_doubt="raise") as client,
+        leak_checked_client(server, attempts=2, in_doubt="raise") as client,
     ):
         assert await is_freed(client.create(new_restream()))

@@ -14,7 +14,8 @@ from restream_async import OutageError, OutcomeUnknownError, TransportError
 from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
 from tests.helpers.fast_clock import FastForward
-from tests.helpers.leak_checks import client_of, until
+from tests.helpers.leak_checks import leak_checked_client
+from tests.helpers.polling import until
 from tests.helpers.raw_server import TASK_NAME, RawServer, then_close
 from tests.helpers.samples import many, new_restream
 
@@ -86,7 +87,7 @@ async def test_a_port_that_is_closed_for_a_second_fails_no_item_of_a_run() -> No
     async with (
         Sandbox(latency=0.02) as sandbox,
         door_to(sandbox) as door,
-        client_of(
+        leak_checked_client(
             sandbox, base_url=door.base_url, clock=Clock(), max_in_flight=16, attempts=2
         ) as client,
         asyncio.TaskGroup() as group,
@@ -104,7 +105,7 @@ async def test_a_port_that_is_closed_for_a_second_fails_no_single_creation() -> 
     async with (
         Sandbox(latency=0.005) as sandbox,
         door_to(sandbox) as door,
-        client_of(sandbox, base_url=door.base_url, clock=Clock()) as client,
+        leak_checked_client(sandbox, base_url=door.base_url, clock=Clock()) as client,
         asyncio.TaskGroup() as group,
     ):
         await door.close()
@@ -125,7 +126,7 @@ async def test_a_closed_port_is_told_within_seconds_and_given_up_after_half_a_mi
     async with (
         Sandbox() as sandbox,
         door_to(sandbox) as door,
-        client_of(sandbox, base_url=door.base_url, clock=clock) as client,
+        leak_checked_client(sandbox, base_url=door.base_url, clock=clock) as client,
     ):
         await door.close()
         start = clock.now()
@@ -154,7 +155,7 @@ async def test_a_front_that_accepts_and_closes_was_reached_and_is_waited_for() -
     clock = FastForward(20).as_clock()
     async with (
         RawServer(post=then_close(), get=then_close()) as server,
-        client_of(server, clock=clock, patience=40, max_in_flight=8) as client,
+        leak_checked_client(server, clock=clock, patience=40, max_in_flight=8) as client,
     ):
         start = clock.now()
         report = await client.create_all(many(100))
@@ -184,7 +185,7 @@ async def test_a_proxy_that_does_not_let_it_through_is_no_connection(answer: byt
     async with (
         proxy,
         aiohttp.ClientSession(proxy=url) as session,
-        client_of(
+        leak_checked_client(
             RawServer(), base_url="https://api.example.com", session=session, attempts=1
         ) as client,
     ):

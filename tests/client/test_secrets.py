@@ -25,7 +25,7 @@ from restream_async import (
 from restream_async._util.clock import Clock
 from tests.helpers.broken_answers import BROKEN
 from tests.helpers.client_calls import CALLS
-from tests.helpers.fast_clock import FastClock
+from tests.helpers.clients import client_of
 from tests.helpers.leak_checks import settle
 from tests.helpers.raw_server import Peer, RawServer, Seen, then_close, then_hang, then_reset
 from tests.helpers.recorded_telemetry import RecordedTelemetry
@@ -168,14 +168,11 @@ async def _everything(shown: list[str], telemetry: OpenTelemetry) -> None:
         server = RawServer(post=step, get=step, put=step, delete=step)
         async with (
             server,
-            RestreamClient(
-                base_url=server.base_url,
-                project_id="p1",
-                api_key=API_KEY,
+            client_of(
+                server,
                 auth_scheme="Bearer",
                 timeout=0.02 if "hang" in name else 5.0,
-                retry=RetryPolicy(attempts=2),
-                clock=FastClock().as_clock(),
+                attempts=2,
                 telemetry=telemetry,
             ) as client,
         ):
@@ -187,23 +184,21 @@ async def _everything(shown: list[str], telemetry: OpenTelemetry) -> None:
 
 
 async def _cancelled_and_timed_out(shown: list[str]) -> None:
-    async with RawServer(post=then_hang()) as server:
-        client = RestreamClient(base_url=server.base_url, project_id="p1", api_key=API_KEY)
-        async with client:
-            task = asyncio.create_task(client.create(new_restream()))
-            await server.arrived()
-            shown += [repr(task), repr(task.get_stack()), repr(task.get_coro())]
-            task.cancel()
+    async with RawServer(post=then_hang()) as server, client_of(server) as client:
+        task = asyncio.create_task(client.create(new_restream()))
+        await server.arrived()
+        shown += [repr(task), repr(task.get_stack()), repr(task.get_coro())]
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError as error:
+            shown.append(_told(error))
+        for limit in (0.01, 0.02):
             try:
-                await task
-            except asyncio.CancelledError as error:
+                async with asyncio.timeout(limit):
+                    await client.create(new_restream())
+            except TimeoutError as error:
                 shown.append(_told(error))
-            for limit in (0.01, 0.02):
-                try:
-                    async with asyncio.timeout(limit):
-                        await client.create(new_restream())
-                except TimeoutError as error:
-                    shown.append(_told(error))
 
 
 async def _unreachable(shown: list[str]) -> None:
@@ -211,10 +206,8 @@ async def _unreachable(shown: list[str]) -> None:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
         for base_url in (f"http://127.0.0.1:{port}", f"https://127.0.0.1:{port}"):
-            async with RestreamClient(
-                base_url=base_url,
-                project_id="p1",
-                api_key=API_KEY,
+            async with client_of(
+                base_url,
                 retry=RetryPolicy(base=0.001, cap=0.001),
                 # Many failures, slowly: that is an outage, which nobody need wait out here.
                 patience=0.1,
@@ -289,7 +282,7 @@ async def test_a_broken_input_shows_no_secret() -> None:
     shown: list[str] = []
     async with (
         RawServer(post=created()) as server,
-        RestreamClient(base_url=server.base_url, project_id="p1", api_key=API_KEY) as client,
+        client_of(server) as client,
     ):
         try:
             await client.create_all(_items(new_restream()))

@@ -22,7 +22,12 @@ from restream_async import (
 from restream_async._load.adaptive_limit import AdaptiveLimit
 from restream_async.sandbox import Sandbox
 from tests.helpers.client_calls import failure_of
-from tests.helpers.leak_checks import assert_nothing_left, client_of, connections_in_use, settle
+from tests.helpers.leak_checks import (
+    assert_nothing_left,
+    connections_in_use,
+    leak_checked_client,
+    settle,
+)
 from tests.helpers.raw_server import Peer, RawServer, Seen, then_hang
 from tests.helpers.samples import (
     API_KEY,
@@ -81,7 +86,7 @@ def test_a_client_made_outside_of_a_loop_works_in_one() -> None:
 async def test_no_session_is_opened_before_the_first_request(
     sessions: list[aiohttp.ClientSession],
 ) -> None:
-    async with RawServer(get=listed()) as server, client_of(server) as client:
+    async with RawServer(get=listed()) as server, leak_checked_client(server) as client:
         assert sessions == []
         await client.list("v1")
         await client.list("v2")
@@ -91,7 +96,7 @@ async def test_no_session_is_opened_before_the_first_request(
 
 
 async def test_leaving_without_a_request_is_fine(sessions: list[aiohttp.ClientSession]) -> None:
-    async with client_of(RawServer(), base_url="https://api.example.com"):
+    async with leak_checked_client(RawServer(), base_url="https://api.example.com"):
         pass
 
     assert sessions == []
@@ -101,7 +106,7 @@ async def test_leaving_by_an_exception_closes_too(sessions: list[aiohttp.ClientS
     async with RawServer(get=listed()) as server:
 
         async def fail() -> None:
-            async with client_of(server) as client:
+            async with leak_checked_client(server) as client:
                 await client.list("v1")
                 raise ZeroDivisionError
 
@@ -112,7 +117,7 @@ async def test_leaving_by_an_exception_closes_too(sessions: list[aiohttp.ClientS
 
 
 async def test_closing_twice_does_no_harm() -> None:
-    async with RawServer(get=listed()) as server, client_of(server) as client:
+    async with RawServer(get=listed()) as server, leak_checked_client(server) as client:
         await client.list("v1")
         await client.close()
         await client.close()
@@ -122,7 +127,7 @@ async def test_closing_while_a_connection_is_made_sends_nothing() -> None:
     """A handshake cannot be interrupted from outside: it ends with the attempt at the latest."""
     async with RawServer() as server:
         base_url = f"https://127.0.0.1:{server.port}"
-        async with client_of(server, base_url=base_url, timeout=0.05) as client:
+        async with leak_checked_client(server, base_url=base_url, timeout=0.05) as client:
             task = asyncio.create_task(client.create(new_restream()))
             await server.connected()
             await client.close()
@@ -136,14 +141,17 @@ async def test_closing_while_a_connection_is_made_sends_nothing() -> None:
 async def test_the_largest_restream_is_sent_and_its_answer_read() -> None:
     """aiohttp warns of bodies beyond 1 MiB, and of an answer no more than that is read."""
     new = largest()
-    async with Sandbox() as sandbox, client_of(sandbox, attempts=1) as client:
+    async with Sandbox() as sandbox, leak_checked_client(sandbox, attempts=1) as client:
         restream = await client.create(new)
 
     assert restream.title == new.title
 
 
 async def test_one_client_serves_a_hundred_tasks() -> None:
-    async with Sandbox(latency=0.002) as sandbox, client_of(sandbox, max_in_flight=10) as client:
+    async with (
+        Sandbox(latency=0.002) as sandbox,
+        leak_checked_client(sandbox, max_in_flight=10) as client,
+    ):
         restreams = await asyncio.gather(*map(client.create, many(100)))
         stats = client.stats()
 
@@ -165,7 +173,7 @@ async def test_a_request_is_made_from_a_task() -> None:
             call.send(None)
         caught.append(str(error.value))
 
-    async with client_of(RawServer(), base_url="https://api.example.com") as client:
+    async with leak_checked_client(RawServer(), base_url="https://api.example.com") as client:
         asyncio.get_running_loop().call_soon(by_hand)
         await settle()
 
@@ -187,7 +195,7 @@ async def test_the_pool_is_as_large_as_the_requests_in_flight(
 
     async with (
         RawServer(post=meet) as server,
-        client_of(server, max_in_flight=150, attempts=1) as client,
+        leak_checked_client(server, max_in_flight=150, attempts=1) as client,
     ):
         await asyncio.gather(*map(client.create, many(150)))
 
@@ -198,7 +206,7 @@ async def test_stats_count_what_is_sent_again() -> None:
     once = answer(b"", "429 Later")
     async with (
         RawServer(post=[once, created()], get=[once, once, listed()]) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         await client.create(new_restream())
         assert (client.stats().attempts, client.stats().retries) == (2, 1)
@@ -209,7 +217,10 @@ async def test_stats_count_what_is_sent_again() -> None:
 
 
 async def test_stats_show_what_is_in_flight_and_what_waits() -> None:
-    async with RawServer(post=then_hang()) as server, client_of(server, max_in_flight=2) as client:
+    async with (
+        RawServer(post=then_hang()) as server,
+        leak_checked_client(server, max_in_flight=2) as client,
+    ):
         tasks = [asyncio.create_task(client.create(new)) for new in many(5)]
         await server.arrived(2)
         stats = client.stats()
@@ -223,7 +234,7 @@ async def test_stats_show_what_is_in_flight_and_what_waits() -> None:
 class TestABroughtSession:
     async def test_it_is_used_and_stays_open(self) -> None:
         async with RawServer(post=created()) as server, aiohttp.ClientSession() as session:
-            async with client_of(server, session=session) as client:
+            async with leak_checked_client(server, session=session) as client:
                 await client.create(new_restream())
             assert not session.closed
             with pytest.raises(RuntimeError, match="the client is closed"):
@@ -244,7 +255,7 @@ class TestABroughtSession:
                 timeout=aiohttp.ClientTimeout(total=0.000_001),
                 cookie_jar=aiohttp.CookieJar(unsafe=True),
             ) as session,
-            client_of(server, session=session) as client,
+            leak_checked_client(server, session=session) as client,
         ):
             with pytest.raises(RestreamError, match="400 Bad Request"):
                 await client.create(new_restream())
@@ -276,7 +287,7 @@ class TestABroughtSession:
         async with (
             RawServer() as server,
             aiohttp.ClientSession(trust_env=True) as session,
-            client_of(server, session=session, attempts=1) as client,
+            leak_checked_client(server, session=session, attempts=1) as client,
         ):
             error = await failure_of(client.create(new_restream()), TransportError)
 
@@ -287,7 +298,7 @@ class TestABroughtSession:
         async with (
             RawServer() as server,
             aiohttp.ClientSession(headers={"X-Bad": "line\nbreak"}) as session,
-            client_of(server, session=session, attempts=1) as client,
+            leak_checked_client(server, session=session, attempts=1) as client,
         ):
             error = await failure_of(client.create(new_restream()), TransportError)
             await assert_nothing_left(client)
@@ -298,7 +309,7 @@ class TestABroughtSession:
     async def test_closed_by_its_owner_it_cannot_be_used(self) -> None:
         async with RawServer() as server:
             session = aiohttp.ClientSession()
-            async with client_of(server, session=session) as client:
+            async with leak_checked_client(server, session=session) as client:
                 await session.close()
                 with pytest.raises(RuntimeError, match="session that the client was given is"):
                     await client.create(new_restream())
@@ -306,7 +317,7 @@ class TestABroughtSession:
     async def test_closed_by_its_owner_during_a_request_ends_it(self) -> None:
         async with RawServer(put=then_hang()) as server:
             session = aiohttp.ClientSession()
-            async with client_of(server, session=session) as client:
+            async with leak_checked_client(server, session=session) as client:
                 task = asyncio.create_task(client.toggle(7))
                 await server.arrived()
                 await session.close()
@@ -333,7 +344,7 @@ class TestABroughtSession:
         async with (
             Sandbox(latency=0.01) as sandbox,
             aiohttp.ClientSession(connector=connector) as session,
-            client_of(sandbox, session=session, max_in_flight=8) as client,
+            leak_checked_client(sandbox, session=session, max_in_flight=8) as client,
         ):
             assert client.stats().limit == places
             await asyncio.gather(*map(client.create, many(16)))
@@ -345,7 +356,7 @@ class TestABroughtSession:
         async with (
             RawServer(get=then_hang(), post=created()) as server,
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as session,
-            client_of(server, session=session, timeout=0.1, attempts=1) as client,
+            leak_checked_client(server, session=session, timeout=0.1, attempts=1) as client,
         ):
             other = asyncio.ensure_future(session.get(server.base_url))
             await server.arrived()
@@ -439,7 +450,7 @@ def test_a_client_whose_constructor_has_refused_its_arguments_can_be_shown() -> 
 async def test_a_key_that_is_not_accepted_is_not_tried_twice() -> None:
     async with (
         Sandbox() as sandbox,
-        client_of(sandbox, api_key="wrong", retry=RetryPolicy(attempts=9)) as client,
+        leak_checked_client(sandbox, api_key="wrong", retry=RetryPolicy(attempts=9)) as client,
     ):
         await failure_of(client.list("v1"), UnauthorizedError)
 
@@ -458,7 +469,7 @@ async def test_a_session_of_our_own_sends_what_any_other_does() -> None:
                 put=answer(envelope({"id": 7, "status": True})),
                 delete=answer(envelope(result=True)),
             ) as server,
-            client_of(server, session=session) as client,
+            leak_checked_client(server, session=session) as client,
         ):
             await client.create(new_restream())
             await client.list("v1")

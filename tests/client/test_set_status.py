@@ -17,7 +17,7 @@ from restream_async import (
 )
 from restream_async.sandbox import Fault, Faults, Sandbox
 from tests.helpers.client_calls import failure_of
-from tests.helpers.leak_checks import client_of
+from tests.helpers.leak_checks import leak_checked_client
 from tests.helpers.raw_server import RawServer
 from tests.helpers.samples import (
     BACKEND_FETCH_FAILED,
@@ -39,7 +39,7 @@ TOGGLED = answer(envelope({"id": 7, "status": False}))
 async def test_it_lists_toggles_and_lists_again() -> None:
     async with (
         RawServer(get=[listed(ON), listed(OFF)], put=TOGGLED) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         after = await client.set_status(RESTREAM, on=False)
 
@@ -55,7 +55,7 @@ async def test_it_lists_toggles_and_lists_again() -> None:
 async def test_the_first_toggle_of_the_cache_error_page_is_checked_before_a_second() -> None:
     async with (
         RawServer(get=[listed(ON), listed(OFF)], put=BACKEND_FETCH_FAILED) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         after = await client.set_status(RESTREAM, on=False)
 
@@ -69,7 +69,7 @@ async def test_no_error_shows_a_secret() -> None:
     echo = answer(" ".join(SECRETS).encode(), "503 Oops")
     async with (
         RawServer(get=[listed(ON), echo], put=echo) as server,
-        client_of(server) as client,
+        leak_checked_client(server) as client,
     ):
         error = await failure_of(client.set_status(restream, on=False), OutcomeUnknownError)
 
@@ -81,7 +81,7 @@ async def test_no_error_shows_a_secret() -> None:
 
 
 async def test_two_at_the_same_time_toggle_once() -> None:
-    async with Sandbox() as sandbox, client_of(sandbox) as client:
+    async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
         restream = await client.create(new_restream(status=True))
         first, second = await asyncio.gather(
             client.set_status(restream, on=False), client.set_status(restream, on=False)
@@ -98,7 +98,7 @@ async def test_whatever_is_lost_the_status_is_the_wanted_one_or_the_error_says_t
     faults = Faults(other=dict.fromkeys(KINDS, 0.2), listing=dict.fromkeys(KINDS, 0.12))
     async with (
         Sandbox(seed=seed, ids="str") as sandbox,
-        client_of(sandbox, attempts=3) as client,
+        leak_checked_client(sandbox, attempts=3) as client,
     ):
         restreams = [
             await client.create(new_restream(f"v{number % 5}", title=f"T{number}"))
@@ -122,7 +122,7 @@ async def test_whatever_is_lost_the_status_is_the_wanted_one_or_the_error_says_t
 
 @pytest.mark.parametrize("on", ["off", 0, None])
 async def test_what_is_no_boolean_is_refused(on: object) -> None:
-    async with RawServer() as server, client_of(server) as client:
+    async with RawServer() as server, leak_checked_client(server) as client:
         error = await failure_of(client.set_status(RESTREAM, cast("Any", on)), InvalidRestreamError)
 
     assert error.field == "status"
@@ -136,7 +136,7 @@ async def test_what_is_no_boolean_is_refused(on: object) -> None:
 async def test_a_restream_without_usable_ids_is_refused(
     changes: dict[str, Any], field: str
 ) -> None:
-    async with RawServer() as server, client_of(server) as client:
+    async with RawServer() as server, leak_checked_client(server) as client:
         restream = attrs.evolve(RESTREAM, **changes)
         error = await failure_of(client.set_status(restream, on=False), InvalidRestreamError)
 
@@ -145,7 +145,7 @@ async def test_a_restream_without_usable_ids_is_refused(
 
 
 async def test_a_drained_client_refuses_it() -> None:
-    async with RawServer() as server, client_of(server) as client:
+    async with RawServer() as server, leak_checked_client(server) as client:
         await client.drain()
         await failure_of(client.set_status(RESTREAM, on=False), ClientClosedError)
 
@@ -153,7 +153,7 @@ async def test_a_drained_client_refuses_it() -> None:
 
 
 async def test_a_cancelled_call_leaves_its_turn_to_the_next() -> None:
-    async with Sandbox() as sandbox, client_of(sandbox) as client:
+    async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
         restream = await client.create(new_restream(status=True))
         sandbox.latency = 0.05
         first = asyncio.create_task(client.set_status(restream, on=False))

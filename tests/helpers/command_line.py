@@ -89,6 +89,19 @@ def meanwhile(action: Callable[[], object]) -> Generator[None]:
         raise error
 
 
+@contextmanager
+def interrupt_when(*moments: Callable[[], object], number: int = signal.SIGINT) -> Generator[None]:
+    """Press Ctrl-C, or send another signal, at each of these moments while the block runs."""
+
+    def press() -> None:
+        for moment in moments:
+            wait_until(moment)
+            os.kill(os.getpid(), number)
+
+    with meanwhile(press):
+        yield
+
+
 @attrs.frozen
 class Ended:
     """How a command line ended."""
@@ -108,6 +121,10 @@ class Cli:
         # They exist from the start, so that tests can watch them.
         self.out_file.touch()
         self.err_file.touch()
+
+    def says_stopping(self) -> bool:
+        """Return whether it has said that it stops, and a second signal ends it at once."""
+        return "Stopping" in self.err_file.read_text()
 
     def __call__(self, *arguments: object, stdin: bytes | TextIO = b"") -> Ended:
         with (

@@ -1,4 +1,4 @@
-"""Clocks that save time: one that runs only during sleeps, and one that runs faster."""
+"""Clocks that save time: they run only during sleeps, only between them, or faster."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 async def _nothing() -> None: ...
 
 
+async def never() -> None:
+    """Never return; given as `meanwhile`, no sleep of a clock ends."""
+    await asyncio.Event().wait()
+
+
 class FastClock:
     """Runs only during sleeps, which are noted and over at once.
 
@@ -23,7 +28,7 @@ class FastClock:
     """
 
     def __init__(
-        self, *chances: float, meanwhile: Callable[[], Awaitable[None]] = _nothing
+        self, *chances: float, meanwhile: Callable[[], Awaitable[object]] = _nothing
     ) -> None:
         self.time = 1000.0
         self.sleeps: list[float] = []
@@ -47,6 +52,13 @@ class FastClock:
             sleep=self.sleep,
             random=lambda: next(self.chances),
         )
+
+
+class SleeplessClock(FastClock):
+    """Real time, but sleeps are noted and over at once, and do not count as time."""
+
+    def as_clock(self) -> Clock:
+        return Clock(sleep=self.sleep)
 
 
 class FastForward:

@@ -197,10 +197,9 @@ def _success(result: object) -> Response:
 
 
 @attrs.frozen(kw_only=True)
-class Client:
+class InMemoryClient:
     """What a `RestreamClient` is made of, over a backend in memory."""
 
-    backend: Backend
     executor: RequestExecutor
     api: Api
     creator: Creator
@@ -227,14 +226,14 @@ class Client:
         )
 
 
-def client_of(
+def in_memory_client(
     backend: Backend,
     *,
     in_doubt: InDoubt = "confirm",
     attempts: int = 3,
     limit: int = 8,
     timeout: float = 30.0,
-) -> Client:
+) -> InMemoryClient:
     """Return a client whose waits take no time; late commits come in the long ones."""
     clock = instant_clock()
     slept: list[float] = []
@@ -254,10 +253,6 @@ def client_of(
         timeout=timeout,
         secrets=(IDENTITY.api_key,),
     )
-    return Client(
-        backend=backend,
-        executor=caller,
-        api=api,
-        creator=Creator(caller, api, in_doubt),
-        slept=slept,
+    return InMemoryClient(
+        executor=caller, api=api, creator=Creator(caller, api, in_doubt), slept=slept
     )

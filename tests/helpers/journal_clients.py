@@ -1,16 +1,16 @@
 """A sandbox, and clients of it that do not wait."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 from restream_async import NewRestream, Origin, Outcome, RestreamClient, RetryPolicy
 from restream_async._bulk.run import BulkRun
 from restream_async._operations.existence import Key, key_of
-from restream_async._util.clock import Clock
 from restream_async.models import Created
 from restream_async.sandbox import Fault, Faults, Sandbox
-from restream_async.settings import InDoubt
+from tests.helpers.clients import client_of
+from tests.helpers.fast_clock import FastClock
 from tests.helpers.in_memory_service import SHORTEST_GRACE
 
 LOSING: tuple[Fault, ...] = tuple(fault for fault in Fault if fault is not Fault.HANG)
@@ -31,29 +31,22 @@ def once(*, before: Fault | None = None, after: Fault | None = None) -> Faults:
     )
 
 
-def client_of(
-    sandbox: Sandbox, *, attempts: int = 5, in_doubt: InDoubt = "confirm", max_in_flight: int = 64
+def late_commit_client(
+    sandbox: Sandbox,
+    *,
+    attempts: int = 5,
+    **settings: Any,  # noqa: ANN401 - of a client
 ) -> RestreamClient:
-    """Return a client whose back-off takes no time; in longer waits late commits happen."""
-    now = 0.0
+    """Return a client whose back-off is short; in longer sleeps late commits happen."""
 
-    async def sleep(seconds: float) -> None:
-        nonlocal now
-        now += seconds
-        await asyncio.sleep(0)
-        if seconds >= SHORTEST_GRACE:
+    async def commit() -> None:
+        if clock.sleeps[-1] >= SHORTEST_GRACE:
             commit_late(sandbox)
             await sandbox.settle()
 
-    return RestreamClient(
-        base_url=sandbox.base_url,
-        project_id=sandbox.project_id,
-        api_key=sandbox.api_key,
-        retry=RetryPolicy(attempts=attempts, base=0.001),
-        in_doubt=in_doubt,
-        max_in_flight=max_in_flight,
-        clock=Clock(now=lambda: now, cpu_time=lambda: 0.0, sleep=sleep),
-    )
+    clock = FastClock(meanwhile=commit)
+    retry = RetryPolicy(attempts=attempts, base=0.001)
+    return client_of(sandbox, clock=clock, retry=retry, **settings)
 
 
 def commit_late(sandbox: Sandbox) -> None:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from restream_async import Created, NewRestream, RestreamClient, RetryPolicy
+from restream_async import Created, NewRestream, RetryPolicy
 from restream_async._journal.journal import Journal
 from restream_async._util.clock import Clock
 from restream_async.errors import JournalError
+from tests.helpers.clients import client_of
 from tests.helpers.in_memory_service import IDENTITY, new
 
 if TYPE_CHECKING:
@@ -72,12 +73,8 @@ async def _create(say: "Connection[Any, Any]", address: Address, path: Path, num
     async def nap(seconds: float) -> None:
         await asyncio.sleep(seconds / 100)
 
-    client = RestreamClient(
-        base_url=address.base_url,
-        project_id=address.project_id,
-        api_key=address.api_key,
-        retry=RetryPolicy(attempts=6, base=0.1, cap=0.2),
-        clock=Clock(sleep=nap),
+    client = client_of(
+        address, retry=RetryPolicy(attempts=6, base=0.1, cap=0.2), clock=Clock(sleep=nap)
     )
     async with client, client.create_many(wanted(number), journal=path) as run:
         async for outcome in run:

@@ -9,19 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from restream_async import RestreamClient, RetryPolicy
-from restream_async._util.clock import Clock
-from tests.helpers.fast_clock import FastClock
+from tests.helpers.clients import client_of
 from tests.helpers.raw_server import TASK_NAME
-from tests.helpers.samples import API_KEY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     import pytest
 
-    from restream_async.sandbox import Sandbox
-    from tests.helpers.raw_server import RawServer
+    from restream_async import RestreamClient
+    from tests.helpers.clients import Server
 
 _connectors: weakref.WeakSet[aiohttp.BaseConnector] = weakref.WeakSet()
 
@@ -66,12 +63,6 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def until(happened: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not happened():  # noqa: ASYNC110 - it tells nobody
-            await asyncio.sleep(0.002)
-
-
 async def assert_nothing_left(client: RestreamClient) -> None:
     """Fail if a call that is over still holds a connection, a place or a task."""
     await settle()
@@ -84,25 +75,12 @@ async def assert_nothing_left(client: RestreamClient) -> None:
 
 
 @asynccontextmanager
-async def client_of(
-    server: RawServer | Sandbox,
-    *,
-    clock: FastClock | Clock | None = None,
-    attempts: int = 5,
-    deadline: float = 120.0,
-    **settings: Any,  # noqa: ANN401 - of a client
+async def leak_checked_client(
+    server: Server,
+    **options: Any,  # noqa: ANN401 - of `client_of`
 ) -> AsyncGenerator[RestreamClient]:
-    """Open a client of `server` whose back-off takes no time, and see that it leaves nothing."""
-    given: dict[str, Any] = {
-        "base_url": server.base_url,
-        "project_id": getattr(server, "project_id", "p1"),
-        "api_key": getattr(server, "api_key", API_KEY),
-        "retry": RetryPolicy(attempts=attempts, deadline=deadline),
-        "clock": clock if isinstance(clock, Clock) else (clock or FastClock()).as_clock(),
-        "timeout": 5.0,
-        **settings,
-    }
-    async with RestreamClient(**given) as client:
+    """Open a client of a server, and see that it leaves nothing behind."""
+    async with client_of(server, **options) as client:
         yield client
         await assert_nothing_left(client)
     tasks = tasks_at_work()

@@ -7,8 +7,10 @@ that was given up, looked for and sent again in that time.
 import asyncio
 import subprocess
 
-from restream_async import RestreamClient, RetryPolicy
-from tests.helpers.varnish_clients import API_KEY, PROJECT, new, service
+from restream_async import RetryPolicy
+from restream_async._util.clock import Clock
+from tests.helpers.clients import client_of
+from tests.helpers.varnish_clients import new, service
 
 WARM = 8
 DROPPED = 2.0  # seconds
@@ -35,10 +37,9 @@ async def copies() -> int:
     """Return how many copies of one restream are stored in the end."""
     async with (
         service() as sandbox,
-        RestreamClient(
-            base_url=sandbox.base_url,
-            project_id=PROJECT,
-            api_key=API_KEY,
+        client_of(
+            sandbox,
+            clock=Clock(),
             timeout=0.5,
             retry=RetryPolicy(attempts=20, base=0.05, cap=0.1),
         ) as client,

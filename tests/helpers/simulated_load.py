@@ -50,7 +50,6 @@ class Simulation:
     noise_is_shed: bool = False
     now: float = 0.0
     posts: int = 0
-    most_in_flight: int = 0
     latencies: list[float] = attrs.field(factory=list[float])
     limits: list[tuple[float, int]] = attrs.field(factory=list[tuple[float, int]])
     _left: int = 0
@@ -103,7 +102,6 @@ class Simulation:
             post = Post(self.now)
             self.after(WIRE / 2, partial(self._arrive, post))
             self.after(self.timeout, partial(self._end, post, Signal.SHED, good=False))
-        self.most_in_flight = max(self.most_in_flight, self._in_flight)
 
     def _arrive(self, post: Post) -> None:
         if self._busy >= self.slots and self.queue is not None and len(self._waiting) >= self.queue:

@@ -205,7 +205,7 @@ def _success(result: object) -> Response:
 
 
 @attrs.frozen(kw_only=True)
-class Client:
+class SimulatedClient:
     """What a `RestreamClient` is made of, over such a service."""
 
     executor: RequestExecutor
@@ -221,7 +221,7 @@ class Client:
 
 
 @asynccontextmanager
-async def client_of(
+async def simulated_client(
     service: Service,
     *,
     ceiling: int = 256,
@@ -230,7 +230,7 @@ async def client_of(
     deadline: float = 120.0,
     timeout: float = 2.0,  # noqa: ASYNC109 - of an attempt, and only handed on
     in_doubt: InDoubt = "confirm",
-) -> AsyncGenerator[Client]:
+) -> AsyncGenerator[SimulatedClient]:
     time = simulated_clock()
     api = Api("p1")
     executor = RequestExecutor.adaptive(
@@ -241,6 +241,6 @@ async def client_of(
         clock=time,
         timeout=timeout,
     )
-    yield Client(executor=executor, creator=Creator(executor, api, in_doubt), api=api)
+    yield SimulatedClient(executor=executor, creator=Creator(executor, api, in_doubt), api=api)
     await executor.limiter.close()
     assert executor.limiter.in_flight == 0

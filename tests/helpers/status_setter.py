@@ -11,10 +11,10 @@ from restream_async._operations.toggle_and_check import StatusResult
 from restream_async._retry.classification import Failure
 from restream_async._retry.deadline import Deadline
 from restream_async.errors import RestreamError
-from tests.helpers.in_memory_service import Backend, Client, client_of, new
+from tests.helpers.in_memory_service import Backend, InMemoryClient, in_memory_client, new
 
 
-def setter_of(client: Client) -> StatusSetter:
+def setter_of(client: InMemoryClient) -> StatusSetter:
     return StatusSetter(
         client.executor, client.api, Listing(client.executor, client.api, uncached=True)
     )
@@ -28,7 +28,7 @@ async def turn_off(
     deadline: Deadline | None = None,
 ) -> StatusResult:
     """Turn restreams of the video off; by default the first."""
-    client = client_of(backend, attempts=attempts)
+    client = in_memory_client(backend, attempts=attempts)
     statuses = setter_of(client)
     wanted: Mapping[int | str, bool] = dict.fromkeys(ids or (1,), False)
     deadline = deadline or client.executor.begin_call()

@@ -1,17 +1,15 @@
 """A service with a Varnish in front of it, and clients that wait no longer than needed."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import attrs
 
-from restream_async import NewRestream, RestreamClient, RetryPolicy
-from restream_async._util.clock import Clock
+from restream_async import NewRestream, RestreamClient
 from restream_async.sandbox import Sandbox
-from restream_async.settings import InDoubt
+from tests.helpers.clients import client_of
+from tests.helpers.fast_clock import SleeplessClock
+from tests.helpers.samples import API_KEY
 
-API_KEY = "api-key-0c3f9a1d"
 STREAM_KEY = "stream-key-7be2"
 PROJECT = "p1"
 
@@ -30,35 +28,6 @@ def new(video_id: str = "v1", *, key: str = STREAM_KEY) -> NewRestream:
     )
 
 
-async def _one_turn() -> None:
-    await asyncio.sleep(0)
-
-
-@attrs.frozen
-class Waits:
-    """Records the waits of clients. Each ends as soon as `meanwhile` does."""
-
-    meanwhile: Callable[[], Awaitable[None]] = _one_turn
-    seconds: list[float] = attrs.field(factory=list[float])
-
-    async def sleep(self, seconds: float) -> None:
-        self.seconds.append(seconds)
-        await self.meanwhile()
-
-
-def client_of(
-    base_url: str, waits: Waits, *, attempts: int = 5, in_doubt: InDoubt = "confirm"
-) -> RestreamClient:
-    return RestreamClient(
-        base_url=base_url,
-        project_id=PROJECT,
-        api_key=API_KEY,
-        retry=RetryPolicy(attempts=attempts),
-        in_doubt=in_doubt,
-        clock=Clock(sleep=waits.sleep),
-    )
-
-
 @attrs.frozen
 class VarnishSetup:
     """A sandbox, and the base URL of the Varnish in front of it."""
@@ -66,7 +35,8 @@ class VarnishSetup:
     sandbox: Sandbox
     base_url: str
 
-    def client(self, *, attempts: int = 5, in_doubt: InDoubt = "confirm") -> RestreamClient:
-        """Return a client whose waits end when the service has finished its work."""
-        waits = Waits(self.sandbox.settle)
-        return client_of(self.base_url, waits, attempts=attempts, in_doubt=in_doubt)
+    def client(self, **settings: Any) -> RestreamClient:  # noqa: ANN401 - of `client_of`
+        """Return a client whose sleeps end when the service has finished its work."""
+        return client_of(
+            self.base_url, clock=SleeplessClock(meanwhile=self.sandbox.settle), **settings
+        )

@@ -14,7 +14,7 @@ from restream_async._operations.set_status import StatusSetter
 from restream_async._wanted_state.run import WantedStateRun
 from restream_async._wanted_state.video_apply import ApplyOptions, VideoApply
 from restream_async._wanted_state.video_plan import VideoPlan
-from tests.helpers.in_memory_service import IDENTITY, Client
+from tests.helpers.in_memory_service import IDENTITY, InMemoryClient
 
 URL = "rtmps://live.example/app"
 OTHER_URL = "rtmp://other.example/live"
@@ -51,7 +51,7 @@ def have(restream_id: int | str, key: str = "a", **changes: object) -> Restream:
 
 
 def plan_of(
-    client: Client,
+    client: InMemoryClient,
     wanted: Iterable[NewRestream] | AsyncIterable[NewRestream],
     *,
     rotate: bool = False,
@@ -69,13 +69,13 @@ def plan_of(
     )
 
 
-def statuses_of(client: Client) -> StatusSetter:
+def statuses_of(client: InMemoryClient) -> StatusSetter:
     listing = Listing(client.executor, client.api, uncached=True)
     return StatusSetter(client.executor, client.api, listing)
 
 
 def apply_of(
-    client: Client,
+    client: InMemoryClient,
     wanted: Iterable[NewRestream] | AsyncIterable[NewRestream],
     *,
     rotate: bool = True,

@@ -7,13 +7,15 @@ import pytest
 
 from restream_async import BackendFetchFailedError, OutcomeUnknownError, RestreamError
 from restream_async.settings import InDoubt
-from tests.helpers.varnish_clients import Waits, client_of, new
+from tests.helpers.clients import client_of
+from tests.helpers.fast_clock import FastClock, SleeplessClock
+from tests.helpers.varnish_clients import new
 
 
 async def failure_of_creating(
     base_url: str, *, attempts: int = 3, in_doubt: InDoubt = "confirm"
 ) -> RestreamError:
-    async with client_of(base_url, Waits(), attempts=attempts, in_doubt=in_doubt) as client:
+    async with client_of(base_url, attempts=attempts, in_doubt=in_doubt) as client:
         with pytest.raises(RestreamError) as caught:
             await client.create(new("v1"))
     return caught.value
@@ -67,16 +69,16 @@ async def test_the_error_has_the_request_the_response_and_the_attempts(
 
 
 async def test_no_wait_is_shorter_than_varnish_asks_for(dead_backend: str) -> None:
-    waits = Waits()
-    async with client_of(dead_backend, waits, attempts=3) as client:
+    clock = FastClock()
+    async with client_of(dead_backend, clock=clock, attempts=3) as client:
         with pytest.raises(RestreamError):
             await client.create(new())
-    assert len(waits.seconds) >= 2
-    assert min(waits.seconds) >= 5
+    assert len(clock.sleeps) >= 2
+    assert min(clock.sleeps) >= 5
 
 
 async def test_nothing_is_left_running_or_occupied(dead_backend: str) -> None:
-    async with client_of(dead_backend, Waits()) as client:
+    async with client_of(dead_backend) as client:
         with pytest.raises(RestreamError):
             await client.create(new())
         assert client.stats().in_flight == 0
@@ -84,21 +86,21 @@ async def test_nothing_is_left_running_or_occupied(dead_backend: str) -> None:
 
 
 async def test_listing_fails_after_its_attempts(dead_backend: str) -> None:
-    async with client_of(dead_backend, Waits(), attempts=3) as client:
+    async with client_of(dead_backend, attempts=3) as client:
         with pytest.raises(BackendFetchFailedError) as caught:
             await client.list("v1")
     assert caught.value.attempts == 3
 
 
 async def test_a_toggle_is_not_sent_again(dead_backend: str) -> None:
-    async with client_of(dead_backend, Waits(), attempts=3) as client:
+    async with client_of(dead_backend, attempts=3) as client:
         with pytest.raises(BackendFetchFailedError) as caught:
             await client.toggle(1)
     assert caught.value.attempts == 1
 
 
 async def test_deleting_fails_after_its_attempts(dead_backend: str) -> None:
-    async with client_of(dead_backend, Waits(), attempts=3) as client:
+    async with client_of(dead_backend, attempts=3) as client:
         with pytest.raises(BackendFetchFailedError) as caught:
             await client.delete(1)
     assert caught.value.attempts == 3
@@ -106,7 +108,7 @@ async def test_deleting_fails_after_its_attempts(dead_backend: str) -> None:
 
 async def test_each_of_many_creations_ends_with_its_own_failure(dead_backend: str) -> None:
     videos = [f"v{number}" for number in range(5)]
-    async with client_of(dead_backend, Waits(), attempts=2) as client:
+    async with client_of(dead_backend, clock=SleeplessClock(), attempts=2) as client:
         report = await client.create_all(map(new, videos))
     assert report.created == ()
     assert [failed.request.video_id for failed in report.failed] == videos

@@ -15,8 +15,9 @@ import trustme
 
 from tests.helpers.programs import find
 from tests.helpers.relay import Relay
+from tests.helpers.samples import API_KEY
 from tests.helpers.squid import NAME, USER, squid
-from tests.helpers.varnish_clients import API_KEY, PROJECT, service
+from tests.helpers.varnish_clients import PROJECT, service
 from tests.real.conftest import OpenVarnishSetup
 
 AUTHORITY = trustme.CA(organization_name="Test Trust")

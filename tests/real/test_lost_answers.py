@@ -1,7 +1,7 @@
 """The service does the work, but Varnish cannot bring its answer: created once all the same.
 
 Varnish answers 503 as if nothing had happened. The waits are the client's own, only as short as
-the service lets them be; see `Waits`.
+the service lets them be; see `VarnishSetup.client`.
 """
 
 import random
@@ -19,7 +19,9 @@ from restream_async import (
     RestreamError,
 )
 from restream_async.sandbox import Fault, Faults
-from tests.helpers.varnish_clients import Waits, client_of, new
+from tests.helpers.clients import client_of
+from tests.helpers.fast_clock import SleeplessClock
+from tests.helpers.varnish_clients import new
 from tests.real.conftest import OpenVarnishSetup
 
 IMPATIENT = 0.3
@@ -193,7 +195,7 @@ async def test_a_status_is_set_although_varnish_repeats_the_toggle(
         async def recover() -> None:
             setup.sandbox.faults = Faults()
 
-        async with client_of(setup.base_url, Waits(recover)) as client:
+        async with client_of(setup.base_url, clock=SleeplessClock(meanwhile=recover)) as client:
             restream = await client.create(attrs.evolve(new("v1"), status=not on))
             setup.sandbox.faults = Faults(other={Fault.RESET: 1.0}, max_faults=1)
             after = await client.set_status(restream, on)

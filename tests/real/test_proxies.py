@@ -22,12 +22,15 @@ from restream_async import (
     RetryPolicy,
     TransportError,
 )
+from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
+from tests.helpers.clients import client_of
 from tests.helpers.polling import until
 from tests.helpers.programs import find
 from tests.helpers.relay import Relay
+from tests.helpers.samples import API_KEY
 from tests.helpers.squid import NAME, USER, Squid, squid
-from tests.helpers.varnish_clients import API_KEY, PROJECT, STREAM_KEY, new, service
+from tests.helpers.varnish_clients import PROJECT, STREAM_KEY, new, service
 
 AUTHORITY = trustme.CA()
 PASSWORD = "password-5d1e"
@@ -44,16 +47,15 @@ class ProxySetup:
 
     def client(self, base_url: str, **changes: Any) -> RestreamClient:  # noqa: ANN401 - of a client
         settings: dict[str, Any] = {
-            "base_url": base_url,
-            "project_id": PROJECT,
-            "api_key": API_KEY,
+            "clock": Clock(),
+            "timeout": 30.0,
             "retry": RetryPolicy(base=0.05, cap=0.2, deadline=20.0),
             "proxy": self.proxy.url,
             "ssl": trusting(),
             "allow_http": True,
             **changes,
         }
-        return RestreamClient(**settings)
+        return client_of(base_url, **settings)
 
     @property
     def url_with_login(self) -> str:

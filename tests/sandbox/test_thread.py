@@ -5,9 +5,9 @@ import threading
 
 import pytest
 
-from restream_async import NewRestream, RestreamClient
+from restream_async import NewRestream
 from restream_async.sandbox import Faults, Sandbox
-from restream_async.testing import instant_clock
+from tests.helpers.clients import client_of
 
 # A sandbox that is broken would hang.
 pytestmark = pytest.mark.timeout(30)
@@ -26,13 +26,7 @@ def test_changes_from_another_thread_take_effect_at_once() -> None:
         sandbox.rate_limit = None
 
         async def create() -> None:
-            async with RestreamClient(
-                base_url=sandbox.base_url,
-                project_id=sandbox.project_id,
-                api_key=sandbox.api_key,
-                in_doubt="resend",
-                clock=instant_clock(),
-            ) as client:
+            async with client_of(sandbox, in_doubt="resend") as client:
                 sandbox.faults = once = Faults(late=1.0, late_by=0.05, max_faults=1)
                 assert sandbox.faults is once
                 await client.create(NEW)

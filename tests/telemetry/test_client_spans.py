@@ -10,6 +10,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from restream_async import NewRestream, RestreamClient, RestreamError, RetryPolicy
 from restream_async.sandbox import Fault, Faults, Sandbox
+from tests.helpers.clients import client_of
 from tests.helpers.fast_clock import FastClock
 from tests.helpers.recorded_telemetry import RecordedTelemetry, attributes, is_child, trace_id, tree
 from tests.helpers.samples import new_restream
@@ -19,20 +20,6 @@ if TYPE_CHECKING:
 
 POST: Final = "POST /api/v1/{projectId}/restreams"
 LIST: Final = "GET /api/v1/{projectId}/live-video/{videoId}/restreams"
-
-
-def client_of(sandbox: Sandbox, recorded: RecordedTelemetry, **options: Any) -> RestreamClient:  # noqa: ANN401 - of the client
-    settings: dict[str, Any] = {
-        "api_key": sandbox.api_key,
-        "clock": FastClock().as_clock(),
-        **options,
-    }
-    return RestreamClient(
-        base_url=sandbox.base_url,
-        project_id=sandbox.project_id,
-        telemetry=recorded.telemetry,
-        **(settings | options),
-    )
 
 
 def lost(**faults: Any) -> Faults:  # noqa: ANN401 - of Faults
@@ -45,7 +32,7 @@ def one(spans: list[ReadableSpan]) -> ReadableSpan:
 
 
 async def test_a_creation_and_its_attempt(sandbox: Sandbox, recorded: RecordedTelemetry) -> None:
-    async with client_of(sandbox, recorded) as client:
+    async with client_of(sandbox, telemetry=recorded.telemetry) as client:
         with recorded.tracer.start_as_current_span("caller") as caller:
             await client.create(new_restream("v7"))
 
@@ -72,7 +59,7 @@ async def test_a_creation_and_its_attempt(sandbox: Sandbox, recorded: RecordedTe
 
 async def test_a_lost_answer(sandbox: Sandbox, recorded: RecordedTelemetry) -> None:
     sandbox.faults = lost(after={Fault.BACKEND_FETCH_FAILED: 1.0})
-    async with client_of(sandbox, recorded) as client:
+    async with client_of(sandbox, telemetry=recorded.telemetry) as client:
         await client.create(new_restream())
 
     assert tree(recorded.spans) == [
@@ -92,7 +79,7 @@ async def test_a_lost_answer(sandbox: Sandbox, recorded: RecordedTelemetry) -> N
 
 async def test_a_retry(sandbox: Sandbox, recorded: RecordedTelemetry) -> None:
     sandbox.faults = lost(before={Fault.INTERNAL_ERROR: 1.0}, max_faults=2)
-    async with client_of(sandbox, recorded) as client:
+    async with client_of(sandbox, telemetry=recorded.telemetry) as client:
         await client.create(new_restream())
 
     posts = recorded.named(POST)
@@ -105,7 +92,7 @@ async def test_a_retry(sandbox: Sandbox, recorded: RecordedTelemetry) -> None:
 
 async def test_a_list_that_is_sent_again(sandbox: Sandbox, recorded: RecordedTelemetry) -> None:
     sandbox.faults = lost(listing={Fault.TRUNCATED: 1.0}, max_faults=2)
-    async with client_of(sandbox, recorded) as client:
+    async with client_of(sandbox, telemetry=recorded.telemetry) as client:
         await client.list("v1")
 
     lists = recorded.named(LIST)
@@ -121,7 +108,7 @@ async def test_a_failed_check(sandbox: Sandbox, recorded: RecordedTelemetry) -> 
         sandbox.faults = lost(listing={Fault.INTERNAL_ERROR: 1.0})
 
     clock = FastClock(meanwhile=only_lists_fail).as_clock()
-    async with client_of(sandbox, recorded, clock=clock) as client:
+    async with client_of(sandbox, telemetry=recorded.telemetry, clock=clock) as client:
         await client.create(new_restream())
 
     checks = recorded.named("restream.check")
@@ -133,7 +120,7 @@ async def test_a_failed_check(sandbox: Sandbox, recorded: RecordedTelemetry) -> 
 
 
 async def test_a_creation_that_fails(sandbox: Sandbox, recorded: RecordedTelemetry) -> None:
-    async with client_of(sandbox, recorded, api_key="wrong") as client:
+    async with client_of(sandbox, telemetry=recorded.telemetry, api_key="wrong") as client:
         with pytest.raises(RestreamError):
             await client.create(new_restream())
 
@@ -148,7 +135,7 @@ async def test_a_creation_that_fails(sandbox: Sandbox, recorded: RecordedTelemet
 
 async def test_a_creation_that_is_cancelled(sandbox: Sandbox, recorded: RecordedTelemetry) -> None:
     sandbox.faults = lost(before={Fault.HANG: 1.0})
-    async with client_of(sandbox, recorded) as client:
+    async with client_of(sandbox, telemetry=recorded.telemetry) as client:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await client.create(new_restream())
@@ -161,7 +148,7 @@ async def test_an_equal_creation_that_waits_in_vain(
 ) -> None:
     sandbox.faults = lost(before={Fault.HANG: 1.0})
     retry = RetryPolicy(deadline=0.05)
-    async with client_of(sandbox, recorded, retry=retry) as client:
+    async with client_of(sandbox, telemetry=recorded.telemetry, retry=retry) as client:
         first = asyncio.create_task(client.create(new_restream()))
         await asyncio.sleep(0)
         with pytest.raises(RestreamError):
@@ -176,7 +163,7 @@ async def test_an_equal_creation_that_waits_in_vain(
 async def test_an_ensure_checks_in_its_own_trace(
     sandbox: Sandbox, recorded: RecordedTelemetry
 ) -> None:
-    async with client_of(sandbox, recorded) as client:
+    async with client_of(sandbox, telemetry=recorded.telemetry) as client:
         await client.ensure(new_restream())
         await client.ensure(new_restream())
 
@@ -196,7 +183,7 @@ async def test_each_creation_of_a_bulk_run_is_a_trace_that_links_to_the_run(
     sandbox: Sandbox, recorded: RecordedTelemetry
 ) -> None:
     news = [new_restream(f"v{number}") for number in range(100)]
-    async with client_of(sandbox, recorded) as client:
+    async with client_of(sandbox, telemetry=recorded.telemetry) as client:
         with recorded.tracer.start_as_current_span("caller") as caller:
             await client.create_all(news)
 
@@ -214,7 +201,7 @@ async def test_the_tasks_of_a_run_do_not_take_the_context_of_another_call(
     sandbox: Sandbox, recorded: RecordedTelemetry
 ) -> None:
     """A call that frees a slot starts a worker task of the run."""
-    async with client_of(sandbox, recorded, max_in_flight=2) as client:
+    async with client_of(sandbox, telemetry=recorded.telemetry, max_in_flight=2) as client:
 
         async def calls() -> None:
             with recorded.tracer.start_as_current_span("another call"):
@@ -234,7 +221,7 @@ async def test_the_tasks_of_a_run_do_not_take_the_context_of_another_call(
 async def test_a_run_that_is_left_with_an_exception(
     sandbox: Sandbox, recorded: RecordedTelemetry
 ) -> None:
-    async with client_of(sandbox, recorded) as client:
+    async with client_of(sandbox, telemetry=recorded.telemetry) as client:
         with pytest.raises(ZeroDivisionError):
             async with client.create_many([new_restream()]):
                 raise ZeroDivisionError("may hold anything")
@@ -245,7 +232,7 @@ async def test_a_run_that_is_left_with_an_exception(
 
 
 async def test_a_run_that_cannot_begin(sandbox: Sandbox, recorded: RecordedTelemetry) -> None:
-    client = client_of(sandbox, recorded)
+    client = client_of(sandbox, telemetry=recorded.telemetry)
     async with client:
         await client.drain()
         with pytest.raises(RestreamError):
@@ -257,7 +244,7 @@ async def test_a_run_that_cannot_begin(sandbox: Sandbox, recorded: RecordedTelem
 async def test_each_video_of_an_apply_is_a_trace_that_links_to_the_run(
     sandbox: Sandbox, recorded: RecordedTelemetry
 ) -> None:
-    async with client_of(sandbox, recorded) as client:
+    async with client_of(sandbox, telemetry=recorded.telemetry) as client:
         async with client.plan([new_restream("v1")]) as plan:
             assert [change.video_id async for change in plan] == ["v1"]
         async with client.apply([new_restream("v1"), new_restream("v2")]) as run:
@@ -288,7 +275,7 @@ async def test_a_run_that_does_not_end_its_video(
     sandbox: Sandbox, recorded: RecordedTelemetry
 ) -> None:
     sandbox.faults = lost(listing={Fault.HANG: 1.0})
-    async with client_of(sandbox, recorded) as client:
+    async with client_of(sandbox, telemetry=recorded.telemetry) as client:
         with pytest.raises(TimeoutError):
             await planned_within(client, 0.05)
 
@@ -302,7 +289,7 @@ async def test_a_video_id_that_repeats_a_secret_is_masked(
 ) -> None:
     new = {"title": "T", "stream_url": "rtmp://a.example/app/part-of-url", "stream_key": "the-key"}
     secret = {"stream_key": "the-key", "stream_url": "part-of-url"}[field]
-    async with client_of(sandbox, recorded) as client:
+    async with client_of(sandbox, telemetry=recorded.telemetry) as client:
         await client.create(NewRestream(video_id=f"v-{secret}", status=True, **new))
 
     assert attributes(recorded.spans[0])["restream.video_id"] == "v-***"

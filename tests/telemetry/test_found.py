@@ -13,6 +13,7 @@ from opentelemetry.trace import NoOpTracerProvider
 from restream_async import ConfigurationError, RestreamClient
 from restream_async._telemetry import ClientTelemetry, Telemetry, found
 from restream_async.telemetry import OpenTelemetry
+from tests.helpers.clients import client_of
 from tests.helpers.samples import new_restream
 
 if TYPE_CHECKING:
@@ -26,15 +27,6 @@ def application(monkeypatch: pytest.MonkeyPatch, recorded: RecordedTelemetry) ->
     monkeypatch.setattr(trace, "get_tracer_provider", lambda: recorded.tracer_provider)
     monkeypatch.setattr(metrics, "get_meter_provider", lambda: recorded.meter_provider)
     return recorded
-
-
-def client_of(sandbox: Sandbox, telemetry: Telemetry | None = None) -> RestreamClient:
-    return RestreamClient(
-        base_url=sandbox.base_url,
-        project_id=sandbox.project_id,
-        api_key=sandbox.api_key,
-        telemetry=telemetry,
-    )
 
 
 async def test_a_client_uses_the_sdk_that_the_application_has_set_up(

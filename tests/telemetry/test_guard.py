@@ -13,10 +13,9 @@ from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
 
-from restream_async import RestreamClient
 from restream_async.telemetry import OpenTelemetry
 from restream_async.testing import assert_stored
-from tests.helpers.fast_clock import FastClock
+from tests.helpers.clients import client_of
 from tests.helpers.samples import new_restream
 
 if TYPE_CHECKING:
@@ -96,14 +95,7 @@ async def use_everything(sandbox: Sandbox, telemetry: OpenTelemetry) -> None:
     news = [new_restream(f"v{number}") for number in range(6)]
     async with (
         asyncio.timeout(10),
-        RestreamClient(
-            base_url=sandbox.base_url,
-            project_id=sandbox.project_id,
-            api_key=sandbox.api_key,
-            clock=FastClock().as_clock(),
-            max_in_flight=2,
-            telemetry=telemetry,
-        ) as client,
+        client_of(sandbox, max_in_flight=2, telemetry=telemetry) as client,
     ):
         sandbox.fail_next(503, call="create", after_effect=True)
         await client.create(news[0])

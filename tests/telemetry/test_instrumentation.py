@@ -11,9 +11,8 @@ from opentelemetry.instrumentation.aiohttp_client import (
     create_trace_config,
 )
 
-from restream_async import RestreamClient
 from restream_async.sandbox import Fault, Faults
-from tests.helpers.fast_clock import FastClock
+from tests.helpers.clients import client_of
 from tests.helpers.recorded_telemetry import tree
 from tests.helpers.samples import new_restream
 
@@ -37,13 +36,7 @@ async def test_its_spans_are_children_of_the_attempts(
     sandbox: Sandbox, recorded: RecordedTelemetry
 ) -> None:
     sandbox.faults = Faults(after={Fault.RESET: 1.0}, retry_after=None)
-    async with RestreamClient(
-        base_url=sandbox.base_url,
-        project_id=sandbox.project_id,
-        api_key=sandbox.api_key,
-        telemetry=recorded.telemetry,
-        clock=FastClock().as_clock(),
-    ) as client:
+    async with client_of(sandbox, telemetry=recorded.telemetry) as client:
         await client.create(new_restream())
 
     assert tree(recorded.spans) == [
@@ -62,13 +55,7 @@ async def test_an_instrumented_session_of_the_application(
     trace_config = create_trace_config(tracer_provider=recorded.tracer_provider)
     async with (
         aiohttp.ClientSession(trace_configs=[trace_config]) as session,
-        RestreamClient(
-            base_url=sandbox.base_url,
-            project_id=sandbox.project_id,
-            api_key=sandbox.api_key,
-            telemetry=recorded.telemetry,
-            session=session,
-        ) as client,
+        client_of(sandbox, telemetry=recorded.telemetry, session=session) as client,
     ):
         await client.create(new_restream())
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from opentelemetry.sdk.metrics.export import Histogram
 
-from restream_async import RestreamClient, UnauthorizedError
+from restream_async import UnauthorizedError
 from restream_async.sandbox import Fault, Faults, Sandbox
 from restream_async.telemetry import OpenTelemetry
+from tests.helpers.clients import client_of
 from tests.helpers.fast_clock import FastClock
 from tests.helpers.samples import new_restream
 
@@ -23,20 +24,10 @@ if TYPE_CHECKING:
 CREATED = {"restream.outcome": "created", "restream.origin": "posted"}
 
 
-def client_of(sandbox: Sandbox, recorded: RecordedTelemetry, **options: Any) -> RestreamClient:  # noqa: ANN401 - of the client
-    settings: dict[str, Any] = {
-        "api_key": sandbox.api_key,
-        "telemetry": recorded.telemetry,
-        "clock": FastClock().as_clock(),
-        **options,
-    }
-    return RestreamClient(base_url=sandbox.base_url, project_id=sandbox.project_id, **settings)
-
-
 async def test_creations_and_attempts_are_counted(
     sandbox: Sandbox, recorded: RecordedTelemetry
 ) -> None:
-    async with client_of(sandbox, recorded) as client:
+    async with client_of(sandbox, telemetry=recorded.telemetry) as client:
         await client.create_all([new_restream(f"v{number}") for number in range(50)])
         await client.ensure(new_restream("v1"))
 
@@ -56,7 +47,7 @@ async def test_retries_and_checks_are_counted_by_cause_and_result(
 ) -> None:
     fetch_failed = {Fault.BACKEND_FETCH_FAILED: 1.0}
     sandbox.faults = Faults(before=fetch_failed, max_faults=2, retry_after=None)
-    async with client_of(sandbox, recorded) as client:
+    async with client_of(sandbox, telemetry=recorded.telemetry) as client:
         await client.create(new_restream())
 
     assert recorded.points("restream.retries") == [({"error.type": "BackendFetchFailedError"}, 2)]
@@ -72,7 +63,7 @@ async def test_a_restream_that_a_check_has_found_is_no_retry(
 ) -> None:
     stored = {Fault.BACKEND_FETCH_FAILED: 1.0}
     sandbox.faults = Faults(after=stored, max_faults=1, retry_after=None)
-    async with client_of(sandbox, recorded) as client:
+    async with client_of(sandbox, telemetry=recorded.telemetry) as client:
         await client.create(new_restream())
         assert client.stats().retries == 0
 
@@ -84,7 +75,7 @@ async def test_a_list_that_is_sent_again_is_a_retry(
     sandbox: Sandbox, recorded: RecordedTelemetry
 ) -> None:
     sandbox.fail_next(500, call="list")
-    async with client_of(sandbox, recorded) as client:
+    async with client_of(sandbox, telemetry=recorded.telemetry) as client:
         await client.list("v1")
 
     assert recorded.points("restream.retries") == [({"error.type": "InternalServerError"}, 1)]
@@ -94,12 +85,12 @@ async def test_failed_creations_are_counted_by_error(
     sandbox: Sandbox, recorded: RecordedTelemetry
 ) -> None:
     sandbox.faults = Faults(after={Fault.HANG: 1.0})
-    async with client_of(sandbox, recorded) as client:
+    async with client_of(sandbox, telemetry=recorded.telemetry) as client:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await client.create(new_restream())
     sandbox.faults = Faults()
-    async with client_of(sandbox, recorded, api_key="wrong") as client:
+    async with client_of(sandbox, telemetry=recorded.telemetry, api_key="wrong") as client:
         with pytest.raises(UnauthorizedError):
             await client.create(new_restream())
 
@@ -113,7 +104,7 @@ async def test_failed_creations_are_counted_by_error(
 
 async def test_durations_are_in_seconds(sandbox: Sandbox, recorded: RecordedTelemetry) -> None:
     sandbox.latency = 0.03
-    async with client_of(sandbox, recorded) as client:
+    async with client_of(sandbox, telemetry=recorded.telemetry) as client:
         await client.create(new_restream())
 
     for name in ("http.client.request.duration", "restream.creation.duration"):
@@ -129,7 +120,7 @@ async def test_the_state_of_a_client_is_read_when_it_is_collected(
     sandbox: Sandbox, recorded: RecordedTelemetry
 ) -> None:
     sandbox.faults = Faults(before={Fault.HANG: 1.0})
-    async with client_of(sandbox, recorded, max_in_flight=2) as client:
+    async with client_of(sandbox, telemetry=recorded.telemetry, max_in_flight=2) as client:
         tasks = [asyncio.create_task(client.create(new_restream(f"v{n}"))) for n in range(5)]
         while sandbox.counts.in_flight < 2:  # noqa: ASYNC110 - of the sandbox
             await asyncio.sleep(0)
@@ -167,7 +158,7 @@ async def test_an_outage_is_seen(sandbox: Sandbox, recorded: RecordedTelemetry) 
             sandbox.outage = False
 
     clock.meanwhile = meanwhile
-    async with client_of(sandbox, recorded, clock=clock.as_clock()) as client:
+    async with client_of(sandbox, telemetry=recorded.telemetry, clock=clock.as_clock()) as client:
         await client.create_all([new_restream(f"v{number}") for number in range(20)])
         assert recorded.points("restream.circuit_breaker.open") == [({}, 0)]
 
@@ -177,10 +168,10 @@ async def test_an_outage_is_seen(sandbox: Sandbox, recorded: RecordedTelemetry) 
 async def test_clients_of_one_service_add_up_until_they_are_closed_or_gone(
     sandbox: Sandbox, recorded: RecordedTelemetry
 ) -> None:
-    async with client_of(sandbox, recorded, max_in_flight=2):
+    async with client_of(sandbox, telemetry=recorded.telemetry, max_in_flight=2):
         # Another object for the same provider: the instruments are the same.
         again = OpenTelemetry(recorded.tracer_provider, recorded.meter_provider)
-        gone = client_of(sandbox, recorded, max_in_flight=40, telemetry=again)
+        gone = client_of(sandbox, max_in_flight=40, telemetry=again)
         assert recorded.points("restream.requests.limit") == [({}, 42)]
         await gone.create(new_restream("v1"))
         await gone.close()
@@ -188,7 +179,7 @@ async def test_clients_of_one_service_add_up_until_they_are_closed_or_gone(
     assert recorded.points("restream.requests.limit") == []
     assert recorded.points("restream.creations") == [(CREATED, 1)]
 
-    client = client_of(sandbox, recorded)
+    client = client_of(sandbox, telemetry=recorded.telemetry)
     assert recorded.points("restream.requests.limit") == [({}, 64)]
     del client
     gc.collect()
@@ -198,13 +189,13 @@ async def test_clients_of_one_service_add_up_until_they_are_closed_or_gone(
 async def test_a_client_that_is_gone_in_the_middle_of_a_collection(
     sandbox: Sandbox, recorded: RecordedTelemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = client_of(sandbox, recorded)
+    client = client_of(sandbox, telemetry=recorded.telemetry)
 
     def gone(*_: object) -> Callable[[], None]:
         return lambda: None
 
     monkeypatch.setattr("restream_async.telemetry._metrics.WeakMethod", gone)
-    other = client_of(sandbox, recorded)
+    other = client_of(sandbox, telemetry=recorded.telemetry)
 
     assert recorded.points("restream.requests.limit") == [({}, 64)]
     await client.close()
@@ -214,8 +205,8 @@ async def test_a_client_that_is_gone_in_the_middle_of_a_collection(
 async def test_services_are_told_apart(sandbox: Sandbox, recorded: RecordedTelemetry) -> None:
     async with (
         Sandbox() as other,
-        client_of(sandbox, recorded) as client,
-        client_of(other, recorded) as second,
+        client_of(sandbox, telemetry=recorded.telemetry) as client,
+        client_of(other, telemetry=recorded.telemetry) as second,
     ):
         await client.create(new_restream())
         await second.create(new_restream())
@@ -238,9 +229,7 @@ async def test_services_are_told_apart(sandbox: Sandbox, recorded: RecordedTelem
 async def test_the_address_is_that_of_the_service(
     base_url: str, address: tuple[str, int], recorded: RecordedTelemetry
 ) -> None:
-    client = RestreamClient(
-        base_url=base_url, project_id="p1", api_key="key", telemetry=recorded.telemetry
-    )
+    client = client_of(base_url, telemetry=recorded.telemetry)
 
     [point] = recorded.metrics["restream.requests.limit"].data.data_points
     assert (point.attributes or {}) == {"server.address": address[0], "server.port": address[1]}

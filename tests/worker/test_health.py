@@ -26,6 +26,7 @@ from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from restream_async import ConfigurationError, RestreamClient, RetryPolicy, __version__
+from restream_async._util.clock import Clock
 from restream_async.sandbox import Fault, Faults, Sandbox
 from restream_async.worker.activity import Activity
 from restream_async.worker.errors import WorkerEndedError
@@ -36,6 +37,7 @@ from restream_async.worker.run import run_worker
 from restream_async.worker.settings import WorkerSettings
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import Subjects
+from tests.helpers.clients import client_of
 from tests.helpers.nats_identities import operator_mode
 from tests.helpers.nats_server import NatsServer
 from tests.helpers.worker_fleet import BAD, publish_all
@@ -154,14 +156,9 @@ class RunningWorker:
             return True
         return False
 
-    def _client(self, **telemetry: object) -> RestreamClient:
-        return RestreamClient(
-            base_url=self.sandbox.base_url,
-            project_id=self.sandbox.project_id,
-            api_key=self.sandbox.api_key,
-            retry=RetryPolicy(attempts=3, base=0.05, cap=0.2, deadline=10.0),
-            **telemetry,  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-        )
+    def _client(self, **telemetry: Any) -> RestreamClient:  # noqa: ANN401 - of a client
+        retry = RetryPolicy(attempts=3, base=0.05, cap=0.2, deadline=10.0)
+        return client_of(self.sandbox, clock=Clock(), timeout=30.0, retry=retry, **telemetry)
 
 
 async def test_without_nats_a_worker_is_alive_and_not_ready_until_nats_is_back(

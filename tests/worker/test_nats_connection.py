@@ -17,6 +17,7 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from restream_async import ConfigurationError, RestreamClient
+from restream_async._util.clock import Clock
 from restream_async.handling.command_messages import encode
 from restream_async.sandbox import Sandbox
 from restream_async.worker.consumer import Consumer, declare_consumer
@@ -25,6 +26,7 @@ from restream_async.worker.run import Worker
 from restream_async.worker.settings import WorkerSettings
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import FILE_VARIABLES, Subjects
+from tests.helpers.clients import client_of
 from tests.helpers.nats_identities import Identity, operator_mode
 from tests.helpers.nats_server import NatsServer
 from tests.helpers.polling import until
@@ -148,9 +150,7 @@ async def working(
     await jetstream.publish("restreams.commands", encode(wanted(1)))
 
     def client() -> RestreamClient:
-        return RestreamClient(
-            base_url=sandbox.base_url, project_id=sandbox.project_id, api_key=sandbox.api_key
-        )
+        return client_of(sandbox, clock=Clock())
 
     worker = Worker(
         own := await options.connect(),

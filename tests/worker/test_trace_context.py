@@ -9,7 +9,7 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 
-from restream_async import RestreamClient
+from restream_async._util.clock import Clock
 from restream_async.worker.command_publishing import Publisher
 from restream_async.worker.consumer import Consumer, declare_consumer
 from restream_async.worker.nats_connection import jetstream_of
@@ -17,6 +17,7 @@ from restream_async.worker.run import Worker
 from restream_async.worker.settings import WorkerSettings
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import Subjects
+from tests.helpers.clients import client_of
 from tests.helpers.polling import until
 from tests.helpers.recorded_telemetry import RecordedTelemetry, attributes, is_child, trace_id
 from tests.helpers.worker_fleet import wanted
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from nats.aio.client import Client
 
+    from restream_async import RestreamClient
     from restream_async.sandbox import Sandbox
 
 
@@ -55,9 +57,7 @@ async def test_creations_of_a_worker_belong_to_the_trace_of_the_producer(
     await publisher.publish(wanted(2))
 
     def client() -> RestreamClient:
-        return RestreamClient(
-            base_url=sandbox.base_url, project_id=sandbox.project_id, api_key=sandbox.api_key
-        )
+        return client_of(sandbox, clock=Clock())
 
     consumer = Consumer(global_concurrency=8, ack_wait=5.0, check_until=0)
     worker = Worker(connection, WorkerSettings(concurrency=2), consumer, salt)

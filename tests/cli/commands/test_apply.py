@@ -1,6 +1,5 @@
 import json
 import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,11 @@ from tests.helpers.command_line import (
     CtrlC,
     Terminal,
     csv_of,
-    meanwhile,
+    interrupt_when,
     no_secrets,
     plain,
     pseudo_terminal,
     row,
-    wait_until,
 )
 
 HOST = "live.example.com"
@@ -228,11 +226,7 @@ def test_ctrl_c_finishes_what_is_in_flight_and_says_how_to_go_on(
 ) -> None:
     file.write_text(csv_of(100))
 
-    def interrupt() -> None:
-        wait_until(lambda: slow_sandbox.counts.posts == 2)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    with meanwhile(interrupt):
+    with interrupt_when(lambda: slow_sandbox.counts.posts == 2):
         end = cli("apply", file, "--yes", "--max-in-flight", "2")
     assert end.code == 130
     assert "Stopping: requests in flight are finished first" in end.err
@@ -248,15 +242,8 @@ def test_ctrl_c_finishes_what_is_in_flight_and_says_how_to_go_on(
 def test_a_second_ctrl_c_stops_at_once_and_says_that_changes_may_have_been_made(
     cli: Cli, slow_sandbox: Sandbox, file: Path
 ) -> None:
-    def interrupt() -> None:
-        wait_until(lambda: slow_sandbox.counts.posts == 3)
-        slow_sandbox.latency = 60
-        os.kill(os.getpid(), signal.SIGINT)
-        wait_until(lambda: "Stopping" in cli.err_file.read_text())
-        os.kill(os.getpid(), signal.SIGINT)
-
     slow_sandbox.list_latency, slow_sandbox.latency = 0.0, 60
-    with meanwhile(interrupt):
+    with interrupt_when(lambda: slow_sandbox.counts.posts == 3, cli.says_stopping):
         end = cli("apply", file, "--yes")
     assert end.code == 130
     assert "Error: changes that were in flight may or may not have been made\n" in end.err

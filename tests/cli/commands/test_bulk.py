@@ -1,7 +1,6 @@
 import json
 import os
 import re
-import signal
 import stat
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from tests.helpers.command_line import (
     STREAM_URL,
     Cli,
     csv_of,
+    interrupt_when,
     meanwhile,
     no_secrets,
     outcomes,
@@ -275,14 +275,8 @@ def test_a_reader_that_hangs_does_not_hold_up_a_second_signal(
     os.mkfifo(pipe)
     reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
 
-    def interrupt() -> None:
-        # The pipe and the queue hold fewer outcomes than are created by then.
-        wait_until(lambda: sandbox.counts.posts > 1500)
-        os.kill(os.getpid(), signal.SIGINT)
-        wait_until(lambda: "Stopping" in cli.err_file.read_text())
-        os.kill(os.getpid(), signal.SIGINT)
-
-    with meanwhile(interrupt):
+    # The pipe and the queue hold fewer outcomes than are created by then.
+    with interrupt_when(lambda: sandbox.counts.posts > 1500, cli.says_stopping):
         end = cli("bulk", file, "--output", pipe)
     os.close(reading)
     assert end.code == 130

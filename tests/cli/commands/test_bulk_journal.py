@@ -15,7 +15,7 @@ from tests.helpers.command_line import (
     Ended,
     at_once,
     csv_of,
-    meanwhile,
+    interrupt_when,
     no_secrets,
     outcomes,
     pseudo_terminal,
@@ -54,11 +54,7 @@ def test_ctrl_c_says_how_to_resume_and_resuming_completes(
     with sandbox_beside(latency=0.05, capacity=4, queue=None) as sandbox:
         settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)
 
-        def interrupt() -> None:
-            wait_until(lambda: sandbox.counts.stored > 2)
-            os.kill(os.getpid(), signal.SIGINT)
-
-        with meanwhile(interrupt):
+        with interrupt_when(lambda: sandbox.counts.stored > 2):
             first = cli("bulk", file, "--journal", journal, "--max-in-flight", 4)
         assert first.code == 130
         told = [line["outcome"] for line in outcomes(first.out)]

@@ -1,7 +1,6 @@
 """Restreams of many videos are listed and changed at the same time, until a signal comes."""
 
 import json
-import os
 import signal
 from pathlib import Path
 
@@ -13,11 +12,10 @@ from restream_async.errors import Call, CallError, ForbiddenError, OutcomeUnknow
 from restream_async.sandbox import Sandbox
 from tests.helpers.command_line import (
     Cli,
-    meanwhile,
+    interrupt_when,
     no_secrets,
     plain,
     pseudo_terminal,
-    wait_until,
 )
 from tests.helpers.selected_restreams import fill, statuses
 
@@ -202,11 +200,7 @@ def test_a_signal_before_the_first_change_changes_nothing(
     fill(cli, tmp_path)
     sandbox.latency = 60.0
 
-    def interrupt() -> None:
-        wait_until(lambda: sandbox.counts.in_flight > 1)
-        os.kill(os.getpid(), number)
-
-    with meanwhile(interrupt):
+    with interrupt_when(lambda: sandbox.counts.in_flight > 1, number=number):
         end = cli("disable", "v1", "v2", "--yes")
     assert (end.code, end.out) == (code, "")
     assert end.err == "Error: interrupted: nothing was switched off\n"
@@ -219,11 +213,7 @@ def test_ctrl_c_finishes_what_is_in_flight_and_says_what_was_done(
     fill(cli, tmp_path, videos=4)
     sandbox.latency, sandbox.list_latency = 0.3, 0.0
 
-    def interrupt() -> None:
-        wait_until(lambda: sandbox.counts.toggles >= 4)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    with meanwhile(interrupt):
+    with interrupt_when(lambda: sandbox.counts.toggles >= 4):
         end = cli("disable", "v1", "v2", "v3", "v4", "--yes")
     assert end.code == 130
     assert end.err == (
@@ -240,11 +230,7 @@ def test_ctrl_c_does_not_wait_for_a_service_that_hangs(
     fill(cli, tmp_path, videos=2)
     sandbox.latency, sandbox.list_latency = 60.0, 0.0
 
-    def interrupt() -> None:
-        wait_until(lambda: sandbox.counts.toggles >= 2)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    with meanwhile(interrupt):
+    with interrupt_when(lambda: sandbox.counts.toggles >= 2):
         end = cli("disable", "v1", "v2", "--yes", "--json")
     assert end.code == 130
     assert end.err.endswith("6 restreams: 2 in doubt, 4 not sent.\n")
@@ -256,13 +242,7 @@ def test_a_second_ctrl_c_ends_at_once(cli: Cli, sandbox: Sandbox, tmp_path: Path
     fill(cli, tmp_path, videos=2)
     sandbox.latency, sandbox.list_latency = 60.0, 0.0
 
-    def interrupt() -> None:
-        wait_until(lambda: sandbox.counts.toggles >= 2)
-        os.kill(os.getpid(), signal.SIGINT)
-        wait_until(lambda: "Stopping" in cli.err_file.read_text())
-        os.kill(os.getpid(), signal.SIGINT)
-
-    with meanwhile(interrupt):
+    with interrupt_when(lambda: sandbox.counts.toggles >= 2, cli.says_stopping):
         end = cli("disable", "v1", "v2", "--yes", "--json")
     assert end.code == 130
     assert (

@@ -1,6 +1,4 @@
-import os
 import re
-import signal
 from collections.abc import Iterator
 
 import attrs
@@ -10,7 +8,7 @@ from restream_async import NewRestream
 from restream_async.cli.commands import demo as demo_module
 from restream_async.cli.commands.demo import DESTINATIONS, Proof, invented
 from restream_async.sandbox import Fault, Faults, Sandbox, Stored
-from tests.helpers.command_line import Cli, at_once, meanwhile, wait_until
+from tests.helpers.command_line import Cli, at_once, interrupt_when
 
 
 @pytest.fixture(autouse=True)
@@ -111,11 +109,7 @@ def test_ctrl_c_ends_it_with_what_was_done(cli: Cli, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(demo_module, "_SLOWEST", 0.2)
     monkeypatch.setattr("restream_async.cli.output.progress_display.LOG_EVERY", 0.01)
 
-    def interrupt() -> None:
-        wait_until(lambda: "in flight" in cli.err_file.read_text())
-        os.kill(os.getpid(), signal.SIGINT)
-
-    with meanwhile(interrupt):
+    with interrupt_when(lambda: "in flight" in cli.err_file.read_text()):
         end = cli("demo", "--count", 3000)
     assert end.code == 130
     assert "Stopping: requests in flight are finished first" in end.err

@@ -1,6 +1,4 @@
 import json
-import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -15,12 +13,11 @@ from tests.helpers.command_line import (
     Cli,
     at_once,
     csv_of,
-    meanwhile,
+    interrupt_when,
     no_secrets,
     plain,
     pseudo_terminal,
     row,
-    wait_until,
 )
 
 HOST = "live.example.com"
@@ -191,11 +188,7 @@ def test_a_table_that_cannot_be_written_is_an_error(cli: Cli, created: Path) -> 
 def test_ctrl_c_ends_a_plan(cli: Cli, slow_sandbox: Sandbox, file: Path) -> None:
     file.write_text(csv_of(100))
 
-    def interrupt() -> None:
-        wait_until(lambda: slow_sandbox.counts.in_flight == 2)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    with meanwhile(interrupt):
+    with interrupt_when(lambda: slow_sandbox.counts.in_flight == 2):
         end = cli("plan", file, "--max-in-flight", "2")
     assert end.code == 130
     assert "Stopping: requests in flight are finished first. Ctrl-C again stops at once." in end.err
@@ -205,13 +198,7 @@ def test_ctrl_c_ends_a_plan(cli: Cli, slow_sandbox: Sandbox, file: Path) -> None
 def test_a_second_ctrl_c_ends_a_plan_at_once(cli: Cli, slow_sandbox: Sandbox, file: Path) -> None:
     slow_sandbox.latency = 60
 
-    def interrupt() -> None:
-        wait_until(lambda: slow_sandbox.counts.in_flight == 3)
-        os.kill(os.getpid(), signal.SIGINT)
-        wait_until(lambda: "Stopping" in cli.err_file.read_text())
-        os.kill(os.getpid(), signal.SIGINT)
-
-    with meanwhile(interrupt):
+    with interrupt_when(lambda: slow_sandbox.counts.in_flight == 3, cli.says_stopping):
         end = cli("plan", file, "--json")
     assert end.code == 130
     assert end.err.endswith("3 videos: nothing read\n")
@@ -266,13 +253,10 @@ def test_a_terminal_says_why_it_waits(
 ) -> None:
     settings.setenv("COLUMNS", "300")
     monkeypatch.setattr("restream_async.cli.output.video_progress._EVERY", 0.01)
-    with pseudo_terminal(monkeypatch) as screen:
-
-        def interrupt() -> None:
-            wait_until(lambda: "waiting for it to recover" in screen())
-            os.kill(os.getpid(), signal.SIGINT)
-
-        with meanwhile(interrupt):
-            code = main(["plan", str(file)])
+    with (
+        pseudo_terminal(monkeypatch) as screen,
+        interrupt_when(lambda: "waiting for it to recover" in screen()),
+    ):
+        code = main(["plan", str(file)])
     assert code == 130
     assert "Reading: 0 of 3 videos; the service was never reached (" in plain(screen())

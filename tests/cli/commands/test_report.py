@@ -1,9 +1,7 @@
 """`--report` of `bulk`, `demo` and `apply`, from the option to the file."""
 
 import html
-import os
 import re
-import signal
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -18,11 +16,10 @@ from tests.helpers.command_line import (
     at_once,
     csv_of,
     hide_modules,
-    meanwhile,
+    interrupt_when,
     no_secrets,
     plain,
     pseudo_terminal,
-    wait_until,
 )
 
 FAILING = Faults(before={Fault.INTERNAL_ERROR: 1})
@@ -137,11 +134,7 @@ def test_after_ctrl_c_changes_that_were_not_sent_are_not_called_failed(
 ) -> None:
     file.write_text(csv_of(500))
 
-    def interrupt() -> None:
-        wait_until(lambda: slow_sandbox.counts.posts == 8)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    with meanwhile(interrupt):
+    with interrupt_when(lambda: slow_sandbox.counts.posts == 8):
         end = cli("apply", file, "--yes", "--max-in-flight", "8", "--report", report)
     assert end.code == 130
     text = text_of(report)
@@ -156,13 +149,7 @@ def test_after_a_second_ctrl_c_the_report_says_that_changes_may_have_been_made(
 ) -> None:
     slow_sandbox.list_latency, slow_sandbox.latency = 0.0, 60
 
-    def interrupt() -> None:
-        wait_until(lambda: slow_sandbox.counts.posts == 3)
-        os.kill(os.getpid(), signal.SIGINT)
-        wait_until(lambda: "Stopping" in cli.err_file.read_text())
-        os.kill(os.getpid(), signal.SIGINT)
-
-    with meanwhile(interrupt):
+    with interrupt_when(lambda: slow_sandbox.counts.posts == 3, cli.says_stopping):
         assert cli("apply", file, "--yes", "--report", report).code == 130
     assert "changes that were in flight may or may not have been made" in text_of(report)
 
@@ -172,11 +159,7 @@ def test_after_ctrl_c_there_is_a_report(
 ) -> None:
     file.write_text(csv_of(500))
 
-    def interrupt() -> None:
-        wait_until(lambda: slow_sandbox.counts.in_flight == 8)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    with meanwhile(interrupt):
+    with interrupt_when(lambda: slow_sandbox.counts.in_flight == 8):
         end = cli("bulk", file, "--max-in-flight", "8", "--report", report)
     assert end.code == 130
     created = len(slow_sandbox.stored)
@@ -218,13 +201,7 @@ def test_after_a_second_ctrl_c_what_is_in_doubt_is_not_called_unsent(
     slow_sandbox.latency = 60
     file.write_text(csv_of(500))
 
-    def interrupt() -> None:
-        wait_until(lambda: slow_sandbox.counts.in_flight == 8)
-        os.kill(os.getpid(), signal.SIGINT)
-        wait_until(lambda: "Stopping" in cli.err_file.read_text())
-        os.kill(os.getpid(), signal.SIGINT)
-
-    with meanwhile(interrupt):
+    with interrupt_when(lambda: slow_sandbox.counts.in_flight == 8, cli.says_stopping):
         end = cli("bulk", file, "--max-in-flight", "8", "--report", report)
     assert end.code == 130
     text = text_of(report)

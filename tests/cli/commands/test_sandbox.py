@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from restream_async import NewRestream, RestreamClient, RetryPolicy
-from tests.helpers.command_line import STREAM_KEY, Cli, Ended, meanwhile, wait_until
+from tests.helpers.command_line import STREAM_KEY, Cli, Ended, interrupt_when, meanwhile, wait_until
 
 NEW = NewRestream(
     video_id="v1",
@@ -105,12 +105,9 @@ def test_it_allows_only_so_many_a_second_when_asked_to(cli: Cli) -> None:
 
 
 def test_sigterm_ends_it_as_well(cli: Cli) -> None:
-
-    def end() -> None:
-        wait_until(lambda: "RESTREAM_API_KEY" in cli.out_file.read_text())
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    with meanwhile(end):
+    with interrupt_when(
+        lambda: "RESTREAM_API_KEY" in cli.out_file.read_text(), number=signal.SIGTERM
+    ):
         assert cli("sandbox", "--port", 0).code == 0
 
 

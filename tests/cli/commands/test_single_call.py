@@ -1,5 +1,4 @@
 import asyncio
-import os
 import signal
 from collections.abc import Iterator
 
@@ -15,10 +14,9 @@ from tests.helpers.command_line import (
     STREAM_KEY,
     Cli,
     at_once,
-    meanwhile,
+    interrupt_when,
     no_secrets,
     sandbox_beside,
-    wait_until,
 )
 
 CALL = Call("GET", "/api/v1/p1/live-video/v1/restreams", "v1")
@@ -152,11 +150,7 @@ def test_a_signal_says_what_is_uncertain(
     code: int,
     word: str,
 ) -> None:
-    def interrupt() -> None:
-        wait_until(lambda: stuck_sandbox.counts.in_flight)
-        os.kill(os.getpid(), number)
-
-    with meanwhile(interrupt):
+    with interrupt_when(lambda: stuck_sandbox.counts.in_flight, number=number):
         end = cli(*command, stdin=STREAM_KEY.encode())
     assert end.code == code
     assert end.err.startswith(f"Error: {word}")

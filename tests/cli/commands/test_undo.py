@@ -17,11 +17,10 @@ from tests.helpers.command_line import (
     Terminal,
     at_once,
     csv_of,
-    meanwhile,
+    interrupt_when,
     plain,
     pseudo_terminal,
     sandbox_beside,
-    wait_until,
 )
 
 # More than can be in flight at once.
@@ -128,11 +127,7 @@ def test_undo_can_be_interrupted_and_goes_on(
         cli("bulk", file, "--journal", journal)
         sandbox.latency, sandbox.capacity, sandbox.queue = 0.1, 2, None
 
-        def interrupt() -> None:
-            wait_until(lambda: sandbox.counts.deletes > 0)
-            os.kill(os.getpid(), signal.SIGINT)
-
-        with meanwhile(interrupt):
+        with interrupt_when(lambda: sandbox.counts.deletes > 0):
             end = cli("undo", journal, "--yes")
         assert end.code == 130
         assert "Stopping: deletions in flight are finished first." in end.err
@@ -158,12 +153,11 @@ def test_on_a_terminal_what_follows_ctrl_c_begins_a_line(
             (["toggle", "1"], "Error: interrupted: restream 1 may or may not have been switched"),
         ]
 
-        def interrupt() -> None:
-            wait_until(lambda: sandbox.counts.in_flight > 0)
-            os.kill(os.getpid(), signal.SIGINT)
-
         for command, said in cases:
-            with pseudo_terminal(settings) as screen, meanwhile(interrupt):
+            with (
+                pseudo_terminal(settings) as screen,
+                interrupt_when(lambda: sandbox.counts.in_flight > 0),
+            ):
                 assert main(command) == 130
             assert plain(screen()).startswith(f"\n{said}"), "a terminal echoes ^C before it"
 
@@ -176,13 +170,7 @@ def test_a_second_ctrl_c_leaves_open_what_was_deleted_and_says_so(
         cli("bulk", file, "--journal", journal)
         sandbox.latency, sandbox.capacity, sandbox.queue = 2.0, 2, None
 
-        def interrupt() -> None:
-            wait_until(lambda: sandbox.counts.in_flight > 1)
-            os.kill(os.getpid(), signal.SIGINT)
-            wait_until(lambda: "Stopping" in cli.err_file.read_text())
-            os.kill(os.getpid(), signal.SIGINT)
-
-        with meanwhile(interrupt):
+        with interrupt_when(lambda: sandbox.counts.in_flight > 1, cli.says_stopping):
             end = cli("undo", journal, "--yes")
         assert end.code == 130
         assert "was not deleted" not in end.err
@@ -302,11 +290,7 @@ def test_after_ctrl_c_undo_deletes_what_was_created_and_advises_nothing(
     with sandbox_beside(latency=0.02, capacity=4, queue=None) as sandbox:
         settings.setenv("RESTREAM_BASE_URL", sandbox.base_url)
 
-        def interrupt() -> None:
-            wait_until(lambda: sandbox.counts.stored > 2)
-            os.kill(os.getpid(), signal.SIGINT)
-
-        with meanwhile(interrupt):
+        with interrupt_when(lambda: sandbox.counts.stored > 2):
             assert cli("bulk", file, "--journal", journal, "--max-in-flight", 4).code == 130
         assert sandbox.stored
         end = cli("undo", journal, "--yes")

@@ -2,26 +2,17 @@ import asyncio
 
 import pytest
 
-from restream_async import BadRequestError, RestreamClient
+from restream_async import BadRequestError
 from restream_async.cli.html_report.recording import Recording, RecordingTelemetry
 from restream_async.errors import Call
 from restream_async.sandbox import Fault, Sandbox
+from tests.helpers.clients import client_of
 from tests.helpers.samples import new_restream
-
-
-def recorded_client(sandbox: Sandbox, telemetry: RecordingTelemetry) -> RestreamClient:
-    return RestreamClient(
-        base_url=sandbox.base_url,
-        project_id=sandbox.project_id,
-        api_key=sandbox.api_key,
-        auth_scheme="Bearer",
-        telemetry=telemetry,
-    )
 
 
 async def test_every_request_that_ended_is_recorded_and_none_that_was_cancelled() -> None:
     telemetry = RecordingTelemetry()
-    async with Sandbox() as sandbox, recorded_client(sandbox, telemetry) as client:
+    async with Sandbox() as sandbox, client_of(sandbox, telemetry=telemetry) as client:
         await client.ensure(new_restream())
         sandbox.latency = 60.0
         with pytest.raises(TimeoutError):
@@ -32,7 +23,7 @@ async def test_every_request_that_ended_is_recorded_and_none_that_was_cancelled(
 
 async def test_a_failed_request_whose_restream_exists_is_no_retry() -> None:
     telemetry = RecordingTelemetry()
-    async with Sandbox() as sandbox, recorded_client(sandbox, telemetry) as client:
+    async with Sandbox() as sandbox, client_of(sandbox, telemetry=telemetry) as client:
         sandbox.fail_next(500, after_effect=True)
         await client.create(new_restream())
         sandbox.fail_next(Fault.BACKEND_FETCH_FAILED, call="create")
