@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from restream_async import InvalidRestreamError, NewRestream, Restream, RestreamError
-from restream_async._field_checks import LONGEST_TEXT, check_identifier
+from restream_async._field_checks import LONGEST_TEXT
 from restream_async.models import Toggled
 from tests.helpers.examples import FIELDS, new, stored
 from tests.helpers.strategies import new_restreams, quick
@@ -243,20 +243,3 @@ def test_a_model_survives_pickling_and_copying(model: NewRestream) -> None:
     assert pickle.loads(pickle.dumps(model)) == model  # noqa: S301 - our own
     assert copy.copy(model) == model
     assert copy.deepcopy(model) == model
-
-
-@pytest.mark.parametrize(
-    ("given_id", "kept"),
-    [("r-1", "r-1"), (7, "7"), (0, "0"), (-1, "-1"), ("a/b", "a/b"), ("...", "...")],
-)
-def test_an_id_is_a_string_or_an_integer(given_id: object, kept: str) -> None:
-    assert check_identifier("restream_id", given_id) == kept
-
-
-@pytest.mark.parametrize(
-    "given_id", [True, 1.0, None, "", "  ", ".", "..", "a\nb", b"7", [7], "7 ", "7\u200b"]
-)
-def test_what_cannot_stand_in_a_path_is_no_id(given_id: object) -> None:
-    with pytest.raises(InvalidRestreamError) as caught:
-        check_identifier("restream_id", given_id)
-    assert caught.value.field == "restream_id"

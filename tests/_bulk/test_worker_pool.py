@@ -6,9 +6,11 @@ import asyncio
 import gc
 import weakref
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import pytest
 
+from restream_async._bulk.worker_pool import WorkerPool
 from restream_async.sandbox import Sandbox
 from tests.helpers.bulk_inputs import KINDS, LATER, CountingInput, by_video, read_until_it_pauses
 from tests.helpers.client_calls import outcomes_of
@@ -21,6 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from restream_async import NewRestream
+
+
+@pytest.mark.parametrize(("tasks", "started"), [(0, 0), (1, 1), (2, 1), (3, 0)])
+def test_a_run_has_no_more_tasks_than_it_may(tasks: int, started: int) -> None:
+    start = Mock()
+    pool = WorkerPool(
+        Mock(has_slot=True), Mock(ready=[1]), Mock(), most=3, tasks=[Mock()] * tasks, start=start
+    )
+    pool.add_worker()
+    assert start.call_count == started
 
 
 class TestRoom:
