@@ -89,7 +89,7 @@ class DeadLetters:
             if first is not None:
                 letter = attrs.evolve(first, sequences=first.sequences + letter.sequences)
             found[letter.subject] = letter
-        # A command is kept before its dead letter is published.
+        # Read last, because a command is published after its dead letter.
         kept = {
             message.subject
             async for message in read_stream(
