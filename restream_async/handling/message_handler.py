@@ -246,12 +246,6 @@ class MessageHandler:
         await self.sleep(seconds)
         return True
 
-    def note_outage(self) -> None:
-        """Log that messages are held if the service cannot be reached now."""
-        stats = self.client.stats()
-        if stats.state == "open":
-            self.hold_log.held(_OUTAGE.format(stats.last_error))
-
     def _delay(self, error: RestreamError, delivery: int) -> float:
         retry_after = error.retry_after if isinstance(error, ApiError) else None
         return self.redelivery.wait(delivery, retry_after, self.random())

@@ -246,8 +246,6 @@ class Worker:
         while not self._problem:
             await asyncio.sleep(_CHECK_SECONDS)
             self._first_deliveries.is_uncertain()
-            # A call that waits for the service ends only at its deadline.
-            self._handler.note_outage()
             self._problem = await watch.problem()
         _log.error("%s, so this worker ends", self._problem)
         self.stop()

@@ -260,7 +260,7 @@ async def test_in_an_outage_messages_are_held_and_no_delivery_is_used_up(
     assert await documents(setup.connection, "RESTREAMS_DEAD") == []
 
 
-async def test_in_an_outage_a_worker_logs_why_it_holds_messages_before_any_call_has_ended(
+async def test_an_outage_in_which_no_call_ends_is_logged_once_and_its_end_once(
     setup: Setup, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "restream_async")
@@ -273,12 +273,17 @@ async def test_in_an_outage_a_worker_logs_why_it_holds_messages_before_any_call_
     await setup.publish(*range(4))
 
     async with setup.worker():
-        await until(lambda: "this worker holds its messages: 503 Backend fetch" in caplog.text, 5)
+        await until(lambda: "circuit breaker open" in caplog.text, 5)
+        await asyncio.sleep(0.3)
         assert "again:" not in caplog.text, "none has come to an end"
         setup.sandbox.outage = False
         await all_processed(setup.connection, 10)
 
     assert len(setup.sandbox.stored) == 4
+    began, ended = [each.message for each in caplog.records if each.levelno >= logging.WARNING]
+    assert began.startswith("circuit breaker open, only probes are sent: 503 Backend fetch")
+    assert ended == "circuit breaker closed, the service answers again"
+    assert "this worker goes on" not in caplog.text
 
 
 async def test_each_message_that_ends_is_one_log_line_without_a_secret(
