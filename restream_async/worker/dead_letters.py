@@ -28,6 +28,8 @@ _GIVEN_UP: Final = (
     "message is still there"
 )
 _LONGEST_ID: Final = 200
+# Seconds for one command. It is short, because a stop signal waits for it.
+_TIMEOUT: Final = 5.0
 
 
 @attrs.frozen(kw_only=True)
@@ -73,6 +75,18 @@ class DeadLetters:
 
     jetstream: JetStreamContext
     subjects: Subjects
+    _commands: CommandStream = attrs.field(
+        init=False,
+        default=attrs.Factory(
+            lambda letters: CommandStream(
+                jetstream=letters.jetstream,
+                subject=letters.subjects.commands,
+                stream=letters.subjects.stream,
+                timeout=_TIMEOUT,
+            ),
+            takes_self=True,
+        ),
+    )
 
     async def read(self, since: datetime | None = None) -> list[DeadLetter]:
         """Return all dead letters, or those since a time.
@@ -117,13 +131,10 @@ class DeadLetters:
                 kept = await self.jetstream.get_last_msg(names.dead_commands_stream, letter.subject)
             except nats.js.errors.NotFoundError:
                 return False
-        commands = CommandStream(
-            jetstream=self.jetstream, subject=names.commands, stream=names.stream
-        )
         # The stream may still know the id of the first message, and would drop this one.
         first = clean(str(letter.body.get("messageId") or ""), _LONGEST_ID)
         message_id = f"{first}:retry:{letter.subject.rpartition('.')[2]}"
-        await commands.put(kept.data or b"", message_id, check_first=True)
+        await self._commands.put(kept.data or b"", message_id, check_first=True)
         await self.drop(letter)
         return True
 
