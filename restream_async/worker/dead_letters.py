@@ -37,8 +37,8 @@ class DeadLetter:
     """A dead letter, without secrets.
 
     Attributes:
-        sequences: its number in the stream of dead letters. After the death of a worker a dead
-            letter may be there twice; then these are the numbers of all copies.
+        copies: the numbers of its copies in the stream of dead letters. After the death of a worker
+            a dead letter may be there twice.
         time: when the stream got it.
         subject: the subject of its command, if that is kept.
         body: what a worker wrote of it.
@@ -46,16 +46,16 @@ class DeadLetter:
 
     """
 
-    sequences: tuple[int, ...]
+    copies: tuple[int, ...]
     time: datetime
     subject: str
     body: Mapping[str, Any]
     can_be_retried: bool = False
 
     @property
-    def number(self) -> int:
+    def id(self) -> int:
         """The number of the first copy."""
-        return self.sequences[0]
+        return self.copies[0]
 
     @property
     def reason(self) -> str:
@@ -101,7 +101,7 @@ class DeadLetters:
             letter = self._letter(message)
             first = found.get(letter.subject)
             if first is not None:
-                letter = attrs.evolve(first, sequences=first.sequences + letter.sequences)
+                letter = attrs.evolve(first, copies=first.copies + letter.copies)
             found[letter.subject] = letter
         # Read last, because a command is published after its dead letter.
         kept = {
@@ -150,7 +150,7 @@ class DeadLetters:
             # A dead letter without a command is seen and can be dropped. A command without its
             # dead letter would stay unseen, with its stream key.
             await self.jetstream.purge_stream(names.dead_commands_stream, subject=letter.subject)
-            for sequence in letter.sequences:
+            for sequence in letter.copies:
                 await self._delete(sequence)
 
     async def _delete(self, sequence: int) -> None:
@@ -171,7 +171,7 @@ class DeadLetters:
             body = {"error": _GIVEN_UP.format(**{"stream_seq": "?", "deliveries": "many", **body})}
         message_id = (message.headers or {}).get("Nats-Msg-Id") or str(about.sequence.stream)
         return DeadLetter(
-            sequences=(about.sequence.stream,),
+            copies=(about.sequence.stream,),
             time=about.timestamp,
             subject=self.subjects.dead_command(message_id),
             body=body,

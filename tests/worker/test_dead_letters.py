@@ -42,7 +42,7 @@ async def test_a_dead_letter_holds_no_key_and_its_command_holds_the_whole_restre
     (letter,) = await letters.read()
     kept = await jetstream.get_msg(NAMES.dead_commands_stream, 1)
 
-    assert (letter.number, letter.reason, letter.can_be_retried) == (1, "no such video", True)
+    assert (letter.id, letter.reason, letter.can_be_retried) == (1, "no such video", True)
     assert letter.body["videoId"] == "v7"
     assert "SECRET" not in repr(letter)
     assert kept.data == encode(wanted(7))
@@ -118,7 +118,7 @@ async def test_a_dead_letter_that_is_published_twice_is_one(
 
     assert await count(jetstream, NAMES.dead_commands_stream) == 2
     first, second = await letters.read()
-    assert (first.sequences, second.sequences) == ((1, 2), (3,))
+    assert (first.copies, second.copies) == ((1, 2), (3,))
     assert await letters.retry(first)
 
     assert await letters.read() == [second]
