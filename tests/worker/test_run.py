@@ -332,7 +332,7 @@ async def test_a_worker_stops_within_10_seconds_by_default_without_an_answer_of_
         nats_server.send(signal.SIGCONT)
 
     assert took - 0.3 + SHUTDOWN_TIMEOUT < 10
-    assert "message 1 is given back unfinished" in caplog.text
+    assert "message 1 is redelivered: the worker stops" in caplog.text
     assert "Traceback" not in caplog.text
 
 
