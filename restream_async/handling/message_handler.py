@@ -121,7 +121,7 @@ class Handled:
 
 @attrs.define
 class HoldLog:
-    """Logs that a worker holds its messages, and why: at once, then once a minute.
+    """Logs that a worker holds its messages, and why: at once, then at most once a minute.
 
     Attributes:
         now: a monotonic clock, in seconds.
