@@ -121,7 +121,7 @@ class Handled:
 
 @attrs.define
 class HoldLog:
-    """Logs that a worker holds its messages, and why: at once, then once a minute.
+    """Logs that a worker holds its messages, and why: at once, then at most once a minute.
 
     Attributes:
         now: a monotonic clock, in seconds.
@@ -245,12 +245,6 @@ class MessageHandler:
         self.hold_log.held(why)
         await self.sleep(seconds)
         return True
-
-    def note_outage(self) -> None:
-        """Log that messages are held if the service cannot be reached now."""
-        stats = self.client.stats()
-        if stats.state == "open":
-            self.hold_log.held(_OUTAGE.format(stats.last_error))
 
     def _delay(self, error: RestreamError, delivery: int) -> float:
         retry_after = error.retry_after if isinstance(error, ApiError) else None

@@ -9,8 +9,8 @@ from nats.aio.client import Client
 
 from restream_async.client import RestreamClient
 
-Verdict: TypeAlias = Literal["done", "retry", "dead", "given_back", "lease_lost", "bug"]
-"""What became of one delivery of a message. Besides the verdicts of `Handled`: `given_back`
+Verdict: TypeAlias = Literal["done", "retry", "dead", "nak", "lease_lost", "bug"]
+"""What became of one delivery of a message. Besides the verdicts of `Handled`: `nak`: it was
 unfinished when the worker stopped; `lease_lost`: the NATS server was away for too long; `bug`."""
 
 _VERDICTS: Final = get_args(Verdict)
@@ -70,7 +70,7 @@ class Activity:
         """Whether there is a connection to the NATS server now."""
         return self.connection is not None and self.connection.is_connected
 
-    def not_alive(self) -> str:
+    def liveness_problem(self) -> str:
         """Return why only a restart can help the worker; empty: it is alive."""
         if self.connection is not None and self.connection.is_closed:
             return "the connection to the NATS server is closed for good"
@@ -79,10 +79,10 @@ class Activity:
     def nats_problem(self) -> str:
         """Return why the NATS server delivers nothing now; empty: it does."""
         if not self.is_connected:
-            return self.not_alive() or "the connection to the NATS server is lost"
+            return self.liveness_problem() or "the connection to the NATS server is lost"
         return "" if self.answered else "the NATS server does not answer"
 
-    def not_ready(self) -> str:
+    def readiness_problem(self) -> str:
         """Return why the worker takes no messages now; empty: it does."""
         if self.stopping:
             return f"stopping; messages in progress: {self.in_progress}"

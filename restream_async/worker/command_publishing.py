@@ -24,6 +24,7 @@ from nats.js import JetStreamContext
 
 from restream_async._operations.existence import key_of
 from restream_async._telemetry import Telemetry, found
+from restream_async._util.parallel import run_in_tasks
 from restream_async.handling.command_messages import encode
 from restream_async.models import NewRestream
 from restream_async.worker.nats_connection import NATS_ERRORS
@@ -63,7 +64,6 @@ class CommandStream:
         subject: the subject of commands.
         stream: the stream that must take them.
         timeout: seconds for one command, in which an unreachable server may come back.
-        telemetry: adds the trace context to the messages.
 
     """
 
@@ -71,7 +71,7 @@ class CommandStream:
     subject: str
     stream: str
     timeout: float = 120.0
-    telemetry: Telemetry = attrs.field(factory=found)
+    _telemetry: Telemetry = attrs.field(factory=found, init=False)
 
     async def put(self, data: bytes, message_id: str, *, check_first: bool) -> bool:
         """Put a command on the stream, and wait until it is there; return whether it is new.
@@ -86,8 +86,8 @@ class CommandStream:
 
         """
         headers = {"Nats-Msg-Id": message_id, **({CHECK_FIRST: "1"} if check_first else {})}
-        with self.telemetry.sending(self.subject):
-            self.telemetry.inject(headers)
+        with self._telemetry.sending(self.subject):
+            self._telemetry.inject(headers)
             try:
                 async with asyncio.timeout(self.timeout):
                     while (is_new := await self._attempt(data, headers)) is None:  # noqa: ASYNC110 - no event tells it
@@ -182,13 +182,4 @@ class Publisher(CommandStream):
             for new in items:
                 on_published(await self.publish(new, check_first=check_first))
 
-        first: BaseException
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                for _ in range(_CONCURRENCY):
-                    tasks.create_task(publish_next())
-        except* UnpublishedError as errors:
-            first = errors.exceptions[0]
-        else:
-            return
-        raise first
+        await run_in_tasks(publish_next, _CONCURRENCY)

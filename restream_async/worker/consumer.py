@@ -23,16 +23,14 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo, DeliverPolicy
 
 from restream_async.errors import ConfigurationError
-from restream_async.handling.redelivery import MOST_DELIVERIES, REDELIVERY
 from restream_async.worker.nats_connection import NATS_ERRORS, jetstream_setup
-from restream_async.worker.streams import compare
+from restream_async.worker.settings import MAX_DELIVER
+from restream_async.worker.streams import compare, wanted_streams
 from restream_async.worker.subjects import Subjects
 
 GLOBAL_CONCURRENCY: Final = 64
 ACK_WAIT: Final = 30.0
 
-# Workers give up a message before the server does, which then notes it in the dead letters.
-_MAX_DELIVER: Final = MOST_DELIVERIES + REDELIVERY.attempts
 # Each slot of each worker has one fetch waiting. The server refuses more fetches than this.
 _MAX_WAITING: Final = 8192
 # Seconds in which another worker that has noted the consumer creates it.
@@ -102,7 +100,7 @@ async def declare_consumer(  # noqa: PLR0913 - one keyword for each setting
         if global_concurrency is not None
         else GLOBAL_CONCURRENCY,
         ack_wait=ack_wait if ack_wait is not None else ACK_WAIT,
-        max_deliver=_MAX_DELIVER,
+        max_deliver=MAX_DELIVER,
         max_waiting=_MAX_WAITING,
     )
     with jetstream_setup():
@@ -134,22 +132,18 @@ async def declare_consumer(  # noqa: PLR0913 - one keyword for each setting
 async def find_deleted(
     jetstream: JetStreamContext, subjects: Subjects, consumers: Iterable[str]
 ) -> str | None:
-    """Return which consumer or stream that workers need was deleted; empty: none is.
+    """Return which stream or consumer that workers need was deleted; empty: none is.
 
     None: the server cannot be reached, or does not answer.
     """
     what = ""
     try:
+        for stream in wanted_streams(subjects):
+            what = f"the stream {stream.name}"
+            await jetstream.stream_info(stream.name)
         for consumer in consumers:
             what = f"the consumer {consumer} of the stream {subjects.stream}"
             await jetstream.consumer_info(subjects.stream, consumer)
-        for stream in (
-            subjects.outcomes_stream,
-            subjects.dead_stream,
-            subjects.dead_commands_stream,
-        ):
-            what = f"the stream {stream}"
-            await jetstream.stream_info(stream)
     except nats.js.errors.NotFoundError:
         return what
     except NATS_ERRORS:

@@ -28,6 +28,8 @@ _GIVEN_UP: Final = (
     "message is still there"
 )
 _LONGEST_ID: Final = 200
+# Seconds for one command. It is short, because a stop signal waits for it.
+_TIMEOUT: Final = 5.0
 
 
 @attrs.frozen(kw_only=True)
@@ -35,8 +37,8 @@ class DeadLetter:
     """A dead letter, without secrets.
 
     Attributes:
-        sequences: its number in the stream of dead letters. After the death of a worker a dead
-            letter may be there twice; then these are the numbers of all copies.
+        copies: the numbers of its copies in the stream of dead letters. After the death of a worker
+            a dead letter may be there twice.
         time: when the stream got it.
         subject: the subject of its command, if that is kept.
         body: what a worker wrote of it.
@@ -44,16 +46,16 @@ class DeadLetter:
 
     """
 
-    sequences: tuple[int, ...]
+    copies: tuple[int, ...]
     time: datetime
     subject: str
     body: Mapping[str, Any]
     can_be_retried: bool = False
 
     @property
-    def number(self) -> int:
+    def id(self) -> int:
         """The number of the first copy."""
-        return self.sequences[0]
+        return self.copies[0]
 
     @property
     def reason(self) -> str:
@@ -73,6 +75,18 @@ class DeadLetters:
 
     jetstream: JetStreamContext
     subjects: Subjects
+    _commands: CommandStream = attrs.field(
+        init=False,
+        default=attrs.Factory(
+            lambda letters: CommandStream(
+                jetstream=letters.jetstream,
+                subject=letters.subjects.commands,
+                stream=letters.subjects.stream,
+                timeout=_TIMEOUT,
+            ),
+            takes_self=True,
+        ),
+    )
 
     async def read(self, since: datetime | None = None) -> list[DeadLetter]:
         """Return all dead letters, or those since a time.
@@ -87,9 +101,9 @@ class DeadLetters:
             letter = self._letter(message)
             first = found.get(letter.subject)
             if first is not None:
-                letter = attrs.evolve(first, sequences=first.sequences + letter.sequences)
+                letter = attrs.evolve(first, copies=first.copies + letter.copies)
             found[letter.subject] = letter
-        # A command is kept before its dead letter is published.
+        # Read last, because a command is published after its dead letter.
         kept = {
             message.subject
             async for message in read_stream(
@@ -117,13 +131,10 @@ class DeadLetters:
                 kept = await self.jetstream.get_last_msg(names.dead_commands_stream, letter.subject)
             except nats.js.errors.NotFoundError:
                 return False
-        commands = CommandStream(
-            jetstream=self.jetstream, subject=names.commands, stream=names.stream
-        )
         # The stream may still know the id of the first message, and would drop this one.
         first = clean(str(letter.body.get("messageId") or ""), _LONGEST_ID)
         message_id = f"{first}:retry:{letter.subject.rpartition('.')[2]}"
-        await commands.put(kept.data or b"", message_id, check_first=True)
+        await self._commands.put(kept.data or b"", message_id, check_first=True)
         await self.drop(letter)
         return True
 
@@ -139,7 +150,7 @@ class DeadLetters:
             # A dead letter without a command is seen and can be dropped. A command without its
             # dead letter would stay unseen, with its stream key.
             await self.jetstream.purge_stream(names.dead_commands_stream, subject=letter.subject)
-            for sequence in letter.sequences:
+            for sequence in letter.copies:
                 await self._delete(sequence)
 
     async def _delete(self, sequence: int) -> None:
@@ -160,7 +171,7 @@ class DeadLetters:
             body = {"error": _GIVEN_UP.format(**{"stream_seq": "?", "deliveries": "many", **body})}
         message_id = (message.headers or {}).get("Nats-Msg-Id") or str(about.sequence.stream)
         return DeadLetter(
-            sequences=(about.sequence.stream,),
+            copies=(about.sequence.stream,),
             time=about.timestamp,
             subject=self.subjects.dead_command(message_id),
             body=body,

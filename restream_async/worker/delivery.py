@@ -31,7 +31,7 @@ class DeliveryProcessor:
         ack_wait: seconds that a lease lasts.
         reports: publishes what became of each message.
         activity: gets what is in progress, and how deliveries end.
-        shutdown_over: is set when unfinished messages are to be given back.
+        shutdown_over: is set when unfinished messages get a NAK.
 
     """
 
@@ -53,11 +53,11 @@ class DeliveryProcessor:
         try:
             handled = await lease.hold(self._work_and_report(work, message), self.shutdown_over)
             if handled is None:
-                _log.info("message %d is given back unfinished", number)
+                _log.info("message %d is redelivered: the worker stops", number)
                 # The service may still be working on the request that was cut off, and an existence
                 # check that comes too early would not see its effect.
                 await lease.nak(self.ack_wait)
-                return "given_back"
+                return "nak"
             if handled.delay is not None:
                 if handled.reason:
                     _log.info("message %d again: %s", number, handled.reason)

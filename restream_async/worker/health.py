@@ -45,13 +45,13 @@ async def serve_health(address: HealthAddress, activity: Activity) -> AsyncGener
     app.router.add_get("/metrics", make_aiohttp_handler(metrics.registry))
 
     async def livez(_: web.Request) -> web.Response:
-        return _answer(activity.not_alive(), "alive")
+        return _answer(activity.liveness_problem(), "alive")
 
     async def readyz(_: web.Request) -> web.Response:
         # A restart would not help, nor would other workers: they meet the same service.
         outage = activity.outage()
         held = f"\nthe service cannot be reached, so messages are held: {outage}" if outage else ""
-        return _answer(activity.not_ready(), f"ready{held}")
+        return _answer(activity.readiness_problem(), f"ready{held}")
 
     app.router.add_get("/livez", livez)
     app.router.add_get("/readyz", readyz)

@@ -88,7 +88,7 @@ class WorkerMetrics:
             ),
             (
                 "ready",
-                lambda: int(not activity.not_ready()),
+                lambda: int(not activity.readiness_problem()),
                 "",
                 "1 if the worker takes messages, as /readyz says, else 0.",
             ),

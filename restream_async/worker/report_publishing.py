@@ -53,13 +53,11 @@ class ReportPublisher:
     async def publish_report(self, report: Report) -> None:
         """Publish a report as an outcome, and perhaps as a dead letter; retry until confirmed.
 
-        The command of a dead letter comes first, so that each dead letter that can be read can be
-        retried.
+        The command of a dead letter comes last. After an interruption the letter may lack its
+        command, so it cannot be retried until the message is delivered again. A command without a
+        letter would stay unseen, with its stream key.
         """
         subjects = self.subjects
-        if report.command is not None:
-            subject = subjects.dead_command(report.message_id)
-            await self._publish(subject, subjects.dead_commands_stream, encode(report.command), {})
         headers = {
             "Nats-Msg-Id": report.message_id,
             "correlation_id": report.message_id,
@@ -69,6 +67,9 @@ class ReportPublisher:
         targets += [(subjects.dead, subjects.dead_stream)] if report.is_dead_letter else []
         for subject, stream in targets:
             await self._publish(subject, stream, report.body, headers)
+        if report.command is not None:
+            subject = subjects.dead_command(report.message_id)
+            await self._publish(subject, subjects.dead_commands_stream, encode(report.command), {})
 
     async def _publish(
         self, subject: str, stream: str, data: bytes, headers: Mapping[str, str]

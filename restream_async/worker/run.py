@@ -33,9 +33,9 @@ from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import CHECK_FIRST
 from restream_async.worker.tasks import end
 
-# Seconds after the shutdown timeout to give back unfinished messages. If the server does not
+# Seconds after the shutdown timeout for the NAKs of unfinished messages. If the server does not
 # confirm one in that time, it delivers the message again by itself.
-_GIVE_BACK_SECONDS: Final = 1.0
+_NAK_SECONDS: Final = 1.0
 # Seconds between two checks whether the worker can go on.
 _CHECK_SECONDS: Final = 5.0
 
@@ -47,7 +47,7 @@ async def run_worker(
     settings: WorkerSettings | None = None,
     open_client: Callable[..., RestreamClient] = RestreamClient,
 ) -> None:
-    """Work until SIGTERM or Ctrl-C; then finish or give back the messages in progress.
+    """Work until SIGTERM or Ctrl-C; then finish or NAK the messages in progress.
 
     Takes over both signals once it is connected, and keeps them. Needs the main thread.
 
@@ -201,7 +201,7 @@ class Worker:
                 draining = tasks.create_task(client.drain(settings.shutdown_timeout))
                 await asyncio.wait(working, timeout=settings.shutdown_timeout)
                 self._shutdown_over.set()
-                await asyncio.wait(working, timeout=_GIVE_BACK_SECONDS)
+                await asyncio.wait(working, timeout=_NAK_SECONDS)
                 await end(watching, draining, *working)
         if self._problem:
             raise WorkerEndedError(f"{self._problem}, so this worker has ended")
@@ -246,8 +246,6 @@ class Worker:
         while not self._problem:
             await asyncio.sleep(_CHECK_SECONDS)
             self._first_deliveries.is_uncertain()
-            # A call that waits for the service ends only at its deadline.
-            self._handler.note_outage()
             self._problem = await watch.problem()
         _log.error("%s, so this worker ends", self._problem)
         self.stop()

@@ -1,17 +1,34 @@
 """The settings of a worker process. Needs no library of NATS."""
 
 from collections.abc import Callable
+from typing import Final
 
 import attrs
 
 from restream_async._retry.policy import RetryPolicy
 from restream_async.destinations import Destination
-from restream_async.errors import RestreamError
+from restream_async.errors import ConfigurationError, RestreamError
 from restream_async.handling.message_handler import SHUTDOWN_TIMEOUT
-from restream_async.handling.redelivery import REDELIVERY
+from restream_async.handling.redelivery import MOST_DELIVERIES, REDELIVERY
 from restream_async.worker.event_rules import DEFAULT_RULES, Rule
 from restream_async.worker.health_address import HealthAddress
 from restream_async.worker.subjects import Subjects
+
+MAX_DELIVER: Final = MOST_DELIVERIES + REDELIVERY.attempts
+"""Deliveries after which the server gives up a message and notes it in the dead letters. Workers
+give it up earlier."""
+
+# A message that kills workers becomes a dead letter at delivery `2 * attempts + 1`.
+_MOST_ATTEMPTS: Final = (MAX_DELIVER - 1) // 2
+
+
+def _carried(settings: object, field: "attrs.Attribute[RetryPolicy]", policy: RetryPolicy) -> None:
+    del settings
+    if policy.attempts > _MOST_ATTEMPTS:
+        raise ConfigurationError(
+            f"WorkerSettings: {field.name}.attempts must be at most {_MOST_ATTEMPTS}, because the "
+            f"server gives up a message after {MAX_DELIVER} deliveries"
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -29,12 +46,12 @@ class WorkerSettings:
         replicas: the number of servers of a cluster that keep a copy of a stream, if the stream
             does not exist yet.
         shutdown_timeout: seconds in which messages may finish after the worker was stopped.
-            The worker gives back the others; the server delivers them again after `ack_wait`.
+            The others get a NAK, and the server delivers them again after `ack_wait`.
         destinations: where the live videos of events are pushed to. Without destinations the worker
             leaves events of the platform to other workers.
         rules: what to do for which event.
         redelivery: the number of deliveries after which a failing message becomes a dead letter,
-            and the delay before each delivery.
+            at most 11, and the delay before each delivery.
         trust_stream: if true, a first delivery creates its restreams without an existence check.
             Only safe if nothing else creates the same restreams, nothing is published twice more
             than two hours apart, and the server is never restarted: a restart makes it forget
@@ -42,6 +59,9 @@ class WorkerSettings:
         health: where probes and metrics are served by HTTP; None: nowhere.
         error_text: returns the text of an error for the log and the outcomes. By default errors
             name the arguments of `RestreamClient`.
+
+    Raises:
+        ConfigurationError: `redelivery` allows more deliveries than the server makes.
 
     """
 
@@ -53,7 +73,7 @@ class WorkerSettings:
     shutdown_timeout: float = SHUTDOWN_TIMEOUT
     destinations: tuple[Destination, ...] = ()
     rules: tuple[Rule, ...] = DEFAULT_RULES
-    redelivery: RetryPolicy = REDELIVERY
+    redelivery: RetryPolicy = attrs.field(default=REDELIVERY, validator=_carried)
     trust_stream: bool = False
     health: HealthAddress | None = None
     error_text: Callable[[RestreamError], str] = str

@@ -437,20 +437,6 @@ async def test_log_and_reasons_use_the_given_error_text(
     assert given_up.dead[0].reason == "given up after 3 deliveries: in other words: ApiError"
 
 
-async def test_an_outage_is_logged_while_all_calls_still_wait(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    setup = handler_with()
-
-    setup.handler.note_outage()
-    setup.client.outage = True
-    setup.handler.note_outage()
-
-    assert caplog.messages == [
-        "the service cannot be reached, so this worker holds its messages: 503 Backend fetch failed"
-    ]
-
-
 async def test_a_restream_that_the_key_may_not_create_is_never_tried_again() -> None:
     setup = handler_with(ForbiddenError(CALL, status=403))
 

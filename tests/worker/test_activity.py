@@ -33,7 +33,7 @@ def activity(**changes: object) -> Activity:
 def test_a_worker_is_ready_if_all_slots_fetch_from_a_server_that_answers(
     found: Activity, reason: str
 ) -> None:
-    assert found.not_ready() == reason
+    assert found.readiness_problem() == reason
 
 
 def test_a_server_that_answers_again_is_no_problem_for_a_worker_that_stops() -> None:
@@ -48,7 +48,7 @@ def test_a_server_that_answers_again_is_no_problem_for_a_worker_that_stops() -> 
 def test_only_a_connection_that_never_comes_back_ends_a_life(
     connection: object, *, is_alive: bool
 ) -> None:
-    assert (activity(connection=connection).not_alive() == "") == is_alive
+    assert (activity(connection=connection).liveness_problem() == "") == is_alive
 
 
 def test_messages_in_progress_and_redeliveries_are_counted() -> None:

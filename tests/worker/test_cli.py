@@ -1,11 +1,13 @@
 """The commands `enqueue`, `worker` and `asyncapi`, in this process."""
 
+import asyncio
 import contextlib
 import json
 import re
 import signal
 import socket
 import sys
+import time
 import urllib.request
 from collections.abc import Coroutine
 from pathlib import Path
@@ -17,7 +19,7 @@ from nats.js.api import StreamState
 from restream_async.cli import main
 from restream_async.cli.commands.enqueue_run import EnqueueRun
 from restream_async.handling.command_messages import encode
-from restream_async.worker.command_publishing import Published
+from restream_async.worker.command_publishing import CommandStream, Published
 from restream_async.worker.nats_connection import jetstream_of
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import CHECK_FIRST, Subjects
@@ -302,6 +304,32 @@ def test_after_ctrl_c_the_text_says_that_the_command_can_be_run_again(
     assert " of 20,000\n" in said, "progress"
     assert 100 < state(servers).messages < 20_000
     assert state(servers).messages == len(put), "each was confirmed"
+
+
+def test_while_nats_is_away_one_signal_ends_enqueue_within_seconds(
+    servers: BackgroundServers,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prepare(servers)
+    began: list[float] = []
+    put = CommandStream.put
+
+    async def put_while_away(self: CommandStream, *arguments: Any, **options: Any) -> bool:  # noqa: ANN401
+        began.append(time.monotonic())
+        await asyncio.to_thread(lambda: servers.run(servers.nats.stop()))
+        signal.raise_signal(signal.SIGTERM)
+        return await put(self, *arguments, **options)
+
+    monkeypatch.setattr(CommandStream, "put", put_while_away)
+
+    assert main(["enqueue", csv(tmp_path, 1)]) == 143
+
+    assert time.monotonic() - began[0] < 9
+    said = capsys.readouterr().err
+    assert "0 of 1 restream on the stream" in said
+    assert "Error: interrupted: run the same command again" in said
 
 
 def test_a_full_stream_fails_with_one_sentence(

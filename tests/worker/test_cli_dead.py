@@ -4,6 +4,7 @@ import asyncio
 import json
 import shlex
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from nats.js import JetStreamContext
 
 from restream_async.cli import main
 from restream_async.handling.command_messages import Unusable
+from restream_async.worker.command_publishing import CommandStream
 from restream_async.worker.dead_letters import DeadLetter, DeadLetters
 from restream_async.worker.nats_connection import jetstream_of
 from restream_async.worker.streams import declare_streams
@@ -269,6 +271,28 @@ def test_a_signal_ends_it_after_what_is_in_progress(
 
     assert end.code == 130
     assert "✗ 1 of 4 dead letters dropped" in end.err
+    assert "Error: interrupted: run the same command again" in end.err
+
+
+@pytest.mark.usefixtures("four")
+def test_while_nats_is_away_one_signal_ends_a_retry_within_seconds(
+    servers: BackgroundServers, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began: list[float] = []
+    put = CommandStream.put
+
+    async def put_while_away(self: CommandStream, *arguments: Any, **options: Any) -> bool:  # noqa: ANN401
+        began.append(time.monotonic())
+        await asyncio.to_thread(lambda: servers.run(servers.nats.stop()))
+        signal.raise_signal(signal.SIGTERM)
+        return await put(self, *arguments, **options)
+
+    monkeypatch.setattr(CommandStream, "put", put_while_away)
+    end = cli("dead", "retry", "1", "--yes")
+
+    assert time.monotonic() - began[0] < 9
+    assert end.code == 143
+    assert "✗ 0 of 1 dead letter on the stream RESTREAMS again" in end.err
     assert "Error: interrupted: run the same command again" in end.err
 
 

@@ -144,14 +144,16 @@ async def test_a_deleted_stream_is_named_and_an_unreachable_server_has_deleted_n
     await declare_consumer(jetstream, SUBJECTS)
     assert await find_deleted(jetstream, SUBJECTS, [SUBJECTS.consumer]) == ""
 
-    for stream in ("RESTREAMS_DEAD_COMMANDS", "RESTREAMS_DEAD", "RESTREAMS_OUTCOMES"):
-        await jetstream.delete_stream(stream)
-        found = await find_deleted(jetstream, SUBJECTS, [SUBJECTS.consumer])
-        assert found == f"the stream {stream}"
-
     await jetstream.delete_consumer(SUBJECTS.stream, SUBJECTS.consumer)
     found = await find_deleted(jetstream, SUBJECTS, [SUBJECTS.consumer])
     assert found == "the consumer restream-workers of the stream RESTREAMS"
+
+    for stream in ("DEAD_COMMANDS", "DEAD", "OUTCOMES"):
+        await jetstream.delete_stream(f"RESTREAMS_{stream}")
+        found = await find_deleted(jetstream, SUBJECTS, [SUBJECTS.consumer])
+        assert found == f"the stream RESTREAMS_{stream}"
+    await jetstream.delete_stream("RESTREAMS")
+    assert await find_deleted(jetstream, SUBJECTS, [SUBJECTS.consumer]) == "the stream RESTREAMS"
 
     await nats_server.stop()
     impatient = connection.jetstream(timeout=0.3)  # pyright: ignore[reportUnknownMemberType] - untyped keywords

@@ -1,16 +1,18 @@
 """Dead letters and their commands, on a real NATS server."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from nats.aio.client import Client
 from nats.js import JetStreamContext
+from nats.js.api import PubAck
 
 from restream_async import ConfigurationError
 from restream_async.handling.command_messages import Unusable, encode
 from restream_async.worker.dead_letters import DeadLetters
 from restream_async.worker.nats_connection import jetstream_of
-from restream_async.worker.streams import wanted_streams
+from restream_async.worker.streams import declare_streams, wanted_streams
 from restream_async.worker.subjects import CHECK_FIRST, Subjects
 from tests.helpers.dead_letters import add_dead_letter
 from tests.helpers.worker_fleet import wanted
@@ -40,7 +42,7 @@ async def test_a_dead_letter_holds_no_key_and_its_command_holds_the_whole_restre
     (letter,) = await letters.read()
     kept = await jetstream.get_msg(NAMES.dead_commands_stream, 1)
 
-    assert (letter.number, letter.reason, letter.can_be_retried) == (1, "no such video", True)
+    assert (letter.id, letter.reason, letter.can_be_retried) == (1, "no such video", True)
     assert letter.body["videoId"] == "v7"
     assert "SECRET" not in repr(letter)
     assert kept.data == encode(wanted(7))
@@ -116,11 +118,46 @@ async def test_a_dead_letter_that_is_published_twice_is_one(
 
     assert await count(jetstream, NAMES.dead_commands_stream) == 2
     first, second = await letters.read()
-    assert (first.sequences, second.sequences) == ((1, 2), (3,))
+    assert (first.copies, second.copies) == ((1, 2), (3,))
     assert await letters.retry(first)
 
     assert await letters.read() == [second]
     assert await count(jetstream, NAMES.stream) == 1
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+async def test_a_report_that_is_interrupted_leaves_no_command_without_a_dead_letter(
+    steps: int,
+    jetstream: JetStreamContext,
+    letters: DeadLetters,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await declare_streams(jetstream, NAMES)
+    publish = JetStreamContext.publish
+    published: list[str] = []
+
+    async def interrupted(
+        self: JetStreamContext,
+        subject: str,
+        *arguments: Any,  # noqa: ANN401
+        **options: Any,  # noqa: ANN401
+    ) -> PubAck:
+        if len(published) == steps:
+            raise asyncio.CancelledError
+        published.append(subject)
+        return await publish(self, subject, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JetStreamContext, "publish", interrupted)
+        with pytest.raises(asyncio.CancelledError):
+            await add_dead_letter(jetstream, 7)
+    found = await letters.read()
+
+    assert [each.can_be_retried for each in found] == [False] * (steps - 1)
+    assert await count(jetstream, NAMES.dead_commands_stream) == 0
+    # The next delivery fails too.
+    await add_dead_letter(jetstream, 7)
+    assert [each.can_be_retried for each in await letters.read()] == [True]
 
 
 async def test_notes_of_the_server_and_foreign_messages_are_dead_letters_without_a_command(

@@ -73,7 +73,7 @@ async def process(
         (DEAD, "dead", ["report", "+TERM"]),
         (RETRY, "retry", ["report", '-NAK {"delay": 1500000000}']),
         (Handled(delay=0.0), "retry", ["report", "-NAK"]),
-        (None, "given_back", ['-NAK {"delay": 30000000000}']),
+        (None, "nak", ['-NAK {"delay": 30000000000}']),
         (ZeroDivisionError(), "bug", []),
     ],
     ids=["done", "dead", "retry", "retry without a reason", "stopped", "bug"],

@@ -18,7 +18,7 @@ from restream_async.worker.subjects import Subjects
 from tests.helpers.dead_letters import add_dead_letter
 
 
-async def test_a_dead_letter_is_published_after_what_a_retry_of_it_needs(
+async def test_a_dead_letter_is_published_before_its_command(
     connection: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published: list[str] = []
@@ -31,7 +31,7 @@ async def test_a_dead_letter_is_published_after_what_a_retry_of_it_needs(
     monkeypatch.setattr(JetStreamContext, "publish", noted)
 
     await add_dead_letter(jetstream_of(connection), 7)
-    command, *reports = published
+    *reports, command = published
     assert command.startswith("restreams.commands.dead.RESTREAMS:7:")
     assert reports == ["restreams.outcomes", "restreams.dead"]
 

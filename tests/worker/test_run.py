@@ -15,6 +15,7 @@ from nats.aio.client import Client
 from nats.js.api import DiscardPolicy, StreamConfig
 
 from restream_async import (
+    ConfigurationError,
     Failed,
     InternalServerError,
     NewRestream,
@@ -201,6 +202,31 @@ async def test_a_message_that_always_fails_is_a_dead_letter_after_its_deliveries
     assert "SECRET" not in str(letter)
 
 
+async def test_a_worker_gives_up_a_message_before_the_server_does(setup: Setup) -> None:
+    await setup.publish(1)
+    messages = await jetstream_of(setup.connection).pull_subscribe_bind(
+        "restream-workers", "RESTREAMS"
+    )
+    for _ in range(22):
+        (message,) = await messages.fetch()
+        await message.nak()
+
+    async with setup.worker(attempts=11):
+        await all_processed(setup.connection, 10)
+
+    (letter,) = await documents(setup.connection, "RESTREAMS_DEAD")
+    assert (letter["videoId"], letter["delivery"]) == ("v1", 23)
+    assert letter["error"].startswith("delivered 23 times without an end")
+    assert len(await documents(setup.connection, "RESTREAMS_OUTCOMES")) == 1
+
+
+def test_settings_with_more_deliveries_than_the_server_makes_are_refused() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"redelivery\.attempts must be at most 11, because"
+    ):
+        WorkerSettings(redelivery=RetryPolicy(attempts=12))
+
+
 async def test_in_an_outage_messages_are_held_and_no_delivery_is_used_up(
     setup: Setup, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -234,7 +260,7 @@ async def test_in_an_outage_messages_are_held_and_no_delivery_is_used_up(
     assert await documents(setup.connection, "RESTREAMS_DEAD") == []
 
 
-async def test_in_an_outage_a_worker_logs_why_it_holds_messages_before_any_call_has_ended(
+async def test_an_outage_in_which_no_call_ends_is_logged_once_and_its_end_once(
     setup: Setup, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "restream_async")
@@ -247,12 +273,17 @@ async def test_in_an_outage_a_worker_logs_why_it_holds_messages_before_any_call_
     await setup.publish(*range(4))
 
     async with setup.worker():
-        await until(lambda: "this worker holds its messages: 503 Backend fetch" in caplog.text, 5)
+        await until(lambda: "circuit breaker open" in caplog.text, 5)
+        await asyncio.sleep(0.3)
         assert "again:" not in caplog.text, "none has come to an end"
         setup.sandbox.outage = False
         await all_processed(setup.connection, 10)
 
     assert len(setup.sandbox.stored) == 4
+    began, ended = [each.message for each in caplog.records if each.levelno >= logging.WARNING]
+    assert began.startswith("circuit breaker open, only probes are sent: 503 Backend fetch")
+    assert ended == "circuit breaker closed, the service answers again"
+    assert "this worker goes on" not in caplog.text
 
 
 async def test_each_message_that_ends_is_one_log_line_without_a_secret(
@@ -301,7 +332,7 @@ async def test_a_worker_stops_within_10_seconds_by_default_without_an_answer_of_
         nats_server.send(signal.SIGCONT)
 
     assert took - 0.3 + SHUTDOWN_TIMEOUT < 10
-    assert "message 1 is given back unfinished" in caplog.text
+    assert "message 1 is redelivered: the worker stops" in caplog.text
     assert "Traceback" not in caplog.text
 
 
@@ -488,7 +519,7 @@ async def test_a_worker_whose_consumer_or_stream_is_deleted_ends_with_an_error(
     monkeypatch.setattr("restream_async.worker.run._CHECK_SECONDS", 0.1)
     monkeypatch.setattr("restream_async.worker.nats_watch._RECHECK_SECONDS", 0.1)
     jetstream = jetstream_of(setup.connection)
-    named = "the stream RESTREAMS_OUTCOMES" if what == "RESTREAMS_OUTCOMES" else "the consumer rest"
+    named = "the consumer restream-workers" if what == "consumer" else f"the stream {what}"
     await setup.publish(1)
 
     async def work() -> None:
@@ -592,7 +623,7 @@ async def test_a_worker_for_which_nothing_was_declared_fails(
     monkeypatch.setattr("restream_async.worker.nats_watch._RECHECK_SECONDS", 0.1)
     setup = Setup(connection, sandbox, nats_server.url)
 
-    with pytest.raises(WorkerEndedError, match="the consumer restream-workers"):
+    with pytest.raises(WorkerEndedError, match="the stream RESTREAMS does not exist any more"):
         async with setup.worker(concurrency=1):
             await until(lambda: "so this worker ends" in caplog.text)
 

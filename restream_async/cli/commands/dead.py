@@ -1,7 +1,7 @@
 """Private: the commands of `dead`, which list, retry and drop dead letters."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
@@ -15,7 +15,7 @@ from restream_async.errors import ConfigurationError
 if TYPE_CHECKING:
     from restream_async.cli.commands.dead_run import DeadRun
 
-_Numbers: TypeAlias = Annotated[
+_Ids: TypeAlias = Annotated[
     list[int] | None,
     typer.Argument(metavar="ID", help="The ids of dead letters, as dead list shows them."),
 ]
@@ -39,7 +39,7 @@ def list_(
 def retry(
     *,
     nats: NatsCliOptions,
-    numbers: _Numbers = None,
+    ids: _Ids = None,
     reason: _Reason = None,
     everything: _All = False,
     yes: Yes = False,
@@ -49,38 +49,37 @@ def retry(
     Each dead letter is removed. Workers check whether its restream exists before they create it, so
     the command can be repeated after any end.
     """
-    _change(nats, numbers, reason, everything=everything, yes=yes, drop=False)
+    _change("retry", nats, ids, reason, everything=everything, yes=yes)
 
 
 @nats_options
 def drop(
     *,
     nats: NatsCliOptions,
-    numbers: _Numbers = None,
+    ids: _Ids = None,
     reason: _Reason = None,
     everything: _All = False,
     yes: Yes = False,
 ) -> None:
     """Remove dead letters and what a retry of them needs, after asking for confirmation."""
-    _change(nats, numbers, reason, everything=everything, yes=yes, drop=True)
+    _change("drop", nats, ids, reason, everything=everything, yes=yes)
 
 
 def _change(  # noqa: PLR0913 - one for each option
+    verb: Literal["retry", "drop"],
     nats: NatsCliOptions,
-    numbers: list[int] | None,
+    ids: list[int] | None,
     reason: str | None,
     *,
     everything: bool,
     yes: bool,
-    drop: bool,
 ) -> None:
-    verb = "drop" if drop else "retry"
-    if sum((bool(numbers), reason is not None, everything)) != 1:
+    if sum((bool(ids), reason is not None, everything)) != 1:
         raise CliError("name dead letters by ID, or select them with --reason or --all")
     run = _run_for(nats)
     if not yes:
         refuse_without_terminal(verb)
-    _finish(lambda: run.change(numbers or (), reason, drop=drop, yes=yes))
+    _finish(lambda: run.change(verb, ids or (), reason, yes=yes))
 
 
 def _run_for(nats: NatsCliOptions) -> "DeadRun":

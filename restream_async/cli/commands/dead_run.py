@@ -5,7 +5,7 @@ import datetime as dt
 import sys
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 import attrs
 from rich.console import Console
@@ -43,6 +43,45 @@ _NO_RETRY: Final = " (cannot be retried)"
 
 
 @attrs.frozen(kw_only=True)
+class _Action:
+    """What is done with dead letters.
+
+    Attributes:
+        verb: asks for it.
+        done: says that it was done.
+        result: says where the dead letters are then.
+        needs_command: whether it can only be done while the command of a dead letter is kept.
+        apply: does it; returns false if it cannot be done.
+
+    """
+
+    verb: str
+    done: str
+    result: str
+    needs_command: bool
+    apply: Callable[[DeadLetters, DeadLetter], Awaitable[bool]]
+
+
+async def _drop(letters: DeadLetters, letter: DeadLetter) -> bool:
+    await letters.drop(letter)
+    return True
+
+
+_ACTIONS: Final = {
+    "retry": _Action(
+        verb="retry",
+        done="retried",
+        result="on the stream {stream} again",
+        needs_command=True,
+        apply=lambda letters, letter: letters.retry(letter),
+    ),
+    "drop": _Action(
+        verb="drop", done="dropped", result="dropped", needs_command=False, apply=_drop
+    ),
+}
+
+
+@attrs.frozen(kw_only=True)
 class DeadRun:
     """Works on the dead letters of a NATS server.
 
@@ -69,19 +108,26 @@ class DeadRun:
         with result_console() as console:
             for each in letters:
                 if as_json:
-                    more = {"id": each.number, "canRetry": each.can_be_retried}
+                    more = {"id": each.id, "canRetry": each.can_be_retried}
                     console.print(report_json(each.body, each.time, **more), soft_wrap=True)
                 else:
                     _show(console, each)
         return ExitCode.DONE
 
-    def change(self, numbers: Sequence[int], reason: str | None, *, drop: bool, yes: bool) -> int:
+    def change(
+        self,
+        verb: Literal["retry", "drop"],
+        ids: Sequence[int],
+        reason: str | None,
+        *,
+        yes: bool,
+    ) -> int:
         """Retry or drop the dead letters that are selected, and return the exit code.
 
         Args:
-            numbers: of the dead letters; empty: `reason` selects them.
+            verb: what is done with them.
+            ids: of the dead letters; empty: `reason` selects them.
             reason: a part of their reason; None: all of them.
-            drop: whether to drop them.
             yes: whether nothing is asked.
 
         Raises:
@@ -89,15 +135,16 @@ class DeadRun:
             CliError: a dead letter does not exist, or it was interrupted before anything was done.
 
         """
-        selected = _selected(self._read(), numbers, reason)
+        action = _ACTIONS[verb]
+        selected = _selected(self._read(), ids, reason)
         console = console_on(sys.stderr)
         if not selected:
             say(console, "There are no dead letters to select.")
             return ExitCode.DONE
-        possible = [each for each in selected if drop or each.can_be_retried]
+        possible = [each for each in selected if each.can_be_retried or not action.needs_command]
         impossible = len(selected) - len(possible)
-        if possible and (yes or _may_change(console, possible, drop=drop)):
-            return run_async(self._change(possible, impossible, drop=drop))
+        if possible and (yes or _may_change(console, possible, action)):
+            return run_async(self._change(possible, impossible, action))
         if not possible:
             say_error(_impossible(impossible))
         return ExitCode.DONE if possible else ExitCode.FAILED
@@ -115,15 +162,15 @@ class DeadRun:
 
         return run_async(read())
 
-    async def _change(self, chosen: Sequence[DeadLetter], impossible: int, *, drop: bool) -> int:
+    async def _change(self, chosen: Sequence[DeadLetter], impossible: int, action: _Action) -> int:
         """Retry or drop dead letters, and return the exit code."""
-        changes = _Changes(waiting=deque(chosen), impossible=impossible, drop=drop)
+        changes = _Changes(waiting=deque(chosen), impossible=impossible, action=action)
         async with StopSignals(changes.waiting.clear) as signals:
             await self._connected(changes.make)
         done = changes.done
         head = success_mark(success=done == len(chosen))
         head.append(f"{done:,} of {plural(len(chosen), 'dead letter')} ", "bold")
-        head.append("dropped" if drop else f"on the stream {self.names.stream} again")
+        head.append(action.result.format(stream=self.names.stream))
         say(console_on(sys.stderr), head)
         if changes.impossible:
             say_error(_impossible(changes.impossible))
@@ -150,7 +197,7 @@ class _Changes:
     Attributes:
         waiting: those that nothing was done to yet.
         impossible: how many cannot be retried.
-        drop: whether to drop them.
+        action: what is done with them.
         done: how many were retried or dropped.
         problem: why no more of them were begun, or empty.
 
@@ -158,7 +205,7 @@ class _Changes:
 
     waiting: deque[DeadLetter]
     impossible: int
-    drop: bool
+    action: _Action
     done: int = 0
     problem: str = ""
 
@@ -169,12 +216,10 @@ class _Changes:
         while self.waiting:
             letter = self.waiting.popleft()
             try:
-                if self.drop:
-                    await letters.drop(letter)
-                elif not await letters.retry(letter):
+                if await self.action.apply(letters, letter):
+                    self.done += 1
+                else:
                     self.impossible += 1
-                    continue
-                self.done += 1
             except (UnpublishedError, ConfigurationError) as error:
                 # The other tasks finish what they have begun.
                 self.problem = str(error)
@@ -186,37 +231,36 @@ def _has(letter: DeadLetter, reason: str | None) -> bool:
 
 
 def _selected(
-    letters: Sequence[DeadLetter], numbers: Sequence[int], reason: str | None
+    letters: Sequence[DeadLetter], ids: Sequence[int], reason: str | None
 ) -> Sequence[DeadLetter]:
-    if not numbers:
+    if not ids:
         return [each for each in letters if _has(each, reason)]
-    found = {number: each for each in letters for number in each.sequences}
-    missing = [number for number in numbers if number not in found]
+    found = {copy: each for each in letters for copy in each.copies}
+    missing = [each for each in ids if each not in found]
     if missing:
         see = command("dead", "list")
         raise CliError(f"there is no dead letter {missing[0]}: see {see}", ExitCode.FAILED)
-    # A number may be given twice, and a dead letter may have two.
-    return list({found[number].number: found[number] for number in numbers}.values())
+    # An id may be given twice, and a dead letter may have two copies.
+    return list({found[each].id: found[each] for each in ids}.values())
 
 
-def _may_change(console: Console, letters: Sequence[DeadLetter], *, drop: bool) -> bool:
+def _may_change(console: Console, letters: Sequence[DeadLetter], action: _Action) -> bool:
     """Show what is changed, and ask."""
     for each in letters[:_MOST_SHOWN]:
         _show(console, each)
     if len(letters) > _MOST_SHOWN:
         say(console, f"… and {len(letters) - _MOST_SHOWN:,} more")
-    verb, done = ("drop", "dropped") if drop else ("retry", "retried")
-    question = f"{verb.capitalize()} {plural(len(letters), 'dead letter')}? [y/N]"
-    return confirmed(question, verb=verb, done=done)
+    question = f"{action.verb.capitalize()} {plural(len(letters), 'dead letter')}? [y/N]"
+    return confirmed(question, verb=action.verb, done=action.done)
 
 
 def _show(console: Console, letter: DeadLetter) -> None:
     note = "" if letter.can_be_retried else _NO_RETRY
-    say(console, letter_text(letter.number, letter.body, letter.time, note))
+    say(console, letter_text(letter.id, letter.body, letter.time, note))
 
 
 def _impossible(count: int) -> str:
     return (
         f"{plural(count, 'dead letter')} cannot be retried: the message could not be read, it was "
-        "an event, or it was retried before"
+        "an event, it was retried before, or its worker was interrupted"
     )

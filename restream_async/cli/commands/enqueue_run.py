@@ -1,5 +1,6 @@
 """Private: puts a checked input on the stream, with progress and stop signals."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from typing import Final
@@ -23,7 +24,10 @@ from restream_async.cli.signals import StopSignals
 from restream_async.worker.command_publishing import Published, Publisher, UnpublishedError
 from restream_async.worker.nats_connection import NatsOptions, close, jetstream_of
 from restream_async.worker.streams import declare_streams
+from restream_async.worker.tasks import unless_set
 
+# Seconds after a stop signal in which the server may confirm what was sent.
+_STOP_SECONDS: Final = 5.0
 _AGAIN: Final = "run the same command again; it does not put twice what is on the stream already"
 
 
@@ -40,6 +44,7 @@ class EnqueueRun:
     new: int = 0
     known: int = 0
     stopped: bool = False
+    _is_over: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _log: PlainDisplay = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -67,10 +72,11 @@ class EnqueueRun:
                     self._count(published)
                     progress.update(task, completed=self._done)
 
+                publishing = publisher.publish_all(
+                    self._until_stopped(), on_published, check_first=self.check_first
+                )
                 async with signals:
-                    await publisher.publish_all(
-                        self._until_stopped(), on_published, check_first=self.check_first
-                    )
+                    await unless_set(self._is_over, publishing)
         except ConfigurationError as error:
             raise CliError(str(error)) from None
         except UnpublishedError as error:
@@ -101,6 +107,8 @@ class EnqueueRun:
 
     def _stop(self) -> None:
         self.stopped = True
+        # Without an answer of the server, publishing would end only after two minutes.
+        asyncio.get_running_loop().call_later(_STOP_SECONDS, self._is_over.set)
 
     def _count(self, published: Published) -> None:
         if published.is_new:

@@ -24,9 +24,9 @@ def outcome_text(body: Mapping[str, Any], time: dt.datetime) -> str:
     return f"{_local(time)}  {safe(word):<8}  {_named(body)}{safe(end)}"
 
 
-def letter_text(number: int, body: Mapping[str, Any], time: dt.datetime, note: str = "") -> str:
-    """Return a dead letter as a line that begins with its number, and ends with a note."""
-    return f"{number:>6}  {_local(time)}  {_named(body)}{safe(body.get('error'))}{note}"
+def letter_text(letter_id: int, body: Mapping[str, Any], time: dt.datetime, note: str = "") -> str:
+    """Return a dead letter as a line that begins with its id, and ends with a note."""
+    return f"{letter_id:>6}  {_local(time)}  {_named(body)}{safe(body.get('error'))}{note}"
 
 
 def _named(body: Mapping[str, Any]) -> str:
