@@ -321,6 +321,21 @@ async def test_a_doubt_survives_a_crash_before_the_last_check(path: Path) -> Non
     assert backend.ids_of(new()) == [1]
 
 
+async def test_a_resumed_repair_deletes_no_copies_if_there_are_more_than_attempts_in_doubt(
+    path: Path,
+) -> None:
+    backend = Backend()
+    backend.meets("POST", Fate.LATE)
+    async with in_memory_client(backend).run(new(), journal=path, repair=True) as crashed:
+        await anext(crashed)
+    backend.settle()
+    backend.add(new())
+    resumed = await report(in_memory_client(backend), new(), journal=path, repair=True)
+    assert [(item.kept, item.extra, item.deleted) for item in resumed.duplicates] == [
+        (1, (2, 3), ())
+    ]
+
+
 async def test_a_resumed_repair_deletes_the_late_copy_of_a_killed_run(path: Path) -> None:
     async with Journal(path, IDENTITY) as killed:
         await killed.begin(killed.fingerprint(*key_of(new())))

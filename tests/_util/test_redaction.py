@@ -39,6 +39,12 @@ def test_a_secret_is_taken_out_in_every_spelling(
     assert not [form for form in spellings(secret) if form in redacted]
 
 
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_of_no_spelling_a_character_is_left(spelling: str) -> None:
+    spelled = SPELLINGS[spelling]('ö"/<ö')
+    assert redact(f"({spelled})", ['ö"/<ö']) == f"({MASK})"
+
+
 @given(secret=secrets, spelling=spelling_names, data=st.data())
 @quick
 def test_a_text_that_may_repeat_a_secret_is_told(
