@@ -182,7 +182,7 @@ class MessageHandler:
         """Create what a message asks for, and return what the consumer tells its broker.
 
         While the service cannot be reached or refuses the key, the message is held here instead of
-        being given back, for as long as that takes. So an outage uses up no deliveries.
+        delivered again, for as long as that takes. So an outage uses up no deliveries.
 
         It can be cancelled at any time. Then the restream may exist or not, and the message has to
         be delivered again.

@@ -10,11 +10,11 @@ _log: Final = logging.getLogger("restream_async.worker")
 
 
 class FirstDeliveryGuard:
-    """Decides whether first deliveries have to be given back.
+    """Decides whether first deliveries have to be delivered again, later.
 
     A NATS server that is killed forgets its latest deliveries. It delivers these messages again as
     if for the first time, while the worker that had them before may still be creating, which an
-    existence check cannot see. So for a while after a reconnection first deliveries are given back.
+    existence check cannot see. So for a while after a reconnection first deliveries get a NAK.
     The other worker goes on extending its lease, so the message comes back only after that worker
     has finished: as a second delivery, with a check that sees what was created.
     """
@@ -32,9 +32,9 @@ class FirstDeliveryGuard:
             self._count = count
             self._until = time.monotonic() + self._ack_wait
             _log.warning(
-                "the connection to NATS was lost and is back: for %g s this worker gives back "
-                "first deliveries, because the server may have forgotten that another worker has "
-                "them",
+                "the connection to NATS was lost and is back: for %g s this worker answers first "
+                "deliveries with a NAK, because the server may have forgotten that another worker "
+                "has them",
                 self._ack_wait,
             )
         return not self._connection.is_connected or time.monotonic() < self._until

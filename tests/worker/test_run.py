@@ -420,7 +420,7 @@ async def test_a_message_that_a_killed_server_delivers_twice_is_created_once(
         await all_processed(setup.connection, 20)
 
     assert len(setup.sandbox.stored) == setup.sandbox.counts.posts == 4
-    assert caplog.text.count("this worker gives back") == 2
+    assert caplog.text.count("answers first deliveries with a NAK") == 2
 
 
 async def test_a_restarted_server_leaves_old_messages_with_their_worker(
