@@ -39,8 +39,7 @@ class RunResult:
         signal_code: the exit code for the signal that stopped the run, or None.
         cut_short: whether a second signal cancelled the requests in flight.
         error: the error that ended the run early, or None.
-        last_error: the latest failure of the service, if no request to it succeeds.
-        reached: whether the service has ever answered.
+        outage: why no request to the service succeeds, or an empty text.
 
     """
 
@@ -59,8 +58,7 @@ class RunResult:
     signal_code: int | None
     cut_short: bool
     error: RestreamError | None = None
-    last_error: str = ""
-    reached: bool = True
+    outage: str = ""
 
     @property
     def totals(self) -> Totals:
