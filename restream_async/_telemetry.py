@@ -110,7 +110,7 @@ class ClientTelemetry:
         return _NOTHING
 
     def retried(self, error: RestreamError) -> None:
-        """Note that a call goes on after an error: it sends again, unless a check ends it."""
+        """Note that a request is sent again because of an error."""
 
 
 class Telemetry:
