@@ -9,6 +9,7 @@ from restream_async.errors import (
     ApiError,
     CallError,
     CertificateError,
+    ConfigurationError,
     JournalError,
     OutageError,
     OutcomeUnknownError,
@@ -70,7 +71,9 @@ def system_reason(error: OSError) -> str:
 def exit_code_of(error: RestreamError) -> ExitCode:
     """Return how a command ends with an error: `USAGE` if the settings can never work."""
     match error:
-        case UnauthorizedError() | CertificateError() | ProxyError() | JournalError():
+        case ConfigurationError() | JournalError():
+            return ExitCode.USAGE
+        case UnauthorizedError() | CertificateError() | ProxyError():
             return ExitCode.USAGE
         case OutageError(reached=False):
             return ExitCode.USAGE
