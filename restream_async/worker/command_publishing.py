@@ -23,7 +23,7 @@ import nats.js.errors
 from nats.js import JetStreamContext
 
 from restream_async._operations.existence import key_of
-from restream_async._telemetry import Telemetry, found
+from restream_async._telemetry import Telemetry, default_telemetry
 from restream_async.handling.command_messages import encode
 from restream_async.models import NewRestream
 from restream_async.worker.nats_connection import NATS_ERRORS
@@ -71,7 +71,7 @@ class CommandStream:
     subject: str
     stream: str
     timeout: float = 120.0
-    telemetry: Telemetry = attrs.field(factory=found)
+    telemetry: Telemetry = attrs.field(factory=default_telemetry)
 
     async def put(self, data: bytes, message_id: str, *, check_first: bool) -> bool:
         """Put a command on the stream, and wait until it is there; return whether it is new.
