@@ -173,7 +173,7 @@ def report_at(path: Path | None) -> Report:
 
 
 def _check(path: Path) -> None:
-    """Do nothing if a report can be written.
+    """Check that a report can be written.
 
     Raises:
         CliError: it cannot.
