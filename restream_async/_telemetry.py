@@ -68,9 +68,8 @@ class RunSpan(Span):
     def ended(self, counts: Mapping[str, int], error: BaseException | None) -> None:
         """Note its numbers, and the exception with which its block was left."""
 
-    @property
-    def context(self) -> contextvars.Context:
-        """A new copy of the context."""
+    def new_context(self) -> contextvars.Context:
+        """Return a new copy of the context."""
         return self._context.copy()
 
 
@@ -110,7 +109,7 @@ class ClientTelemetry:
         return _NOTHING
 
     def retried(self, error: RestreamError) -> None:
-        """Note that a call goes on after an error: it sends again, unless a check ends it."""
+        """Note that a request is sent again because of an error."""
 
 
 class Telemetry:
@@ -132,13 +131,14 @@ class Telemetry:
         return _NOTHING
 
 
-def found() -> Telemetry:
+def default_telemetry() -> Telemetry:
     """Return OpenTelemetry if the application has set up its SDK by now, else null objects."""
     # An application that has set it up has imported these. Others need not wait for the import.
     if not sys.modules.keys() & {"opentelemetry.trace", "opentelemetry.metrics"}:
         return Telemetry()
     # By its name, because it lies above this module, and needs an extra.
-    telemetry: Telemetry = import_module("restream_async.telemetry").found()
+    module = import_module("restream_async.telemetry")
+    telemetry: Telemetry = module.default_telemetry()
     return telemetry
 
 

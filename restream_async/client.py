@@ -42,7 +42,7 @@ from restream_async._operations.toggle import toggle
 from restream_async._retry.classification import value_or_raise
 from restream_async._retry.executor import RequestExecutor
 from restream_async._retry.policy import RetryPolicy
-from restream_async._telemetry import Telemetry, found
+from restream_async._telemetry import Telemetry, default_telemetry
 from restream_async._util.clock import Clock
 from restream_async._util.holds_key import HoldsKey
 from restream_async._util.tasks import run_to_completion
@@ -161,7 +161,9 @@ class RestreamClient(HoldsKey):
         )
         retry = _checked(RetryPolicy, "retry", retry)
         clock = _checked(Clock, "clock", clock)
-        telemetry = found() if telemetry is None else _checked(Telemetry, "telemetry", telemetry)
+        if telemetry is None:
+            telemetry = default_telemetry()
+        _checked(Telemetry, "telemetry", telemetry)
         self._settings = settings
         self._api = Api(settings.project_id)
         self._transport = self._transport_type(

@@ -258,7 +258,7 @@ class BulkFlow:
 
     def _start(self, work: Work) -> asyncio.Task[None]:
         # Not in the context of what starts the task: that may be another call of the client.
-        task = self._group.create_task(self._guarded(work), context=self._span.context)
+        task = self._group.create_task(self._guarded(work), context=self._span.new_context())
         self.tasks.add(task)
         task.add_done_callback(self._task_ended)
         return task

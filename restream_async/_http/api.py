@@ -35,14 +35,11 @@ class Api:
     """
 
     project_id: str
-    _root: str = attrs.field(init=False, repr=False)
     _restreams: str = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        """Escape the project id once."""
-        root = f"/api/v1/{quote(self.project_id, safe='')}"
-        object.__setattr__(self, "_root", root)
-        object.__setattr__(self, "_restreams", f"{root}/restreams")
+        """Make the path of creations once."""
+        object.__setattr__(self, "_restreams", self._path("POST"))
 
     def restreams_call(self, method: str) -> Call:
         """Return what errors show of a method's calls, without saying which restream."""
@@ -72,7 +69,7 @@ class Api:
 
         """
         video = check_identifier("video_id", video_id)
-        path = f"{self._root}/live-video/{quote(video, safe='')}/restreams"
+        path = self._path("GET", videoId=video)
         parameters = {"page": page, "take": take, "_": unique}
         query = urlencode({name: value for name, value in parameters.items() if value is not None})
         if query:
@@ -81,13 +78,19 @@ class Api:
 
     def toggle(self, restream_id: int | str) -> Request:
         """Return the request that turns a restream on or off."""
-        return self._about("PUT", restream_id, "/toggle")
+        return self._about("PUT", restream_id)
 
     def delete(self, restream_id: int | str) -> Request:
         """Return the request that deletes a restream."""
         return self._about("DELETE", restream_id)
 
-    def _about(self, method: str, restream_id: int | str, rest: str = "") -> Request:
+    def _about(self, method: str, restream_id: int | str) -> Request:
         identifier = check_identifier("restream_id", restream_id)
-        path = f"{self._restreams}/{quote(identifier, safe='')}{rest}"
+        path = self._path(method, restreamId=identifier)
         return Request(method, path, restream_id=identifier)
+
+    def _path(self, method: str, **ids: str) -> str:
+        ids["projectId"] = self.project_id
+        return URL_TEMPLATES[method].format(
+            **{name: quote(value, safe="") for name, value in ids.items()}
+        )

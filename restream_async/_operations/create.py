@@ -115,10 +115,7 @@ class Creator:
                     result = await creation.final_check(end)
                     break
                 checked = await creation.check()
-                if checked is None:
-                    retries.note_resend()
-                    checked = await creation.post()
-                result = checked
+                result = await creation.post() if checked is None else checked
             else:
                 retries.succeeded()
         if isinstance(result, Failure):

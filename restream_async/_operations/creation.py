@@ -44,6 +44,8 @@ class Creation:
         self._deadline = deadline
         self._options = options
         self._attempts = 0
+        # Why the latest attempt failed.
+        self._after: CallError | None = None
         # The latest attempt whose outcome is unknown, and how many there were.
         self._doubt: CallError | None = None
         self._doubts = 0
@@ -83,7 +85,7 @@ class Creation:
             read_restream,
             self._deadline,
             has_slot=has_slot,
-            resends=self._attempts,
+            after=self._after,
             # The sooner the POST follows the check, the less can happen in between.
             ahead=self._existence_check.made and not has_slot,
         )
@@ -102,7 +104,8 @@ class Creation:
             problem = "it is about another restream than was asked for"
             error = MalformedResponseError(self._request.call, problem=problem)
             answer = Failure(Classification.IN_DOUBT, error)
-        answer.error.attempts = self._attempts
+        self._after = answer.error
+        self._after.attempts = self._attempts
         if answer.classification is Classification.IN_DOUBT:
             self._doubt = answer.error
             self._doubts += 1

@@ -12,7 +12,7 @@ from restream_async._http.messages import Request
 from restream_async._retry.classification import Classification, Failure
 from restream_async._retry.deadline import Deadline
 from restream_async._retry.executor import RequestExecutor
-from restream_async.errors import MalformedResponseError, NotSentError
+from restream_async.errors import CallError, MalformedResponseError, NotSentError
 from restream_async.models import NewRestream, Restream
 
 _Attempt: TypeAlias = Callable[
@@ -64,8 +64,8 @@ class Listing:
 
         """
 
-        async def attempt(resends: int) -> list[Restream] | Failure:
-            send = functools.partial(self._executor.attempt, resends=resends)
+        async def attempt(after: CallError | None) -> list[Restream] | Failure:
+            send = functools.partial(self._executor.attempt, after=after)
             return await self._read_once(video_id, deadline, about, send)
 
         return await self._executor.with_retries(attempt, deadline, on_failure=on_failure)

@@ -198,7 +198,7 @@ class VideoStatuses:
             status.request,
             serialization.read_toggled,
             self._deadline,
-            resends=status.attempts,
+            after=status.failure.error if status.failure and status.attempts else None,
             ahead=True,
         )
         if not isinstance(answer, Failure):

@@ -1,7 +1,6 @@
 """Private: the request executor. It makes one attempt of a call, or a call with its retries.
 
-An attempt acquires a slot of the concurrency limiter, sends the request once, and classifies the
-response.
+An attempt acquires a slot, sends the request once, and classifies the response.
 """
 
 from collections.abc import Awaitable, Callable
@@ -23,7 +22,7 @@ from restream_async._retry.unsent_requests import not_sent, service_is_out, too_
 from restream_async._telemetry import NO_TELEMETRY, ClientTelemetry
 from restream_async._util.clock import Clock
 from restream_async._util.holds_key import HoldsKey
-from restream_async.errors import AttemptTimeoutError, NotSentError
+from restream_async.errors import AttemptTimeoutError, CallError, NotSentError
 
 _T = TypeVar("_T")
 
@@ -129,7 +128,7 @@ class RequestExecutor(HoldsKey):
         deadline: Deadline,
         *,
         has_slot: bool = False,
-        resends: int = 0,
+        after: CallError | None = None,
         ahead: bool = False,
     ) -> _T | Failure:
         """Acquire a slot, send the request once, and classify the response.
@@ -139,7 +138,7 @@ class RequestExecutor(HoldsKey):
             read: makes the value from the envelope's `result`.
             deadline: when the call ends.
             has_slot: whether the caller has acquired a slot. It is released here.
-            resends: how often the call has sent the request before.
+            after: why the call's previous attempt failed, and how many it has made; None at first.
             ahead: whether to go ahead of all requests that wait for a slot.
 
         """
@@ -156,9 +155,11 @@ class RequestExecutor(HoldsKey):
                 return too_late(limiter, request.call, deadline, detail)
             timeout = remaining
         self.counts.attempts += 1
-        request.again = resends > 0
-        self.counts.retries += request.again
-        span = self.telemetry.attempt(request.method, resends)
+        request.again = after is not None
+        if after is not None:
+            self.counts.retries += 1
+            self.telemetry.retried(after)
+        span = self.telemetry.attempt(request.method, 0 if after is None else after.attempts)
         now = self.clock.now
         started = now()
         try:
@@ -199,28 +200,28 @@ class RequestExecutor(HoldsKey):
 
         """
         return await self.with_retries(
-            lambda resends: self.attempt(request, read, deadline, resends=resends),
+            lambda after: self.attempt(request, read, deadline, after=after),
             deadline,
             on_failure=on_failure,
         )
 
     async def with_retries(
         self,
-        attempt: Callable[[int], Awaitable[_T | Failure]],
+        attempt: Callable[[CallError | None], Awaitable[_T | Failure]],
         deadline: Deadline,
         *,
         on_failure: Callable[[Failure], Failure] = lambda failure: failure,
     ) -> _T | Failure:
-        """Do the same with an `attempt` of several requests; it gets how many came before it."""
+        """Do the same with an `attempt` of several requests; it gets the error of the last one."""
         attempts = 0
+        after: CallError | None = None
         retries: Retries | None = None
-        while isinstance(result := await attempt(attempts), Failure):
-            attempts += not isinstance(result.error, NotSentError)
-            result.error.attempts = attempts
+        while isinstance(result := await attempt(after), Failure):
+            after = result.error
+            attempts = after.attempts = attempts + (not isinstance(after, NotSentError))
             retries = retries or self.retries(deadline)
             if (end := await retries.wait_after(on_failure(result))) is not None:
                 return end
-            retries.note_resend()
         if retries is not None:
             retries.succeeded()
         return result
@@ -235,7 +236,6 @@ class RequestExecutor(HoldsKey):
             deadline,
             self.limiter,
             self.budget,
-            telemetry=self.telemetry,
             is_uncounted=lambda failure: is_uncounted(failure, deadline, self.limiter, self.policy),
         )
 

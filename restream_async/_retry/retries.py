@@ -14,9 +14,8 @@ from restream_async._retry.classification import Classification, Failure
 from restream_async._retry.deadline import Deadline
 from restream_async._retry.policy import RetryPolicy
 from restream_async._retry.unsent_requests import not_sent, service_is_out
-from restream_async._telemetry import ClientTelemetry
 from restream_async._util.clock import Clock
-from restream_async.errors import ApiError, NotSentError, RestreamError
+from restream_async.errors import ApiError, NotSentError
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -38,12 +37,9 @@ class Retries:
         while isinstance(result, Failure):
             if (end := await retries.wait_after(result)) is not None:
                 return end
-            retries.note_resend()
-            result = await attempt()
+            result = await attempt(result.error)
         retries.succeeded()
     """
-
-    _cause: RestreamError
 
     def __init__(  # noqa: PLR0913 - the parts of the client that decide
         self,
@@ -53,7 +49,6 @@ class Retries:
         limiter: ConcurrencyLimiter,
         budget: RetryBudget,
         *,
-        telemetry: ClientTelemetry,
         is_uncounted: Callable[[Failure], bool],
     ) -> None:
         """Prepare the retries of one call.
@@ -64,7 +59,6 @@ class Retries:
             deadline: no wait passes it.
             limiter: knows whether there is an outage.
             budget: limits the retries of all calls of the client.
-            telemetry: where retries are reported.
             is_uncounted: whether an attempt that has failed now does not count as an attempt.
 
         """
@@ -75,7 +69,6 @@ class Retries:
         self._deadline = deadline
         self._limiter = limiter
         self._budget = budget
-        self._telemetry = telemetry
         self._last: Failure | None = None
         self._price = 0.0
         strategy = _Strategy(policy, clock, deadline, is_uncounted)
@@ -99,15 +92,10 @@ class Retries:
         """
         if self._last is None or not isinstance(failure.error, NotSentError):
             self._last = failure
-        self._cause = self._last.error
         end = await self._wait_after(failure, self._last)
         if end is not None and self._deadline.stop.requested:
             return _stopped(self._last, self._deadline)
         return end
-
-    def note_resend(self) -> None:
-        """Report that the request is sent again, unlike where a check finds the restream."""
-        self._telemetry.retried(self._cause)
 
     def succeeded(self) -> None:
         """Note that the latest attempt succeeded: it costs the retry budget nothing."""

@@ -237,7 +237,8 @@ class WantedStateRun:
         while self._waiting and len(self._begun) < most and not self._ended:
             video = self._waiting.popleft()
             work = self._make_work(video, self._reader)
-            task = self._group.create_task(self._guarded(work, video), context=self._span.context)
+            context = self._span.new_context()
+            task = self._group.create_task(self._guarded(work, video), context=context)
             self._tasks.add(task)
             self._begun.append((work, task))
             task.add_done_callback(partial(self._task_ended, work))

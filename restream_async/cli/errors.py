@@ -9,6 +9,7 @@ from restream_async.errors import (
     ApiError,
     CallError,
     CertificateError,
+    ConfigurationError,
     JournalError,
     OutageError,
     OutcomeUnknownError,
@@ -17,6 +18,7 @@ from restream_async.errors import (
     TransportError,
     UnauthorizedError,
 )
+from restream_async.stats import Stats
 
 _CHECK_ADDRESS: Final = (
     "check the base URL (RESTREAM_BASE_URL or --base-url), the network, and the proxy if there is "
@@ -69,7 +71,9 @@ def system_reason(error: OSError) -> str:
 def exit_code_of(error: RestreamError) -> ExitCode:
     """Return how a command ends with an error: `USAGE` if the settings can never work."""
     match error:
-        case UnauthorizedError() | CertificateError() | ProxyError() | JournalError():
+        case ConfigurationError() | JournalError():
+            return ExitCode.USAGE
+        case UnauthorizedError() | CertificateError() | ProxyError():
             return ExitCode.USAGE
         case OutageError(reached=False):
             return ExitCode.USAGE
@@ -109,15 +113,18 @@ def _next_step(error: RestreamError) -> str:
     return f"; {_CHECK_ADDRESS}" if isinstance(error, TransportError) and not error.note else ""
 
 
-def describe_outage(last_error: str, *, reached: bool) -> str:
-    """Return why no request succeeds, with the last cause, and what to do about it.
+def outage_of(stats: Stats, *, any_success: bool) -> str:
+    """Return why no request succeeds, and what to do about it; an empty text if there is no outage.
 
     Args:
-        last_error: the latest failure, or an empty text.
-        reached: whether the service has ever answered.
+        stats: what the client does, or did at its end.
+        any_success: whether anything has succeeded. After that, only an open circuit breaker is an
+            outage: a few failures at the end of a run are none.
 
     """
-    cause = f" ({clean(last_error, _LONGEST_CAUSE)})" if last_error else ""
-    if not reached:
+    if stats.state != "open" and (any_success or not stats.last_error):
+        return ""
+    cause = f" ({clean(stats.last_error, _LONGEST_CAUSE)})" if stats.last_error else ""
+    if not stats.reached:
         return f"the service was never reached{cause}: {_CHECK_ADDRESS}"
     return f"no request to the service succeeds{cause}"

@@ -50,7 +50,7 @@ class FileRole:
 
 
 def refuse_shared(*roles: FileRole) -> None:
-    """Do nothing if each role has files of its own.
+    """Check that each role has files of its own.
 
     Raises:
         CliError: two roles share a file.
@@ -65,7 +65,7 @@ def refuse_shared(*roles: FileRole) -> None:
 
 
 def refuse_unwritable_folder(path: Path) -> None:
-    """Do nothing if files can be created in the folder of a file.
+    """Check that files can be created in the folder of `path`.
 
     Raises:
         CliError: they cannot.

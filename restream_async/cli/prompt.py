@@ -9,7 +9,7 @@ from restream_async.cli.output.console import console_on, say
 
 
 def refuse_without_terminal(verb: str) -> None:
-    """Do nothing if there is a terminal to ask on; `verb` is as for `confirmed`.
+    """Check that there is a terminal to ask on; `verb` is as for `confirmed`.
 
     Raises:
         CliError: there is none.

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from restream_async import Outcome, RestreamClient, RestreamError
 from restream_async._bulk.run import BulkRun
+from restream_async.cli.errors import outage_of
 from restream_async.cli.html_report.run_report import NO_REPORT, Report
 from restream_async.cli.output.outcome_totals import Totals
 from restream_async.cli.output.progress_display import Display, ProgressTicker
@@ -64,9 +65,6 @@ async def run_with_progress(  # noqa: PLR0913 - what a run needs
                     run.stop()
         except RestreamError as error:
             meter.ended_by = error
-    stats = client.stats()
-    # A few failures at the end of a run are no outage.
-    is_out = stats.state == "open" or not run.counts.created
     return RunResult(
         total=total,
         counts=run.counts,
@@ -83,6 +81,5 @@ async def run_with_progress(  # noqa: PLR0913 - what a run needs
         signal_code=signals.exit_code,
         cut_short=signals.cut_short,
         error=meter.ended_by,
-        last_error=stats.last_error if is_out else "",
-        reached=stats.reached,
+        outage=outage_of(client.stats(), any_success=run.counts.created > 0),
     )

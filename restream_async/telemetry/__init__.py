@@ -58,7 +58,7 @@ class OpenTelemetry(Telemetry):
         return Received(headers)
 
 
-def found() -> Telemetry:
+def default_telemetry() -> Telemetry:
     """Return `OpenTelemetry()` if the application has set up an SDK by now, else null objects."""
     providers = (trace.get_tracer_provider(), metrics.get_meter_provider())
     return Telemetry() if all(map(_is_default, providers)) else OpenTelemetry()

@@ -145,7 +145,7 @@ class _Part(CurrentSpan):
         start, run = self._client.tracer.start_span, otel.get_value(_RUN)
         if not isinstance(run, SpanContext):
             return start(self._name), None
-        # Nothing inside is a part of the run once more.
+        # Inner spans are children of this span, not new traces.
         inside = otel.set_value(_RUN, None)
         return start(self._name, context=Context(), links=(Link(run),)), inside
 
@@ -203,7 +203,7 @@ class _Run(RunSpan):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # Only entering the run lets an exception through, except a cancellation.
+        # An error arrives here if entering the run fails, or if the run is cancelled.
         self._note(error)
         end_span(self._span)
 

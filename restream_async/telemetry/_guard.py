@@ -85,4 +85,4 @@ def _note(error: Exception) -> None:
 @functools.lru_cache(maxsize=64)
 def _log_once(error_type: str, place: str) -> None:
     # Not the text of the exception, because it may hold a secret.
-    _log.warning("telemetry failed, which is logged once: %s at %s", error_type, place)
+    _log.warning("telemetry failed (logged once): %s at %s", error_type, place)

@@ -23,7 +23,7 @@ import nats.js.errors
 from nats.js import JetStreamContext
 
 from restream_async._operations.existence import key_of
-from restream_async._telemetry import Telemetry, found
+from restream_async._telemetry import Telemetry, default_telemetry
 from restream_async._util.parallel import run_in_tasks
 from restream_async.handling.command_messages import encode
 from restream_async.models import NewRestream
@@ -71,7 +71,7 @@ class CommandStream:
     subject: str
     stream: str
     timeout: float = 120.0
-    _telemetry: Telemetry = attrs.field(factory=found, init=False)
+    _telemetry: Telemetry = attrs.field(factory=default_telemetry, init=False)
 
     async def put(self, data: bytes, message_id: str, *, check_first: bool) -> bool:
         """Put a command on the stream, and wait until it is there; return whether it is new.

@@ -9,7 +9,7 @@ import attrs
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from restream_async._telemetry import Telemetry, found
+from restream_async._telemetry import Telemetry, default_telemetry
 from restream_async.handling.message_handler import Handled
 from restream_async.handling.reports import summary
 from restream_async.worker.activity import Activity, Verdict
@@ -40,7 +40,7 @@ class DeliveryProcessor:
     reports: ReportPublisher
     activity: Activity
     shutdown_over: asyncio.Event
-    _telemetry: Telemetry = attrs.field(factory=found, init=False)
+    _telemetry: Telemetry = attrs.field(factory=default_telemetry, init=False)
 
     async def process(self, work: Work, message: Msg, age: float) -> None:
         """Process one delivery, which may have been here for `age` seconds already."""

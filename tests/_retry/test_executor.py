@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from typing import TYPE_CHECKING, Final
+from unittest.mock import Mock, call
 
+import attrs
 import pytest
 
 from restream_async import (
@@ -20,6 +22,7 @@ from restream_async import (
 from restream_async._load.concurrency_limiter import ConcurrencyLimiter
 from restream_async._retry.classification import Failure
 from restream_async._retry.deadline import Deadline
+from restream_async._telemetry import ClientTelemetry
 from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
 from tests.helpers.client_calls import CALLS, failure_of
@@ -310,9 +313,13 @@ async def test_nothing_is_sent_without_time_for_an_answer_under_little_load(
     monkeypatch.setattr(ConcurrencyLimiter, "idle_latency", idle_latency)
     backend = Backend()
     client = in_memory_client(backend)
-    deadline = Deadline(lambda: 0.0, remaining)
-    await client.executor.attempt(client.api.list("v1"), as_it_is, deadline)
-    assert (backend.count("GET"), client.executor.limiter.in_flight) == (sent, 0)
+    telemetry = Mock(ClientTelemetry)
+    executor = attrs.evolve(client.executor, telemetry=telemetry)
+    deadline, request = Deadline(lambda: 0.0, remaining), client.api.list("v1")
+    after = TransportError(request.call, detail="lost", sent=True, attempts=1)
+    await executor.attempt(request, as_it_is, deadline, after=after)
+    assert (backend.count("GET"), executor.limiter.in_flight) == (sent, 0)
+    assert (executor.counts.retries, telemetry.retried.mock_calls) == (sent, [call(after)] * sent)
 
 
 async def test_real_time_is_used_if_no_clock_is_handed_in() -> None:

@@ -12,7 +12,6 @@ from restream_async._retry.budget import RetryBudget
 from restream_async._retry.classification import Failure
 from restream_async._retry.deadline import Deadline
 from restream_async._retry.retries import Retries
-from restream_async._telemetry import ClientTelemetry
 from restream_async._util.clock import Clock
 from tests.helpers.examples import API, STREAM_KEY, failure, new
 from tests.helpers.fast_clock import FastClock
@@ -69,7 +68,6 @@ async def run_retries(
         deadline,
         limiter,
         budget,
-        telemetry=ClientTelemetry(),
         is_uncounted=excused,
     )
     result: object = first
@@ -114,7 +112,6 @@ async def test_a_retry_that_waits_for_the_budget_sleeps_half_the_pause_to_all_of
         limiter,
         budget,
         is_uncounted=lambda _: False,
-        telemetry=ClientTelemetry(),
     )
     assert await retries.wait_after(doubtful()) is None
     assert clock.sleeps[1] == pytest.approx(share * pause)

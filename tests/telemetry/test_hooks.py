@@ -17,8 +17,8 @@ def test_the_tasks_of_a_run_get_copies_of_the_context_in_which_it_began(name: st
     token = HERE.set("the run")
     with hooks.run("create_many") as run:
         HERE.set("another call")
-        task = run.context
+        task = run.new_context()
         assert task.run(HERE.get) == "the run"
         task.run(HERE.set, "a task")
-        assert run.context.run(HERE.get) == "the run"
+        assert run.new_context().run(HERE.get) == "the run"
     HERE.reset(token)

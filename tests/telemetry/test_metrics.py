@@ -81,6 +81,18 @@ async def test_a_list_that_is_sent_again_is_a_retry(
     assert recorded.points("restream.retries") == [({"error.type": "InternalServerError"}, 1)]
 
 
+async def test_a_toggle_that_is_sent_again_is_a_retry(
+    sandbox: Sandbox, recorded: RecordedTelemetry
+) -> None:
+    async with client_of(sandbox, telemetry=recorded.telemetry) as client:
+        restream = await client.create(new_restream())
+        sandbox.fail_next(503, call="toggle", times=2, retry_after=0)
+        await client.set_status(restream, not restream.status)
+        assert client.stats().retries == 2
+
+    assert recorded.points("restream.retries") == [({"error.type": "BackendFetchFailedError"}, 2)]
+
+
 async def test_failed_creations_are_counted_by_error(
     sandbox: Sandbox, recorded: RecordedTelemetry
 ) -> None:

@@ -149,9 +149,9 @@ class _Apply:
                 end = await carry_out(
                     self.client, run, output, self.screen, applied=True, report=self.report
                 )
-        self.report.write(lambda: self._contents(end))
         self._print_end(end, output)
-        return _code(end, output, self.report)
+        has_report = self.report.finish(self._console, lambda: self._contents(end))
+        return _code(end, output, has_report=has_report)
 
     @property
     def _console(self) -> Console:
@@ -193,9 +193,8 @@ class _Apply:
 
     def _print_end(self, end: RunEnd, output: ChangeOutput) -> None:
         say(self._console, _summary(end))
-        self.report.say_path(self._console)
         end.say_error()
-        for problem in (*filter(None, (output.problem, self.report.problem)), *_cut_short(end)):
+        for problem in (*filter(None, [output.problem]), *_cut_short(end)):
             say_error(problem)
         totals = end.totals
         if end.early_code is not None or totals.failed or totals.unread or output.problem:
@@ -225,10 +224,10 @@ def _headline(end: RunEnd) -> Text:
     return head.append(sentence, "bold").append(f", in {format_duration(end.seconds)}")
 
 
-def _code(end: RunEnd, output: ChangeOutput, report: Report) -> int:
+def _code(end: RunEnd, output: ChangeOutput, *, has_report: bool) -> int:
     if end.early_code is not None:
         return end.early_code
-    is_done = end.totals.is_in_sync and not output.problem and not report.problem
+    is_done = end.totals.is_in_sync and not output.problem and has_report
     return ExitCode.DONE if is_done else ExitCode.FAILED
 
 

@@ -106,23 +106,24 @@ class BulkCommandRun:
             if duplicate.reported_failed:
                 self.failed.remove(self.lines[duplicate.index])
         failures.print_rest(self.console)
-        self.report.write(lambda: self._contents(result))
         self._print_end(result)
-        return self._exit_code(result)
+        console = None if self.quiet else self.console
+        has_report = self.report.finish(console, lambda: self._contents(result))
+        return self._exit_code(result, has_report=has_report)
 
     def _note_failed(self, outcome: Outcome) -> None:
         # An outcome that may exist, or was not sent, is left to the same command.
         if outcome_word(outcome) == "failed":
             self.failed.add(self.lines[outcome.index])
 
-    def _exit_code(self, result: RunResult) -> int:
+    def _exit_code(self, result: RunResult, *, has_report: bool) -> int:
         if result.signal_code is not None:
             return result.signal_code
         if self.reading.error is not None:
             return self.reading.error.code
         if result.error is not None and not isinstance(result.error, JournalError):
             return ExitCode.USAGE
-        is_done = result.succeeded and self._write_error is None and not self.report.problem
+        is_done = result.succeeded and self._write_error is None and has_report
         return ExitCode.DONE if is_done else ExitCode.FAILED
 
     @property
@@ -136,7 +137,6 @@ class BulkCommandRun:
             *complaints(result, self._place),
             *self._not_done(result),
             *self._not_written(result),
-            *filter(None, [self.report.problem]),
         ):
             say_error(message)
         is_unfinished = result.totals.exist < result.total or result.error is not None
@@ -149,7 +149,6 @@ class BulkCommandRun:
         has_details = result.different or result.counts.maybe_duplicate
         if self.outcome_file.only_failures and has_details:
             say(self.console, _ALL_OUTCOMES)
-        self.report.say_path(self.console)
         if self.journal is None:
             return
         say_copyable(self.console, "Journal:", str(self.journal))

@@ -1,6 +1,5 @@
 """Private: the commands of `dead`, which list, retry and drop dead letters."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
@@ -10,7 +9,6 @@ from restream_async.cli.options.nats import NatsCliOptions, nats_options, worker
 from restream_async.cli.options.shared import AsJson, Yes
 from restream_async.cli.options.since import Since
 from restream_async.cli.prompt import refuse_without_terminal
-from restream_async.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from restream_async.cli.commands.dead_run import DeadRun
@@ -32,7 +30,7 @@ def list_(
 ) -> None:
     """Show the dead letters: id, time, video, title and reason."""
     run = _run_for(nats)
-    _finish(lambda: run.list(reason=reason, since=since, as_json=as_json))
+    raise typer.Exit(run.list(reason=reason, since=since, as_json=as_json))
 
 
 @nats_options
@@ -79,7 +77,7 @@ def _change(  # noqa: PLR0913 - one for each option
     run = _run_for(nats)
     if not yes:
         refuse_without_terminal(verb)
-    _finish(lambda: run.change(verb, ids or (), reason, yes=yes))
+    raise typer.Exit(run.change(verb, ids or (), reason, yes=yes))
 
 
 def _run_for(nats: NatsCliOptions) -> "DeadRun":
@@ -87,14 +85,3 @@ def _run_for(nats: NatsCliOptions) -> "DeadRun":
     with worker_extra():
         from restream_async.cli.commands.dead_run import DeadRun  # noqa: PLC0415 - needs the extra
     return DeadRun(options=options, names=nats.names)
-
-
-def _finish(run: Callable[[], int]) -> None:
-    """Run a command, and exit with its code."""
-    try:
-        code = run()
-    except ConfigurationError as error:
-        message = str(error)
-    else:
-        raise typer.Exit(code)
-    raise CliError(message)

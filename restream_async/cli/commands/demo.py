@@ -101,13 +101,12 @@ async def _demo(console: Console, *, count: int, seed: int, report: Report) -> i
     sent = (new for index, new in enumerate(invented(count, seed)) if index not in unsent)
     proof = Proof.of(stored, sent)
     say(console, _report(result, proof, fault_counts))
-    report.write(lambda: _contents(result, report))
-    report.say_path(console)
-    for sentence in (*complaints(result, _place), *filter(None, [report.problem])):
+    for sentence in complaints(result, _place):
         say_error(sentence)
+    has_report = report.finish(console, lambda: _contents(result, report))
     if result.signal_code is not None:
         return result.signal_code
-    is_done = result.succeeded and proof.holds and not report.problem
+    is_done = result.succeeded and proof.holds and has_report
     return ExitCode.DONE if is_done else ExitCode.FAILED
 
 

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from typing import Final
 
 import attrs
-from nats.aio.client import Client
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from restream_async import ConfigurationError, NewRestream
-from restream_async.cli.errors import CliError
+from restream_async import NewRestream
 from restream_async.cli.exit_codes import ExitCode
 from restream_async.cli.input.check import SecondReading
 from restream_async.cli.options.nats import NatsCliOptions
@@ -54,7 +52,7 @@ class EnqueueRun:
     async def run(self, options: NatsOptions, replicas: int) -> int:
         """Put everything on the stream, and return the exit code."""
         start = time.monotonic()
-        connection = await _connect(options)
+        connection = await options.connect()
         problem = ""
         signals = StopSignals(self._stop)
         try:
@@ -77,8 +75,6 @@ class EnqueueRun:
                 )
                 async with signals:
                     await unless_set(self._is_over, publishing)
-        except ConfigurationError as error:
-            raise CliError(str(error)) from None
         except UnpublishedError as error:
             problem = str(error)
         finally:
@@ -134,11 +130,3 @@ class EnqueueRun:
         head.append(f"{self._done:,} of {plural(self.total, 'restream')} on the stream ", "bold")
         head.append(f"{self.nats.stream}, in {format_duration(seconds)}")
         return headed(head, [(self.new, "put there now"), (self.known, "that it had already")])
-
-
-async def _connect(options: NatsOptions) -> Client:
-    try:
-        return await options.connect()
-    except ConfigurationError as error:
-        message = str(error)
-    raise CliError(message)

@@ -4,12 +4,10 @@ from typing import Annotated
 
 import typer
 
-from restream_async.cli.errors import CliError
 from restream_async.cli.event_loop import run_async
 from restream_async.cli.options.nats import NatsCliOptions, nats_options, worker_extra
 from restream_async.cli.options.shared import AsJson
 from restream_async.cli.options.since import Since
-from restream_async.errors import ConfigurationError
 
 
 @nats_options
@@ -37,10 +35,4 @@ def outcomes(
     with worker_extra():
         from restream_async.cli.commands.outcomes_run import OutcomesRun  # noqa: PLC0415 - needs the extra
     run = OutcomesRun(since=since, failed=failed, follow=not no_follow, as_json=as_json)
-    try:
-        code = run_async(run.run(options, nats.names))
-    except ConfigurationError as error:
-        message = str(error)
-    else:
-        raise typer.Exit(code)
-    raise CliError(message)
+    raise typer.Exit(run_async(run.run(options, nats.names)))

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from restream_async import NewRestream, RestreamClient, RestreamError
 from restream_async._wanted_state.run import WantedStateRun
-from restream_async.cli.errors import describe, describe_outage, exit_code_of
+from restream_async.cli.errors import describe, exit_code_of, outage_of
 from restream_async.cli.html_report.run_report import NO_REPORT, Report
 from restream_async.cli.input.check import SecondReading, check
 from restream_async.cli.input.contradictions import without_contradictions
@@ -20,7 +20,7 @@ from restream_async.cli.input.source import InputSource
 from restream_async.cli.output.change_output import ChangeOutput, Screen
 from restream_async.cli.output.change_totals import ChangeTotals
 from restream_async.cli.output.console import plural, say, say_error
-from restream_async.cli.output.progress_rendering import STOPPING
+from restream_async.cli.output.progress_rendering import STOPPING, WAITING
 from restream_async.cli.output.run_summary import failures, headed
 from restream_async.cli.output.video_progress import VideoProgress
 from restream_async.cli.signals import StopSignals
@@ -101,9 +101,10 @@ class RunEnd:
         """The error that ended the run early, or why nothing succeeds, if any."""
         if self.error is not None:
             return [describe(self.error)]
-        if self.stats.last_error and not self.totals.is_in_sync:
-            return [describe_outage(self.stats.last_error, reached=self.stats.reached)]
-        return []
+        if self.totals.is_in_sync:
+            return []
+        outage = outage_of(self.stats, any_success=self.totals.any_read)
+        return [outage] if outage else []
 
     def say_error(self) -> None:
         """Print the messages."""
@@ -190,7 +191,5 @@ async def carry_out(  # noqa: PLR0913 - what a run needs
 
 def _progress(stats: Stats, run: WantedStateRun, doing: str) -> str:
     text = f"{doing}: {run.done:,} of {plural(run.videos, 'video')}"
-    if stats.state == "open" or (stats.last_error and not stats.reached):
-        cause = describe_outage(stats.last_error, reached=stats.reached)
-        return f"{text}; {cause}; waiting for it to recover"
-    return text
+    outage = outage_of(stats, any_success=stats.reached)
+    return f"{text}; {outage}{WAITING}" if outage else text

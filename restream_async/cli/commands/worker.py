@@ -11,16 +11,16 @@ import typer
 
 from restream_async import ConfigurationError, RestreamClient, RetryPolicy
 from restream_async._telemetry import Telemetry
-from restream_async.cli.errors import CliError, describe
+from restream_async.cli.errors import describe
 from restream_async.cli.event_loop import run_async
-from restream_async.cli.input.destinations import destinations_in
 from restream_async.cli.options.connection import ConnectionOptions, client_for, connection_options
 from restream_async.cli.options.nats import NatsCliOptions, nats_options, worker_extra
 from restream_async.cli.options.shared import LogFormatOption, seconds, seconds_or_zero
 from restream_async.cli.output.console import console_on, say
 from restream_async.cli.output.log_format import start_log
+from restream_async.destinations import read_destinations
 from restream_async.handling.message_handler import SHUTDOWN_TIMEOUT
-from restream_async.worker.event_rules import DEFAULT_RULES, Rule, read_rules
+from restream_async.worker.event_rules import DEFAULT_RULES, read_rules
 from restream_async.worker.health_address import HealthAddress
 from restream_async.worker.settings import WorkerSettings
 
@@ -155,8 +155,8 @@ def worker(  # noqa: PLR0913 - one for each option
     # Wrong settings are reported before anything is connected.
     client()
     options = nats.options()
-    wanted = () if destinations is None else destinations_in(destinations)
-    rules = DEFAULT_RULES if destinations is None else _rules_in(destinations)
+    wanted = () if destinations is None else read_destinations(destinations)
+    rules = DEFAULT_RULES if destinations is None else read_rules(destinations)
     with worker_extra():
         from restream_async.worker.run import run_worker  # noqa: PLC0415 - needs the extra
     say(console_on(sys.stderr), f"Processing {nats.stream} at {options.shown}; stop with Ctrl-C.")
@@ -175,15 +175,9 @@ def worker(  # noqa: PLR0913 - one for each option
         health=health,
         error_text=describe,
     )
-    try:
-        run_async(run_worker(options, settings, client))
-    except ConfigurationError as error:
-        message = str(error)
-    else:
-        # The work is done: a further signal must not change the exit code.
-        _handle_signals(signal.SIG_IGN)
-        return
-    raise CliError(message)
+    run_async(run_worker(options, settings, client))
+    # The work is done: a further signal must not change the exit code.
+    _handle_signals(signal.SIG_IGN)
 
 
 def _handle_signals(handler: Callable[[int, FrameType | None], NoReturn] | signal.Handlers) -> None:
@@ -200,11 +194,3 @@ def _exit(number: int, frame: FrameType | None) -> NoReturn:
     """
     del number, frame
     raise SystemExit(0)
-
-
-def _rules_in(path: Path) -> tuple[Rule, ...]:
-    try:
-        return read_rules(path)
-    except ConfigurationError as error:
-        message = str(error)
-    raise CliError(message)

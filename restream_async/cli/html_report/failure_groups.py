@@ -10,7 +10,7 @@ import attrs
 from restream_async import OutcomeUnknownError, RestreamError
 from restream_async.changes import Action, Change
 from restream_async.cli.errors import brief
-from restream_async.cli.output.run_result import Span
+from restream_async.cli.output.run_result import Span, spans_of
 from restream_async.errors import ApiError, CallError, MalformedResponseError
 
 # A longer list would not be read.
@@ -102,12 +102,7 @@ class FailedItems:
 
         """
         for reason, count in self._reasons.counts.most_common():
-            yield Group(reason, count, places(self._spans(reason)))
-
-    def _spans(self, reason: Reason) -> Iterator[Span]:
-        number = re.escape(bytes([self._numbers[reason]]))
-        for run in re.finditer(b"(?:%s)+" % number, self._of_item):
-            yield run.start(), run.end() - 1
+            yield Group(reason, count, places(spans_of(self._of_item, self._numbers[reason])))
 
 
 class FailedChanges:

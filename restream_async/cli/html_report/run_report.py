@@ -21,7 +21,7 @@ from restream_async.cli.file_roles import FileRole, refuse_unwritable_folder
 from restream_async.cli.html_report.contents import Contents
 from restream_async.cli.html_report.failure_groups import FailedChanges, FailedItems
 from restream_async.cli.html_report.recording import Recording, RecordingTelemetry
-from restream_async.cli.output.console import say_copyable
+from restream_async.cli.output.console import say_copyable, say_error
 from restream_async.cli.output.outcome_totals import NOT_SENT, is_not_sent
 from restream_async.cli.output.ticker import Ticker
 from restream_async.stats import Stats
@@ -52,7 +52,6 @@ class Report:
     Attributes:
         failed_items: the creations that failed.
         failed_changes: the changes that failed.
-        problem: why the report could not be written, or an empty text.
         telemetry: the telemetry for the client of the run; None: that of the library.
 
     """
@@ -63,7 +62,6 @@ class Report:
         """Begin without anything recorded."""
         self.failed_items = FailedItems()
         self.failed_changes = FailedChanges()
-        self.problem = ""
 
     @property
     def roles(self) -> list[FileRole]:
@@ -83,11 +81,22 @@ class Report:
     def add_change(self, change: Change) -> None:
         """Record a change."""
 
-    def write(self, contents: Callable[[], Contents]) -> None:
-        """Write the report. If that fails, `problem` says why."""
+    def finish(self, console: Console | None, contents: Callable[[], Contents]) -> bool:
+        """Write the report, and print its path, or why it could not be written.
 
-    def say_path(self, console: Console) -> None:
-        """Print where the report is."""
+        Call it last: charts take a second, and an error or a signal while they are drawn must lose
+        no message.
+
+        Args:
+            console: where the path is printed; None: nowhere.
+            contents: returns what became of the run.
+
+        Returns:
+            Whether it is written; true if the user wants none.
+
+        """
+        del console, contents
+        return True
 
 
 NO_REPORT: Final = Report()
@@ -141,17 +150,16 @@ class HtmlReport(Report):
         if change.error is not None and not isinstance(change.error, NOT_SENT):
             self.failed_changes.add(change, change.error)
 
-    def write(self, contents: Callable[[], Contents]) -> None:
-        """Write the report. If that fails, `problem` says why."""
+    def finish(self, console: Console | None, contents: Callable[[], Contents]) -> bool:
+        """Write the report, and print its path, or why it could not be written."""
         try:
             _write(self._path, self._page(contents(), self._telemetry.recording))
         except OSError as error:
-            self.problem = f"the report {self._path} could not be written: {system_reason(error)}"
-
-    def say_path(self, console: Console) -> None:
-        """Print where the report is."""
-        if not self.problem:
+            say_error(f"the report {self._path} could not be written: {system_reason(error)}")
+            return False
+        if console is not None:
             say_copyable(console, "Report:", str(self._path))
+        return True
 
 
 def report_at(path: Path | None) -> Report:
@@ -165,7 +173,7 @@ def report_at(path: Path | None) -> Report:
 
 
 def _check(path: Path) -> None:
-    """Do nothing if a report can be written.
+    """Check that a report can be written.
 
     Raises:
         CliError: it cannot.

@@ -1,6 +1,5 @@
 """Private: what a run did over time, in so many intervals at most, however long it takes."""
 
-from itertools import pairwise
 from typing import Final
 
 import attrs
@@ -9,8 +8,6 @@ from restream_async.stats import Stats
 
 # As many as a wide chart can show. With more, each two become one.
 _MOST_INTERVALS: Final = 120
-# More bands could not be told apart. With more, those two become one that lie closest together.
-_MOST_OUTAGES: Final = 40
 
 
 @attrs.define
@@ -116,14 +113,6 @@ class Timeline:
     def _note_outage(self, moment: float, *, is_open: bool) -> None:
         if is_open and not self._was_open:
             self.outages.append(Outage(self._moment, moment))
-            if len(self.outages) > _MOST_OUTAGES:
-                _join_closest(self.outages)
         elif is_open or self._was_open:
             self.outages[-1].end = moment
         self._was_open = is_open
-
-
-def _join_closest(outages: list[Outage]) -> None:
-    gaps = [second.start - first.end for first, second in pairwise(outages)]
-    closest = gaps.index(min(gaps))
-    outages[closest].end = outages.pop(closest + 1).end

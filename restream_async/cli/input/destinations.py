@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-from restream_async import ConfigurationError
-from restream_async.cli.errors import CliError
 from restream_async.cli.file_roles import FileRole
 from restream_async.cli.input.formats import Format, LineReader
 from restream_async.cli.input.source import InputSource
 from restream_async.cli.input.videos import VideoReader
-from restream_async.destinations import Destination, read_destinations
+from restream_async.destinations import read_destinations
 
 
 def reader_of(source: InputSource, format_: Format | None, destinations: Path | None) -> LineReader:
@@ -20,7 +18,8 @@ def reader_of(source: InputSource, format_: Format | None, destinations: Path | 
         destinations: the file that `--destinations` names, or None.
 
     Raises:
-        CliError: the input or the destinations cannot be read.
+        CliError: the input cannot be read.
+        ConfigurationError: the file with the destinations, or a destination, is wrong.
 
     """
     if destinations is None:
@@ -28,7 +27,7 @@ def reader_of(source: InputSource, format_: Format | None, destinations: Path | 
     return VideoReader(
         source.name,
         format_ or source.guess_format(),
-        destinations_in(destinations),
+        read_destinations(destinations),
         file=str(destinations),
         may_be_ids=format_ is None and source.format_by_ending is None,
     )
@@ -39,17 +38,3 @@ def roles_of(destinations: Path | None) -> list[FileRole]:
     if destinations is None:
         return []
     return [FileRole.of_path(f"the destinations {destinations}", destinations)]
-
-
-def destinations_in(path: Path) -> tuple[Destination, ...]:
-    """Read the destinations of a file.
-
-    Raises:
-        CliError: the file or a destination is wrong.
-
-    """
-    try:
-        return read_destinations(path)
-    except ConfigurationError as error:
-        message = str(error)
-    raise CliError(message)

@@ -132,26 +132,21 @@ def client_for(  # noqa: PLR0913 - one keyword for each setting
     """Return a client; send nothing.
 
     Raises:
-        CliError: a setting is missing or malformed.
+        CliError: a setting is missing, or a file cannot be used.
+        ConfigurationError: a setting is malformed.
 
     """
     _refuse_if_missing(options)
-    tls = tls_for(options)
-    try:
-        return RestreamClient(
-            **_arguments(options),
-            ssl=tls,
-            timeout=timeout,
-            retry=retry,
-            in_doubt=in_doubt,
-            max_in_flight=max_in_flight,
-            patience=patience,
-            telemetry=telemetry,
-        )
-    except ConfigurationError as error:
-        message = describe(error)
-    # Outside the handler, so that the error has no context that might hold a secret.
-    raise CliError(message)
+    return RestreamClient(
+        **_arguments(options),
+        ssl=tls_for(options),
+        timeout=timeout,
+        retry=retry,
+        in_doubt=in_doubt,
+        max_in_flight=max_in_flight,
+        patience=patience,
+        telemetry=telemetry,
+    )
 
 
 def settings_for(options: ConnectionOptions) -> Settings:
@@ -166,6 +161,7 @@ def settings_for(options: ConnectionOptions) -> Settings:
         return resolve(**_arguments(options))
     except ConfigurationError as error:
         message = describe(error)
+    # Outside the handler, so that the error has no context that might hold a secret.
     raise CliError(message)
 
 

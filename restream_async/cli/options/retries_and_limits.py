@@ -55,7 +55,8 @@ class RetryOptions:
         """Return a client with these options; send nothing.
 
         Raises:
-            CliError: a setting is missing or malformed.
+            CliError: a setting is missing, or a file cannot be used.
+            ConfigurationError: a setting is malformed.
 
         """
         return client_for(

@@ -117,6 +117,11 @@ class ChangeTotals:
         return self.results[Result.NOT_READ]
 
     @property
+    def any_read(self) -> bool:
+        """Whether a video could be read."""
+        return self.results.total() > self.unread
+
+    @property
     def failed(self) -> int:
         """How many changes were not made, or perhaps not."""
         results = self.results

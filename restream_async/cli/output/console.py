@@ -50,7 +50,8 @@ class _Lossy:
             self._stream.flush()
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any attribute of the stream
-        # By this name a console of rich would find the stream below a live picture, and tear it.
+        # rich looks for this attribute to bypass a running `Live` display. Then the text would
+        # break the picture.
         if name == "rich_proxied_file":
             raise AttributeError(name)
         return getattr(self._stream, name)

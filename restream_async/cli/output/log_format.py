@@ -61,7 +61,7 @@ def logs_all_lines() -> bool:
 
 
 def end_log() -> None:
-    """Give standard error back."""
+    """Stop logging, and restore standard error."""
     while _ends:
         _ends.pop()()
 

@@ -55,7 +55,7 @@ class OutcomeFile:
         return exists(self._path) and os.path.samestat(self._path.stat(), os.fstat(descriptor))
 
     def refuse_to_overwrite(self) -> None:
-        """Do nothing if the file may be written.
+        """Check that the file may be written.
 
         Raises:
             CliError: it exists, and `force` is false.

@@ -110,8 +110,8 @@ class PlainDisplay(QuietDisplay):
 
     def note(self, text: str) -> None:
         """Print a line."""
-        has_time = can_redraw(self._console) or logs_all_lines()
-        super().note(text if has_time else f"{self._time_of_day()}  {text}")
+        is_log = not can_redraw(self._console)
+        super().note(f"{self._time_of_day()}  {text}" if is_log else text)
 
 
 class LogDisplay(QuietDisplay):

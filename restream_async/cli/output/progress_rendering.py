@@ -10,13 +10,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from restream_async.cli.errors import describe_outage
 from restream_async.cli.output.console import format_duration
 from restream_async.cli.output.outcome_totals import Totals
 from restream_async.cli.output.progress_state import Snapshot
-from restream_async.stats import Stats
 
 STOPPING: Final = "Stopping: requests in flight are finished first. Ctrl-C again stops at once."
+WAITING: Final = "; waiting for it to recover"
 _RECONCILING: Final = "checking once more those whose answer was lost"
 # A longer bar is no easier to read.
 _WIDEST_BAR: Final = 60
@@ -40,8 +39,8 @@ def line(snapshot: Snapshot) -> str:
         parts.append("stopping")
     elif snapshot.reconciling:
         parts.append(_RECONCILING)
-    elif snapshot.waits_for_service:
-        parts.append(_outage(stats))
+    elif snapshot.outage:
+        parts.append(f"{snapshot.outage}{WAITING}")
     elif snapshot.time_left is not None:
         parts.append(f"{_time_left(snapshot)} left")
     return f"{_percent(snapshot):>5}  {snapshot.done:,} of {snapshot.total:,}: {', '.join(parts)}"
@@ -84,8 +83,8 @@ def picture(snapshot: Snapshot, width: int) -> RenderableType:
         parts.append(Text(f"\n{STOPPING}", "yellow"))
     elif snapshot.reconciling:
         parts.append(Text(f"\nAll sent. {_capitalized(_RECONCILING)}.", "dim"))
-    elif snapshot.waits_for_service:
-        parts.append(Text(f"\n{_capitalized(_outage(snapshot.stats))}.", "yellow"))
+    elif snapshot.outage:
+        parts.append(Text(f"\n{_capitalized(snapshot.outage)}{WAITING}.", "yellow"))
     # At the right margin, the ^C that a terminal echoes would begin a new line.
     return Constrain(Padding(Group(*parts), (0, 0, 0, 2), expand=False), width - len("^C"))
 
@@ -136,11 +135,6 @@ def _outcomes(totals: Totals) -> Iterator[tuple[str, int, str]]:
         ("not sent", totals.not_sent, "yellow"),
     ]
     yield from (each for each in rare if each[1])
-
-
-def _outage(stats: Stats) -> str:
-    cause = describe_outage(stats.last_error, reached=stats.reached)
-    return f"{cause}; waiting for it to recover"
 
 
 def _capitalized(text: str) -> str:

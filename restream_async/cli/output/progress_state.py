@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from restream_async._bulk.report import BulkCounts
+from restream_async.cli.errors import outage_of
 from restream_async.cli.output.outcome_totals import Totals
 from restream_async.stats import Stats
 
@@ -58,10 +59,9 @@ class Snapshot:
         return self.done == self.total and not self.over
 
     @property
-    def waits_for_service(self) -> bool:
-        """Whether the service is in an outage, or has never been reached."""
-        never_reached = bool(self.stats.last_error) and not self.stats.reached
-        return (self.stats.state == "open" or never_reached) and not self.over
+    def outage(self) -> str:
+        """Why the run waits for the service, or an empty text."""
+        return "" if self.over else outage_of(self.stats, any_success=self.stats.reached)
 
 
 class ProgressMeter:

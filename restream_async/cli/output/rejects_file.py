@@ -52,7 +52,7 @@ class RejectsFile(AbstractContextManager["RejectsFile"]):
         return [] if path is None else [FileRole.of_path(f"the rejects {path}", path)]
 
     def check(self) -> None:
-        """Do nothing if the file can be created.
+        """Check that the file can be created.
 
         Raises:
             CliError: it exists and `force` is false, it is no regular file, or its folder cannot be

@@ -1,6 +1,7 @@
 """Private: the result of a bulk run, collected from its outcomes."""
 
 import re
+from collections.abc import Iterator
 from typing import TypeAlias
 
 import attrs
@@ -39,8 +40,7 @@ class RunResult:
         signal_code: the exit code for the signal that stopped the run, or None.
         cut_short: whether a second signal cancelled the requests in flight.
         error: the error that ended the run early, or None.
-        last_error: the latest failure of the service, if no request to it succeeds.
-        reached: whether the service has ever answered.
+        outage: why no request to the service succeeds, or an empty text.
 
     """
 
@@ -59,8 +59,7 @@ class RunResult:
     signal_code: int | None
     cut_short: bool
     error: RestreamError | None = None
-    last_error: str = ""
-    reached: bool = True
+    outage: str = ""
 
     @property
     def totals(self) -> Totals:
@@ -102,16 +101,18 @@ class OutcomeRecorder:
     @property
     def not_sent(self) -> tuple[Span, ...]:
         """The items that were not sent, or have no outcome."""
-        return self._spans(_OPEN, _NOT_SENT)
+        return tuple(spans_of(self._states, _OPEN, _NOT_SENT))
 
     @property
     def in_doubt(self) -> tuple[Span, ...]:
         """The items that may or may not exist."""
-        return self._spans(_IN_DOUBT)
+        return tuple(spans_of(self._states, _IN_DOUBT))
 
-    def _spans(self, *states: int) -> tuple[Span, ...]:
-        runs = re.finditer(b"[%s]+" % re.escape(bytes(states)), self._states)
-        return tuple((run.start(), run.end() - 1) for run in runs)
+
+def spans_of(table: bytearray, *values: int) -> Iterator[Span]:
+    """Yield the blocks of a table with one byte for each item, in which it has these values."""
+    for run in re.finditer(b"[%s]+" % re.escape(bytes(values)), table):
+        yield run.start(), run.end() - 1
 
 
 def _state(outcome: Outcome) -> int:

@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 from rich.text import Text
 
 from restream_async._bulk.report import Duplicate
-from restream_async.cli.errors import describe, describe_outage
+from restream_async.cli.errors import describe
 from restream_async.cli.hints import command
 from restream_async.cli.output.console import format_duration, plural, safe
 from restream_async.cli.output.run_result import RunResult
@@ -106,8 +106,8 @@ def complaints(result: RunResult, place: Callable[[int], str]) -> Iterator[str]:
         )
     if result.error is not None:
         yield describe(result.error)
-    elif result.last_error and not result.succeeded:
-        yield describe_outage(result.last_error, reached=result.reached)
+    elif result.outage and not result.succeeded:
+        yield result.outage
 
 
 def _describe_duplicate(duplicate: Duplicate, place: str) -> str:

@@ -21,7 +21,7 @@ class Ticker:
         self._call = tick
 
     async def __aenter__(self) -> Self:
-        """Start to call it."""
+        """Start calling it."""
         self._task = asyncio.create_task(self._tick())
         return self
 
@@ -31,7 +31,7 @@ class Ticker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop to call it."""
+        """Stop calling it."""
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task

@@ -34,7 +34,7 @@ class VideoProgress(Ticker):
         self._spinner = Spinner("dots")
 
     async def __aenter__(self) -> Self:
-        """Start to show it."""
+        """Start showing it."""
         if self._live is not None:
             self._live.start()
         return await super().__aenter__()

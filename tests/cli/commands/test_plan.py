@@ -125,6 +125,18 @@ def test_a_service_that_is_out_is_said(
     assert "Error: no request to the service succeeds (" in end.err
 
 
+@pytest.mark.parametrize("options", [["plan"], ["apply", "--yes", "--no-journal"]])
+def test_one_video_that_cannot_be_read_is_no_outage(
+    cli: Cli, created: Path, sandbox: Sandbox, options: list[str]
+) -> None:
+    sandbox.fail_next(500, call="list", video_id="v3")
+    end = cli(*options, created, "--attempts", "1", "--max-in-flight", "1")
+    assert end.code == 1
+    assert "1 not read" in end.out
+    assert "500 Internal Server Error" in end.out
+    assert "no request to the service succeeds" not in end.err
+
+
 def test_a_wrong_key_ends_the_plan_with_advice(
     cli: Cli, sandbox: Sandbox, file: Path, settings: pytest.MonkeyPatch
 ) -> None:

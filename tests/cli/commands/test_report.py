@@ -327,6 +327,35 @@ def test_a_report_that_cannot_be_written_at_the_end_is_told(
     assert not list(report.parent.glob(".report-*")), "nothing is left over"
 
 
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize(
+    ("command", "messages"),
+    [
+        (["bulk", "input.csv"], ["✓ 3 restreams created", "To delete what was created: "]),
+        (["apply", "--yes", "input.csv"], ["✓ 3 created"]),
+        (["demo", "--count", "3"], ["✓ 3 restreams created", "3  exactly once"]),
+    ],
+    ids=["bulk", "apply", "demo"],
+)
+def test_an_error_while_the_report_is_drawn_loses_no_message(
+    cli: Cli,
+    file: Path,
+    report: Path,
+    command: list[str],
+    messages: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError("drawn wrongly")
+
+    monkeypatch.setattr("vl_convert.vegalite_to_svg", fail)
+    monkeypatch.chdir(file.parent)
+    with pytest.raises(RuntimeError, match="drawn wrongly"):
+        cli(*command, "--report", report)
+    said = cli.out_file.read_text() + cli.err_file.read_text()
+    assert [each for each in messages if each not in said] == []
+
+
 def test_a_link_stays_a_link(cli: Cli, sandbox: Sandbox, file: Path, report: Path) -> None:
     real = report.with_name("real.html")
     report.symlink_to(real)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from restream_async.cli.errors import CliError
-from restream_async.cli.input.destinations import destinations_in, reader_of
+from restream_async.cli.input.destinations import reader_of
 from restream_async.cli.input.formats import Format, LineReader, Row
 from restream_async.cli.input.source import InputSource
 from restream_async.cli.input.videos import VideoReader
@@ -81,10 +81,3 @@ def test_messages_name_the_file_with_the_destinations(tmp_path: Path, destinatio
 
     with pytest.raises(CliError, match=rf"destination 1 of {destinations} uses {{key}}"):
         videos(tmp_path / "x", destinations)
-
-
-def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(CliError, match=r"cannot be read from .*none\.toml: No such file") as caught:
-        destinations_in(tmp_path / "none.toml")
-
-    assert caught.value.__context__ is None

@@ -151,12 +151,11 @@ def test_a_log_takes_the_place_of_the_picture(monkeypatch: pytest.MonkeyPatch) -
         assert isinstance(display, LogDisplay)
         assert display.every == 10
         run_through(display)
-        PlainDisplay(console).note("reading")
         assert isinstance(display_on(console, quiet=True), QuietDisplay)
         end_log()
 
     times, told = zip(
         *(said.split(" INFO ") for said in stream.getvalue().splitlines()), strict=True
     )
-    assert told == (line(MIDWAY).strip(), "By the way [red]", line(END), "reading")
+    assert told == (line(MIDWAY).strip(), "By the way [red]", line(END))
     assert all(len(time) == len("2026-11-27T20:00:00Z") for time in times)

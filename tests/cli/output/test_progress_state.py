@@ -47,12 +47,12 @@ def test_the_time_left_is_unknown_while_nothing_ends() -> None:
 
 def test_the_time_left_is_unknown_during_an_outage() -> None:
     run = Run(100)
-    assert not run.after(1, created=10).waits_for_service
+    assert not run.after(1, created=10).outage
     run.stats = attrs.evolve(STATS, state="open")
     snapshot = run.after(1, created=10)
-    assert snapshot.waits_for_service
+    assert snapshot.outage.startswith("the service was never reached: ")
     assert (snapshot.rate, snapshot.time_left) == (5, None)
-    assert not run.meter.read(over=True).waits_for_service
+    assert not run.meter.read(over=True).outage
 
 
 def test_the_time_left_is_unknown_while_it_stops() -> None:

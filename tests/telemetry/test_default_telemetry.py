@@ -11,7 +11,7 @@ from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.trace import NoOpTracerProvider
 
 from restream_async import ConfigurationError, RestreamClient
-from restream_async._telemetry import ClientTelemetry, Telemetry, found
+from restream_async._telemetry import ClientTelemetry, Telemetry, default_telemetry
 from restream_async.telemetry import OpenTelemetry
 from tests.helpers.clients import client_of
 from tests.helpers.samples import new_restream
@@ -54,28 +54,28 @@ async def test_a_client_that_is_told_to_report_nothing_reports_nothing(
 def test_one_provider_is_enough(
     monkeypatch: pytest.MonkeyPatch, application: RecordedTelemetry
 ) -> None:
-    assert isinstance(found(), OpenTelemetry)
+    assert isinstance(default_telemetry(), OpenTelemetry)
     monkeypatch.setattr(trace, "get_tracer_provider", NoOpTracerProvider)
-    assert isinstance(found(), OpenTelemetry)
+    assert isinstance(default_telemetry(), OpenTelemetry)
     assert application.metrics == {}
 
 
 def test_without_an_sdk_nothing_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert type(found()) is Telemetry
+    assert type(default_telemetry()) is Telemetry
     monkeypatch.setattr(trace, "get_tracer_provider", NoOpTracerProvider)
     monkeypatch.setattr(metrics, "get_meter_provider", NoOpMeterProvider)
-    assert type(found()) is Telemetry
+    assert type(default_telemetry()) is Telemetry
 
 
 def test_an_application_without_opentelemetry_does_not_import_it(
     monkeypatch: pytest.MonkeyPatch, application: RecordedTelemetry
 ) -> None:
     monkeypatch.delitem(sys.modules, "opentelemetry.trace")
-    assert isinstance(found(), OpenTelemetry), "the metrics are there"
+    assert isinstance(default_telemetry(), OpenTelemetry), "the metrics are there"
     monkeypatch.delitem(sys.modules, "opentelemetry.metrics")
     # Python raises ImportError for it.
     monkeypatch.setitem(sys.modules, "restream_async.telemetry", None)
-    assert type(found()) is Telemetry
+    assert type(default_telemetry()) is Telemetry
     assert not application.spans
 
 
