@@ -46,7 +46,6 @@ def test_columns_fill_the_title_the_stream_url_and_the_name_of_the_variable() ->
         False,
     )
     assert found.columns == {"channel", "title", "host", "part"}
-    assert "secret" not in repr(found)
 
 
 def test_a_destination_without_placeholders_needs_no_columns() -> None:

@@ -61,7 +61,6 @@ def test_a_key_file_is_read_once(tmp_path: Path) -> None:
         (tmp_path / name).unlink()
 
     assert [source.key(texts(x=x)) for x in "ab"] == before == ["key-a", "key-b"]
-    assert "key-a" not in repr(source)
 
 
 @pytest.mark.parametrize("value", UNSAFE)

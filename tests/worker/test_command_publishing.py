@@ -74,6 +74,7 @@ async def test_an_id_says_nothing_without_the_salt_and_holds_no_secret(
     assert published.message_id == publisher.message_id(attrs.evolve(wanted(1), title="Other"))
     assert published.message_id != publisher.message_id(wanted(2))
     assert published.message_id != elsewhere.message_id(wanted(1))
+    assert wanted(1).stream_key not in published.message_id
     assert publisher.salt.decode() not in repr(publisher)
 
 

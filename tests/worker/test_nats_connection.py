@@ -187,7 +187,8 @@ async def test_a_worker_logs_in_and_logs_no_secret_even_at_debug_level(
         await stored_count(sandbox, 2, 20)
 
     said = f"{caplog.text} {options!r} {options.shown}"
-    for secret in ("SECRET", sandbox.api_key, "SEED"):
+    seeds = [] if options.nkey is None else [options.nkey.read_text()]
+    for secret in ("SECRET", sandbox.api_key, "SEED", *seeds):
         assert secret not in said
 
 

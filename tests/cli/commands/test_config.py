@@ -166,7 +166,9 @@ def test_an_auth_scheme_that_is_the_key_is_not_shown(
     cli: Cli, settings: pytest.MonkeyPatch
 ) -> None:
     settings.setenv("RESTREAM_AUTH_SCHEME", API_KEY)
-    assert API_KEY not in cli("config").out
+    end = cli("config")
+    assert rows(end)["auth scheme"] == ("***", "RESTREAM_AUTH_SCHEME")
+    assert API_KEY not in end.out
 
 
 def test_the_variable_for_authorities_is_named(

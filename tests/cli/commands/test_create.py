@@ -45,7 +45,11 @@ def test_create_takes_the_stream_key_from_the_environment(
     [
         ("--video-id", "..", "Error: --video-id must not be '..'"),
         ("--title", " ", "Error: --title must not be empty"),
-        ("--url", "youtube", "Error: --url must have a scheme and a host, such as rtmps://"),
+        (
+            "--url",
+            STREAM_URL.removeprefix("rtmps:"),
+            "Error: --url must have a scheme and a host, such as rtmps://",
+        ),
     ],
 )
 def test_create_refuses_a_wrong_value_and_names_the_option(

@@ -17,6 +17,11 @@ def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo_module, "_SLOWEST", 0.001)
 
 
+def no_secrets(text: str, count: int) -> bool:
+    hidden = {secret for new in invented(count, 1) for secret in (new.stream_key, new.stream_url)}
+    return not [secret for secret in ("sandbox-key", *hidden) if secret in text]
+
+
 def test_every_restream_is_created_exactly_once_through_faults(cli: Cli) -> None:
     end = cli("demo", "--count", 100)
     assert (end.code, end.out) == (0, "")
@@ -28,6 +33,7 @@ def test_every_restream_is_created_exactly_once_through_faults(cli: Cli) -> None
     assert "  0  more than once\n" in end.err
     assert "  0  lost\n" in end.err
     assert re.search(r"sends again without checking would have created \d+ of them twice", end.err)
+    assert no_secrets(end.err, 100)
 
 
 def test_the_same_seed_meets_the_same_faults(cli: Cli) -> None:
@@ -37,14 +43,6 @@ def test_the_same_seed_meets_the_same_faults(cli: Cli) -> None:
 
     assert faults(3) == faults(3)
     assert faults(3) != faults(4)
-
-
-def test_neither_keys_nor_stream_urls_are_shown(cli: Cli) -> None:
-    text = cli("demo", "--count", 60).err
-    assert "sandbox-key" not in text
-    for new in invented(60, 1):
-        assert new.stream_key not in text
-        assert new.stream_url not in text
 
 
 def test_the_restreams_are_of_many_videos_to_several_destinations() -> None:
@@ -85,6 +83,7 @@ def test_a_restream_that_is_there_twice_is_found_and_fails_the_demo(
     assert "creations stored late, or lists that failed" in end.err
     assert re.search(r"Error: item \d+ \(video live-\d+\) exists more than once: ids", end.err)
     assert "would have created" not in end.err
+    assert no_secrets(end.err, 40)
 
 
 def test_what_the_client_calls_created_alone_is_no_proof(

@@ -168,6 +168,7 @@ def test_what_was_formatted_for_another_handler_is_not_used(
     root.removeHandler(other)
 
     said = capsys.readouterr().err
+    assert "message 7 failed" in said
     assert API_KEY not in said
 
 
