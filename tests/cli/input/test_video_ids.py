@@ -22,7 +22,7 @@ def test_ids_come_from_arguments_and_from_a_file_each_once(file: Path) -> None:
     [
         b"videoId,show\r\nv1,Morning\r\n v2 ,Evening\r\nv1,Night\r\n",
         b'{"videoId": "v1", "show": 1}\n{"videoId": "v2"}\n',
-        gzip.compress(b"show;VIDEOID\nMorning;v1\nEvening;v2\n"),
+        gzip.compress(b"show;VIDEOID\nMorning;v1\nEvening;v2\n", mtime=0),
     ],
 )
 def test_a_file_may_be_the_list_of_videos_of_destinations(file: Path, data: bytes) -> None:
