@@ -172,14 +172,13 @@ class VideoStatuses:
             status.ended = True
 
     def give_up(self, failure: Failure, end: Failure) -> None:
-        """Toggle nothing any more: the wait after `failure` has ended in `end`."""
+        """Say why nothing is toggled again: the wait after `failure` has ended in `end`."""
         for status in self._open():
             own = status.failure or end
             status.failure = end if own is failure else own
             if status.doubt is not None:
                 note = f"a check found the restream still {status.state}"
                 status.failure.error.note = status.failure.error.note or note
-            status.ended = True
 
     def result(self) -> StatusResult:
         """Return the result for each restream."""

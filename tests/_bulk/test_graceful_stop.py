@@ -17,6 +17,7 @@ from restream_async import (
     NotSentError,
     OutcomeUnknownError,
 )
+from restream_async._journal.journal import Journal
 from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
 from tests.helpers.bulk_inputs import KINDS, CountingInput, by_video, read_until_it_pauses
@@ -207,6 +208,28 @@ async def test_the_same_command_creates_what_a_stopped_run_did_not_send(tmp_path
             report = await client.create_all(many(40), journal=tmp_path / "j")
 
     assert (len(report.created), len(sandbox.stored), sandbox.counts.lists) == (40, 40, 0)
+
+
+async def test_a_stopped_run_is_not_cut_while_its_journal_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[Journal] = []
+
+    async def flush(journal: Journal) -> None:
+        await asyncio.sleep(0.1)
+        written.append(journal)
+
+    monkeypatch.setattr("restream_async._bulk.graceful_stop.STOP_GRACE", 0.05)
+    monkeypatch.setattr(Journal, "flush", flush)
+    async with (
+        Sandbox() as sandbox,
+        leak_checked_client(sandbox) as client,
+        client.create_many(many(1), journal=tmp_path / "j") as run,
+    ):
+        run.stop()
+        await run.report()
+
+    assert len(written) == 1
 
 
 class TestAnUndo:

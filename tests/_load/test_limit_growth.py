@@ -18,6 +18,13 @@ def test_after_an_outage_an_earlier_growth_is_neither_judged_nor_waited_for() ->
     assert growth.step(1.0, 21, 21, None) == 1
 
 
+def test_where_the_cpu_is_the_limit_it_grows_by_single_slots() -> None:
+    growth = LimitGrowth()
+    growth.restart(16.0, 0)
+    growth.slow_down()
+    assert growth.step(8.0, 8, 8, None) == 1
+
+
 @pytest.mark.parametrize(
     ("limit", "later", "refused"),
     [(15.0, 1, False), (16.0, 1, True), (16.0, 16, True), (16.0, 17, False)],

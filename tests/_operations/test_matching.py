@@ -89,6 +89,11 @@ def test_a_stream_key_that_is_not_shown_in_full_is_unclear(shown: str, expected:
     assert match_key(KEY, shown) is expected
 
 
+@pytest.mark.parametrize(("wanted", "expected"), [("abcdefghi", UNCLEAR), ("abcdefgh", DIFFERENT)])
+def test_a_third_of_a_key_may_be_its_beginning(wanted: str, expected: Match) -> None:
+    assert match_key(wanted, "abc") is expected
+
+
 @pytest.mark.parametrize(
     ("wanted", "shown"),
     [("key-12", "key-1"), ("12-key", "2-key"), ("cam-two", "cam"), ("12", "1"), ("key-12", "k")],

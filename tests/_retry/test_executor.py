@@ -19,9 +19,12 @@ from restream_async import (
     RetryPolicy,
     TransportError,
 )
+from restream_async._http.api import Api
+from restream_async._http.messages import NoResponse
 from restream_async._load.concurrency_limiter import ConcurrencyLimiter
 from restream_async._retry.classification import Failure
 from restream_async._retry.deadline import Deadline
+from restream_async._retry.executor import RequestExecutor
 from restream_async._telemetry import ClientTelemetry
 from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
@@ -42,7 +45,7 @@ from tests.helpers.samples import (
 )
 
 if TYPE_CHECKING:
-    from restream_async._http.messages import NoResponse, Request, Response
+    from restream_async._http.messages import Request, Response
     from tests.helpers.raw_server import Act, Step
 
 SHORT: Final = 0.12
@@ -320,6 +323,41 @@ async def test_nothing_is_sent_without_time_for_an_answer_under_little_load(
     await executor.attempt(request, as_it_is, deadline, after=after)
     assert (backend.count("GET"), executor.limiter.in_flight) == (sent, 0)
     assert (executor.counts.retries, telemetry.retried.mock_calls) == (sent, [call(after)] * sent)
+
+
+@pytest.mark.parametrize(
+    ("timeout", "remaining", "counts"),
+    [(30.0, 2.9, False), (30.0, 3.1, True), (2.0, 2.0, True)],
+    ids=["cut off early", "cut off late", "its own timeout"],
+)
+async def test_an_attempt_that_its_deadline_cuts_off_early_says_nothing_about_the_service(
+    timeout: float,  # noqa: ASYNC109 - handed on
+    remaining: float,
+    counts: bool,  # noqa: FBT001 - a parameter
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = FastClock()
+
+    class Silent:
+        closed_reason = ""
+
+        async def send(self, request: Request, timeout: float) -> NoResponse:  # noqa: ASYNC109 - of the interface
+            request.sent = True
+            await clock.sleep(timeout)
+            return NoResponse(detail="no answer", sent=True, timed_out=True)
+
+    monkeypatch.setattr(ConcurrencyLimiter, "idle_latency", lambda *_: 1.0)
+    executor = RequestExecutor.adaptive(
+        Silent(),
+        ceiling=8,
+        patience=300.0,
+        policy=RetryPolicy(),
+        clock=clock.as_clock(),
+        timeout=timeout,
+    )
+    await executor.attempt(Api("p1").list("v1"), as_it_is, Deadline(clock.now, remaining))
+    assert executor.limiter.in_flight == 0
+    assert (executor.limiter.last is not None) is counts
 
 
 async def test_real_time_is_used_if_no_clock_is_handed_in() -> None:

@@ -87,6 +87,10 @@ def test_a_secret_that_the_text_was_cut_off_in_is_taken_out(
     assert not redact(before + piece, [secret]).endswith(piece)
 
 
+def test_the_beginning_of_a_cut_secret_may_overlap_with_the_text_before() -> None:
+    assert redact("aaaaa", ["aaaaXY"]) == f"a{MASK}"
+
+
 @given(secret=secrets, spelling=spelling_names, words=st.lists(st.text()), data=st.data())
 @quick
 def test_a_secret_is_taken_out_of_a_text_on_one_line(
