@@ -2,6 +2,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
+from unittest.mock import Mock
 
 import pytest
 
@@ -115,6 +116,27 @@ async def test_a_retry_that_waits_for_the_budget_sleeps_half_the_pause_to_all_of
     )
     assert await retries.wait_after(doubtful()) is None
     assert clock.sleeps[1] == pytest.approx(share * pause)
+
+
+@pytest.mark.parametrize(("remaining", "retried"), [(1.0, False), (1.1, True)])
+async def test_a_call_does_not_wait_for_the_budget_beyond_its_deadline(
+    remaining: float,
+    retried: bool,  # noqa: FBT001 - a parameter
+) -> None:
+    clock, first = FastClock(), doubtful()
+    budget = Mock(RetryBudget, pause=1.0, waiting=0)
+    budget.spend.side_effect = [False, True]
+    retries = Retries(
+        RetryPolicy(base=0.001),
+        clock.as_clock(),
+        Deadline(lambda: 0.0, remaining),
+        ConcurrencyLimiter.adaptive(64, 300.0, clock.as_clock()),
+        budget,
+        is_uncounted=lambda _: False,
+    )
+    end = await retries.wait_after(first)
+    assert (end is None) is retried
+    assert end is None or end.error is first.error
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 3, 5, 20])
