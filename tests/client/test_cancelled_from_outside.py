@@ -142,9 +142,7 @@ async def test_the_look_at_the_end_that_is_cancelled_counts_as_unchecked() -> No
             await server.arrived(2, "GET")
             # Only the task that looks: a child of a task of the run.
             [look] = [
-                task
-                for task in asyncio.all_tasks()
-                if "check_all.<locals>.check_videos" in repr(task)
+                task for task in asyncio.all_tasks() if "for_each.<locals>.take" in repr(task)
             ]
             look.cancel()
             with pytest.raises(RuntimeError, match=OUTSIDE):
