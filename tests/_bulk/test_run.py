@@ -9,7 +9,7 @@ import pytest
 
 from restream_async import Created, NewRestream, Origin
 from restream_async.sandbox import Sandbox
-from tests.helpers.bulk_inputs import KINDS, LATER, CountingInput, by_video
+from tests.helpers.bulk_inputs import KINDS, LATER, CountingInput, by_video, read_until_it_pauses
 from tests.helpers.client_calls import outcomes_of
 from tests.helpers.fast_clock import FastClock, never
 from tests.helpers.leak_checks import assert_nothing_left, leak_checked_client, settle
@@ -294,6 +294,20 @@ class TestEndingTheInput:
             outcomes = [outcome async for outcome in run]
 
         assert len(outcomes) == sandbox.counts.posts
+
+    async def test_what_was_read_is_created_although_the_consumer_takes_nothing(self) -> None:
+        source = CountingInput()
+        async with (
+            Sandbox() as sandbox,
+            leak_checked_client(sandbox, max_in_flight=2) as client,
+            client.create_many(source) as run,
+        ):
+            read = await read_until_it_pauses(source)
+            assert sandbox.counts.posts < read
+            run.end_input()
+            async with asyncio.timeout(5):
+                while len(sandbox.stored) < read:
+                    await asyncio.sleep(0.01)
 
     @pytest.mark.parametrize("pause", [False, True])
     async def test_by_the_input_itself(self, pause: bool) -> None:  # noqa: FBT001 - a parameter

@@ -157,6 +157,7 @@ class TestAKilledCheckOfWhatIsDone:
         async with self.undo(client, path) as undo:
             assert (undo.total, undo.left_alone, undo.unsure) == (20, 0, 0)
             await undo.carry_out(lambda _: None)
+            assert undo.unsure == 0
         assert backend.stored == []
         assert backend.count("POST") == 20
 
