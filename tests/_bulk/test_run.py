@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import TYPE_CHECKING
 
 import pytest
@@ -388,3 +390,13 @@ async def test_an_ended_run_stays_ended() -> None:
             assert len([outcome async for outcome in run]) == 2
             assert [outcome async for outcome in run] == []
         assert [outcome async for outcome in run] == []
+
+
+async def test_a_client_does_not_keep_a_run_that_was_left() -> None:
+    async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
+        async with client.create_many(many(2)) as run:
+            await run.report()
+        left = weakref.ref(run)
+        del run
+        gc.collect()
+        assert left() is None
