@@ -1,4 +1,5 @@
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from tests.helpers.in_memory_service import IDENTITY
 from tests.helpers.journal_disk import Barrier, Disk, copy_of, query, states
 
 MANY = 1203
+LINGER = 0.05  # seconds that an end may wait for others before it is written
 FULL_SYNCHRONOUS = 2  # SQLite's name for it: every commit is on the disk, not only on its way
 
 
@@ -195,8 +197,9 @@ async def test_what_gathers_during_a_commit_goes_into_the_next(path: Path, disk:
         barrier = Barrier(disk)
         tasks = [asyncio.create_task(begun(journal, "first"))]
         await asyncio.to_thread(barrier.reached.wait)
-        tasks += [asyncio.create_task(begun(journal, str(item))) for item in range(100)]
-        await waiting(1)
+        for item in range(100):
+            tasks.append(asyncio.create_task(begun(journal, str(item))))
+            await waiting(1)
         barrier.open.set()
         await asyncio.gather(*tasks)
         assert disk.commits - before == 2
@@ -220,6 +223,49 @@ async def test_flushing_returns_only_when_all_that_was_noted_is_on_the_disk(path
         journal.end(journal.fingerprint("a"), 0, State.CREATED, restream_id=5)
         await journal.flush()
         assert states(path) == [(0, "created")]
+
+
+async def becomes(path: Path, sql: str, expected: object) -> bool:
+    """Wait until a query of what is on the disk has a result."""
+    limit = time.monotonic() + 5
+    while time.monotonic() < limit:
+        if query(copy_of(path), sql) == expected:
+            return True
+        await asyncio.sleep(0.01)
+    return False
+
+
+async def test_an_end_that_is_noted_during_a_commit_is_on_the_disk_soon(
+    path: Path, disk: Disk
+) -> None:
+    async with journal_at(path) as journal:
+        barrier = Barrier(disk)
+        task = asyncio.create_task(begun(journal, "other"))
+        await asyncio.to_thread(barrier.reached.wait)
+        journal.end(journal.fingerprint("a"), 0, State.CREATED, restream_id=5)
+        barrier.open.set()
+        await task
+        sql = "SELECT state FROM creation ORDER BY state"
+        assert await becomes(path, sql, [("created",), ("intended",)])
+
+
+async def test_a_doubt_that_was_checked_is_cleared_on_the_disk_soon(path: Path) -> None:
+    async with journal_at(path) as journal:
+        known = journal.fingerprint("a")
+        journal.end(known, 0, State.CREATED, restream_id=5, absent_before=True)
+        await journal.flush()
+        journal.clear_doubt(known, 0)
+        assert await becomes(path, "SELECT absent_before FROM creation", [(None,)])
+
+
+async def test_a_closed_journal_writes_nothing_more(path: Path) -> None:
+    problems: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, problem: problems.append(problem))
+    async with journal_at(path) as journal:
+        journal.end(journal.fingerprint("a"), 0, State.CREATED, restream_id=5)
+    await asyncio.sleep(2 * LINGER)
+    assert problems == []
 
 
 async def test_a_commit_waits_for_the_disk_itself(path: Path, disk: Disk) -> None:
