@@ -62,6 +62,8 @@ class Reconciliation:
 
     """
 
+    _last_doubt: float
+
     def __init__(
         self,
         executor: RequestExecutor,
@@ -91,7 +93,6 @@ class Reconciliation:
         self._count = 0
         # The ids that outcomes carry, for the keys in doubt.
         self._reported: dict[Key, set[int | str]] = {}
-        self._last_doubt = 0.0
         self.duplicates: list[Duplicate] = []
         # Counted down, so that no cancellation makes it too small.
         self.unchecked = 0

@@ -68,6 +68,20 @@ async def test_a_consumer_that_pauses_holds_up_the_reading_of_what_is_done_alrea
     assert source.read == 1000
 
 
+async def test_a_stopped_run_ends_although_its_consumer_takes_nothing(path: Path) -> None:
+    client = in_memory_client(Backend(), limit=LIMIT)
+    async with client.run(source=Input(1000), journal=path) as run:
+        await run.report()
+    before = asyncio.all_tasks()
+    source = Input(1000)
+    async with client.run(source=source, journal=path) as run:
+        assert await settled(source) < 1000
+        run.stop()
+        async with asyncio.timeout(2):
+            while asyncio.all_tasks() != before:
+                await asyncio.sleep(0.01)
+
+
 async def test_an_input_that_pauses_does_not_hold_up_its_items(path: Path) -> None:
     pause = asyncio.Event()
 

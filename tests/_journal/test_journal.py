@@ -266,6 +266,8 @@ async def test_a_closed_journal_writes_nothing_more(path: Path) -> None:
         journal.end(journal.fingerprint("a"), 0, State.CREATED, restream_id=5)
     await asyncio.sleep(2 * LINGER)
     assert problems == []
+    with pytest.raises(RuntimeError, match="the journal is not open"):
+        journal.end("a", 0, State.FAILED)
 
 
 async def test_a_commit_waits_for_the_disk_itself(path: Path, disk: Disk) -> None:
