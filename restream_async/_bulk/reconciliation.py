@@ -105,9 +105,7 @@ class Reconciliation:
 
     def remember(self, creation: DoubtfulCreation) -> None:
         """Check a creation again at the end of the run."""
-        reported = self._reported.setdefault(key_of(creation.new), set())
-        if creation.kept is not None:
-            reported.add(creation.kept)
+        self._reported.setdefault(key_of(creation.new), set())
         self._by_video[creation.new.video_id].append(creation)
         self._count += 1
         self.unchecked += 1
@@ -134,7 +132,6 @@ class Reconciliation:
         wait = max(0.0, self._last_doubt + LATE_COMMIT_WAIT - clock.now())
         await self._stop.pause(clock.sleep(wait))
         videos = self._by_video.items()
-        self._by_video, self._count = defaultdict(list), 0
         await for_each(
             videos, lambda video: self._check_video(*video), most=self._executor.limiter.ceiling
         )

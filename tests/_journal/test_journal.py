@@ -57,8 +57,14 @@ async def test_an_intent_without_an_end_is_an_intent_to_the_next_run(path: Path)
     [(State.CREATED, None), (State.CREATED, True), (State.FOUND, None), (State.FOUND, False)],
 )
 @pytest.mark.parametrize("identifier", [7, "7", -1, 10**30, "", "Ω\0\n\"'\ud800", "null"])
+@pytest.mark.parametrize("status", [None, False, True])
 async def test_the_next_run_gets_the_end_exactly_as_it_was_noted(
-    path: Path, *, state: State, identifier: int | str, absent_before: bool | None
+    path: Path,
+    *,
+    state: State,
+    identifier: int | str,
+    absent_before: bool | None,
+    status: bool | None,
 ) -> None:
     async with journal_at(path) as journal:
         await begun(journal)
@@ -68,6 +74,8 @@ async def test_the_next_run_gets_the_end_exactly_as_it_was_noted(
             state,
             restream_id=identifier,
             absent_before=absent_before,
+            title="title",
+            status=status,
         )
     for _ in range(2):
         async with journal_at(path) as journal:
@@ -78,6 +86,8 @@ async def test_the_next_run_gets_the_end_exactly_as_it_was_noted(
                 restream_id=identifier,
                 occurrence=0,
                 absent_before=absent_before,
+                title="title",
+                status=status,
             )
             assert type(entry.restream_id) is type(identifier)
 
