@@ -392,6 +392,17 @@ async def test_a_doubt_that_was_checked_is_not_checked_again(path: Path) -> None
     assert (backend.sent, client.slept) == ([], [])
 
 
+async def test_extra_copies_are_reported_by_each_run_until_one_deletes_them(path: Path) -> None:
+    backend = Backend()
+    backend.meets("POST", Fate.LATE)
+    runs = [
+        await report(in_memory_client(backend), new(), journal=path, repair=repair)
+        for repair in (False, False, True, False)
+    ]
+    assert [[item.extra for item in run.duplicates] for run in runs] == [[(2,)]] * 3 + [[]]
+    assert backend.ids_of(new()) == [1]
+
+
 async def test_a_doubt_whose_last_check_failed_is_checked_by_the_next_run(path: Path) -> None:
     backend = Backend()
     backend.meets("POST", Fate.LATE)
