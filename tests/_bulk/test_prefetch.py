@@ -80,6 +80,8 @@ async def test_a_stopped_run_ends_although_its_consumer_takes_nothing(path: Path
         async with asyncio.timeout(2):
             while asyncio.all_tasks() != before:
                 await asyncio.sleep(0.01)
+        indexes = [outcome.index async for outcome in run]
+    assert sorted(indexes) == list(range(source.read))
 
 
 async def test_an_input_that_pauses_does_not_hold_up_its_items(path: Path) -> None:
