@@ -14,6 +14,7 @@ from restream_async._journal.entries import State
 from restream_async._journal.journal import Journal
 from tests.helpers.in_memory_service import IDENTITY, Backend, in_memory_client, new
 from tests.helpers.journal_disk import states
+from tests.helpers.polling import until
 
 LIMIT = 8
 AHEAD = 4 * LIMIT
@@ -77,9 +78,7 @@ async def test_a_stopped_run_ends_although_its_consumer_takes_nothing(path: Path
     async with client.run(source=source, journal=path) as run:
         assert await settled(source) < 1000
         run.stop()
-        async with asyncio.timeout(2):
-            while asyncio.all_tasks() != before:
-                await asyncio.sleep(0.01)
+        await until(lambda: asyncio.all_tasks() == before, 2)
         indexes = [outcome.index async for outcome in run]
     assert sorted(indexes) == list(range(source.read))
 

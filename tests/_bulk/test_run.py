@@ -15,6 +15,7 @@ from tests.helpers.bulk_inputs import KINDS, LATER, CountingInput, by_video, rea
 from tests.helpers.client_calls import outcomes_of
 from tests.helpers.fast_clock import FastClock, never
 from tests.helpers.leak_checks import assert_nothing_left, leak_checked_client, settle
+from tests.helpers.polling import until
 from tests.helpers.raw_server import RawServer, then_hang
 from tests.helpers.samples import as_asked, created, many, new_restream
 
@@ -307,9 +308,7 @@ class TestEndingTheInput:
             read = await read_until_it_pauses(source)
             assert sandbox.counts.posts < read
             run.end_input()
-            async with asyncio.timeout(5):
-                while len(sandbox.stored) < read:
-                    await asyncio.sleep(0.01)
+            await until(lambda: len(sandbox.stored) == read, 5)
 
     @pytest.mark.parametrize("pause", [False, True])
     async def test_by_the_input_itself(self, pause: bool) -> None:  # noqa: FBT001 - a parameter

@@ -1,5 +1,4 @@
 import asyncio
-import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from restream_async._journal.journal import Journal
 from restream_async.errors import JournalError
 from tests.helpers.in_memory_service import IDENTITY
 from tests.helpers.journal_disk import Barrier, Disk, copy_of, query, states
+from tests.helpers.polling import until
 
 MANY = 1203
 LINGER = 0.05  # seconds that an end may wait for others before it is written
@@ -235,14 +235,9 @@ async def test_flushing_returns_only_when_all_that_was_noted_is_on_the_disk(path
         assert states(path) == [(0, "created")]
 
 
-async def becomes(path: Path, sql: str, expected: object) -> bool:
+async def becomes(path: Path, sql: str, expected: object) -> None:
     """Wait until a query of what is on the disk has a result."""
-    limit = time.monotonic() + 5
-    while time.monotonic() < limit:
-        if query(copy_of(path), sql) == expected:
-            return True
-        await asyncio.sleep(0.01)
-    return False
+    await until(lambda: query(copy_of(path), sql) == expected, 5)
 
 
 async def test_an_end_that_is_noted_during_a_commit_is_on_the_disk_soon(
@@ -256,7 +251,7 @@ async def test_an_end_that_is_noted_during_a_commit_is_on_the_disk_soon(
         barrier.open.set()
         await task
         sql = "SELECT state FROM creation ORDER BY state"
-        assert await becomes(path, sql, [("created",), ("intended",)])
+        await becomes(path, sql, [("created",), ("intended",)])
 
 
 async def test_a_doubt_that_was_checked_is_cleared_on_the_disk_soon(path: Path) -> None:
@@ -265,7 +260,7 @@ async def test_a_doubt_that_was_checked_is_cleared_on_the_disk_soon(path: Path) 
         journal.end(known, 0, State.CREATED, restream_id=5, absent_before=True)
         await journal.flush()
         journal.clear_doubt(known, 0)
-        assert await becomes(path, "SELECT absent_before FROM creation", [(None,)])
+        await becomes(path, "SELECT absent_before FROM creation", [(None,)])
 
 
 async def test_a_closed_journal_writes_nothing_more(path: Path) -> None:
