@@ -206,12 +206,12 @@ class BulkFlow:
             return
         self.counts.add(outcome, in_doubt=doubt is not None)
         kept = outcome.restream.id if isinstance(outcome, Created) else None
-        if kept is not None:
-            self.reconciliation.note_outcome(outcome.request, kept)
         if doubt is not None:
             index, new = outcome.index, outcome.request
             doubtful = DoubtfulCreation(index=index, new=new, kept=kept, doubt=doubt, slot=slot)
             self.reconciliation.remember(doubtful)
+        if kept is not None:
+            self.reconciliation.note_outcome(outcome.request, kept)
         self.outcomes.put(outcome)
 
     def _on_unsent(self, item: InputItem) -> None:

@@ -24,7 +24,7 @@ _OURS: Final = frozenset({State.CREATED, State.RECHECKED})
 class JournalAdapter:
     """Notes the intents of a run's items."""
 
-    def __init__(self, journal: Journal, repeats: Repeats, *, ensure: bool = False) -> None:
+    def __init__(self, journal: Journal, repeats: Repeats, *, ensure: bool) -> None:
         """Use `journal`.
 
         Args:

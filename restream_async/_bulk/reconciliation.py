@@ -62,6 +62,8 @@ class Reconciliation:
 
     """
 
+    _last_doubt: float
+
     def __init__(
         self,
         executor: RequestExecutor,
@@ -91,7 +93,6 @@ class Reconciliation:
         self._count = 0
         # The ids that outcomes carry, for the keys in doubt.
         self._reported: dict[Key, set[int | str]] = {}
-        self._last_doubt = 0.0
         self.duplicates: list[Duplicate] = []
         # Counted down, so that no cancellation makes it too small.
         self.unchecked = 0
@@ -104,9 +105,7 @@ class Reconciliation:
 
     def remember(self, creation: DoubtfulCreation) -> None:
         """Check a creation again at the end of the run."""
-        reported = self._reported.setdefault(key_of(creation.new), set())
-        if creation.kept is not None:
-            reported.add(creation.kept)
+        self._reported.setdefault(key_of(creation.new), set())
         self._by_video[creation.new.video_id].append(creation)
         self._count += 1
         self.unchecked += 1
@@ -133,7 +132,6 @@ class Reconciliation:
         wait = max(0.0, self._last_doubt + LATE_COMMIT_WAIT - clock.now())
         await self._stop.pause(clock.sleep(wait))
         videos = self._by_video.items()
-        self._by_video, self._count = defaultdict(list), 0
         await for_each(
             videos, lambda video: self._check_video(*video), most=self._executor.limiter.ceiling
         )

@@ -70,13 +70,14 @@ class Batch:
 class Database:
     """The file, open. Its methods raise `JournalError` with a sentence that says what to do."""
 
+    _run: int
+
     def __init__(self, path: Path, database: sqlite3.Connection) -> None:
         """Use an open database."""
         self._path = path
         self._database = database
         self._variables = database.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
         self._rows = Rows(database, self._variables)
-        self._run = 0
         self.owner = JournalMeta(database)
 
     @classmethod

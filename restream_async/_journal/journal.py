@@ -188,7 +188,6 @@ class Journal:
     def _unschedule(self) -> None:
         if self._scheduled is not None:
             self._scheduled.cancel()
-            self._scheduled = None
 
     def _write(self, database: Database) -> None:
         self._scheduled = None

@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from restream_async import InternalServerError, JournalError
+from restream_async._bulk.journal_adapter import JournalAdapter
+from restream_async._journal.entries import State
+from restream_async._journal.journal import Journal
 from restream_async.sandbox import Faults, Sandbox
 from tests.helpers.bulk_inputs import NO, by_video, origin_values
+from tests.helpers.in_memory_service import IDENTITY
 from tests.helpers.leak_checks import assert_nothing_left, leak_checked_client
 from tests.helpers.polling import until
 from tests.helpers.raw_server import RawServer, then_hang
@@ -193,3 +197,27 @@ class TestJournal:
 
         assert len(report.created) == len(sandbox.stored) == 8
         assert sandbox.duplicates() == ()
+
+
+async def test_only_items_in_progress_at_the_same_time_share_a_slot(tmp_path: Path) -> None:
+    async with Journal(tmp_path / "j", IDENTITY) as journal:
+        adapter = JournalAdapter(journal, "existing", ensure=False)
+
+        async def shares() -> bool:
+            [slot] = await adapter.note_intents([NEW])
+            return adapter.release(slot.fingerprint)
+
+        slots = await adapter.note_intents([NEW, NEW])
+        assert [adapter.release(slot.fingerprint) for slot in slots] == [True, True]
+        assert not await shares()
+
+        cancelled = asyncio.create_task(adapter.note_intents([NEW]))
+        await asyncio.sleep(0)
+        cancelled.cancel()
+        await asyncio.wait([cancelled])
+        assert not await shares()
+
+        journal.end(slots[0].fingerprint, 0, State.CREATED, restream_id=7)
+        [slot] = await adapter.note_intents([NEW])
+        assert slot.known_outcome(0, NEW) is not None
+        assert not await shares()

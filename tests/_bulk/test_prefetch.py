@@ -14,6 +14,7 @@ from restream_async._journal.entries import State
 from restream_async._journal.journal import Journal
 from tests.helpers.in_memory_service import IDENTITY, Backend, in_memory_client, new
 from tests.helpers.journal_disk import states
+from tests.helpers.polling import until
 
 LIMIT = 8
 AHEAD = 4 * LIMIT
@@ -66,6 +67,20 @@ async def test_a_consumer_that_pauses_holds_up_the_reading_of_what_is_done_alrea
         assert await settled(source) < 200
         assert len([1 async for _ in run]) == 999
     assert source.read == 1000
+
+
+async def test_a_stopped_run_ends_although_its_consumer_takes_nothing(path: Path) -> None:
+    client = in_memory_client(Backend(), limit=LIMIT)
+    async with client.run(source=Input(1000), journal=path) as run:
+        await run.report()
+    before = asyncio.all_tasks()
+    source = Input(1000)
+    async with client.run(source=source, journal=path) as run:
+        assert await settled(source) < 1000
+        run.stop()
+        await until(lambda: asyncio.all_tasks() == before, 2)
+        indexes = [outcome.index async for outcome in run]
+    assert sorted(indexes) == list(range(source.read))
 
 
 async def test_an_input_that_pauses_does_not_hold_up_its_items(path: Path) -> None:

@@ -1,6 +1,7 @@
 """Reconciliation: what a slow service stores late is found at the end of a run."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -297,6 +298,36 @@ async def test_a_late_copy_of_one_that_failed_is_extra_where_a_repeat_was_create
     assert backend.ids_of(wanted) == [given]
 
 
+async def test_a_late_copy_of_one_that_failed_is_not_extra_where_a_repeat_found_it() -> None:
+    backend = Backend()
+    backend.meets("POST", Fate.LATE)
+    failed = asyncio.Event()
+
+    async def source() -> AsyncIterator[NewRestream]:
+        yield new()
+        await failed.wait()
+        backend.settle()
+        yield new()
+
+    client = in_memory_client(backend, attempts=1)
+    async with client.run(source=source(), repair=True) as run:
+        await anext(run)
+        failed.set()
+        report = await run.report()
+    assert [(item.origin, item.restream.id) for item in report.created] == [(Origin.EXISTING, 1)]
+    assert report.duplicates == ()
+    assert backend.ids_of(new()) == [1]
+
+
+async def test_equal_items_in_doubt_are_no_extra_copies_of_each_other() -> None:
+    backend = Backend()
+    backend.meets("POST", Fate.LOST_BEFORE, Fate.DONE, Fate.LOST_BEFORE)
+    client = in_memory_client(backend, limit=1)
+    run = await report(client, new(), new(), repair=True, repeats="create")
+    assert (run.counts.in_doubt, run.duplicates) == (2, ())
+    assert backend.ids_of(new()) == [1, 2]
+
+
 async def test_failures_of_the_same_restream_do_not_tell_of_the_same_copies() -> None:
     backend = Backend()
     backend.meets("POST", *[Fate.LATE] * 2)
@@ -359,6 +390,17 @@ async def test_a_doubt_that_was_checked_is_not_checked_again(path: Path) -> None
     resumed = await report(client, new(), journal=path)
     assert (origins(resumed.created), resumed.counts.in_doubt) == ([Origin.JOURNAL], 0)
     assert (backend.sent, client.slept) == ([], [])
+
+
+async def test_extra_copies_are_reported_by_each_run_until_one_deletes_them(path: Path) -> None:
+    backend = Backend()
+    backend.meets("POST", Fate.LATE)
+    runs = [
+        await report(in_memory_client(backend), new(), journal=path, repair=repair)
+        for repair in (False, False, True, False)
+    ]
+    assert [[item.extra for item in run.duplicates] for run in runs] == [[(2,)]] * 3 + [[]]
+    assert backend.ids_of(new()) == [1]
 
 
 async def test_a_doubt_whose_last_check_failed_is_checked_by_the_next_run(path: Path) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import TYPE_CHECKING
 
 import pytest
 
 from restream_async import Created, NewRestream, Origin
 from restream_async.sandbox import Sandbox
-from tests.helpers.bulk_inputs import KINDS, LATER, CountingInput, by_video
+from tests.helpers.bulk_inputs import KINDS, LATER, CountingInput, by_video, read_until_it_pauses
 from tests.helpers.client_calls import outcomes_of
 from tests.helpers.fast_clock import FastClock, never
 from tests.helpers.leak_checks import assert_nothing_left, leak_checked_client, settle
+from tests.helpers.polling import until
 from tests.helpers.raw_server import RawServer, then_hang
 from tests.helpers.samples import as_asked, created, many, new_restream
 
@@ -295,6 +298,18 @@ class TestEndingTheInput:
 
         assert len(outcomes) == sandbox.counts.posts
 
+    async def test_what_was_read_is_created_although_the_consumer_takes_nothing(self) -> None:
+        source = CountingInput()
+        async with (
+            Sandbox() as sandbox,
+            leak_checked_client(sandbox, max_in_flight=2) as client,
+            client.create_many(source) as run,
+        ):
+            read = await read_until_it_pauses(source)
+            assert sandbox.counts.posts < read
+            run.end_input()
+            await until(lambda: len(sandbox.stored) == read, 5)
+
     @pytest.mark.parametrize("pause", [False, True])
     async def test_by_the_input_itself(self, pause: bool) -> None:  # noqa: FBT001 - a parameter
         """The item that it gives after all is created, and reported."""
@@ -374,3 +389,13 @@ async def test_an_ended_run_stays_ended() -> None:
             assert len([outcome async for outcome in run]) == 2
             assert [outcome async for outcome in run] == []
         assert [outcome async for outcome in run] == []
+
+
+async def test_a_client_does_not_keep_a_run_that_was_left() -> None:
+    async with Sandbox() as sandbox, leak_checked_client(sandbox) as client:
+        async with client.create_many(many(2)) as run:
+            await run.report()
+        left = weakref.ref(run)
+        del run
+        gc.collect()
+        assert left() is None

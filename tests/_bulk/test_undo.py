@@ -5,15 +5,23 @@ from pathlib import Path
 
 import pytest
 
-from restream_async import JournalError, NewRestream, Origin
+from restream_async import BadRequestError, JournalError, NewRestream, Origin
 from restream_async._bulk.journal_adapter import JournalAdapter
 from restream_async._bulk.undo import Undo, Undone
 from restream_async._journal.database import Batch, Database
 from restream_async._journal.entries import State
 from restream_async._journal.journal import Journal
 from restream_async.sandbox import Sandbox
-from tests.helpers.in_memory_service import IDENTITY, Backend, InMemoryClient, in_memory_client, new
+from tests.helpers.in_memory_service import (
+    IDENTITY,
+    Backend,
+    Fate,
+    InMemoryClient,
+    in_memory_client,
+    new,
+)
 from tests.helpers.journal_clients import late_commit_client, origins
+from tests.helpers.journal_disk import states
 
 WANTED = [new(str(number)) for number in range(20)]
 
@@ -125,6 +133,32 @@ async def test_no_task_waits_for_ever_after_any_error_of_a_commit(
                 await client.undo(path).__aenter__()
 
 
+async def test_what_could_not_be_deleted_is_left_to_the_next_undo(path: Path) -> None:
+    backend = Backend()
+    client = in_memory_client(backend)
+    async with client.run(WANTED[0], journal=path) as run:
+        await run.report()
+    backend.meets("DELETE", Fate.REFUSED)
+    told: list[Undone] = []
+    async with Undo(client.executor, client.api, Journal(path, IDENTITY)) as undo:
+        await undo.carry_out(told.append)
+    assert [type(undone.error) for undone in told] == [BadRequestError]
+    async with Undo(client.executor, client.api, Journal(path, IDENTITY)) as undo:
+        assert undo.total == 1
+
+
+async def test_an_undo_whose_input_ends_begins_no_further_deletion(path: Path) -> None:
+    backend = Backend()
+    client = in_memory_client(backend, limit=1)
+    async with client.run(*WANTED[:3], journal=path) as run:
+        await run.report()
+    async with Undo(client.executor, client.api, Journal(path, IDENTITY)) as undo:
+        end = undo.end_input
+        await undo.carry_out(lambda _: end())
+        assert states(path) == [(0, "created")] * 2 + [(0, "undone")]
+    assert (backend.count("DELETE"), len(backend.stored)) == (1, 2)
+
+
 class TestAKilledCheckOfWhatIsDone:
     """`--ensure` was killed when its intents were durable, and nothing else had happened."""
 
@@ -157,6 +191,7 @@ class TestAKilledCheckOfWhatIsDone:
         async with self.undo(client, path) as undo:
             assert (undo.total, undo.left_alone, undo.unsure) == (20, 0, 0)
             await undo.carry_out(lambda _: None)
+            assert undo.unsure == 0
         assert backend.stored == []
         assert backend.count("POST") == 20
 

@@ -35,6 +35,23 @@ def test_a_run_has_no_more_tasks_than_it_may(tasks: int, started: int) -> None:
     assert start.call_count == started
 
 
+@pytest.mark.parametrize(("slot", "ready"), [(False, [1]), (True, []), (False, [])])
+def test_no_worker_is_started_without_an_item_and_a_slot(slot: bool, ready: list[int]) -> None:  # noqa: FBT001 - a parameter
+    start = Mock()
+    limiter, source = Mock(has_slot=slot), Mock(ready=ready)
+    WorkerPool(limiter, source, Mock(), most=3, tasks=[Mock()], start=start).add_worker()
+    assert start.call_count == 0
+
+
+def test_no_worker_is_started_while_another_one_has_no_item() -> None:
+    start = Mock()
+    limiter, source = Mock(has_slot=True), Mock(ready=[1, 2])
+    pool = WorkerPool(limiter, source, Mock(), most=3, tasks=[Mock()], start=start)
+    pool.add_worker()
+    pool.add_worker()
+    assert start.call_count == 1
+
+
 class TestRoom:
     """The input is read only when there is room, and what is kept is bounded."""
 

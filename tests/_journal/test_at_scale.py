@@ -78,7 +78,8 @@ async def test_doubts_are_checked_on_the_way_when_there_are_too_many(
     def watched(self: Reconciliation, case: DoubtfulCreation) -> None:
         nonlocal most
         remember(self, case)
-        most = max(most, sum(map(len, self._by_video.values())))  # pyright: ignore[reportPrivateUsage]
+        remembered = sum(map(len, self._by_video.values()))  # pyright: ignore[reportPrivateUsage]
+        most = max(most, remembered, len(self._reported))  # pyright: ignore[reportPrivateUsage]
 
     monkeypatch.setattr(Reconciliation, "remember", watched)
     run = await report(in_memory_client(backend), *MANY[:120])

@@ -1,5 +1,7 @@
 """A journal belongs to one service, project and API key."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import attrs
@@ -82,3 +84,28 @@ async def test_a_journal_of_another_format_is_left_to_its_version(path: Path) ->
     told = await refusal(path)
     assert "another version of restream-async" in told
     assert "finish its run with that one, or name a new journal" in told
+
+
+# As versions of this format have written it; with other numbers it could not be resumed.
+KEPT = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+INSERT INTO meta VALUES
+    ('format', 'restream-async journal 2'), ('base_url', 'https://service.example'),
+    ('project_id', 'p1'), ('salt', x'000102030405060708090a0b0c0d0e0f'),
+    ('check', x'fd17e3612b181a6ff92b51ccb8648e9f'), ('run', 1);
+CREATE TABLE creation (
+    fingerprint TEXT NOT NULL, occurrence INTEGER NOT NULL, run INTEGER NOT NULL,
+    state TEXT NOT NULL, restream_id TEXT, absent_before INTEGER, title TEXT, status INTEGER,
+    PRIMARY KEY (fingerprint, occurrence)
+) WITHOUT ROWID;
+INSERT INTO creation VALUES
+    ('49925be8a261801e854c5ff419142df8', 0, 1, 'created', '7', NULL, 'title', 1);
+"""
+
+
+async def test_a_journal_that_an_earlier_version_has_written_is_resumed(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(KEPT)
+    async with Journal(path, IDENTITY) as journal:
+        [entry] = await journal.begin(journal.fingerprint("v1", "rtmp://a", "key"))
+    assert (entry.state, entry.restream_id) == (State.CREATED, 7)

@@ -10,8 +10,10 @@ from restream_async._journal.journal import Journal
 from restream_async.errors import JournalError
 from tests.helpers.in_memory_service import IDENTITY
 from tests.helpers.journal_disk import Barrier, Disk, copy_of, query, states
+from tests.helpers.polling import until
 
 MANY = 1203
+LINGER = 0.05  # seconds that an end may wait for others before it is written
 FULL_SYNCHRONOUS = 2  # SQLite's name for it: every commit is on the disk, not only on its way
 
 
@@ -55,8 +57,14 @@ async def test_an_intent_without_an_end_is_an_intent_to_the_next_run(path: Path)
     [(State.CREATED, None), (State.CREATED, True), (State.FOUND, None), (State.FOUND, False)],
 )
 @pytest.mark.parametrize("identifier", [7, "7", -1, 10**30, "", "Ω\0\n\"'\ud800", "null"])
+@pytest.mark.parametrize("status", [None, False, True])
 async def test_the_next_run_gets_the_end_exactly_as_it_was_noted(
-    path: Path, *, state: State, identifier: int | str, absent_before: bool | None
+    path: Path,
+    *,
+    state: State,
+    identifier: int | str,
+    absent_before: bool | None,
+    status: bool | None,
 ) -> None:
     async with journal_at(path) as journal:
         await begun(journal)
@@ -66,6 +74,8 @@ async def test_the_next_run_gets_the_end_exactly_as_it_was_noted(
             state,
             restream_id=identifier,
             absent_before=absent_before,
+            title="title",
+            status=status,
         )
     for _ in range(2):
         async with journal_at(path) as journal:
@@ -76,6 +86,8 @@ async def test_the_next_run_gets_the_end_exactly_as_it_was_noted(
                 restream_id=identifier,
                 occurrence=0,
                 absent_before=absent_before,
+                title="title",
+                status=status,
             )
             assert type(entry.restream_id) is type(identifier)
 
@@ -195,8 +207,9 @@ async def test_what_gathers_during_a_commit_goes_into_the_next(path: Path, disk:
         barrier = Barrier(disk)
         tasks = [asyncio.create_task(begun(journal, "first"))]
         await asyncio.to_thread(barrier.reached.wait)
-        tasks += [asyncio.create_task(begun(journal, str(item))) for item in range(100)]
-        await waiting(1)
+        for item in range(100):
+            tasks.append(asyncio.create_task(begun(journal, str(item))))
+            await waiting(1)
         barrier.open.set()
         await asyncio.gather(*tasks)
         assert disk.commits - before == 2
@@ -220,6 +233,46 @@ async def test_flushing_returns_only_when_all_that_was_noted_is_on_the_disk(path
         journal.end(journal.fingerprint("a"), 0, State.CREATED, restream_id=5)
         await journal.flush()
         assert states(path) == [(0, "created")]
+
+
+async def becomes(path: Path, sql: str, expected: object) -> None:
+    """Wait until a query of what is on the disk has a result."""
+    await until(lambda: query(copy_of(path), sql) == expected, 5)
+
+
+async def test_an_end_that_is_noted_during_a_commit_is_on_the_disk_soon(
+    path: Path, disk: Disk
+) -> None:
+    async with journal_at(path) as journal:
+        barrier = Barrier(disk)
+        task = asyncio.create_task(begun(journal, "other"))
+        await asyncio.to_thread(barrier.reached.wait)
+        journal.end(journal.fingerprint("a"), 0, State.CREATED, restream_id=5)
+        barrier.open.set()
+        await task
+        sql = "SELECT state FROM creation ORDER BY state"
+        await becomes(path, sql, [("created",), ("intended",)])
+
+
+async def test_a_doubt_that_was_checked_is_cleared_on_the_disk_soon(path: Path) -> None:
+    async with journal_at(path) as journal:
+        known = journal.fingerprint("a")
+        journal.end(known, 0, State.CREATED, restream_id=5, absent_before=True)
+        await journal.flush()
+        journal.clear_doubt(known, 0)
+        await becomes(path, "SELECT absent_before FROM creation", [(None,)])
+
+
+async def test_a_closed_journal_writes_nothing_more(path: Path) -> None:
+    problems: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, problem: problems.append(problem))
+    async with journal_at(path) as journal:
+        journal.end(journal.fingerprint("a"), 0, State.CREATED, restream_id=5)
+    await asyncio.sleep(2 * LINGER)
+    assert problems == []
+    with pytest.raises(RuntimeError, match="the journal is not open"):
+        journal.end("a", 0, State.FAILED)
 
 
 async def test_a_commit_waits_for_the_disk_itself(path: Path, disk: Disk) -> None:
