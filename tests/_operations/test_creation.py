@@ -4,9 +4,17 @@ import asyncio
 
 import pytest
 
-from restream_async import Origin, OutcomeUnknownError, TransportError
-from restream_async._operations.create_options import PLAIN, CreateOptions
+from restream_async import (
+    BadRequestError,
+    NotSentError,
+    Origin,
+    OutcomeUnknownError,
+    TransportError,
+)
+from restream_async._operations.create_options import CHECK_FIRST, PLAIN, CreateOptions
 from restream_async._operations.create_result import CreateFailed, CreateSucceeded, Doubt
+from restream_async._operations.creation import release_slot
+from restream_async._retry.deadline import Stop
 from tests.helpers.in_memory_service import Backend, Fate, in_memory_client, new
 from tests.helpers.status_setter import order
 
@@ -94,3 +102,46 @@ async def test_a_post_without_a_check_waits_for_its_turn() -> None:
         client.executor.limiter.release()
 
     assert [restream.stream_key[-1] for restream in backend.stored] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("posts", "expected"),
+    [([Fate.LOST_BEFORE], NotSentError), ([Fate.LOST_BEFORE, Fate.REFUSED], BadRequestError)],
+    ids=["in doubt", "refused"],
+)
+async def test_one_that_is_stopped_and_does_not_exist_was_not_sent_unless_it_was_refused(
+    posts: list[Fate], expected: type[Exception]
+) -> None:
+    backend, stop = Backend(), Stop()
+    backend.meets("POST", *posts)
+    backend.watch = lambda _: stop.request() if backend.count("POST") == len(posts) else None
+    client = in_memory_client(backend)
+    result = await client.creator.create(new(), client.executor.begin_call(stop))
+
+    assert isinstance(result, CreateFailed)
+    assert type(result.error) is expected
+    assert result.error.attempts == len(posts)
+    assert order(backend).endswith("POST GET")
+
+
+async def test_the_id_of_one_that_was_found_is_known_when_lists_hide_its_key() -> None:
+    backend = Backend()
+    backend.meets("POST", Fate.LOST_AFTER)
+    client = in_memory_client(backend)
+    found = await client.creator.create(new(), client.executor.begin_call())
+    backend.show = lambda fields: {**fields, "streamKey": "***"}
+    again = await client.creator.create(new(), client.executor.begin_call(), CHECK_FIRST)
+
+    assert isinstance(found, CreateSucceeded)
+    assert isinstance(again, CreateSucceeded)
+    assert (again.origin, again.restream.id) == (Origin.EXISTING, found.restream.id)
+
+
+def test_a_slot_that_is_not_needed_yet_is_offered_to_others() -> None:
+    client = in_memory_client(Backend(), limit=1)
+    limiter, offers = client.executor.limiter, list[bool]()
+    assert limiter.try_acquire()
+    limiter.slot_listeners.add(lambda: offers.append(limiter.has_slot))
+    release_slot(client.executor)
+
+    assert offers == [True]

@@ -16,7 +16,7 @@ from restream_async import (
     OutcomeUnknownError,
     RetryPolicy,
 )
-from restream_async._operations.create_result import CreateSucceeded
+from restream_async._operations.create_result import CreateFailed, CreateSucceeded
 from restream_async._retry.deadline import Deadline
 from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
@@ -282,3 +282,27 @@ async def test_a_refused_check_in_a_project_that_is_gone_says_so() -> None:
         error = await failure_of(client.create(NEW), NotFoundError)
 
     assert (server.order, error.attempts) == ("POST GET POST GET", 2)
+
+
+async def test_a_check_that_is_inconclusive_was_one_attempt() -> None:
+    backend = Backend()
+    backend.show = lambda fields: {**fields, "streamKey": "***"}
+    backend.meets("POST", Fate.LOST_AFTER)
+    client = in_memory_client(backend, in_doubt="raise")
+    result = await client.creator.create(MANY[0], client.executor.begin_call())
+
+    assert isinstance(result, CreateFailed)
+    assert isinstance(result.error, OutcomeUnknownError)
+    assert "restream 1 may be the wanted one" in result.error.note
+    assert "(video 'v1'), 1 attempt); list the restreams" in result.error.note
+
+
+async def test_checks_of_a_patient_call_that_a_rate_limit_turns_away_use_up_nothing() -> None:
+    backend = Backend()
+    backend.meets("POST", Fate.LOST_AFTER)
+    backend.meets("GET", *[Fate.TURNED_AWAY] * 4)
+    client = in_memory_client(backend, attempts=2)
+    result = await client.creator.create(MANY[0], client.executor.begin_patient_call())
+
+    assert isinstance(result, CreateSucceeded)
+    assert (result.origin, backend.count("POST")) == (Origin.CONFIRMED, 1)
