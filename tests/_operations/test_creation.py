@@ -54,6 +54,18 @@ async def test_one_that_may_equal_others_begins_with_its_post() -> None:
     assert result == CreateSucceeded(backend.stored[1], 1, Origin.POSTED)
 
 
+async def test_equal_ones_that_the_client_created_are_not_taken_for_the_next_one() -> None:
+    backend = Backend()
+    client = in_memory_client(backend)
+    options = CreateOptions(allow_equal=True)
+    await client.creator.create(new(), client.executor.begin_call(), options)
+    backend.meets("POST", Fate.LOST_BEFORE)
+    result = await client.creator.create(new(), client.executor.begin_call(), options)
+
+    assert isinstance(result, CreateSucceeded)
+    assert result.restream == backend.stored[1]
+
+
 @pytest.mark.parametrize("exists", [True, False])
 async def test_one_that_an_earlier_run_left_in_doubt_begins_with_a_check(exists: bool) -> None:  # noqa: FBT001 - a parameter
     backend = Backend()
