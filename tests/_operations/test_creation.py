@@ -132,7 +132,7 @@ async def test_one_that_is_stopped_and_does_not_exist_was_not_sent_unless_it_was
 
     assert isinstance(result, CreateFailed)
     assert type(result.error) is expected
-    assert result.error.attempts == len(posts)
+    assert result.attempts == len(posts)
     assert order(backend).endswith("POST GET")
 
 

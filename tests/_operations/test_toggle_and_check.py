@@ -1,9 +1,6 @@
 """A status is set with as few toggles as it needs, and never left wrong without an error."""
 
-from __future__ import annotations
-
 import asyncio
-from typing import TYPE_CHECKING
 
 import attrs
 import pytest
@@ -17,15 +14,13 @@ from restream_async import (
     Restream,
     TransportError,
 )
+from restream_async._http.messages import NoResponse, Request, Response
 from restream_async._operations.listing import Listing
 from restream_async._operations.toggle_and_check import VideoStatuses
 from restream_async._retry.classification import Classification, Failure
 from restream_async._retry.deadline import Deadline, Stop
 from tests.helpers.in_memory_service import Backend, Fate, in_memory_client, new
 from tests.helpers.status_setter import error_of, one_active, order, setter_of, turn_off
-
-if TYPE_CHECKING:
-    from restream_async._http.messages import NoResponse, Request, Response
 
 
 @pytest.fixture
@@ -455,20 +450,36 @@ async def test_a_toggle_goes_ahead_of_all_that_wait_after_its_list(backend: Back
     assert order(backend) == "GET POST PUT POST GET"
 
 
-async def test_the_first_toggle_of_a_restream_is_no_retry(backend: Backend) -> None:
-    """Its status was the wanted one until somebody else changed it."""
-    backend.add(new("b"))
-    toggled = backend.stored[1]
-    backend.stored[1] = attrs.evolve(toggled, status=False)
+class TestOneThatSomebodyElseChangesMeanwhile:
+    """Its status was the wanted one, and it was never toggled."""
 
-    def interfere(method: str) -> None:
-        if method == "PUT" and backend.count("PUT") == 1:
-            backend.stored[1] = toggled
+    @pytest.fixture
+    def backend(self, backend: Backend) -> Backend:
+        backend.add(new("b"))
+        active = backend.stored[1]
+        backend.stored[1] = attrs.evolve(active, status=False)
 
-    backend.watch = interfere
-    backend.meets("PUT", Fate.LOST_BEFORE)
-    client = in_memory_client(backend)
-    await setter_of(client).set("v1", {1: False, 2: False}, client.executor.begin_call())
+        def interfere(method: str) -> None:
+            if method == "PUT" and backend.count("PUT") == 1:
+                backend.stored[1] = active
 
-    assert [restream.status for restream in backend.stored] == [False, False]
-    assert (client.executor.counts.attempts, client.executor.counts.retries) == (6, 1)
+        backend.watch = interfere
+        backend.meets("PUT", Fate.LOST_BEFORE)
+        return backend
+
+    async def test_its_first_toggle_is_no_retry(self, backend: Backend) -> None:
+        client = in_memory_client(backend)
+        await setter_of(client).set("v1", {1: False, 2: False}, client.executor.begin_call())
+
+        assert [restream.status for restream in backend.stored] == [False, False]
+        assert (client.executor.counts.attempts, client.executor.counts.retries) == (6, 1)
+
+    async def test_without_a_toggle_its_error_speaks_of_none(self, backend: Backend) -> None:
+        result = await turn_off(backend, 1, 2, attempts=1)
+
+        error = error_of(result, 2)
+        assert isinstance(error, MalformedResponseError)
+        assert error.problem == (
+            "an earlier list showed the wanted status, but the restream is active"
+        )
+        assert backend.count("PUT") == 1
