@@ -108,6 +108,13 @@ def test_ids_are_remembered_in_bounded_memory() -> None:
     assert find(existence, shown) == Inconclusive((7,))
 
 
+def test_a_form_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    existence = Existence()
+    for _ in range(3):
+        find(existence, stored(stream_key=HIDDEN))
+        assert [record.args for record in caplog.records] == [("streamKey",)]
+
+
 class TestAKeyThatIsReplaced:
     """By a hash, say: no text tells that anything is hidden."""
 
