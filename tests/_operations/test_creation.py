@@ -11,7 +11,12 @@ from restream_async import (
     OutcomeUnknownError,
     TransportError,
 )
-from restream_async._operations.create_options import CHECK_FIRST, PLAIN, CreateOptions
+from restream_async._operations.create_options import (
+    CHECK_FIRST,
+    PLAIN,
+    PLAIN_WITH_SLOT,
+    CreateOptions,
+)
 from restream_async._operations.create_result import CreateFailed, CreateSucceeded, Doubt
 from restream_async._operations.creation import release_slot
 from restream_async._retry.deadline import Stop
@@ -41,6 +46,21 @@ async def test_the_result_says_how_many_attempts_were_in_doubt_and_whether_a_che
 
     assert isinstance(result, CreateSucceeded)
     assert result.doubt == doubt
+
+
+@pytest.mark.parametrize(
+    "options",
+    [PLAIN_WITH_SLOT, CreateOptions(has_slot=True, check_first=True)],
+    ids=["plain", "check first"],
+)
+async def test_one_with_a_slot_releases_it_and_is_no_duplicate(options: CreateOptions) -> None:
+    client = in_memory_client(Backend(), limit=1)
+    assert client.executor.limiter.try_acquire()
+    result = await client.creator.create(new(), client.executor.begin_call(), options)
+
+    assert isinstance(result, CreateSucceeded)
+    assert result.maybe_duplicate is False
+    assert client.executor.limiter.in_flight == 0
 
 
 async def test_one_that_may_equal_others_begins_with_its_post() -> None:

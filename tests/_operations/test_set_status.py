@@ -88,7 +88,11 @@ async def test_the_toggle_that_succeeds_costs_the_retry_budget_nothing(
     backend: Backend, failures: int, refunds: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     refunded: list[float] = []
-    monkeypatch.setattr(RetryBudget, "refund", lambda _, price: refunded.append(price))
+
+    def refund(_: RetryBudget, price: float) -> None:
+        refunded.append(price)
+
+    monkeypatch.setattr(RetryBudget, "refund", refund)
     backend.meets("PUT", *[Fate.LOST_BEFORE] * failures)
     client = in_memory_client(backend, attempts=3)
     await setter_of(client).set_one("v1", 1, client.executor.begin_call(), on=False)
