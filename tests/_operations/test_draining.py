@@ -233,11 +233,11 @@ async def test_an_outage_that_begins_meanwhile_ends_it() -> None:
 async def test_what_is_in_flight_has_five_seconds_after_the_stop() -> None:
     calls = CallsInProgress(simulated_executor())
     with calls as deadline:
-        draining = asyncio.create_task(calls.drain(timeout=1.0))
+        draining = asyncio.create_task(calls.drain(timeout=1.1))
         await deadline.stop.pause(asyncio.sleep(60))
-        assert now() == pytest.approx(1.0)
+        assert now() == pytest.approx(1.1)
         await draining
-        assert now() == pytest.approx(6.0)
+        assert now() == pytest.approx(6.1)
 
 
 @simulated
