@@ -229,8 +229,9 @@ class VideoStatuses:
 
 
 def _in_vain(status: _Status) -> Failure:
-    """Return the failure of a toggle that was answered, and whose effect a list does not show."""
-    problem = f"the toggle was answered, but the restream is {status.state}"
+    """Return the failure of a status that was set, and that a list does not show."""
+    known = "the toggle was answered" if status.sent else "an earlier list showed the wanted status"
+    problem = f"{known}, but the restream is {status.state}"
     error = MalformedResponseError(status.request.call, problem=problem, attempts=status.attempts)
     return Failure(Classification.IN_DOUBT, error)
 

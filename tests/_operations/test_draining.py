@@ -205,9 +205,8 @@ async def test_a_bulk_run_and_an_undo_are_stopped_when_the_time_is_over(tmp_path
     assert len(outcomes) == 3
 
 
-@simulated
-async def test_an_outage_that_begins_meanwhile_ends_it() -> None:
-    executor = RequestExecutor.adaptive(
+def simulated_executor() -> RequestExecutor:
+    return RequestExecutor.adaptive(
         Backend(),
         ceiling=8,
         patience=300.0,
@@ -215,6 +214,11 @@ async def test_an_outage_that_begins_meanwhile_ends_it() -> None:
         clock=simulated_clock(),
         timeout=30.0,
     )
+
+
+@simulated
+async def test_an_outage_that_begins_meanwhile_ends_it() -> None:
+    executor = simulated_executor()
     calls = CallsInProgress(executor)
     with calls as deadline:
         draining = asyncio.create_task(calls.drain(timeout=60))
@@ -223,6 +227,33 @@ async def test_an_outage_that_begins_meanwhile_ends_it() -> None:
         await deadline.stop.pause(asyncio.sleep(60))
         assert now() - began <= 0.2
     await draining
+
+
+@simulated
+async def test_what_is_in_flight_has_five_seconds_after_the_stop() -> None:
+    calls = CallsInProgress(simulated_executor())
+    with calls as deadline:
+        draining = asyncio.create_task(calls.drain(timeout=1.1))
+        await deadline.stop.pause(asyncio.sleep(60))
+        assert now() == pytest.approx(1.1)
+        await draining
+        assert now() == pytest.approx(6.1)
+
+
+@simulated
+async def test_it_returns_when_the_last_of_several_calls_ends() -> None:
+    calls = CallsInProgress(simulated_executor())
+
+    async def call(seconds: float) -> None:
+        with calls:
+            await asyncio.sleep(seconds)
+
+    async with asyncio.TaskGroup() as group:
+        for seconds in (0.05, 0.15, 0.35):
+            group.create_task(call(seconds))
+        await asyncio.sleep(0)
+        await calls.drain(timeout=60)
+        assert now() == pytest.approx(0.35)
 
 
 async def test_in_an_outage_nothing_is_waited_for() -> None:

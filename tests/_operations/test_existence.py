@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from restream_async import NewRestream, Origin, OutcomeUnknownError
-from restream_async._operations.existence import CheckContext, Existence, Inconclusive
+from restream_async._operations.existence import CheckContext, Existence, Inconclusive, key_of
 from restream_async._operations.matching import Match
 from restream_async.models import Failed
 from tests.helpers.examples import STREAM_KEY, new, stored
@@ -53,9 +53,10 @@ def test_a_hidden_key_is_inconclusive_where_nothing_is_known_of_the_time_before(
     assert str(found) == "restream 7 may be the wanted one, and is not shown in full"
 
 
-def test_many_hidden_keys_are_named_in_short() -> None:
-    assert str(Inconclusive(tuple(range(9)))).startswith(
-        "restream 0, 1, 2, 3, 4, … may be the wanted one"
+@pytest.mark.parametrize(("count", "more"), [(5, ""), (6, ", …"), (9, ", …")])
+def test_many_hidden_keys_are_named_in_short(count: int, more: str) -> None:
+    assert str(Inconclusive(tuple(range(count)))).startswith(
+        f"restream 0, 1, 2, 3, 4{more} may be the wanted one"
     )
 
 
@@ -91,6 +92,10 @@ def test_one_that_was_given_to_this_restream_is_it() -> None:
     assert find(existence, shown) == shown
 
 
+def test_a_traceback_with_locals_shows_no_key() -> None:
+    assert repr([key_of(new())]) == "[Key(***)]"
+
+
 def test_ids_are_remembered_in_bounded_memory() -> None:
     existence = Existence()
     existence.remember_id(new(), 7)
@@ -101,6 +106,13 @@ def test_ids_are_remembered_in_bounded_memory() -> None:
     for number in range(100, 11_000):
         existence.remember_id(new(stream_key=f"key-{number}"), number)
     assert find(existence, shown) == Inconclusive((7,))
+
+
+def test_a_form_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    existence = Existence()
+    for _ in range(3):
+        find(existence, stored(stream_key=HIDDEN))
+        assert [record.args for record in caplog.records] == [("streamKey",)]
 
 
 class TestAKeyThatIsReplaced:
@@ -184,6 +196,16 @@ class TestAnAnswer:
         assert not existence.accepts(new(), stored(stream_key="another"))
         assert not existence.hides_keys
 
+    def test_has_a_known_id_only_if_it_is_accepted(self) -> None:
+        existence = Existence()
+        answer = stored(stream_key=HIDDEN)
+        find(existence, stored(), unaccepted={7: answer})
+        assert existence.accepts(new(), attrs.evolve(answer, id=8))
+        assert not existence.accepts(new(), stored(id=9, stream_key="another"))
+        accepted, refused = (stored(id=number, stream_key=HIDDEN) for number in (8, 9))
+        assert find(existence, accepted) == accepted
+        assert find(existence, refused) is None
+
 
 def test_a_list_leaves_open_only_what_is_not_shown_in_full_and_not_known() -> None:
     existence = Existence()
@@ -227,6 +249,16 @@ class TestComparing:
         existence = Existence()
         existence.learn([new(), new(stream_key="second")], [stored(id=6, stream_key="second")])
         assert existence.compare(new(), stored(stream_key=HIDDEN)) is Match.DIFFERENT
+
+
+def test_a_listed_key_may_stand_for_another_if_it_is_short_or_masked_or_lists_hide_keys() -> None:
+    existence = Existence()
+    shown = (HIDDEN, "abcd", STREAM_KEY)
+    assert [*map(existence.may_be_another_key, shown)] == [True, True, False]
+    for number in (5, 6):
+        existence.remember_id(new(stream_key=f"another-{number}"), number)
+    existence.learn([], [stored(id=number, stream_key="77a0" * 9) for number in (5, 6)])
+    assert existence.may_be_another_key(STREAM_KEY)
 
 
 def wanted(number: int) -> NewRestream:

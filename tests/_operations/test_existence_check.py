@@ -9,14 +9,13 @@ import pytest
 
 from restream_async import (
     AttemptTimeoutError,
-    Failed,
     InternalServerError,
     NotFoundError,
     Origin,
     OutcomeUnknownError,
-    RetryPolicy,
 )
-from restream_async._operations.create_result import CreateSucceeded
+from restream_async._operations.create_options import CHECK_FIRST
+from restream_async._operations.create_result import CreateFailed, CreateSucceeded
 from restream_async._retry.deadline import Deadline
 from restream_async._util.clock import Clock
 from restream_async.sandbox import Sandbox
@@ -35,6 +34,8 @@ from tests.helpers.samples import (
     new_restream,
     on_the_wire,
 )
+from tests.helpers.simulated_service import Service, simulated_client
+from tests.helpers.simulated_time import now, simulated
 
 if TYPE_CHECKING:
     from restream_async._http.messages import NoResponse, Request, Response
@@ -90,18 +91,23 @@ async def test_a_recent_list_is_not_used_for_what_is_in_doubt_since() -> None:
     assert server.order == "GET POST POST GET POST"
 
 
+@simulated
 async def test_a_check_that_waits_for_a_list_ends_with_its_own_deadline() -> None:
-    retry = RetryPolicy(deadline=0.3)
-    async with (
-        RawServer(get=then_hang()) as server,
-        leak_checked_client(server, retry=retry) as client,
-    ):
-        ends = await asyncio.gather(*(client.outcome(new, ensure=True) for new in MANY[:2]))
+    service = Service(hanging=True)
+    async with simulated_client(service, timeout=60) as client:
+        first, second = (
+            asyncio.create_task(client.creator.create(new, Deadline(now, seconds), CHECK_FIRST))
+            for new, seconds in zip(MANY, (30.0, 0.3), strict=False)
+        )
+        result = await second
+        assert now() == pytest.approx(0.3)
+        first.cancel()
+        await asyncio.wait([first])
 
-    assert server.order == "GET"
-    errors = [end.error for end in ends if isinstance(end, Failed)]
-    assert [type(error) for error in errors] == [AttemptTimeoutError] * 2
-    assert "another list of the video was in progress" in str(errors[1])
+    assert [method for _, method in service.sent] == ["GET"]
+    assert isinstance(result, CreateFailed)
+    assert type(result.error) is AttemptTimeoutError
+    assert "another list of the video was in progress" in str(result.error)
 
 
 @pytest.mark.parametrize("status", ["404 Not Found", "405 Method Not Allowed", "501 Not Built"])
@@ -282,3 +288,27 @@ async def test_a_refused_check_in_a_project_that_is_gone_says_so() -> None:
         error = await failure_of(client.create(NEW), NotFoundError)
 
     assert (server.order, error.attempts) == ("POST GET POST GET", 2)
+
+
+async def test_a_check_that_is_inconclusive_was_one_attempt() -> None:
+    backend = Backend()
+    backend.show = lambda fields: {**fields, "streamKey": "***"}
+    backend.meets("POST", Fate.LOST_AFTER)
+    client = in_memory_client(backend, in_doubt="raise")
+    result = await client.creator.create(MANY[0], client.executor.begin_call())
+
+    assert isinstance(result, CreateFailed)
+    assert isinstance(result.error, OutcomeUnknownError)
+    assert "restream 1 may be the wanted one" in result.error.note
+    assert "(video 'v1'), 1 attempt); list the restreams" in result.error.note
+
+
+async def test_checks_of_a_patient_call_that_a_rate_limit_turns_away_use_up_nothing() -> None:
+    backend = Backend()
+    backend.meets("POST", Fate.LOST_AFTER)
+    backend.meets("GET", *[Fate.TURNED_AWAY] * 4)
+    client = in_memory_client(backend, attempts=2)
+    result = await client.creator.create(MANY[0], client.executor.begin_patient_call())
+
+    assert isinstance(result, CreateSucceeded)
+    assert (result.origin, backend.count("POST")) == (Origin.CONFIRMED, 1)

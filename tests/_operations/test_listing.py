@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import attrs
 import pytest
 
 from restream_async import MalformedResponseError, Origin, OutcomeUnknownError
 from restream_async._http.response_headers import is_from_cache
+from restream_async._operations.listing import Listing
 from restream_async._retry.deadline import Deadline, Stop
+from restream_async.testing import instant_clock
 from tests.helpers.client_calls import created_by, failure_of
 from tests.helpers.in_memory_service import Backend, in_memory_client
 from tests.helpers.leak_checks import leak_checked_client
@@ -159,6 +162,19 @@ async def test_every_existence_check_is_a_new_one_to_caches() -> None:
     queries = [target.partition("?")[2] for target in targets(server)]
     assert len(queries) == len(set(queries)) == 2
     assert all(query.startswith("_=") for query in queries)
+
+
+async def test_no_two_clients_have_the_same_queries() -> None:
+    paths: set[str] = set()
+    for seed in (1, 2):
+        backend = Backend()
+        client = in_memory_client(backend)
+        executor = attrs.evolve(client.executor, clock=instant_clock(seed))
+        listing = Listing(executor, client.api, uncached=True)
+        await listing.read("v1", executor.begin_call())
+        paths.add(backend.sent[0].path)
+
+    assert len(paths) == 2
 
 
 async def test_an_answer_from_a_cache_is_asked_for_again_past_the_cache() -> None:

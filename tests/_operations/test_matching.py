@@ -10,6 +10,7 @@ from restream_async._operations.matching import (
     match,
     match_key,
     match_url,
+    may_be_hidden,
 )
 from tests.helpers.examples import new, stored
 
@@ -92,6 +93,15 @@ def test_a_stream_key_that_is_not_shown_in_full_is_unclear(shown: str, expected:
 @pytest.mark.parametrize(("wanted", "expected"), [("abcdefghi", UNCLEAR), ("abcdefgh", DIFFERENT)])
 def test_a_third_of_a_key_may_be_its_beginning(wanted: str, expected: Match) -> None:
     assert match_key(wanted, "abc") is expected
+
+
+@pytest.mark.parametrize(
+    ("length", "expected"), [(2, DIFFERENT), (3, UNCLEAR), (6, UNCLEAR), (7, DIFFERENT)]
+)
+def test_three_to_six_characters_may_be_the_end_of_a_long_key(length: int, expected: Match) -> None:
+    wanted = "abcdefghijklmnopqrstuvwxyz"
+    assert match_key(wanted, wanted[-length:]) is expected
+    assert may_be_hidden(wanted[-length:]) is (expected is UNCLEAR)
 
 
 @pytest.mark.parametrize(

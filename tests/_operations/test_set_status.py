@@ -10,6 +10,7 @@ from restream_async import (
     OutcomeUnknownError,
     Restream,
 )
+from restream_async._retry.budget import RetryBudget
 from restream_async._retry.classification import Failure
 from restream_async._retry.deadline import Deadline, Stop
 from restream_async.errors import AttemptTimeoutError, NotSentError
@@ -68,6 +69,35 @@ async def test_a_stop_ends_the_wait_for_a_turn_also_of_a_patient_call(backend: B
 
     assert isinstance(late, Failure)
     assert type(late.error) is NotSentError
+
+
+@pytest.mark.parametrize("fate", [Fate.REFUSED, Fate.LOST_BEFORE, Fate.UNSENT])
+async def test_a_list_that_fails_for_another_reason_is_not_explained(
+    backend: Backend, fate: Fate
+) -> None:
+    backend.meets("GET", *[fate] * 3)
+    client = in_memory_client(backend)
+    failed = await setter_of(client).set_one("v1", 1, client.executor.begin_call(), on=False)
+
+    assert isinstance(failed, Failure)
+    assert "a status can be set only if" not in str(failed.error)
+
+
+@pytest.mark.parametrize(("failures", "refunds"), [(0, []), (1, [1.0]), (2, [1.0]), (3, [])])
+async def test_the_toggle_that_succeeds_costs_the_retry_budget_nothing(
+    backend: Backend, failures: int, refunds: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refunded: list[float] = []
+
+    def refund(_: RetryBudget, price: float) -> None:
+        refunded.append(price)
+
+    monkeypatch.setattr(RetryBudget, "refund", refund)
+    backend.meets("PUT", *[Fate.LOST_BEFORE] * failures)
+    client = in_memory_client(backend, attempts=3)
+    await setter_of(client).set_one("v1", 1, client.executor.begin_call(), on=False)
+
+    assert refunded == refunds
 
 
 FATES = st.sampled_from(Fate)

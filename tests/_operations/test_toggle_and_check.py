@@ -1,16 +1,23 @@
 """A status is set with as few toggles as it needs, and never left wrong without an error."""
 
+import asyncio
+
+import attrs
 import pytest
 
 from restream_async import (
     BadRequestError,
     MalformedResponseError,
     NotFoundError,
+    NotSentError,
     OutcomeUnknownError,
     Restream,
     TransportError,
 )
-from restream_async._retry.classification import Failure
+from restream_async._http.messages import NoResponse, Request, Response
+from restream_async._operations.listing import Listing
+from restream_async._operations.toggle_and_check import VideoStatuses
+from restream_async._retry.classification import Classification, Failure
 from restream_async._retry.deadline import Deadline, Stop
 from tests.helpers.in_memory_service import Backend, Fate, in_memory_client, new
 from tests.helpers.status_setter import error_of, one_active, order, setter_of, turn_off
@@ -308,6 +315,17 @@ async def test_a_stopped_call_does_not_toggle_again(backend: Backend) -> None:
     assert order(backend) == "GET PUT GET"
 
 
+async def test_a_stopped_call_whose_toggle_was_not_sent_says_so(backend: Backend) -> None:
+    stop = Stop()
+    backend.watch = lambda method: stop.request() if method == "PUT" else None
+    backend.meets("PUT", Fate.UNSENT)
+    client = in_memory_client(backend)
+    result = await turn_off(backend, deadline=Deadline(client.executor.clock.now, 60.0, stop=stop))
+
+    assert type(error_of(result)) is NotSentError
+    assert order(backend) == "GET PUT"
+
+
 async def test_the_last_check_may_pass_the_deadline(backend: Backend) -> None:
     now = 0.0
 
@@ -334,15 +352,134 @@ async def test_a_deadline_in_doubt_says_so_only_until_the_check(backend: Backend
     assert not deadline.in_doubt
 
 
-async def test_it_says_so_while_it_is_toggled_again(backend: Backend) -> None:
+async def test_it_says_so_while_one_is_toggled_again(backend: Backend) -> None:
     """The first toggle may take effect late."""
+    backend.add(new("b"))
     client = in_memory_client(backend)
     deadline = client.executor.begin_call()
     seen: list[tuple[str, bool]] = []
     backend.watch = lambda method: seen.append((method, deadline.in_doubt))
     backend.meets("PUT", Fate.LOST_BEFORE)
-    await setter_of(client).set("v1", {1: False}, deadline)
+    await setter_of(client).set("v1", {1: False, 2: False}, deadline)
 
-    assert [method for method, _ in seen] == ["GET", "PUT", "GET", "PUT", "GET"]
-    assert seen[3] == ("PUT", True)
+    assert [method for method, _ in seen] == ["GET", "PUT", "PUT", "GET", "PUT", "GET"]
+    assert seen[4] == ("PUT", True)
     assert not deadline.in_doubt
+
+
+@pytest.mark.parametrize(
+    "fates", [[Fate.UNSENT, Fate.LOST_BEFORE], [Fate.LOST_BEFORE, Fate.UNSENT]]
+)
+async def test_of_several_failures_one_in_doubt_decides_the_wait(
+    backend: Backend, fates: list[Fate]
+) -> None:
+    backend.add(new("b"))
+    backend.meets("PUT", *fates)
+    client = in_memory_client(backend)
+    statuses = VideoStatuses(
+        client.executor,
+        client.api,
+        Listing(client.executor, client.api),
+        "v1",
+        {1: False, 2: False},
+        client.executor.begin_call(),
+    )
+    statuses.compare(backend.stored)
+    worst = await statuses.toggle()
+
+    assert worst is not None
+    assert worst.classification is Classification.IN_DOUBT
+
+
+async def test_the_check_comes_a_second_after_a_toggle_that_was_sent_again(
+    backend: Backend,
+) -> None:
+    """Also if another one was sent for the first time."""
+    backend.add(new("b"))
+    backend.meets("PUT", Fate.LOST_BEFORE, Fate.UNSENT)
+    client = in_memory_client(backend)
+    deadline = client.executor.begin_call()
+    slept: list[float] = []
+    backend.watch = lambda _: slept.append(sum(client.slept))
+    await setter_of(client).set("v1", {1: False, 2: False}, deadline)
+
+    assert order(backend) == "GET PUT PUT GET PUT PUT GET"
+    assert slept[-1] - slept[-2] == pytest.approx(1.0)
+    assert slept[-2] < 1.0
+
+
+@pytest.mark.parametrize(
+    ("gets", "seconds", "timeouts"),
+    [
+        ([Fate.DONE], 30.0, [0.5] * 3),
+        ([Fate.DONE, Fate.LOST_BEFORE], 30.0, [0.5, 0.5, 0.5, 5.0]),
+        ([Fate.DONE, Fate.LOST_BEFORE], 2.0, [0.5, 0.5, 0.5, 2.0]),
+    ],
+    ids=["in time", "beyond the deadline", "no longer than any attempt"],
+)
+async def test_the_last_check_takes_five_seconds_at_most_beyond_the_deadline(
+    gets: list[Fate], seconds: float, timeouts: list[float]
+) -> None:
+    used: list[float] = []
+
+    class Watched(Backend):
+        async def send(self, request: Request, timeout: float) -> Response | NoResponse:  # noqa: ASYNC109 - the protocol's
+            used.append(timeout)
+            return await super().send(request, timeout)
+
+    backend = Watched()
+    backend.add(new())
+    backend.meets("GET", *gets)
+    client = in_memory_client(backend, attempts=1, timeout=seconds)
+    deadline = Deadline(client.executor.clock.now, 0.5)
+    result = await setter_of(client).set("v1", {1: False}, deadline)
+
+    assert result.restreams[1] == backend.stored[0]
+    assert used == pytest.approx(timeouts)
+
+
+async def test_a_toggle_goes_ahead_of_all_that_wait_after_its_list(backend: Backend) -> None:
+    client = in_memory_client(backend, limit=1)
+    statuses, executor = setter_of(client), client.executor
+    async with asyncio.TaskGroup() as group:
+        group.create_task(statuses.set("v1", {1: False}, executor.begin_call()))
+        for video in ("v2", "v3"):
+            group.create_task(client.creator.create(new(video=video), executor.begin_call()))
+
+    # The first that waits gets the slot of the list.
+    assert order(backend) == "GET POST PUT POST GET"
+
+
+class TestOneThatSomebodyElseChangesMeanwhile:
+    """Its status was the wanted one, and it was never toggled."""
+
+    @pytest.fixture
+    def backend(self, backend: Backend) -> Backend:
+        backend.add(new("b"))
+        active = backend.stored[1]
+        backend.stored[1] = attrs.evolve(active, status=False)
+
+        def interfere(method: str) -> None:
+            if method == "PUT" and backend.count("PUT") == 1:
+                backend.stored[1] = active
+
+        backend.watch = interfere
+        backend.meets("PUT", Fate.LOST_BEFORE)
+        return backend
+
+    async def test_its_first_toggle_is_no_retry(self, backend: Backend) -> None:
+        client = in_memory_client(backend)
+        await setter_of(client).set("v1", {1: False, 2: False}, client.executor.begin_call())
+
+        assert [restream.status for restream in backend.stored] == [False, False]
+        assert (client.executor.counts.attempts, client.executor.counts.retries) == (6, 1)
+
+    async def test_without_a_toggle_its_error_speaks_of_none(self, backend: Backend) -> None:
+        result = await turn_off(backend, 1, 2, attempts=1)
+
+        error = error_of(result, 2)
+        assert isinstance(error, MalformedResponseError)
+        assert error.problem == (
+            "an earlier list showed the wanted status, but the restream is active"
+        )
+        assert backend.count("PUT") == 1
