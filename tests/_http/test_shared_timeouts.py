@@ -72,21 +72,17 @@ async def test_an_answer_of_the_same_moment_does_not_overtake_it() -> None:
     assert timeout.expired()
 
 
-@pytest.mark.parametrize("first", ["the timeout", "somebody"])
-async def test_a_task_that_is_also_cancelled_from_outside_stays_cancelled(first: str) -> None:
+@pytest.mark.parametrize("order", ["timeout, somebody", "somebody, timeout", "somebody"])
+async def test_a_task_that_is_cancelled_from_outside_stays_cancelled(order: str) -> None:
     told: list[tuple[bool, bool, int]] = []
 
     async def wait() -> None:
         task = asyncio.current_task()
         assert task is not None
         timeout = SharedTimeout(task, set())
-        both = (
-            (timeout.expire, task.cancel)
-            if first == "the timeout"
-            else (task.cancel, timeout.expire)
-        )
-        for cancel in both:
-            asyncio.get_running_loop().call_soon(cancel)
+        cancels = {"timeout": timeout.expire, "somebody": task.cancel}
+        for name in order.split(", "):
+            asyncio.get_running_loop().call_soon(cancels[name])
         try:
             await asyncio.Event().wait()
         finally:

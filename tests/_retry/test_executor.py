@@ -514,6 +514,18 @@ async def test_a_cancelled_attempt_is_in_doubt_if_it_was_sent_and_says_nothing_a
     assert scripted.telemetry.attempt.return_value.ended.mock_calls == [call(0, error)]
 
 
+@pytest.mark.parametrize(
+    ("status", "sent", "in_doubt"), [(503, True, True), (503, False, False), (429, True, False)]
+)
+async def test_a_failed_attempt_is_in_doubt_if_it_was_sent_and_may_have_taken_effect(
+    *, status: int, sent: bool, in_doubt: bool
+) -> None:
+    scripted = Scripted(Response(status), sent=sent)
+    deadline = scripted.executor.begin_call()
+    await scripted.attempt(deadline)
+    assert deadline.in_doubt is in_doubt
+
+
 async def test_429s_of_a_call_that_is_singled_out_are_no_rate_limit() -> None:
     scripted = Scripted(Response(429))
     deadline = scripted.executor.begin_call()
