@@ -1,11 +1,13 @@
 """A timeout is neither lost nor taken for a cancellation from outside."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from restream_async._http.shared_timeouts import SharedTimeout, SharedTimeouts
+from tests.helpers.simulated_time import now, simulated
 
 SOON = 0.002
 
@@ -58,6 +60,24 @@ async def test_those_of_one_moment_expire_together() -> None:
         return False
 
     assert await asyncio.gather(*(wait() for _ in range(20))) == [True] * 20
+
+
+@simulated
+async def test_a_timeout_expires_on_time_or_at_most_a_64th_part_later() -> None:
+    timeouts = SharedTimeouts(asyncio.get_running_loop())
+
+    async def took(begin: float, seconds: float) -> float:
+        await asyncio.sleep(begin)
+        timeout, begun = timeouts.start(seconds), now()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        assert timeout.expired()
+        return (now() - begun) / seconds
+
+    begins = [number * 0.013 for number in range(100)]
+    shares = await asyncio.gather(*(took(begin, seconds) for begin in begins for seconds in (5, 9)))
+    assert 1 <= min(shares) <= max(shares) <= 1 + 1 / 64
+    assert max(shares) > 1 + 1 / 128, "many share a timer"
 
 
 async def test_an_answer_of_the_same_moment_does_not_overtake_it() -> None:
