@@ -100,9 +100,12 @@ async def test_a_task_that_is_cancelled_from_outside_stays_cancelled(order: str)
         task = asyncio.current_task()
         assert task is not None
         timeout = SharedTimeout(task, set())
-        cancels = {"timeout": timeout.expire, "somebody": task.cancel}
-        for name in order.split(", "):
-            asyncio.get_running_loop().call_soon(cancels[name])
+        loop = asyncio.get_running_loop()
+        for canceller in order.split(", "):
+            if canceller == "timeout":
+                loop.call_soon(timeout.expire)
+            else:
+                loop.call_soon(task.cancel)
         try:
             await asyncio.Event().wait()
         finally:

@@ -392,6 +392,8 @@ def test_a_certificate_that_is_not_trusted_is_final() -> None:
         True,
         CertificateError,
     )
+    assert isinstance(failed.error, CertificateError)
+    assert failed.error.sent is False
     assert str(failed.error).startswith("expired ***: POST ")
     assert str(failed.error).endswith("; renew it")
     assert failed.signal is None
@@ -465,7 +467,7 @@ def test_a_retry_after_is_read_from_any_refusal_or_doubt() -> None:
 
 def test_a_failure_shows_its_classification() -> None:
     failed = failure(Response(status=429))
-    assert failed == Failure(NOT_DONE, failed.error)
+    assert failed == Failure(NOT_DONE, failed.error, cached=False, overtaken=False)
     assert "NOT_DONE" in repr(failed)
 
 

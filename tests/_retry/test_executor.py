@@ -352,7 +352,7 @@ async def test_an_attempt_that_its_deadline_cuts_off_early_says_nothing_about_th
             await clock.sleep(timeout)
             return NoResponse(detail="no answer", sent=True, timed_out=True)
 
-    monkeypatch.setattr(ConcurrencyLimiter, "idle_latency", lambda *_: 1.0)
+    monkeypatch.setattr(ConcurrencyLimiter, "idle_latency", Mock(return_value=1.0))
     executor = RequestExecutor.adaptive(
         Silent(),
         ceiling=8,
@@ -433,7 +433,7 @@ class Scripted:
         self.clock = FastClock()
         self.limiter = Mock(ConcurrencyLimiter, state="closed", outage_seconds=lambda: 0.0)
         self.limiter.idle_latency.return_value = 0.0
-        self.limiter.succeeded_since.side_effect = lambda since: since < self.clock.time
+        self.limiter.succeeded_since.side_effect = self._is_past
         self.telemetry = Mock(ClientTelemetry)
         self.request = Api("p1").list("v1")
         self.closed_reason = ""
@@ -455,6 +455,9 @@ class Scripted:
             raise self._answer
         return self._answer
 
+    def _is_past(self, moment: float) -> bool:
+        return moment < self.clock.time
+
     async def attempt(self, deadline: Deadline | None = None) -> object:
         deadline = deadline if deadline is not None else self.executor.begin_call()
         return await self.executor.attempt(self.request, as_it_is, deadline)
@@ -475,8 +478,9 @@ class Scripted:
             "",
         ),
         (NoResponse(detail="closed", sent=False, closed=True), call.note(ANY), None, ""),
+        (NoResponse(detail="expired", sent=False, untrusted=True), call.note(ANY), None, ""),
     ],
-    ids=["success", "400", "500", "503", "429", "no connection", "closed"],
+    ids=["success", "400", "500", "503", "429", "no connection", "closed", "certificate"],
 )
 async def test_the_limiter_is_told_what_an_attempt_says_about_the_service(
     answer: Response | NoResponse, told: object, signal: Signal | None, kind: str

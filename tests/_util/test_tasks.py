@@ -73,6 +73,7 @@ async def test_an_interruption_is_freed_as_soon_as_it_is_handled() -> None:
     task = asyncio.create_task(run_to_completion(work))
     await asyncio.sleep(0)
     task.cancel()
+    seen: weakref.ref[asyncio.CancelledError] | None = None
     gc.disable()
     try:
         try:
@@ -81,6 +82,7 @@ async def test_an_interruption_is_freed_as_soon_as_it_is_handled() -> None:
             seen = weakref.ref(error)
         del task
         await asyncio.sleep(0)
+        assert seen is not None
         assert seen() is None
     finally:
         gc.enable()
