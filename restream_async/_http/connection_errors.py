@@ -37,9 +37,9 @@ class ConnectionFailure:
     stale: bool
     unreadable: bool
     untrusted: bool
-    remedy: str = ""
-    proxy_status: int = 0
-    leg: Literal["", "to", "through"] = ""
+    remedy: str
+    proxy_status: int
+    leg: Literal["", "to", "through"]
 
     @classmethod
     def of(cls, error: BaseException) -> "ConnectionFailure":

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
+import aiohttp
 import pytest
 
 from restream_async import (
     RestreamError,
     TransportError,
+)
+from restream_async._http.connection_errors import (
+    ConnectionFailure,
+    certificate_remedy,
+    reason_of,
 )
 from restream_async.errors import CertificateError
 from tests.helpers.broken_answers import BROKEN
@@ -201,8 +209,6 @@ async def test_a_request_to_a_server_without_tls_was_not_sent() -> None:
 async def test_a_trusted_certificate_is_spoken_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(SELF_SIGNED))
     async with RawServer(tls=_tls(), post=created()) as server:
-        import aiohttp  # noqa: PLC0415
-
         context = ssl.create_default_context(cafile=str(SELF_SIGNED))
         async with (
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context)) as session,
@@ -270,3 +276,59 @@ async def test_a_kept_connection_that_closes_while_the_next_toggle_begins_flips_
         except TransportError as error:
             assert error.sent  # noqa: PT017 - either is right, but a failure must be in doubt
         assert len(server.requests) in {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("status", "final"), [(400, True), (408, False), (429, False), (499, True), (500, False)]
+)
+def test_a_proxy_refuses_for_good_with_most_client_errors(*, status: int, final: bool) -> None:
+    failure = ConnectionFailure.of(aiohttp.ClientHttpProxyError(Mock(), (), status=status))
+    assert failure.proxy_status == (status if final else 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "stale"),
+    [
+        (aiohttp.ServerDisconnectedError(), True),
+        (aiohttp.ClientOSError(errno.ECONNRESET, "reset"), True),
+        (aiohttp.ClientConnectorError(Mock(), OSError(errno.ECONNREFUSED, "refused")), False),
+        (aiohttp.ClientPayloadError(), False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_only_a_connection_that_there_was_can_have_been_closed(
+    *, error: Exception, stale: bool
+) -> None:
+    assert ConnectionFailure.of(error).stale is stale
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [
+        (9, "the clock of this machine is wrong"),
+        (10, "the clock of this machine is wrong"),
+        (18, "trust the certificate authority of the service"),
+        (62, "check the host in the base URL"),
+        (64, "check the host in the base URL"),
+    ],
+)
+def test_each_defect_of_a_certificate_has_its_remedy(code: int, remedy: str) -> None:
+    error = ssl.SSLCertVerificationError()
+    error.verify_code = code
+    assert remedy in certificate_remedy(error)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ssl.SSLError(), "no reason was given"),
+        (socket.gaierror(socket.EAI_NONAME, "Name not known"), "Name not known"),
+        (OSError(errno.ECONNREFUSED, "at ('127.0.0.1', 1)"), "Connection refused"),
+        (ConnectionResetError(), "it was closed"),
+        (OSError(), "no reason was given"),
+        (ValueError("secret"), "no reason was given"),
+    ],
+    ids=repr,
+)
+def test_the_reason_is_in_words_without_values(error: Exception, reason: str) -> None:
+    assert reason_of(error) == reason

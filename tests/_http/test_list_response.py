@@ -38,7 +38,7 @@ def test_a_list_may_come_in_pages() -> None:
 
 @pytest.mark.parametrize("value", [None, [], [RESULT], RESULT])
 def test_a_list_that_is_whole_is_one_page(value: object) -> None:
-    assert read_page(value) == ListPage(restreams=read_restreams(value))
+    assert read_page(value) == ListPage(restreams=read_restreams(value), number=1, pages=1)
 
 
 def test_a_page_need_not_say_how_large_it_is() -> None:

@@ -1,5 +1,6 @@
-"""Requests: what is told of them."""
+"""Requests and responses: what is told of them."""
 
+from restream_async._http.messages import Response
 from tests.helpers.examples import API, API_KEY, STREAM_KEY, new
 
 
@@ -21,6 +22,12 @@ def test_a_request_shows_no_secret() -> None:
     request = API.create(new(stream_url="rtmps://u:pass-word@h/app/hidden-path"))
     for secret in (STREAM_KEY, "pass-word", "hidden-path", API_KEY):
         assert secret not in repr(request)
+
+
+def test_a_response_shows_neither_its_headers_nor_its_body() -> None:
+    response = Response(200, "OK", {"Set-Cookie": API_KEY}, STREAM_KEY.encode())
+    assert API_KEY not in repr(response)
+    assert STREAM_KEY not in repr(response)
 
 
 def test_a_request_knows_the_secrets_of_the_restream_that_it_is_about() -> None:

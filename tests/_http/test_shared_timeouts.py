@@ -1,11 +1,13 @@
 """A timeout is neither lost nor taken for a cancellation from outside."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from restream_async._http.shared_timeouts import SharedTimeout, SharedTimeouts
+from tests.helpers.simulated_time import now, simulated
 
 SOON = 0.002
 
@@ -60,6 +62,24 @@ async def test_those_of_one_moment_expire_together() -> None:
     assert await asyncio.gather(*(wait() for _ in range(20))) == [True] * 20
 
 
+@simulated
+async def test_a_timeout_expires_on_time_or_at_most_a_64th_part_later() -> None:
+    timeouts = SharedTimeouts(asyncio.get_running_loop())
+
+    async def took(begin: float, seconds: float) -> float:
+        await asyncio.sleep(begin)
+        timeout, begun = timeouts.start(seconds), now()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        assert timeout.expired()
+        return (now() - begun) / seconds
+
+    begins = [number * 0.013 for number in range(100)]
+    shares = await asyncio.gather(*(took(begin, seconds) for begin in begins for seconds in (5, 9)))
+    assert 1 <= min(shares) <= max(shares) <= 1 + 1 / 64
+    assert max(shares) > 1 + 1 / 128, "many share a timer"
+
+
 async def test_an_answer_of_the_same_moment_does_not_overtake_it() -> None:
     """The answer is there when the timeout expires, and the task has not run in between."""
     answer = asyncio.get_running_loop().create_future()
@@ -72,21 +92,20 @@ async def test_an_answer_of_the_same_moment_does_not_overtake_it() -> None:
     assert timeout.expired()
 
 
-@pytest.mark.parametrize("first", ["the timeout", "somebody"])
-async def test_a_task_that_is_also_cancelled_from_outside_stays_cancelled(first: str) -> None:
+@pytest.mark.parametrize("order", ["timeout, somebody", "somebody, timeout", "somebody"])
+async def test_a_task_that_is_cancelled_from_outside_stays_cancelled(order: str) -> None:
     told: list[tuple[bool, bool, int]] = []
 
     async def wait() -> None:
         task = asyncio.current_task()
         assert task is not None
         timeout = SharedTimeout(task, set())
-        both = (
-            (timeout.expire, task.cancel)
-            if first == "the timeout"
-            else (task.cancel, timeout.expire)
-        )
-        for cancel in both:
-            asyncio.get_running_loop().call_soon(cancel)
+        loop = asyncio.get_running_loop()
+        for canceller in order.split(", "):
+            if canceller == "timeout":
+                loop.call_soon(timeout.expire)
+            else:
+                loop.call_soon(task.cancel)
         try:
             await asyncio.Event().wait()
         finally:

@@ -348,6 +348,41 @@ def test_something_that_is_no_answer_in_http_is_one_that_cannot_be_read(
     assert str(failed.error).startswith("the answer cannot be read (it is no HTTP ***): POST ")
 
 
+def test_a_proxy_that_refuses_is_final() -> None:
+    failed = failure(NoResponse(detail="refused", sent=False, proxy_status=403))
+    assert (failed.classification, type(failed.error)) == (REFUSED, ProxyError)
+    assert isinstance(failed.error, ProxyError)
+    assert failed.error.sent is False
+    assert str(failed.error).startswith("the proxy refuses to connect to the service (403 Forb")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "problem"),
+    [
+        (" Snappy ", "it is compressed (Content-Encoding: snappy), which was not asked for"),
+        # aiohttp has decoded it.
+        ("gzip", "it is not JSON at position 0: ?"),
+        ("", "it is not JSON at position 0: ?"),
+    ],
+)
+def test_a_compressed_success_says_so_if_nothing_has_decoded_it(
+    encoding: str, problem: str
+) -> None:
+    failed = failure(Response(status=200, headers={"Content-Encoding": encoding}, body=b"?"))
+    assert isinstance(failed.error, MalformedResponseError)
+    assert failed.error.problem == problem
+
+
+@pytest.mark.parametrize(("method", "cached"), [("GET", True), ("POST", False)])
+def test_only_a_read_may_be_answered_by_a_cache(*, method: str, cached: bool) -> None:
+    request = API.list("v1") if method == "GET" else API.create(new())
+    answer = Response(status=200, headers={"Age": "1"}, body=envelope([]))
+    result = classified(answer, list_response.read_restreams, request=request)
+    assert isinstance(result, Failure) is cached
+    if isinstance(result, Failure):
+        assert (result.classification, result.cached) == (IN_DOUBT, True)
+
+
 def test_a_certificate_that_is_not_trusted_is_final() -> None:
     failed = failure(
         NoResponse(detail=f"expired {API_KEY}", sent=False, untrusted=True, remedy="renew it")
@@ -357,6 +392,8 @@ def test_a_certificate_that_is_not_trusted_is_final() -> None:
         True,
         CertificateError,
     )
+    assert isinstance(failed.error, CertificateError)
+    assert failed.error.sent is False
     assert str(failed.error).startswith("expired ***: POST ")
     assert str(failed.error).endswith("; renew it")
     assert failed.signal is None
@@ -375,6 +412,22 @@ def test_a_certificate_that_is_not_trusted_is_final() -> None:
 )
 def test_an_overloaded_service_answers_503_or_504(status: int, signal: Signal) -> None:
     assert failure(Response(status=status)).signal is signal
+
+
+@pytest.mark.parametrize(
+    ("answer", "signal"),
+    [
+        (Response(status=200), Signal.GOOD),
+        (NoResponse(detail="no HTTP", sent=True, unreadable=True), Signal.GOOD),
+        (NoResponse(detail="no answer", sent=True, timed_out=True), Signal.SHED),
+        (NoResponse(detail="reset", sent=True), None),
+    ],
+    ids=["no envelope", "no HTTP", "timeout", "lost"],
+)
+def test_without_a_readable_answer_only_a_timeout_shows_overload(
+    answer: Response | NoResponse, signal: Signal | None
+) -> None:
+    assert failure(answer).signal is signal
 
 
 @pytest.mark.parametrize(
@@ -414,7 +467,7 @@ def test_a_retry_after_is_read_from_any_refusal_or_doubt() -> None:
 
 def test_a_failure_shows_its_classification() -> None:
     failed = failure(Response(status=429))
-    assert failed == Failure(NOT_DONE, failed.error)
+    assert failed == Failure(NOT_DONE, failed.error, cached=False, overtaken=False)
     assert "NOT_DONE" in repr(failed)
 
 

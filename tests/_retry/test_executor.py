@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from typing import TYPE_CHECKING, Final
-from unittest.mock import Mock, call
+from unittest.mock import ANY, Mock, call
 
 import attrs
 import pytest
@@ -20,8 +21,9 @@ from restream_async import (
     TransportError,
 )
 from restream_async._http.api import Api
-from restream_async._http.messages import NoResponse
+from restream_async._http.messages import NoResponse, Response
 from restream_async._load.concurrency_limiter import ConcurrencyLimiter
+from restream_async._load.load_signal import Signal
 from restream_async._retry.classification import Failure
 from restream_async._retry.deadline import Deadline
 from restream_async._retry.executor import RequestExecutor
@@ -38,6 +40,7 @@ from tests.helpers.samples import (
     BACKEND_FETCH_FAILED,
     INTERNAL_ERROR,
     as_asked,
+    envelope,
     listed,
     many,
     new_restream,
@@ -45,7 +48,7 @@ from tests.helpers.samples import (
 )
 
 if TYPE_CHECKING:
-    from restream_async._http.messages import Request, Response
+    from restream_async._http.messages import Request
     from tests.helpers.raw_server import Act, Step
 
 SHORT: Final = 0.12
@@ -305,7 +308,7 @@ async def test_nothing_is_sent_when_a_check_took_all_the_time_there_was() -> Non
 
 @pytest.mark.parametrize(
     ("idle", "remaining", "sent"),
-    [(0.0, 0.0009, 0), (0.0, 0.0011, 1), (0.5, 0.49, 0), (0.5, 0.51, 1)],
+    [(0.0, 0.0009, 0), (0.0, 0.001, 1), (0.5, 0.49, 0), (0.5, 0.5, 1)],
 )
 async def test_nothing_is_sent_without_time_for_an_answer_under_little_load(
     idle: float, remaining: float, sent: int, monkeypatch: pytest.MonkeyPatch
@@ -322,7 +325,10 @@ async def test_nothing_is_sent_without_time_for_an_answer_under_little_load(
     after = TransportError(request.call, detail="lost", sent=True, attempts=1)
     await executor.attempt(request, as_it_is, deadline, after=after)
     assert (backend.count("GET"), executor.limiter.in_flight) == (sent, 0)
-    assert (executor.counts.retries, telemetry.retried.mock_calls) == (sent, [call(after)] * sent)
+    assert (executor.counts.attempts, executor.counts.retries) == (sent, sent)
+    assert telemetry.retried.mock_calls == [call(after)] * sent
+    assert telemetry.attempt.mock_calls[:1] == [call("GET", 1)] * sent
+    assert request.again is bool(sent)
 
 
 @pytest.mark.parametrize(
@@ -346,7 +352,7 @@ async def test_an_attempt_that_its_deadline_cuts_off_early_says_nothing_about_th
             await clock.sleep(timeout)
             return NoResponse(detail="no answer", sent=True, timed_out=True)
 
-    monkeypatch.setattr(ConcurrencyLimiter, "idle_latency", lambda *_: 1.0)
+    monkeypatch.setattr(ConcurrencyLimiter, "idle_latency", Mock(return_value=1.0))
     executor = RequestExecutor.adaptive(
         Silent(),
         ceiling=8,
@@ -418,3 +424,143 @@ async def test_a_refusal_shows_that_the_service_works() -> None:
     for is_failing in (True, False):
         await executor.attempt(request, as_it_is, executor.begin_call())
         assert (executor.limiter.last is not None) is is_failing
+
+
+class Scripted:
+    """An executor of one answer, which takes a second. Its limiter notes what it is told."""
+
+    def __init__(self, answer: Response | NoResponse | BaseException, *, sent: bool = True) -> None:
+        self.clock = FastClock()
+        self.limiter = Mock(ConcurrencyLimiter, state="closed", outage_seconds=lambda: 0.0)
+        self.limiter.idle_latency.return_value = 0.0
+        self.limiter.succeeded_since.side_effect = self._is_past
+        self.telemetry = Mock(ClientTelemetry)
+        self.request = Api("p1").list("v1")
+        self.closed_reason = ""
+        self._answer = answer
+        self._sent = sent
+        self.executor = RequestExecutor(
+            transport=self,
+            limiter=self.limiter,
+            policy=RetryPolicy(),
+            clock=self.clock.as_clock(),
+            timeout=30.0,
+            telemetry=self.telemetry,
+        )
+
+    async def send(self, request: Request, timeout: float) -> Response | NoResponse:  # noqa: ARG002, ASYNC109 - of the interface
+        request.sent = self._sent
+        await self.clock.sleep(1.0)
+        if isinstance(self._answer, BaseException):
+            raise self._answer
+        return self._answer
+
+    def _is_past(self, moment: float) -> bool:
+        return moment < self.clock.time
+
+    async def attempt(self, deadline: Deadline | None = None) -> object:
+        deadline = deadline if deadline is not None else self.executor.begin_call()
+        return await self.executor.attempt(self.request, as_it_is, deadline)
+
+
+@pytest.mark.parametrize(
+    ("answer", "told", "signal", "kind"),
+    [
+        (Response(200, body=envelope([])), call.succeeded(), Signal.GOOD, "GET"),
+        (Response(400), call.succeeded(), Signal.GOOD, ""),
+        (Response(500), call.failed(ANY, connected=True, latency=1.0), Signal.GOOD, ""),
+        (Response(503), call.failed(ANY, connected=True, latency=1.0), Signal.SHED, "GET"),
+        (Response(429), call.failed(ANY, connected=True, latency=1.0), Signal.LIMITED, ""),
+        (
+            NoResponse(detail="refused", sent=False),
+            call.failed(ANY, connected=False, latency=1.0),
+            None,
+            "",
+        ),
+        (NoResponse(detail="closed", sent=False, closed=True), call.note(ANY), None, ""),
+        (NoResponse(detail="expired", sent=False, untrusted=True), call.note(ANY), None, ""),
+    ],
+    ids=["success", "400", "500", "503", "429", "no connection", "closed", "certificate"],
+)
+async def test_the_limiter_is_told_what_an_attempt_says_about_the_service(
+    answer: Response | NoResponse, told: object, signal: Signal | None, kind: str
+) -> None:
+    scripted = Scripted(answer)
+    result = await scripted.attempt()
+    *_, noted, released = scripted.limiter.mock_calls
+    assert noted == told
+    assert released.args[:4] == (signal, 1.0, kind, 1000.0)
+    assert scripted.telemetry.attempt.mock_calls[0] == call("GET", 0)
+    failed = [result.error] if isinstance(result, Failure) else []
+    ended = scripted.telemetry.attempt.return_value.ended
+    assert ended.mock_calls == [call(answer.status, *failed)]
+
+
+async def test_the_limiter_is_told_how_long_the_service_asks_to_wait() -> None:
+    scripted = Scripted(Response(503, headers={"Retry-After": "7"}))
+    await scripted.attempt()
+    scripted.limiter.release.assert_called_once_with(Signal.SHED, 1.0, "GET", 1000.0, 7.0)
+
+
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize("sent", [False, True])
+async def test_a_cancelled_attempt_is_in_doubt_if_it_was_sent_and_says_nothing_about_the_load(
+    *, sent: bool, before: bool
+) -> None:
+    error = asyncio.CancelledError()
+    scripted = Scripted(error, sent=sent)
+    deadline = scripted.executor.begin_call()
+    deadline.in_doubt = before
+    with pytest.raises(asyncio.CancelledError):
+        await scripted.attempt(deadline)
+    assert deadline.in_doubt is (before or sent)
+    assert scripted.limiter.mock_calls[-1] == call.release(latency=1.0, started=1000.0)
+    assert scripted.telemetry.attempt.return_value.ended.mock_calls == [call(0, error)]
+
+
+@pytest.mark.parametrize(
+    ("status", "sent", "in_doubt"), [(503, True, True), (503, False, False), (429, True, False)]
+)
+async def test_a_failed_attempt_is_in_doubt_if_it_was_sent_and_may_have_taken_effect(
+    *, status: int, sent: bool, in_doubt: bool
+) -> None:
+    scripted = Scripted(Response(status), sent=sent)
+    deadline = scripted.executor.begin_call()
+    await scripted.attempt(deadline)
+    assert deadline.in_doubt is in_doubt
+
+
+async def test_429s_of_a_call_that_is_singled_out_are_no_rate_limit() -> None:
+    scripted = Scripted(Response(429))
+    deadline = scripted.executor.begin_call()
+    for _ in range(8):
+        await scripted.attempt(deadline)
+    signals = [released.args[0] for released in scripted.limiter.release.mock_calls]
+    assert signals == [Signal.LIMITED] * 6 + [Signal.GOOD] * 2
+    asked = [each.args[0] for each in scripted.limiter.succeeded_since.mock_calls]
+    assert asked == [math.inf, *(1000.0 + number for number in range(7))]
+
+
+@pytest.mark.parametrize("reached", [False, True])
+@pytest.mark.parametrize("patient", [False, True])
+async def test_only_a_call_of_a_run_gets_the_time_back_that_it_waited_for_a_slot(
+    *, patient: bool, reached: bool
+) -> None:
+    async def wait(**_: object) -> None:
+        await scripted.clock.sleep(9.0)
+
+    scripted = Scripted(Response(500))
+    executor, limiter = scripted.executor, scripted.limiter
+    limiter.try_acquire.return_value = False
+    limiter.acquire.side_effect = wait
+    limiter.reached = reached
+    deadline = executor.begin_patient_call() if patient else executor.begin_call()
+    await scripted.attempt(deadline)
+    assert deadline.remaining() == 120.0 - 1.0 - (0.0 if patient else 9.0)
+    limiter.acquire.assert_called_once_with(patient=patient or not reached, ahead=False)
+
+
+async def test_between_its_attempts_a_call_leaves_its_slot_to_others() -> None:
+    scripted = Scripted(Response(500))
+    scripted.executor.retries(scripted.executor.begin_call())
+    scripted.limiter.notify_slot_listeners.assert_called_once_with()

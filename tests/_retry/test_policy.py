@@ -72,6 +72,11 @@ def test_the_wait(failures: int, retry_after: float | None, jitter: float, wait:
     assert RetryPolicy().wait(failures, retry_after, jitter) == wait
 
 
+def test_the_longest_wait_has_both_caps() -> None:
+    policy = RetryPolicy(cap=7.0)
+    assert policy.longest_wait == policy.wait(9, 1e12, 1.0) == 67.0
+
+
 @given(
     failures=st.integers(1, 10**6),
     retry_after=st.none() | st.floats(0, 1e12),

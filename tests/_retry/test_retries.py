@@ -1,12 +1,14 @@
 import asyncio
+import gc
 import logging
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
-from unittest.mock import Mock
+from unittest.mock import Mock, call
 
 import pytest
 
-from restream_async import RetryPolicy
+from restream_async import OutageError, RetryPolicy
 from restream_async._http.messages import NoResponse, Response
 from restream_async._load.concurrency_limiter import ConcurrencyLimiter
 from restream_async._retry.budget import RetryBudget
@@ -139,6 +141,72 @@ async def test_a_call_does_not_wait_for_the_budget_beyond_its_deadline(
     assert end is None or end.error is first.error
 
 
+@pytest.mark.parametrize(
+    ("first", "price"),
+    [
+        (doubtful(), 1.0),
+        (failure(Response(status=429)), 0.0),
+        (failure(NoResponse(detail="refused", sent=False)), 0.0),
+    ],
+    ids=["503", "429", "no connection"],
+)
+async def test_a_retry_costs_the_budget_what_it_may_add_to_the_load(
+    first: Failure, price: float
+) -> None:
+    clock, budget = FastClock(), Mock(RetryBudget)
+    retries = Retries(
+        RetryPolicy(),
+        clock.as_clock(),
+        ENDLESS,
+        ConcurrencyLimiter.adaptive(64, 300.0, clock.as_clock()),
+        budget,
+        is_uncounted=lambda _: False,
+    )
+    assert await retries.wait_after(first) is None
+    retries.succeeded()
+    assert budget.mock_calls == [call.spend(price), call.refund(price)]
+
+
+async def test_a_call_of_a_run_that_waits_ends_with_the_outage_and_takes_no_tokens() -> None:
+    clock, first, budget = FastClock(), doubtful(), Mock(RetryBudget)
+    first.error.attempts = 3
+    retries = Retries(
+        RetryPolicy(),
+        clock.as_clock(),
+        Deadline(clock.now, 10.0, lambda: 0.0),
+        Mock(ConcurrencyLimiter, given_up=True, last=first.error),
+        budget,
+        is_uncounted=lambda _: False,
+    )
+    end = await retries.wait_after(first)
+    assert end is not None
+    assert isinstance(end.error, OutageError)
+    assert end.error.attempts == 3
+    assert budget.mock_calls == []
+
+
+async def test_the_retries_of_a_call_leave_nothing_to_the_garbage_collector() -> None:
+    def never(_: Failure) -> bool:
+        return False
+
+    clock, seen = FastClock(), weakref.ref(never)
+    retries = Retries(
+        RetryPolicy(),
+        clock.as_clock(),
+        ENDLESS,
+        ConcurrencyLimiter.adaptive(64, 300.0, clock.as_clock()),
+        RetryBudget(clock.now),
+        is_uncounted=never,
+    )
+    gc.disable()
+    try:
+        await retries.wait_after(doubtful())
+        del retries, never
+        assert seen() is None
+    finally:
+        gc.enable()
+
+
 @pytest.mark.parametrize("attempts", [1, 2, 3, 5, 20])
 async def test_it_is_tried_as_often_as_the_policy_says(attempts: int) -> None:
     first, clock, again = doubtful(), FastClock(), Attempts(doubtful())
@@ -235,6 +303,22 @@ async def test_what_does_not_count_is_not_tried_all_the_time() -> None:
         excused=lambda _: True,
     )
     assert clock.sleeps == [0.1] * 10
+
+
+@pytest.mark.parametrize(("status", "slept"), [(429, [0.5]), (503, [7.5])])
+async def test_of_what_does_not_count_only_a_429_does_not_wait_for_its_retry_after(
+    status: int, slept: list[float]
+) -> None:
+    clock = FastClock()
+    await run_retries(
+        failure(Response(status=status, headers={"Retry-After": "7"})),
+        Attempts("a restream"),
+        policy=RetryPolicy(),
+        clock=clock.as_clock(),
+        deadline=ENDLESS,
+        excused=lambda _: True,
+    )
+    assert clock.sleeps == slept
 
 
 async def test_what_counts_again_uses_the_attempts_that_are_left() -> None:

@@ -23,15 +23,16 @@ async def test_tasks_share_the_work() -> None:
 
 async def test_the_first_error_is_raised_as_it_is_and_ends_the_other_tasks() -> None:
     running: set[asyncio.Task[None]] = set()
-    numbers = iter(range(3))
+    numbers, error = iter(range(3)), LookupError()
 
     async def work() -> None:
         if next(numbers) == 1:
-            raise LookupError
+            raise error
         await asyncio.Event().wait()
 
-    with pytest.raises(LookupError):
+    with pytest.raises(LookupError) as caught:
         await run_in_tasks(work, 3, running)
+    assert caught.value is error
     assert running == set()
 
 

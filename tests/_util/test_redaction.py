@@ -134,6 +134,8 @@ def test_a_text_without_secrets_stays_as_it_is(several: list[str], text: str) ->
         ('a"b\\c as a\\"b\\\\c, a\\u0022b\\\\c', ['a"b\\c'], "*** as ***, ***"),
         ("für as f\\u00fcr, f\\u00FCr, f%C3%BCr", ["für"], "*** as ***, ***, ***"),
         ("a b+c as a+b%2Bc", ["a b+c"], "*** as ***"),
+        # As Python shows a string with both kinds of quotes.
+        ("""(\\'a\\'"b")""", ["""'a'"b\""""], "(***)"),
         ("nothing", [], "nothing"),
         ("", ["abcd"], ""),
     ],

@@ -1,4 +1,5 @@
 import sys
+import unicodedata
 
 import pytest
 
@@ -6,10 +7,12 @@ from restream_async._util.stray_characters import Inside, stray, trimmed
 
 
 @pytest.mark.parametrize("inside", ["text", "spaces", "visible"])
-def test_no_text_begins_or_ends_with_a_space_of_any_kind(inside: Inside) -> None:
-    spaces = [each for each in map(chr, range(sys.maxunicode + 1)) if each.isspace()]
-    assert len(spaces) > 20
-    for space in spaces:
+def test_no_text_begins_or_ends_with_a_space_or_control_character(inside: Inside) -> None:
+    characters = list(map(chr, range(sys.maxunicode + 1)))
+    spaces = {each for each in characters if each.isspace()}
+    controls = {each for each in characters if unicodedata.category(each) == "Cc"}
+    assert len(spaces - controls) > 15
+    for space in spaces | controls:
         assert stray(f"{space}a", inside).startswith("must not begin with U+")
         assert stray(f"a{space}", inside).startswith("must not end with U+")
         assert trimmed(f"{space}\u200b{space}a b\u200b{space}") == "a b"

@@ -1,6 +1,8 @@
 """Clean-up that comes to its end, however often its task is cancelled."""
 
 import asyncio
+import gc
+import weakref
 
 import pytest
 
@@ -43,6 +45,47 @@ async def test_it_ends_before_the_cancellation_goes_on(times: int, fails: bool) 
         await task
     assert ended == [True]
     assert task.cancelling() == times, "whoever cancelled it counts on that"
+
+
+async def test_the_error_of_work_that_was_cancelled_is_not_reported_as_lost() -> None:
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+
+    async def fail() -> None:
+        await asyncio.sleep(0)
+        raise LookupError
+
+    task = asyncio.create_task(run_to_completion(fail))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    del task
+    await asyncio.sleep(0)
+    gc.collect()
+    assert reported == []
+
+
+async def test_an_interruption_is_freed_as_soon_as_it_is_handled() -> None:
+    async def work() -> None:
+        await asyncio.sleep(0)
+
+    task = asyncio.create_task(run_to_completion(work))
+    await asyncio.sleep(0)
+    task.cancel()
+    seen: weakref.ref[asyncio.CancelledError] | None = None
+    gc.disable()
+    try:
+        try:
+            await task
+        except asyncio.CancelledError as error:
+            seen = weakref.ref(error)
+        del task
+        await asyncio.sleep(0)
+        assert seen is not None
+        assert seen() is None
+    finally:
+        gc.enable()
 
 
 async def test_it_begins_again_where_something_cancels_all_tasks() -> None:

@@ -36,6 +36,12 @@ def test_what_is_wrong_with_an_address_is_said_without_it(url: str, problem: str
         ("RTMPS://u:p@A.Example:443/app/?x=1#y", "rtmps://u:p@a.example/app?x=1#y"),
         ("srt://a.example:9000/", "srt://a.example:9000"),
         ("rtmp://a.example:x/app", "rtmp://a.example:x/app"),
+        ("rtmp://a.example:1935/app", "rtmp://a.example/app"),
+        ("rtmpt://a.example:80/app", "rtmpt://a.example/app"),
+        ("http://a.example:80/app", "http://a.example/app"),
+        ("https://a.example:443/app", "https://a.example/app"),
+        ("https://a.example:80/app", "https://a.example:80/app"),
+        ("rtmp://a.example/%61%7e%2f%2F", "rtmp://a.example/a~%2F%2F"),
     ],
 )
 def test_all_spellings_of_a_url_have_one_normal_form(url: str, normal: str) -> None:
