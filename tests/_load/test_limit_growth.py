@@ -145,6 +145,23 @@ class TestGrowth:
         load.answer(kind="")
         assert load.value == 21
 
+    def test_a_forgiven_error_postpones_it_at_the_limit_from_before_an_outage_too(self) -> None:
+        load = Load(20, ceiling=40)
+        load.wave()
+        load.limit.restart()
+        while load.value < 20:
+            load.wave()
+        for _ in range(40):
+            load.answer(in_flight=1)
+        for _ in range(7):
+            load.answer()
+            load.answer(Signal.SHED)
+        for _ in range(19):
+            load.answer()
+        assert load.value == 20
+        load.answer()
+        assert load.value == 25
+
     def test_forgiven_errors_do_not_delay_the_first_leap(self) -> None:
         """However many are left: 3.5 of eight."""
         load = Load(16)
