@@ -122,6 +122,13 @@ class TestSlowerForEverybody:
         load.now += IDLE + 0.001
         assert load.waves(2, 0.02) == [31, 32]
 
+    def test_the_next_one_after_a_refusal_needs_two_slow_rounds_again(self) -> None:
+        load, slow = self.slow()
+        assert load.waves(2, slow) == [64, 32]
+        assert load.forgiven() == 3
+        load.now += slow + 0.001
+        assert load.waves(2, slow) == [31, 15]
+
     def test_its_answers_are_no_part_of_the_next_round(self) -> None:
         load, slow = self.slow()
         assert load.waves(2, slow) == [64, 32]

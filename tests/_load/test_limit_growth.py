@@ -9,9 +9,10 @@ from restream_async._load.load_signal import Signal
 from tests.helpers.answer_waves import IDLE, Load, standing
 
 
-def test_after_an_outage_an_earlier_growth_is_neither_judged_nor_waited_for() -> None:
+def test_after_an_outage_it_waits_neither_for_an_earlier_growth_nor_for_latency() -> None:
     growth = LimitGrowth()
     assert growth.step(8.0, 8, 8, Latencies([IDLE] * 8)) == 8
+    growth.allowed = False
     growth.restart(16.0, 20)
     assert not growth.is_due(1.0, 20)
     assert growth.is_due(1.0, 21)

@@ -45,7 +45,10 @@ class TestTurns:
         log: list[str] = []
 
         async def enter(name: str) -> None:
-            await limiter.acquire(fresh=name == "f", ahead=name == "a")
+            if name == "r":
+                await limiter.acquire()
+            else:
+                await limiter.acquire(fresh=name == "f", ahead=name == "a")
             log.append(name)
 
         tasks: list[asyncio.Task[None]] = []
