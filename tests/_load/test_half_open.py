@@ -115,6 +115,37 @@ class TestOutage:
             await waiting
         assert limiter.state == "open"
 
+    @pytest.mark.parametrize("moment", range(5))
+    def test_after_all_are_cancelled_as_a_probe_is_due_a_later_request_probes(
+        self, moment: int
+    ) -> None:
+        @simulated
+        async def scene() -> None:
+            over = asyncio.Event()
+
+            async def sleep(_: float) -> None:
+                await over.wait()
+
+            clock = attrs.evolve(simulated_clock(), sleep=sleep)
+            limiter = ConcurrencyLimiter.adaptive(8, 300.0, clock)
+            await fall(limiter)
+            tasks = [asyncio.create_task(limiter.acquire()) for _ in range(2)]
+            await asyncio.sleep(1)
+            over.set()
+            for _ in range(moment):
+                await asyncio.sleep(0)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            for task in tasks:
+                if not task.cancelled():
+                    limiter.release()
+            await asyncio.sleep(5)
+            assert limiter.try_acquire()
+            await limiter.close()
+
+        scene()
+
     @simulated
     async def test_try_acquire_may_probe_when_a_probe_is_due(self) -> None:
         limiter = limiter_of()

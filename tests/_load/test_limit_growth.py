@@ -26,6 +26,21 @@ def test_where_the_cpu_is_the_limit_it_grows_by_single_slots() -> None:
     assert growth.step(8.0, 8, 8, None) == 1
 
 
+def test_a_leap_beyond_the_limit_from_before_an_outage_waits_for_latencies() -> None:
+    growth = LimitGrowth()
+    growth.restart(16.0, 0)
+    assert growth.step(8.0, 8, 8, None) == 8
+    assert growth.step(16.0, 24, 24, None) == 0
+
+
+@pytest.mark.parametrize("last", [None, Latencies([IDLE] * 8)])
+def test_single_slots_do_not_wait_for_latencies_and_two_slots_do(last: Latencies | None) -> None:
+    growth = LimitGrowth()
+    growth.stop(0)
+    steps = [growth.step(20.0, answers, answers, last) for answers in range(1, 8)]
+    assert steps == [1, 1, 1, 1, 1, 2, 0]
+
+
 @pytest.mark.parametrize(
     ("limit", "later", "refused"),
     [(15.0, 1, False), (16.0, 1, True), (16.0, 16, True), (16.0, 17, False)],
@@ -189,7 +204,7 @@ class TestGrowth:
             load.answer(kind="")
         assert load.value == 8
 
-    @pytest.mark.parametrize(("size", "errors"), [(32, 1), (33, 2), (65, 2), (66, 3)])
+    @pytest.mark.parametrize(("size", "errors"), [(32, 1), (33, 2), (65, 2), (66, 3), (99, 4)])
     def test_three_percent_of_errors_do_not_take_it_back(self, size: int, errors: int) -> None:
         load = standing(size)
         assert load.waves(2) == [size, size + 1]

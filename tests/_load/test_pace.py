@@ -347,6 +347,20 @@ class TestPace:
         await asyncio.wait(tasks)
 
     @simulated
+    async def test_the_probe_that_ends_an_outage_has_taken_a_turn(self) -> None:
+        limiter = limiter_of()
+        await refuse(limiter)
+        await accept(limiter)
+        await fall(limiter)
+        await limiter.acquire()
+        limiter.succeeded()
+        limiter.release(Signal.GOOD, 0.0, "POST", now())
+        assert not limiter.try_acquire()
+        await asyncio.sleep(2)
+        assert limiter.try_acquire()
+        await limiter.close()
+
+    @simulated
     async def test_closing_lets_all_requests_through_and_leaves_no_timer(self) -> None:
         limiter = limiter_of()
         await refuse(limiter)
