@@ -288,6 +288,18 @@ class TestOutage:
         assert limiter.given_up
 
     @simulated
+    async def test_a_waiting_request_whose_timer_is_late_does_not_prolong_the_outage(self) -> None:
+        async def sleep(seconds: float) -> None:
+            await asyncio.sleep(seconds + 60)
+
+        clock = attrs.evolve(simulated_clock(), sleep=sleep)
+        limiter = ConcurrencyLimiter.adaptive(8, 60.0, clock)
+        await fall(limiter)
+        await limiter.acquire()
+        assert limiter.given_up
+        await limiter.close()
+
+    @simulated
     async def test_the_outage_timeout_ends_while_a_probe_gets_no_answer(self) -> None:
         limiter = limiter_of(patience=40)
         await fall(limiter)
