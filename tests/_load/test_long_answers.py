@@ -1,6 +1,13 @@
 import pytest
 
+from restream_async._load.latencies import Latencies
+from restream_async._load.long_answers import LongAnswers
 from tests.helpers.answer_waves import IDLE, Load
+
+
+@pytest.mark.parametrize(("limit", "other"), [(1.0, None), (2.0, 2.0)])
+def test_one_request_at_a_time_cannot_be_too_many(limit: float, other: float | None) -> None:
+    assert LongAnswers().other_limit(limit, Latencies([10.0] * 8)) == other
 
 
 class TestSeconds:
