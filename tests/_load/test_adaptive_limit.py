@@ -114,8 +114,9 @@ class TestForgivenErrors:
 
     def test_a_refusal_at_the_ceiling_is_forgiven(self) -> None:
         load = standing(20, ceiling=25)
-        load.waves(20)
-        assert load.value == 25
+        # Also right after the growth to it.
+        while load.value < 25:
+            load.wave()
         assert load.wave(shed=3) == 25
 
     def test_as_many_errors_at_half_of_the_limit_give_it_back(self) -> None:
@@ -123,6 +124,19 @@ class TestForgivenErrors:
         sizes = load.every_fourth_is_refused(2_000)
         assert min(sizes) <= 32
         assert sizes[-1_000:] == [64] * 1_000
+
+    def test_they_say_nothing_about_the_lower_limit_of_an_experiment(self) -> None:
+        """As many errors at half of the limit would end it."""
+        load = Load(64, ceiling=64)
+        sizes: list[int] = []
+        for times in (1, 1, 4, 4, 4, *[1] * 6):
+            size = load.value
+            for number in range(size):
+                signal = Signal.SHED if number % 16 == 0 else Signal.GOOD
+                load.answer(signal, IDLE * times * 4.5 ** (1 if number % 2 else -1))
+            load.now += 2.0
+            sizes.append(load.value)
+        assert sizes[-6:] == [32] * 6
 
     def test_then_it_grows_among_as_many_errors(self) -> None:
         load = Load(64, ceiling=64)

@@ -2,15 +2,17 @@
 
 import asyncio
 
+import attrs
 import pytest
 
+from restream_async._load.concurrency_limiter import ConcurrencyLimiter
 from restream_async._load.load_signal import Signal
 from tests.helpers.limiter_steps import (
     answers,
     fall,
     limiter_of,
 )
-from tests.helpers.simulated_time import now, simulated
+from tests.helpers.simulated_time import now, simulated, simulated_clock
 
 
 class TestLearning:
@@ -67,6 +69,22 @@ class TestLearning:
         while limiter.try_acquire():
             through += 1
         assert through == limiter.limit
+
+
+@simulated
+@pytest.mark.parametrize("fresh", [False, True])
+async def test_a_new_request_does_not_overtake_one_that_waits_for_a_probe(*, fresh: bool) -> None:
+    async def sleep(_: float) -> None:
+        await asyncio.Event().wait()
+
+    limiter = ConcurrencyLimiter.adaptive(8, 300.0, attrs.evolve(simulated_clock(), sleep=sleep))
+    await fall(limiter)
+    waiting = asyncio.create_task(limiter.acquire(fresh=fresh))
+    # The probe is due, and the timer late.
+    await asyncio.sleep(1)
+    assert not limiter.try_acquire()
+    await limiter.close()
+    await waiting
 
 
 class TestClosing:

@@ -82,14 +82,23 @@ class TestOwnErrors:
         assert service.forgiven(every=4) == 500
         assert service.allowance.after_growth == pytest.approx(0.25 * 1.25)
 
+    def test_the_larger_of_both_shares_counts(self) -> None:
+        service = halved(every=4)
+        assert service.errors(11, every=7) == [64.0]
+        assert service.allowance.after_growth == pytest.approx(0.25 * 1.25)
+
     def test_the_allowance_is_full_then(self) -> None:
-        service = Service()
-        service.forgiven(every=4)
-        service.errors(50, every=4)
-        service.limit = 32.0
-        assert service.errors(18, every=4) == [64.0]
+        service = halved(every=4)
+        sent = service.now
+        assert service.errors(16, every=4) == []
+        # Late errors of requests that were sent before use it up.
+        while not service.allowance.is_short:
+            service.good(1)
+            service.error(started=sent)
+            assert service.allowance.forgives(sent)
+        assert service.errors(1, every=4) == [64.0]
         # Of four in a row, 0.31 to the power of 4 is more than 1 in 1,000.
-        assert service.forgiven(every=2) > 8
+        assert service.forgiven(every=2) > 15
 
     def test_no_more_than_a_third_is_forgiven(self) -> None:
         assert learned(every=3, then=4).allowance.after_growth == 0.33
@@ -103,7 +112,7 @@ class TestOwnErrors:
     def test_half_of_all_answers_are_not_believed_to_be_errors_without_load(self) -> None:
         assert halved(every=2).errors(500, every=2) == []
 
-    @pytest.mark.parametrize(("every", "found"), [(7, [64.0]), (9, [])])
+    @pytest.mark.parametrize(("every", "found"), [(7, [64.0]), (8, [64.0]), (9, [])])
     def test_half_of_the_share_is_the_same_and_less_is_load(
         self, every: int, found: list[float]
     ) -> None:
@@ -150,6 +159,17 @@ class TestOwnErrors:
         service.errors(20, every=4)
         service.limit = 50.0
         assert service.errors(30, every=4)[:1] == [100.0]
+
+    @pytest.mark.parametrize(("errors", "found"), [(16, []), (17, [100.0])])
+    def test_errors_at_a_lower_limit_before_do_not_count(
+        self, errors: int, found: list[float]
+    ) -> None:
+        service = Service()
+        service.errors(20, every=4)
+        service.limit = 100.0
+        service.errors(errors - 1, every=4)
+        service.limit = 50.0
+        assert service.errors(18, every=4) == found
 
     @pytest.mark.parametrize("limit", [33.0, 15.0])
     def test_the_limit_must_stay_between_a_half_and_a_quarter(self, limit: float) -> None:

@@ -102,16 +102,49 @@ class TestOutage:
         await waiting
 
     @simulated
-    async def test_after_a_cancelled_probe_the_next_request_probes(self) -> None:
+    @pytest.mark.parametrize("seconds", [0, 10])
+    async def test_after_a_cancelled_probe_the_next_request_probes(self, seconds: int) -> None:
         limiter = limiter_of()
         await fall(limiter)
         await limiter.acquire()
         waiting = asyncio.create_task(limiter.acquire())
-        await asyncio.sleep(10)
+        await asyncio.sleep(seconds)
         assert not waiting.done()
         limiter.release()  # as a cancelled attempt does
-        await waiting
+        async with asyncio.timeout(1):
+            await waiting
         assert limiter.state == "open"
+
+    @pytest.mark.parametrize("moment", range(5))
+    def test_after_all_are_cancelled_as_a_probe_is_due_a_later_request_probes(
+        self, moment: int
+    ) -> None:
+        @simulated
+        async def scene() -> None:
+            over = asyncio.Event()
+
+            async def sleep(_: float) -> None:
+                await over.wait()
+
+            clock = attrs.evolve(simulated_clock(), sleep=sleep)
+            limiter = ConcurrencyLimiter.adaptive(8, 300.0, clock)
+            await fall(limiter)
+            tasks = [asyncio.create_task(limiter.acquire()) for _ in range(2)]
+            await asyncio.sleep(1)
+            over.set()
+            for _ in range(moment):
+                await asyncio.sleep(0)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            for task in tasks:
+                if not task.cancelled():
+                    limiter.release()
+            await asyncio.sleep(5)
+            assert limiter.try_acquire()
+            await limiter.close()
+
+        scene()
 
     @simulated
     async def test_try_acquire_may_probe_when_a_probe_is_due(self) -> None:
@@ -253,6 +286,18 @@ class TestOutage:
             await asyncio.sleep(15)
             limiter.release()
         assert limiter.given_up
+
+    @simulated
+    async def test_a_waiting_request_whose_timer_is_late_does_not_prolong_the_outage(self) -> None:
+        async def sleep(seconds: float) -> None:
+            await asyncio.sleep(seconds + 60)
+
+        clock = attrs.evolve(simulated_clock(), sleep=sleep)
+        limiter = ConcurrencyLimiter.adaptive(8, 60.0, clock)
+        await fall(limiter)
+        await limiter.acquire()
+        assert limiter.given_up
+        await limiter.close()
 
     @simulated
     async def test_the_outage_timeout_ends_while_a_probe_gets_no_answer(self) -> None:

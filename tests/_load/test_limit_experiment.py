@@ -14,6 +14,18 @@ def test_normal_is_as_much_more_than_what_was_measured_as_the_measurement_may_er
     assert experiment.normal == pytest.approx(varied.mean + math.sqrt(2) * varied.error)
 
 
+@pytest.mark.parametrize(("fall", "helped"), [(0.95, False), (1.05, True)])
+def test_half_of_the_limit_is_as_good_if_latencies_surely_fall_by_half_a_logarithm(
+    *, fall: float, helped: bool
+) -> None:
+    """Two standard errors are 0.49."""
+    base = Latencies([0.1, 0.4] * 8)
+    found = Latencies([latency * math.exp(-fall) for latency in (0.1, 0.4)] * 8)
+    experiment = LimitExperiment(limit=16, kind="POST", base=base, found=found)
+    assert 2 * experiment.error == pytest.approx(0.49, abs=0.001)
+    assert experiment.helped is helped
+
+
 class TestSlowerForEverybody:
     """Latency that is the same at half of the limit."""
 
@@ -121,6 +133,13 @@ class TestSlowerForEverybody:
         assert load.value == 31
         load.now += IDLE + 0.001
         assert load.waves(2, 0.02) == [31, 32]
+
+    def test_the_next_one_after_a_refusal_needs_two_slow_rounds_again(self) -> None:
+        load, slow = self.slow()
+        assert load.waves(2, slow) == [64, 32]
+        assert load.forgiven() == 3
+        load.now += slow + 0.001
+        assert load.waves(2, slow) == [31, 15]
 
     def test_its_answers_are_no_part_of_the_next_round(self) -> None:
         load, slow = self.slow()

@@ -9,9 +9,10 @@ from restream_async._load.load_signal import Signal
 from tests.helpers.answer_waves import IDLE, Load, standing
 
 
-def test_after_an_outage_an_earlier_growth_is_neither_judged_nor_waited_for() -> None:
+def test_after_an_outage_it_waits_neither_for_an_earlier_growth_nor_for_latency() -> None:
     growth = LimitGrowth()
     assert growth.step(8.0, 8, 8, Latencies([IDLE] * 8)) == 8
+    growth.allowed = False
     growth.restart(16.0, 20)
     assert not growth.is_due(1.0, 20)
     assert growth.is_due(1.0, 21)
@@ -23,6 +24,21 @@ def test_where_the_cpu_is_the_limit_it_grows_by_single_slots() -> None:
     growth.restart(16.0, 0)
     growth.slow_down()
     assert growth.step(8.0, 8, 8, None) == 1
+
+
+def test_a_leap_beyond_the_limit_from_before_an_outage_waits_for_latencies() -> None:
+    growth = LimitGrowth()
+    growth.restart(16.0, 0)
+    assert growth.step(8.0, 8, 8, None) == 8
+    assert growth.step(16.0, 24, 24, None) == 0
+
+
+@pytest.mark.parametrize("last", [None, Latencies([IDLE] * 8)])
+def test_single_slots_do_not_wait_for_latencies_and_two_slots_do(last: Latencies | None) -> None:
+    growth = LimitGrowth()
+    growth.stop(0)
+    steps = [growth.step(20.0, answers, answers, last) for answers in range(1, 8)]
+    assert steps == [1, 1, 1, 1, 1, 2, 0]
 
 
 @pytest.mark.parametrize(
@@ -145,6 +161,23 @@ class TestGrowth:
         load.answer(kind="")
         assert load.value == 21
 
+    def test_a_forgiven_error_postpones_it_at_the_limit_from_before_an_outage_too(self) -> None:
+        load = Load(20, ceiling=40)
+        load.wave()
+        load.limit.restart()
+        while load.value < 20:
+            load.wave()
+        for _ in range(40):
+            load.answer(in_flight=1)
+        for _ in range(7):
+            load.answer()
+            load.answer(Signal.SHED)
+        for _ in range(19):
+            load.answer()
+        assert load.value == 20
+        load.answer()
+        assert load.value == 25
+
     def test_forgiven_errors_do_not_delay_the_first_leap(self) -> None:
         """However many are left: 3.5 of eight."""
         load = Load(16)
@@ -171,7 +204,7 @@ class TestGrowth:
             load.answer(kind="")
         assert load.value == 8
 
-    @pytest.mark.parametrize(("size", "errors"), [(32, 1), (33, 2), (65, 2), (66, 3)])
+    @pytest.mark.parametrize(("size", "errors"), [(32, 1), (33, 2), (65, 2), (66, 3), (99, 4)])
     def test_three_percent_of_errors_do_not_take_it_back(self, size: int, errors: int) -> None:
         load = standing(size)
         assert load.waves(2) == [size, size + 1]

@@ -1,6 +1,13 @@
 import pytest
 
+from restream_async._load.latencies import Latencies
+from restream_async._load.long_answers import LongAnswers
 from tests.helpers.answer_waves import IDLE, Load
+
+
+@pytest.mark.parametrize(("limit", "other"), [(1.0, None), (2.0, 2.0)])
+def test_one_request_at_a_time_cannot_be_too_many(limit: float, other: float | None) -> None:
+    assert LongAnswers().other_limit(limit, Latencies([10.0] * 8)) == other
 
 
 class TestSeconds:
@@ -66,6 +73,24 @@ class TestSeconds:
         load = Load(ceiling=64)
         assert load.queue(1, 3)[:1] == [20]
         assert all(value * IDLE < 2.0 for value in load.queue(1, 300))
+
+    def test_the_limit_stays_low_until_a_round_of_answers_is_quick(self) -> None:
+        load = Load(ceiling=64)
+        for number in range(64):
+            # The eighth is quick, so that the whole round decides.
+            load.answer(latency=IDLE if number == 7 else 4.0)
+        low = load.value
+        assert low < 20
+        load.now += 4.001
+        for _ in range(100):
+            load.answer(kind="")
+        assert load.value == low
+
+    def test_then_it_grows_by_one(self) -> None:
+        load = Load(ceiling=64)
+        assert load.wave(4.0) == 16
+        load.waves_at()
+        assert load.value == 17
 
     def test_a_single_request_may_take_as_long_as_it_likes(self) -> None:
         load = Load(1, ceiling=1)

@@ -110,6 +110,36 @@ class TestPace:
         await limiter.close()
 
     @simulated
+    async def test_the_next_request_is_due_although_the_latest_has_no_answer(self) -> None:
+        limiter = limiter_of()
+        await find_rate(limiter)
+        await asyncio.sleep(10)
+        told: list[bool] = []
+        limiter.slot_listeners.add(lambda: told.append(limiter.has_slot))
+        assert limiter.try_acquire()
+        await asyncio.sleep(2)
+        assert told == [True]
+        await limiter.close()
+
+    @simulated
+    async def test_answers_of_earlier_requests_do_not_call_listeners_during_the_pause(
+        self,
+    ) -> None:
+        limiter = limiter_of()
+        started = now()
+        for _ in range(3):
+            await limiter.acquire()
+        told: list[float] = []
+        limiter.slot_listeners.add(lambda: told.append(now()))
+        refused = await refuse(limiter)
+        for _ in range(3):
+            await asyncio.sleep(0.1)
+            limiter.release(Signal.GOOD, now() - started, "POST", started)
+        await asyncio.sleep(2)
+        assert told == pytest.approx([refused + 1])
+        await limiter.close()
+
+    @simulated
     async def test_a_timer_that_wakes_up_early_is_set_again(self) -> None:
         """The timers of an event loop may be early by as much as its clock is coarse."""
 
@@ -315,6 +345,20 @@ class TestPace:
         assert 4 <= len(log) <= 8
         await limiter.close()
         await asyncio.wait(tasks)
+
+    @simulated
+    async def test_the_probe_that_ends_an_outage_has_taken_a_turn(self) -> None:
+        limiter = limiter_of()
+        await refuse(limiter)
+        await accept(limiter)
+        await fall(limiter)
+        await limiter.acquire()
+        limiter.succeeded()
+        limiter.release(Signal.GOOD, 0.0, "POST", now())
+        assert not limiter.try_acquire()
+        await asyncio.sleep(2)
+        assert limiter.try_acquire()
+        await limiter.close()
 
     @simulated
     async def test_closing_lets_all_requests_through_and_leaves_no_timer(self) -> None:

@@ -31,6 +31,9 @@ class TestRest:
         waiting.add_done_callback(lambda _: told.append(now() - start))
         await asyncio.sleep(1)
         assert told == pytest.approx([0.04])
+        while limiter.try_acquire():
+            room += 1
+        assert limiter.in_flight == 8
         await limiter.close()
 
     @simulated

@@ -24,6 +24,16 @@ async def test_nothing_is_kept_of_a_request_that_waits_no_longer(*, woken: bool)
     assert (len(queue), queue.has_patient) == (0, False)
 
 
+@simulated
+@pytest.mark.parametrize("first", [False, True])
+async def test_a_request_that_is_given_up_is_in_the_queue_no_longer(*, first: bool) -> None:
+    queue = WaitQueue()
+    turn = queue.add(first=first, ahead=False, patient=True)
+    queue.fail_patient()
+    assert len(queue) == 0
+    assert isinstance(turn.exception(), GivenUpError)
+
+
 class TestTurns:
     """New items and all other requests take turns."""
 
@@ -35,7 +45,10 @@ class TestTurns:
         log: list[str] = []
 
         async def enter(name: str) -> None:
-            await limiter.acquire(fresh=name == "f", ahead=name == "a")
+            if name == "r":
+                await limiter.acquire()
+            else:
+                await limiter.acquire(fresh=name == "f", ahead=name == "a")
             log.append(name)
 
         tasks: list[asyncio.Task[None]] = []
