@@ -7,15 +7,18 @@ import asyncio
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import attrs
+import pytest
 from nats.aio.client import Client
 
 from restream_async.sandbox import Sandbox
+from restream_async.worker.command_publishing import CommandStream
 from restream_async.worker.nats_connection import NatsOptions, close
 from tests.helpers.nats_server import NatsServer
 from tests.helpers.polling import until
@@ -71,6 +74,20 @@ class BackgroundServers:
             os.kill(os.getpid(), signal.SIGTERM)
 
         asyncio.run_coroutine_threadsafe(watch(), self.loop)
+
+    def signal_in_an_outage(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        """Stop NATS as a command is published, then send SIGTERM; the list gets the moment."""
+        moments: list[float] = []
+        put = CommandStream.put
+
+        async def put_while_away(stream: CommandStream, *arguments: Any, **options: Any) -> bool:  # noqa: ANN401
+            moments.append(time.monotonic())
+            await asyncio.to_thread(lambda: self.run(self.nats.stop()))
+            signal.raise_signal(signal.SIGTERM)
+            return await put(stream, *arguments, **options)
+
+        monkeypatch.setattr(CommandStream, "put", put_while_away)
+        return moments
 
     def silent_server(self) -> str:
         """Start a server that accepts every connection and never answers; return its address."""

@@ -1,6 +1,5 @@
 """The commands `enqueue`, `worker` and `asyncapi`, in this process."""
 
-import asyncio
 import contextlib
 import json
 import re
@@ -19,7 +18,7 @@ from nats.js.api import StreamState
 from restream_async.cli import main
 from restream_async.cli.commands.enqueue_run import EnqueueRun
 from restream_async.handling.command_messages import encode
-from restream_async.worker.command_publishing import CommandStream, Published
+from restream_async.worker.command_publishing import Published
 from restream_async.worker.nats_connection import jetstream_of
 from restream_async.worker.streams import declare_streams
 from restream_async.worker.subjects import CHECK_FIRST, Subjects
@@ -313,16 +312,7 @@ def test_while_nats_is_away_one_signal_ends_enqueue_within_seconds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     prepare(servers)
-    began: list[float] = []
-    put = CommandStream.put
-
-    async def put_while_away(self: CommandStream, *arguments: Any, **options: Any) -> bool:  # noqa: ANN401
-        began.append(time.monotonic())
-        await asyncio.to_thread(lambda: servers.run(servers.nats.stop()))
-        signal.raise_signal(signal.SIGTERM)
-        return await put(self, *arguments, **options)
-
-    monkeypatch.setattr(CommandStream, "put", put_while_away)
+    began = servers.signal_in_an_outage(monkeypatch)
 
     assert main(["enqueue", csv(tmp_path, 1)]) == 143
 

@@ -13,7 +13,6 @@ from nats.js import JetStreamContext
 
 from restream_async.cli import main
 from restream_async.handling.command_messages import Unusable
-from restream_async.worker.command_publishing import CommandStream
 from restream_async.worker.dead_letters import DeadLetter, DeadLetters
 from restream_async.worker.nats_connection import jetstream_of
 from restream_async.worker.streams import declare_streams
@@ -278,16 +277,7 @@ def test_a_signal_ends_it_after_what_is_in_progress(
 def test_while_nats_is_away_one_signal_ends_a_retry_within_seconds(
     servers: BackgroundServers, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    began: list[float] = []
-    put = CommandStream.put
-
-    async def put_while_away(self: CommandStream, *arguments: Any, **options: Any) -> bool:  # noqa: ANN401
-        began.append(time.monotonic())
-        await asyncio.to_thread(lambda: servers.run(servers.nats.stop()))
-        signal.raise_signal(signal.SIGTERM)
-        return await put(self, *arguments, **options)
-
-    monkeypatch.setattr(CommandStream, "put", put_while_away)
+    began = servers.signal_in_an_outage(monkeypatch)
     end = cli("dead", "retry", "1", "--yes")
 
     assert time.monotonic() - began[0] < 9
