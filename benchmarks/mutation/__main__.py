@@ -58,7 +58,10 @@ def _modules() -> list[str]:
 
 def _run(mutants: list[Mutant], processes: int) -> list[Trial]:
     trials: list[Trial] = []
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(processes) as threads:
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        ThreadPoolExecutor(processes) as threads,
+    ):
         copies: SimpleQueue[Copy] = SimpleQueue()
         for number in range(processes):
             (place := Path(folder) / str(number)).mkdir()

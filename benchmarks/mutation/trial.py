@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -92,12 +93,16 @@ class Copy:
 
     def _failing(self, tests: list[str]) -> str | None:
         """Run tests; return the first that fails."""
+        # A folder of its own, because pytest fails if it cannot remove that of an earlier run, in
+        # which a test that was ended has left a file system behind.
+        temporary = tempfile.mkdtemp(dir=self._root)
         process = subprocess.Popen(  # noqa: S603 - our own tests
             [*_PYTEST, *tests],
             cwd=self._root,
             env={
                 **os.environ,
                 "PYTHONPATH": str(self._root),
+                "PYTEST_DEBUG_TEMPROOT": temporary,
                 # Else a module compiled with one mutant could be taken for the next one.
                 "PYTHONDONTWRITEBYTECODE": "1",
             },
@@ -116,6 +121,7 @@ class Copy:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+            shutil.rmtree(temporary, ignore_errors=True)
         if process.returncode == 0:
             return None
         found = re.search(
