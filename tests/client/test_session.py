@@ -330,6 +330,7 @@ class TestABroughtSession:
         [
             ({"limit": 3}, 3),
             ({"limit": 3, "limit_per_host": 2}, 2),
+            ({"limit": 1}, 1),
             ({"limit": 0}, 8),
             ({"limit": 0, "limit_per_host": 5}, 5),
             ({"limit": 100}, 8),
