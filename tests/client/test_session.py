@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from restream_async import (
+    ClientClosedError,
     ConfigurationError,
     RestreamClient,
     RestreamError,
@@ -306,13 +307,19 @@ class TestABroughtSession:
         assert error.sent is False
         assert "such as a header" in str(error)
 
-    async def test_closed_by_its_owner_it_cannot_be_used(self) -> None:
-        async with RawServer() as server:
+    @pytest.mark.parametrize("before", [0, 1])
+    async def test_closed_by_its_owner_it_cannot_be_used(self, before: int) -> None:
+        async with RawServer(post=created()) as server:
             session = aiohttp.ClientSession()
             async with leak_checked_client(server, session=session) as client:
-                await session.close()
-                with pytest.raises(RuntimeError, match="session that the client was given is"):
+                for _ in range(before):
                     await client.create(new_restream())
+                await session.close()
+                error = await failure_of(client.create(new_restream("v2")), ClientClosedError)
+
+        assert "the session that the client was given is closed" in str(error)
+        assert isinstance(error, RuntimeError)
+        assert not error.sent
 
     async def test_closed_by_its_owner_during_a_request_ends_it(self) -> None:
         async with RawServer(put=then_hang()) as server:
