@@ -161,8 +161,7 @@ class RestreamClient(HoldsKey):
         )
         retry = _checked(RetryPolicy, "retry", retry)
         clock = _checked(Clock, "clock", clock)
-        if telemetry is None:
-            telemetry = default_telemetry()
+        telemetry = default_telemetry() if telemetry is None else telemetry
         _checked(Telemetry, "telemetry", telemetry)
         self._settings = settings
         self._api = Api(settings.project_id)

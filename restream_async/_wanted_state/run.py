@@ -113,7 +113,6 @@ class WantedStateRun:
         self._waiting: deque[WantedVideo] = deque()
         self._begun: deque[tuple[VideoWork, asyncio.Task[None]]] = deque()
         self._changes: deque[Change] = deque()
-        self._group = asyncio.TaskGroup()
         self._stack = AsyncExitStack()
         self._entered = False
         # Whether no more videos are begun, and whether the block was left.

@@ -71,11 +71,9 @@ def system_reason(error: OSError) -> str:
 def exit_code_of(error: RestreamError) -> ExitCode:
     """Return how a command ends with an error: `USAGE` if the settings can never work."""
     match error:
-        case ConfigurationError() | JournalError():
+        case ConfigurationError() | JournalError() | OutageError(reached=False):
             return ExitCode.USAGE
         case UnauthorizedError() | CertificateError() | ProxyError():
-            return ExitCode.USAGE
-        case OutageError(reached=False):
             return ExitCode.USAGE
         case _:
             return ExitCode.FAILED

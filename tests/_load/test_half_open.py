@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from itertools import pairwise
 
 import attrs
@@ -22,6 +23,15 @@ from tests.helpers.limiter_steps import (
 )
 from tests.helpers.simulated_service import SHED
 from tests.helpers.simulated_time import now, simulated, simulated_clock
+
+
+def sleep_until(over: asyncio.Event) -> Callable[[float], Awaitable[None]]:
+    """Return a sleep that lasts until the event is set."""
+
+    async def sleep(_: float) -> None:
+        await over.wait()
+
+    return sleep
 
 
 class TestOutage:
@@ -122,11 +132,7 @@ class TestOutage:
         @simulated
         async def scene() -> None:
             over = asyncio.Event()
-
-            async def sleep(_: float) -> None:
-                await over.wait()
-
-            clock = attrs.evolve(simulated_clock(), sleep=sleep)
+            clock = attrs.evolve(simulated_clock(), sleep=sleep_until(over))
             limiter = ConcurrencyLimiter.adaptive(8, 300.0, clock)
             await fall(limiter)
             tasks = [asyncio.create_task(limiter.acquire()) for _ in range(2)]
@@ -214,16 +220,12 @@ class TestOutage:
         @simulated
         async def scene() -> None:
             over = asyncio.Event()
-
-            async def sleep(_: float) -> None:
-                await over.wait()
-
             time = simulated_clock()
             limiter = ConcurrencyLimiter(
                 AdaptiveLimit(8),
                 RateLimit(time.now),
                 CircuitBreaker(60, time.now, time.random),
-                sleep,
+                sleep_until(over),
             )
             await fall(limiter)
             await asyncio.sleep(1)

@@ -29,7 +29,6 @@ from tests.helpers.samples import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from restream_async._http.messages import NoResponse, Request, Response
 
 NEW: Final = new_restream()
 PATH: Final = "/api/v1/p1/live-video/v1/restreams"
@@ -54,18 +53,12 @@ def targets(server: RawServer) -> list[str]:
 
 
 async def test_the_last_list_of_a_stopped_call_takes_two_seconds_at_most() -> None:
-    timeouts: list[float] = []
-
-    class Watched(Backend):
-        async def send(self, request: Request, timeout: float) -> Response | NoResponse:  # noqa: ASYNC109 - the protocol's
-            timeouts.append(timeout)
-            return await super().send(request, timeout)
-
-    client, stop = in_memory_client(Watched()), Stop()
+    backend, stop = Backend(), Stop()
+    client = in_memory_client(backend)
     stop.request()
     deadline = Deadline(client.executor.clock.now, 60.0, stop=stop)
     assert await client.creator.listing.read_finally("v1", deadline) == []
-    assert timeouts == pytest.approx([2.0])
+    assert backend.timeouts == pytest.approx([2.0])
 
 
 async def test_a_list_in_pages_is_read_to_its_end() -> None:

@@ -14,9 +14,8 @@ from restream_async import (
     Restream,
     TransportError,
 )
-from restream_async._http.messages import NoResponse, Request, Response
 from restream_async._operations.listing import Listing
-from restream_async._operations.toggle_and_check import VideoStatuses
+from restream_async._operations.toggle_and_check import StatusResult, VideoStatuses
 from restream_async._retry.classification import Classification, Failure
 from restream_async._retry.deadline import Deadline, Stop
 from tests.helpers.in_memory_service import Backend, Fate, in_memory_client, new
@@ -293,34 +292,32 @@ async def test_an_id_that_cannot_stand_in_a_path_is_refused_before_anything_is_s
     assert order(backend) == ""
 
 
-async def test_a_stopped_call_checks_what_it_has_sent(backend: Backend) -> None:
-    stop = Stop()
+async def turn_off_stopped(backend: Backend) -> StatusResult:
+    """Turn it off in a call that is stopped as its toggle arrives."""
+    stop, client = Stop(), in_memory_client(backend)
     backend.watch = lambda method: stop.request() if method == "PUT" else None
+    return await turn_off(backend, deadline=Deadline(client.executor.clock.now, 60.0, stop=stop))
+
+
+async def test_a_stopped_call_checks_what_it_has_sent(backend: Backend) -> None:
     backend.meets("PUT", Fate.LOST_AFTER)
-    client = in_memory_client(backend)
-    result = await turn_off(backend, deadline=Deadline(client.executor.clock.now, 60.0, stop=stop))
+    result = await turn_off_stopped(backend)
 
     assert result.restreams[1] == backend.stored[0]
     assert order(backend) == "GET PUT GET"
 
 
 async def test_a_stopped_call_does_not_toggle_again(backend: Backend) -> None:
-    stop = Stop()
-    backend.watch = lambda method: stop.request() if method == "PUT" else None
     backend.meets("PUT", Fate.LOST_BEFORE)
-    client = in_memory_client(backend)
-    result = await turn_off(backend, deadline=Deadline(client.executor.clock.now, 60.0, stop=stop))
+    result = await turn_off_stopped(backend)
 
     assert str(error_of(result)).endswith("1 attempt; a check found the restream still active")
     assert order(backend) == "GET PUT GET"
 
 
 async def test_a_stopped_call_whose_toggle_was_not_sent_says_so(backend: Backend) -> None:
-    stop = Stop()
-    backend.watch = lambda method: stop.request() if method == "PUT" else None
     backend.meets("PUT", Fate.UNSENT)
-    client = in_memory_client(backend)
-    result = await turn_off(backend, deadline=Deadline(client.executor.clock.now, 60.0, stop=stop))
+    result = await turn_off_stopped(backend)
 
     assert type(error_of(result)) is NotSentError
     assert order(backend) == "GET PUT"
@@ -420,14 +417,7 @@ async def test_the_check_comes_a_second_after_a_toggle_that_was_sent_again(
 async def test_the_last_check_takes_five_seconds_at_most_beyond_the_deadline(
     gets: list[Fate], seconds: float, timeouts: list[float]
 ) -> None:
-    used: list[float] = []
-
-    class Watched(Backend):
-        async def send(self, request: Request, timeout: float) -> Response | NoResponse:  # noqa: ASYNC109 - the protocol's
-            used.append(timeout)
-            return await super().send(request, timeout)
-
-    backend = Watched()
+    backend = Backend()
     backend.add(new())
     backend.meets("GET", *gets)
     client = in_memory_client(backend, attempts=1, timeout=seconds)
@@ -435,7 +425,7 @@ async def test_the_last_check_takes_five_seconds_at_most_beyond_the_deadline(
     result = await setter_of(client).set("v1", {1: False}, deadline)
 
     assert result.restreams[1] == backend.stored[0]
-    assert used == pytest.approx(timeouts)
+    assert backend.timeouts == pytest.approx(timeouts)
 
 
 async def test_a_toggle_goes_ahead_of_all_that_wait_after_its_list(backend: Backend) -> None:

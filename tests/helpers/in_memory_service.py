@@ -89,6 +89,7 @@ class Backend:
     def __init__(self) -> None:
         self.stored: list[Restream] = []
         self.sent: list[Request] = []
+        self.timeouts: list[float] = []
         self.fates: defaultdict[tuple[str, str | None], deque[Fate]] = defaultdict(deque)
         self.choose: Callable[[Request], Fate] = self._next
         self.watch: Callable[[str], None] = lambda _: None
@@ -136,8 +137,8 @@ class Backend:
         return dict(counted)
 
     async def send(self, request: Request, timeout: float) -> Response | NoResponse:  # noqa: ASYNC109 - the protocol's
-        del timeout
         self.sent.append(request)
+        self.timeouts.append(timeout)
         request.sent = request.method != "GET"
         ticket = object()
         self.arrived[ticket] = request

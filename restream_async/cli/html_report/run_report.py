@@ -89,7 +89,7 @@ class Report:
 
         Args:
             console: where the path is printed; None: nowhere.
-            contents: returns what became of the run.
+            contents: makes what the report says of the run; called only if one is wanted.
 
         Returns:
             Whether it is written; true if the user wants none.
